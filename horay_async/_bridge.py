@@ -1,0 +1,304 @@
+"""Blocking faces over asynchronous classes: one event loop in one thread, shared by all of them."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError, Future
+from functools import partial, wraps
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Never, TypeVar, overload
+
+from typing_extensions import ParamSpec
+from typing_extensions import TypeVar as DefaultTypeVar
+
+from horay_async.errors import ConfigurationError
+from horay_async.models._base import Model
+from horay_async.streaming import Mirrored, Select
+
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
+
+__all__ = ["Facade", "Lease", "Pump", "blocking"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+R = TypeVar("R")
+S = DefaultTypeVar("S", default=Never)
+M = DefaultTypeVar("M", bound=Model, default=Never)
+
+AHEAD = 64
+"""Bursts that a stream reads ahead of a slow caller, a network read each: enough to keep a fast
+caller from ever waiting for the other thread, and at 64 KiB a read at most 4 MiB."""
+
+
+class _Thread:
+    """The thread with the event loop. It runs from the first lease to the last."""
+
+    def __init__(self) -> None:
+        # Loading anyio takes as long as loading all the rest, and awaiting callers never need it.
+        import anyio  # noqa: PLC0415
+        from anyio.from_thread import BlockingPortal  # noqa: PLC0415
+
+        started: Future[BlockingPortal] = Future()
+
+        async def serve() -> None:
+            async with BlockingPortal() as portal:
+                started.set_result(portal)
+                await portal.sleep_until_stopped()
+
+        self.leases = 0
+        self._thread = threading.Thread(
+            target=anyio.run, args=(serve,), name="horay-blocking", daemon=True
+        )
+        self._thread.start()
+        self.portal = started.result()
+
+    def stop(self) -> None:
+        """Ends the loop and waits for the thread; what still runs is cancelled."""
+        self.portal.call(self.portal.stop, True)
+        self._thread.join()
+
+
+class _Shared:
+    """What the leases of this process share. A forked child begins anew."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.thread: _Thread | None = None
+
+
+_shared = _Shared()
+
+_inherited: list[_Shared] = []
+"""In a forked child, what the parent had. Its loop has no thread here, so it is left as it is."""
+
+
+def _after_fork_in_child() -> None:
+    global _shared  # noqa: PLW0603 - one a process, and this is another process
+    _inherited.append(_shared)
+    _shared = _Shared()
+
+
+def _at_exit() -> None:
+    # Ended with its loop, a pool that was never closed still closes its sockets.
+    if _shared.thread is not None:
+        _shared.thread.stop()
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+class Lease:
+    """A client's share in the thread, taken with its first call and given back by closing it."""
+
+    def __init__(self) -> None:
+        self._closed = False
+        self._in: _Shared | None = None
+
+    def portal(self) -> BlockingPortal:
+        """The way into the thread. Raises `ConfigurationError` once the lease is given back."""
+        shared = _shared
+        thread = shared.thread
+        if self._in is shared and thread is not None:
+            return thread.portal
+        with shared.lock:
+            if self._closed:
+                raise ConfigurationError("the client is closed: make a new one")
+            if shared.thread is None:
+                shared.thread = _Thread()
+            if self._in is not shared:
+                self._in = shared
+                shared.thread.leases += 1
+            return shared.thread.portal
+
+    def run(self, func: Callable[..., Awaitable[R]], *args: Any) -> R:
+        """Runs a coroutine function in the thread. Leaving early, as by Ctrl-C, cancels it."""
+        future = self.portal().start_task_soon(func, *args)
+        try:
+            return future.result()
+        except CancelledError as error:
+            raise ConfigurationError(
+                "the client was closed while the call was under way"
+            ) from error
+        except BaseException:
+            future.cancel()
+            raise
+
+    def close(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Runs `farewell` in the thread, if this lease ever ran anything, and gives the lease back."""
+        if self._closed:
+            return
+        if self._in is _shared:
+            self.run(farewell)
+        shared = _shared
+        with shared.lock:
+            self._closed = True
+            if self._in is not shared or shared.thread is None:
+                return
+            self._in = None
+            shared.thread.leases -= 1
+            if shared.thread.leases:
+                return
+            ending, shared.thread = shared.thread, None
+        ending.stop()
+
+
+class Pump(Generic[T]):
+    """Brings what an asynchronous source gives, burst by burst, to a blocking caller.
+
+    One task pulls, so that timeouts and cancel scopes that span several bursts stay in one piece; and
+    what is there already is handed over without waking anybody.
+    """
+
+    def __init__(self, lease: Lease, pull: Callable[[], Coroutine[Any, Any, list[T]]]) -> None:
+        self._lease = lease
+        self._pull = pull
+        self._task: Future[None] | None = None
+        self._bursts: SimpleQueue[list[T] | BaseException] = SimpleQueue()
+        self._go_on: Callable[[], object] | None = None
+        self._over = False
+        self.ready: Iterator[T] = iter(())
+        """What has come and wasn't handed out yet."""
+
+    def advance(self) -> bool:
+        """Waits until something is `ready`; false at the end of the source."""
+        if self._over:
+            return False
+        if self._task is None:
+            self._task = self._lease.portal().start_task_soon(self._run)
+        try:
+            burst = self._bursts.get()
+        except BaseException:
+            self.stop()
+            raise
+        if (go_on := self._go_on) is not None and self._bursts.qsize() < AHEAD // 2:
+            self._go_on = None
+            go_on()
+        if isinstance(burst, BaseException):
+            self._over = True
+            raise burst
+        self._over = not burst
+        self.ready = iter(burst)
+        return not self._over
+
+    def stop(self) -> None:
+        """Cancels the pulling."""
+        self._over = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        import asyncio  # noqa: PLC0415 - loaded by now
+
+        loop = asyncio.get_running_loop()
+        put = self._bursts.put
+        try:
+            while burst := await self._pull():
+                put(burst)
+                if self._bursts.qsize() >= AHEAD:
+                    turn = asyncio.Event()
+                    self._go_on = partial(loop.call_soon_threadsafe, turn.set)
+                    await turn.wait()
+        except asyncio.CancelledError:
+            put(ConfigurationError("the stream was closed while it was being read"))
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised where the caller waits
+            put(error)
+        else:
+            put([])
+
+
+class Loop(Generic[T]):
+    """One `for` over a pump. When it is dropped before the end, `abandon` is called."""
+
+    __slots__ = ("_abandon", "_items", "_pump", "_select")
+
+    def __init__(self, pump: Pump[Any], select: Select[T], abandon: Callable[[], None]) -> None:
+        self._pump = pump
+        self._select = select
+        self._abandon = abandon
+        self._items = select(pump.ready)
+
+    def __iter__(self) -> Loop[T]:
+        return self
+
+    def __next__(self) -> T:
+        while True:
+            for item in self._items:
+                return item
+            if not self._pump.advance():
+                raise StopIteration
+            self._items = self._select(self._pump.ready)
+
+    def __del__(self) -> None:
+        self._abandon()
+
+
+class Facade:
+    """A blocking face: its methods run those of an asynchronous twin in the thread."""
+
+    _faces: ClassVar[dict[type, type[Facade]]] = {}
+
+    def __init_subclass__(cls, *, of: type | None = None, **kwargs: Any) -> None:
+        """`of` names the asynchronous class whose instances this one stands for."""
+        super().__init_subclass__(**kwargs)
+        if of is not None:
+            Facade._faces[of] = cls
+
+    def __init__(self, twin: Any, lease: Lease) -> None:
+        self._twin = twin
+        self._lease = lease
+
+    def _faced(self, value: Any) -> Any:
+        """The blocking face of `value`, where it is a mirrored class."""
+        return (
+            Facade._faces[type(value)](value, self._lease) if isinstance(value, Mirrored) else value
+        )
+
+
+@overload
+def blocking(
+    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, Mirrored[S] | M]],
+) -> Callable[Concatenate[Facade, P], S | M]: ...
+
+
+@overload
+def blocking(
+    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[Facade, P], R]: ...
+
+
+@overload
+def blocking(
+    method: Callable[Concatenate[Any, P], Mirrored[S]],
+) -> Callable[Concatenate[Facade, P], S]: ...
+
+
+def blocking(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The blocking twin of a method of an asynchronous class, with its signature and docstring.
+
+    A method that is no coroutine function makes a mirrored object without waiting for anything.
+    """
+    # `inspect` would load much more for the same answer; overloads end in the implementation.
+    if not method.__code__.co_flags & CO_COROUTINE:
+
+        @wraps(method)
+        def make(self: Facade, /, *args: Any, **kwargs: Any) -> Any:
+            return self._faced(method(self._twin, *args, **kwargs))
+
+        return make
+
+    @wraps(method)
+    def call(self: Facade, /, *args: Any, **kwargs: Any) -> Any:
+        return self._faced(self._lease.run(partial(method, self._twin, *args, **kwargs)))
+
+    return call
+
+
+CO_COROUTINE = 0x80
+"""`inspect.CO_COROUTINE`."""

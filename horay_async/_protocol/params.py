@@ -1,0 +1,90 @@
+"""Checking the parameters of a call against the typed dict that declares them."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+__all__ = ["check"]
+
+Kinds = tuple[type, ...]
+
+
+@cache
+def _declared(params: type) -> tuple[dict[str, Kinds], frozenset[str]]:
+    """The accepted run-time types by name, `()` for any, and the names that are required."""
+    hints = get_type_hints(params)
+    required: frozenset[str] = params.__required_keys__  # type: ignore[attr-defined] # a TypedDict
+    return {name: _kinds(hint) for name, hint in hints.items()}, required
+
+
+def _kinds(hint: Any) -> Kinds:
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        members = [_kinds(member) for member in get_args(hint)]
+        return () if () in members else tuple({kind for kinds in members for kind in kinds})
+    if origin is Literal:
+        return tuple({type(value) for value in get_args(hint)})
+    if origin in (Mapping, Sequence):
+        return (origin,)
+    if hint is float:
+        return (int, float)
+    return (hint,) if hint in (bool, int, str, NoneType) or isinstance(hint, type) else ()
+
+
+def check(params: Mapping[str, Any], declared_by: type) -> None:
+    """Raises `TypeError` naming the parameter that is unknown, missing or of a wrong type.
+
+    Ranges are the server's to judge, since they differ from model to model.
+    """
+    declared, required = _declared(declared_by)
+    for name, value in params.items():
+        if name not in declared:
+            raise TypeError(_unknown(name, declared))
+        kinds = declared[name]
+        if not kinds:
+            continue
+        if not isinstance(value, kinds) or (type(value) is bool and bool not in kinds):
+            raise TypeError(f"{name} must be {_named(kinds)}, not {_article(type(value))}")
+        if (
+            type(value) is str and str not in kinds
+        ):  # a string is a Sequence, but never meant as one
+            raise TypeError(f"{name} must be {_named(kinds)}, not a string")
+        if type(value) is float and not math.isfinite(value):
+            raise TypeError(f"{name} must be a finite number, not {value}")
+    if missing := required - params.keys():
+        raise TypeError(f"missing parameter: {', '.join(sorted(missing))}")
+
+
+def _unknown(name: str, declared: Mapping[str, Kinds]) -> str:
+    close = difflib.get_close_matches(name, declared, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return (
+        f"unknown parameter {name!r}: {hint}Fields that this client doesn't know go into "
+        f"extra_body={{{name!r}: ...}}"
+    )
+
+
+_NAMES: dict[type, str] = {
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+    bool: "a boolean",
+    NoneType: "None",
+    Mapping: "a mapping",
+    Sequence: "a list",
+}
+
+
+def _article(kind: type) -> str:
+    return _NAMES.get(kind) or f"a value of type {kind.__qualname__}"
+
+
+def _named(kinds: Kinds) -> str:
+    # A float's place takes integers too; saying so would only lengthen the message.
+    shown = [kind for kind in kinds if not (kind is int and float in kinds)]
+    return " or ".join(sorted((_article(kind) for kind in shown), key=lambda n: (n == "None", n)))

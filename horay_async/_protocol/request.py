@@ -1,0 +1,203 @@
+"""From an operation and its parameters to the bytes to send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, Literal, TypeVar, cast
+from urllib.parse import quote, urlencode, urlsplit
+
+import attrs
+import msgspec
+
+from horay_async._protocol.params import check
+from horay_async.errors import ConfigurationError
+from horay_async.models._base import Model
+from horay_async.models.options import CallOptions, GenerationOptions
+from horay_async.options import ClientOptions, RetryPolicy, Timeouts, check_headers
+
+__all__ = ["Operation", "Request", "assemble", "build", "check_path", "download", "plain"]
+
+AnswerT = TypeVar("AnswerT")
+
+OPTIONS = frozenset(CallOptions.__annotations__) | frozenset(GenerationOptions.__annotations__)
+"""Parameters that steer the call and aren't sent as fields."""
+
+
+@attrs.frozen(kw_only=True)
+class Operation(Generic[AnswerT]):
+    """One operation of the API."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    """Below the base URL, with its leading slash."""
+    params: type
+    """The typed dict that declares the parameters."""
+    answer: type[AnswerT]
+    """The class of the answer."""
+    per_piece: bool = False
+    """Paid by the run, not by the token: never run twice unless the caller says so."""
+
+
+@attrs.define(kw_only=True)
+class Request:
+    """One call, ready to send as often as need be."""
+
+    method: str
+    path: str
+    """Below the base URL; the query included."""
+    headers: dict[str, str]
+    """What is sent beside the client's own headers."""
+    body: bytes | None
+    timeouts: Timeouts
+    retry: RetryPolicy
+    per_piece: bool
+    choices: int = 1
+    """How many choices were asked for."""
+    keep_truncated: bool = False
+    """Whether a stream without a mark of its end counts as complete."""
+    foreign: bool = False
+    """Whether `path` is a whole URL on a host that the key and the default headers aren't meant for."""
+
+    @property
+    def label(self) -> str:
+        """Method and path, as messages name the call."""
+        return f"{self.method} {self.path.partition('?')[0]}"
+
+
+def build(
+    operation: Operation[Any],
+    params: Mapping[str, Any],
+    options: ClientOptions,
+    *,
+    new_key: str,
+    stream: bool = False,
+) -> Request:
+    """The request for `operation` with `params`, a mapping of the operation's parameters.
+
+    `new_key` is the idempotency key to use where the caller gave none. Raises `TypeError` for a
+    parameter that doesn't fit its declaration, `ConfigurationError` for a header that can't be sent.
+    """
+    check(params, operation.params)
+    fields = {name: value for name, value in params.items() if name not in OPTIONS}
+    if operation.method == "GET":
+        return assemble("GET", operation.path, params, options, query=fields)
+    if stream:
+        fields["stream"] = True
+    if "messages" in fields:
+        fields["messages"] = [plain(message) for message in fields["messages"]]
+    return assemble(
+        operation.method,
+        operation.path,
+        params,
+        options,
+        body=fields,
+        new_key=new_key,
+        per_piece=operation.per_piece,
+    )
+
+
+def assemble(
+    method: str,
+    path: str,
+    call: Mapping[str, Any],
+    options: ClientOptions,
+    *,
+    query: Mapping[str, Any] | None = None,
+    body: Any = None,
+    new_key: str | None = None,
+    per_piece: bool = False,
+) -> Request:
+    """A request from its parts; `call` holds the call's options (`CallOptions`)."""
+    headers: dict[str, str] = {}
+    if method != "GET":
+        headers["Idempotency-Key"] = call.get("idempotency_key") or new_key or ""
+    if extra := call.get("extra_headers"):
+        headers.update(extra)
+    if headers:
+        check_headers(headers, "extra_headers")
+    if extra_body := call.get("extra_body"):
+        if not isinstance(body, dict):
+            raise TypeError("extra_body needs a JSON object as the body to put its fields into")
+        body = {**cast("dict[str, Any]", body), **extra_body}
+    query = {**options.default_query, **(query or {}), **call.get("extra_query", {})}
+    if query:
+        path = f"{path}?{_query(query)}"
+    timeouts, retry = options.timeout, options.retry
+    if "timeout" in call:
+        timeout = call["timeout"]
+        timeouts = (
+            timeout if isinstance(timeout, Timeouts) else attrs.evolve(timeouts, total=timeout)
+        )
+    if "max_retries" in call:
+        retry = attrs.evolve(retry, max_retries=call["max_retries"])
+    choices = body.get("n") if isinstance(body, dict) else 1
+    return Request(
+        method=method,
+        path=path,
+        headers=headers,
+        body=None if body is None else encode(body),
+        timeouts=timeouts,
+        retry=retry,
+        per_piece=per_piece,
+        choices=choices if isinstance(choices, int) else 1,
+        keep_truncated=call.get("on_truncation", options.on_truncation) == "return",
+    )
+
+
+def download(url: str, options: ClientOptions, call: Mapping[str, Any]) -> Request:
+    """The request for a file on another host. Raises `ConfigurationError` for a URL that isn't one."""
+    if urlsplit(url).scheme not in ("http", "https") or not url.isprintable():
+        raise ConfigurationError(f"an http:// or https:// URL is needed; got {url!r}")
+    request = assemble("GET", "", call, attrs.evolve(options, default_query={}))
+    return attrs.evolve(request, path=url, headers={}, foreign=True)
+
+
+def check_path(method: str, path: str) -> str:
+    """`path`, percent-encoded where need be; raises `ConfigurationError` for one that can't be."""
+    if not path.startswith("/") or path.startswith("//"):
+        raise ConfigurationError(f"the path starts with one '/', below the base URL; got {path!r}")
+    if not path.isprintable() or not method.isalpha():
+        raise ConfigurationError(
+            "the method or the path has a line break or another such character"
+        )
+    return quote(path, safe="/?&=%:@!$'()*+,;~-._")
+
+
+def plain(value: Any) -> Any:
+    """An answer's model as the fields to send it back with; anything else as it is."""
+    if not isinstance(value, Model):
+        return value
+    fields: dict[str, Any] = {}
+    for field in attrs.fields(cast(Any, type(value))):
+        content = getattr(value, field.name)
+        if content is None and field.name != "content":
+            continue
+        fields[field.name] = (
+            [plain(item) for item in content] if isinstance(content, list) else plain(content)
+        )
+    return fields
+
+
+def encode(body: Any) -> bytes:
+    """`body` as JSON. Raises `TypeError` that names the field whose value JSON can't hold."""
+    try:
+        return msgspec.json.encode(body)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"{_culprit(body)} can't be sent as JSON: {error}") from error
+
+
+def _culprit(body: Any) -> str:
+    if isinstance(body, dict):
+        for name, value in cast("dict[Any, Any]", body).items():
+            try:
+                msgspec.json.encode(value)
+            except (TypeError, ValueError, RecursionError):
+                return str(name)
+    return "the body"
+
+
+def _query(query: Mapping[str, Any]) -> str:
+    # The API spells truth in the JSON way, as does every server of its family.
+    return urlencode(
+        {k: str(v).lower() if isinstance(v, bool) else v for k, v in query.items() if v is not None}
+    )

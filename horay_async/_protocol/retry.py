@@ -1,0 +1,76 @@
+"""What a server says of when to come back, and what a client may spend on coming back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+__all__ = ["RetryBudget", "parse_retry_after"]
+
+
+def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
+    """Seconds to wait, from `retry-after-ms` or else `Retry-After` (RFC 9110, section 10.2.3).
+
+    `now` is Unix time in seconds. None where neither header holds anything usable; a date in the past
+    is 0.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("Retry-After")
+    if value is None:
+        return None
+    seconds = _number(value)
+    if seconds is not None:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return max(0.0, number) if math.isfinite(number) else None
+
+
+class RetryBudget:
+    """A token bucket that all calls of a client take their retries from.
+
+    When every call fails, retries multiply the load on a server that is already down. A retry takes one
+    token; a success puts back a tenth of one, as in gRPC's retry throttling (proposal A6); and time puts
+    back one in two seconds, so that a lone client is never locked out for good.
+    """
+
+    CAPACITY = 80.0
+    """Tokens when full: a thousand calls that all fail add less than a tenth to their number."""
+    PER_SUCCESS = 0.1
+    PER_SECOND = 0.5
+
+    __slots__ = ("_refilled", "_tokens")
+
+    def __init__(self) -> None:
+        self._tokens = self.CAPACITY
+        self._refilled: float | None = None
+
+    def take(self, *, now: float) -> bool:
+        """Whether one retry may be made at `now`, in seconds of any steady clock."""
+        if self._refilled is not None:
+            passed = max(0.0, now - self._refilled)
+            self._tokens = min(self.CAPACITY, self._tokens + passed * self.PER_SECOND)
+        self._refilled = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def succeeded(self) -> None:
+        """Credits a call that went well."""
+        if self._tokens < self.CAPACITY:
+            self._tokens = min(self.CAPACITY, self._tokens + self.PER_SUCCESS)

@@ -1,0 +1,226 @@
+"""One call: attempts, the clocks up to the answer's head, and the decision to try again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import aiohttp
+
+from horay_async._protocol.failures import status_error
+from horay_async._protocol.limits import MAX_ERROR_BYTES
+from horay_async._protocol.request import Request
+from horay_async._transport.faults import FOREIGN, timed_out, translate
+from horay_async._transport.response import Exchange, RawResponse, exchange
+from horay_async.errors import APIError, APIStatusError, APITimeoutError, Execution
+from horay_async.models.meta import Attempt, ResponseMeta
+
+if TYPE_CHECKING:
+    from horay_async._transport.pool import Pool
+    from horay_async._transport.transport import Transport
+
+__all__ = ["Call"]
+
+T = TypeVar("T")
+
+REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-trace-id")
+
+
+class Call:
+    """One call of the API, over as many attempts as it takes."""
+
+    def __init__(self, transport: Transport, request: Request, *, accept: str) -> None:
+        self.request = request
+        self.attempts: list[Attempt] = []
+        self._transport = transport
+        self._accept = accept
+        self._loop = asyncio.get_running_loop()
+        self._started = self._loop.time()
+        total = request.timeouts.total
+        self._deadline = None if total is None else self._started + total
+
+    async def run(self, receive: Callable[[RawResponse], Awaitable[T]]) -> T:
+        """Sends the request and hands the answer to `receive`, again and again as the policy says.
+
+        Raises the last attempt's `APIError`.
+        """
+        while True:
+            try:
+                received = await receive(await self._attempt())
+            except APIError as error:
+                await self.back_off(error)
+            else:
+                self._transport.budget.succeeded()
+                return received
+
+    def note(self, error: APIError) -> None:
+        """Puts `error` on record as what ended the newest attempt."""
+        attempt = self.attempts[-1]
+        attempt.seconds = self.since_attempt()
+        attempt.error = type(error).__name__
+        attempt.execution = error.execution
+        error.attempts = tuple(self.attempts)
+
+    async def back_off(self, error: APIError) -> None:
+        """Waits as the policy says after `error`; raises it where the call is over."""
+        self.note(error)
+        delay = self.request.retry.delay(
+            error,
+            retries=len(self.attempts) - 1,
+            per_piece=self.request.per_piece,
+            random=random.random,
+        )
+        now = self._loop.time()
+        # A wait that ends past the deadline can only end in a timeout: the server's words are worth more.
+        if delay is None or (self._deadline is not None and now + delay >= self._deadline):
+            raise error
+        if not self._transport.budget.take(now=now):
+            raise error
+        self.attempts[-1].backoff = delay
+        await asyncio.sleep(delay)
+
+    def done(self, meta: ResponseMeta) -> None:
+        """Notes the end of the answer in the timeline."""
+        meta.total = self._elapsed()
+        self.attempts[-1].seconds = self.since_attempt()
+
+    @property
+    def key(self) -> str:
+        """The API key, for masking it where a server echoes it."""
+        return self._transport.options.api_key
+
+    def since_attempt(self) -> float:
+        """Seconds since the newest attempt began."""
+        return self._elapsed() - self.attempts[-1].started
+
+    def _elapsed(self) -> float:
+        return self._loop.time() - self._started
+
+    async def _attempt(self) -> RawResponse:
+        """One try: an answer with a status of success, or an `APIError`."""
+        attempt = Attempt(started=self._elapsed())
+        self.attempts.append(attempt)
+        options = self._transport.options
+        # A caller's own session can carry headers of its own, which are no business of other hosts.
+        own = options.session is None or self.request.foreign
+        pool = await self._transport.pools.current(options, own=own)
+        slots = pool.slots(options.max_connections)
+        began = taken = self._loop.time()
+        if not slots.take_now():
+            await self._queue(slots.take())
+            taken = self._loop.time()
+        try:
+            raw, dispatched_at = await self._exchange(pool)
+        except BaseException:
+            slots.give_back()
+            raise
+        attempt.status = raw.status
+        attempt.request_id = request_id = _request_id(raw)
+        meta = ResponseMeta(
+            request_id=request_id,
+            status=raw.status,
+            headers=raw.headers,
+            attempts=tuple(self.attempts),
+            queue=taken - began,
+            connect=max(0.0, (dispatched_at or taken) - taken),
+            first_byte=self._loop.time() - began,
+        )
+        response = RawResponse(
+            raw,
+            meta,
+            label=self.request.label,
+            idle=self.request.timeouts.idle,
+            deadline=self._deadline,
+            total=self.request.timeouts.total,
+            release=slots.give_back,
+        )
+        if raw.status >= 300:
+            raise await self._refusal(response, raw)
+        return response
+
+    async def _queue(self, turn: Awaitable[None]) -> None:
+        """Waits for a connection slot."""
+        timeouts = self.request.timeouts
+        due = None if timeouts.queue is None else self._loop.time() + timeouts.queue
+        by_deadline = self._deadline is not None and (due is None or self._deadline < due)
+        try:
+            async with asyncio.timeout_at(self._deadline if by_deadline else due):
+                await turn
+        except TimeoutError as error:
+            if by_deadline:
+                raise timed_out("total", timeouts.total, self.request.label, "not_sent") from error
+            raise timed_out("queue", timeouts.queue, self.request.label, "not_sent") from error
+
+    async def _exchange(self, pool: Pool) -> tuple[aiohttp.ClientResponse, float | None]:
+        """Sends the request and waits for the answer's head; with it comes when the request went out."""
+        request, transport = self.request, self._transport
+        timeouts = request.timeouts
+        timer = asyncio.timeout_at(self._deadline)
+        under_way = Exchange(timer, timeouts.first_byte)
+        token = exchange.set(under_way)
+        sent: bool | None = True if pool.owned else None  # a caller's own session doesn't tell
+        try:
+            async with timer:
+                if not pool.owned:
+                    under_way.dispatched(self._loop.time())
+                raw = await pool.session.request(
+                    request.method,
+                    transport.url(request.path),
+                    data=request.body,
+                    headers=transport.headers(request, self._accept),
+                    allow_redirects=request.foreign,
+                    proxy=transport.options.proxy,
+                    ssl=transport.options.ssl_context or True,
+                    timeout=transport.connect_timer(timeouts.connect),
+                )
+        except FOREIGN as error:
+            if sent is not None:
+                sent = under_way.dispatched_at is not None
+            if timer.expired():
+                clock = under_way.clock
+                seconds = timeouts.total if clock == "total" else timeouts.first_byte
+                execution: Execution = "not_sent" if sent is False else "unknown"
+                raise timed_out(clock, seconds, request.label, execution) from error
+            raise translate(
+                error,
+                label=request.label,
+                dispatched=sent,
+                connect=timeouts.connect,
+                closed=transport.pools.closed,
+            ) from error
+        finally:
+            exchange.reset(token)
+        return raw, under_way.dispatched_at
+
+    async def _refusal(
+        self, response: RawResponse, raw: aiohttp.ClientResponse
+    ) -> APIStatusError | APIError:
+        """The error for an answer that isn't a success."""
+        body = b""
+        try:
+            body, _ = await response.read(MAX_ERROR_BYTES)
+        except APITimeoutError as error:
+            if error.clock == "total":
+                raise
+        except APIError:
+            pass  # the status is what counts; its explanation broke off
+        return status_error(
+            raw.status,
+            raw.reason or "",
+            raw.headers,
+            body,
+            label=self.request.label,
+            key=self._transport.options.api_key,
+            now=time.time(),
+            request_id=response.meta.request_id,
+        )
+
+
+def _request_id(raw: aiohttp.ClientResponse) -> str | None:
+    for name in REQUEST_ID_HEADERS:
+        if value := raw.headers.get(name):
+            return value
+    return None

@@ -1,0 +1,89 @@
+"""Turning what aiohttp and the operating system raise into this package's errors."""
+
+from __future__ import annotations
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+
+from horay_async.errors import (
+    APIConnectionError,
+    APIError,
+    APIResponseError,
+    APITimeoutError,
+    Clock,
+    ConfigurationError,
+    Execution,
+    HorayError,
+)
+
+__all__ = ["FOREIGN", "timed_out", "translate", "translate_read"]
+
+FOREIGN = (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError, ValueError)
+"""Everything that a request or a read can raise. `asyncio.TimeoutError` is an `OSError` by way of
+`TimeoutError`; a closed session or loop is a `RuntimeError`."""
+
+_NEVER_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientProxyConnectionError,
+)
+
+_CLOCK_WORDS: dict[Clock, str] = {
+    "queue": "no connection slot became free within",
+    "connect": "no connection could be made within",
+    "first_byte": "no answer began within",
+    "idle": "no content came for",
+    "total": "not done within the deadline of",
+}
+
+
+def timed_out(clock: Clock, seconds: float | None, label: str, execution: Execution) -> APIError:
+    """The error for a clock that ran out."""
+    return APITimeoutError(
+        f"{label}: {_CLOCK_WORDS[clock]} {seconds or 0:g} s (timeout {clock!r})",
+        clock=clock,
+        execution=execution,
+    )
+
+
+def translate(
+    error: Exception, *, label: str, dispatched: bool | None, connect: float | None, closed: bool
+) -> HorayError:
+    """The error for a request that got no answer.
+
+    `dispatched` says whether it went out; None where that isn't known, as in a caller's own session.
+    `connect` is that clock's setting, in seconds; `closed` says whether the client was closed meanwhile.
+    """
+    if closed:
+        return ConfigurationError("the client was closed while the request was under way")
+    sent = dispatched if dispatched is not None else not isinstance(error, _NEVER_SENT)
+    execution: Execution = "unknown" if sent else "not_sent"
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return ConfigurationError(f"{label}: the URL can't be used: {error}")
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return timed_out("connect", connect, label, execution)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        text = f"{label}: the proxy answered {error.status}: {error.message}"
+        return APIConnectionError(text, execution="not_sent")
+    if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
+        return APIResponseError(
+            f"the answer to {label} isn't valid HTTP: {error.message}", execution=execution
+        )
+    return APIConnectionError(f"{label}: {_told(error)}", execution=execution)
+
+
+def translate_read(error: Exception, *, label: str, execution: Execution) -> APIError:
+    """The error for an answer that broke off."""
+    if isinstance(error, HttpProcessingError):
+        return APIResponseError(
+            f"the answer to {label} can't be decoded: {error.message}", execution=execution
+        )
+    return APIConnectionError(
+        f"the answer to {label} broke off: {_told(error)}", execution=execution
+    )
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the server closed the connection without an answer"
+    return str(error) or type(error).__name__

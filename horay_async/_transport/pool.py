@@ -1,0 +1,184 @@
+"""The connections of a client: a pool for each event loop, closed with its loop.
+
+A pool's sockets belong to the loop they were opened on. So a client that is used from several loops, be
+it one `asyncio.run` after another or a loop a thread, has a pool on each; and since an event loop closes
+its asynchronous generators before it closes, a generator that closes the pool in its `finally` makes
+the pool end in time, whoever forgets it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import warnings
+import weakref
+from collections.abc import AsyncGenerator
+
+import aiohttp
+
+from horay_async._transport.response import ClientResponse
+from horay_async._transport.slots import Slots
+from horay_async.errors import ConfigurationError
+from horay_async.options import ClientOptions
+
+__all__ = ["Pool", "Pools"]
+
+KEEPALIVE_SECONDS = 15.0
+"""How long an idle connection is kept: aiohttp's own default, below what servers commonly allow."""
+
+DNS_CACHE_SECONDS = 60
+"""How long an address is used without asking again: what API gateways commonly set as time to live."""
+
+_NO_TIMER = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
+
+
+class Pool:
+    """The connections of one client on one event loop."""
+
+    def __init__(self, options: ClientOptions, *, own: bool) -> None:
+        self.loop = asyncio.get_running_loop()
+        given = None if own else options.session
+        self.owned = given is None
+        self.session = given or aiohttp.ClientSession(
+            # The number of connections is the business of `Slots`, whose queue has a clock of its own.
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_CACHE_SECONDS
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=_NO_TIMER,
+            response_class=ClientResponse,
+            trust_env=options.trust_env,
+        )
+        self._slots: dict[int, Slots] = {}
+        self._end: AsyncGenerator[None, None] | None = None
+
+    def slots(self, limit: int) -> Slots:
+        """The counter of requests under way for clients with this `max_connections`."""
+        slots = self._slots.get(limit)
+        if slots is None:
+            slots = self._slots[limit] = Slots(limit)
+        return slots
+
+    async def start(self) -> None:
+        """Ties the pool to its loop."""
+        self._end = self._close_with_loop()
+        await anext(self._end)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._end is not None:
+            await self._end.aclose()
+
+    async def _close_with_loop(self) -> AsyncGenerator[None, None]:
+        _live.add(self)
+        try:
+            yield
+        finally:
+            _live.discard(self)
+            if self.owned:
+                await self.session.close()
+
+    @property
+    def open(self) -> bool:
+        """Whether it holds connections that need closing."""
+        return self.owned and not self.session.closed and not self.loop.is_closed()
+
+
+_live: set[Pool] = set()
+"""Keeps pools alive until they are closed: collected before, they couldn't close their sockets."""
+
+_inherited: list[Pool] = []
+"""In a forked child, the parent's pools. Their sockets and their loop's selector are shared with the
+parent, so they can be neither used nor closed here."""
+
+
+class Pools:
+    """The pools of a client and its `with_options` copies, one for each event loop.
+
+    `made_at` is the place in the caller's code that a warning names.
+    """
+
+    def __init__(self, made_at: str) -> None:
+        self.closed = False
+        self._made_at = made_at
+        self._pools: dict[tuple[object, ...], Pool] = {}
+        _all.add(self)
+
+    async def current(self, options: ClientOptions, *, own: bool) -> Pool:
+        """The pool of the running loop, made where there is none; `own` leaves the caller's session be.
+
+        Raises `ConfigurationError` once the client is closed.
+        """
+        if self.closed:
+            raise ConfigurationError("the client is closed: make a new one")
+        key = (asyncio.get_running_loop(), options.trust_env, None if own else options.session)
+        pool = self._pools.get(key)
+        if pool is None:
+            for known, other in list(self._pools.items()):
+                if other.loop.is_closed():
+                    del self._pools[known]
+            pool = self._pools[key] = Pool(options, own=own)
+            await pool.start()
+        return pool
+
+    async def close(self) -> None:
+        """Closes the pools of every loop; a loop that isn't running has closed, or will close, its own."""
+        self.closed = True
+        here = asyncio.get_running_loop()
+        pools = list(self._pools.values())
+        self._pools.clear()
+        for pool in pools:
+            if pool.loop is here:
+                await pool.close()
+            else:
+                pool_close_soon(pool)
+
+    def forget(self) -> None:
+        """In a forked child: leaves the parent's pools alone."""
+        _inherited.extend(self._pools.values())
+        self._pools.clear()
+
+    def __del__(self) -> None:
+        if sys.is_finalizing():
+            return
+        unclosed = [pool for pool in self._pools.values() if pool.open]
+        for pool in unclosed:
+            pool_close_soon(pool)
+        if unclosed:
+            warnings.warn(
+                f"the Horay client made at {self._made_at} was not closed: use it in a with block, or "
+                "call close()",
+                ResourceWarning,
+                source=self,
+                stacklevel=1,
+            )
+
+
+def pool_close_soon(pool: Pool) -> None:
+    """Closes a pool on its own loop, from any thread, without waiting for it."""
+
+    def close() -> None:
+        task = pool.loop.create_task(pool.close())
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+    if not pool.loop.is_closed():
+        pool.loop.call_soon_threadsafe(close)
+
+
+_closing: set[asyncio.Task[None]] = set()
+"""Keeps the tasks that close pools alive: a loop holds its tasks weakly."""
+
+_all: weakref.WeakSet[Pools] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    _inherited.extend(_live)
+    _live.clear()
+    for pools in _all:
+        pools.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,214 @@
+"""An answer whose head has come: its body in pieces, under the clocks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar
+
+import aiohttp
+
+from horay_async._protocol.limits import DRAIN_BYTES, DRAIN_SECONDS
+from horay_async._transport.faults import FOREIGN, timed_out, translate_read
+from horay_async.errors import APIError, Clock, Execution
+from horay_async.models.meta import ResponseMeta
+
+__all__ = ["ClientResponse", "Exchange", "RawResponse", "exchange"]
+
+
+class Exchange:
+    """One request on its way to an answer's head: what the timer and the timeline need to know."""
+
+    __slots__ = ("clock", "dispatched_at", "first_byte", "timer")
+
+    def __init__(self, timer: asyncio.Timeout, first_byte: float | None) -> None:
+        self.timer = timer
+        self.first_byte = first_byte
+        self.dispatched_at: float | None = None
+        self.clock: Clock = "total"
+        """The clock that the timer runs for."""
+
+    def dispatched(self, now: float) -> None:
+        """A connection is there and the request is being written: the wait for the answer begins."""
+        self.dispatched_at = now
+        if self.first_byte is not None:
+            due = now + self.first_byte
+            deadline = self.timer.when()
+            if deadline is None or due < deadline:
+                self.clock = "first_byte"
+                self.timer.reschedule(due)
+
+
+exchange: ContextVar[Exchange] = ContextVar("exchange")
+
+
+class ClientResponse(aiohttp.ClientResponse):
+    """aiohttp's response, which tells when the request goes out: `start` is called at that moment."""
+
+    async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        exchange.get().dispatched(self._loop.time())
+        return await super().start(connection)
+
+
+class RawResponse:
+    """An answer whose head has come.
+
+    `release` is called once, when the connection is free again or closed.
+    """
+
+    def __init__(
+        self,
+        raw: aiohttp.ClientResponse,
+        meta: ResponseMeta,
+        *,
+        label: str,
+        idle: float | None,
+        deadline: float | None,
+        total: float | None,
+        release: Callable[[], None],
+    ) -> None:
+        self.meta = meta
+        self.execution: Execution = "unknown"
+        """What an error in reading says of the execution."""
+        self.waiting_since: float | None = None
+        """When the wait for content began, on the loop's clock; None while nobody waits."""
+        self.loop = asyncio.get_running_loop()
+        self._raw = raw
+        self._label = label
+        self._idle = idle
+        self._deadline = deadline
+        self._total = total
+        self._release = release
+        self._finished = False
+        self._expired: Clock | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def content_type(self) -> str:
+        """The media type, in lower case and without parameters; empty where none was sent."""
+        return self.meta.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the connection is back in the pool, or closed."""
+        return self._finished
+
+    async def read(self, limit: int) -> tuple[bytes, bool]:
+        """The whole body, and whether it is over `limit` bytes: then only its beginning."""
+        self.waiting_since = self.loop.time()
+        pieces: list[bytes] = []
+        size = 0
+        while piece := await self.next_piece():
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit:
+                self.close()
+                return b"".join(pieces), True
+            self.waiting_since = self.loop.time()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces), False
+
+    async def next_piece(self) -> bytes:
+        """What has come of the body, waiting for some; empty at its end."""
+        content = self._raw.content
+        # The timer is left out where nothing has to be waited for: answers mostly come in one piece.
+        if self._timer is None and not content.is_eof():
+            self._arm()
+        try:
+            piece = await content.readany()
+        except FOREIGN as error:
+            self.close()
+            raise self._failure(error) from error
+        except BaseException:
+            self.close()
+            raise
+        if self._expired:
+            self.close()
+            raise self._failure(None)
+        if not piece:
+            self._finish()
+        return piece
+
+    async def drain(self) -> None:
+        """Reads the last few bytes, so that the connection can be used again; closes it if they don't
+        come soon.
+        """
+        read = 0
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while read <= DRAIN_BYTES and (piece := await self._raw.content.readany()):
+                    read += len(piece)
+        except FOREIGN:
+            self.close()  # the answer itself was whole
+            return
+        except BaseException:
+            self.close()
+            raise
+        if self._raw.content.at_eof():
+            self._finish()
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Closes the connection, unless the answer is read to its end."""
+        if not self._finished:
+            self._raw.close()
+            self._finish()
+
+    def close_soon(self) -> None:
+        """The same from any thread: at once on the loop's own, else on its next turn."""
+        if self._finished:
+            return
+        try:
+            here = asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            here = False
+        if here:
+            self.close()
+        elif not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.close)
+
+    def _finish(self) -> None:
+        if self._finished:
+            return
+        self._finished = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._release()
+
+    def _failure(self, error: Exception | None) -> APIError:
+        if self._expired or error is None:
+            clock = self._expired or "total"
+            seconds = self._total if clock == "total" else self._idle
+            failure = timed_out(clock, seconds, self._label, self.execution)
+        else:
+            failure = translate_read(error, label=self._label, execution=self.execution)
+        failure.request_id = self.meta.request_id
+        return failure
+
+    def _arm(self) -> None:
+        """Sets the one timer of this answer to the earlier of the two clocks that can run out."""
+        due = self._deadline
+        if self._idle is not None:
+            # While nobody waits, the idle clock stands still: look again after a whole period.
+            since = self.loop.time() if self.waiting_since is None else self.waiting_since
+            due = since + self._idle if due is None else min(due, since + self._idle)
+        if due is not None:
+            self._timer = self.loop.call_at(due, self._look)
+
+    def _look(self) -> None:
+        now = self.loop.time()
+        if self._deadline is not None and now >= self._deadline:
+            self._expire("total")
+        elif (
+            self._idle is not None
+            and self.waiting_since is not None
+            and now >= self.waiting_since + self._idle
+        ):
+            self._expire("idle")
+        else:
+            self._arm()
+
+    def _expire(self, clock: Clock) -> None:
+        self._expired = clock
+        self._raw.close()  # wakes the reader with an error

@@ -1,0 +1,55 @@
+"""A counter of requests under way, with a queue for those over the limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+__all__ = ["Slots"]
+
+
+class Slots:
+    """At most `limit` holders at once; the others wait in the order they came."""
+
+    __slots__ = ("_free", "_waiters", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._free = limit
+        self._waiters: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def in_use(self) -> int:
+        """How many are held now."""
+        return self.limit - self._free
+
+    def take_now(self) -> bool:
+        """Takes a slot if one is free and nobody waits for it."""
+        if self._free > 0 and not self._waiters:
+            self._free -= 1
+            return True
+        return False
+
+    async def take(self) -> None:
+        """Waits for a slot and takes it."""
+        if self.take_now():
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._waiters.remove(turn)
+            else:  # handed over in the same moment: pass it on
+                self.give_back()
+            raise
+
+    def give_back(self) -> None:
+        """Frees a slot: the longest waiter gets it at once."""
+        while self._waiters:
+            turn = self._waiters.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1

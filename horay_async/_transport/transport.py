@@ -1,0 +1,96 @@
+"""What the calls of one client share: options, pools, headers and the retry budget."""
+
+from __future__ import annotations
+
+import platform
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from horay_async._protocol.request import Request
+from horay_async._protocol.retry import RetryBudget
+from horay_async._transport.call import Call
+from horay_async._transport.pool import Pools
+from horay_async._version import __version__
+from horay_async.options import ClientOptions
+
+__all__ = ["Transport"]
+
+USER_AGENT = (
+    f"horay-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
+)
+
+JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
+
+
+class Transport:
+    """Sends requests for one client. `made_at` is where in the caller's code the client was made."""
+
+    def __init__(
+        self, options: ClientOptions, *, made_at: str = "", share: Transport | None = None
+    ) -> None:
+        self.options = options
+        self.pools: Pools = share.pools if share else Pools(made_at)
+        self.budget: RetryBudget = share.budget if share else RetryBudget()
+        self._urls: dict[str, URL] = {}
+        self._timers: dict[float | None, aiohttp.ClientTimeout] = {}
+        self._headers: CIMultiDict[str] = CIMultiDict(
+            {
+                "Authorization": type(options.api_key)(f"Bearer {options.api_key}"),
+                "Accept": JSON,
+                "Content-Type": JSON,
+                "User-Agent": USER_AGENT,
+            }
+        )
+        self._headers.update(options.default_headers)
+
+    def changed(self, options: ClientOptions) -> Transport:
+        """A transport with other options on the same pools and budget."""
+        return Transport(options, share=self)
+
+    def call(self, request: Request, *, stream: bool = False) -> Call:
+        """A call, ready to run."""
+        return Call(self, request, accept=EVENT_STREAM if stream else JSON)
+
+    async def close(self) -> None:
+        """Closes the connections of every copy."""
+        await self.pools.close()
+
+    def url(self, path: str) -> URL:
+        """The URL of a path; those without a query are kept, since making one costs as much as sending."""
+        url = self._urls.get(path)
+        if url is None:
+            if not path.startswith("/"):  # a whole URL, on another host
+                return URL(path, encoded=True)
+            url = URL(self.options.base_url + path, encoded=True)
+            if "?" not in path and len(self._urls) < 64:
+                self._urls[path] = url
+        return url
+
+    def headers(self, request: Request, accept: str) -> CIMultiDict[str]:
+        """Everything that one request is sent with."""
+        if request.foreign:
+            return CIMultiDict({"User-Agent": USER_AGENT})
+        headers = self._headers.copy()
+        if request.body is None:
+            headers.pop("Content-Type", None)
+        if accept is not JSON:
+            headers["Accept"] = accept
+        headers.update(request.headers)
+        return headers
+
+    def connect_timer(self, seconds: float | None) -> aiohttp.ClientTimeout:
+        """Aiohttp's timer for making a connection, the one clock of it that is used.
+
+        Its `connect` would count the wait for a connection too, but its pool has no limit here.
+        """
+        timer = self._timers.get(seconds)
+        if timer is None:
+            # Rounding times up to whole seconds, as aiohttp does above the threshold, isn't wanted.
+            timer = aiohttp.ClientTimeout(
+                total=None, connect=seconds, sock_read=None, ceil_threshold=float("inf")
+            )
+            self._timers[seconds] = timer
+        return timer

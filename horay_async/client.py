@@ -1,0 +1,120 @@
+"""The asynchronous client."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+from horay_async._protocol.decode import AnyDecoder
+from horay_async._protocol.request import assemble, check_path
+from horay_async.models.anything import AnyResponse
+from horay_async.models.options import CallOptions
+from horay_async.options import ClientOptions, ClientParams
+from horay_async.resources._base import fetch
+from horay_async.resources.catalogue import AsyncModels
+from horay_async.resources.chat import AsyncChat
+from horay_async.resources.completions import AsyncCompletions
+from horay_async.resources.images import AsyncImages
+from horay_async.resources.user import AsyncUser
+
+if TYPE_CHECKING:
+    from horay_async._transport import Transport
+
+__all__ = ["AsyncHoray"]
+
+PACKAGE = str(Path(__file__).parent)
+
+
+def _caller() -> str:
+    """The place outside this package that makes a client, as `file:line`."""
+    frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack() reads source files; this only looks
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+class AsyncHoray:
+    """A client of the Horay API. Its connections open with the first request.
+
+    `api_key` and `base_url` come from `HORAY_API_KEY` and `HORAY_BASE_URL` unless given; the other
+    options are described by `ClientOptions`. Raises `ConfigurationError` for an option that can't work.
+
+    One client serves any number of tasks, threads and event loops. Close it, best by a `with` block.
+    """
+
+    def __init__(self, api_key: str | None = None, **options: Unpack[ClientParams]) -> None:
+        settled = ClientOptions.of(api_key, **options)
+        from horay_async._transport import Transport  # noqa: PLC0415 - loads aiohttp, which takes long
+
+        self._use(Transport(settled, made_at=_caller()))
+
+    def _use(self, transport: Transport) -> None:
+        self._transport = transport
+        self.user = AsyncUser(transport)
+        self.models = AsyncModels(transport)
+        self.chat = AsyncChat(transport)
+        self.completions = AsyncCompletions(transport)
+        self.images = AsyncImages(transport)
+
+    @property
+    def options(self) -> ClientOptions:
+        """The settings."""
+        return self._transport.options
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client was closed."""
+        return self._transport.pools.closed
+
+    def with_options(self, **options: Unpack[ClientParams]) -> Self:
+        """A copy with some options changed, on the same connections: closing one closes both.
+
+        Cheap enough to make one for each request. Raises as making a client does.
+        """
+        copy = object.__new__(type(self))
+        copy._use(self._transport.changed(self.options.changed(**options)))
+        return copy
+
+    async def request(
+        self, method: str, path: str, *, body: Any = None, **options: Unpack[CallOptions]
+    ) -> AnyResponse:
+        """Calls what has no method yet: `path` is below the base URL, `body` anything that JSON holds.
+
+        Retries, clocks and errors are those of every call; a request that may have been run isn't sent
+        again, since nothing is known of what it costs.
+        """
+        request = assemble(
+            method.upper(),
+            check_path(method, path),
+            options,
+            self.options,
+            body=body,
+            new_key=str(uuid.uuid4()),
+            per_piece=True,
+        )
+        return await fetch(self._transport, request, AnyDecoder())
+
+    async def close(self) -> None:
+        """Closes the connections, those of `with_options` copies included. Closing twice is fine."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        options = self.options
+        return (
+            f"{type(self).__name__}(api_key={options.api_key!r}, base_url={options.base_url!r}"
+            f"{', closed' if self.closed else ''})"
+        )

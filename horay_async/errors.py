@@ -1,0 +1,258 @@
+"""Every exception that this package raises of its own accord.
+
+- `HorayError`
+  - `ConfigurationError`: no key, a key with a line break, a URL that isn't one, a closed client ...
+  - `APIError`: a call failed; says whether the request was executed and what each attempt met
+    - `APIConnectionError`: no answer came, or it broke off
+      - `APITimeoutError`: one of the five clocks ran out; `clock` says which
+    - `APIStatusError`: the server answered with a failure
+      - `BadRequestError` (400), `AuthenticationError` (401), `InsufficientBalanceError` (402, or a
+        403 that speaks of the balance), `PermissionDeniedError` (403), `NotFoundError` (404),
+        `ConflictError` (409), `UnprocessableEntityError` (422), `RateLimitError` (429)
+      - `InternalServerError` (500 and above)
+        - `ServiceOverloadedError` (503)
+    - `APIResponseError`: the bytes weren't what the protocol says, or over a limit
+    - `StreamError`: the server reported a failure in the middle of a stream
+    - `StreamTruncatedError`: a stream ended before it was complete
+
+Misuse in the calling code, such as a parameter of the wrong name or type, raises Python's own
+`TypeError`. `asyncio.CancelledError` and `KeyboardInterrupt` pass through untouched; everything else
+that the libraries beneath raise is turned into one of these, with the cause chained.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from horay_async.models.meta import Attempt
+
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APIResponseError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "Clock",
+    "ConfigurationError",
+    "ConflictError",
+    "Execution",
+    "HorayError",
+    "InsufficientBalanceError",
+    "InternalServerError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ServiceOverloadedError",
+    "StreamError",
+    "StreamTruncatedError",
+    "UnprocessableEntityError",
+]
+
+Execution = Literal["not_sent", "unknown", "executed"]
+"""What is known of the request behind an error: `"not_sent"`, surely not run, since it never left;
+`"executed"`, surely run, since its result began to arrive; `"unknown"`, anything between."""
+
+Clock = Literal["queue", "connect", "first_byte", "idle", "total"]
+"""The five clocks of `Timeouts`."""
+
+
+class HorayError(Exception):
+    """The root of the tree."""
+
+
+class ConfigurationError(HorayError):
+    """The client can't be made or used as it is set up. Nothing was sent."""
+
+
+class APIError(HorayError):
+    """A call that failed.
+
+    `str()` of it is the message and, in brackets, the request id and the number of attempts.
+    """
+
+    message: str
+    """What went wrong, in the server's own words where it gave any."""
+    execution: Execution
+    """Whether the last attempt's request was run by the server."""
+    request_id: str | None
+    """The server's id of the last attempt's answer, where it sent one."""
+    attempts: tuple[Attempt, ...]
+    """One record an attempt, newest last."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        execution: Execution = "unknown",
+        request_id: str | None = None,
+        attempts: tuple[Attempt, ...] = (),
+    ) -> None:
+        # One positional argument: an exception is unpickled as cls(*args), then gets its __dict__.
+        super().__init__(message)
+        self.message = message
+        self.execution = execution
+        self.request_id = request_id
+        self.attempts = attempts
+
+    def __str__(self) -> str:
+        notes: list[str] = []
+        if self.request_id:
+            notes.append(f"request id {self.request_id}")
+        if len(self.attempts) > 1:
+            notes.append(f"{len(self.attempts)} attempts")
+        return f"{self.message} ({', '.join(notes)})" if notes else self.message
+
+
+class APIConnectionError(APIError):
+    """The server couldn't be reached, or the connection broke before the answer was whole."""
+
+
+class APITimeoutError(APIConnectionError):
+    """One of the clocks ran out."""
+
+    clock: Clock
+    """The clock that ran out."""
+
+    def __init__(self, message: str, *, clock: Clock = "total", **known: Any) -> None:
+        super().__init__(message, **known)
+        self.clock = clock
+
+
+class _ServerWords(APIError):
+    """What the failure bodies of this family of servers have in common."""
+
+    type: str | None
+    """The server's name for the kind of failure, e.g. `"invalid_request_error"`."""
+    code: str | int | None
+    """The server's code for the failure, e.g. `20012` or `"model_not_found"`."""
+    param: str | None
+    """The request field that the server complains of."""
+    body: Any
+    """The body that was sent: decoded where it was JSON, else text; None where it was empty."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        type: str | None = None,
+        code: str | int | None = None,
+        param: str | None = None,
+        body: Any = None,
+        **known: Any,
+    ) -> None:
+        super().__init__(message, **known)
+        self.type = type
+        self.code = code
+        self.param = param
+        self.body = body
+
+
+class APIStatusError(_ServerWords):
+    """The server answered with a failure."""
+
+    status_code: int
+    """The HTTP status; for a failure reported inside a stream or an envelope, what it maps to."""
+    retry_after: float | None
+    """Seconds that the server asked to wait, from `retry-after-ms` or `Retry-After`."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int = 0,
+        retry_after: float | None = None,
+        **known: Any,
+    ) -> None:
+        super().__init__(message, **known)
+        self.status_code = status_code
+        self.retry_after = retry_after
+
+
+class BadRequestError(APIStatusError):
+    """400: a field is missing, of the wrong type or out of its range."""
+
+
+class AuthenticationError(APIStatusError):
+    """401: the key is missing, wrong or revoked."""
+
+
+class InsufficientBalanceError(APIStatusError):
+    """402, or a 403 that speaks of the balance: the account is exhausted."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the key may not do this."""
+
+
+class NotFoundError(APIStatusError):
+    """404: no such path or model."""
+
+
+class ConflictError(APIStatusError):
+    """409: the request collides with another one."""
+
+
+class UnprocessableEntityError(APIStatusError):
+    """422: the body is well formed, but the server can't act on it."""
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests or tokens; `retry_after` says how long to wait, where it is known."""
+
+
+class InternalServerError(APIStatusError):
+    """500 and above: the server or a gateway before it failed."""
+
+
+class ServiceOverloadedError(InternalServerError):
+    """503: the model's service has no room; the request wasn't run."""
+
+
+class APIResponseError(APIError):
+    """The answer wasn't what the protocol says: bad JSON, bad UTF-8, another content type, a limit."""
+
+    body: str
+    """The first 500 characters of the body, undecodable bytes replaced."""
+    status_code: int | None
+    """The HTTP status of the answer, where its head could be read."""
+
+    def __init__(
+        self, message: str, *, body: str = "", status_code: int | None = None, **known: Any
+    ) -> None:
+        super().__init__(message, **known)
+        self.body = body
+        self.status_code = status_code
+
+
+class StreamError(_ServerWords):
+    """The server reported a failure inside a stream, and it maps to no status class.
+
+    `partial` is the answer merged from the chunks before it; None where none had come.
+    """
+
+    partial: Any
+
+    def __init__(self, message: str, *, partial: Any = None, **known: Any) -> None:
+        super().__init__(message, **known)
+        self.partial = partial
+
+
+class StreamTruncatedError(APIError):
+    """A stream ended without `[DONE]` and without a finish reason for every choice.
+
+    `partial` is the answer merged from the chunks that had come (a `Completion` or a
+    `ChatCompletion`); None where none had come. `reason` says how it ended.
+    """
+
+    partial: Any
+    reason: str
+
+    def __init__(
+        self, message: str, *, partial: Any = None, reason: str = "", **known: Any
+    ) -> None:
+        super().__init__(message, **known)
+        self.partial = partial
+        self.reason = reason

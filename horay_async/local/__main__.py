@@ -1,0 +1,79 @@
+"""`python -m horay_async.local`: the local server from a shell, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+try:
+    import typer
+except ImportError:
+    sys.exit("The command needs the local extra; install it with: pip install 'horay-async[local]'")
+
+from .errors import LocalServerError
+from .server import LocalServer
+
+_HOW_TO_USE = """\
+Horay-compatible server on {server.model}, listening at
+  {server.base_url}
+
+Point a client at it from another terminal:
+  export HORAY_BASE_URL={server.base_url} HORAY_API_KEY={server.api_key}
+
+or try it without one:
+  curl -N {server.base_url}/completions -H 'Authorization: Bearer {server.api_key}' \\
+    -d '{{"model": "local", "prompt": "The capital of Germany is", "stream": true}}'
+
+Image generation draws by rule; there is no diffusion model here. Ctrl-C stops the server."""
+
+
+def serve(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.gguf",
+            help="Model to load; else HORAY_LOCAL_MODEL, else SmolLM2-135M-Instruct, fetched once.",
+        ),
+    ] = None,
+    api_key: Annotated[str, typer.Option(help="Key that requests must carry.")] = "local",
+    threads: Annotated[int | None, typer.Option(help="Cores for the model.")] = None,
+    context: Annotated[int, typer.Option(help="Tokens of one request, answer included.")] = 2048,
+    slots: Annotated[int, typer.Option(help="Requests generating at the same time.")] = 8,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show llama.cpp's own log.")] = False,
+) -> None:
+    """Serve the Horay API on this machine, on a real model."""
+    try:
+        signal.signal(signal.SIGTERM, _as_interrupt)
+        with LocalServer(
+            model,
+            host=host,
+            port=port,
+            api_key=api_key,
+            threads=threads,
+            context=context,
+            slots=slots,
+            verbose=verbose,
+        ) as server:
+            print(_HOW_TO_USE.format(server=server), flush=True)
+            # Windows delivers Ctrl-C only between waits, so none is without an end.
+            while not threading.Event().wait(timeout=0.5 if sys.platform == "win32" else None):
+                pass
+    except LocalServerError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+
+
+def _as_interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    typer.run(serve)

@@ -1,0 +1,246 @@
+"""The HTTP face: routes, keys, limits, and the way from a request to the engine and back."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import logging
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import web
+
+from .engine import Engine, Kind
+from .errors import ApiProblem
+from .fields import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, is_object, validate
+from .images import Gallery, render
+from .replies import ChatReply, CompletionReply, Reply
+from .shapes import RENDERER, Call, Json, chat_call, completion_call
+
+# Generous for text, and far below what would hurt a laptop.
+MAX_BODY: Final = 4 * 1024 * 1024
+_RENDERER_NOTE: Final = f"{RENDERER} (drawn by rule on this machine, no diffusion model)"
+
+_log = logging.getLogger("horay_async.local")
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the routes work with, and the routes themselves."""
+
+    engine: Engine
+    model: str
+    """The local model's name, reported in every answer whatever name was asked for."""
+    fingerprint: str
+    api_key: str
+    gallery: Gallery
+    started: int
+    """Unix time of the start, in seconds."""
+
+    def app(self) -> web.Application:
+        """An application that needs `handler_cancellation` of its runner: it stops generations."""
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._guard])
+        app.on_response_prepare.append(_name_request)
+        app.router.add_get("/v1/user/info", self.user_info, allow_head=False)
+        app.router.add_get("/v1/models", self.models, allow_head=False)
+        app.router.add_post("/v1/completions", self.completions)
+        app.router.add_post("/v1/chat/completions", self.chat_completions)
+        app.router.add_post("/v1/image/generations", self.images)
+        app.router.add_get("/pictures/{name}", self.picture)
+        return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        """Ask for the key under /v1, and give every refusal the API's error body."""
+        try:
+            if request.path.startswith("/v1/"):
+                self._authenticate(request)
+            response: web.StreamResponse = await handler(request)
+            return response
+        except ApiProblem as problem:
+            return _refusal(problem)
+        except web.HTTPException as refused:
+            return _refusal(_routing_problem(request, refused), Allow=refused.headers.get("Allow"))
+        except ConnectionError:
+            raise  # the client is gone: nobody to answer
+        except Exception:  # noqa: BLE001 - whatever a handler trips over is a 500, and logged
+            _log.exception("the local server failed on %s %s", request.method, request.path)
+            return _refusal(ApiProblem(500, "the local server failed", type="server_error"))
+
+    def _authenticate(self, request: web.Request) -> None:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        given, right = key.strip().encode(errors="replace"), self.api_key.encode()
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given, right):
+            raise ApiProblem(
+                401,
+                "the API key is missing or wrong; send Authorization: Bearer <key>",
+                type="authentication_error",
+                code="invalid_api_key",
+            )
+
+    async def user_info(self, _: web.Request) -> web.Response:
+        """`GET /user/info`: the local account, which has and needs no money."""
+        data = {
+            "id": "local",
+            "name": "Local account",
+            "image": "",
+            "email": "local@example.invalid",
+            "isAdmin": False,
+            "balance": "0.00",
+            "status": "normal",
+            "introduction": "The account of a local development server; nothing is charged.",
+            "role": "user",
+            "chargeBalance": "0.00",
+            "totalBalance": "0.00",
+        }
+        return _json({"code": 20000, "message": "OK", "status": True, "data": data})
+
+    async def models(self, request: web.Request) -> web.Response:
+        """`GET /models`: the text model in use, and the renderer under its honest name."""
+        wanted = validate(request.query, MODEL_FILTERS, ())
+        here = (
+            (self.model, "text", "chat", "llama.cpp on this machine"),
+            (RENDERER, "image", "text-to-image", "drawn by rule, no diffusion model"),
+        )
+        data = [
+            {
+                "id": name,
+                "object": "model",
+                "created": self.started,
+                "owned_by": owner,
+                "type": kind,
+                "sub_type": sub_kind,
+            }
+            for name, kind, sub_kind, owner in here
+            if wanted.get("type", kind) == kind and wanted.get("sub_type", sub_kind) == sub_kind
+        ]
+        return _json({"object": "list", "data": data})
+
+    async def completions(self, request: web.Request) -> web.StreamResponse:
+        """`POST /completions`."""
+        call = completion_call(await _body(request))
+        reply = CompletionReply(call, self.model, self.fingerprint)
+        return await self._generate(request, "completions", call, reply)
+
+    async def chat_completions(self, request: web.Request) -> web.StreamResponse:
+        """`POST /chat/completions`."""
+        call = chat_call(await _body(request))
+        reply = ChatReply(call, self.model, self.fingerprint)
+        return await self._generate(request, "chat_completions", call, reply)
+
+    async def _generate(
+        self, request: web.Request, kind: Kind, call: Call, reply: Reply
+    ) -> web.StreamResponse:
+        async with self.engine.run(kind, call.jobs) as events:
+            if not call.stream:
+                parts: list[Json] = []
+                async for index, event in events:
+                    parts += reply.choices(index, event)
+                return _json(reply.answer(parts))
+            response: web.StreamResponse | None = None
+            try:
+                async for index, event in events:
+                    # Only now, as a job that the engine refuses still gets a proper status.
+                    response = response or await _open_stream(request)
+                    for choice in reply.choices(index, event):
+                        await response.write(_sse(reply.chunk(choice)))
+            except ApiProblem as problem:
+                if response is None:
+                    raise
+                await response.write(_sse(problem.body()))
+                return response
+            response = response or await _open_stream(request)
+            if call.include_usage:
+                await response.write(_sse(reply.usage_chunk()))
+            await response.write(b"data: [DONE]\n\n")
+            return response
+
+    async def images(self, request: web.Request) -> web.Response:
+        """`POST /image/generations`: a seeded picture, kept at a URL until newer ones need room."""
+        given = validate(await _body(request), IMAGE, ("model", "prompt", "image_size"))
+        seed = given.get("seed") or random.randint(*IMAGE_SEEDS)
+        assert isinstance(seed, int)  # validated
+        width, height = map(int, str(given["image_size"]).split("x"))
+        begun = time.perf_counter()
+        picture = await asyncio.to_thread(render, str(given["prompt"]), seed, width, height)
+        seconds = time.perf_counter() - begun
+        url = request.url.origin() / "pictures" / self.gallery.add(picture)
+        return _json(
+            {
+                "images": [{"url": str(url)}],
+                "timings": {"inference": round(seconds, 4)},
+                "seed": seed,
+                "model": _RENDERER_NOTE,
+            }
+        )
+
+    async def picture(self, request: web.Request) -> web.Response:
+        """A picture's bytes; the name can't be guessed, so no key is asked for."""
+        picture = self.gallery.get(request.match_info["name"])
+        if picture is None:
+            raise ApiProblem(404, "there is no such picture, or not any more", code="not_found")
+        return web.Response(body=picture, content_type="image/png")
+
+
+async def _name_request(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["x-request-id"] = uuid.uuid4().hex
+
+
+async def _body(request: web.Request) -> Mapping[str, object]:
+    try:
+        body = json.loads(await request.read(), parse_constant=_no_constant)
+        # llama.cpp takes no lone surrogates, which JSON's \u escapes can smuggle in.
+        json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise ApiProblem(400, f"the body is not valid JSON: {error}", code="invalid_json") from None
+    if not is_object(body):
+        raise ApiProblem(400, "the body must be a JSON object", code="invalid_json")
+    return body
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON number")
+
+
+async def _open_stream(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
+    )
+    await response.prepare(request)
+    return response
+
+
+_dumps: Callable[[object], str] = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+def _sse(event: Mapping[str, object]) -> bytes:
+    return f"data: {_dumps(event)}\n\n".encode()
+
+
+def _json(body: object, status: int = 200) -> web.Response:
+    return web.Response(body=_dumps(body).encode(), status=status, content_type="application/json")
+
+
+def _refusal(problem: ApiProblem, **headers: str | None) -> web.Response:
+    response = _json(problem.body(), problem.status)
+    response.headers.update({name: value for name, value in headers.items() if value})
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _routing_problem(request: web.Request, refused: web.HTTPException) -> ApiProblem:
+    message = refused.reason
+    if refused.status == 404:
+        message = f"there is no {request.path} here"
+    elif refused.status == 405:
+        message = f"{request.path} doesn't take {request.method}"
+    elif refused.status == 413:
+        message = f"the body is larger than {MAX_BODY} bytes"
+    codes = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
+    return ApiProblem(refused.status, message, code=codes.get(refused.status, "bad_request"))

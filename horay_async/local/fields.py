@@ -1,0 +1,209 @@
+"""What a request's fields may hold: the documented ranges, and the words of each refusal.
+
+Pure: every check takes a field's name and its value, and raises `ApiProblem` (400) naming both the
+field and what it allows. The ranges are those of the public API reference; where it is silent the
+wider range of this family of servers holds, and the line below says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, TypeGuard
+
+from .errors import ApiProblem
+
+Check = Callable[[str, object], None]
+
+INT32_MAX: Final = 2**31 - 1
+IMAGE_SIZES: Final = (
+    "1024x1024",
+    "1536x1536",
+    "768x512",
+    "768x1024",
+    "1024x576",
+    "576x1024",
+)
+IMAGE_SEEDS: Final = (1, 9999999998)
+MODEL_TYPES: Final = ("text", "image", "audio", "video")
+MODEL_SUB_TYPES: Final = (
+    "chat",
+    "embedding",
+    "reranker",
+    "text-to-image",
+    "image-to-image",
+    "speech-to-text",
+    "text-to-video",
+)
+
+
+def refuse(name: str, message: str) -> ApiProblem:
+    """A 400 about one field."""
+    return ApiProblem(400, f"{name} {message}", param=name, code="invalid_value")
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a decoded value is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    """Whether a decoded value is a JSON array."""
+    return isinstance(value, list)
+
+
+def number(low: float, high: float, *, above: bool = False) -> Check:
+    """A finite number from `low` to `high`; with `above`, `low` itself is out."""
+    start = f"above {low:g}" if above else f"at least {low:g}"
+    end = "" if math.isinf(high) else f" and at most {high:g}"
+
+    def check(name: str, value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise refuse(name, f"must be a number {start}{end}")
+        if not low <= value <= high or (above and value == low) or value == math.inf:
+            raise refuse(name, f"must be {start}{end}, got {value}")
+
+    return check
+
+
+def integer(low: int, high: int = INT32_MAX) -> Check:
+    """A whole number from `low` to `high`, both included; no further than llama.cpp can count."""
+    allowed = f"at least {low}" if high == INT32_MAX else f"from {low} to {high}"
+
+    def check(name: str, value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise refuse(name, f"must be an integer {allowed}")
+        if not low <= value <= high:
+            raise refuse(name, f"must be {allowed}, got {value}")
+
+    return check
+
+
+def any_integer(name: str, value: object) -> None:
+    """A whole number of any size."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise refuse(name, "must be an integer")
+
+
+def boolean(name: str, value: object) -> None:
+    """`true` or `false`."""
+    if not isinstance(value, bool):
+        raise refuse(name, "must be true or false")
+
+
+def string(name: str, value: object) -> None:
+    """Text, possibly empty."""
+    if not isinstance(value, str):
+        raise refuse(name, "must be a string")
+
+
+def one_of(choices: Collection[str]) -> Check:
+    """One of a few words."""
+
+    def check(name: str, value: object) -> None:
+        if value not in choices:
+            raise refuse(name, f"must be one of {', '.join(choices)}")
+
+    return check
+
+
+def stops(name: str, value: object) -> None:
+    """An array of non-empty strings; this family also takes one string alone."""
+    items = [value] if isinstance(value, str) else value
+    if not is_array(items) or not all(isinstance(item, str) and item for item in items):
+        raise refuse(name, "must be an array of non-empty strings")
+
+
+def logit_bias(name: str, value: object) -> None:
+    """An object from token ids, written as strings, to numbers from -100 to 100."""
+    if not is_object(value):
+        raise refuse(name, 'must be an object from token ids to numbers, such as {"105": 21.4}')
+    for token, bias in value.items():
+        if not (token.isascii() and token.isdigit()):
+            raise refuse(name, f"must have token ids as its keys, got {token[:40]!r}")
+        number(-100, 100)(f"{name}.{token}", bias)
+
+
+def completion_logprobs(name: str, value: object) -> None:
+    """`true`, `false`, or the number of alternatives that older clients of this family send."""
+    if not isinstance(value, bool):
+        integer(0, 20)(name, value)
+
+
+def stream_options(name: str, value: object) -> None:
+    """An object whose `include_usage`, if there, is a boolean."""
+    if not is_object(value):
+        raise refuse(name, "must be an object")
+    if value.get("include_usage") is not None:
+        boolean(f"{name}.include_usage", value["include_usage"])
+
+
+def messages(name: str, value: object) -> None:
+    """A non-empty array of objects with a `role`; their contents are llama.cpp's to judge."""
+    if not is_array(value) or not value:
+        raise refuse(name, "must be a non-empty array of messages")
+    for place, message in enumerate(value):
+        if not is_object(message) or not isinstance(message.get("role"), str):
+            raise refuse(f"{name}[{place}]", "must be an object with a role and a content")
+
+
+SAMPLING: Final[Mapping[str, Check]] = {
+    "max_tokens": integer(1),
+    "stop": stops,
+    # The reference describes 0 to 1; this family, and so its clients, go up to 2.
+    "temperature": number(0, 2),
+    "top_p": number(0, 1),
+    # 0 and -1 both switch it off, as elsewhere in this family.
+    "top_k": integer(-1),
+    "repetition_penalty": number(0, math.inf, above=True),
+    "presence_penalty": number(-2, 2),
+    "frequency_penalty": number(-2, 2),
+    "logit_bias": logit_bias,
+    "n": integer(1, 128),
+    "seed": any_integer,
+    "stream": boolean,
+    "stream_options": stream_options,
+}
+COMPLETION: Final[Mapping[str, Check]] = {
+    "model": string,
+    "prompt": string,
+    "echo": boolean,
+    "logprobs": completion_logprobs,
+    **SAMPLING,
+}
+CHAT: Final[Mapping[str, Check]] = {
+    "model": string,
+    "messages": messages,
+    "max_completion_tokens": integer(1),
+    "logprobs": boolean,
+    "top_logprobs": integer(0, 20),
+    **SAMPLING,
+}
+IMAGE: Final[Mapping[str, Check]] = {
+    "model": string,
+    "prompt": string,
+    "image_size": one_of(IMAGE_SIZES),
+    "seed": integer(*IMAGE_SEEDS),
+}
+MODEL_FILTERS: Final[Mapping[str, Check]] = {
+    "type": one_of(MODEL_TYPES),
+    "sub_type": one_of(MODEL_SUB_TYPES),
+}
+
+
+def validate(
+    body: Mapping[str, object], checks: Mapping[str, Check], required: Collection[str]
+) -> dict[str, object]:
+    """The fields of `body` that are set, checked; null counts as unset, unknown fields pass.
+
+    Raises `ApiProblem` (400) for the first field that is missing or out of its range.
+    """
+    for name in required:
+        if body.get(name) is None:
+            hint = f": {', '.join(IMAGE_SIZES)}" if name == "image_size" else ""
+            raise refuse(name, f"is required{hint}")
+    given = {name: value for name, value in body.items() if value is not None}
+    for name, value in given.items():
+        if name in checks:
+            checks[name](name, value)
+    return given

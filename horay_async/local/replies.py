@@ -1,0 +1,216 @@
+"""From llama.cpp's events to Horay's answers, streamed and whole.
+
+Pure. A `Reply` turns each event into streamed choices, and merges those into the whole answer, so
+that the two forms can't drift apart.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from .shapes import Call, Json
+
+
+@dataclass
+class Reply(ABC):
+    """The answer to one call, fed with the events of its jobs, one index a choice."""
+
+    call: Call
+    model: str
+    fingerprint: str
+    id: str = ""
+    created: int = field(default_factory=lambda: int(time.time()))
+    usage: Json = field(default_factory=dict[str, Any])
+
+    prefix: ClassVar[str]
+    whole: ClassVar[str]
+    piece: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        self.id = self.id or f"{self.prefix}-{secrets.token_hex(12)}"
+        self.usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+        self._started: set[int] = set()
+
+    def choices(self, index: int, event: Mapping[str, Any]) -> list[Json]:
+        """The streamed choices, none to two, that one event of llama.cpp amounts to."""
+        usage = event.get("usage")
+        if usage:
+            self.usage["prompt_tokens"] = usage["prompt_tokens"]  # shared by all choices
+            self.usage["completion_tokens"] += usage["completion_tokens"]
+            counted = self.usage["prompt_tokens"] + self.usage["completion_tokens"]
+            self.usage["total_tokens"] = counted
+        if "prompt_progress" in event:
+            return []
+        translated = [self._choice(index, choice) for choice in event.get("choices", ())]
+        found = [choice for choice in translated if choice is not None]
+        if found and index not in self._started:
+            self._started.add(index)
+            found[:0] = self._opening(index)
+        return found
+
+    def chunk(self, choice: Json) -> Json:
+        """The streamed chunk that carries one choice."""
+        return self._envelope(self.piece) | {"choices": [choice]}
+
+    def usage_chunk(self) -> Json:
+        """The last chunk of a stream whose request asked for the usage."""
+        return self._envelope(self.piece) | {"choices": [], "usage": self.usage}
+
+    def answer(self, parts: list[Json]) -> Json:
+        """The whole answer, from every choice that a stream would have carried, in order."""
+        merged: dict[int, Json] = {
+            index: self._blank(index) for index in range(len(self.call.jobs))
+        }
+        for part in parts:
+            target = merged[part["index"]]
+            self._add(target, part)
+            target["finish_reason"] = part["finish_reason"] or target["finish_reason"]
+        return self._envelope(self.whole) | {"choices": list(merged.values()), "usage": self.usage}
+
+    def _envelope(self, object_name: str) -> Json:
+        return {
+            "id": self.id,
+            "object": object_name,
+            "created": self.created,
+            "model": self.model,
+            "system_fingerprint": self.fingerprint,
+        }
+
+    @abstractmethod
+    def _choice(self, index: int, choice: Json) -> Json | None:
+        """One of llama.cpp's choices as a streamed one, or None when there is nothing in it."""
+
+    @abstractmethod
+    def _opening(self, index: int) -> list[Json]:
+        """What a choice's stream starts with, before anything sampled."""
+
+    @abstractmethod
+    def _blank(self, index: int) -> Json:
+        """A choice of the whole answer, before anything is merged into it."""
+
+    @abstractmethod
+    def _add(self, target: Json, part: Json) -> None:
+        """Merge a streamed choice into a choice of the whole answer."""
+
+
+class CompletionReply(Reply):
+    """`POST /completions`."""
+
+    prefix = "cmpl"
+    whole = piece = "text_completion"
+
+    def answer(self, parts: list[Json]) -> Json:
+        return super().answer(parts) | {"prompt": [{"text": self.call.prompt, "logprobs": None}]}
+
+    def _choice(self, index: int, choice: Json) -> Json | None:
+        logprobs = None
+        if choice.get("logprobs"):
+            tokens = choice["logprobs"]["content"]
+            logprobs = {
+                "tokens": [token["token"] for token in tokens],
+                "token_logprobs": [token["logprob"] for token in tokens],
+            }
+        if not choice["text"] and not choice["finish_reason"] and logprobs is None:
+            return None
+        return self._piece(index, choice["text"], choice["finish_reason"], logprobs)
+
+    def _opening(self, index: int) -> list[Json]:
+        return [self._piece(index, self.call.prompt)] if self.call.echo else []
+
+    def _blank(self, index: int) -> Json:
+        return self._piece(index, "")
+
+    def _piece(
+        self, index: int, text: str, finish_reason: str | None = None, logprobs: Json | None = None
+    ) -> Json:
+        return {
+            "index": index,
+            "text": text,
+            "finish_reason": finish_reason,
+            "logprobs": logprobs,
+        }
+
+    def _add(self, target: Json, part: Json) -> None:
+        target["text"] += part["text"]
+        if part["logprobs"]:
+            kept: Json = target["logprobs"] or {"tokens": [], "token_logprobs": []}
+            target["logprobs"] = {name: kept[name] + part["logprobs"][name] for name in kept}
+
+
+class ChatReply(Reply):
+    """`POST /chat/completions`."""
+
+    prefix = "chatcmpl"
+    whole = "chat.completion"
+    piece = "chat.completion.chunk"
+
+    def _choice(self, index: int, choice: Json) -> Json | None:
+        # llama.cpp repeats the role; a stream of this family names it once, in its first chunk.
+        delta = {
+            name: value
+            for name, value in choice["delta"].items()
+            if name != "role" and value is not None
+        }
+        if not delta and not choice["finish_reason"]:
+            return None
+        logprobs = None
+        if choice.get("logprobs"):
+            tokens = choice["logprobs"]["content"]
+            listed = self.call.top_logprobs
+            logprobs = {
+                "content": [
+                    token | {"top_logprobs": token["top_logprobs"][:listed]} for token in tokens
+                ]
+            }
+        return self._piece(index, delta, choice["finish_reason"], logprobs)
+
+    def _opening(self, index: int) -> list[Json]:
+        return [self._piece(index, {"role": "assistant", "content": ""})]
+
+    def _piece(
+        self,
+        index: int,
+        delta: Json,
+        finish_reason: str | None = None,
+        logprobs: Json | None = None,
+    ) -> Json:
+        return {
+            "index": index,
+            "delta": delta,
+            "finish_reason": finish_reason,
+            "logprobs": logprobs,
+        }
+
+    def _blank(self, index: int) -> Json:
+        message = {"role": "assistant", "content": ""}
+        return {"index": index, "message": message, "finish_reason": None, "logprobs": None}
+
+    def _add(self, target: Json, part: Json) -> None:
+        message = target["message"]
+        for name, value in part["delta"].items():
+            if name == "tool_calls":
+                message["content"] = message["content"] or None  # as this family does beside calls
+                for piece in value:
+                    _add_tool_call(message.setdefault("tool_calls", []), piece)
+            elif name != "role":
+                message[name] = (message.get(name) or "") + value
+        if part["logprobs"]:
+            kept: Json = target["logprobs"] or {"content": []}
+            target["logprobs"] = {"content": kept["content"] + part["logprobs"]["content"]}
+
+
+def _add_tool_call(calls: list[Json], part: Json) -> None:
+    """Merge one streamed piece of a tool call into the list of calls that it belongs to."""
+    place: int = part.get("index", 0)
+    while len(calls) <= place:
+        calls.append({"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
+    whole = calls[place]
+    whole["id"] = part.get("id") or whole["id"]
+    function = part.get("function", {})
+    whole["function"]["name"] += function.get("name") or ""
+    whole["function"]["arguments"] += function.get("arguments") or ""

@@ -1,0 +1,234 @@
+"""`LocalServer`: the life of a server in a thread and an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Self
+
+from aiohttp import web
+
+from . import weights
+from .app import Service
+from .engine import Engine
+from .errors import LocalServerError
+from .images import Gallery
+
+# Where a listening address stands for every interface, clients here reach it over loopback.
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+# How long stopping waits for answers under way; their jobs are stopped first, so this is a guard.
+_GRACE = 2.0
+
+
+class LocalServer:
+    """A Horay-compatible server on a real model, as `with LocalServer() as server` or `async with`.
+
+    It answers from its own thread and event loop, so it also serves a caller who blocks. `model`
+    is a GGUF file; without it `HORAY_LOCAL_MODEL` counts, then the cached SmolLM2-135M-Instruct,
+    which is fetched once (98 MB) where it is missing. Port 0 takes a free one. `threads` defaults
+    to the cores this process may use, at most 4; `context` is the tokens of one request, prompt
+    and answer together; `slots` is how many requests generate at the same time, while more wait in
+    line. `verbose` lets llama.cpp report on standard error.
+
+    Whatever model name a request carries, the loaded model answers and says its own name, except
+    that names of image models are refused for text. Unset sampling fields mean temperature 0.2,
+    top_p 0.9, top_k 40 and at most 256 tokens.
+
+    Starting raises `LocalServerError`: no usable weights, a port in use, a missing extra. A stopped
+    server can be started again.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        api_key: str = "local",
+        threads: int | None = None,
+        context: int = 2048,
+        slots: int = 8,
+        verbose: bool = False,
+    ) -> None:
+        for name, value, low in (("context", context, 16), ("slots", slots, 1)):
+            if value < low:
+                raise LocalServerError(f"{name} must be at least {low}, got {value}.")
+        if threads is not None and threads < 1:
+            raise LocalServerError(f"threads must be at least 1, got {threads}.")
+        if not 0 <= port <= 65535:
+            raise LocalServerError(f"port must be from 0 to 65535, got {port}.")
+        if not api_key.strip() or not api_key.isascii() or not api_key.isprintable():
+            raise LocalServerError("api_key must be printable ASCII text and not empty.")
+        self.api_key = api_key
+        """The key that requests must carry."""
+        self._model, self._host, self._port = model, host, port
+        self._threads, self._context, self._slots = threads, context, slots
+        self._verbose = verbose
+        self._life: _Life | None = None
+
+    @property
+    def base_url(self) -> str:
+        """The URL for a client's `base_url`, ending in `/v1`; `LocalServerError` unless running."""
+        return self._started().ready.result()[0]
+
+    @property
+    def model(self) -> str:
+        """The loaded model's name, as answers give it; `LocalServerError` unless running."""
+        return self._started().ready.result()[1]
+
+    def _started(self) -> _Life:
+        if self._life is None:
+            raise LocalServerError("The local server is not running.")
+        return self._life
+
+    def _start(self) -> _Life:
+        if self._life is not None:
+            raise LocalServerError("The local server is running already.")
+        self._life = _Life(self._serve)
+        return self._life
+
+    def __enter__(self) -> Self:
+        life = self._start()
+        try:
+            life.ready.result()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        life, self._life = self._started(), None
+        life.stop()
+        life.thread.join()
+        life.over.result()
+
+    async def __aenter__(self) -> Self:
+        life = self._start()
+        try:
+            await asyncio.wrap_future(life.ready)
+        except BaseException as failure:
+            # A cancelled caller isn't held up: the thread sees the word and winds down alone.
+            self._life = None
+            life.stop()
+            if isinstance(failure, Exception):
+                life.thread.join()  # the failure is the thread's own, and its end
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        life, self._life = self._started(), None
+        life.stop()
+        await asyncio.wrap_future(life.over)
+        life.thread.join()  # its last line has run: this is a matter of microseconds
+
+    async def _serve(self, life: _Life) -> None:
+        with _bind(self._host, self._port) as listener:
+            path = weights.find(self._model, cancelled=life.stopping.done)
+            engine = Engine(
+                path,
+                slots=self._slots,
+                context=self._context,
+                threads=self._threads,
+                verbose=self._verbose,
+            )
+            with contextlib.closing(engine):
+                runner = self._runner(engine, path)
+                await runner.setup()
+                try:
+                    await web.SockSite(runner, listener).start()
+                    life.ready.set_result((_url(self._host, listener), path.stem))
+                    await asyncio.wrap_future(life.stopping)
+                finally:
+                    engine.interrupt()
+                    await runner.cleanup()
+
+    def _runner(self, engine: Engine, path: Path) -> web.AppRunner:
+        service = Service(
+            engine=engine,
+            model=path.stem,
+            fingerprint=f"horay-local-{path.stem}",
+            api_key=self.api_key,
+            gallery=Gallery(),
+            started=int(time.time()),
+        )
+        return web.AppRunner(
+            service.app(),
+            handle_signals=False,
+            handler_cancellation=True,
+            access_log=None,
+            shutdown_timeout=_GRACE,
+        )
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A bound socket that doesn't listen yet, so that a taken port fails before any loading."""
+    try:
+        found = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        family, kind, protocol, _, address = found[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            if os.name == "posix":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except BaseException:
+            listener.close()
+            raise
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise LocalServerError(
+                f"Port {port} on {host} is in use; choose another port."
+            ) from error
+        reason = error.strerror or error
+        raise LocalServerError(f"The server can't listen on {host}:{port}: {reason}.") from error
+    return listener
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    port = listener.getsockname()[1]
+    name = _ANY.get(host, host)
+    return f"http://[{name}]:{port}/v1" if ":" in name else f"http://{name}:{port}/v1"
+
+
+class _Life:
+    """One start to stop: the thread, and three promises between it and the caller."""
+
+    def __init__(self, serve: Callable[[_Life], Coroutine[Any, Any, None]]) -> None:
+        self.ready: Future[tuple[str, str]] = Future()
+        """Base URL and model name, or why it didn't start."""
+        self.stopping: Future[None] = Future()
+        self.over: Future[None] = Future()
+        for promise in (self.ready, self.stopping, self.over):
+            # From here on a waiter that gives up can't cancel what others rely on.
+            promise.set_running_or_notify_cancel()
+        self._lock = threading.Lock()
+        # A daemon, so that a server that was never left doesn't keep the interpreter from ending.
+        self.thread = threading.Thread(
+            target=self._main, args=(serve,), name="horay-local-server", daemon=True
+        )
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end; any thread may, any number of times."""
+        with self._lock:
+            if not self.stopping.done():
+                self.stopping.set_result(None)
+
+    def _main(self, serve: Callable[[_Life], Coroutine[Any, Any, None]]) -> None:
+        try:
+            asyncio.run(serve(self))
+        except BaseException as failure:  # noqa: BLE001 - handed to the thread that waits
+            if self.ready.done():
+                self.over.set_exception(failure)
+                return
+            self.ready.set_exception(failure)
+        self.over.set_result(None)

@@ -1,0 +1,123 @@
+"""From Horay's text requests to llama.cpp's: a request becomes a `Call` with one job per choice.
+
+Pure, like its counterpart for the answers, `replies`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from .fields import CHAT, COMPLETION, is_object, refuse, validate
+
+Json = dict[str, Any]
+
+# The model card of SmolLM2-Instruct samples at temperature 0.2 and top_p 0.9: a model this small
+# wanders at the usual 0.8. min_p is llama.cpp's own extra filter (0.05 there); off, because no
+# documented field would lift it. Penalties look back over the default model's whole trained context
+# of 8192 tokens instead of llama.cpp's 64.
+DEFAULTS: Final[Mapping[str, object]] = {
+    "temperature": 0.2,
+    "top_p": 0.9,
+    "top_k": 40,
+    "min_p": 0.0,
+    "repeat_last_n": 8192,
+}
+# Tokens per choice where the request doesn't say; llama.cpp itself would fill the context.
+DEFAULT_MAX_TOKENS: Final = 256
+# llama.cpp reads a seed as 32 bits, and takes the highest one to mean "draw one".
+SEEDS: Final = 2**32 - 1
+
+# Documented fields that go on under the same name, then llama.cpp's own that are worth having.
+_SAME: Final = ("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty")
+_LLAMA_OWN: Final = ("min_p", "typical_p", "repeat_last_n", "ignore_eos", "grammar", "json_schema")
+_CHAT_SAME: Final = (
+    "messages",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "response_format",
+    "chat_template_kwargs",
+    "reasoning_format",
+)
+
+_IMAGE_MODELS: Final = ("black-forest-labs/",)
+RENDERER: Final = "local/picture-renderer"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A checked text request."""
+
+    jobs: list[Json]
+    """One llama.cpp request per choice."""
+    stream: bool
+    include_usage: bool
+    """Whether a stream ends with a chunk that holds nothing but the usage."""
+    prompt: str = ""
+    """Completions only: what the answer echoes."""
+    echo: bool = False
+    """Completions only: whether each choice's text starts with the prompt."""
+    top_logprobs: int = 0
+    """Chat only: alternatives to list with each token's logprob."""
+
+
+def completion_call(body: Mapping[str, object]) -> Call:
+    """Check a `POST /completions` body and translate it; raises `ApiProblem` (400)."""
+    given = validate(body, COMPLETION, ("model", "prompt"))
+    job = _sampling(given) | {"prompt": given["prompt"]}
+    if given.get("logprobs", False) is not False:
+        job["logprobs"] = 1
+    return _call(given, job, prompt=str(given["prompt"]), echo=given.get("echo") is True)
+
+
+def chat_call(body: Mapping[str, object]) -> Call:
+    """Check a `POST /chat/completions` body and translate it; raises `ApiProblem` (400)."""
+    given = validate(body, CHAT, ("model", "messages"))
+    job = _sampling(given) | {name: given[name] for name in _CHAT_SAME if name in given}
+    if "max_completion_tokens" in given:
+        job["max_tokens"] = given["max_completion_tokens"]
+    if given.get("logprobs"):
+        # llama.cpp counts the chosen token as one of the alternatives.
+        alternatives = _int(given.get("top_logprobs", 0))
+        job |= {"logprobs": True, "top_logprobs": max(1, alternatives)}
+        return replace(_call(given, job), top_logprobs=alternatives)
+    if given.get("top_logprobs"):
+        raise refuse("top_logprobs", "needs logprobs to be true")
+    return _call(given, job)
+
+
+def _sampling(given: Mapping[str, object]) -> Json:
+    model = str(given["model"])
+    if model == RENDERER or model.startswith(_IMAGE_MODELS):
+        raise refuse("model", f"{model!r} makes images; use POST /v1/image/generations for it")
+    job: Json = dict(DEFAULTS) | {"max_tokens": given.get("max_tokens", DEFAULT_MAX_TOKENS)}
+    job |= {name: given[name] for name in (*_SAME, *_LLAMA_OWN) if name in given}
+    if "repetition_penalty" in given:
+        job["repeat_penalty"] = given["repetition_penalty"]
+    if "logit_bias" in given:
+        job["logit_bias"] = given["logit_bias"]
+    if "stop" in given:
+        stop = given["stop"]
+        job["stop"] = [stop] if isinstance(stop, str) else stop
+    return job
+
+
+def _call(given: Mapping[str, object], job: Json, *, prompt: str = "", echo: bool = False) -> Call:
+    # Always a stream, with progress events while the prompt is read: a job can be stopped only at
+    # an event. Reused prompt caches change the last bits of the numbers, so not under a seed.
+    job |= {"stream": True, "return_progress": True, "stream_options": {"include_usage": True}}
+    job["cache_prompt"] = "seed" not in given
+    jobs = [dict(job) for _ in range(_int(given.get("n", 1)))]
+    if "seed" in given:
+        for index, one in enumerate(jobs):
+            one["seed"] = (_int(given["seed"]) + index) % SEEDS
+    options = given.get("stream_options")
+    usage = is_object(options) and options.get("include_usage") is True
+    return Call(jobs, given.get("stream") is True, usage, prompt, echo)
+
+
+def _int(value: object) -> int:
+    assert isinstance(value, int)  # validated before
+    return value

@@ -1,0 +1,1 @@
+"""attrs classes for every answer, typed dicts for the parameters of every request."""

@@ -1,0 +1,143 @@
+"""Structuring JSON into the attrs classes, leniently.
+
+A field that is missing takes its default, and so does one that can't be read as its type; the rest of
+the object stays usable. This is the careful path: answers that are read often are decoded straight
+into the same classes, and come here only when that fails.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+
+import attrs
+import cattrs
+
+from horay_async.models._base import Model
+
+__all__ = ["structure"]
+
+M = TypeVar("M", bound=Model)
+
+Hook = Callable[[Any, Any], Any]
+
+
+def structure(data: object, into: type[M]) -> M:
+    """`data`, a decoded JSON value, as an instance of `into`.
+
+    Raises `ValueError` when `data` isn't a JSON object at all.
+    """
+    if not isinstance(data, dict):
+        raise ValueError(f"expected a JSON object, got {_json_name(data)}")
+    return _converter.structure(data, into)
+
+
+def _json_name(value: object) -> str:
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
+    return "null" if value is None else names.get(type(value), "a number")
+
+
+def _text(value: Any, _: Any) -> str:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    raise ValueError(value)
+
+
+def _integer(value: Any, _: Any) -> int:
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise ValueError(value)
+    return int(value)
+
+
+def _number(value: Any, _: Any) -> float:
+    if isinstance(value, bool) or not math.isfinite(number := float(value)):
+        raise ValueError(value)
+    return number
+
+
+def _boolean(value: Any, _: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError(value)
+
+
+def _money(value: Any, _: Any) -> Decimal:
+    """A decimal string, or a number by its shortest decimal form; never through binary fractions."""
+    if isinstance(value, bool):
+        raise ValueError(value)
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation as error:
+        raise ValueError(value) from error
+    if not amount.is_finite():
+        raise ValueError(value)
+    return amount
+
+
+def _list_hook(type_: Any, converter: cattrs.Converter) -> Hook:
+    (item_type,) = get_args(type_)
+    # An entry that may be null keeps its place: such lists are aligned with one another.
+    nullable = type(None) in get_args(item_type)
+
+    def hook(value: Any, _: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise ValueError(value)
+        items: list[Any] = []
+        for entry in cast("list[Any]", value):
+            try:
+                items.append(converter.structure(entry, item_type))
+            except Exception:  # noqa: BLE001 - hooks raise whatever they meet; the entry is unreadable
+                if nullable:
+                    items.append(None)
+        return items
+
+    return hook
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _model_hook(type_: type[Model], converter: cattrs.Converter) -> Hook:
+    hints = get_type_hints(type_)
+    spell: Callable[[str], str] = _camel if type_.wire_case == "camel" else str
+    fields = [
+        (spell(field.name), field.name, hints[field.name])
+        for field in attrs.fields(cast(Any, type_))
+    ]
+
+    def hook(value: Any, _: Any) -> Model:
+        if not isinstance(value, dict):
+            raise ValueError(value)
+        sent = cast("dict[str, Any]", value)
+        known: dict[str, Any] = {}
+        for wire, name, field_type in fields:
+            if wire not in sent:
+                continue
+            try:
+                known[name] = converter.structure(sent[wire], field_type)
+            except Exception:  # noqa: BLE001 - hooks raise whatever they meet; the field is unreadable
+                continue
+        return type_(**known)
+
+    return hook
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=False)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(int, _integer)
+    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook(bool, _boolean)
+    converter.register_structure_hook(Decimal, _money)
+    converter.register_structure_hook_factory(lambda t: get_origin(t) is list, _list_hook)
+    converter.register_structure_hook_factory(
+        lambda t: isinstance(t, type) and issubclass(t, Model), _model_hook
+    )
+    return converter
+
+
+_converter = _make_converter()

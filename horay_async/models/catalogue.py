@@ -1,0 +1,59 @@
+"""`GET /models`: its parameters and the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import attrs
+
+from horay_async.models._base import Model, Response
+from horay_async.models.options import CallOptions
+
+__all__ = ["ModelInfo", "ModelList", "ModelListParams", "ModelSubType", "ModelType"]
+
+ModelType = Literal["text", "image", "audio", "video"]
+ModelSubType = Literal[
+    "chat",
+    "embedding",
+    "reranker",
+    "text-to-image",
+    "image-to-image",
+    "speech-to-text",
+    "text-to-video",
+]
+
+
+class ModelListParams(CallOptions, total=False):
+    """The parameters of `models.list`, sent in the query."""
+
+    type: ModelType
+    """Only models of this kind."""
+    sub_type: ModelSubType
+    """Only models for this task."""
+
+
+@attrs.define(kw_only=True)
+class ModelInfo(Model):
+    """One model on offer."""
+
+    id: str = ""
+    """The name to give as `model`."""
+    object: str = ""
+    created: int = 0
+    """Unix time, in seconds; 0 where the server doesn't say."""
+    owned_by: str = ""
+
+
+@attrs.define(kw_only=True)
+class ModelList(Response):
+    """The models on offer; iterable, with a length."""
+
+    object: str = ""
+    data: list[ModelInfo] = attrs.field(factory=list[ModelInfo])
+
+    def __iter__(self) -> Iterator[ModelInfo]:
+        return iter(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)

@@ -1,0 +1,202 @@
+"""`POST /chat/completions`: its parameters, the answer and one streamed chunk of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Required
+
+import attrs
+
+from horay_async.models._base import Model, Response
+from horay_async.models.completions import SamplingParams
+from horay_async.models.usage import Usage
+
+__all__ = [
+    "ChatChoice",
+    "ChatChunkChoice",
+    "ChatCompletion",
+    "ChatCompletionChunk",
+    "ChatDelta",
+    "ChatLogprobs",
+    "ChatMessage",
+    "ChatParams",
+    "FunctionCall",
+    "FunctionCallDelta",
+    "TokenLogprob",
+    "ToolCall",
+    "ToolCallDelta",
+    "TopLogprob",
+]
+
+
+@attrs.define(kw_only=True)
+class FunctionCall(Model):
+    """Which function the model wants called, and with what."""
+
+    name: str = ""
+    arguments: str = ""
+    """JSON text, as the model wrote it: it can be malformed."""
+
+
+@attrs.define(kw_only=True)
+class ToolCall(Model):
+    """One call of a tool that the model asks for."""
+
+    id: str = ""
+    type: str = "function"
+    function: FunctionCall = attrs.field(factory=FunctionCall)
+
+
+@attrs.define(kw_only=True)
+class ChatMessage(Model):
+    """The model's message. It can be put into the next request's `messages` as it is."""
+
+    role: str = "assistant"
+    content: str | None = None
+    refusal: str | None = None
+    """The model's words where it declined; `content` is None then."""
+    reasoning_content: str | None = None
+    """The reasoning that came before the answer, where the model shows it."""
+    tool_calls: list[ToolCall] | None = None
+
+
+class ChatParams(SamplingParams, total=False):
+    """The parameters of `chat.completions.create` and `chat.completions.stream`."""
+
+    messages: Required[Sequence[Mapping[str, object] | ChatMessage]]
+    """The conversation, oldest first: objects with `role` and `content`, or answers' messages."""
+    max_completion_tokens: int | None
+    """Most tokens to generate, reasoning included, for models that distinguish the two."""
+    tools: Sequence[Mapping[str, object]] | None
+    """The functions that the model may ask to be called, in the API's JSON form."""
+    tool_choice: str | Mapping[str, object] | None
+    """`"auto"`, `"none"`, `"required"`, or the one tool to use."""
+    parallel_tool_calls: bool | None
+    """Whether one answer may ask for several calls."""
+    response_format: Mapping[str, object] | None
+    """The form that the answer must have, e.g. `{"type": "json_object"}`."""
+    logprobs: bool | None
+    """Asks for the log probabilities of the sampled tokens."""
+    top_logprobs: int | None
+    """How many alternatives to report for each token, with `logprobs=True`."""
+    reasoning_effort: str | None
+    """`"low"`, `"medium"`, `"high"` or another word that the model knows."""
+
+
+@attrs.define(kw_only=True)
+class TopLogprob(Model):
+    """One alternative at a token's place."""
+
+    token: str = ""
+    logprob: float = 0.0
+    bytes: list[int] | None = None
+
+
+@attrs.define(kw_only=True)
+class TokenLogprob(Model):
+    """A sampled token and its log probability."""
+
+    token: str = ""
+    logprob: float = 0.0
+    bytes: list[int] | None = None
+    """The token's UTF-8 bytes: a character can be spread over several tokens."""
+    top_logprobs: list[TopLogprob] = attrs.field(factory=list[TopLogprob])
+
+
+@attrs.define(kw_only=True)
+class ChatLogprobs(Model):
+    """Log probabilities of a choice's tokens."""
+
+    content: list[TokenLogprob] | None = None
+    refusal: list[TokenLogprob] | None = None
+
+
+@attrs.define(kw_only=True)
+class ChatChoice(Model):
+    """One generated answer."""
+
+    index: int = 0
+    """Its number among the choices; filled in by position where the server sends none."""
+    message: ChatMessage = attrs.field(factory=ChatMessage)
+    finish_reason: str | None = None
+    """`"stop"`, `"length"`, `"tool_calls"`, `"content_filter"` or another word of the server's; None
+    in a cut stream's `partial`."""
+    logprobs: ChatLogprobs | None = None
+
+
+@attrs.define(kw_only=True)
+class ChatCompletion(Response):
+    """A whole chat completion."""
+
+    id: str = ""
+    object: str = ""
+    created: int = 0
+    """Unix time, in seconds."""
+    model: str = ""
+    choices: list[ChatChoice] = attrs.field(factory=list[ChatChoice])
+    usage: Usage | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+
+
+@attrs.define(kw_only=True)
+class FunctionCallDelta(Model):
+    """What one chunk adds to a function call."""
+
+    name: str | None = None
+    arguments: str | None = None
+
+
+@attrs.define(kw_only=True)
+class ToolCallDelta(Model):
+    """What one chunk adds to one tool call."""
+
+    index: int | None = None
+    """Which of the message's tool calls; some servers leave it out where there is just one."""
+    id: str | None = None
+    type: str | None = None
+    function: FunctionCallDelta | None = None
+
+
+@attrs.define(kw_only=True)
+class ChatDelta(Model):
+    """What one chunk adds to a message."""
+
+    role: str | None = None
+    content: str | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCallDelta] | None = None
+
+
+@attrs.define(kw_only=True)
+class ChatChunkChoice(Model):
+    """What one chunk adds to one choice."""
+
+    index: int = 0
+    delta: ChatDelta = attrs.field(factory=ChatDelta)
+    finish_reason: str | None = None
+    logprobs: ChatLogprobs | None = None
+
+
+@attrs.define(kw_only=True)
+class ChatCompletionChunk(Response):
+    """One streamed piece of a chat completion."""
+
+    id: str = ""
+    object: str = ""
+    created: int = 0
+    """Unix time, in seconds."""
+    model: str = ""
+    choices: list[ChatChunkChoice] = attrs.field(factory=list[ChatChunkChoice])
+    usage: Usage | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The new text of the first choice (index 0); empty where the chunk has none."""
+        for choice in self.choices:
+            if choice.index == 0:
+                return choice.delta.content or ""
+        return ""

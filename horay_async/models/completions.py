@@ -1,0 +1,153 @@
+"""`POST /completions`: its parameters, the answer and one streamed chunk of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Required
+
+import attrs
+
+from horay_async.models._base import Model, Response
+from horay_async.models.options import GenerationOptions
+from horay_async.models.usage import Usage
+
+__all__ = [
+    "Completion",
+    "CompletionChoice",
+    "CompletionChunk",
+    "CompletionChunkChoice",
+    "CompletionLogprobs",
+    "CompletionParams",
+    "PromptEcho",
+    "SamplingParams",
+]
+
+
+class SamplingParams(GenerationOptions, total=False):
+    """How tokens are chosen: shared by completions and chat completions.
+
+    A parameter that isn't given isn't sent; None is sent as null.
+    """
+
+    model: Required[str]
+    """The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`."""
+    max_tokens: int | None
+    """Most tokens to generate."""
+    stop: str | Sequence[str] | None
+    """Sequences that end the output; they aren't part of it."""
+    temperature: float | None
+    """Randomness; described for 0 to 1, where 0 takes the likeliest token each time."""
+    top_p: float | None
+    """Nucleus threshold: samples from the likeliest tokens that make up this probability."""
+    top_k: int | None
+    """Samples from this many of the likeliest tokens."""
+    repetition_penalty: float | None
+    """A higher value repeats less; 1 changes nothing."""
+    presence_penalty: float | None
+    """-2.0 to 2.0; above 0 favours tokens that haven't appeared yet."""
+    frequency_penalty: float | None
+    """-2.0 to 2.0; above 0 disfavours tokens by how often they appeared."""
+    logit_bias: Mapping[str, float] | None
+    """Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`."""
+    n: int | None
+    """How many choices to generate, 1 to 128."""
+    seed: int | None
+    """For answers that repeat, as far as the server can."""
+    stream_options: Mapping[str, object] | None
+    """`{"include_usage": True}` asks for a last chunk with the usage."""
+    user: str | None
+    """An id of your end user, for the server's abuse checks."""
+
+
+class CompletionParams(SamplingParams, total=False):
+    """The parameters of `completions.create` and `completions.stream`."""
+
+    prompt: Required[str]
+    """The text to continue."""
+    logprobs: int | bool | None
+    """Asks for the log probabilities of the sampled tokens."""
+    echo: bool | None
+    """Asks for the prompt in front of the generated text."""
+    suffix: str | None
+    """Text that comes after the generated one, for models that fill in."""
+
+
+@attrs.define(kw_only=True)
+class CompletionLogprobs(Model):
+    """Log probabilities, aligned by position."""
+
+    tokens: list[str] = attrs.field(factory=list[str])
+    token_logprobs: list[float | None] = attrs.field(factory=list["float | None"])
+    top_logprobs: list[dict[str, float] | None] | None = None
+    text_offset: list[int] | None = None
+
+
+@attrs.define(kw_only=True)
+class CompletionChoice(Model):
+    """One generated continuation."""
+
+    index: int = 0
+    """Its number among the choices; filled in by position where the server sends none."""
+    text: str = ""
+    finish_reason: str | None = None
+    """`"stop"`, `"length"` or another word of the server's; None in a cut stream's `partial`."""
+    logprobs: CompletionLogprobs | None = None
+
+
+@attrs.define(kw_only=True)
+class PromptEcho(Model):
+    """The prompt as the server read it."""
+
+    text: str = ""
+    logprobs: CompletionLogprobs | None = None
+
+
+@attrs.define(kw_only=True)
+class Completion(Response):
+    """A whole text completion."""
+
+    id: str = ""
+    object: str = ""
+    created: int = 0
+    """Unix time, in seconds."""
+    model: str = ""
+    choices: list[CompletionChoice] = attrs.field(factory=list[CompletionChoice])
+    prompt: list[PromptEcho] | None = None
+    usage: Usage | None = None
+    system_fingerprint: str | None = None
+
+
+@attrs.define(kw_only=True)
+class CompletionChunkChoice(Model):
+    """What one chunk adds to one choice."""
+
+    index: int = 0
+    text: str = ""
+    """The new text."""
+    finish_reason: str | None = None
+    logprobs: CompletionLogprobs | None = None
+    delta: dict[str, Any] | None = None
+    """Some servers send the text as `delta.content` on this path too; `text` has it then as well."""
+
+
+@attrs.define(kw_only=True)
+class CompletionChunk(Response):
+    """One streamed piece of a completion."""
+
+    id: str = ""
+    object: str = ""
+    created: int = 0
+    """Unix time, in seconds."""
+    model: str = ""
+    choices: list[CompletionChunkChoice] = attrs.field(factory=list[CompletionChunkChoice])
+    prompt: list[PromptEcho] | None = None
+    usage: Usage | None = None
+    system_fingerprint: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The new text of the first choice (index 0); empty where the chunk has none."""
+        for choice in self.choices:
+            if choice.index == 0:
+                return choice.text
+        return ""

@@ -1,0 +1,56 @@
+"""`POST /image/generations`: its parameters and the answer."""
+
+from __future__ import annotations
+
+from typing import Literal, Required
+
+import attrs
+
+from horay_async.models._base import Model, Response
+from horay_async.models.options import CallOptions
+
+__all__ = ["GeneratedImage", "ImageParams", "ImageResponse", "ImageSize", "ImageTimings"]
+
+ImageSize = Literal["1024x1024", "1536x1536", "768x512", "768x1024", "1024x576", "576x1024"]
+"""The documented sizes, width by height in pixels."""
+
+
+class ImageParams(CallOptions, total=False):
+    """The parameters of `images.generate`."""
+
+    model: Required[str]
+    """The model's name, e.g. `"black-forest-labs/FLUX.1-schnell"`."""
+    prompt: Required[str]
+    """What the picture shows."""
+    image_size: Required[ImageSize]
+    """Width by height in pixels."""
+    seed: int | None
+    """Above 0 and below 9999999999; the same seed gives the same picture."""
+
+
+@attrs.define(kw_only=True)
+class GeneratedImage(Model):
+    """One generated picture."""
+
+    url: str = ""
+    """Where to fetch it, without a key; `images.save` does. Such links expire."""
+
+
+@attrs.define(kw_only=True)
+class ImageTimings(Model):
+    """What the server measured."""
+
+    inference: float | None = None
+    """Seconds of computing."""
+
+
+@attrs.define(kw_only=True)
+class ImageResponse(Response):
+    """The pictures of one call."""
+
+    images: list[GeneratedImage] = attrs.field(factory=list[GeneratedImage])
+    timings: ImageTimings | None = None
+    seed: int | None = None
+    """The seed that was used."""
+    model: str | None = None
+    """The model that drew, where the server names it."""

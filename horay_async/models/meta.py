@@ -1,0 +1,59 @@
+"""How a response came about: attempts, headers and the timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from horay_async.errors import Execution
+
+__all__ = ["Attempt", "ResponseMeta"]
+
+
+@attrs.define(kw_only=True)
+class Attempt:
+    """One try at sending a request."""
+
+    started: float
+    """Seconds from the start of the call to the start of this attempt."""
+    seconds: float | None = None
+    """How long the attempt took, waiting for a connection slot included; None while it runs."""
+    status: int | None = None
+    """The HTTP status; None where no answer came."""
+    error: str | None = None
+    """The name of the error class that ended the attempt; None where it succeeded."""
+    execution: Execution | None = None
+    """What is known of the request's execution; None where it succeeded."""
+    request_id: str | None = None
+    """The server's id of the answer, where it sent one."""
+    backoff: float | None = None
+    """Seconds waited after this attempt and before the next; None where none followed."""
+
+
+@attrs.define(kw_only=True)
+class ResponseMeta:
+    """What is known of a response beside its body. Times are in seconds.
+
+    While a stream is being read, its later times are still None.
+    """
+
+    request_id: str | None
+    """The server's id of this answer, where it sent one: what to quote to its support."""
+    status: int
+    """The HTTP status."""
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    """The answer's headers; names are looked up without regard to case."""
+    attempts: tuple[Attempt, ...]
+    """One record an attempt, newest last: more than one means that the call was retried."""
+    queue: float
+    """Waited for a connection slot, in the last attempt."""
+    connect: float
+    """DNS, TCP, TLS and proxy, in the last attempt; next to 0 where a pooled connection served."""
+    first_byte: float
+    """From the start of the last attempt to the answer's head."""
+    first_token: float | None = None
+    """From the start of the last attempt to the first piece of generated content; None where the
+    answer wasn't streamed or has none."""
+    total: float | None = None
+    """From the start of the call, over all attempts and backoffs, to the end of the answer."""

@@ -1,0 +1,37 @@
+"""The options that every call takes beside the parameters of its operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypedDict
+
+from horay_async.options import Timeouts
+
+__all__ = ["CallOptions", "GenerationOptions"]
+
+
+class CallOptions(TypedDict, total=False):
+    """Taken by every operation; each overrides the client's setting for one call."""
+
+    timeout: float | Timeouts | None
+    """The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets
+    each of the five clocks."""
+    max_retries: int
+    """Most attempts after the first."""
+    extra_headers: Mapping[str, str]
+    """Sent in addition to the client's own, which they override."""
+    extra_query: Mapping[str, str | int | float | bool]
+    """Added to the URL's query."""
+    extra_body: Mapping[str, Any]
+    """Fields that this client doesn't know, put into the JSON body over those that it does."""
+    idempotency_key: str
+    """Sent as `Idempotency-Key` with every attempt of a POST; a random UUID unless given."""
+
+
+class GenerationOptions(CallOptions, total=False):
+    """Taken by the operations that can stream."""
+
+    on_truncation: Literal["raise", "return"]
+    """What to do when a stream ends without `[DONE]` and without a finish reason for every choice:
+    raise `StreamTruncatedError` (the default), or take what came as the answer, for servers that
+    never mark the end."""

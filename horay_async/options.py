@@ -1,0 +1,324 @@
+"""What a client can be set to. The environment is read here, and here alone."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypedDict, Unpack
+from urllib.parse import urlsplit
+
+import attrs
+
+from horay_async.errors import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    ConfigurationError,
+    StreamError,
+    StreamTruncatedError,
+)
+
+if TYPE_CHECKING:
+    import ssl
+
+    import aiohttp
+
+__all__ = ["ClientOptions", "ClientParams", "RetryPolicy", "Secret", "Timeouts"]
+
+DEFAULT_BASE_URL = "https://api.horay.ai/v1"
+DEFAULT_MAX_CONNECTIONS = 256
+"""A quarter of the 1,024 open files that most systems allow a process."""
+
+
+class Secret(str):
+    """A string that shows itself masked in every `repr()`, and so in tracebacks and logs."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"'{self.masked}'"
+
+    @property
+    def masked(self) -> str:
+        """The last four characters at most, behind an ellipsis."""
+        return f"…{self[-4:]}" if len(self) >= 12 else "…"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an API key isn't pickled: let each process read it from HORAY_API_KEY")
+
+
+def _seconds(instance: object, attribute: attrs.Attribute[float | None], value: object) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ConfigurationError(
+            f"timeout {attribute.name!r} must be a number of seconds above 0, or None for none; "
+            f"got {value!r}"
+        )
+
+
+@attrs.frozen
+class Timeouts:
+    """Five clocks, in seconds; None is no limit.
+
+    The defaults suit long generations: a request may think for as long as it takes to `first_byte`,
+    and run for hours as long as it makes progress.
+    """
+
+    queue: float | None = attrs.field(default=None, validator=_seconds)
+    """Waiting for a connection slot, when `max_connections` are in use."""
+    connect: float | None = attrs.field(default=15.0, validator=_seconds)
+    """DNS, TCP, TLS and proxy. 15 s spans the three or four SYN packets that TCP sends in it."""
+    first_byte: float | None = attrs.field(default=600.0, validator=_seconds)
+    """From the request's dispatch to the answer's head; without streaming that's the generation as a
+    whole. 600 s is what clients of this protocol commonly allow."""
+    idle: float | None = attrs.field(default=120.0, validator=_seconds)
+    """Between two pieces of content; comments and empty events that keep a connection alive don't
+    count."""
+    total: float | None = attrs.field(default=None, validator=_seconds)
+    """A deadline over all attempts and backoffs."""
+
+
+def _count(instance: object, attribute: attrs.Attribute[int], value: object) -> None:
+    lowest = 0 if attribute.name == "max_retries" else 1
+    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+        raise ConfigurationError(
+            f"{attribute.name} must be a whole number of at least {lowest}; got {value!r}"
+        )
+
+
+def _wait(instance: object, attribute: attrs.Attribute[float], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ConfigurationError(
+            f"{attribute.name} must be a number of seconds, 0 or above; got {value!r}"
+        )
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """When a failed call is tried again, and after how long.
+
+    Pure: it does no I/O and keeps no state, so a subclass that overrides `delay` can be tested
+    without a network.
+    """
+
+    max_retries: int = attrs.field(default=2, validator=_count)
+    """Most attempts after the first."""
+    initial_backoff: float = attrs.field(default=0.5, validator=_wait)
+    """Seconds: the upper bound of the first wait; it doubles with each retry."""
+    max_backoff: float = attrs.field(default=8.0, validator=_wait)
+    """Seconds: where the doubling stops."""
+    max_retry_after: float = attrs.field(default=60.0, validator=_wait)
+    """Seconds: a longer wait asked for by the server is shortened to this."""
+    statuses: frozenset[int] = attrs.field(
+        default=frozenset({408, 409, 429}), converter=frozenset[int]
+    )
+    """Retried statuses below 500; those from 500 on always are."""
+    safe_statuses: frozenset[int] = attrs.field(
+        default=frozenset({429, 503}), converter=frozenset[int]
+    )
+    """Statuses by which the server promises that it didn't run the request."""
+    retry_unknown: bool = True
+    """Whether to try again when nobody knows if the request was run, where a second run costs
+    tokens (everything but images)."""
+    retry_unknown_images: bool = False
+    """The same for images, which are paid by the piece."""
+
+    def delay(
+        self, error: APIError, *, retries: int, per_piece: bool, random: Callable[[], float]
+    ) -> float | None:
+        """Seconds to wait before the next attempt, or None to give up and raise `error`.
+
+        `retries` counts the retries already made. `per_piece` says that each run is paid for, as with
+        images. `random` gives a number from 0 up to 1.
+
+        Backoff is exponential with full jitter: a random part of a bound that doubles, as the AWS
+        architecture blog's "Exponential Backoff And Jitter" measures to be best. A wait that the server
+        asked for is kept, plus up to a tenth of it and at least a quarter of a second, so that callers
+        who were told the same don't come back as one.
+        """
+        if retries >= self.max_retries or not self.retryable(error, per_piece=per_piece):
+            return None
+        asked = error.retry_after if isinstance(error, APIStatusError) else None
+        if asked is not None:
+            asked = min(asked, self.max_retry_after)
+            return asked + random() * max(0.25, asked / 10)
+        # 2**64 is far over any bound, and min() keeps a large count from overflowing a float.
+        return random() * min(self.max_backoff, self.initial_backoff * 2.0 ** min(retries, 64))
+
+    def retryable(self, error: APIError, *, per_piece: bool) -> bool:
+        """Whether trying again can help, and is safe."""
+        if error.execution == "executed":
+            return False
+        if isinstance(error, APIStatusError):
+            if error.status_code not in self.statuses and error.status_code < 500:
+                return False
+            safe = error.status_code in self.safe_statuses
+        elif isinstance(error, APIConnectionError | StreamError | StreamTruncatedError):
+            if isinstance(error, APITimeoutError) and error.clock in ("queue", "total"):
+                return False
+            safe = error.execution == "not_sent"
+        else:
+            return False
+        return safe or (self.retry_unknown_images if per_piece else self.retry_unknown)
+
+
+class ClientParams(TypedDict, total=False):
+    """The keyword arguments of a client and of `with_options`; `ClientOptions` describes each."""
+
+    base_url: str | None
+    timeout: float | Timeouts | None
+    max_retries: int
+    retry: RetryPolicy
+    max_connections: int
+    default_headers: Mapping[str, str]
+    default_query: Mapping[str, str | int | float | bool]
+    proxy: str | None
+    ssl_context: ssl.SSLContext | None
+    trust_env: bool
+    allow_insecure_http: bool
+    on_truncation: Literal["raise", "return"]
+    session: aiohttp.ClientSession | None
+
+
+def _key(value: str | None) -> Secret:
+    value = os.environ.get("HORAY_API_KEY") if value is None else value
+    if not value:
+        raise ConfigurationError(
+            "no API key: pass api_key=..., or set the environment variable HORAY_API_KEY"
+        )
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ConfigurationError(
+            "the API key holds a line break, a space or another character that can't stand in a "
+            "header: was it copied or read from a file with its line end?"
+        )
+    return Secret(value)
+
+
+def _base_url(value: str | None) -> str:
+    given = value or os.environ.get("HORAY_BASE_URL") or DEFAULT_BASE_URL
+    complaint = (
+        f"base_url must be an http:// or https:// URL such as {DEFAULT_BASE_URL!r}; got {given!r}"
+    )
+    try:
+        parts = urlsplit(given)
+        _ = parts.port  # read for its check: a port that isn't one raises
+    except ValueError as error:
+        raise ConfigurationError(complaint) from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or not given.isprintable():
+        raise ConfigurationError(complaint)
+    if parts.username or parts.password or parts.query or parts.fragment or " " in given:
+        # The URL isn't repeated here: it can hold a password.
+        raise ConfigurationError(
+            "base_url can't hold a user name, a password, a query, a fragment or a space: pass the "
+            "key as api_key, and query parameters as default_query"
+        )
+    return given.rstrip("/")
+
+
+def _timeouts(value: float | Timeouts | None) -> Timeouts:
+    if isinstance(value, Timeouts):
+        return value
+    return Timeouts(total=value)
+
+
+def _headers(value: Mapping[str, str]) -> dict[str, str]:
+    return check_headers(value, "default_headers")
+
+
+def check_headers(headers: Mapping[str, str], name: str) -> dict[str, str]:
+    """A copy of `headers`; raises `ConfigurationError` for one that would break the request."""
+    for field, value in headers.items():
+        if not all(isinstance(part, str) for part in (field, value)):
+            raise ConfigurationError(f"{name} must map strings to strings; {field!r} doesn't")
+        if any(character in "\r\n\0" for character in field + value) or not field.strip():
+            raise ConfigurationError(
+                f"{name} holds {field!r}, whose name or value has a line break or is empty"
+            )
+    return dict(headers)
+
+
+def _insecure(options: ClientOptions) -> bool:
+    parts = urlsplit(options.base_url)
+    host = parts.hostname or ""
+    loopback = host in ("localhost", "::1") or host.endswith(".localhost") or _is_127(host)
+    return parts.scheme == "http" and not loopback
+
+
+def _is_127(host: str) -> bool:
+    octets = host.split(".")
+    return len(octets) == 4 and octets[0] == "127" and all(octet.isdigit() for octet in octets)
+
+
+@attrs.frozen(kw_only=True)
+class ClientOptions:
+    """A client's settings, checked. Raises `ConfigurationError` for one that can't work."""
+
+    api_key: Secret = attrs.field(default=None, converter=_key)
+    """From `HORAY_API_KEY` unless given."""
+    base_url: str = attrs.field(default=None, converter=_base_url)
+    """From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`."""
+    timeout: Timeouts = attrs.field(factory=Timeouts, converter=_timeouts)
+    """A number is the total deadline in seconds; `Timeouts` sets each of the five clocks."""
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+    """The rules of retrying; `max_retries` changes just its count."""
+    max_connections: int = attrs.field(default=DEFAULT_MAX_CONNECTIONS, validator=_count)
+    """Most requests under way at once on one event loop; further ones wait in line. 256."""
+    default_headers: dict[str, str] = attrs.field(factory=dict[str, str], converter=_headers)
+    """Sent with each request to the API."""
+    default_query: dict[str, str | int | float | bool] = attrs.field(
+        factory=dict[str, "str | int | float | bool"],
+        converter=dict[str, "str | int | float | bool"],
+    )
+    """Added to each URL's query."""
+    proxy: str | None = None
+    """`http://host:port` of a proxy."""
+    ssl_context: ssl.SSLContext | None = None
+    """For a private certificate authority or client certificates; the system's trust otherwise."""
+    trust_env: bool = False
+    """Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`."""
+    allow_insecure_http: bool = False
+    """Whether the key may be sent over plain HTTP to a host that isn't this machine."""
+    on_truncation: Literal["raise", "return"] = attrs.field(default="raise")
+    """`"return"` takes a stream that ends without a mark of its end as complete."""
+    session: aiohttp.ClientSession | None = attrs.field(default=None, repr=False)
+    """A session of the caller's to send with. It is never closed here; its connector decides on
+    connections, TLS and proxies."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.on_truncation not in ("raise", "return"):
+            raise ConfigurationError(
+                f'on_truncation must be "raise" or "return"; got {self.on_truncation!r}'
+            )
+        if _insecure(self) and not self.allow_insecure_http:
+            raise ConfigurationError(
+                f"base_url {self.base_url!r} would send the API key over plain HTTP: use https://, or "
+                "pass allow_insecure_http=True where the network is trusted"
+            )
+
+    @classmethod
+    def of(cls, api_key: str | None, **params: Unpack[ClientParams]) -> ClientOptions:
+        """The options from a client's arguments."""
+        return cls(api_key=api_key, **_settle(cls, params, RetryPolicy()))
+
+    def changed(self, **params: Unpack[ClientParams]) -> ClientOptions:
+        """A copy with some options changed."""
+        return attrs.evolve(self, **_settle(type(self), params, self.retry))
+
+
+def _settle(cls: type[ClientOptions], params: ClientParams, retry: RetryPolicy) -> dict[str, Any]:
+    """The arguments as fields: `max_retries` goes into the policy; unknown names are refused."""
+    settled: dict[str, Any] = dict(params)
+    known = ClientParams.__annotations__
+    if unknown := settled.keys() - known.keys():
+        raise TypeError(
+            f"unknown client option {min(unknown)!r}; the options are {', '.join(sorted(known))}"
+        )
+    if "max_retries" in params:
+        if "retry" in params:
+            raise ConfigurationError("pass either max_retries or retry=RetryPolicy(...), not both")
+        del settled["max_retries"]
+        settled["retry"] = attrs.evolve(retry, max_retries=params["max_retries"])
+    return settled

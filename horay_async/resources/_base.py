@@ -1,0 +1,140 @@
+"""What the resources share: sending a request and making the answer of what comes back."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from horay_async._protocol.decode import (
+    Decoder,
+    EnvelopeFailure,
+    NotDecodable,
+    decoder,
+    reports_failure,
+)
+from horay_async._protocol.failures import bad_response, envelope_failure
+from horay_async._protocol.limits import MAX_BODY_BYTES
+from horay_async._protocol.request import Operation, Request, build
+from horay_async.models._base import Response
+from horay_async.streaming import AsyncEventStream, AsyncStream
+
+if TYPE_CHECKING:
+    from horay_async._protocol.accumulate import Accumulator
+    from horay_async._transport import Call, RawResponse, Transport
+
+__all__ = ["Resource", "fetch"]
+
+AnswerT = TypeVar("AnswerT", bound=Response)
+ChunkT = TypeVar("ChunkT", bound=Response)
+
+JSON_TYPES = frozenset({"", "application/json", "text/json", "text/plain"})
+"""Media types under which JSON is accepted: some gateways name it plain text, or not at all."""
+
+
+class Resource:
+    """A group of operations."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def _request(
+        self, operation: Operation[Any], params: Mapping[str, Any], *, stream: bool = False
+    ) -> Request:
+        new_key = str(uuid.uuid4())
+        options = self._transport.options
+        return build(operation, params, options, new_key=new_key, stream=stream)
+
+    async def _answer(self, operation: Operation[AnswerT], params: Mapping[str, Any]) -> AnswerT:
+        """Sends a request and gives the whole answer."""
+        request = self._request(operation, params)
+        return await fetch(self._transport, request, decoder(operation.answer))
+
+    async def _stream(
+        self,
+        operation: Operation[Any],
+        params: Mapping[str, Any],
+        chunk: type[ChunkT],
+        merge: Callable[[int], Accumulator[ChunkT, Any]],
+    ) -> AsyncStream[ChunkT]:
+        """Sends a request for a streamed answer."""
+        call = self._transport.call(self._request(operation, params, stream=True), stream=True)
+
+        async def open_() -> RawResponse:
+            return await call.run(lambda response: _event_stream(call, response))
+
+        return AsyncStream(call, await open_(), chunk=chunk, merge=merge, reopen=open_)
+
+    def _events(
+        self,
+        operation: Operation[AnswerT],
+        params: Mapping[str, Any],
+        chunk: type[ChunkT],
+        merge: Callable[[int], Accumulator[ChunkT, AnswerT]],
+    ) -> AsyncEventStream[Any, AnswerT]:
+        return AsyncEventStream(
+            lambda: self._stream(operation, params, chunk, merge), lambda: merge(1)
+        )
+
+
+async def fetch(transport: Transport, request: Request, into: Decoder[AnswerT]) -> AnswerT:
+    """Sends a request, as often as the policy says, and decodes the answer."""
+    call = transport.call(request)
+
+    async def receive(response: RawResponse) -> AnswerT:
+        response.execution = "executed"
+        answer = await _decoded(call, response, into)
+        call.done(response.meta)
+        return answer
+
+    return await call.run(receive)
+
+
+async def _decoded(call: Call, response: RawResponse, into: Decoder[AnswerT]) -> AnswerT:
+    body, over = await response.read(MAX_BODY_BYTES)
+    meta = response.meta
+    label = call.request.label
+    media = response.content_type
+    if over:
+        problem = f"is over {MAX_BODY_BYTES:,} bytes"
+    elif media not in JSON_TYPES and not media.endswith("+json"):
+        problem = f"isn't JSON, but {media}"
+    else:
+        try:
+            answer = into.one(body)
+        except EnvelopeFailure:
+            raise envelope_failure(
+                body, label=label, key=call.key, request_id=meta.request_id
+            ) from None
+        except NotDecodable as error:
+            problem = str(error)
+        else:
+            answer.meta = meta
+            return answer
+    raise bad_response(
+        problem,
+        body,
+        status=meta.status,
+        label=label,
+        key=call.key,
+        request_id=meta.request_id,
+    )
+
+
+async def _event_stream(call: Call, response: RawResponse) -> RawResponse:
+    """`response`, if it is a stream of events; what else it may be is raised as an error."""
+    media = response.content_type
+    if media in ("", "text/event-stream"):
+        return response
+    body, _ = await response.read(MAX_BODY_BYTES)
+    meta, label = response.meta, call.request.label
+    if reports_failure(body):
+        raise envelope_failure(body, label=label, key=call.key, request_id=meta.request_id)
+    raise bad_response(
+        f"isn't an event stream, but {media}",
+        body,
+        status=meta.status,
+        label=label,
+        key=call.key,
+        request_id=meta.request_id,
+    )

@@ -1,0 +1,59 @@
+"""Text completions: `POST /completions`."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, Unpack, overload
+
+from horay_async._protocol.accumulate import CompletionAccumulator
+from horay_async._protocol.request import Operation
+from horay_async.models.completions import Completion, CompletionChunk, CompletionParams
+from horay_async.models.events import CompletionEvent
+from horay_async.resources._base import Resource
+from horay_async.streaming import AsyncEventStream, AsyncStream
+
+__all__ = ["AsyncCompletions"]
+
+CREATE: Final = Operation(
+    method="POST", path="/completions", params=CompletionParams, answer=Completion
+)
+
+
+class AsyncCompletions(Resource):
+    """Continues a text."""
+
+    @overload
+    async def create(
+        self, *, stream: Literal[False] = False, **params: Unpack[CompletionParams]
+    ) -> Completion: ...
+
+    @overload
+    async def create(
+        self, *, stream: Literal[True], **params: Unpack[CompletionParams]
+    ) -> AsyncStream[CompletionChunk]: ...
+
+    @overload
+    async def create(
+        self, *, stream: bool, **params: Unpack[CompletionParams]
+    ) -> Completion | AsyncStream[CompletionChunk]: ...
+
+    async def create(
+        self, *, stream: bool = False, **params: Unpack[CompletionParams]
+    ) -> Completion | AsyncStream[CompletionChunk]:
+        """Continues `prompt`: the whole answer, or with `stream=True` its chunks as they come.
+
+        The parameters are those of `CompletionParams`. Raises `APIError` in one of its classes, and
+        `TypeError` for a parameter of a wrong name or type.
+        """
+        if stream:
+            return await self._stream(CREATE, params, CompletionChunk, CompletionAccumulator)
+        return await self._answer(CREATE, params)
+
+    def stream(
+        self, **params: Unpack[CompletionParams]
+    ) -> AsyncEventStream[CompletionEvent, Completion]:
+        """Continues `prompt` and tells what happens, event by event; `final()` is the whole answer.
+
+        To be used in a `with` block, which sends the request. The parameters are those of
+        `CompletionParams`; raises as `create` does.
+        """
+        return self._events(CREATE, params, CompletionChunk, CompletionAccumulator)

@@ -1,0 +1,98 @@
+"""Pictures: `POST /image/generations`, and fetching what it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Unpack
+
+from horay_async._protocol.failures import bad_response
+from horay_async._protocol.limits import MAX_IMAGE_BYTES
+from horay_async._protocol.request import Operation, download
+from horay_async.models.images import GeneratedImage, ImageParams, ImageResponse
+from horay_async.models.options import CallOptions
+from horay_async.resources._base import Resource
+
+if TYPE_CHECKING:
+    from horay_async._transport import RawResponse
+
+__all__ = ["AsyncImages"]
+
+GENERATE: Final = Operation(
+    method="POST",
+    path="/image/generations",
+    params=ImageParams,
+    answer=ImageResponse,
+    per_piece=True,
+)
+
+
+class AsyncImages(Resource):
+    """Draws pictures."""
+
+    async def generate(self, **params: Unpack[ImageParams]) -> ImageResponse:
+        """Draws what `prompt` describes. The parameters are those of `ImageParams`.
+
+        A picture is paid by the piece, so a request that may have been run isn't sent again; see
+        `RetryPolicy`. Raises `APIError` in one of its classes, and `TypeError` for a parameter of a
+        wrong name or type.
+        """
+        return await self._answer(GENERATE, params)
+
+    async def save(
+        self,
+        image: GeneratedImage | str,
+        path: str | os.PathLike[str],
+        **options: Unpack[CallOptions],
+    ) -> Path:
+        """Fetches a picture, or any URL, to a file, and gives the file's path.
+
+        The file appears whole or not at all. Neither the key nor the client's headers go to the
+        picture's host. Raises `APIError` in one of its classes when the picture can't be had or is over
+        64 MiB, and `OSError` when the file can't be written.
+        """
+        url = image if isinstance(image, str) else image.url
+        call = self._transport.call(download(url, self._transport.options, options))
+
+        async def receive(response: RawResponse) -> bytes:
+            response.execution = "unknown"
+            body, over = await response.read(MAX_IMAGE_BYTES)
+            media = response.content_type
+            problem = None
+            if over:
+                problem = f"is over {MAX_IMAGE_BYTES:,} bytes"
+            elif media.startswith("text/") or media.endswith(("json", "xml")):
+                problem = f"isn't a picture, but {media}"
+            elif not body:
+                problem = "is empty"
+            if problem:
+                meta = response.meta
+                raise bad_response(
+                    problem,
+                    body,
+                    status=meta.status,
+                    label=call.request.label,
+                    key=call.key,
+                    request_id=meta.request_id,
+                )
+            return body
+
+        return await asyncio.to_thread(_write, await call.run(receive), Path(path))
+
+
+def _write(content: bytes, path: Path) -> Path:
+    """Writes beside the file first and renames: a reader never sees half a picture."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)  # mkstemp's files are for the owner alone
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+    return path

@@ -1,0 +1,333 @@
+"""Answers that come in pieces: the stream of chunks, and the stream of events made from it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from horay_async._protocol.decode import decoder
+from horay_async._protocol.limits import MAX_EVENT_BYTES
+from horay_async._protocol.stream import ChunkReader
+from horay_async.errors import APIConnectionError, APIError, APITimeoutError, HorayError
+from horay_async.models._base import Response
+from horay_async.models.meta import ResponseMeta
+
+if TYPE_CHECKING:
+    from horay_async._protocol.accumulate import Accumulator
+    from horay_async._transport import Call, RawResponse
+
+    # Named for type checkers alone: the twins stand above, and know this module.
+    from horay_async.sync import EventStream, Stream  # noqa: F401 - in quotes below
+
+__all__ = ["AsyncEventStream", "AsyncStream", "Mirrored"]
+
+ChunkT = TypeVar("ChunkT", bound=Response)
+AnswerT = TypeVar("AnswerT", bound=Response)
+EventT = TypeVar("EventT")
+ItemT = TypeVar("ItemT")
+Blocking_co = TypeVar("Blocking_co", covariant=True)
+
+Select = Callable[[Iterator[Any]], Iterator[ItemT]]
+"""Makes the items of a loop from the chunks that are ready."""
+
+
+class Mirrored(Generic[Blocking_co]):
+    """An asynchronous class that has a blocking twin, named as its type parameter."""
+
+    __slots__ = ()
+
+
+class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
+    """The chunks of one answer, as they come.
+
+    Iterate over it, best within a `with` block: leaving the loop or the block early closes the
+    connection at once; reading to the end gives it back for the next request. Iteration raises
+    `StreamTruncatedError` when the answer ends before it is complete, `StreamError` or a status class
+    when the server reports a failure in the middle, and `APITimeoutError` when a clock runs out. Until
+    the first chunk has been handed out, failures are retried as those of any other call.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        response: RawResponse,
+        *,
+        chunk: type[ChunkT],
+        merge: Callable[[int], Accumulator[ChunkT, Any]],
+        reopen: Callable[[], Awaitable[RawResponse]],
+    ) -> None:
+        self._call = call
+        self._chunk = chunk
+        self._merge = merge
+        self._reopen = reopen
+        self._ready: Iterator[ChunkT] = iter(())
+        self._handed_out = False
+        self._waited = (
+            0.0  # seconds since the last content, those in the caller's own code left out
+        )
+        self._failure: APIError | None = None
+        self._exhausted = False
+        self._closed = False
+        self._begin(response)
+
+    @property
+    def meta(self) -> ResponseMeta:
+        """How the answer came about; its later times are filled in as they pass."""
+        return self._response.meta
+
+    def __aiter__(self) -> AsyncIterator[ChunkT]:
+        return Loop(self, all_of)
+
+    async def __anext__(self) -> ChunkT:
+        while True:
+            for chunk in self._ready:
+                return chunk
+            if not await self.advance():
+                raise StopAsyncIteration
+
+    def text(self) -> AsyncIterator[str]:
+        """The text alone, of the first choice (index 0), piece by piece."""
+        return Loop(self, texts_of)
+
+    async def close(self) -> None:
+        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
+        self.abandon()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.abandon()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_response"):  # __init__ may have failed before
+            self._response.close_soon()
+
+    def abandon(self) -> None:
+        """Closes without awaiting, from any thread."""
+        if not self._exhausted:
+            self._closed = True
+            self._ready = iter(())
+            self._response.close_soon()
+
+    @property
+    def ready(self) -> Iterator[ChunkT]:
+        """The chunks that have come and weren't handed out yet."""
+        return self._ready
+
+    async def burst(self) -> list[ChunkT]:
+        """The chunks that have come, waiting for at least one; none at the end of the stream."""
+        if chunks := list(self._ready):
+            return chunks
+        return list(self._ready) if await self.advance() else []
+
+    def merged(self) -> Any:
+        """The answer, merged, as far as it has come."""
+        answer = self._reader.merged.result()
+        answer.meta = self.meta
+        return answer
+
+    async def advance(self) -> bool:
+        """Waits until chunks are `ready`; false at the end of the stream."""
+        if self._failure is not None:
+            raise self._failure
+        if self._closed:
+            raise HorayError("the stream is closed: its loop was left early, or close() was called")
+        while not self._exhausted:
+            try:
+                chunks = await self._receive()
+            except APIError as error:
+                self._failure = error  # unless trying again helps
+                if self._handed_out or self._closed:
+                    self._call.note(error)
+                    raise
+                await self._call.back_off(error)
+                self._begin(await self._reopen())
+                self._failure = None
+            except BaseException:
+                self.abandon()
+                raise
+            else:
+                if chunks:
+                    self._handed_out = True
+                    self._ready = iter(chunks)
+                    return True
+                self._exhausted = True
+        return False
+
+    def _begin(self, response: RawResponse) -> None:
+        self._response = response
+        self._waited = 0.0
+        self._reader = ChunkReader(
+            decoder(self._chunk),
+            self._merge(self._call.request.choices),
+            meta=response.meta,
+            label=self._call.request.label,
+            key=self._call.key,
+            max_event_bytes=MAX_EVENT_BYTES,
+        )
+
+    async def _receive(self) -> list[ChunkT]:
+        """The next chunks, at least one; none at the end of a complete stream."""
+        response, reader = self._response, self._reader
+        if not reader.done:
+            clock = response.loop.time
+            response.waiting_since = clock() - self._waited
+            reader.content = False
+            try:
+                while not reader.done:
+                    if chunks := reader.feed(await response.next_piece()):
+                        response.execution = "executed"
+                        if reader.content and response.meta.first_token is None:
+                            response.meta.first_token = self._call.since_attempt()
+                        return chunks
+                    if response.finished:
+                        if chunks := self._cut("the connection was closed", None):
+                            return chunks
+                        break
+            except APITimeoutError:
+                raise
+            except APIConnectionError as error:
+                if chunks := self._cut(error.message, error):
+                    return chunks
+            finally:
+                self._waited = 0.0 if reader.content else clock() - response.waiting_since
+                response.waiting_since = None
+        if failure := reader.failure:
+            response.close()
+            raise failure
+        if not response.finished:
+            await response.drain()
+        self._call.done(response.meta)
+        return []
+
+    def _cut(self, reason: str, cause: APIConnectionError | None) -> list[ChunkT]:
+        """The bytes have ended: the last chunks there are. Whether that was all is the reader's to say."""
+        return self._reader.end(
+            reason, keep_truncated=self._call.request.keep_truncated, cause=cause
+        )
+
+
+class Loop(Generic[ItemT]):
+    """One `async for` over a stream. When it is dropped before the end, the stream is closed."""
+
+    __slots__ = ("_items", "_select", "_stream")
+
+    def __init__(self, stream: AsyncStream[Any], select: Select[ItemT]) -> None:
+        self._stream = stream
+        self._select = select
+        self._items = select(stream.ready)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ItemT:
+        while True:
+            for item in self._items:
+                return item
+            if not await self._stream.advance():
+                raise StopAsyncIteration
+            self._items = self._select(self._stream.ready)
+
+    def __del__(self) -> None:
+        self._stream.abandon()
+
+
+def all_of(chunks: Iterator[ItemT]) -> Iterator[ItemT]:
+    """The chunks themselves."""
+    return chunks
+
+
+def texts_of(chunks: Iterator[Any]) -> Iterator[str]:
+    """The text of the first choice, where there is some."""
+    return filter(None, (chunk.text for chunk in chunks))
+
+
+class AsyncEventStream(Mirrored["EventStream[EventT, AnswerT]"], Generic[EventT, AnswerT]):
+    """What happens while an answer is generated, event by event, and the whole answer at the end.
+
+    To be used in a `with` block, which sends the request on entry and closes the connection on exit,
+    unless the stream was read to its end. Iteration raises what that of a stream of chunks does.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], Awaitable[AsyncStream[Any]]],
+        merge: Callable[[], Accumulator[Any, AnswerT]],
+    ) -> None:
+        self._start = start
+        self._stream: AsyncStream[Any] | None = None
+        self._so_far = merge()
+
+    @property
+    def chunks(self) -> AsyncStream[Any]:
+        """The stream of chunks behind the events; raises `HorayError` outside a `with` block."""
+        if self._stream is None:
+            raise HorayError("the request isn't sent yet: use the stream in a with block")
+        return self._stream
+
+    @property
+    def meta(self) -> ResponseMeta:
+        """How the answer came about; its later times are filled in as they pass."""
+        return self.chunks.meta
+
+    @property
+    def snapshot(self) -> AnswerT:
+        """The answer merged from the events handed out so far. Merging takes time linear in its length:
+        ask for it when it is needed, not at every event.
+        """
+        return self._so_far.result()
+
+    async def __aenter__(self) -> Self:
+        if self._stream is not None:
+            raise HorayError("the stream was used already: make a new one for each request")
+        self._stream = await self._start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __aiter__(self) -> AsyncIterator[EventT]:
+        return Loop(self.chunks, self.events_of)
+
+    def text(self) -> AsyncIterator[str]:
+        """The text alone, of the first choice (index 0), piece by piece."""
+        return Loop(self.chunks, texts_of)
+
+    async def final(self) -> AnswerT:
+        """The whole answer. Reads what is left of the stream; raises as iteration does."""
+        chunks = self.chunks
+        while await chunks.advance():
+            pass
+        return chunks.merged()
+
+    async def close(self) -> None:
+        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Closes without awaiting, from any thread."""
+        if self._stream is not None:
+            self._stream.abandon()
+
+    async def burst(self) -> list[Any]:
+        """The chunks that have come, waiting for at least one; none at the end of the stream."""
+        return await self.chunks.burst()
+
+    def events_of(self, chunks: Iterator[Any]) -> Iterator[EventT]:
+        """The events that chunks mean."""
+        for chunk in chunks:
+            events: list[EventT] = []
+            self._so_far.add(chunk, events)
+            yield from events

@@ -1,0 +1,229 @@
+"""The blocking client: the asynchronous one, run in a thread of its own. No logic of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar, Unpack
+
+from horay_async._bridge import Facade, Lease, Loop, Pump, blocking
+from horay_async.client import AsyncHoray
+from horay_async.models._base import Response
+from horay_async.models.meta import ResponseMeta
+from horay_async.options import ClientOptions, ClientParams
+from horay_async.resources.catalogue import AsyncModels
+from horay_async.resources.chat import AsyncChat, AsyncChatCompletions
+from horay_async.resources.completions import AsyncCompletions
+from horay_async.resources.images import AsyncImages
+from horay_async.resources.user import AsyncUser
+from horay_async.streaming import AsyncEventStream, AsyncStream, Select, all_of, texts_of
+
+__all__ = ["EventStream", "Horay", "Stream"]
+
+ChunkT = TypeVar("ChunkT", bound=Response)
+AnswerT = TypeVar("AnswerT", bound=Response)
+EventT = TypeVar("EventT")
+ItemT = TypeVar("ItemT")
+
+
+class _Reading(Facade):
+    """What the blocking streams share: a pump, and the `with` block."""
+
+    _pump: Pump[Any] | None = None
+
+    def _loop(self, select: Select[ItemT]) -> Loop[ItemT]:
+        return Loop(self._reader(), select, self._abandon)
+
+    def _reader(self) -> Pump[Any]:
+        if self._pump is None:
+            self._pump = Pump(self._lease, self._twin.burst)
+        return self._pump
+
+    def _abandon(self) -> None:
+        self._twin.abandon()
+        if self._pump is not None:
+            self._pump.stop()
+
+    def close(self) -> None:
+        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
+        self._abandon()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._abandon()
+
+
+class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
+    """The blocking twin of `AsyncStream`."""
+
+    _twin: AsyncStream[ChunkT]
+
+    @property
+    def meta(self) -> ResponseMeta:
+        """How the answer came about; its later times are filled in as they pass."""
+        return self._twin.meta
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __iter__(self) -> Iterator[ChunkT]:
+        return self._loop(all_of)
+
+    def __next__(self) -> ChunkT:
+        pump = self._reader()
+        while True:
+            for chunk in pump.ready:
+                return chunk
+            if not pump.advance():
+                raise StopIteration
+
+    def text(self) -> Iterator[str]:
+        """The text alone, of the first choice (index 0), piece by piece."""
+        return self._loop(texts_of)
+
+
+class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
+    """The blocking twin of `AsyncEventStream`."""
+
+    _twin: AsyncEventStream[EventT, AnswerT]
+
+    @property
+    def meta(self) -> ResponseMeta:
+        """How the answer came about; its later times are filled in as they pass."""
+        return self._twin.meta
+
+    @property
+    def snapshot(self) -> AnswerT:
+        """The answer merged from the events handed out so far. Merging takes time linear in its length:
+        ask for it when it is needed, not at every event.
+        """
+        return self._twin.snapshot
+
+    @property
+    def chunks(self) -> Iterator[Any]:
+        """The chunks behind the events; raises `HorayError` outside a `with` block."""
+        return self._loop(all_of)
+
+    def __enter__(self) -> Self:
+        self._lease.run(self._twin.__aenter__)
+        return self
+
+    def __iter__(self) -> Iterator[EventT]:
+        return self._loop(self._twin.events_of)
+
+    def text(self) -> Iterator[str]:
+        """The text alone, of the first choice (index 0), piece by piece."""
+        return self._loop(texts_of)
+
+    def final(self) -> AnswerT:
+        """The whole answer. Reads what is left of the stream; raises as iteration does."""
+        pump = self._reader()
+        while pump.advance():
+            pass
+        return self._twin.chunks.merged()
+
+
+class User(Facade, of=AsyncUser):
+    """The account behind the key."""
+
+    info: Final = blocking(AsyncUser.info)
+
+
+class Models(Facade, of=AsyncModels):
+    """The models on offer."""
+
+    list: Final = blocking(AsyncModels.list)
+
+
+class ChatCompletions(Facade, of=AsyncChatCompletions):
+    """Answers a conversation."""
+
+    create: Final = blocking(AsyncChatCompletions.create)
+    stream: Final = blocking(AsyncChatCompletions.stream)
+
+
+class Chat(Facade, of=AsyncChat):
+    """The chat operations."""
+
+    def __init__(self, twin: AsyncChat, lease: Lease) -> None:
+        super().__init__(twin, lease)
+        self.completions: Final = ChatCompletions(twin.completions, lease)
+
+
+class Completions(Facade, of=AsyncCompletions):
+    """Continues a text."""
+
+    create: Final = blocking(AsyncCompletions.create)
+    stream: Final = blocking(AsyncCompletions.stream)
+
+
+class Images(Facade, of=AsyncImages):
+    """Draws pictures."""
+
+    generate: Final = blocking(AsyncImages.generate)
+    save: Final = blocking(AsyncImages.save)
+
+
+class Horay(Facade, of=AsyncHoray):
+    """A blocking client of the Horay API: `AsyncHoray` with the same methods, called without waiting.
+
+    It works wherever Python code runs, be it a script, a notebook or a thread with a running event loop.
+    All blocking clients of a process share one thread. Interrupting a call, as with Ctrl-C, cancels its
+    request. Takes and raises what `AsyncHoray` does.
+    """
+
+    _twin: AsyncHoray
+
+    def __init__(self, api_key: str | None = None, **options: Unpack[ClientParams]) -> None:
+        self._use(AsyncHoray(api_key, **options), Lease())
+
+    def _use(self, twin: AsyncHoray, lease: Lease) -> None:
+        super().__init__(twin, lease)
+        self.user = User(twin.user, lease)
+        self.models = Models(twin.models, lease)
+        self.chat = Chat(twin.chat, lease)
+        self.completions = Completions(twin.completions, lease)
+        self.images = Images(twin.images, lease)
+
+    @property
+    def options(self) -> ClientOptions:
+        """The settings."""
+        return self._twin.options
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client was closed."""
+        return self._twin.closed
+
+    def with_options(self, **options: Unpack[ClientParams]) -> Self:
+        """A copy with some options changed, on the same connections: closing one closes both.
+
+        Cheap enough to make one for each request. Raises as making a client does.
+        """
+        copy = object.__new__(type(self))
+        copy._use(self._twin.with_options(**options), self._lease)
+        return copy
+
+    request: Final = blocking(AsyncHoray.request)
+
+    def close(self) -> None:
+        """Closes the connections, those of `with_options` copies included. Closing twice is fine."""
+        self._lease.close(self._twin.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return repr(self._twin).removeprefix("Async")
