@@ -1,5 +1,8 @@
 """Blocking faces over asynchronous classes: one event loop in one thread, shared by all of them."""
 
+# `blocking` makes the methods of `Facade`, so it is at home among its private names:
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import atexit
@@ -203,7 +206,9 @@ class Pump(Generic[T]):
                 if self._bursts.qsize() >= AHEAD:
                     turn = asyncio.Event()
                     self._go_on = partial(loop.call_soon_threadsafe, turn.set)
-                    await turn.wait()
+                    # The caller may have emptied the queue before it could see this.
+                    if self._bursts.qsize() >= AHEAD // 2:
+                        await turn.wait()
         except asyncio.CancelledError:
             put(ConfigurationError("the stream was closed while it was being read"))
             raise
@@ -255,10 +260,9 @@ class Facade:
         self._lease = lease
 
     def _faced(self, value: Any) -> Any:
-        """The blocking face of `value`, where it is a mirrored class."""
-        return (
-            Facade._faces[type(value)](value, self._lease) if isinstance(value, Mirrored) else value
-        )
+        """The blocking face of `value`, where its class has one."""
+        face = Facade._faces.get(value.__class__)
+        return value if face is None else face(value, self._lease)
 
 
 @overload

@@ -30,7 +30,8 @@ PACKAGE = str(Path(__file__).parent)
 
 def _caller() -> str:
     """The place outside this package that makes a client, as `file:line`."""
-    frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack() reads source files; this only looks
+    # inspect.stack() would read source files; this only looks.
+    frame = sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
@@ -53,11 +54,11 @@ class AsyncHoray:
 
     def _use(self, transport: Transport) -> None:
         self._transport = transport
-        self.user = AsyncUser(transport)
-        self.models = AsyncModels(transport)
-        self.chat = AsyncChat(transport)
-        self.completions = AsyncCompletions(transport)
-        self.images = AsyncImages(transport)
+        self.user: AsyncUser = AsyncUser(transport)
+        self.models: AsyncModels = AsyncModels(transport)
+        self.chat: AsyncChat = AsyncChat(transport)
+        self.completions: AsyncCompletions = AsyncCompletions(transport)
+        self.images: AsyncImages = AsyncImages(transport)
 
     @property
     def options(self) -> ClientOptions:

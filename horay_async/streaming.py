@@ -310,7 +310,12 @@ class AsyncEventStream(Mirrored["EventStream[EventT, AnswerT]"], Generic[EventT,
         chunks = self.chunks
         while await chunks.advance():
             pass
-        return chunks.merged()
+        return self.merged()
+
+    def merged(self) -> AnswerT:
+        """The answer, merged, as far as it has come."""
+        answer: AnswerT = self.chunks.merged()
+        return answer
 
     async def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""

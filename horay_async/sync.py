@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar, Unpack
+from typing import Any, Final, Generic, Self, TypeVar, Unpack, cast
 
 from horay_async._bridge import Facade, Lease, Loop, Pump, blocking
 from horay_async.client import AsyncHoray
@@ -77,7 +77,7 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
         pump = self._reader()
         while True:
             for chunk in pump.ready:
-                return chunk
+                return cast("ChunkT", chunk)
             if not pump.advance():
                 raise StopIteration
 
@@ -124,7 +124,7 @@ class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
         pump = self._reader()
         while pump.advance():
             pass
-        return self._twin.chunks.merged()
+        return self._twin.merged()
 
 
 class User(Facade, of=AsyncUser):
@@ -151,7 +151,7 @@ class Chat(Facade, of=AsyncChat):
 
     def __init__(self, twin: AsyncChat, lease: Lease) -> None:
         super().__init__(twin, lease)
-        self.completions: Final = ChatCompletions(twin.completions, lease)
+        self.completions: ChatCompletions = ChatCompletions(twin.completions, lease)
 
 
 class Completions(Facade, of=AsyncCompletions):
@@ -183,11 +183,11 @@ class Horay(Facade, of=AsyncHoray):
 
     def _use(self, twin: AsyncHoray, lease: Lease) -> None:
         super().__init__(twin, lease)
-        self.user = User(twin.user, lease)
-        self.models = Models(twin.models, lease)
-        self.chat = Chat(twin.chat, lease)
-        self.completions = Completions(twin.completions, lease)
-        self.images = Images(twin.images, lease)
+        self.user: User = User(twin.user, lease)
+        self.models: Models = Models(twin.models, lease)
+        self.chat: Chat = Chat(twin.chat, lease)
+        self.completions: Completions = Completions(twin.completions, lease)
+        self.images: Images = Images(twin.images, lease)
 
     @property
     def options(self) -> ClientOptions:

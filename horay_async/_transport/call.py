@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ from horay_async._protocol.failures import status_error
 from horay_async._protocol.limits import MAX_ERROR_BYTES
 from horay_async._protocol.request import Request
 from horay_async._transport.faults import FOREIGN, timed_out, translate
+from horay_async._transport.log import LOG
 from horay_async._transport.response import Exchange, RawResponse, exchange
 from horay_async.errors import APIError, APIStatusError, APITimeoutError, Execution
 from horay_async.models.meta import Attempt, ResponseMeta
@@ -63,6 +65,8 @@ class Call:
         attempt.error = type(error).__name__
         attempt.execution = error.execution
         error.attempts = tuple(self.attempts)
+        if LOG.isEnabledFor(logging.INFO):
+            self._log(f"failed with {attempt.error}")
 
     async def back_off(self, error: APIError) -> None:
         """Waits as the policy says after `error`; raises it where the call is over."""
@@ -80,12 +84,15 @@ class Call:
         if not self._transport.budget.take(now=now):
             raise error
         self.attempts[-1].backoff = delay
+        LOG.debug("%s: trying again in %.3f s", self.request.label, delay)
         await asyncio.sleep(delay)
 
     def done(self, meta: ResponseMeta) -> None:
         """Notes the end of the answer in the timeline."""
         meta.total = self._elapsed()
         self.attempts[-1].seconds = self.since_attempt()
+        if LOG.isEnabledFor(logging.INFO):
+            self._log("done")
 
     @property
     def key(self) -> str:
@@ -95,6 +102,19 @@ class Call:
     def since_attempt(self) -> float:
         """Seconds since the newest attempt began."""
         return self._elapsed() - self.attempts[-1].started
+
+    def _log(self, outcome: str) -> None:
+        attempt = self.attempts[-1]
+        LOG.info(
+            "%s %s: %s, status %s, attempt %d took %.3f s, request id %s",
+            self.request.method,
+            self._transport.url(self.request.path).with_query(None),
+            outcome,
+            attempt.status,
+            len(self.attempts),
+            attempt.seconds,
+            attempt.request_id,
+        )
 
     def _elapsed(self) -> float:
         return self._loop.time() - self._started

@@ -117,7 +117,7 @@ class Pools:
         if pool is None:
             for known, other in list(self._pools.items()):
                 if other.loop.is_closed():
-                    del self._pools[known]
+                    self._pools.pop(known, None)  # another thread may have been first
             pool = self._pools[key] = Pool(options, own=own)
             await pool.start()
         return pool

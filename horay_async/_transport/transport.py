@@ -10,6 +10,7 @@ from yarl import URL
 
 from horay_async._protocol.request import Request
 from horay_async._protocol.retry import RetryBudget
+from horay_async._transport import log
 from horay_async._transport.call import Call
 from horay_async._transport.pool import Pools
 from horay_async._version import __version__
@@ -32,6 +33,8 @@ class Transport:
         self, options: ClientOptions, *, made_at: str = "", share: Transport | None = None
     ) -> None:
         self.options = options
+        if share is None:
+            log.set_up()
         self.pools: Pools = share.pools if share else Pools(made_at)
         self.budget: RetryBudget = share.budget if share else RetryBudget()
         self._urls: dict[str, URL] = {}

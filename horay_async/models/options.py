@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from horay_async.options import Timeouts
 
@@ -12,6 +12,9 @@ __all__ = ["CallOptions", "GenerationOptions"]
 
 class CallOptions(TypedDict, total=False):
     """Taken by every operation; each overrides the client's setting for one call."""
+
+    # `object`, never `Any`: with an Any in a method's parameters mypy can't tell which overload of
+    # `blocking` is meant, and the whole blocking method becomes an Any.
 
     timeout: float | Timeouts | None
     """The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets
@@ -22,7 +25,7 @@ class CallOptions(TypedDict, total=False):
     """Sent in addition to the client's own, which they override."""
     extra_query: Mapping[str, str | int | float | bool]
     """Added to the URL's query."""
-    extra_body: Mapping[str, Any]
+    extra_body: Mapping[str, object]
     """Fields that this client doesn't know, put into the JSON body over those that it does."""
     idempotency_key: str
     """Sent as `Idempotency-Key` with every attempt of a POST; a random UUID unless given."""
