@@ -20,8 +20,10 @@ from horay_async.errors import (
     APITimeoutError,
     AuthenticationError,
     BadRequestError,
+    Clock,
     ConfigurationError,
     ConflictError,
+    Execution,
     HorayError,
     InsufficientBalanceError,
     InternalServerError,
@@ -34,7 +36,13 @@ from horay_async.errors import (
     UnprocessableEntityError,
 )
 from horay_async.models.anything import AnyResponse
-from horay_async.models.catalogue import ModelInfo, ModelList
+from horay_async.models.catalogue import (
+    ModelInfo,
+    ModelList,
+    ModelListParams,
+    ModelSubType,
+    ModelType,
+)
 from horay_async.models.chat import (
     ChatChoice,
     ChatChunkChoice,
@@ -45,9 +53,11 @@ from horay_async.models.chat import (
     ChatMessage,
     ChatParams,
     FunctionCall,
+    FunctionCallDelta,
     TokenLogprob,
     ToolCall,
     ToolCallDelta,
+    TopLogprob,
 )
 from horay_async.models.completions import (
     Completion,
@@ -57,6 +67,7 @@ from horay_async.models.completions import (
     CompletionLogprobs,
     CompletionParams,
     PromptEcho,
+    SamplingParams,
 )
 from horay_async.models.events import (
     ChatEvent,
@@ -70,11 +81,18 @@ from horay_async.models.events import (
     ToolCallStarted,
     UsageReported,
 )
-from horay_async.models.images import GeneratedImage, ImageParams, ImageResponse, ImageSize
+from horay_async.models.images import (
+    GeneratedImage,
+    ImageParams,
+    ImageResponse,
+    ImageSize,
+    ImageTimings,
+)
 from horay_async.models.meta import Attempt, ResponseMeta
-from horay_async.models.usage import Usage
+from horay_async.models.options import CallOptions, GenerationOptions
+from horay_async.models.usage import CompletionTokensDetails, PromptTokensDetails, Usage
 from horay_async.models.user import UserInfo
-from horay_async.options import ClientOptions, RetryPolicy, Timeouts
+from horay_async.options import ClientOptions, ClientParams, RetryPolicy, Timeouts
 from horay_async.streaming import AsyncEventStream, AsyncStream
 from horay_async.sync import EventStream, Horay, Stream
 
@@ -91,6 +109,7 @@ __all__ = [
     "Attempt",
     "AuthenticationError",
     "BadRequestError",
+    "CallOptions",
     "ChatChoice",
     "ChatChunkChoice",
     "ChatCompletion",
@@ -102,6 +121,8 @@ __all__ = [
     "ChatParams",
     "ChoiceFinished",
     "ClientOptions",
+    "ClientParams",
+    "Clock",
     "Completion",
     "CompletionChoice",
     "CompletionChunk",
@@ -109,28 +130,38 @@ __all__ = [
     "CompletionEvent",
     "CompletionLogprobs",
     "CompletionParams",
+    "CompletionTokensDetails",
     "ConfigurationError",
     "ConflictError",
     "EventStream",
+    "Execution",
     "FunctionCall",
+    "FunctionCallDelta",
     "GeneratedImage",
+    "GenerationOptions",
     "Horay",
     "HorayError",
     "ImageParams",
     "ImageResponse",
     "ImageSize",
+    "ImageTimings",
     "InsufficientBalanceError",
     "InternalServerError",
     "ModelInfo",
     "ModelList",
+    "ModelListParams",
+    "ModelSubType",
+    "ModelType",
     "NotFoundError",
     "PermissionDeniedError",
     "PromptEcho",
+    "PromptTokensDetails",
     "RateLimitError",
     "ReasoningDelta",
     "RefusalDelta",
     "ResponseMeta",
     "RetryPolicy",
+    "SamplingParams",
     "ServiceOverloadedError",
     "Stream",
     "StreamError",
@@ -143,6 +174,7 @@ __all__ = [
     "ToolCallDelta",
     "ToolCallDone",
     "ToolCallStarted",
+    "TopLogprob",
     "UnprocessableEntityError",
     "Usage",
     "UsageReported",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-__all__ = ["ClientOptions", "ClientParams", "RetryPolicy", "Secret", "Timeouts"]
+__all__ = ["ClientOptions", "ClientParams", "RetryPolicy", "Timeouts"]
 
 DEFAULT_BASE_URL = "https://api.horay.ai/v1"
 DEFAULT_MAX_CONNECTIONS = 256
@@ -216,6 +216,16 @@ def _base_url(value: str | None) -> str:
             "key as api_key, and query parameters as default_query"
         )
     return given.rstrip("/")
+
+
+def log_level() -> Literal["debug", "info"] | None:
+    """How much `HORAY_LOG` asks to be logged. Raises `ConfigurationError` for a word it doesn't know."""
+    level = os.environ.get("HORAY_LOG", "").lower()
+    if level in ("debug", "info"):
+        return level
+    if level:
+        raise ConfigurationError(f"HORAY_LOG must be debug or info, or unset; got {level!r}")
+    return None
 
 
 def _timeouts(value: float | Timeouts | None) -> Timeouts:

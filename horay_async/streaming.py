@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     # Named for type checkers alone: the twins stand above, and know this module.
     from horay_async.sync import EventStream, Stream  # noqa: F401 - in quotes below
 
-__all__ = ["AsyncEventStream", "AsyncStream", "Mirrored"]
+__all__ = ["AsyncEventStream", "AsyncStream"]
 
 ChunkT = TypeVar("ChunkT", bound=Response)
 AnswerT = TypeVar("AnswerT", bound=Response)

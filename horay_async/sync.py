@@ -90,6 +90,7 @@ class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
     """The blocking twin of `AsyncEventStream`."""
 
     _twin: AsyncEventStream[EventT, AnswerT]
+    _chunks: Stream[Any] | None = None
 
     @property
     def meta(self) -> ResponseMeta:
@@ -104,9 +105,20 @@ class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
         return self._twin.snapshot
 
     @property
-    def chunks(self) -> Iterator[Any]:
-        """The chunks behind the events; raises `HorayError` outside a `with` block."""
-        return self._loop(all_of)
+    def chunks(self) -> Stream[Any]:
+        """The stream of chunks behind the events; raises `HorayError` outside a `with` block."""
+        if self._chunks is None:
+            self._chunks = Stream(self._twin.chunks, self._lease)
+        return self._chunks
+
+    def _reader(self) -> Pump[Any]:
+        return self.chunks._reader()  # noqa: SLF001 - one pump for the events and their chunks
+
+    def _abandon(self) -> None:
+        if self._chunks is None:
+            self._twin.abandon()
+        else:
+            self._chunks.close()
 
     def __enter__(self) -> Self:
         self._lease.run(self._twin.__aenter__)

@@ -1,0 +1,199 @@
+"""The house rules that no type checker holds: layers, who may import what, and what the top shows."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import horay_async
+from horay_async._bridge import Facade
+
+PACKAGE = Path(horay_async.__file__).parent
+
+LAYERS = [
+    {"_version", "errors"},
+    {"options"},
+    {"models"},
+    {"_protocol"},
+    {"_transport"},
+    {"streaming"},
+    {"resources"},
+    {"client"},
+    {"batch"},
+    {"_bridge"},
+    {"sync"},
+    {"__init__"},
+    {"cli"},
+]
+"""Each may import from those before it, and from itself."""
+
+LEAVES = {"local", "testing"}
+"""Subpackages that nothing else imports."""
+
+UPWARD = {("client", "batch"), ("resources", "tools")}
+"""What is loaded when it is first used, by the object that hands it out."""
+
+
+class Import:
+    """One import statement's target, and where it stands."""
+
+    def __init__(self, module: str, *, typing_only: bool, in_function: bool) -> None:
+        self.module = module
+        self.typing_only = typing_only
+        self.in_function = in_function
+
+
+def imports_of(path: Path) -> Iterator[Import]:
+    """Every module that a file imports."""
+
+    def walk(node: ast.AST, typing_only: bool, in_function: bool) -> Iterator[Import]:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, typing_only=typing_only, in_function=in_function)
+        if isinstance(node, ast.ImportFrom):
+            if node.level:
+                parts = path.relative_to(PACKAGE.parent).with_suffix("").parts[: -node.level]
+                target = ".".join((*parts, *filter(None, [node.module])))
+            else:
+                target = node.module or ""
+            names = [f"{target}.{alias.name}" for alias in node.names]
+            # `from horay_async._transport import log` imports the module `log`.
+            for name in names if target == "horay_async" else [target]:
+                yield Import(name, typing_only=typing_only, in_function=in_function)
+        inside = in_function or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for child in ast.iter_child_nodes(node):
+            guarded = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            yield from walk(child, typing_only or guarded, inside)
+
+    return walk(ast.parse(path.read_text(encoding="utf-8")), False, False)
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    """The layer that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def height(part: str) -> int:
+    """How high in the house a part stands."""
+    for level, parts in enumerate(LAYERS):
+        if part in parts:
+            return level
+    raise AssertionError(f"{part} has no place among the layers: name it in LAYERS")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_downward(path: Path) -> None:
+    """A module imports only from its own part of the package and from lower ones."""
+    here = part_of(path)
+    for found in imports_of(path):
+        if found.typing_only or not found.module.startswith("horay_async."):
+            continue
+        there = found.module.split(".")[1]
+        if here == there:
+            continue
+        assert there not in LEAVES, f"{path} imports {found.module}, a leaf"
+        if (here, there) in UPWARD and found.in_function:
+            continue
+        if here not in LEAVES:
+            assert height(there) < height(here), f"{path} imports {found.module}, which is above it"
+
+
+ALLOWED = {
+    "aiohttp": {"_transport", "local", "testing"},
+    "anyio": {"_bridge"},
+    "typer": {"cli", "local"},
+    "rich": {"cli"},
+}
+"""Who may import the libraries that are kept in one place."""
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_libraries_keep_their_place(path: Path) -> None:
+    """aiohttp is the transport's business, anyio the bridge's, and so on."""
+    for found in imports_of(path):
+        library = found.module.split(".")[0]
+        if library in ALLOWED and not found.typing_only:
+            assert part_of(path) in ALLOWED[library], f"{path} imports {library}"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "_protocol").glob("*.py")), ids=lambda path: path.name
+)
+def test_protocol_is_pure(path: Path) -> None:
+    """No I/O, no clock and no chance in the protocol: they are handed in."""
+    forbidden = {
+        "aiohttp",
+        "anyio",
+        "asyncio",
+        "os",
+        "random",
+        "socket",
+        "ssl",
+        "threading",
+        "time",
+    }
+    assert not {found.module.split(".")[0] for found in imports_of(path)} & forbidden
+
+
+def test_environment_is_read_in_one_place() -> None:
+    """Only the options read the environment; the local server, a program of its own, does too."""
+    readers = {
+        str(path.relative_to(PACKAGE))
+        for path in FILES
+        if re.search(r"\bos\.(environ|getenv)\b", path.read_text(encoding="utf-8"))
+    }
+    assert {name for name in readers if not name.startswith(("local/", "cli/"))} == {"options.py"}
+
+
+def public(cls: type) -> set[str]:
+    """The public names of a class, its instances' attributes aside."""
+    return {name for name in dir(cls) if not name.startswith("_")}
+
+
+FACES: dict[type, type[Facade]] = Facade._faces
+
+
+@pytest.mark.parametrize("twin", FACES, ids=lambda twin: twin.__name__)
+def test_faces_match_their_twins(twin: type) -> None:
+    """A blocking class has the public names of its asynchronous twin, and its docstrings."""
+    face = FACES[twin]
+    assert twin.__name__ == f"Async{face.__name__}"
+    inner = {"abandon", "advance", "burst", "events_of", "merged", "ready"}
+    assert public(face) == public(twin) - inner
+    for name in public(face):
+        assert getattr(face, name).__doc__ == getattr(twin, name).__doc__, name
+
+
+def modules() -> Iterator[Any]:
+    """The modules whose names the top shows."""
+    for info in pkgutil.walk_packages([str(PACKAGE)], "horay_async."):
+        parts = info.name.split(".")[1:]
+        shown = parts[0] in {"errors", "options", "client", "sync", "streaming", "models", "tools"}
+        if shown and not any(part.startswith("_") for part in parts):
+            yield importlib.import_module(info.name)
+
+
+def test_top_shows_every_public_name() -> None:
+    """The top's `__all__` is the union of the public modules', and the version."""
+    names = {name for module in modules() for name in getattr(module, "__all__", ())}
+    assert set(horay_async.__all__) == names | {"__version__"}
+    for name in horay_async.__all__:
+        assert getattr(horay_async, name) is not None
+
+
+def test_attributes_of_the_clients_match() -> None:
+    """Both clients hand out the same resources."""
+    with horay_async.Horay("a-key-for-nothing") as blocking:
+        twin = blocking._twin
+        resources = {name for name in vars(twin) if not name.startswith("_")}
+        assert resources == {name for name in vars(blocking) if not name.startswith("_")}
