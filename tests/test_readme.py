@@ -1,0 +1,53 @@
+"""Every Python block of the README runs, in order and in one namespace, as a reader would type them."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from horay_async.local import LocalServer
+
+README = Path(__file__).parents[1] / "README.md"
+BLOCKS = re.findall(
+    r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Async tests run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """What a reader has set up: a key, a server, and a folder to work in."""
+    with LocalServer() as server:
+        monkeypatch.setenv("HORAY_API_KEY", server.api_key)
+        monkeypatch.setenv("HORAY_BASE_URL", server.base_url)
+        monkeypatch.chdir(tmp_path)
+        yield
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("settings")
+async def test_blocks_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """The blocks run from the first to the last, and print what they promise."""
+    assert len(BLOCKS) >= 8
+    names: dict[str, Any] = {"__name__": "readme"}
+    for block in BLOCKS:
+        code = compile(block, str(README), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        outcome = eval(code, names)  # the whole point: this is the README's own code
+        if inspect.iscoroutine(outcome):
+            await outcome
+    printed = capsys.readouterr().out
+    assert "Local account" in printed
+    assert "Berlin" in printed
+    assert os.path.getsize("island.png") > 1000
