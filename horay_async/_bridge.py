@@ -12,10 +12,17 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
 from functools import partial, wraps
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Never, TypeVar, overload
-
-from typing_extensions import ParamSpec
-from typing_extensions import TypeVar as DefaultTypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Concatenate,
+    Generic,
+    Never,
+    ParamSpec,
+    TypeVar,
+    overload,
+)
 
 from horay_async.errors import ConfigurationError
 from horay_async.models._base import Model
@@ -23,14 +30,16 @@ from horay_async.streaming import Mirrored, Select
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    S = TypeVarWithDefault("S", default=Never)
+    M = TypeVarWithDefault("M", bound=Model, default=Never)
 
 __all__ = ["Facade", "Lease", "Pump", "blocking"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
-S = DefaultTypeVar("S", default=Never)
-M = DefaultTypeVar("M", bound=Model, default=Never)
 
 AHEAD = 64
 """Bursts that a stream reads ahead of a slow caller, a network read each: enough to keep a fast

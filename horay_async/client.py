@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -13,7 +12,7 @@ from horay_async._protocol.request import assemble, check_path
 from horay_async.models.anything import AnyResponse
 from horay_async.models.options import CallOptions
 from horay_async.options import ClientOptions, ClientParams
-from horay_async.resources._base import fetch
+from horay_async.resources._base import fetch, new_key
 from horay_async.resources.catalogue import AsyncModels
 from horay_async.resources.chat import AsyncChat
 from horay_async.resources.completions import AsyncCompletions
@@ -93,7 +92,7 @@ class AsyncHoray:
             options,
             self.options,
             body=body,
-            new_key=str(uuid.uuid4()),
+            new_key=new_key(),
             per_piece=True,
         )
         return await fetch(self._transport, request, AnyDecoder())

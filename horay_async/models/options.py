@@ -28,7 +28,7 @@ class CallOptions(TypedDict, total=False):
     extra_body: Mapping[str, object]
     """Fields that this client doesn't know, put into the JSON body over those that it does."""
     idempotency_key: str
-    """Sent as `Idempotency-Key` with every attempt of a POST; a random UUID unless given."""
+    """Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given."""
 
 
 class GenerationOptions(CallOptions, total=False):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
@@ -79,11 +77,16 @@ class AsyncImages(Resource):
                 )
             return body
 
-        return await asyncio.to_thread(_write, await call.run(receive), Path(path))
+        content = await call.run(receive)
+        import asyncio  # noqa: PLC0415 - here it is loaded, and `import horay_async` does without
+
+        return await asyncio.to_thread(_write, content, Path(path))
 
 
 def _write(content: bytes, path: Path) -> Path:
     """Writes beside the file first and renames: a reader never sees half a picture."""
+    import tempfile  # noqa: PLC0415 - as above
+
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
