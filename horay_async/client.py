@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from horay_async._protocol.decode import AnyDecoder
+from horay_async._protocol.params import check
 from horay_async._protocol.request import assemble, check_path
 from horay_async.models.anything import AnyResponse
 from horay_async.models.options import CallOptions
@@ -86,6 +87,7 @@ class AsyncHoray:
         Retries, clocks and errors are those of every call; a request that may have been run isn't sent
         again, since nothing is known of what it costs.
         """
+        check(options, CallOptions)
         request = assemble(
             method.upper(),
             check_path(method, path),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypedDict, Unpack
@@ -10,6 +9,17 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from horay_async._checks import (
+    check_base_url,
+    check_count,
+    check_headers,
+    check_key,
+    check_proxy,
+    check_seconds,
+    check_statuses,
+    check_wait,
+    is_loopback,
+)
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -49,16 +59,6 @@ class Secret(str):
         raise TypeError("an API key isn't pickled: let each process read it from HORAY_API_KEY")
 
 
-def _seconds(instance: object, attribute: attrs.Attribute[float | None], value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise ConfigurationError(
-            f"timeout {attribute.name!r} must be a number of seconds above 0, or None for none; "
-            f"got {value!r}"
-        )
-
-
 @attrs.frozen
 class Timeouts:
     """Five clocks, in seconds; None is no limit.
@@ -67,33 +67,18 @@ class Timeouts:
     and run for hours as long as it makes progress.
     """
 
-    queue: float | None = attrs.field(default=None, validator=_seconds)
+    queue: float | None = attrs.field(default=None, validator=check_seconds)
     """Waiting for a connection slot, when `max_connections` are in use."""
-    connect: float | None = attrs.field(default=15.0, validator=_seconds)
+    connect: float | None = attrs.field(default=15.0, validator=check_seconds)
     """DNS, TCP, TLS and proxy. 15 s spans the three or four SYN packets that TCP sends in it."""
-    first_byte: float | None = attrs.field(default=600.0, validator=_seconds)
+    first_byte: float | None = attrs.field(default=600.0, validator=check_seconds)
     """From the request's dispatch to the answer's head; without streaming that's the generation as a
     whole. 600 s is what clients of this protocol commonly allow."""
-    idle: float | None = attrs.field(default=120.0, validator=_seconds)
+    idle: float | None = attrs.field(default=120.0, validator=check_seconds)
     """Between two pieces of content; comments and empty events that keep a connection alive don't
     count."""
-    total: float | None = attrs.field(default=None, validator=_seconds)
+    total: float | None = attrs.field(default=None, validator=check_seconds)
     """A deadline over all attempts and backoffs."""
-
-
-def _count(instance: object, attribute: attrs.Attribute[int], value: object) -> None:
-    lowest = 0 if attribute.name == "max_retries" else 1
-    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-        raise ConfigurationError(
-            f"{attribute.name} must be a whole number of at least {lowest}; got {value!r}"
-        )
-
-
-def _wait(instance: object, attribute: attrs.Attribute[float], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ConfigurationError(
-            f"{attribute.name} must be a number of seconds, 0 or above; got {value!r}"
-        )
 
 
 @attrs.frozen(kw_only=True)
@@ -104,20 +89,20 @@ class RetryPolicy:
     without a network.
     """
 
-    max_retries: int = attrs.field(default=2, validator=_count)
+    max_retries: int = attrs.field(default=2, validator=check_count)
     """Most attempts after the first."""
-    initial_backoff: float = attrs.field(default=0.5, validator=_wait)
+    initial_backoff: float = attrs.field(default=0.5, validator=check_wait)
     """Seconds: the upper bound of the first wait; it doubles with each retry."""
-    max_backoff: float = attrs.field(default=8.0, validator=_wait)
+    max_backoff: float = attrs.field(default=8.0, validator=check_wait)
     """Seconds: where the doubling stops."""
-    max_retry_after: float = attrs.field(default=60.0, validator=_wait)
+    max_retry_after: float = attrs.field(default=60.0, validator=check_wait)
     """Seconds: a longer wait asked for by the server is shortened to this."""
     statuses: frozenset[int] = attrs.field(
-        default=frozenset({408, 409, 429}), converter=frozenset[int]
+        default=frozenset({408, 409, 429}), converter=check_statuses
     )
     """Retried statuses below 500; those from 500 on always are."""
     safe_statuses: frozenset[int] = attrs.field(
-        default=frozenset({429, 503}), converter=frozenset[int]
+        default=frozenset({429, 503}), converter=check_statuses
     )
     """Statuses by which the server promises that it didn't run the request."""
     retry_unknown: bool = True
@@ -189,43 +174,25 @@ def _key(value: str | None) -> Secret:
         raise ConfigurationError(
             "no API key: pass api_key=..., or set the environment variable HORAY_API_KEY"
         )
-    if not value.isascii() or not value.isprintable() or " " in value:
-        raise ConfigurationError(
-            "the API key holds a line break, a space or another character that can't stand in a "
-            "header: was it copied or read from a file with its line end?"
-        )
-    return Secret(value)
+    return Secret(check_key(value))
 
 
 def _base_url(value: str | None) -> str:
     given = value or os.environ.get("HORAY_BASE_URL") or DEFAULT_BASE_URL
-    complaint = (
-        f"base_url must be an http:// or https:// URL such as {DEFAULT_BASE_URL!r}; got {given!r}"
-    )
-    try:
-        parts = urlsplit(given)
-        _ = parts.port  # read for its check: a port that isn't one raises
-    except ValueError as error:
-        raise ConfigurationError(complaint) from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or not given.isprintable():
-        raise ConfigurationError(complaint)
-    if parts.username or parts.password or parts.query or parts.fragment or " " in given:
-        # The URL isn't repeated here: it can hold a password.
-        raise ConfigurationError(
-            "base_url can't hold a user name, a password, a query, a fragment or a space: pass the "
-            "key as api_key, and query parameters as default_query"
-        )
-    return given.rstrip("/")
+    return check_base_url(given, example=DEFAULT_BASE_URL)
 
 
 def log_level() -> Literal["debug", "info"] | None:
     """How much `HORAY_LOG` asks to be logged. Raises `ConfigurationError` for a word it doesn't know."""
+    levels: dict[str, Literal["debug", "info"] | None] = {
+        "debug": "debug",
+        "info": "info",
+        "": None,
+    }
     level = os.environ.get("HORAY_LOG", "").lower()
-    if level in ("debug", "info"):
-        return level
-    if level:
+    if level not in levels:
         raise ConfigurationError(f"HORAY_LOG must be debug or info, or unset; got {level!r}")
-    return None
+    return levels[level]
 
 
 def _timeouts(value: float | Timeouts | None) -> Timeouts:
@@ -238,28 +205,25 @@ def _headers(value: Mapping[str, str]) -> dict[str, str]:
     return check_headers(value, "default_headers")
 
 
-def check_headers(headers: Mapping[str, str], name: str) -> dict[str, str]:
-    """A copy of `headers`; raises `ConfigurationError` for one that would break the request."""
-    for field, value in headers.items():
-        if not all(isinstance(part, str) for part in (field, value)):
-            raise ConfigurationError(f"{name} must map strings to strings; {field!r} doesn't")
-        if any(character in "\r\n\0" for character in field + value) or not field.strip():
-            raise ConfigurationError(
-                f"{name} holds {field!r}, whose name or value has a line break or is empty"
-            )
-    return dict(headers)
+def _names(headers: Mapping[str, str]) -> str:
+    """Headers as they are shown: a value can be a secret."""
+    return f"{{{', '.join(f'{name!r}: …' for name in headers)}}}"
 
 
-def _insecure(options: ClientOptions) -> bool:
-    parts = urlsplit(options.base_url)
-    host = parts.hostname or ""
-    loopback = host in ("localhost", "::1") or host.endswith(".localhost") or _is_127(host)
-    return parts.scheme == "http" and not loopback
+def _without_password(url: str | None) -> str:
+    """A URL as it is shown."""
+    return repr(url) if url is None or "@" not in url else f"'…@{url.rpartition('@')[2]}'"
 
 
-def _is_127(host: str) -> bool:
-    octets = host.split(".")
-    return len(octets) == 4 and octets[0] == "127" and all(octet.isdigit() for octet in octets)
+def _query_values(
+    value: Mapping[str, str | int | float | bool],
+) -> dict[str, str | int | float | bool]:
+    return {**value}
+
+
+def _policy(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, RetryPolicy):
+        raise ConfigurationError(f"retry must be a RetryPolicy; got {value!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -272,18 +236,19 @@ class ClientOptions:
     """From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`."""
     timeout: Timeouts = attrs.field(factory=Timeouts, converter=_timeouts)
     """A number is the total deadline in seconds; `Timeouts` sets each of the five clocks."""
-    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy, validator=_policy)
     """The rules of retrying; `max_retries` changes just its count."""
-    max_connections: int = attrs.field(default=DEFAULT_MAX_CONNECTIONS, validator=_count)
+    max_connections: int = attrs.field(default=DEFAULT_MAX_CONNECTIONS, validator=check_count)
     """Most requests under way at once on one event loop; further ones wait in line. 256."""
-    default_headers: dict[str, str] = attrs.field(factory=dict[str, str], converter=_headers)
+    default_headers: dict[str, str] = attrs.field(
+        factory=dict[str, str], converter=_headers, repr=_names
+    )
     """Sent with each request to the API."""
     default_query: dict[str, str | int | float | bool] = attrs.field(
-        factory=dict[str, "str | int | float | bool"],
-        converter=dict[str, "str | int | float | bool"],
+        factory=dict[str, "str | int | float | bool"], converter=_query_values
     )
     """Added to each URL's query."""
-    proxy: str | None = None
+    proxy: str | None = attrs.field(default=None, converter=check_proxy, repr=_without_password)
     """`http://host:port` of a proxy."""
     ssl_context: ssl.SSLContext | None = None
     """For a private certificate authority or client certificates; the system's trust otherwise."""
@@ -302,7 +267,9 @@ class ClientOptions:
             raise ConfigurationError(
                 f'on_truncation must be "raise" or "return"; got {self.on_truncation!r}'
             )
-        if _insecure(self) and not self.allow_insecure_http:
+        parts = urlsplit(self.base_url)
+        insecure = parts.scheme == "http" and not is_loopback(parts.hostname or "")
+        if insecure and not self.allow_insecure_http:
             raise ConfigurationError(
                 f"base_url {self.base_url!r} would send the API key over plain HTTP: use https://, or "
                 "pass allow_insecure_http=True where the network is trusted"
@@ -311,14 +278,15 @@ class ClientOptions:
     @classmethod
     def of(cls, api_key: str | None, **params: Unpack[ClientParams]) -> ClientOptions:
         """The options from a client's arguments."""
-        return cls(api_key=api_key, **_settle(cls, params, RetryPolicy()))
+        api_key = _key(api_key)  # masked from here on, also among the variables of a traceback
+        return cls(api_key=api_key, **_settle(params, RetryPolicy()))
 
     def changed(self, **params: Unpack[ClientParams]) -> ClientOptions:
         """A copy with some options changed."""
-        return attrs.evolve(self, **_settle(type(self), params, self.retry))
+        return attrs.evolve(self, **_settle(params, self.retry))
 
 
-def _settle(cls: type[ClientOptions], params: ClientParams, retry: RetryPolicy) -> dict[str, Any]:
+def _settle(params: ClientParams, retry: RetryPolicy) -> dict[str, Any]:
     """The arguments as fields: `max_retries` goes into the policy; unknown names are refused."""
     settled: dict[str, Any] = dict(params)
     known = ClientParams.__annotations__

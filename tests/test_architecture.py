@@ -19,6 +19,7 @@ PACKAGE = Path(horay_async.__file__).parent
 
 LAYERS = [
     {"_version", "errors"},
+    {"_checks"},
     {"options"},
     {"models"},
     {"_protocol"},

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
 from horay_async.models._base import Response
 from horay_async.models.anything import AnyResponse
 
-__all__ = ["AnyDecoder", "Decoder", "EnvelopeFailure", "NotDecodable", "decoder", "reports_failure"]
+__all__ = [
+    "AnyDecoder",
+    "Decoder",
+    "Decodes",
+    "EnvelopeFailure",
+    "NotDecodable",
+    "decoder",
+    "number_choices",
+    "reports_error",
+    "reports_failure",
+]
 
 R = TypeVar("R", bound=Response)
+R_co = TypeVar("R_co", bound=Response, covariant=True)
 
 SUCCESS_CODE = 20000
 """The `code` of an envelope that holds an answer."""
+
+MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class NotDecodable(Exception):
@@ -26,6 +40,29 @@ class EnvelopeFailure(Exception):
     """The answer reports a failure, under whatever status it came."""
 
 
+class Decodes(Protocol[R_co]):
+    """What makes an answer of bytes."""
+
+    def one(self, data: bytes) -> R_co:
+        """`data`, JSON, as an instance. Raises `NotDecodable`, or `EnvelopeFailure` where it reports a
+        failure.
+        """
+        ...
+
+
+class Numbered(Protocol):
+    """A choice."""
+
+    index: int
+
+
+def number_choices(choices: Sequence[Numbered]) -> None:
+    """Gives choices their position as index where the server sent none: all are 0 then."""
+    if len(choices) > 1 and not any(choice.index for choice in choices):
+        for position, choice in enumerate(choices):
+            choice.index = position
+
+
 class Decoder(Generic[R]):
     """Decodes answers of one class.
 
@@ -34,54 +71,137 @@ class Decoder(Generic[R]):
     """
 
     def __init__(self, into: type[R]) -> None:
+        self.drift = 0
+        """How many answers had a field of another type than the API describes."""
         self._into = into
         self._blank = into()
         # Field names are taken as they are here, so a class spelled otherwise has no direct way.
         self._direct = into.wire_case == "snake"
-        self._one = msgspec.json.Decoder(into if self._direct else cast(Any, dict))
-        self._many = msgspec.json.Decoder(list[into]) if self._direct else None
+        self._json: msgspec.json.Decoder[R] = msgspec.json.Decoder(into)
+        self._held: Callable[[R], Any] = attrgetter(into.holds) if into.holds else _nothing
+        # The choices of a chunk are numbered where chunks are merged.
+        self._numbers = into.holds == "choices" and not into.may_be_bare
 
     def one(self, data: bytes) -> R:
         """`data`, a JSON object, as an instance. Raises `NotDecodable`, or `EnvelopeFailure` where it
-        is an envelope that reports a failure.
+        reports a failure.
         """
+        answer = None
         if self._direct:
             try:
-                answer = self._one.decode(data)
-            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-                answer = self._lenient(data)
-            # Nothing of the class in it: an envelope, an error, or something else altogether.
-            if answer == self._blank:
-                answer = self._lenient(data)
-        else:
-            answer = self._lenient(data)
-        answer._raw = data  # noqa: SLF001 - pyright: ignore[reportPrivateUsage] # the one that fills it in
+                answer = self._json.decode(data)
+            except MALFORMED:
+                self.drift += 1
+        if answer is None or not self._held(answer) or not (data.isascii() or _is_utf8(data)):
+            answer = self._careful(data, answer)
+        if self._numbers:
+            number_choices(self._held(answer))
+        answer._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return answer
 
-    def many(self, datas: list[bytes]) -> list[R]:
-        """`datas`, JSON objects, as instances, decoded in one go. Raises as `one` does."""
-        if len(datas) > 1 and self._many is not None:
-            try:
-                answers = self._many.decode(b"[%b]" % b",".join(datas))
-            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-                answers = []
-            # Two objects in one piece would shift all that follow, so the numbers must agree.
-            if len(answers) == len(datas):
-                for answer, data in zip(answers, datas, strict=True):
-                    answer._raw = data  # noqa: SLF001 - pyright: ignore[reportPrivateUsage] # as above
-                return answers
-        return [self.one(data) for data in datas]
-
-    def _lenient(self, data: bytes) -> R:
-        from horay_async.models._converter import structure  # noqa: PLC0415 - cattrs only when needed
-
-        decoded = _parsed(data)
+    def many(self, datas: list[bytes], lines: bytes) -> list[R]:
+        """`datas`, JSON objects, as instances, decoded in one go. `lines` is the same, joined by LF.
+        Raises as `one` does.
+        """
+        if len(datas) == 1 or not self._direct:
+            return [self.one(data) for data in datas]
         try:
-            return structure(_unwrapped(decoded), self._into)
-        except ValueError as error:
-            raise NotDecodable(f"isn't what the API describes: {error}") from error
-        except RecursionError as error:
-            raise NotDecodable("is JSON nested too deep") from error
+            answers = self._json.decode_lines(lines)
+        except MALFORMED:
+            answers = []
+        # Two objects in one event would shift all that follow, so the numbers must agree.
+        if (
+            len(answers) != len(datas)
+            or not all(map(self._held, answers))
+            or not (lines.isascii() or _is_utf8(lines))
+        ):
+            return [self.one(data) for data in datas]
+        for answer, data in zip(answers, datas, strict=True):
+            answer._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        return answers
+
+    def says_something(self, answer: R) -> bool:
+        """Whether any known field of `answer` was sent."""
+        return answer != self._blank
+
+    def _careful(self, data: bytes, answer: R | None) -> R:
+        """A closer look at `data`; `answer` is what it was decoded into, where it could be."""
+        decoded = _parsed(data)
+        inner = _unwrapped(decoded)
+        if self._into.holds and isinstance(inner, list):  # without the object around it
+            inner = cast("dict[str, Any]", {self._into.holds: inner})
+        if answer is None or inner is not decoded:
+            from horay_async.models._converter import structure  # noqa: PLC0415 - loads cattrs
+
+            try:
+                answer = structure(inner, self._into)
+            except ValueError as error:
+                raise NotDecodable(f"isn't what the API describes: {error}") from error
+            except RecursionError as error:
+                raise NotDecodable("is JSON nested too deep") from error
+        if answer == self._blank:
+            if _explains(inner):
+                raise EnvelopeFailure
+            if not self._into.may_be_bare:
+                raise NotDecodable("holds none of the fields that the API describes")
+        return answer
+
+
+class AnyDecoder:
+    """Takes any JSON as it is."""
+
+    def one(self, data: bytes) -> AnyResponse:
+        """`data` as the server sent it. Raises as `Decoder.one` does."""
+        decoded = _parsed(data)
+        _unwrapped(decoded)
+        answer = AnyResponse(json=decoded)
+        # The cast: mypy takes the slots of an attrs class for all that there are.
+        cast("Response", answer)._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        return answer
+
+
+def reports_failure(body: bytes) -> bool:
+    """Whether `body` is JSON that reports a failure."""
+    try:
+        _unwrapped(_parsed(body))
+    except EnvelopeFailure:
+        return True
+    except NotDecodable:
+        pass
+    return False
+
+
+def reports_error(data: bytes) -> bool:
+    """Whether `data` is a JSON object with an `error` in it, whatever else it holds."""
+    try:
+        decoded = _parsed(data)
+    except NotDecodable:
+        return False
+    return isinstance(decoded, dict) and bool(cast("dict[str, Any]", decoded).get("error"))
+
+
+_decoders: dict[type[Response], Decoder[Any]] = {}
+
+
+def decoder(into: type[R]) -> Decoder[R]:
+    """The decoder for a class; made once, since making one takes longer than a hundred uses."""
+    made = _decoders.get(into)
+    if made is None:
+        made = _decoders[into] = Decoder(into)
+    return made
+
+
+def _nothing(_: object) -> None:
+    """Stands for the list of an answer that has none."""
+
+
+def _is_utf8(data: bytes) -> bool:
+    # What is skipped in decoding isn't checked there, but has to be there for `to_dict()`.
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _parsed(data: bytes) -> Any:
@@ -95,44 +215,25 @@ def _parsed(data: bytes) -> Any:
         raise NotDecodable("is JSON nested too deep") from error
 
 
-class AnyDecoder:
-    """Takes any JSON as it is."""
-
-    def one(self, data: bytes) -> AnyResponse:
-        """`data` as the server sent it. Raises as `Decoder.one` does."""
-        decoded = _parsed(data)
-        _unwrapped(decoded)
-        answer = AnyResponse(json=decoded)
-        answer._raw = data  # noqa: SLF001 - pyright: ignore[reportPrivateUsage] # as above
-        return answer
-
-
-def reports_failure(body: bytes) -> bool:
-    """Whether `body` is JSON that reports a failure."""
-    try:
-        _unwrapped(msgspec.json.decode(body))
-    except EnvelopeFailure:
-        return True
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        pass
-    return False
-
-
 def _unwrapped(decoded: Any) -> Any:
     """What an envelope (`code`, `status`, `data`) holds; anything else as it is."""
     if not isinstance(decoded, dict):
         return decoded
     fields = cast("dict[str, Any]", decoded)
-    if fields.get("error") and "choices" not in fields:
+    if fields.get("error") and not fields.get("choices"):
         raise EnvelopeFailure
-    if not ("code" in fields and ("data" in fields or "message" in fields)):
+    code, status = fields.get("code"), fields.get("status")
+    marked = code is not None or isinstance(status, bool)
+    if not marked or not ("data" in fields or "message" in fields):
         return fields
-    if fields["code"] not in (SUCCESS_CODE, str(SUCCESS_CODE)) or fields.get("status") is False:
+    if code not in (None, SUCCESS_CODE, str(SUCCESS_CODE)) or status is False:
         raise EnvelopeFailure
     return fields.get("data")
 
 
-@cache
-def decoder(into: type[R]) -> Decoder[R]:
-    """The decoder for a class; made once, since making one takes longer than a hundred uses."""
-    return Decoder(into)
+def _explains(inner: Any) -> bool:
+    """Whether an object without any field of an answer has a server's words instead."""
+    if not isinstance(inner, dict):
+        return False
+    fields = cast("dict[str, Any]", inner)
+    return isinstance(fields.get("message") or fields.get("detail"), str | list)

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
 
 __all__ = ["check"]
 
 Kinds = tuple[type, ...]
+
+TEXTUAL = frozenset({str, bytes, bytearray, memoryview})
+"""Sequences that are never meant as lists."""
 
 
 @cache
 def _declared(params: type) -> tuple[dict[str, Kinds], frozenset[str]]:
     """The accepted run-time types by name, `()` for any, and the names that are required."""
     hints = get_type_hints(params)
-    required: frozenset[str] = params.__required_keys__  # type: ignore[attr-defined] # a TypedDict
+    required: frozenset[str] = cast(Any, params).__required_keys__
     return {name: _kinds(hint) for name, hint in hints.items()}, required
 
 
 def _kinds(hint: Any) -> Kinds:
-    origin = get_origin(hint)
+    if hint is Any or hint is object:
+        return ()
+    origin: Any = get_origin(hint)
     if origin in (Union, UnionType):
         members = [_kinds(member) for member in get_args(hint)]
         return () if () in members else tuple({kind for kinds in members for kind in kinds})
     if origin is Literal:
-        return tuple({type(value) for value in get_args(hint)})
-    if origin in (Mapping, Sequence):
-        return (origin,)
+        return tuple({value.__class__ for value in get_args(hint)})
+    if is_typeddict(hint):
+        return (Mapping,)
     if hint is float:
         return (int, float)
-    return (hint,) if hint in (bool, int, str, NoneType) or isinstance(hint, type) else ()
+    kind: Any = origin or hint
+    return (kind,) if isinstance(kind, type) else ()
 
 
 def check(params: Mapping[str, Any], declared_by: type) -> None:
@@ -48,20 +53,22 @@ def check(params: Mapping[str, Any], declared_by: type) -> None:
         kinds = declared[name]
         if not kinds:
             continue
-        if not isinstance(value, kinds) or (type(value) is bool and bool not in kinds):
-            raise TypeError(f"{name} must be {_named(kinds)}, not {_article(type(value))}")
-        if (
-            type(value) is str and str not in kinds
-        ):  # a string is a Sequence, but never meant as one
-            raise TypeError(f"{name} must be {_named(kinds)}, not a string")
-        if type(value) is float and not math.isfinite(value):
+        kind: type[Any] = value.__class__
+        # A truth value passes for an integer, and text for a list, but neither is meant as one.
+        if not isinstance(value, kinds) or (
+            (kind is bool or kind in TEXTUAL) and kind not in kinds
+        ):
+            raise TypeError(f"{name} must be {_named(kinds)}, not {_article(kind)}")
+        if kind is float and not math.isfinite(cast("float", value)):
             raise TypeError(f"{name} must be a finite number, not {value}")
     if missing := required - params.keys():
         raise TypeError(f"missing parameter: {', '.join(sorted(missing))}")
 
 
 def _unknown(name: str, declared: Mapping[str, Kinds]) -> str:
-    close = difflib.get_close_matches(name, declared, n=1)
+    from difflib import get_close_matches  # noqa: PLC0415 - only needed for a mistake
+
+    close = get_close_matches(name, declared, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return (
         f"unknown parameter {name!r}: {hint}Fields that this client doesn't know go into "

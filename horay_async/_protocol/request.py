@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Generic, Literal, TypeVar, cast
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import attrs
 import msgspec
 
+from horay_async._checks import check_headers, http_url
 from horay_async._protocol.params import check
 from horay_async.errors import ConfigurationError
 from horay_async.models._base import Model
 from horay_async.models.options import CallOptions, GenerationOptions
-from horay_async.options import ClientOptions, RetryPolicy, Timeouts, check_headers
+from horay_async.options import ClientOptions, RetryPolicy, Timeouts
 
 __all__ = ["Operation", "Request", "assemble", "build", "check_path", "download", "plain"]
 
@@ -21,6 +22,9 @@ AnswerT = TypeVar("AnswerT")
 
 OPTIONS = frozenset(CallOptions.__annotations__) | frozenset(GenerationOptions.__annotations__)
 """Parameters that steer the call and aren't sent as fields."""
+
+IDEMPOTENCY = "idempotency-key"
+"""The header by which a server can tell a retry from a new request."""
 
 
 @attrs.frozen(kw_only=True)
@@ -108,20 +112,17 @@ def assemble(
     per_piece: bool = False,
 ) -> Request:
     """A request from its parts; `call` holds the call's options (`CallOptions`)."""
-    headers: dict[str, str] = {}
-    if method != "GET":
-        headers["Idempotency-Key"] = call.get("idempotency_key") or new_key or ""
-    if extra := call.get("extra_headers"):
-        headers.update(extra)
-    if headers:
-        check_headers(headers, "extra_headers")
+    headers = check_headers(call.get("extra_headers", {}), "extra_headers")
+    key = call.get("idempotency_key") or new_key
+    if method != "GET" and key and not any(name.lower() == IDEMPOTENCY for name in headers):
+        headers |= check_headers({"Idempotency-Key": key}, "idempotency_key")
     if extra_body := call.get("extra_body"):
         if not isinstance(body, dict):
             raise TypeError("extra_body needs a JSON object as the body to put its fields into")
         body = {**cast("dict[str, Any]", body), **extra_body}
     query = {**options.default_query, **(query or {}), **call.get("extra_query", {})}
-    if query:
-        path = f"{path}?{_query(query)}"
+    if query and (text := _query(query)):
+        path = f"{path}{'&' if '?' in path else '?'}{text}"
     timeouts, retry = options.timeout, options.retry
     if "timeout" in call:
         timeout = call["timeout"]
@@ -130,7 +131,7 @@ def assemble(
         )
     if "max_retries" in call:
         retry = attrs.evolve(retry, max_retries=call["max_retries"])
-    choices = body.get("n") if isinstance(body, dict) else 1
+    choices = cast("dict[str, Any]", body).get("n") if isinstance(body, dict) else 1
     return Request(
         method=method,
         path=path,
@@ -139,14 +140,17 @@ def assemble(
         timeouts=timeouts,
         retry=retry,
         per_piece=per_piece,
-        choices=choices if isinstance(choices, int) else 1,
+        choices=choices if isinstance(choices, int) and choices > 0 else 1,
         keep_truncated=call.get("on_truncation", options.on_truncation) == "return",
     )
 
 
 def download(url: str, options: ClientOptions, call: Mapping[str, Any]) -> Request:
-    """The request for a file on another host. Raises `ConfigurationError` for a URL that isn't one."""
-    if urlsplit(url).scheme not in ("http", "https") or not url.isprintable():
+    """The request for a file on another host. Raises `ConfigurationError` for a URL that isn't one, and
+    `TypeError` for an option that doesn't fit its declaration.
+    """
+    check(call, CallOptions)
+    if http_url(url) is None:
         raise ConfigurationError(f"an http:// or https:// URL is needed; got {url!r}")
     request = assemble("GET", "", call, attrs.evolve(options, default_query={}))
     return attrs.evolve(request, path=url, headers={}, foreign=True)
@@ -156,7 +160,7 @@ def check_path(method: str, path: str) -> str:
     """`path`, percent-encoded where need be; raises `ConfigurationError` for one that can't be."""
     if not path.startswith("/") or path.startswith("//"):
         raise ConfigurationError(f"the path starts with one '/', below the base URL; got {path!r}")
-    if not path.isprintable() or not method.isalpha():
+    if not path.isprintable() or not (method.isascii() and method.isalpha()):
         raise ConfigurationError(
             "the method or the path has a line break or another such character"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 __all__ = ["RetryBudget", "parse_retry_after"]
 
@@ -12,8 +11,8 @@ __all__ = ["RetryBudget", "parse_retry_after"]
 def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     """Seconds to wait, from `retry-after-ms` or else `Retry-After` (RFC 9110, section 10.2.3).
 
-    `now` is Unix time in seconds. None where neither header holds anything usable; a date in the past
-    is 0.
+    `now` is Unix time in seconds. None where neither header holds anything usable; a negative number
+    and a date in the past are 0.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -22,12 +21,7 @@ def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None
     if value is None:
         return None
     seconds = _number(value)
-    if seconds is not None:
-        return seconds
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except (ValueError, OverflowError):
-        return None
+    return _seconds_until(value, now) if seconds is None else seconds
 
 
 def _number(text: str | None) -> float | None:
@@ -40,18 +34,36 @@ def _number(text: str | None) -> float | None:
     return max(0.0, number) if math.isfinite(number) else None
 
 
+def _seconds_until(date: str, now: float) -> float | None:
+    # Only needed here, and they load half of the email package and sockets.
+    from datetime import UTC  # noqa: PLC0415 - see above
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - see above
+
+    try:
+        moment = parsedate_to_datetime(date)
+        if moment.tzinfo is None:  # asctime's form names no zone; all of HTTP's dates are in UTC
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, moment.timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
 class RetryBudget:
     """A token bucket that all calls of a client take their retries from.
 
     When every call fails, retries multiply the load on a server that is already down. A retry takes one
-    token; a success puts back a tenth of one, as in gRPC's retry throttling (proposal A6); and time puts
-    back one in two seconds, so that a lone client is never locked out for good.
+    token; a success puts back a tenth of one, as in gRPC's retry throttling (proposal A6). Time puts
+    back a few, so that a lone client is never locked out for good, and no more than a few, so that a
+    crowd whose calls fail slowly doesn't get its fill again with each wave of failures.
     """
 
-    CAPACITY = 80.0
-    """Tokens when full: a thousand calls that all fail add less than a tenth to their number."""
+    CAPACITY = 72.0
+    """Tokens when full: a thousand calls that all fail add less than a tenth to their number, even if
+    time refills the bucket to `LONE` between seven waves of failures."""
+    LONE = 4.0
+    """Tokens that time alone refills to: two calls' worth at the default of two retries."""
+    PER_SECOND = 0.1
     PER_SUCCESS = 0.1
-    PER_SECOND = 0.5
 
     __slots__ = ("_refilled", "_tokens")
 
@@ -61,9 +73,9 @@ class RetryBudget:
 
     def take(self, *, now: float) -> bool:
         """Whether one retry may be made at `now`, in seconds of any steady clock."""
-        if self._refilled is not None:
+        if self._refilled is not None and self._tokens < self.LONE:
             passed = max(0.0, now - self._refilled)
-            self._tokens = min(self.CAPACITY, self._tokens + passed * self.PER_SECOND)
+            self._tokens = min(self.LONE, self._tokens + passed * self.PER_SECOND)
         self._refilled = now
         if self._tokens < 1.0:
             return False

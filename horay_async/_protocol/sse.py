@@ -10,7 +10,11 @@ BOM = b"\xef\xbb\xbf"
 
 
 class EventTooLarge(Exception):
-    """One event grew over the decoder's limit."""
+    """One event grew over the decoder's limit; `events` are the data of those before it."""
+
+    def __init__(self, events: list[bytes]) -> None:
+        super().__init__()
+        self.events = events
 
 
 class NamedEvent(bytes):
@@ -30,12 +34,15 @@ class SSEDecoder:
     An event's data is `bytes`, or a `NamedEvent` where the event has a name. Comments, `id:` and
     `retry:` lines are passed over: this API uses none of them. Only LF, CRLF and CR end a line.
 
-    `max_event_bytes` bounds the undelivered part of the stream.
+    `max_event_bytes` bounds the text of one event, its comments included, whether it is waited for or
+    has come in one piece.
     """
 
-    __slots__ = ("_after_cr", "_at_start", "_held", "_held_bytes", "_max_event_bytes")
+    __slots__ = ("_after_cr", "_at_start", "_held", "_held_bytes", "_max_event_bytes", "named")
 
     def __init__(self, *, max_event_bytes: int) -> None:
+        self.named = False
+        """Whether any event so far was a `NamedEvent`."""
         self._max_event_bytes = max_event_bytes
         self._held: list[bytes] = []  # the beginning of an event, line ends normalised to LF
         self._held_bytes = 0
@@ -45,7 +52,7 @@ class SSEDecoder:
     def feed(self, piece: bytes) -> list[bytes]:
         """The events that `piece` completes, in order.
 
-        Raises `EventTooLarge` once an event is over the limit.
+        Raises `EventTooLarge` once an event is over the limit; nothing can be fed after that.
         """
         if self._at_start:
             piece = self._strip_bom(piece)
@@ -53,6 +60,7 @@ class SSEDecoder:
             piece = piece.removeprefix(b"\n")
             self._after_cr = False
         if b"\r" in piece:
+            # A CR ends its line at once, so that an event isn't held up by waiting for an LF.
             self._after_cr = piece.endswith(b"\r")
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         # An event ends at an empty line. Looking for it in the new piece alone, and keeping the
@@ -62,67 +70,80 @@ class SSEDecoder:
             closes_line = piece.startswith(b"\n") and self._held and self._held[-1].endswith(b"\n")
             end = 1 if closes_line else 0
         if end == 0:
-            self._hold(piece)
+            self._hold(piece, [])
             return []
         whole = piece[:end]
         if self._held:
             whole = b"".join((*self._held, whole))
             self._held.clear()
             self._held_bytes = 0
+        events = self._bounded(whole) if len(whole) > self._max_event_bytes else self._events(whole)
         if len(piece) > end:
-            self._hold(piece[end:])
-        return _events(whole)
+            self._hold(piece[end:], events)
+        return events
 
     def flush(self) -> list[bytes]:
         """The last event, where the stream ended without the blank line that should close it."""
         rest = b"".join(self._held)
         self._held.clear()
         self._held_bytes = 0
-        return _events(rest + b"\n\n") if rest.strip(b"\n") else []
+        return self._events(rest + b"\n\n")
 
-    def _hold(self, piece: bytes) -> None:
+    def _hold(self, piece: bytes, events: list[bytes]) -> None:
+        """Keeps the beginning of an event; `events` are those that are to be delivered before it."""
         if piece:
             self._held.append(piece)
             self._held_bytes += len(piece)
         if self._held_bytes > self._max_event_bytes:
-            raise EventTooLarge
+            raise EventTooLarge(events)
 
     def _strip_bom(self, piece: bytes) -> bytes:
         start = b"".join(self._held) + piece
         self._held.clear()
         self._held_bytes = 0
         if len(start) < len(BOM) and BOM.startswith(start):
-            self._hold(start)
+            self._hold(start, [])
             return b""
         self._at_start = False
         return start.removeprefix(BOM)
 
+    def _bounded(self, text: bytes) -> list[bytes]:
+        """The events of a text that is over the limit as a whole, if each keeps to it."""
+        start = 0
+        while (end := text.find(b"\n\n", start)) >= 0:
+            # Fed byte by byte, an event would be held up to its last line's end.
+            if end + 1 - start > self._max_event_bytes:
+                raise EventTooLarge(self._events(text[:start]))
+            start = end + 2
+        return self._events(text)
 
-def _events(text: bytes) -> list[bytes]:
-    """The events of `text`, which is whole lines, closed by an empty one."""
-    if text.startswith(b"data: "):
-        # Nearly all that is ever sent: events of one data line. Two line ends for each event and
-        # nothing between them but the next event's "data: " is the proof.
-        datas = text[6:].rstrip(b"\n").split(b"\n\ndata: ")
-        if text.count(b"\n") == 2 * len(datas):
-            return datas
-    events: list[bytes] = []
-    datas = []
-    name = ""
-    for line in text.split(b"\n"):
-        if not line:
-            if datas:
-                data = b"\n".join(datas)
-                events.append(NamedEvent(data, name) if name else data)
-            datas = []
-            name = ""
-            continue
-        field, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
-        if field == b"data":
-            datas.append(value)
-        elif field == b"event":
-            name = value.decode("utf-8", "replace")
-            if name == "message":  # the standard's name for the unnamed
+    def _events(self, text: bytes) -> list[bytes]:
+        """The events of `text`, which is whole lines, closed by an empty one."""
+        if text.startswith(b"data: "):
+            # Nearly all that is ever sent: events of one data line. Two line ends for each event and
+            # nothing between them but the next event's "data: " is the proof.
+            datas = text[6:-2].split(b"\n\ndata: ")
+            if text.count(b"\n") == 2 * len(datas):
+                return datas
+        events: list[bytes] = []
+        lines: list[bytes] = []
+        name = ""
+        for line in text.split(b"\n"):
+            if not line:
+                if lines:
+                    data = b"\n".join(lines)
+                    events.append(NamedEvent(data, name) if name else data)
+                    lines = []
                 name = ""
-    return events
+                continue
+            field, _, value = line.partition(b":")
+            value = value.removeprefix(b" ")
+            if field == b"data":
+                lines.append(value)
+            elif field == b"event":
+                name = value.decode("utf-8", "replace")
+                if name == "message":  # the standard's name for the unnamed
+                    name = ""
+                else:
+                    self.named = True
+        return events

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from horay_async._protocol.accumulate import Accumulator
-from horay_async._protocol.decode import Decoder, EnvelopeFailure, NotDecodable
+from horay_async._protocol.decode import Decoder, EnvelopeFailure, NotDecodable, reports_error
 from horay_async._protocol.failures import bad_response, stream_error
 from horay_async._protocol.sse import EventTooLarge, NamedEvent, SSEDecoder
 from horay_async.errors import APIError, StreamError, StreamTruncatedError
@@ -20,7 +20,9 @@ C = TypeVar("C", bound=Response)
 A = TypeVar("A", bound=Response)
 
 DONE = b"[DONE]"
-UNNAMED = {bytes}
+OBJECT = b"{"
+"""How a chunk begins. Whatever else is to be told from one compares as less: `[DONE]`, an empty event,
+blanks in front."""
 
 
 class ChunkReader(Generic[C, A]):
@@ -59,18 +61,22 @@ class ChunkReader(Generic[C, A]):
         if failure is not None and not self.merged.empty:
             failure.execution = "executed"
             if isinstance(failure, StreamError | StreamTruncatedError):
-                failure.partial = self.merged.result()
+                partial = self.merged.result()
+                partial.meta = self._meta
+                failure.partial = partial
         return failure
 
     def feed(self, piece: bytes) -> list[C]:
         """The chunks that `piece` completes."""
         try:
             datas = self._sse.feed(piece)
-        except EventTooLarge:
-            self._fail(
-                self._bad(f"has an event of more than {self._max_event_bytes:,} bytes", piece)
-            )
-            return []
+        except EventTooLarge as overrun:
+            chunks = self._chunks(overrun.events) if overrun.events else []
+            if not self.done:
+                self._fail(
+                    self._bad(f"has an event of more than {self._max_event_bytes:,} bytes", piece)
+                )
+            return chunks
         return self._chunks(datas) if datas else []
 
     def end(self, reason: str, *, keep_truncated: bool, cause: APIError | None = None) -> list[C]:
@@ -80,39 +86,41 @@ class ChunkReader(Generic[C, A]):
         if self.done:
             return []
         chunks: list[C] = []
+        torn = False
         for data in self._sse.flush():
-            try:
-                msgspec.json.decode(data) if data != DONE else None
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                reason = f"{reason}, in the middle of an event"
+            if _is_whole(data):
+                chunks = self._chunks([data])
             else:
-                chunks += self._chunks([data])
-        if self.done or self.merged.complete or (keep_truncated and cause is None):
-            self.done = True
-            return chunks
-        self._fail(
-            StreamTruncatedError(
-                f"the stream of {self._label} is incomplete: {reason}",
-                reason=reason,
-                request_id=self._meta.request_id,
-            )
-        )
+                torn = True
+                reason = f"{reason}, in the middle of an event"
+        self._judge(reason, may_end_here=keep_truncated and cause is None and not torn, cause=cause)
         return chunks
 
-    def _chunks(self, datas: list[bytes]) -> list[C]:
-        if DONE in datas:
-            datas = datas[: datas.index(DONE)]
+    def _judge(self, reason: str, *, may_end_here: bool, cause: APIError | None) -> None:
+        """Whether the stream was complete when its bytes ended."""
+        if self.done:
+            return
+        if self.merged.complete or may_end_here:
             self.done = True
-        if b"" in datas:
-            datas = [data for data in datas if data]  # an empty event keeps the connection alive
+            return
+        failure = StreamTruncatedError(
+            f"the stream of {self._label} is incomplete: {reason}",
+            reason=reason,
+            request_id=self._meta.request_id,
+        )
+        failure.__cause__ = cause
+        self._fail(failure)
+
+    def _chunks(self, datas: list[bytes]) -> list[C]:
+        if min(datas) < OBJECT:
+            datas = self._until_done(datas)
+        lines = b"\n".join(datas)
         # Only a string of JSON's own holds these bytes: within a text the quotes are escaped.
-        joined = b"\n".join(datas)
-        suspect = b'"error"' in joined or b'"code"' in joined or set(map(type, datas)) - UNNAMED
-        if suspect:
+        if b'"error"' in lines or self._sse.named:
             chunks = self._one_by_one(datas)
         else:
             try:
-                chunks = self._decoder.many(datas)
+                chunks = self._decoder.many(datas, lines)
             except (NotDecodable, EnvelopeFailure):
                 chunks = self._one_by_one(datas)
         content = False
@@ -125,34 +133,42 @@ class ChunkReader(Generic[C, A]):
         self.content = content
         return chunks
 
+    def _until_done(self, datas: list[bytes]) -> list[bytes]:
+        """The events before `[DONE]`, without the empty ones that only keep the connection alive."""
+        kept: list[bytes] = []
+        for data in datas:
+            text = data.strip()
+            if text == DONE:
+                self.done = True
+                break
+            if text:
+                kept.append(data)
+        return kept
+
     def _one_by_one(self, datas: list[bytes]) -> list[C]:
         """The chunks up to the first event that isn't one, which becomes the failure."""
         chunks: list[C] = []
         for data in datas:
             name = data.name if isinstance(data, NamedEvent) else ""
-            if name == "error" or self._is_error(data):
-                error = stream_error(data, label=self._label, key=self._key)
-                self._fail(error)
-                break
             try:
-                chunks.append(self._decoder.one(data))
-            except (NotDecodable, EnvelopeFailure) as problem:
+                if name == "error" or (b'"error"' in data and reports_error(data)):
+                    raise EnvelopeFailure
+                chunk = self._decoder.one(data)
+            except EnvelopeFailure:
+                self._fail(
+                    stream_error(
+                        data, label=self._label, key=self._key, request_id=self._meta.request_id
+                    )
+                )
+                break
+            except NotDecodable as problem:
                 if name:
                     continue  # an event of some other kind, such as `event: ping`
                 self._fail(self._bad(f"has an event that {problem}", data))
                 break
+            if not name or self._decoder.says_something(chunk):
+                chunks.append(chunk)
         return chunks
-
-    def _is_error(self, data: bytes) -> bool:
-        if b'"error"' not in data and b'"code"' not in data:
-            return False
-        try:
-            decoded = msgspec.json.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return False
-        if not isinstance(decoded, dict):
-            return False
-        return bool(decoded.get("error")) or ("code" in decoded and "choices" not in decoded)
 
     def _bad(self, what: str, data: bytes) -> APIError:
         return bad_response(
@@ -167,3 +183,14 @@ class ChunkReader(Generic[C, A]):
     def _fail(self, error: APIError) -> None:
         self.done = True
         self._failure = error
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether an event that lacks its blank line was cut there, and not in its middle."""
+    if isinstance(data, NamedEvent) or data.strip() == DONE:
+        return True
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True

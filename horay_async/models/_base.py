@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import attrs
 import msgspec
@@ -34,6 +34,12 @@ class Response(Model):
     meta: ResponseMeta
     """How the answer came about; the chunks of one stream share theirs."""
 
+    holds: str = ""
+    """The name of the list that the answer is about: where it is empty, the body may be something else.
+    Empty where there is no such list."""
+    may_be_bare: bool = False
+    """Whether an object with no known field in it passes, as one that keeps a stream alive does."""
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON that the server sent, unknown fields included.
 
@@ -43,4 +49,25 @@ class Response(Model):
         if raw is None:
             # Every subclass is an attrs class; this plain base of theirs can't say so.
             return attrs.asdict(cast(Any, self))
-        return cast("dict[str, Any]", msgspec.json.decode(raw))
+        try:
+            return cast("dict[str, Any]", msgspec.json.decode(raw))
+        except msgspec.DecodeError:  # in a field that nothing else reads: a number beyond a float
+            import json  # noqa: PLC0415 - hardly ever needed
+
+            return cast("dict[str, Any]", json.loads(raw))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # attrs would copy and pickle its own fields alone: what only `to_dict()` knows would be lost.
+        names = [field.name for field in attrs.fields(cast(Any, type(self)))]
+        fields = {name: getattr(self, name) for name in names}
+        return self._remade, (fields, getattr(self, "_raw", None), getattr(self, "meta", None))
+
+    @classmethod
+    def _remade(cls, fields: dict[str, Any], raw: bytes | None, meta: ResponseMeta | None) -> Self:
+        """Undoes `__reduce__`."""
+        answer = cls(**fields)
+        if raw is not None:
+            answer._raw = raw
+        if meta is not None:
+            answer.meta = meta
+        return answer

@@ -23,6 +23,8 @@ M = TypeVar("M", bound=Model)
 
 Hook = Callable[[Any, Any], Any]
 
+_NOTHING: Any = object()
+
 
 def structure(data: object, into: type[M]) -> M:
     """`data`, a decoded JSON value, as an instance of `into`.
@@ -35,14 +37,19 @@ def structure(data: object, into: type[M]) -> M:
 
 
 def _json_name(value: object) -> str:
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
+    names: dict[type, str] = {list: "an array", str: "a string", bool: "a boolean"}
     return "null" if value is None else names.get(type(value), "a number")
 
 
 def _text(value: Any, _: Any) -> str:
+    """Text, or the text of a list of content parts (`{"type": "text", "text": "..."}`)."""
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
-    raise ValueError(value)
+    if isinstance(value, list):
+        texts = [part["text"] for part in cast("list[Any]", value) if "text" in part]
+        if texts:
+            return "".join(texts)
+    raise ValueError("neither text nor parts of it")
 
 
 def _integer(value: Any, _: Any) -> int:
@@ -76,10 +83,15 @@ def _money(value: Any, _: Any) -> Decimal:
     return amount
 
 
-def _list_hook(type_: Any, converter: cattrs.Converter) -> Hook:
+def _list_hook(type_: Any) -> Hook:
+    """Reads a list entry by entry.
+
+    An unreadable object is left out. Other lists are aligned with one another by position: there an
+    unreadable entry becomes null or empty text, or else the whole list counts as unreadable.
+    """
     (item_type,) = get_args(type_)
-    # An entry that may be null keeps its place: such lists are aligned with one another.
-    nullable = type(None) in get_args(item_type)
+    of_models = _is_model(item_type)
+    stand_in = None if type(None) in get_args(item_type) else "" if item_type is str else _NOTHING
 
     def hook(value: Any, _: Any) -> list[Any]:
         if not isinstance(value, list):
@@ -87,10 +99,13 @@ def _list_hook(type_: Any, converter: cattrs.Converter) -> Hook:
         items: list[Any] = []
         for entry in cast("list[Any]", value):
             try:
-                items.append(converter.structure(entry, item_type))
-            except Exception:  # noqa: BLE001 - hooks raise whatever they meet; the entry is unreadable
-                if nullable:
-                    items.append(None)
+                items.append(_converter.structure(entry, item_type))
+            except Exception:  # hooks raise whatever they meet; the entry is unreadable
+                if of_models:
+                    continue
+                if stand_in is _NOTHING:
+                    raise
+                items.append(stand_in)
         return items
 
     return hook
@@ -101,15 +116,13 @@ def _camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def _model_hook(type_: type[Model], converter: cattrs.Converter) -> Hook:
+def _model_hook(type_: Any) -> Hook:
+    """Reads an object field by field; one that can't be read keeps its default."""
     hints = get_type_hints(type_)
     spell: Callable[[str], str] = _camel if type_.wire_case == "camel" else str
-    fields = [
-        (spell(field.name), field.name, hints[field.name])
-        for field in attrs.fields(cast(Any, type_))
-    ]
+    fields = [(spell(field.name), field.name, hints[field.name]) for field in attrs.fields(type_)]
 
-    def hook(value: Any, _: Any) -> Model:
+    def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, dict):
             raise ValueError(value)
         sent = cast("dict[str, Any]", value)
@@ -118,12 +131,20 @@ def _model_hook(type_: type[Model], converter: cattrs.Converter) -> Hook:
             if wire not in sent:
                 continue
             try:
-                known[name] = converter.structure(sent[wire], field_type)
+                known[name] = _converter.structure(sent[wire], field_type)
             except Exception:  # noqa: BLE001 - hooks raise whatever they meet; the field is unreadable
                 continue
         return type_(**known)
 
     return hook
+
+
+def _is_list(type_: Any) -> bool:
+    return get_origin(type_) is list
+
+
+def _is_model(type_: Any) -> bool:
+    return isinstance(type_, type) and issubclass(type_, Model)
 
 
 def _make_converter() -> cattrs.Converter:
@@ -133,10 +154,8 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook(bool, _boolean)
     converter.register_structure_hook(Decimal, _money)
-    converter.register_structure_hook_factory(lambda t: get_origin(t) is list, _list_hook)
-    converter.register_structure_hook_factory(
-        lambda t: isinstance(t, type) and issubclass(t, Model), _model_hook
-    )
+    converter.register_structure_hook_factory(_is_list, _list_hook)
+    converter.register_structure_hook_factory(_is_model, _model_hook)
     return converter
 
 

@@ -49,6 +49,8 @@ class ModelInfo(Model):
 class ModelList(Response):
     """The models on offer; iterable, with a length."""
 
+    holds = "data"
+
     object: str = ""
     data: list[ModelInfo] = attrs.field(factory=list[ModelInfo])
 

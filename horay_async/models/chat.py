@@ -128,6 +128,8 @@ class ChatChoice(Model):
 class ChatCompletion(Response):
     """A whole chat completion."""
 
+    holds = "choices"
+
     id: str = ""
     object: str = ""
     created: int = 0
@@ -182,6 +184,9 @@ class ChatChunkChoice(Model):
 @attrs.define(kw_only=True)
 class ChatCompletionChunk(Response):
     """One streamed piece of a chat completion."""
+
+    holds = "choices"
+    may_be_bare = True
 
     id: str = ""
     object: str = ""

@@ -106,6 +106,8 @@ class PromptEcho(Model):
 class Completion(Response):
     """A whole text completion."""
 
+    holds = "choices"
+
     id: str = ""
     object: str = ""
     created: int = 0
@@ -133,6 +135,9 @@ class CompletionChunkChoice(Model):
 @attrs.define(kw_only=True)
 class CompletionChunk(Response):
     """One streamed piece of a completion."""
+
+    holds = "choices"
+    may_be_bare = True
 
     id: str = ""
     object: str = ""

@@ -48,6 +48,8 @@ class ImageTimings(Model):
 class ImageResponse(Response):
     """The pictures of one call."""
 
+    holds = "images"
+
     images: list[GeneratedImage] = attrs.field(factory=list[GeneratedImage])
     timings: ImageTimings | None = None
     seed: int | None = None

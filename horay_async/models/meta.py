@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Self
 
 import attrs
 
@@ -57,3 +58,14 @@ class ResponseMeta:
     answer wasn't streamed or has none."""
     total: float | None = None
     """From the start of the call, over all attempts and backoffs, to the end of the answer."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+        # The answer's headers are a view, which can't be pickled; a copy of them can.
+        fields["headers"] = getattr(self.headers, "copy", lambda: dict(self.headers))()
+        return self._remade, (fields,)
+
+    @classmethod
+    def _remade(cls, fields: dict[str, Any]) -> Self:
+        """Undoes `__reduce__`."""
+        return cls(**fields)

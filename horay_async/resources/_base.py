@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from horay_async._protocol.decode import (
-    Decoder,
+    Decodes,
     EnvelopeFailure,
     NotDecodable,
     decoder,
@@ -81,7 +81,7 @@ def new_key() -> str:
     return os.urandom(16).hex()
 
 
-async def fetch(transport: Transport, request: Request, into: Decoder[AnswerT]) -> AnswerT:
+async def fetch(transport: Transport, request: Request, into: Decodes[AnswerT]) -> AnswerT:
     """Sends a request, as often as the policy says, and decodes the answer."""
     call = transport.call(request)
 
@@ -94,7 +94,7 @@ async def fetch(transport: Transport, request: Request, into: Decoder[AnswerT]) 
     return await call.run(receive)
 
 
-async def _decoded(call: Call, response: RawResponse, into: Decoder[AnswerT]) -> AnswerT:
+async def _decoded(call: Call, response: RawResponse, into: Decodes[AnswerT]) -> AnswerT:
     body, over = await response.read(MAX_BODY_BYTES)
     meta = response.meta
     label = call.request.label

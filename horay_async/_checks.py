@@ -1,0 +1,148 @@
+"""What a setting must be like. Each check raises `ConfigurationError` in words that repeat no secret."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import attrs
+
+from horay_async.errors import ConfigurationError
+
+__all__ = [
+    "check_base_url",
+    "check_count",
+    "check_headers",
+    "check_key",
+    "check_proxy",
+    "check_seconds",
+    "check_statuses",
+    "check_wait",
+    "http_url",
+    "is_loopback",
+]
+
+SEPARATORS = frozenset('"(),/:;<=>?@[\\]{} ')
+"""Printable characters that can't stand in a header's name (RFC 9110, section 5.6.2)."""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check_seconds(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A clock: a number of seconds above 0, or None."""
+    if value is not None and not (_is_number(value) and 0 < value < math.inf):
+        raise ConfigurationError(
+            f"timeout {attribute.name!r} must be a number of seconds above 0, or None for none; "
+            f"got {value!r}"
+        )
+
+
+def check_wait(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A pause: a number of seconds, 0 or above."""
+    if not (_is_number(value) and 0 <= value < math.inf):
+        raise ConfigurationError(
+            f"{attribute.name} must be a number of seconds, 0 or above; got {value!r}"
+        )
+
+
+def check_count(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """A whole number, at least 1, or 0 where that means none."""
+    lowest = 0 if attribute.name == "max_retries" else 1
+    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+        raise ConfigurationError(
+            f"{attribute.name} must be a whole number of at least {lowest}; got {value!r}"
+        )
+
+
+def check_statuses(value: Iterable[int]) -> frozenset[int]:
+    """HTTP statuses, as a set."""
+    statuses: Any = value
+    try:
+        if all(isinstance(status, int) for status in statuses):
+            return frozenset(statuses)
+    except TypeError:
+        pass  # not even a list
+    raise ConfigurationError(f"the statuses of a retry policy must be integers; got {value!r}")
+
+
+def check_key(value: object) -> str:
+    """An API key that can stand in a header."""
+    if not isinstance(value, str):
+        raise ConfigurationError(f"the API key must be a string, not {type(value).__name__}")
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ConfigurationError(
+            "the API key holds a line break, a space or another character that can't stand in a "
+            "header: was it copied or read from a file with its line end?"
+        )
+    return value
+
+
+def http_url(url: object) -> SplitResult | None:
+    """The parts of a URL, if it is one that requests can go to."""
+    if not isinstance(url, str) or not url.isprintable() or " " in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read for its check: a port that isn't one raises
+    except ValueError:
+        return None
+    return parts if parts.scheme in ("http", "https") and parts.hostname else None
+
+
+def check_base_url(given: Any, *, example: str) -> str:
+    """A URL to put paths behind, without a slash at its end."""
+    parts = http_url(given)
+    if parts is None:
+        # What may hold a password isn't repeated, nor what may be the key in the wrong place.
+        text = str(given)
+        got = f"; got {text!r}" if "://" in text and "@" not in text else ""
+        raise ConfigurationError(
+            f"base_url must be an http:// or https:// URL such as {example!r}{got}"
+        )
+    if "@" in parts.netloc or not set("?#\\").isdisjoint(given):
+        raise ConfigurationError(
+            "base_url can't hold a user name, a password, a query, a fragment or a backslash: pass the "
+            "key as api_key, and query parameters as default_query"
+        )
+    return str(given).rstrip("/")
+
+
+def check_proxy(value: str | None) -> str | None:
+    """The URL of a proxy, or None."""
+    if value is not None and http_url(value) is None:
+        raise ConfigurationError("proxy must be a URL such as 'http://proxy.example:3128'")
+    return value
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address surely is this machine."""
+    if host in ("localhost", "::1") or host.endswith(".localhost"):
+        return True
+    octets = host.split(".")
+    numbers = [int(octet) for octet in octets if octet.isascii() and octet.isdigit()]
+    return len(octets) == len(numbers) == 4 and numbers[0] == 127 and max(numbers) < 256
+
+
+def check_headers(headers: Mapping[str, str], name: str) -> dict[str, str]:
+    """A copy of `headers`, none of which would break the request; `name` is the option's."""
+    given: dict[Any, Any] = {**headers}
+    for field, value in given.items():
+        if not isinstance(field, str) or not isinstance(value, str):
+            raise ConfigurationError(f"{name} must map strings to strings; {field!r} doesn't")
+        token = field.isascii() and field.isprintable() and SEPARATORS.isdisjoint(field)
+        if not field or not token or not _is_header_value(value):
+            raise ConfigurationError(
+                f"{name} holds {field!r}, whose name is empty or no header's, or whose value has a line "
+                "break or another control character"
+            )
+    return given
+
+
+def _is_header_value(value: str) -> bool:
+    return value.isprintable() or not any(
+        (character < " " and character != "\t") or character == "\x7f" for character in value
+    )
