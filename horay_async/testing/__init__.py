@@ -1,0 +1,125 @@
+"""A scripted Horay server for tests, which answers well or badly, on the real wire.
+
+    from horay_async import AsyncHoray
+    from horay_async.testing import Cut, FaultServer, error
+
+    with FaultServer() as server:
+        server.reply("Berlin")                               # one good answer, in whatever form is asked for
+        server.add(error(429, retry_after=2))                # then a rate limit
+        server.stream(["Ber", "lin"], Cut(-20, by="rst"))    # then a stream that is reset before its end
+        client = AsyncHoray(server.api_key, base_url=server.base_url)
+        ...
+        assert server.requests[0].json()["model"] == "..."
+
+With pytest, the fixtures `horay_server`, `horay_client`, `blocking_horay_client` and `horay_env` are there
+without an import.
+"""
+
+from horay_async.testing._wire import Greeting
+from horay_async.testing.answers import (
+    Answer,
+    Coding,
+    Fault,
+    MessageOptions,
+    Then,
+    json_answer,
+    raw,
+    respond,
+)
+from horay_async.testing.canned import (
+    Piece,
+    Reply,
+    chat,
+    completion,
+    image,
+    models,
+    picture,
+    sse,
+    stream,
+    user,
+)
+from horay_async.testing.chaos import Chaos, ChaosKind, Dealt
+from horay_async.testing.failures import (
+    ErrorShape,
+    RetryForm,
+    bomb,
+    error,
+    error_event,
+    pings,
+    redirect,
+    storm,
+)
+from horay_async.testing.faults import CloseUnderNext, Cut, Ending, Executed, Hang, Late, Split
+from horay_async.testing.ledger import Ledger
+from horay_async.testing.records import Connection, Headers, Request
+from horay_async.testing.script import Handler, Scripted
+from horay_async.testing.server import FaultServer
+from horay_async.testing.steps import (
+    Fin,
+    Gate,
+    MarkExecuted,
+    Pause,
+    Repeat,
+    Reset,
+    Send,
+    Stall,
+    Step,
+)
+from horay_async.testing.tls import TLSKind
+
+__all__ = [
+    "Answer",
+    "Chaos",
+    "ChaosKind",
+    "CloseUnderNext",
+    "Coding",
+    "Connection",
+    "Cut",
+    "Dealt",
+    "Ending",
+    "ErrorShape",
+    "Executed",
+    "Fault",
+    "FaultServer",
+    "Fin",
+    "Gate",
+    "Greeting",
+    "Handler",
+    "Hang",
+    "Headers",
+    "Late",
+    "Ledger",
+    "MarkExecuted",
+    "MessageOptions",
+    "Pause",
+    "Piece",
+    "Repeat",
+    "Reply",
+    "Request",
+    "Reset",
+    "RetryForm",
+    "Scripted",
+    "Send",
+    "Split",
+    "Stall",
+    "Step",
+    "TLSKind",
+    "Then",
+    "bomb",
+    "chat",
+    "completion",
+    "error",
+    "error_event",
+    "image",
+    "json_answer",
+    "models",
+    "picture",
+    "pings",
+    "raw",
+    "redirect",
+    "respond",
+    "sse",
+    "storm",
+    "stream",
+    "user",
+]

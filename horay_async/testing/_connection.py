@@ -1,0 +1,63 @@
+"""The life of one connection: requests in, answers out."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+from horay_async.testing._desk import Desk
+from horay_async.testing._parse import BadRequest, Head, read_body, read_head
+from horay_async.testing._play import play
+from horay_async.testing._wire import ClientLeft, Wire
+from horay_async.testing.answers import Answer, Then, raw
+from horay_async.testing.failures import error
+from horay_async.testing.steps import Fin, Reset
+
+__all__ = ["converse"]
+
+_UNDER: dict[Then, Answer] = {
+    "close_under_next": raw(Fin(), read=0, name="closed under the request"),
+    "reset_under_next": raw(Reset(), read=0, name="reset under the request"),
+}
+
+
+async def converse(wire: Wire, desk: Desk) -> None:
+    """Answers requests until either side ends the connection."""
+    then: Then = "keep"
+    try:
+        while then != "close":
+            head = await read_head(wire)
+            then = await _exchange(wire, desk, head, _UNDER.get(then))
+            if head.closes:
+                then = "close"
+    except ClientLeft:
+        pass
+    except BadRequest as problem:
+        await _turn_down(wire, problem)
+    finally:
+        wire.close()
+
+
+async def _exchange(wire: Wire, desk: Desk, head: Head, fixed: Answer | None) -> Then:
+    """Reads and answers one request; `fixed`, where given, instead of what the script has."""
+    request = desk.request(head, time.monotonic())
+    scripted = fixed or desk.script(request)
+    most = scripted.read if isinstance(scripted, Answer) else None
+    body = bytearray()
+    try:
+        if head.expects_continue and most != 0:
+            await wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.complete = await read_body(wire, head, body, most)
+    finally:
+        request.body = bytes(body)
+        desk.received(request)
+    answer = request.answer = desk.answer(scripted, request)
+    await play(wire, answer, lambda: desk.executed(request))
+    # What wasn't read of a body can't be told from the next request.
+    return answer.then if request.complete else "close"
+
+
+async def _turn_down(wire: Wire, problem: BadRequest) -> None:
+    answer = error(400, str(problem), headers={"Connection": "close"})
+    with contextlib.suppress(ClientLeft):
+        await play(wire, answer, lambda: None)

@@ -1,0 +1,90 @@
+"""Reading HTTP/1.1 requests off the wire."""
+
+from __future__ import annotations
+
+import attrs
+
+from horay_async.testing._wire import Wire
+from horay_async.testing.records import Headers
+
+__all__ = ["BadRequest", "Head", "read_body", "read_head"]
+
+
+class BadRequest(Exception):
+    """What came isn't HTTP/1.1."""
+
+
+@attrs.frozen
+class Head:
+    """A request's first line and headers."""
+
+    method: str
+    target: str
+    version: str
+    headers: Headers
+
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client waits for a word before it sends the body."""
+        return self.headers.get("Expect", "").lower() == "100-continue"
+
+    @property
+    def closes(self) -> bool:
+        """Whether the client wants the connection closed after the answer."""
+        wish = self.headers.get("Connection", "").lower()
+        return "close" in wish or (self.version == "HTTP/1.0" and "keep-alive" not in wish)
+
+
+async def read_head(wire: Wire) -> Head:
+    """The next request's head. Raises `BadRequest`."""
+    lines = (await wire.until(b"\r\n\r\n")).decode("latin-1").strip("\r\n").split("\r\n")
+    parts = lines[0].split(" ")
+    if len(parts) != 3 or parts[2] not in ("HTTP/1.1", "HTTP/1.0"):
+        raise BadRequest(f"not a request line: {lines[0][:100]!r}")
+    headers: list[tuple[str, str]] = []
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        if not colon or name != name.strip() or not name:
+            raise BadRequest(f"not a header: {line[:100]!r}")
+        headers.append((name, value.strip()))
+    method, target, version = parts
+    return Head(method, target, version, Headers(headers))
+
+
+async def read_body(wire: Wire, head: Head, into: bytearray, most: int | None) -> bool:
+    """Reads the body, or `most` bytes of it; says whether that was all. Raises `BadRequest`."""
+    if "chunked" in head.headers.get("Transfer-Encoding", "").lower():
+        return await _read_chunks(wire, into, most)
+    size = _number(head.headers.get("Content-Length", "0"), 10)
+    await _read(wire, into, size if most is None else min(size, most))
+    return len(into) == size
+
+
+async def _read_chunks(wire: Wire, into: bytearray, most: int | None) -> bool:
+    while most is None or len(into) < most:
+        size = _number((await wire.until(b"\r\n")).partition(b";")[0].decode("latin-1"), 16)
+        if size == 0:
+            while await wire.until(b"\r\n") != b"\r\n":
+                pass  # trailers
+            return True
+        left = size if most is None else min(size, most - len(into))
+        await _read(wire, into, left)
+        if left == size and await wire.until(b"\r\n") != b"\r\n":
+            raise BadRequest("a chunk is longer than it says")
+    return False
+
+
+async def _read(wire: Wire, into: bytearray, size: int) -> None:
+    due = len(into) + size
+    while len(into) < due:
+        into += await wire.some(due - len(into))
+
+
+def _number(text: str, base: int) -> int:
+    try:
+        number = int(text.strip(), base)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise BadRequest(f"not a length: {text[:100]!r}")
+    return number

@@ -1,0 +1,210 @@
+"""Answers: the steps that a server plays for one request, and HTTP messages made into such steps."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Literal, TypedDict, Unpack
+
+import attrs
+
+from horay_async.testing.steps import Repeat, Send, Step
+
+__all__ = ["Answer", "Coding", "Fault", "MessageOptions", "Then"]
+__all__ += ["defaulted", "framed", "json_answer", "raw", "respond"]
+
+Then = Literal["keep", "close", "close_under_next", "reset_under_next"]
+"""What becomes of the connection after an answer: it is kept for the next request; closed; or kept and
+closed (FIN) or reset (RST) the moment the next request has come, unanswered."""
+
+Coding = Literal["gzip", "deflate"]
+"""The compressions of `Content-Encoding` that are played here."""
+
+_WBITS: dict[Coding, int] = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What the server does with one request. Made by `respond`, `raw` and the canned answers."""
+
+    steps: tuple[Step, ...]
+    """Played in this order."""
+    status: int | None = None
+    """The HTTP status, where the steps begin with a status line."""
+    read: int | None = None
+    """How many bytes of the request's body are read before the first step; None is all of it. Only an
+    answer that was put into the script as it is can stop before the end: a handler is called with
+    the whole request."""
+    executed: bool = False
+    """Whether the request counts as executed when the answer's first byte is sent."""
+    then: Then = "keep"
+    """What becomes of the connection afterwards."""
+    name: str = ""
+    """What this is, for those who read the records: `"chat"`, `"cut"` ..."""
+
+    @property
+    def data(self) -> bytes:
+        """All bytes that the steps send, without repetitions."""
+        return b"".join(step.data for step in self.steps if isinstance(step, Send))
+
+    @property
+    def head_size(self) -> int:
+        """How many of these bytes are the HTTP head, its empty line included; 0 where there is none."""
+        end = self.data.find(b"\r\n\r\n")
+        return 0 if end < 0 else end + 4
+
+    def but(self, *faults: Fault) -> Answer:
+        """The same answer with faults, applied from left to right."""
+        answer = self
+        for fault in faults:
+            answer = fault(answer)
+        return answer
+
+
+Fault = Callable[[Answer], Answer]
+"""Makes a faulty answer of a good one; `horay_async.testing` has `Cut`, `Split`, `Hang`, `Late` ..."""
+
+
+class MessageOptions(TypedDict, total=False):
+    """How an HTTP answer is put together: the keyword arguments of `respond` and of whatever makes
+    answers with it.
+    """
+
+    headers: Mapping[str, str]
+    """More headers. One named like a header that is there anyway takes its place."""
+    content_type: str
+    """`application/json`; an empty one isn't sent."""
+    framing: Literal["length", "chunked", "close"]
+    """How the body's end is marked: by `Content-Length`, by chunked encoding with one chunk a piece, or by
+    closing the connection."""
+    coding: Coding
+    """Compresses the body; each piece can be decompressed as it comes."""
+    coding_cut: int
+    """How many bytes of the compressed body are left off at its end, its framing being right."""
+    content_length: int
+    """What `Content-Length` claims; the truth unless given."""
+    read: int | None
+    """As in `Answer`."""
+    executed: bool
+    """As in `Answer`; unless given, whether the status is one of success."""
+    then: Then
+    """As in `Answer`."""
+    name: str
+    """As in `Answer`."""
+
+
+def respond(
+    body: bytes | str | Sequence[bytes | Step] = b"",
+    status: int = 200,
+    **options: Unpack[MessageOptions],
+) -> Answer:
+    """An HTTP/1.1 answer. A body of several pieces is sent piece by piece, with other steps between."""
+    framing = options.get("framing", "length")
+    if isinstance(body, str):
+        body = body.encode()
+    pieces: list[bytes | Step] = [body] if isinstance(body, bytes) else list(body)
+    headers: dict[str, str] = {}
+    if content_type := options.get("content_type", "application/json"):
+        headers["Content-Type"] = content_type
+    if coding := options.get("coding"):
+        headers["Content-Encoding"] = coding
+        pieces = _compressed(pieces, coding)
+        _trim(pieces, options.get("coding_cut", 0))
+    if framing == "chunked":
+        headers["Transfer-Encoding"] = "chunked"
+        pieces = [*map(_chunk, pieces), b"0\r\n\r\n"]
+    elif framing == "close":
+        headers["Connection"] = "close"
+    else:
+        length = sum(len(piece) for piece in pieces if isinstance(piece, bytes))
+        headers["Content-Length"] = str(options.get("content_length", length))
+    named = {name.lower() for name in options.get("headers", {})}
+    headers = {name: value for name, value in headers.items() if name.lower() not in named}
+    headers.update(options.get("headers", {}))
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else "Unnamed"
+    start = f"HTTP/1.1 {status} {phrase}\r\n{head}\r\n".encode("latin-1")
+    only = pieces[0] if len(pieces) == 1 else None
+    sent = (
+        [start + only] if isinstance(only, bytes) else [start, *pieces]
+    )  # small answers in one go
+    return Answer(
+        steps=tuple(_steps(sent)),
+        status=status,
+        read=options.get("read"),
+        executed=options.get("executed", 200 <= status < 300),
+        then=options.get("then", "close" if framing == "close" else "keep"),
+        name=options.get("name", str(status)),
+    )
+
+
+def json_answer(value: Any, status: int = 200, **options: Unpack[MessageOptions]) -> Answer:
+    """An answer whose body is `value` as JSON."""
+    return respond(json.dumps(value, ensure_ascii=False), status, **options)
+
+
+def defaulted(options: MessageOptions, **defaults: Unpack[MessageOptions]) -> MessageOptions:
+    """`options` over `defaults`; the headers of both."""
+    headers = {**defaults.get("headers", {}), **options.get("headers", {})}
+    return {**defaults, **options, "headers": headers}
+
+
+def raw(
+    *steps: bytes | Step, read: int | None = None, then: Then = "keep", name: str = "raw"
+) -> Answer:
+    """Exactly these bytes and steps, HTTP or not."""
+    start = b"".join(step for step in steps if isinstance(step, bytes))
+    line = re.match(rb"HTTP/1\.[01] (\d\d\d)\b", start)
+    status = int(line[1]) if line else None
+    return Answer(
+        steps=tuple(_steps(steps)),
+        status=status,
+        read=read,
+        executed=status is not None and 200 <= status < 300,
+        then=then,
+        name=name,
+    )
+
+
+def _steps(pieces: Iterable[bytes | Step]) -> Iterable[Step]:
+    for piece in pieces:
+        if not isinstance(piece, bytes):
+            yield piece
+        elif piece:
+            yield Send(piece)
+
+
+def _chunk(piece: bytes | Step) -> bytes | Step:
+    if isinstance(piece, Repeat):
+        return attrs.evolve(piece, data=framed(piece.data))
+    return framed(piece) if isinstance(piece, bytes) else piece
+
+
+def framed(data: bytes) -> bytes:
+    """`data` as one chunk of chunked encoding."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""  # an empty chunk would be the last
+
+
+def _compressed(pieces: list[bytes | Step], coding: Coding) -> list[bytes | Step]:
+    compressor = zlib.compressobj(wbits=_WBITS[coding])
+    done: list[bytes | Step] = []
+    for piece in pieces:
+        if isinstance(piece, Repeat):
+            raise ValueError("an endless body can't be compressed here")
+        if isinstance(piece, bytes):
+            done.append(compressor.compress(piece) + compressor.flush(zlib.Z_SYNC_FLUSH))
+        else:
+            done.append(piece)
+    return [*done, compressor.flush()]
+
+
+def _trim(pieces: list[bytes | Step], size: int) -> None:
+    """Takes `size` bytes off the end of `pieces`."""
+    for place in reversed(range(len(pieces))):
+        piece = pieces[place]
+        if size and isinstance(piece, bytes):
+            pieces[place] = piece[: max(0, len(piece) - size)]
+            size = max(0, size - len(piece))

@@ -1,0 +1,290 @@
+"""Canned answers in the documented shapes, for those who just want an answer."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Unpack, cast
+
+import attrs
+
+from horay_async.testing.answers import (
+    Answer,
+    Fault,
+    MessageOptions,
+    defaulted,
+    json_answer,
+    respond,
+)
+from horay_async.testing.failures import error
+from horay_async.testing.records import Request
+from horay_async.testing.steps import Step
+
+__all__ = ["MODEL", "Piece", "Reply", "chat", "completion", "default", "image", "models", "picture"]
+__all__ += ["picture_url", "sse", "stream", "user"]
+
+MODEL = "meta-llama/Meta-Llama-3.1-8B-Instruct"
+"""The model that canned answers name where the request names none: the API's documented default."""
+
+HELLO = "Hello from the test server."
+IMAGE_MODEL = "black-forest-labs/FLUX.1-schnell"
+PICTURE_PATH = "/files/picture.png"
+CREATED = 1_735_689_600
+"""2025-01-01T00:00:00Z, as Unix time in seconds: canned answers don't change from run to run."""
+
+USER: dict[str, Any] = {
+    "id": "user-1",
+    "name": "Ada",
+    "image": "https://images.example/ada.png",
+    "email": "ada@example.com",
+    "isAdmin": False,
+    "balance": "0.88",
+    "status": "normal",
+    "introduction": "",
+    "role": "user",
+    "chargeBalance": "88.00",
+    "totalBalance": "88.88",
+}
+
+Piece = str | bytes | Step
+"""A part of a stream: text becomes a chunk, bytes go out as they are, and other steps are played."""
+
+Kind = Literal["chat", "completion"]
+
+
+def completion(
+    *texts: str, model: str = MODEL, finish_reason: str = "stop", **options: Unpack[MessageOptions]
+) -> Answer:
+    """`POST /completions`: one choice a text, or one greeting."""
+    texts = texts or (HELLO,)
+    choices = [
+        {"index": index, "text": text, "finish_reason": finish_reason, "logprobs": None}
+        for index, text in enumerate(texts)
+    ]
+    return _whole("completion", "text_completion", choices, texts, model, options)
+
+
+def chat(
+    *texts: str, model: str = MODEL, finish_reason: str = "stop", **options: Unpack[MessageOptions]
+) -> Answer:
+    """`POST /chat/completions`: one choice a text, or one greeting."""
+    texts = texts or (HELLO,)
+    choices = [
+        {
+            "index": index,
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": finish_reason,
+        }
+        for index, text in enumerate(texts)
+    ]
+    return _whole("chat", "chat.completion", choices, texts, model, options)
+
+
+def _whole(
+    kind: Kind,
+    named: str,
+    choices: list[dict[str, Any]],
+    texts: Sequence[str],
+    model: str,
+    options: MessageOptions,
+) -> Answer:
+    body = _opening(kind, named, model) | {"choices": choices, "usage": _usage(texts)}
+    return json_answer(body, **defaulted(options, name=kind))
+
+
+def stream(
+    pieces: Sequence[Piece],
+    *,
+    kind: Kind = "chat",
+    model: str = MODEL,
+    finish_reason: str | None = "stop",
+    done: bool = True,
+    choices: int = 1,
+    usage: bool = False,
+    **options: Unpack[MessageOptions],
+) -> Answer:
+    """A streamed answer of either kind, in chunked encoding unless `framing` says otherwise.
+
+    Each text of `pieces` is a chunk for each of `choices`. Then come chunks with `finish_reason`, unless
+    None; one with the usage, if wanted; and `[DONE]`, if `done`.
+    """
+    named = "chat.completion.chunk" if kind == "chat" else "text_completion"
+    opening = _opening(kind, named, model)
+    numbers = range(choices)
+
+    def chunk(index: int, text: str | None, reason: str | None = None) -> bytes:
+        choice: dict[str, Any] = {"index": index, "finish_reason": reason}
+        if kind == "completion":
+            choice |= {"text": text or "", "logprobs": None}
+        else:
+            choice["delta"] = {} if text is None else {"content": text}
+        return sse(opening | {"choices": [choice]})
+
+    body: list[bytes | Step] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            body += [chunk(index, piece) for index in numbers]
+        else:
+            body.append(piece)
+    if finish_reason is not None:
+        body += [chunk(index, None, finish_reason) for index in numbers]
+    if usage:
+        texts = ["".join(piece for piece in pieces if isinstance(piece, str))] * choices
+        body.append(sse(opening | {"choices": [], "usage": _usage(texts)}))
+    if done:
+        body.append(sse("[DONE]"))
+    settled = defaulted(
+        options, name=f"{kind} stream", content_type="text/event-stream", framing="chunked"
+    )
+    return respond(body, **settled)
+
+
+def sse(data: Any, event: str = "") -> bytes:
+    """One Server-Sent Event: `data` as it is where it is a string, else as JSON."""
+    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+    name = f"event: {event}\n" if event else ""
+    return f"{name}data: {text}\n\n".encode()
+
+
+def models(*names: str, **options: Unpack[MessageOptions]) -> Answer:
+    """`GET /models`: a text model and an image model, unless others are named."""
+    listed = [
+        {"id": name, "object": "model", "created": 0, "owned_by": ""}
+        for name in names or (MODEL, IMAGE_MODEL)
+    ]
+    return json_answer({"object": "list", "data": listed}, **defaulted(options, name="models"))
+
+
+def user(fields: Mapping[str, Any] | None = None, **options: Unpack[MessageOptions]) -> Answer:
+    """`GET /user/info`: an account, some of whose fields (spelled as on the wire) can be given."""
+    data = USER | dict(fields or {})
+    envelope = {"code": 20000, "message": "OK", "status": True, "data": data}
+    return json_answer(envelope, **defaulted(options, name="user"))
+
+
+def image(*urls: str, seed: int = 7, **options: Unpack[MessageOptions]) -> Answer:
+    """`POST /image/generations`: one picture a URL. The server's own is at its `picture_url`; without one, the
+    URL is of a host that doesn't exist.
+    """
+    body = {
+        "images": [{"url": url} for url in urls or ("https://images.example/picture.png",)],
+        "timings": {"inference": 0.5},
+        "seed": seed,
+    }
+    return json_answer(body, **defaulted(options, name="image"))
+
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def picture(content: bytes = PNG, **options: Unpack[MessageOptions]) -> Answer:
+    """A picture file: a PNG of one pixel unless other bytes are given."""
+    return respond(content, **defaulted(options, name="picture", content_type="image/png"))
+
+
+def picture_url(origin: str) -> str:
+    """Where the server at `origin` has its picture: under another name, as pictures of the real API are on
+    another host.
+    """
+    scheme = origin.partition(":")[0]
+    return f"{scheme}://localhost:{origin.rpartition(':')[2]}{PICTURE_PATH}"
+
+
+@attrs.frozen
+class Reply:
+    """A text that is answered in the way it is asked for: as chat or completion, whole or streamed, in as
+    many choices as `n` says. A handler for any script.
+
+    `done` and `finish_reason` are those of `stream`, and count for streams alone, as do pieces that aren't
+    text.
+    """
+
+    pieces: Sequence[Piece] | str
+    """What a stream's chunks are; a string is parted into its words."""
+    faults: tuple[Fault, ...] = ()
+    """Applied to the answer once it is made."""
+    done: bool = True
+    finish_reason: str | None = "stop"
+    options: MessageOptions = attrs.field(factory=MessageOptions)
+    """How the HTTP message is put together."""
+
+    def __call__(self, request: Request) -> Answer:
+        asked = _asked(request)
+        count = asked.get("n")
+        choices = count if isinstance(count, int) else 1
+        named = asked.get("model")
+        model = named if isinstance(named, str) else MODEL
+        kind: Kind = "chat" if request.path.startswith("/chat") else "completion"
+        pieces = self.pieces
+        options = _with_request_id(self.options, request)
+        if asked.get("stream") is True:
+            answer = stream(
+                _words(pieces) if isinstance(pieces, str) else pieces,
+                kind=kind,
+                model=model,
+                finish_reason=self.finish_reason,
+                done=self.done,
+                choices=choices,
+                usage=_object(asked.get("stream_options")).get("include_usage") is True,
+                **options,
+            )
+        else:
+            make = chat if kind == "chat" else completion
+            text = "".join(piece for piece in pieces if isinstance(piece, str))
+            answer = make(*[text] * choices, model=model, **options)
+        return answer.but(*self.faults)
+
+
+def default(request: Request) -> Answer:
+    """What is answered when the script has nothing else: each operation's canned answer, the picture, and
+    404 elsewhere.
+    """
+    options = _with_request_id({}, request)
+    match request.method, request.path:
+        case "POST", "/chat/completions" | "/completions":
+            return Reply(HELLO)(request)
+        case "POST", "/image/generations":
+            return image(picture_url(request.origin), **options)
+        case "GET", "/models":
+            return models(**options)
+        case "GET", "/user/info":
+            return user(**options)
+        case "GET", path if path == PICTURE_PATH:
+            return picture()
+        case _:
+            return error(404, f"no such path: {request.method} {request.path}", **options)
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    """The fields of the request's body; none where it isn't a JSON object."""
+    try:
+        return _object(request.json())
+    except ValueError:
+        return {}
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _with_request_id(options: MessageOptions, request: Request) -> MessageOptions:
+    return defaulted(options, headers={"x-request-id": f"req-{request.number}"})
+
+
+def _opening(kind: Kind, named: str, model: str) -> dict[str, Any]:
+    prefix = "chatcmpl" if kind == "chat" else "cmpl"
+    return {"id": f"{prefix}-test", "object": named, "created": CREATED, "model": model}
+
+
+def _usage(texts: Sequence[str]) -> dict[str, int]:
+    """Counts words as tokens."""
+    made = sum(len(_words(text)) for text in texts)
+    return {"prompt_tokens": 1, "completion_tokens": made, "total_tokens": made + 1}
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\s*\S+|\s+$", text)

@@ -1,0 +1,209 @@
+"""Chaos that can be repeated: a fault drawn for each request from a seed, and a record of it."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import attrs
+
+from horay_async.testing.answers import Answer, framed, raw, respond
+from horay_async.testing.canned import default
+from horay_async.testing.failures import RETRY_FORMS, error, error_event
+from horay_async.testing.faults import CloseUnderNext, Cut, Ending, Executed, Hang, Late, Split
+from horay_async.testing.records import Request
+from horay_async.testing.script import Scripted, made
+from horay_async.testing.steps import Fin, Reset, Send
+
+__all__ = ["DEFAULT_RATES", "Chaos", "ChaosKind", "Dealt"]
+
+ChaosKind = Literal[
+    "good",
+    "split",
+    "late",
+    "close_under_next",
+    "ended_unexecuted",
+    "ended_executed",
+    "cut_head",
+    "cut_body",
+    "hung",
+    "hung_within",
+    "rate_limited",
+    "overloaded",
+    "server_error",
+    "bad_gateway",
+    "gateway_timeout",
+    "garbage",
+    "error_event",
+    "unfinished",
+]
+"""What can be dealt. The first four bring the whole answer, though the last of these ends the connection under
+the next request. The `ended` ones send nothing and differ in whether the request counts as executed; the
+`hung` ones stop until the client leaves; the last two are for streams alone: a failure reported among the
+chunks, and an orderly end before the finish reason.
+"""
+
+HARMLESS: frozenset[ChaosKind] = frozenset({"good", "split", "late", "close_under_next"})
+STREAMS_ONLY: frozenset[ChaosKind] = frozenset({"error_event", "unfinished"})
+
+DEFAULT_RATES: Mapping[ChaosKind, float] = {
+    "split": 0.1,
+    "late": 0.05,
+    "close_under_next": 0.02,
+    "ended_unexecuted": 0.02,
+    "ended_executed": 0.01,
+    "cut_head": 0.01,
+    "cut_body": 0.03,
+    "hung": 0.005,
+    "hung_within": 0.005,
+    "rate_limited": 0.03,
+    "overloaded": 0.02,
+    "server_error": 0.01,
+    "bad_gateway": 0.01,
+    "gateway_timeout": 0.01,
+    "garbage": 0.01,
+    "error_event": 0.02,
+    "unfinished": 0.02,
+}
+"""A third of all requests meets something; what is left of 1 is good."""
+
+
+@attrs.frozen
+class Dealt:
+    """What one request met."""
+
+    request: Request
+    kind: ChaosKind
+    good: Answer
+    """The answer that it would have got."""
+    answer: Answer
+    """The answer that it got."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the client was sent the whole good answer."""
+        return self.kind in HARMLESS
+
+
+class Chaos:
+    """A handler for `FaultServer.always` that deals out faults at random, and remembers what it dealt.
+
+    The draw depends on `seed`, on the request (method, target and body), and on how many like it came before;
+    not on the order in which different requests come. So the same calls meet the same faults, however
+    they run beside each other, and a retry draws anew.
+
+    `rates` gives the probability of each kind; what is left of 1 is good. `answer` makes the good answers.
+    `longest_wait` is in seconds, for late answers and for what rate limits ask for (where the form allows:
+    whole seconds are 0 or 1).
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        rates: Mapping[ChaosKind, float] = DEFAULT_RATES,
+        *,
+        answer: Scripted = default,
+        longest_wait: float = 0.01,
+    ) -> None:
+        if not 0 <= sum(rates.values()) <= 1 or any(rate < 0 for rate in rates.values()):
+            raise ValueError("rates are probabilities: none below 0, and at most 1 together")
+        self._seed = seed
+        self._rates = dict(rates)
+        self._answer = answer
+        self._longest_wait = longest_wait
+        self._seen: Counter[bytes] = Counter()
+        self._dealt: list[Dealt] = []
+
+    @property
+    def dealt(self) -> tuple[Dealt, ...]:
+        """What each request met, in the order in which they came."""
+        return tuple(self._dealt)
+
+    def by_key(self) -> dict[str, list[Dealt]]:
+        """The same by `Idempotency-Key`, which all attempts of one call share."""
+        found: dict[str, list[Dealt]] = {}
+        for dealt in self._dealt:
+            found.setdefault(dealt.request.headers.get("Idempotency-Key", ""), []).append(dealt)
+        return found
+
+    def __call__(self, request: Request) -> Answer:
+        asked = f"{request.method} {request.target}\n".encode() + request.body
+        digest = hashlib.sha256(asked).digest()
+        self._seen[digest] += 1
+        draw = random.Random(f"{self._seed} {digest.hex()} {self._seen[digest]}")
+        good = made(self._answer, request)
+        kind = self._kind(draw, streamed=good.name.endswith("stream"))
+        answer = attrs.evolve(_DEALERS[kind](good, draw, self._longest_wait), name=kind)
+        self._dealt.append(Dealt(request, kind, good, answer))
+        return answer
+
+    def _kind(self, draw: random.Random, *, streamed: bool) -> ChaosKind:
+        at = draw.random()
+        for kind, rate in self._rates.items():
+            at -= rate
+            if at < 0:
+                return "good" if kind in STREAMS_ONLY and not streamed else kind
+        return "good"
+
+
+Dealer = Callable[[Answer, random.Random, float], Answer]
+
+
+def _by(draw: random.Random) -> Ending:
+    return draw.choice(("fin", "rst"))
+
+
+def _ended(_good: Answer, draw: random.Random, _wait: float) -> Answer:
+    return raw(Reset() if _by(draw) == "rst" else Fin())
+
+
+def _rate_limited(_good: Answer, draw: random.Random, wait: float) -> Answer:
+    # A date in whole seconds can't be short; one that has passed asks for no wait, as 0 seconds do.
+    form = draw.choice(RETRY_FORMS)
+    asked = 0.0 if form in ("seconds", "date") else draw.uniform(0, wait)
+    return error(429, shape="limit", retry_after=asked, form=form)
+
+
+def _garbage(_good: Answer, draw: random.Random, _wait: float) -> Answer:
+    page = respond("<html><title>Welcome</title></html>", content_type="text/html")
+    half = respond('{"id": "half", "choices": [{')
+    broken = respond(b'{"id": "\xff\xfe", "choices": []}')
+    return draw.choice((page, half, broken))
+
+
+def _some_chunks(good: Answer, draw: random.Random, *more: bytes) -> Answer:
+    """The head and a few events of a stream, others behind them, and an orderly end."""
+    sends = [step for step in good.steps if isinstance(step, Send)]
+    # The last three hold the finish reason, [DONE] and the end.
+    kept = sends[: 1 + draw.randrange(0, max(1, len(sends) - 3))]
+    ending = (Send(framed(piece)) for piece in more)
+    return attrs.evolve(good, steps=(*kept, *ending, Send(b"0\r\n\r\n")))
+
+
+_DEALERS: dict[ChaosKind, Dealer] = {
+    "good": lambda good, draw, wait: good,
+    "split": lambda good, draw, wait: good.but(Split(seed=draw.getrandbits(32), gap=0)),
+    "late": lambda good, draw, wait: good.but(Late(draw.uniform(0, wait))),
+    "close_under_next": lambda good, draw, wait: good.but(CloseUnderNext(_by(draw))),
+    "ended_unexecuted": _ended,
+    "ended_executed": lambda good, draw, wait: _ended(good, draw, wait).but(Executed()),
+    "cut_head": lambda good, draw, wait: good.but(
+        Cut(draw.randrange(1, good.head_size), by=_by(draw))
+    ),
+    "cut_body": lambda good, draw, wait: good.but(
+        Cut(draw.randrange(good.head_size, len(good.data)), by=_by(draw))
+    ),
+    "hung": lambda good, draw, wait: good.but(Hang(0)),
+    "hung_within": lambda good, draw, wait: good.but(Hang(draw.randrange(1, len(good.data)))),
+    "rate_limited": _rate_limited,
+    "overloaded": lambda good, draw, wait: error(503, "Model service overloaded", shape="code"),
+    "server_error": lambda good, draw, wait: error(500),
+    "bad_gateway": lambda good, draw, wait: error(502, "Bad gateway", shape="html"),
+    "gateway_timeout": lambda good, draw, wait: error(504, shape="empty"),
+    "garbage": _garbage,
+    "error_event": lambda good, draw, wait: _some_chunks(good, draw, error_event()),
+    "unfinished": lambda good, draw, wait: _some_chunks(good, draw),
+}

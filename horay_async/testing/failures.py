@@ -1,0 +1,166 @@
+"""Canned failures: error bodies of every shape, rate limits, and answers that no client should trust."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from email.utils import formatdate
+from typing import Any, Literal, Unpack
+
+from horay_async.testing.answers import (
+    Answer,
+    MessageOptions,
+    defaulted,
+    json_answer,
+    respond,
+)
+from horay_async.testing.records import Request
+from horay_async.testing.steps import Pause, Step
+
+__all__ = ["ErrorShape", "RetryForm", "bomb", "error", "error_event", "pings", "redirect", "storm"]
+
+ErrorShape = Literal[
+    "nested",
+    "text",
+    "detail",
+    "details",
+    "code",
+    "limit",
+    "envelope",
+    "string",
+    "plain",
+    "html",
+    "empty",
+]
+"""The shapes that failure bodies have: `{"error": {…}}`, `{"error": "…"}`, `{"detail": "…"}`,
+`{"detail": [{…}]}`, `{"code", "message", "data"}`, `{"message", "data"}`, the user envelope, a bare JSON
+string, plain text, an HTML page, nothing."""
+
+RetryForm = Literal["seconds", "date", "ms", "both", "garbage", "none"]
+"""How a server says when to come back: `Retry-After` in seconds or as an HTTP date; `retry-after-ms`;
+that and a `Retry-After` of a minute, which it overrides; something unreadable; nothing."""
+
+RETRY_FORMS: tuple[RetryForm, ...] = ("seconds", "date", "ms", "both", "garbage", "none")
+
+
+def error(
+    status: int,
+    message: str = "made up by the test server",
+    *,
+    shape: ErrorShape = "nested",
+    type: str = "test_error",
+    code: str | int | None = None,
+    param: str | None = None,
+    retry_after: float | None = None,
+    form: RetryForm = "seconds",
+    **options: Unpack[MessageOptions],
+) -> Answer:
+    """A failure. `retry_after`, in seconds, is said in `form`; a date counts from now and, as HTTP dates
+    are whole seconds, is rounded up, and so are seconds.
+    """
+    headers = {} if retry_after is None else _retry_headers(retry_after, form)
+    media, body = _error_body(shape, message, type, code, param)
+    name = f"error {status}"
+    settled = defaulted(options, headers=headers, content_type=media, name=name)
+    return respond(body, status, **settled)
+
+
+def _error_body(
+    shape: ErrorShape, message: str, type_: str, code: str | int | None, param: str | None
+) -> tuple[str, str]:
+    """Media type and body."""
+    value: Any
+    match shape:
+        case "plain":
+            return "text/plain", message
+        case "html":
+            return "text/html", f"<html><head><title>{message}</title></head></html>"
+        case "empty":
+            return "", ""
+        case "nested":
+            value = {"error": {"message": message, "type": type_, "param": param, "code": code}}
+        case "text":
+            value = {"error": message}
+        case "detail":
+            value = {"detail": message}
+        case "details":
+            value = {"detail": [{"loc": ["body", param or "model"], "msg": message}]}
+        case "code":
+            value = {"code": 20012 if code is None else code, "message": message, "data": None}
+        case "limit":
+            value = {"message": message, "data": "rate limited"}
+        case "envelope":
+            number = 20012 if code is None else code
+            value = {"code": number, "message": message, "status": False, "data": None}
+        case "string":
+            value = message
+    return "application/json", json.dumps(value, ensure_ascii=False)
+
+
+def _retry_headers(seconds: float, form: RetryForm) -> dict[str, str]:
+    match form:
+        case "seconds":
+            return {"Retry-After": str(math.ceil(seconds))}
+        case "date":
+            return {"Retry-After": formatdate(math.ceil(time.time() + seconds), usegmt=True)}
+        case "ms":
+            return {"retry-after-ms": f"{seconds * 1000:g}"}
+        case "both":
+            return {"retry-after-ms": f"{seconds * 1000:g}", "Retry-After": "60"}
+        case "garbage":
+            return {"Retry-After": "soon"}
+        case "none":
+            return {}
+
+
+def storm(
+    count: int, *, retry_after: float = 0.0, forms: Sequence[RetryForm] = RETRY_FORMS
+) -> list[Callable[[Request], Answer]]:
+    """So many 429 answers, which go through the `forms` of Retry-After in turn. Dates count from the moment
+    of the answer.
+    """
+    message = "Request was rejected due to rate limiting. Details: TPM limit reached."
+
+    def one(form: RetryForm) -> Callable[[Request], Answer]:
+        return lambda _: error(
+            429, message, shape="limit", retry_after=retry_after, form=form, name=f"429 {form}"
+        )
+
+    return [one(forms[number % len(forms)]) for number in range(count)]
+
+
+def error_event(
+    message: str = "made up by the test server",
+    *,
+    type: str | None = "server_error",
+    code: str | int | None = None,
+    named: bool = False,
+) -> bytes:
+    """A failure within a stream, to be put among the pieces: `data: {"error": …}`, behind `event: error` if
+    `named`.
+    """
+    body = json.dumps({"error": {"message": message, "type": type, "code": code}})
+    return f"{'event: error' + chr(10) if named else ''}data: {body}\n\n".encode()
+
+
+def pings(count: int = 1, gap: float = 0.0) -> list[bytes | Step]:
+    """Comments that keep a connection alive, to be put among a stream's pieces; `gap` seconds after each."""
+    return [b": ping\n\n", Pause(gap)] * count
+
+
+def redirect(location: str, status: int = 307, **options: Unpack[MessageOptions]) -> Answer:
+    """Sends the client elsewhere."""
+    settled = defaulted(options, headers={"Location": location}, name="redirect")
+    return json_answer({}, status, **settled)
+
+
+def bomb(size: int, **options: Unpack[MessageOptions]) -> Answer:
+    """A JSON string of `size` spaces, compressed to about a thousandth, by gzip unless `coding` says otherwise."""
+    block = b" " * min(size, 2**20)
+    rest = size % len(block) if block else 0
+    blocks = [block] * (size // len(block) if block else 0)
+    return respond(
+        [b'"', *blocks, block[:rest], b'"'], **defaulted(options, name="bomb", coding="gzip")
+    )

@@ -1,0 +1,110 @@
+"""What a test asks a server: which requests and connections came; and waiting for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from horay_async.testing._books import Books
+from horay_async.testing.records import Connection, Request
+
+__all__ = ["Ledger"]
+
+T = TypeVar("T")
+
+PATIENCE = 5.0
+"""Seconds that waiting takes at most unless told otherwise: far more than anything on loopback takes, and
+little enough that a test that waits in vain is soon over."""
+
+
+class Ledger:
+    """The records of a server, in the order in which things came.
+
+    Waiting comes in two spellings: `wait…` blocks, `until…` is awaited. Neither sleeps, and both raise
+    `TimeoutError` when what is waited for doesn't happen within `timeout` seconds.
+    """
+
+    def __init__(self) -> None:
+        self._books = Books()
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """The requests: each is here once as much of it has come as will be read."""
+        return tuple(self._books.requests)
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """The connections that were accepted, open or closed."""
+        return tuple(self._books.connections)
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open now."""
+        return sum(connection.open for connection in self.connections)
+
+    @property
+    def executions(self) -> int:
+        """How many requests count as executed: see `Request.executed`."""
+        return sum(request.executed for request in self.requests)
+
+    def wait(
+        self,
+        condition: Callable[[], T | None],
+        *,
+        timeout: float = PATIENCE,
+        what: str = "the condition",
+    ) -> T:
+        """Blocks until `condition()` is true, and gives its value. It is asked whenever a record changes."""
+        return self._books.watch.wait(condition, timeout, what)
+
+    async def until(
+        self,
+        condition: Callable[[], T | None],
+        *,
+        timeout: float = PATIENCE,  # noqa: ASYNC109 - the error names what was waited for
+        what: str = "the condition",
+    ) -> T:
+        """`wait`, awaited."""
+        return await self._books.watch.until(condition, timeout, what)
+
+    def wait_for_requests(
+        self, count: int = 1, *, timeout: float = PATIENCE
+    ) -> tuple[Request, ...]:
+        """Blocks until so many requests have come, and gives all."""
+        return self.wait(self._having(count), timeout=timeout, what=f"request no. {count}")
+
+    async def until_requests(
+        self,
+        count: int = 1,
+        *,
+        timeout: float = PATIENCE,  # noqa: ASYNC109 - as above
+    ) -> tuple[Request, ...]:
+        """`wait_for_requests`, awaited."""
+        return await self.until(self._having(count), timeout=timeout, what=f"request no. {count}")
+
+    def wait_for_close(self, connection: int = 1, *, timeout: float = PATIENCE) -> float:
+        """Blocks until the connection of this number is closed; gives `Connection.closed_at`."""
+        what = f"the end of connection no. {connection}"
+        return self.wait(self._closed(connection), timeout=timeout, what=what)
+
+    async def until_closed(
+        self,
+        connection: int = 1,
+        *,
+        timeout: float = PATIENCE,  # noqa: ASYNC109 - as above
+    ) -> float:
+        """`wait_for_close`, awaited."""
+        what = f"the end of connection no. {connection}"
+        return await self.until(self._closed(connection), timeout=timeout, what=what)
+
+    def _having(self, count: int) -> Callable[[], tuple[Request, ...]]:
+        if count < 1:
+            raise ValueError("one request at least has to be waited for")
+        return lambda: self.requests if len(self._books.requests) >= count else ()
+
+    def _closed(self, number: int) -> Callable[[], float | None]:
+        def closed_at() -> float | None:
+            known = self.connections
+            return known[number - 1].closed_at if len(known) >= number else None
+
+        return closed_at  # 0.0, which is false, isn't met: monotonic clocks count from the start-up

@@ -1,0 +1,53 @@
+"""The pytest plugin: a scripted server, and clients of it, as fixtures."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from horay_async import AsyncHoray, Horay, RetryPolicy
+from horay_async.testing.server import FaultServer
+
+__all__ = ["blocking_horay_client", "horay_client", "horay_env", "horay_server"]
+
+QUICK = RetryPolicy(initial_backoff=0.01, max_backoff=0.05)
+"""Retries as by default, but without the waits that a real server needs and a test doesn't."""
+
+
+@pytest.fixture
+def horay_server() -> Iterator[FaultServer]:
+    """A scripted Horay server of this test's own."""
+    with FaultServer() as server:
+        yield server
+
+
+@pytest.fixture
+def horay_client(horay_server: FaultServer) -> Iterator[AsyncHoray]:
+    """An `AsyncHoray` of `horay_server`, whose retries hardly wait. Closed after the test."""
+    client = AsyncHoray(horay_server.api_key, base_url=horay_server.base_url, retry=QUICK)
+    yield client
+    # The test's event loop is gone by now, or is one that can't be had here. The client closes each
+    # pool on the loop it belongs to; asking for it takes a loop, and a thread without one.
+    closing = threading.Thread(target=lambda: asyncio.run(client.close()))
+    closing.start()
+    closing.join()
+
+
+@pytest.fixture
+def blocking_horay_client(horay_server: FaultServer) -> Iterator[Horay]:
+    """A `Horay` of `horay_server`, whose retries hardly wait. Closed after the test."""
+    with Horay(horay_server.api_key, base_url=horay_server.base_url, retry=QUICK) as client:
+        yield client
+
+
+@pytest.fixture
+def horay_env(horay_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> FaultServer:
+    """`horay_server`, with `HORAY_API_KEY` and `HORAY_BASE_URL` set to it: for code under test that makes a
+    client of its own.
+    """
+    monkeypatch.setenv("HORAY_API_KEY", horay_server.api_key)
+    monkeypatch.setenv("HORAY_BASE_URL", horay_server.base_url)
+    return horay_server

@@ -1,0 +1,93 @@
+"""What the server answers to which request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import attrs
+
+from horay_async.testing._wire import Greeting
+from horay_async.testing.answers import Answer
+from horay_async.testing.canned import Reply, default
+from horay_async.testing.records import Request
+
+__all__ = ["Handler", "Script", "Scripted", "made"]
+
+Scripted = Answer | str | Callable[[Request], "Scripted"]
+"""What can be put into a script: an answer, a text to answer with, or a handler that gives one of these
+for a request."""
+
+Handler = Callable[[Request], Scripted]
+"""Called on the server's thread with the whole request."""
+
+TEXT_PATHS = frozenset({"/chat/completions", "/completions"})
+"""What texts are for: a client that first asks for the models doesn't use one up."""
+
+
+@attrs.frozen
+class _Planned:
+    scripted: Scripted
+    method: str | None
+    path: str | None
+
+    def fits(self, method: str, path: str) -> bool:
+        if self.method not in (None, method):
+            return False
+        if self.path is None:
+            return not isinstance(self.scripted, str | Reply) or path in TEXT_PATHS
+        return self.path == path
+
+
+class Script:
+    """Answers in line, each for one request; below them, rules for all further ones."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._line: list[_Planned] = []
+        self._rules: list[_Planned] = []
+        self._greetings: list[Greeting] = []
+
+    def add(self, scripted: Scripted, method: str | None, path: str | None) -> None:
+        """Puts an answer at the end of the line."""
+        with self._lock:
+            self._line.append(_Planned(scripted, method, path))
+
+    def always(self, scripted: Scripted, method: str | None, path: str | None) -> None:
+        """Puts a rule before the earlier ones."""
+        with self._lock:
+            self._rules.insert(0, _Planned(scripted, method, path))
+
+    def greet(self, greeting: Greeting, times: int) -> None:
+        """Puts greetings in line for connections to come."""
+        with self._lock:
+            self._greetings.extend(greeting for _ in range(times))
+
+    @property
+    def waiting(self) -> int:
+        """How many answers are in line."""
+        return len(self._line)
+
+    def next(self, method: str, path: str) -> Scripted:
+        """The answer for a request: the first in line that fits is used up."""
+        with self._lock:
+            for place, planned in enumerate(self._line):
+                if planned.fits(method, path):
+                    del self._line[place]
+                    return planned.scripted
+            for planned in self._rules:
+                if planned.fits(method, path):
+                    return planned.scripted
+        return default
+
+    def greeting(self) -> Greeting | None:
+        """What the next connection meets."""
+        with self._lock:
+            return self._greetings.pop(0) if self._greetings else None
+
+
+def made(scripted: Scripted, request: Request) -> Answer:
+    """The answer that `scripted` is, or gives for `request`."""
+    while not isinstance(scripted, Answer):
+        scripted = Reply(scripted) if isinstance(scripted, str) else scripted(request)
+    return scripted

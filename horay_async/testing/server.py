@@ -1,0 +1,247 @@
+"""The scripted server: a real socket on loopback, served by a thread and an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import threading
+import weakref
+from collections.abc import Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Self, Unpack
+
+from horay_async.testing._connection import converse
+from horay_async.testing._desk import BASE_PATH, Desk
+from horay_async.testing._wire import ClientLeft, Greeting, Wire
+from horay_async.testing.answers import Fault, MessageOptions
+from horay_async.testing.canned import Piece, Reply, picture_url
+from horay_async.testing.ledger import Ledger
+from horay_async.testing.records import Connection
+from horay_async.testing.script import Script, Scripted
+from horay_async.testing.tls import TLSKind, certificates
+
+__all__ = ["FaultServer"]
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted; the kernel has an upper bound of its own."""
+
+
+class FaultServer(Ledger):
+    """A scripted Horay server, as `with FaultServer() as server` or `async with`.
+
+    Answers that were put in line serve one request each; then what `always` says counts; and otherwise
+    every documented operation has a canned answer. What came is on record (see `Ledger`).
+
+    It serves from its own thread, so a test can block, await on any event loop, or fork. Requests to the
+    API must carry `api_key`, or are answered 401 without using up an answer; `check_key=False` lets all
+    through. `tls` serves HTTPS, with a certificate that is good or wrong in one way; `ssl_context` is
+    for clients, then.
+
+    An exception in a handler is answered with 500 and raised again where the `with` block ends.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str = "test-key",
+        check_key: bool = True,
+        tls: TLSKind | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        super().__init__()
+        self.api_key = api_key
+        """The key for clients."""
+        self._check_key = check_key
+        found = None if tls is None else certificates(tls)
+        # asyncio closes without the alert that a client should hear, so this one is played by hand.
+        self._always_greet: Greeting | None = "old_tls" if tls == "old" else None
+        self._tls = None if found is None else found.server
+        self.ssl_context: ssl.SSLContext | None = None if found is None else found.client
+        """For clients: trusts the server's certificate authority. None without TLS."""
+        self._script = Script()
+        self._problems: list[Exception] = []
+        self._bind_to = (host, port)
+        self._origin = ""
+        self._thread: threading.Thread | None = None
+        self._stop: Future[None] = Future()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._pid = os.getpid()
+        _all.add(self)
+
+    # Where it is.
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, such as `"http://127.0.0.1:4321"`. Raises `RuntimeError` before the start;
+        after the end it names a port that refuses connections.
+        """
+        if not self._origin:
+            raise RuntimeError("the test server isn't running: use it in a with block")
+        return self._origin
+
+    @property
+    def base_url(self) -> str:
+        """The URL for a client's `base_url`. Raises as `origin` does."""
+        return self.origin + BASE_PATH
+
+    @property
+    def picture_url(self) -> str:
+        """Where a picture can be fetched, on another host than the API's. Raises as `origin` does."""
+        return picture_url(self.origin)
+
+    # What it answers.
+
+    def reply(self, text: str, *faults: Fault, **options: Unpack[MessageOptions]) -> None:
+        """Puts a text in line, for the next request of a completion or chat, streamed or whole."""
+        self.add(Reply(text, faults=faults, options=options))
+
+    def stream(
+        self,
+        pieces: Sequence[Piece],
+        *faults: Fault,
+        done: bool = True,
+        finish_reason: str | None = "stop",
+        **options: Unpack[MessageOptions],
+    ) -> None:
+        """Puts a text in line, as `reply` does, with a say in how it is streamed: each text of `pieces` is
+        one chunk. Without `done` there is no `[DONE]`, without a finish reason no chunk that has one.
+        """
+        self.add(
+            Reply(pieces, faults=faults, done=done, finish_reason=finish_reason, options=options)
+        )
+
+    def add(self, *answers: Scripted, method: str | None = None, path: str | None = None) -> None:
+        """Puts answers in line, each for one request: of this method and path, where they are given, and of
+        any else. The path is one below the base URL, such as `"/models"`.
+        """
+        for answer in answers:
+            self._script.add(answer, method, path)
+
+    def always(
+        self, answer: Scripted, *, method: str | None = None, path: str | None = None
+    ) -> None:
+        """Answers all requests so that find nothing in line; later rules come before earlier ones."""
+        self._script.always(answer, method, path)
+
+    def greet(self, greeting: Greeting, *, times: int = 1) -> None:
+        """Turns away the next connections."""
+        self._script.greet(greeting, times)
+
+    @property
+    def waiting(self) -> int:
+        """How many answers are still in line."""
+        return self._script.waiting
+
+    # Its life.
+
+    def disown(self) -> None:
+        """In a forked child: closes this process's copies of the server's sockets."""
+        for held in list(self._sockets):
+            held.close()
+
+    def __enter__(self) -> Self:
+        if self._thread is not None:
+            raise RuntimeError("a test server is used once: make a new one")
+        family = socket.AF_INET6 if ":" in self._bind_to[0] else socket.AF_INET
+        listener = socket.create_server(self._bind_to, family=family, backlog=BACKLOG)
+        self._sockets.add(listener)
+        host, port = listener.getsockname()[:2]
+        named = f"[{host}]" if ":" in host else host
+        self._origin = f"{'http' if self._tls is None else 'https'}://{named}:{port}"
+        self._thread = threading.Thread(
+            target=asyncio.run, args=(self._serve(listener),), name="horay-test-server", daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._thread is None or os.getpid() != self._pid:
+            return  # in a forked child there is no thread to end
+        if not self._stop.done():
+            self._stop.set_result(None)
+        self._thread.join()
+        if self._problems and error is None:
+            raise self._problems[0]
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Connections are cut, not waited for, so this is over at once.
+        self.__exit__(kind, error, traceback)
+
+    async def _serve(self, listener: socket.socket) -> None:
+        listener.setblocking(False)
+        accepting = asyncio.ensure_future(self._accept(listener))
+        stop = asyncio.wrap_future(self._stop)
+        with listener:
+            await asyncio.wait((accepting, stop), return_when=asyncio.FIRST_COMPLETED)
+            accepting.cancel()
+            await asyncio.wait((accepting,))
+        self._look_into(accepting)
+        # `asyncio.run` cancels what is left, and that is the connections.
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        under_way: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
+        while True:
+            accepted, _ = await loop.sock_accept(listener)
+            self._sockets.add(accepted)
+            task = loop.create_task(self._connection(accepted, self._books.opened()))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+            task.add_done_callback(self._look_into)
+
+    def _look_into(self, task: asyncio.Future[None]) -> None:
+        if not task.cancelled() and isinstance(problem := task.exception(), Exception):
+            self._problems.append(problem)
+
+    async def _connection(self, accepted: socket.socket, record: Connection) -> None:
+        wire = Wire(lambda who: self._books.closed(record, who))
+        greeting = self._script.greeting() or self._always_greet
+        desk = Desk(
+            self._books,
+            self._script,
+            record,
+            origin=self._origin,
+            key=self.api_key if self._check_key else None,
+            problems=self._problems,
+        )
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: wire, accepted, ssl=self._tls if greeting is None else None
+            )
+            await (converse(wire, desk) if greeting is None else wire.greet(greeting))
+        except ClientLeft:
+            pass
+        except OSError as error:
+            wire.connection_lost(error)  # the client broke off the TLS handshake
+        finally:
+            wire.abort()
+
+
+_all: weakref.WeakSet[FaultServer] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    # A connection ends when the last process that has it closes it: leave that to the parent.
+    for server in _all:
+        server.disown()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

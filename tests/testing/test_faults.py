@@ -1,0 +1,194 @@
+"""Every fault, as a plain socket meets it."""
+
+from __future__ import annotations
+
+import pytest
+
+from horay_async.testing import (
+    Answer,
+    CloseUnderNext,
+    Cut,
+    Ending,
+    Executed,
+    FaultServer,
+    Gate,
+    Hang,
+    Late,
+    Pause,
+    Send,
+    Split,
+    chat,
+    raw,
+    respond,
+    stream,
+)
+
+from .conftest import Connect
+from .rawclient import RawClient
+
+BERLIN = respond("Berlin")
+
+
+@pytest.mark.parametrize("by", ["fin", "rst"])
+@pytest.mark.parametrize("at", [0, 1, 40, -3, -1])
+def test_cut(server: FaultServer, raw_client: RawClient, at: int, by: Ending) -> None:
+    """Exactly the bytes before the place come, and then the FIN or the reset."""
+    server.add(BERLIN.but(Cut(at, by=by)))
+    raw_client.request()
+    assert raw_client.to_the_end() == (BERLIN.data[:at], by)
+
+
+@pytest.mark.parametrize("by", ["fin", "rst"])
+@pytest.mark.parametrize(("at", "rest"), [(0, b""), (4, b"Berl"), (-1, b"Berli"), (99, b"Berlin")])
+def test_cut_within_the_body(
+    server: FaultServer, raw_client: RawClient, at: int, rest: bytes, by: Ending
+) -> None:
+    """A place in the body is counted from behind the head."""
+    server.add(BERLIN.but(Cut(at, by=by, within="body")))
+    raw_client.request()
+    assert raw_client.to_the_end() == (BERLIN.data[: BERLIN.head_size] + rest, by)
+
+
+def test_cut_short_chunks(server: FaultServer, raw_client: RawClient) -> None:
+    """A stream that is cut lacks its last chunk."""
+    answer = stream(["Ber", "lin"])
+    server.add(answer.but(Cut(-5)))
+    raw_client.request()
+    data, _ = raw_client.to_the_end()
+    assert answer.data == data + b"0\r\n\r\n"
+
+
+def test_cut_over_many_pieces() -> None:
+    """Whole pieces before the place stay as they are, with the steps between them."""
+    answer = raw(b"abc", Pause(1), b"def", Pause(2), b"ghi").but(Cut(4))
+    assert [step for step in answer.steps if isinstance(step, Send | Pause)] == [
+        Send(b"abc"),
+        Pause(1),
+        Send(b"d"),
+    ]
+
+
+@pytest.mark.parametrize("at", [0, 1, -1])
+def test_hang(server: FaultServer, raw_client: RawClient, at: int) -> None:
+    """The answer stops at the place, and the connection stays open until the client leaves."""
+    server.add(BERLIN.but(Hang(at)))
+    raw_client.request()
+    kept = BERLIN.data[:at]
+    assert raw_client.exactly(len(kept)) == kept
+    raw_client.socket.settimeout(0.02)
+    with pytest.raises(TimeoutError):
+        raw_client.some()
+    assert server.connections[0].open
+    raw_client.socket.close()
+    server.wait_for_close()
+    assert server.connections[0].closed_by == "client"
+
+
+def sizes(answer: Answer) -> list[int]:
+    """How long each piece is."""
+    return [len(step.data) for step in answer.steps if isinstance(step, Send)]
+
+
+def test_split_at_places(server: FaultServer, raw_client: RawClient) -> None:
+    """The pieces come one by one, and are the whole."""
+    answer = BERLIN.but(Split([1, 2], gap=0.01, within="body"))
+    server.add(answer)
+    raw_client.request()
+    assert raw_client.some() == BERLIN.data[: BERLIN.head_size]
+    assert raw_client.exactly(6) == b"Berlin"
+    assert sizes(answer) == [BERLIN.head_size, 1, 1, 4]
+
+
+def test_split_every_byte() -> None:
+    """A slow body is one that is split often."""
+    answer = BERLIN.but(Split(every=1, gap=0.5))
+    assert sizes(answer) == [1] * len(BERLIN.data)
+    assert answer.steps.count(Pause(0.5)) == len(BERLIN.data) - 1
+    assert answer.data == BERLIN.data
+
+
+@pytest.mark.parametrize("pieces", [2, 8, 1000])
+def test_split_at_random(pieces: int) -> None:
+    """The same seed splits at the same places, another one elsewhere; there can't be more than bytes."""
+    first, again, other = (BERLIN.but(Split(seed=seed, pieces=pieces)) for seed in (1, 1, 2))
+    assert sizes(first) == sizes(again)
+    assert len(sizes(first)) == min(pieces, len(BERLIN.data))
+    assert first.data == BERLIN.data
+    assert (sizes(first) == sizes(other)) == (pieces == 1000)
+
+
+def test_split_pauses_between_pieces_that_were_there() -> None:
+    """The gap also parts the pieces that the answer was made of."""
+    answer = raw(b"ab", b"cd").but(Split([1], gap=3))
+    assert answer.steps == (Send(b"a"), Pause(3), Send(b"b"), Pause(3), Send(b"cd"))
+
+
+def test_late_by_a_gate(server: FaultServer, raw_client: RawClient) -> None:
+    """Nothing comes until the gate opens."""
+    gate = Gate()
+    server.add(BERLIN.but(Late(gate)))
+    raw_client.request()
+    server.wait_for_requests()
+    raw_client.socket.settimeout(0.02)
+    with pytest.raises(TimeoutError):
+        raw_client.some()
+    gate.open()
+    raw_client.socket.settimeout(5)
+    assert raw_client.answer()[2] == b"Berlin"
+
+
+def test_late_by_a_gate_that_never_opens(server: FaultServer, raw_client: RawClient) -> None:
+    """A client that leaves meanwhile is noticed."""
+    server.add(BERLIN.but(Late(Gate())))
+    raw_client.request()
+    server.wait_for_requests()
+    raw_client.socket.close()
+    server.wait_for_close()
+    assert server.executions == 0
+
+
+def test_late_by_seconds(server: FaultServer, raw_client: RawClient) -> None:
+    """The answer begins no sooner."""
+    answer = BERLIN.but(Late(0.02))
+    server.add(answer)
+    raw_client.request()
+    assert raw_client.answer()[2] == b"Berlin"
+    assert answer.steps[0] == Pause(0.02)
+
+
+@pytest.mark.parametrize("by", ["fin", "rst"])
+def test_closed_under_the_next_request(server: FaultServer, connect: Connect, by: Ending) -> None:
+    """The connection looks kept, and ends the moment the next request comes, which uses no answer up."""
+    server.add(BERLIN.but(CloseUnderNext(by)), respond("Bonn"))
+    client = connect()
+    client.request()
+    assert client.answer()[2] == b"Berlin"
+    assert server.connections[0].open
+    client.request(body={"n": 2})
+    assert client.to_the_end() == (b"", by)
+    client.socket.close()
+    server.wait_for_close()
+    other = connect()
+    other.request()
+    assert other.answer()[2] == b"Bonn"
+    assert [request.executed for request in server.requests] == [True, False, True]
+    assert server.waiting == 0
+
+
+@pytest.mark.parametrize("by", ["fin", "rst"])
+def test_executed_without_an_answer(server: FaultServer, raw_client: RawClient, by: Ending) -> None:
+    """A request can be run and its answer lost."""
+    server.add(BERLIN.but(Cut(0, by=by), Executed()))
+    raw_client.request()
+    assert raw_client.to_the_end() == (b"", by)
+    assert server.executions == 1
+
+
+def test_faults_name_the_answer(server: FaultServer, raw_client: RawClient) -> None:
+    """The record says what a request was answered with."""
+    server.add(chat().but(Split(every=50), Cut(9)))
+    raw_client.request()
+    raw_client.to_the_end()
+    answer = server.requests[0].answer
+    assert answer is not None
+    assert answer.name == "chat split cut"
