@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -21,14 +22,17 @@ from typing import (
     Never,
     ParamSpec,
     TypeVar,
+    cast,
     overload,
 )
 
-from horay_async.errors import ConfigurationError
+from horay_async.errors import ConfigurationError, HorayError
 from horay_async.models._base import Model
-from horay_async.streaming import Mirrored, Select
+from horay_async.streaming import LEFT, Mirrored, Select
 
 if TYPE_CHECKING:
+    import asyncio
+
     from anyio.from_thread import BlockingPortal
     from typing_extensions import TypeVar as TypeVarWithDefault
 
@@ -105,6 +109,31 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+class _Call:
+    """A coroutine function on its way into the thread. It can be called off at any moment, by any thread."""
+
+    def __init__(self, func: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
+        self._func = func
+        self._args = args
+        self._task: asyncio.Task[Any] | None = None
+        self._off = False
+
+    async def __call__(self) -> Any:
+        import asyncio  # noqa: PLC0415 - loaded by now
+
+        self._task = asyncio.current_task()
+        if self._off:
+            raise asyncio.CancelledError
+        return await self._func(*self._args)
+
+    def cancel(self) -> None:
+        """Cancels what runs, or keeps it from starting."""
+        self._off = True
+        if self._task is not None:
+            with contextlib.suppress(RuntimeError):  # the thread's loop is closed
+                self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+
+
 class Lease:
     """A client's share in the thread, taken with its first call and given back by closing it."""
 
@@ -112,8 +141,16 @@ class Lease:
         self._closed = False
         self._in: _Shared | None = None
 
-    def portal(self) -> BlockingPortal:
-        """The way into the thread. Raises `ConfigurationError` once the lease is given back."""
+    def start(self, func: Callable[[], Awaitable[R]]) -> Future[R]:
+        """Starts a coroutine function in the thread. Raises `ConfigurationError` once the lease is given
+        back.
+        """
+        try:
+            return self._portal().start_task_soon(func)
+        except RuntimeError as error:  # given back by another thread in this very moment
+            raise ConfigurationError("the client is closed: make a new one") from error
+
+    def _portal(self) -> BlockingPortal:
         shared = _shared
         thread = shared.thread
         if self._in is shared and thread is not None:
@@ -130,15 +167,15 @@ class Lease:
 
     def run(self, func: Callable[..., Awaitable[R]], *args: Any) -> R:
         """Runs a coroutine function in the thread. Leaving early, as by Ctrl-C, cancels it."""
-        future = self.portal().start_task_soon(func, *args)
+        call = _Call(func, args)
         try:
-            return future.result()
+            return cast("R", self.start(call).result())
         except CancelledError as error:
             raise ConfigurationError(
                 "the client was closed while the call was under way"
             ) from error
         except BaseException:
-            future.cancel()
+            call.cancel()
             raise
 
     def close(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -146,7 +183,8 @@ class Lease:
         if self._closed:
             return
         if self._in is _shared:
-            self.run(farewell)
+            with contextlib.suppress(ConfigurationError):  # another thread closes it, too
+                self.run(farewell)
         shared = _shared
         with shared.lock:
             self._closed = True
@@ -174,15 +212,21 @@ class Pump(Generic[T]):
         self._bursts: SimpleQueue[list[T] | BaseException] = SimpleQueue()
         self._go_on: Callable[[], object] | None = None
         self._over = False
+        self._failure: BaseException | None = None
         self.ready: Iterator[T] = iter(())
         """What has come and wasn't handed out yet."""
 
     def advance(self) -> bool:
-        """Waits until something is `ready`; false at the end of the source."""
+        """Waits until something is `ready`; false at the end of the source.
+
+        Raises what the source raised, and `HorayError` once it is stopped, each time anew.
+        """
+        if self._failure is not None:
+            raise self._failure
         if self._over:
             return False
         if self._task is None:
-            self._task = self._lease.portal().start_task_soon(self._run)
+            self._task = self._lease.start(self._run)
         try:
             burst = self._bursts.get()
         except BaseException:
@@ -192,15 +236,17 @@ class Pump(Generic[T]):
             self._go_on = None
             go_on()
         if isinstance(burst, BaseException):
-            self._over = True
+            self._failure = burst
             raise burst
         self._over = not burst
         self.ready = iter(burst)
         return not self._over
 
     def stop(self) -> None:
-        """Cancels the pulling."""
-        self._over = True
+        """Cancels the pulling, unless the source has come to its end."""
+        if not self._over and self._failure is None:
+            self._failure = HorayError(LEFT)
+            self.ready = iter(())
         if self._task is not None:
             self._task.cancel()
 

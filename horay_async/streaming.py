@@ -28,6 +28,9 @@ EventT = TypeVar("EventT")
 ItemT = TypeVar("ItemT")
 Blocking_co = TypeVar("Blocking_co", covariant=True)
 
+LEFT = "the stream is closed: its loop was left early, or close() was called"
+"""What reading on says after that."""
+
 Select = Callable[[Iterator[Any]], Iterator[ItemT]]
 """Makes the items of a loop from the chunks that are ready."""
 
@@ -138,7 +141,7 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
         if self._failure is not None:
             raise self._failure
         if self._closed:
-            raise HorayError("the stream is closed: its loop was left early, or close() was called")
+            raise HorayError(LEFT)
         while not self._exhausted:
             try:
                 chunks = await self._receive()
@@ -182,12 +185,13 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
             reader.content = False
             try:
                 while not reader.done:
-                    if chunks := reader.feed(await response.next_piece()):
+                    piece = await response.next_piece()
+                    if chunks := reader.feed(piece):
                         response.execution = "executed"
                         if reader.content and response.meta.first_token is None:
                             response.meta.first_token = self._call.since_attempt()
                         return chunks
-                    if response.finished:
+                    if not piece:
                         if chunks := self._cut("the connection was closed", None):
                             return chunks
                         break
@@ -260,8 +264,10 @@ class AsyncEventStream(Mirrored["EventStream[EventT, AnswerT]"], Generic[EventT,
         self,
         start: Callable[[], Awaitable[AsyncStream[Any]]],
         merge: Callable[[], Accumulator[Any, AnswerT]],
+        finish: Callable[[Any], AnswerT] | None = None,
     ) -> None:
         self._start = start
+        self._finish = finish
         self._stream: AsyncStream[Any] | None = None
         self._so_far = merge()
 
@@ -315,7 +321,7 @@ class AsyncEventStream(Mirrored["EventStream[EventT, AnswerT]"], Generic[EventT,
     def merged(self) -> AnswerT:
         """The answer, merged, as far as it has come."""
         answer: AnswerT = self.chunks.merged()
-        return answer
+        return answer if self._finish is None else self._finish(answer)
 
     async def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""

@@ -70,6 +70,11 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
     def __enter__(self) -> Self:
         return self
 
+    def __del__(self) -> None:
+        # The task that reads holds the twin, whose own end would come too late.
+        if hasattr(self, "_twin"):  # __init__ may have failed before
+            self._abandon()
+
     def __iter__(self) -> Iterator[ChunkT]:
         return self._loop(all_of)
 

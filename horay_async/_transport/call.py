@@ -55,7 +55,6 @@ class Call:
             except APIError as error:
                 await self.back_off(error)
             else:
-                self._transport.budget.succeeded()
                 return received
 
     def note(self, error: APIError) -> None:
@@ -82,13 +81,15 @@ class Call:
         if delay is None or (self._deadline is not None and now + delay >= self._deadline):
             raise error
         if not self._transport.budget.take(now=now):
+            LOG.debug("%s: not trying again, too many calls fail", self.request.label)
             raise error
         self.attempts[-1].backoff = delay
         LOG.debug("%s: trying again in %.3f s", self.request.label, delay)
         await asyncio.sleep(delay)
 
     def done(self, meta: ResponseMeta) -> None:
-        """Notes the end of the answer in the timeline."""
+        """Notes that the answer is whole, in the timeline and for the budget."""
+        self._transport.budget.succeeded()
         meta.total = self._elapsed()
         self.attempts[-1].seconds = self.since_attempt()
         if LOG.isEnabledFor(logging.INFO):
@@ -186,15 +187,19 @@ class Call:
             async with timer:
                 if not pool.owned:
                     under_way.dispatched(self._loop.time())
+                url = transport.url(request.path)
                 raw = await pool.session.request(
                     request.method,
-                    transport.url(request.path),
+                    url,
                     data=request.body,
                     headers=transport.headers(request, self._accept),
                     allow_redirects=request.foreign,
-                    proxy=transport.options.proxy,
+                    proxy=await transport.proxy(url),
                     ssl=transport.options.ssl_context or True,
                     timeout=transport.connect_timer(timeouts.connect),
+                    # A caller's own session may be set up otherwise.
+                    raise_for_status=False,
+                    auto_decompress=not request.foreign,
                 )
         except FOREIGN as error:
             if sent is not None:

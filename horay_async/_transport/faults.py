@@ -16,7 +16,15 @@ from horay_async.errors import (
     HorayError,
 )
 
-__all__ = ["FOREIGN", "timed_out", "translate", "translate_read"]
+__all__ = ["FOREIGN", "Unanswered", "timed_out", "translate", "translate_read"]
+
+
+class Unanswered(aiohttp.ClientConnectionError):
+    """The connection broke after a request had gone out on it, and before any answer."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(_told(error))
+
 
 FOREIGN = (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError, ValueError)
 """Everything that a request or a read can raise. `asyncio.TimeoutError` is an `OSError` by way of
@@ -62,6 +70,10 @@ def translate(
         return ConfigurationError(f"{label}: the URL can't be used: {error}")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return timed_out("connect", connect, label, execution)
+    if isinstance(error, RuntimeError | ValueError) and not isinstance(error, aiohttp.ClientError):
+        # A header or method that can't be written, or a caller's own session that is closed, of another
+        # loop, or set up with a password.
+        return ConfigurationError(f"{label} can't be sent: {error}")
     if isinstance(error, aiohttp.ClientHttpProxyError):
         text = f"{label}: the proxy answered {error.status}: {error.message}"
         return APIConnectionError(text, execution="not_sent")

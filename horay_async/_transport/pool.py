@@ -9,6 +9,7 @@ the pool end in time, whoever forgets it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import warnings
@@ -48,7 +49,6 @@ class Pool:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=_NO_TIMER,
             response_class=ClientResponse,
-            trust_env=options.trust_env,
         )
         self._slots: dict[int, Slots] = {}
         self._end: AsyncGenerator[None, None] | None = None
@@ -112,7 +112,7 @@ class Pools:
         """
         if self.closed:
             raise ConfigurationError("the client is closed: make a new one")
-        key = (asyncio.get_running_loop(), options.trust_env, None if own else options.session)
+        key = (asyncio.get_running_loop(), None if own else options.session)
         pool = self._pools.get(key)
         if pool is None:
             for known, other in list(self._pools.items()):
@@ -163,7 +163,7 @@ def pool_close_soon(pool: Pool) -> None:
         _closing.add(task)
         task.add_done_callback(_closing.discard)
 
-    if not pool.loop.is_closed():
+    with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the pool
         pool.loop.call_soon_threadsafe(close)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from contextvars import ContextVar
 
 import aiohttp
 
 from horay_async._protocol.limits import DRAIN_BYTES, DRAIN_SECONDS
-from horay_async._transport.faults import FOREIGN, timed_out, translate_read
+from horay_async._transport.faults import FOREIGN, Unanswered, timed_out, translate_read
 from horay_async.errors import APIError, Clock, Execution
 from horay_async.models.meta import ResponseMeta
 
@@ -47,7 +48,11 @@ class ClientResponse(aiohttp.ClientResponse):
 
     async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         exchange.get().dispatched(self._loop.time())
-        return await super().start(connection)
+        try:
+            return await super().start(connection)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            # Of these two, aiohttp would send a GET once more by itself, on nobody's record.
+            raise Unanswered(error) from error
 
 
 class RawResponse:
@@ -104,7 +109,8 @@ class RawResponse:
             if size > limit:
                 self.close()
                 return b"".join(pieces), True
-            self.waiting_since = self.loop.time()
+            if not piece.isspace():  # some gateways send blanks while they wait for the answer
+                self.waiting_since = self.loop.time()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), False
 
     async def next_piece(self) -> bytes:
@@ -116,14 +122,14 @@ class RawResponse:
         try:
             piece = await content.readany()
         except FOREIGN as error:
+            # What had come by then counts; reading on raises the same error again.
+            if piece := _left_behind(content):
+                return piece
             self.close()
             raise self._failure(error) from error
         except BaseException:
             self.close()
             raise
-        if self._expired:
-            self.close()
-            raise self._failure(None)
         if not piece:
             self._finish()
         return piece
@@ -164,8 +170,9 @@ class RawResponse:
             here = False
         if here:
             self.close()
-        elif not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self.close)
+        else:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and its connections are
+                self.loop.call_soon_threadsafe(self.close)
 
     def _finish(self) -> None:
         if self._finished:
@@ -176,11 +183,10 @@ class RawResponse:
             self._timer = None
         self._release()
 
-    def _failure(self, error: Exception | None) -> APIError:
-        if self._expired or error is None:
-            clock = self._expired or "total"
-            seconds = self._total if clock == "total" else self._idle
-            failure = timed_out(clock, seconds, self._label, self.execution)
+    def _failure(self, error: Exception) -> APIError:
+        if self._expired:
+            seconds = self._total if self._expired == "total" else self._idle
+            failure = timed_out(self._expired, seconds, self._label, self.execution)
         else:
             failure = translate_read(error, label=self._label, execution=self.execution)
         failure.request_id = self.meta.request_id
@@ -211,4 +217,10 @@ class RawResponse:
 
     def _expire(self, clock: Clock) -> None:
         self._expired = clock
-        self._raw.close()  # wakes the reader with an error
+        self.close()  # wakes the reader with an error
+
+
+def _left_behind(content: aiohttp.StreamReader) -> bytes:
+    """What had come before the answer broke off and wasn't read yet: aiohttp's reader would hide it."""
+    # There is no public way past the error that it holds.
+    return content._read_nowait(-1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 
 __all__ = ["Slots"]
@@ -40,7 +41,8 @@ class Slots:
             await turn
         except asyncio.CancelledError:
             if turn.cancelled():
-                self._waiters.remove(turn)
+                with contextlib.suppress(ValueError):  # passed over by now, as it was cancelled
+                    self._waiters.remove(turn)
             else:  # handed over in the same moment: pass it on
                 self.give_back()
             raise

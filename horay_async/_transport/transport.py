@@ -13,6 +13,7 @@ from horay_async._protocol.retry import RetryBudget
 from horay_async._transport import log
 from horay_async._transport.call import Call
 from horay_async._transport.pool import Pools
+from horay_async._transport.proxy import proxy_from_environment
 from horay_async._version import __version__
 from horay_async.options import ClientOptions
 
@@ -38,6 +39,7 @@ class Transport:
         self.pools: Pools = share.pools if share else Pools(made_at)
         self.budget: RetryBudget = share.budget if share else RetryBudget()
         self._urls: dict[str, URL] = {}
+        self._proxies: dict[URL, URL | None] = {}
         self._timers: dict[float | None, aiohttp.ClientTimeout] = {}
         self._headers: CIMultiDict[str] = CIMultiDict(
             {
@@ -72,10 +74,20 @@ class Transport:
                 self._urls[path] = url
         return url
 
+    async def proxy(self, url: URL) -> str | URL | None:
+        """The proxy to reach `url` by; the environment is read once for each host."""
+        options = self.options
+        if options.proxy is not None or not options.trust_env:
+            return options.proxy
+        origin = url.origin()
+        if origin not in self._proxies:
+            self._proxies[origin] = await proxy_from_environment(origin)
+        return self._proxies[origin]
+
     def headers(self, request: Request, accept: str) -> CIMultiDict[str]:
         """Everything that one request is sent with."""
         if request.foreign:
-            return CIMultiDict({"User-Agent": USER_AGENT})
+            return CIMultiDict({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
         headers = self._headers.copy()
         if request.body is None:
             headers.pop("Content-Type", None)

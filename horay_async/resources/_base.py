@@ -86,7 +86,8 @@ async def fetch(transport: Transport, request: Request, into: Decodes[AnswerT]) 
     call = transport.call(request)
 
     async def receive(response: RawResponse) -> AnswerT:
-        response.execution = "executed"
+        if request.method != "GET":  # which runs nothing: it can be sent again
+            response.execution = "executed"
         answer = await _decoded(call, response, into)
         call.done(response.meta)
         return answer

@@ -55,18 +55,9 @@ class AsyncImages(Resource):
         call = self._transport.call(download(url, self._transport.options, options))
 
         async def receive(response: RawResponse) -> bytes:
-            response.execution = "unknown"
             body, over = await response.read(MAX_IMAGE_BYTES)
-            media = response.content_type
-            problem = None
-            if over:
-                problem = f"is over {MAX_IMAGE_BYTES:,} bytes"
-            elif media.startswith("text/") or media.endswith(("json", "xml")):
-                problem = f"isn't a picture, but {media}"
-            elif not body:
-                problem = "is empty"
-            if problem:
-                meta = response.meta
+            meta = response.meta
+            if problem := _problem(response, body, over=over):
                 raise bad_response(
                     problem,
                     body,
@@ -75,12 +66,32 @@ class AsyncImages(Resource):
                     key=call.key,
                     request_id=meta.request_id,
                 )
+            call.done(meta)
             return body
 
         content = await call.run(receive)
         import asyncio  # noqa: PLC0415 - here it is loaded, and `import horay_async` does without
 
         return await asyncio.to_thread(_write, content, Path(path))
+
+
+def _problem(response: RawResponse, body: bytes, *, over: bool) -> str | None:
+    """What is wrong with a downloaded picture, to complete "the answer ..."; None where all is well."""
+    media = response.content_type
+    headers = response.meta.headers
+    if over:
+        return f"is over {MAX_IMAGE_BYTES:,} bytes"
+    if media.startswith("text/") or media.endswith(("json", "xml")):
+        return f"isn't a picture, but {media}"
+    if not body:
+        return "is empty"
+    # Neither a body that ends with its connection nor a compressed one, which wasn't asked for, can be told
+    # from one that was cut short.
+    if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
+        return "doesn't say how long it is"
+    if headers.get("Content-Encoding", "identity") != "identity":
+        return "is compressed"
+    return None
 
 
 def _write(content: bytes, path: Path) -> Path:

@@ -1,0 +1,62 @@
+"""What most tests share: a scripted server, and clients of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol, Unpack
+
+import pytest
+
+from horay_async import AsyncHoray, Horay, RetryPolicy
+from horay_async.options import ClientParams
+from horay_async.testing import FaultServer
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Async tests run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture
+def fault_server() -> Iterator[FaultServer]:
+    """A scripted server of this test's own."""
+    with FaultServer() as server:
+        yield server
+
+
+class Connect(Protocol):
+    """Makes clients of the test's server. They try `retries` times again, with next to no wait."""
+
+    def __call__(self, *, retries: int = 0, **options: Unpack[ClientParams]) -> AsyncHoray: ...
+
+
+class ConnectBlocking(Protocol):
+    """The same for blocking clients."""
+
+    def __call__(self, *, retries: int = 0, **options: Unpack[ClientParams]) -> Horay: ...
+
+
+def _settled(server: FaultServer, retries: int, options: ClientParams) -> ClientParams:
+    quick = RetryPolicy(max_retries=retries, initial_backoff=0.001, max_backoff=0.002)
+    return {"base_url": server.base_url, "retry": quick, **options}
+
+
+@pytest.fixture
+def connect(fault_server: FaultServer) -> Connect:
+    """Makes clients of `fault_server`."""
+
+    def client(*, retries: int = 0, **options: Unpack[ClientParams]) -> AsyncHoray:
+        return AsyncHoray(fault_server.api_key, **_settled(fault_server, retries, options))
+
+    return client
+
+
+@pytest.fixture
+def connect_blocking(fault_server: FaultServer) -> ConnectBlocking:
+    """Makes blocking clients of `fault_server`."""
+
+    def client(*, retries: int = 0, **options: Unpack[ClientParams]) -> Horay:
+        return Horay(fault_server.api_key, **_settled(fault_server, retries, options))
+
+    return client

@@ -1,0 +1,388 @@
+"""Streams over real connections: whole, cut, failing, left early."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from horay_async import (
+    APIConnectionError,
+    APIError,
+    AsyncHoray,
+    AsyncStream,
+    HorayError,
+    RateLimitError,
+    StreamError,
+    StreamTruncatedError,
+)
+from horay_async.testing import (
+    Answer,
+    Cut,
+    Ending,
+    FaultServer,
+    Fin,
+    Gate,
+    Request,
+    Reset,
+    Stall,
+    Step,
+    error_event,
+    respond,
+    stream,
+)
+
+from .conftest import Connect
+from .recorded import CHAT, TEXT, Told, playing, told
+
+pytestmark = pytest.mark.anyio
+
+AT_ONCE = 32
+
+
+def chat(client: Any, name: str = "m") -> Any:
+    """Asks for a streamed chat answer, on either face; `name` goes to the server."""
+    return client.chat.completions.create(model=name, messages=[], stream=True)
+
+
+def text(client: Any, name: str = "m") -> Any:
+    """Asks for a streamed completion of two choices."""
+    return client.completions.create(model=name, prompt="p", n=2, stream=True)
+
+
+def sse_answer(*pieces: bytes | Step) -> Answer:
+    """An event stream of exactly these pieces, with other steps between them."""
+    return respond(list(pieces), content_type="text/event-stream", framing="chunked")
+
+
+def cut_as_asked(answer: Answer, by: Ending) -> Callable[[Request], Answer]:
+    """A handler that cuts `answer` after as many bytes as the request's model says."""
+    return lambda request: answer.but(Cut(int(request.json()["model"]), by=by))
+
+
+def contents(answer: Any) -> dict[int, tuple[str, str | None]] | None:
+    """The choices of a merged answer, in the form of `Told`."""
+    if answer is None:
+        return None
+    return {
+        choice.index: (
+            choice.text if hasattr(choice, "text") else choice.message.content,
+            choice.finish_reason,
+        )
+        for choice in answer.choices
+    }
+
+
+async def take(pieces: AsyncIterator[str], into: list[str]) -> None:
+    """Puts what comes into a list, which outlives an error."""
+    async for piece in pieces:
+        into.append(piece)  # noqa: PERF401 - a comprehension would lose them with the error
+
+
+def check(outcome: object, expected: Told | None, at: int) -> None:
+    """Holds what a call came to (its merged answer, or its error) against what the bytes told."""
+    if expected is None:
+        assert type(outcome) is APIConnectionError, at
+    elif expected.whole:
+        assert contents(outcome) == expected.choices, at
+    else:
+        assert isinstance(outcome, StreamTruncatedError), (at, outcome)
+        assert contents(outcome.partial) == expected.choices, at
+
+
+async def read(client: AsyncHoray, ask: Callable[[Any, str], Any], at: int) -> object:
+    """Reads a stream that is cut after `at` bytes: the merged answer, or the error."""
+    try:
+        chunks: AsyncStream[Any] = await ask(client, str(at))
+        async for _ in chunks:
+            pass
+    except APIError as error:
+        return error
+    return chunks.merged()
+
+
+@pytest.mark.parametrize("by", ["fin", "rst"])
+@pytest.mark.parametrize(("ask", "events", "choices"), [(chat, CHAT, 1), (text, TEXT, 2)])
+async def test_cut_after_every_byte(
+    fault_server: FaultServer,
+    connect: Connect,
+    ask: Callable[[Any, str], Any],
+    events: list[bytes],
+    choices: int,
+    by: Ending,
+) -> None:
+    """However much has come, the call gives the whole answer or raises with exactly that much."""
+    answer = playing(events)
+    fault_server.always(cut_as_asked(answer, by))
+    async with connect() as client:
+        for start in range(0, len(answer.data), AT_ONCE):
+            places = range(start, min(start + AT_ONCE, len(answer.data)))
+            outcomes = await asyncio.gather(*(read(client, ask, at) for at in places))
+            for at, outcome in zip(places, outcomes, strict=True):
+                check(outcome, told(answer.data[:at], choices=choices), at)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        playing(CHAT, framing="length"),
+        playing(CHAT, coding="gzip"),
+        playing(CHAT, coding="gzip", framing="length"),
+    ],
+    ids=["length", "gzip in chunks", "gzip in one length"],
+)
+async def test_cut_in_every_framing(
+    fault_server: FaultServer, connect: Connect, answer: Answer
+) -> None:
+    """Short of its Content-Length, or within compressed data, a stream is as incomplete as elsewhere."""
+    fault_server.always(cut_as_asked(answer, "fin"))
+    async with connect() as client:
+        places = range(answer.head_size, len(answer.data), 7)
+        outcomes = await asyncio.gather(*(read(client, chat, at) for at in places))
+        for at, outcome in zip(places, outcomes, strict=True):
+            check(outcome, told(answer.data[:at], choices=1), at)
+
+
+async def test_compressed_data_that_ends_early(fault_server: FaultServer, connect: Connect) -> None:
+    """A gzip body that is short by itself, in a framing that is whole, is seen to be incomplete."""
+    body = playing(CHAT, coding="gzip").data
+    assert b"gzip" in body
+    fault_server.add(respond(CHAT, content_type="text/event-stream", coding="gzip", coding_cut=130))
+    async with connect() as client:
+        outcome = await read(client, chat, 0)
+    assert isinstance(outcome, StreamTruncatedError)
+    assert contents(outcome.partial) == {0: ("Grü", None)}
+
+
+async def test_what_came_before_the_cut_counts(fault_server: FaultServer, connect: Connect) -> None:
+    """A caller who begins to read after the connection broke still gets what had come until then."""
+    fault_server.add(sse_answer(*CHAT[:4], Reset()))
+    async with connect() as client:
+        chunks = await chat(client)
+        content = chunks._response._raw.content
+        while content.exception() is None:  # noqa: ASYNC110 - aiohttp has no event for it
+            await asyncio.sleep(0)
+        texts: list[str] = []
+        with pytest.raises(StreamTruncatedError) as raised:
+            await take(chunks.text(), texts)
+    assert "".join(texts) == "Grüße 🌍"
+    assert contents(raised.value.partial) == {0: ("Grüße 🌍", None)}
+
+
+async def test_truncation_names_its_reason(fault_server: FaultServer, connect: Connect) -> None:
+    """The error says how the stream ended, and which answer it was."""
+    fault_server.add(
+        respond(
+            [*CHAT[:2], b'data: {"id'],
+            content_type="text/event-stream",
+            headers={"x-request-id": "r-9"},
+        )
+    )
+    async with connect() as client:
+        with pytest.raises(StreamTruncatedError) as raised:
+            [chunk async for chunk in await chat(client)]
+    assert raised.value.reason == "the connection was closed, in the middle of an event"
+    assert raised.value.execution == "executed"
+    assert raised.value.request_id == "r-9"
+    assert [attempt.error for attempt in raised.value.attempts] == ["StreamTruncatedError"]
+
+
+@pytest.mark.parametrize("of_the_call", [True, False])
+async def test_unmarked_end_can_be_accepted(
+    fault_server: FaultServer, connect: Connect, of_the_call: bool
+) -> None:
+    """`on_truncation="return"` takes an orderly end for complete, but not a connection that was cut."""
+    unmarked = stream(["Ber", "lin"], finish_reason=None, done=False)
+    fault_server.add(unmarked, unmarked.but(Cut(-1)))
+    async with connect(on_truncation="raise" if of_the_call else "return") as client:
+        options: Any = {"on_truncation": "return"} if of_the_call else {}
+
+        async def collected() -> str:
+            chunks = await client.chat.completions.create(
+                model="m", messages=[], stream=True, **options
+            )
+            return "".join([piece async for piece in chunks.text()])
+
+        assert await collected() == "Berlin"
+        with pytest.raises(StreamTruncatedError):
+            await collected()
+
+
+async def test_error_before_the_first_chunk_is_retried(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """A failure that is reported before anything else came is met by another attempt."""
+    fault_server.add(sse_answer(b": ping\n\n", error_event("no room", code="overloaded_error")))
+    fault_server.stream(["Ber", "lin"])
+    async with connect(retries=2) as client:
+        chunks = await chat(client)
+        assert "".join([piece async for piece in chunks.text()]) == "Berlin"
+    first, second = chunks.meta.attempts
+    assert (first.error, second.error) == ("ServiceOverloadedError", None)
+    assert first.backoff is not None
+    assert len(fault_server.requests) == 2
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize(
+    ("code", "raises"), [("rate_limit_exceeded", RateLimitError), (None, StreamError)]
+)
+async def test_error_after_the_first_chunk_is_raised(
+    fault_server: FaultServer,
+    connect: Connect,
+    code: str | None,
+    raises: type[APIError],
+    named: bool,
+) -> None:
+    """Once a chunk was handed out, a failure is the caller's, in the class that its code stands for."""
+    event = error_event("out of tokens", type=None, code=code, named=named)
+    fault_server.add(sse_answer(*CHAT[:2], event))
+    async with connect(retries=2) as client:
+        chunks = await chat(client)
+        received: list[str] = []
+        with pytest.raises(raises, match="out of tokens") as raised:
+            await take(chunks.text(), received)
+        with pytest.raises(raises):  # and so it is for all who ask again
+            await anext(chunks)
+    assert received == ["Grü"]
+    assert raised.value.execution == "executed"
+    if isinstance(raised.value, StreamError):
+        assert contents(raised.value.partial) == {0: ("Grü", None)}
+    assert len(fault_server.requests) == 1
+
+
+async def test_cut_before_the_first_chunk_is_retried(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """A stream that broke before anything came is opened again; after that, never."""
+    fault_server.add(
+        sse_answer(Reset()), sse_answer(b": ping\n\n", Fin()), sse_answer(CHAT[0], Fin())
+    )
+    async with connect(retries=5) as client:
+        with pytest.raises(StreamTruncatedError) as raised:
+            [chunk async for chunk in await chat(client)]
+    assert len(raised.value.attempts) == len(fault_server.requests) == 3
+
+
+async def test_ten_streams_use_one_connection(fault_server: FaultServer, connect: Connect) -> None:
+    """Read to their ends, streams hand their connection on, whatever way they are read."""
+    async with connect() as client:
+        for number in range(10):
+            chunks = await chat(client)
+            if number % 2:
+                assert "".join([piece async for piece in chunks.text()])
+            else:
+                assert [chunk async for chunk in chunks]
+            assert chunks.meta.total is not None
+            assert chunks.meta.first_token is not None
+        async with client.chat.completions.stream(model="m", messages=[]) as events:
+            await events.final()
+        await client.models.list()
+    assert len(fault_server.connections) == 1
+    assert len(fault_server.requests) == 12
+
+
+async def leave_by_break(chunks: AsyncStream[Any]) -> None:
+    async for _ in chunks:
+        break
+
+
+async def leave_by_text(chunks: AsyncStream[Any]) -> None:
+    async for _ in chunks.text():
+        break
+
+
+async def leave_by_error(chunks: AsyncStream[Any]) -> None:
+    async def fail() -> None:
+        async for _ in chunks:
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
+
+
+async def leave_by_block(chunks: AsyncStream[Any]) -> None:
+    async with chunks:
+        await anext(chunks)
+
+
+async def leave_by_close(chunks: AsyncStream[Any]) -> None:
+    await anext(chunks)
+    await chunks.close()
+    await chunks.close()
+
+
+async def leave_unread(chunks: AsyncStream[Any]) -> None:
+    await chunks.close()
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [leave_by_break, leave_by_text, leave_by_error, leave_by_block, leave_by_close, leave_unread],
+)
+async def test_leaving_early_closes_at_once(
+    fault_server: FaultServer,
+    connect: Connect,
+    leave: Callable[[AsyncStream[Any]], Any],
+) -> None:
+    """However a stream is left, the server sees it, the slot is free, and reading on is an error."""
+    fault_server.add(sse_answer(*CHAT[:2], Stall()))
+    async with connect(max_connections=1) as client:
+        chunks = await chat(client)
+        await leave(chunks)
+        await fault_server.until_closed(1)
+        assert fault_server.connections[0].closed_by == "client"
+        with pytest.raises(HorayError, match="closed"):
+            await anext(chunks)
+        assert await client.models.list()
+
+
+async def test_forgotten_stream_is_closed(fault_server: FaultServer, connect: Connect) -> None:
+    """A stream that nobody holds any more ends its connection without a warning."""
+    fault_server.add(sse_answer(*CHAT[:2], Stall()))
+    async with connect(max_connections=1) as client:
+        await chat(client)
+        await fault_server.until_closed(1)
+        assert await client.models.list()
+
+
+async def test_connections_are_waited_for(fault_server: FaultServer, connect: Connect) -> None:
+    """With all connections in use, further calls wait for their turn instead of failing."""
+    gate = Gate()
+    fault_server.always(sse_answer(*CHAT[:2], gate, *CHAT[2:]))
+    async with connect(max_connections=2) as client:
+        calls = [asyncio.ensure_future(read(client, chat, 0)) for _ in range(6)]
+        await fault_server.until_requests(2)
+        assert len(fault_server.requests) == 2
+        gate.open()
+        outcomes = await asyncio.gather(*calls)
+    assert all(contents(outcome) == {0: ("Grüße 🌍", "stop")} for outcome in outcomes)
+    assert len(fault_server.connections) == 2
+    assert len(fault_server.requests) == 6
+
+
+async def test_events_of_a_cut_stream(fault_server: FaultServer, connect: Connect) -> None:
+    """`final()` raises as iteration does, and what had come stands in the snapshot and the error."""
+    fault_server.always(sse_answer(*CHAT[:2], Fin()))
+    async with connect() as client:
+        async with client.chat.completions.stream(model="m", messages=[]) as events:
+            with pytest.raises(StreamTruncatedError):
+                [event async for event in events]
+            assert events.snapshot.choices[0].message.content == "Grü"
+        async with client.chat.completions.stream(model="m", messages=[]) as events:
+            with pytest.raises(StreamTruncatedError) as raised:
+                await events.final()
+        assert contents(raised.value.partial) == {0: ("Grü", None)}
+
+
+async def test_read_stream_is_over(fault_server: FaultServer, connect: Connect) -> None:
+    """After its end a stream gives nothing more, and closing it keeps the connection."""
+    async with connect() as client:
+        chunks = await chat(client)
+        assert [chunk async for chunk in chunks]
+        assert [chunk async for chunk in chunks] == []
+        await chunks.close()
+        await client.models.list()
+    assert len(fault_server.connections) == 1

@@ -1,0 +1,341 @@
+"""The blocking face over real connections: streams, interrupts, threads."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import pytest
+
+from horay_async import (
+    APIError,
+    AuthenticationError,
+    ConfigurationError,
+    Horay,
+    HorayError,
+    RateLimitError,
+    Stream,
+    StreamTruncatedError,
+)
+from horay_async.testing import Ending, FaultServer, Reset, Stall, error, error_event, raw
+
+from .conftest import ConnectBlocking
+from .recorded import CHAT, TEXT, playing, told
+from .test_streaming import chat, check, contents, cut_as_asked, sse_answer, text
+
+AT_ONCE = 8
+
+
+def read(client: Horay, ask: Callable[[Any, str], Any], at: int) -> object:
+    """Reads a stream that is cut after `at` bytes: the merged answer, or the error."""
+    try:
+        chunks: Stream[Any] = ask(client, str(at))
+        for _ in chunks:
+            pass
+    except APIError as failure:
+        return failure
+    return chunks._twin.merged()
+
+
+@pytest.mark.parametrize("by", ["fin", "rst"])
+@pytest.mark.parametrize(("ask", "events", "choices"), [(chat, CHAT, 1), (text, TEXT, 2)])
+def test_cut_after_every_byte(
+    fault_server: FaultServer,
+    connect_blocking: ConnectBlocking,
+    ask: Callable[[Any, str], Any],
+    events: list[bytes],
+    choices: int,
+    by: Ending,
+) -> None:
+    """However much has come, the call gives the whole answer or raises with exactly that much."""
+    answer = playing(events)
+    fault_server.always(cut_as_asked(answer, by))
+    with connect_blocking() as client, ThreadPoolExecutor(AT_ONCE) as threads:
+        places = range(len(answer.data))
+        for at, outcome in enumerate(threads.map(partial(read, client, ask), places)):
+            check(outcome, told(answer.data[:at], choices=choices), at)
+
+
+def test_ten_streams_use_one_connection(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """Read to their ends, streams hand their connection on, whatever way they are read."""
+    with connect_blocking() as client:
+        for number in range(10):
+            chunks = chat(client)
+            if number % 2:
+                assert "".join(chunks.text())
+            else:
+                assert list(chunks)
+            assert list(chunks) == []
+            assert chunks.meta.total is not None
+        with client.chat.completions.stream(model="m", messages=[]) as events:
+            assert events.final().choices[0].finish_reason == "stop"
+    assert len(fault_server.connections) == 1
+    assert len(fault_server.requests) == 11
+
+
+def leave_by_break(chunks: Stream[Any]) -> None:
+    for _ in chunks:
+        break
+
+
+def leave_by_text(chunks: Stream[Any]) -> None:
+    for _ in chunks.text():
+        break
+
+
+def leave_by_error(chunks: Stream[Any]) -> None:
+    def fail() -> None:
+        for _ in chunks:
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+
+
+def leave_by_block(chunks: Stream[Any]) -> None:
+    with chunks:
+        next(chunks)
+
+
+def leave_by_close(chunks: Stream[Any]) -> None:
+    next(chunks)
+    chunks.close()
+    chunks.close()
+
+
+def leave_unread(chunks: Stream[Any]) -> None:
+    chunks.close()
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [leave_by_break, leave_by_text, leave_by_error, leave_by_block, leave_by_close, leave_unread],
+)
+def test_leaving_early_closes_at_once(
+    fault_server: FaultServer,
+    connect_blocking: ConnectBlocking,
+    leave: Callable[[Stream[Any]], None],
+) -> None:
+    """However a stream is left, the server sees it, the slot is free, and nothing more is given."""
+    fault_server.add(sse_answer(*CHAT[:2], Stall()))
+    with connect_blocking(max_connections=1) as client:
+        chunks = chat(client)
+        leave(chunks)
+        fault_server.wait_for_close(1)
+        assert fault_server.connections[0].closed_by == "client"
+        assert client.models.list()
+        with pytest.raises(HorayError, match="closed"):
+            next(chunks)
+
+
+def test_forgotten_stream_is_closed(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """A stream that nobody holds any more ends its connection."""
+    fault_server.add(sse_answer(*CHAT[:2], Stall()))
+    with connect_blocking(max_connections=1) as client:
+        next(chat(client))
+        fault_server.wait_for_close(1)
+        assert client.models.list()
+
+
+def test_errors_are_those_of_the_other_face(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """The class, the records and the partial answer cross the threads."""
+    fault_server.add(error(429, retry_after=0, form="ms"), error(429), error(401, "who are you?"))
+    fault_server.add(sse_answer(*CHAT[:2], error_event("no", code="rate_limit_exceeded")))
+    with connect_blocking(retries=1) as client:
+        with pytest.raises(RateLimitError) as limited:
+            client.models.list()
+        assert len(limited.value.attempts) == 2
+        with pytest.raises(AuthenticationError, match="who are you"):
+            client.models.list()
+        chunks = chat(client)
+        assert next(chunks).choices[0].delta.role == "assistant"
+        assert next(chunks).text == "Grü"
+        for _ in range(2):
+            with pytest.raises(RateLimitError, match="no"):
+                next(chunks)
+
+
+@pytest.mark.anyio
+async def test_works_below_a_running_loop(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """A thread whose event loop is running can call and read streams, as in a notebook."""
+    assert asyncio.get_running_loop().is_running()
+    with connect_blocking() as client:
+        assert client.models.list()
+        assert "".join(chat(client).text())
+    assert len(fault_server.connections) == 1
+
+
+def interrupt_once(server: FaultServer, ready: Callable[[], object]) -> threading.Thread:
+    """Sends Ctrl-C to the main thread as soon as `ready` has returned."""
+
+    def wait_and_send() -> None:
+        ready()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    thread = threading.Thread(target=wait_and_send)
+    thread.start()
+    return thread
+
+
+def whole_call(client: Horay) -> None:
+    client.completions.create(model="m", prompt="p")
+
+
+def opened_stream(client: Horay) -> None:
+    chat(client)
+
+
+def entered_events(client: Horay) -> None:
+    with client.chat.completions.stream(model="m", messages=[]):
+        pass
+
+
+@pytest.mark.parametrize("call", [whole_call, opened_stream, entered_events])
+def test_interrupt_cancels_a_call(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking, call: Callable[[Horay], None]
+) -> None:
+    """Ctrl-C while a call waits: the server sees its end, and the client is as good as before."""
+    fault_server.add(raw(Stall()))
+    with connect_blocking(max_connections=1) as client:
+        thread = interrupt_once(fault_server, fault_server.wait_for_requests)
+        with pytest.raises(KeyboardInterrupt):
+            call(client)
+        thread.join()
+        fault_server.wait_for_close(1)
+        assert fault_server.connections[0].closed_by == "client"
+        assert client.models.list()
+
+
+def test_interrupt_cancels_a_stream(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """Ctrl-C while a loop waits for the next chunk does the same."""
+    fault_server.add(sse_answer(*CHAT[:2], Stall()))
+    with connect_blocking(max_connections=1) as client:
+        chunks = chat(client)
+        received: list[str] = []
+        arrived = threading.Event()
+        thread = interrupt_once(fault_server, arrived.wait)
+
+        def read_on() -> None:
+            for piece in chunks.text():
+                received.append(piece)
+                arrived.set()
+
+        with pytest.raises(KeyboardInterrupt):
+            read_on()
+        thread.join()
+        assert received == ["Grü"]
+        fault_server.wait_for_close(1)
+        assert client.models.list()
+
+
+def test_interrupt_ends_a_backoff(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """Ctrl-C while a call waits for its next attempt: there is none."""
+    fault_server.add(error(429, retry_after=30))
+    with connect_blocking(retries=2) as client:
+        thread = interrupt_once(fault_server, fault_server.wait_for_requests)
+        with pytest.raises(KeyboardInterrupt):
+            whole_call(client)
+        thread.join()
+        assert client.models.list()
+    assert len(fault_server.requests) == 2
+
+
+def in_thread(act: Callable[[], object], raised: list[BaseException]) -> threading.Thread:
+    """Runs `act` in another thread and keeps what it raises."""
+
+    def run() -> None:
+        try:
+            act()
+        except HorayError as failure:
+            raised.append(failure)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("close", ["client", "stream"])
+def test_closing_ends_a_loop_in_another_thread(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking, close: str
+) -> None:
+    """Closing the client, or the stream, under a thread that reads raises there, and hangs nobody."""
+    fault_server.add(sse_answer(*CHAT[:2], Stall()))
+    raised: list[BaseException] = []
+    with connect_blocking() as client:
+        chunks = chat(client)
+        arrived = threading.Event()
+
+        def read_on() -> None:
+            for _ in chunks.text():
+                arrived.set()
+
+        thread = in_thread(read_on, raised)
+        assert arrived.wait(5)
+        (client if close == "client" else chunks).close()
+        thread.join(5)
+        assert not thread.is_alive()
+    fault_server.wait_for_close(1)
+    assert "closed" in str(raised[0])
+
+
+def test_closing_ends_a_call_in_another_thread(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """Closing the client under a call that waits raises there that it was closed."""
+    fault_server.add(raw(Stall()))
+    raised: list[BaseException] = []
+    client = connect_blocking(retries=2)
+    thread = in_thread(client.models.list, raised)
+    fault_server.wait_for_requests()
+    client.close()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert isinstance(raised[0], ConfigurationError)
+    assert "closed" in str(raised[0])
+    with pytest.raises(ConfigurationError, match="closed"):
+        client.models.list()
+
+
+def test_many_threads_share_one_client(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """Calls from many threads at once each get their own answer, over no more than `max_connections`."""
+    fault_server.always(lambda request: request.json()["prompt"])
+
+    def ask(number: int) -> str:
+        return client.completions.create(model="m", prompt=f"no. {number}").choices[0].text
+
+    with connect_blocking(max_connections=4) as client, ThreadPoolExecutor(16) as threads:
+        assert list(threads.map(ask, range(100))) == [f"no. {number}" for number in range(100)]
+    assert len(fault_server.connections) <= 4
+
+
+def test_final_of_a_cut_stream(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """`final()` raises as iteration does; what had come stands in the error."""
+    fault_server.add(sse_answer(*CHAT[:2], Reset()))
+    with (
+        connect_blocking() as client,
+        client.chat.completions.stream(model="m", messages=[]) as events,
+    ):
+        with pytest.raises(StreamTruncatedError) as raised:
+            events.final()
+        assert contents(raised.value.partial) == {0: ("Grü", None)}
