@@ -6,7 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Any,
+    Literal,
+    Required,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 __all__ = ["check"]
 
@@ -19,9 +29,10 @@ TEXTUAL = frozenset({str, bytes, bytearray, memoryview})
 @cache
 def _declared(params: type) -> tuple[dict[str, Kinds], frozenset[str]]:
     """The accepted run-time types by name, `()` for any, and the names that are required."""
-    hints = get_type_hints(params)
-    required: frozenset[str] = cast(Any, params).__required_keys__
-    return {name: _kinds(hint) for name, hint in hints.items()}, required
+    # Annotations that are kept as text hide their `Required` from `__required_keys__`.
+    marked = get_type_hints(params, include_extras=True)
+    required = frozenset(name for name, hint in marked.items() if get_origin(hint) is Required)
+    return {name: _kinds(hint) for name, hint in get_type_hints(params).items()}, required
 
 
 def _kinds(hint: Any) -> Kinds:
