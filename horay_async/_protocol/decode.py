@@ -140,9 +140,12 @@ class Decoder(Generic[R]):
             except RecursionError as error:
                 raise NotDecodable("is JSON nested too deep") from error
         if answer == self._blank:
-            if _explains(inner):
+            fields = cast("dict[str, Any]", inner)
+            # An object without any field of an answer may have a server's words instead.
+            if isinstance(fields.get("message") or fields.get("detail"), str | list):
                 raise EnvelopeFailure
-            if not self._into.may_be_bare:
+            # A list that is empty was sent, too.
+            if not (self._into.may_be_bare or isinstance(fields.get(self._into.holds), list)):
                 raise NotDecodable("holds none of the fields that the API describes")
         return answer
 
@@ -229,11 +232,3 @@ def _unwrapped(decoded: Any) -> Any:
     if code not in (None, SUCCESS_CODE, str(SUCCESS_CODE)) or status is False:
         raise EnvelopeFailure
     return fields.get("data")
-
-
-def _explains(inner: Any) -> bool:
-    """Whether an object without any field of an answer has a server's words instead."""
-    if not isinstance(inner, dict):
-        return False
-    fields = cast("dict[str, Any]", inner)
-    return isinstance(fields.get("message") or fields.get("detail"), str | list)
