@@ -33,16 +33,22 @@ Event = dict[str, Any]
 BATCH: Final = 128
 # More threads gain a model of this size nothing, and machines often grant fewer than they show.
 MAX_THREADS: Final = 4
+# Cores left to the clients and to whatever else runs. llama.cpp's threads wait for each other many
+# times a token, spinning, and one that has to share its core holds up all: on two busy cores, two
+# threads gave 4 tokens a second and one thread 60; on two idle ones, 107 and 65.
+SPARE_CORES: Final = 1
 # llama.cpp's levels: below 0 nothing at all, 3 its usual report on each request.
 QUIET: Final = -1
 VERBOSE: Final = 3
 
 
 def default_threads() -> int:
-    """The cores that this process may use, at most `MAX_THREADS`."""
+    """All but `SPARE_CORES` of the cores that this process may use, 1 to `MAX_THREADS`."""
     if hasattr(os, "sched_getaffinity"):
-        return min(MAX_THREADS, len(os.sched_getaffinity(0)))
-    return min(MAX_THREADS, os.cpu_count() or 1)
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return max(1, min(MAX_THREADS, cores - SPARE_CORES))
 
 
 class Engine:
@@ -50,11 +56,19 @@ class Engine:
 
     `context` is the tokens of one request, prompt and answer together. Loading blocks the calling
     thread, and for most of that time (0.3 s for the default model) the binding also holds
-    the interpreter's lock. Raises `LocalServerError` for a file that isn't a usable model.
+    the interpreter's lock. `chat_template` (Jinja) replaces the model's own; empty keeps that.
+    Raises `LocalServerError` for a file that isn't a usable model.
     """
 
     def __init__(
-        self, path: Path, *, slots: int, context: int, threads: int | None, verbose: bool
+        self,
+        path: Path,
+        *,
+        slots: int,
+        context: int,
+        threads: int | None = None,
+        chat_template: str = "",
+        verbose: bool = False,
     ) -> None:
         try:
             binding = importlib.import_module("xllamacpp")
@@ -65,6 +79,7 @@ class Engine:
             ) from missing
         params = binding.CommonParams()
         params.model.path = os.fspath(path)
+        params.chat_template = chat_template
         params.verbosity = VERBOSE if verbose else QUIET
         params.n_parallel = slots
         params.n_ctx = context * slots

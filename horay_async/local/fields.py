@@ -25,6 +25,8 @@ IMAGE_SIZES: Final = (
     "576x1024",
 )
 IMAGE_SEEDS: Final = (1, 9999999998)
+TOOL_CHOICES: Final = ("none", "auto", "required")
+RESPONSE_FORMATS: Final = ("text", "json_object", "json_schema")
 MODEL_TYPES: Final = ("text", "image", "audio", "video")
 MODEL_SUB_TYPES: Final = (
     "chat",
@@ -119,7 +121,7 @@ def logit_bias(name: str, value: object) -> None:
     if not is_object(value):
         raise refuse(name, 'must be an object from token ids to numbers, such as {"105": 21.4}')
     for token, bias in value.items():
-        if not (token.isascii() and token.isdigit()):
+        if not (token.isascii() and token.isdigit() and int(token[:11]) <= INT32_MAX):
             raise refuse(name, f"must have token ids as its keys, got {token[:40]!r}")
         number(-100, 100)(f"{name}.{token}", bias)
 
@@ -145,6 +147,40 @@ def messages(name: str, value: object) -> None:
     for place, message in enumerate(value):
         if not is_object(message) or not isinstance(message.get("role"), str):
             raise refuse(f"{name}[{place}]", "must be an object with a role and a content")
+
+
+def tools(name: str, value: object) -> None:
+    """An array of functions with a name; what more they hold is llama.cpp's to judge."""
+    if not is_array(value):
+        raise refuse(name, "must be an array of tools")
+    for place, tool in enumerate(value):
+        if _function_name(tool) is None:
+            raise refuse(f"{name}[{place}]", "must be a function with a name")
+
+
+def tool_choice(name: str, value: object) -> None:
+    """Whether to call a tool, or which."""
+    if value not in TOOL_CHOICES and _function_name(value) is None:
+        raise refuse(name, f"must be one of {', '.join(TOOL_CHOICES)}, or a function by its name")
+
+
+def _function_name(value: object) -> str | None:
+    """The name in `{"type": "function", "function": {"name": ...}}`; None in anything else."""
+    if not is_object(value) or value.get("type", "function") != "function":
+        return None
+    function: object = value.get("function")
+    name: object = function.get("name") if is_object(function) else None
+    return name if isinstance(name, str) and name else None
+
+
+def response_format(name: str, value: object) -> None:
+    """Text, any JSON object, or JSON by a schema; the schema is llama.cpp's to judge."""
+    if not is_object(value) or value.get("type") not in RESPONSE_FORMATS:
+        raise refuse(name, f"must be an object whose type is one of {', '.join(RESPONSE_FORMATS)}")
+    if value["type"] == "json_schema":
+        described: object = value.get("json_schema")
+        if not is_object(described) or not is_object(described.get("schema")):
+            raise refuse(f"{name}.json_schema", "must be an object that holds a schema")
 
 
 SAMPLING: Final[Mapping[str, Check]] = {
@@ -177,6 +213,9 @@ CHAT: Final[Mapping[str, Check]] = {
     "max_completion_tokens": integer(1),
     "logprobs": boolean,
     "top_logprobs": integer(0, 20),
+    "tools": tools,
+    "tool_choice": tool_choice,
+    "response_format": response_format,
     **SAMPLING,
 }
 IMAGE: Final[Mapping[str, Check]] = {

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from .shapes import Call, Json
+from .tools import ForcedCall
 
 
 @dataclass
@@ -149,6 +150,10 @@ class ChatReply(Reply):
     whole = "chat.completion"
     piece = "chat.completion.chunk"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._forced = [ForcedCall() for _ in self.call.jobs] if self.call.forced_call else []
+
     def _choice(self, index: int, choice: Json) -> Json | None:
         # llama.cpp repeats the role; a stream of this family names it once, in its first chunk.
         delta = {
@@ -156,7 +161,13 @@ class ChatReply(Reply):
             for name, value in choice["delta"].items()
             if name != "role" and value is not None
         }
-        if not delta and not choice["finish_reason"]:
+        finish_reason: str | None = choice["finish_reason"]
+        if self._forced:
+            piece = self._forced[index].feed(delta.pop("content", ""))
+            delta |= {"tool_calls": [piece]} if piece else {}
+            if finish_reason == "stop" and self._forced[index].complete:
+                finish_reason = "tool_calls"
+        if not delta and not finish_reason:
             return None
         logprobs = None
         if choice.get("logprobs"):
@@ -167,10 +178,11 @@ class ChatReply(Reply):
                     token | {"top_logprobs": token["top_logprobs"][:listed]} for token in tokens
                 ]
             }
-        return self._piece(index, delta, choice["finish_reason"], logprobs)
+        return self._piece(index, delta, finish_reason, logprobs)
 
     def _opening(self, index: int) -> list[Json]:
-        return [self._piece(index, {"role": "assistant", "content": ""})]
+        content = None if self._forced else ""
+        return [self._piece(index, {"role": "assistant", "content": content})]
 
     def _piece(
         self,
@@ -197,7 +209,7 @@ class ChatReply(Reply):
                 message["content"] = message["content"] or None  # as this family does beside calls
                 for piece in value:
                     _add_tool_call(message.setdefault("tool_calls", []), piece)
-            elif name != "role":
+            elif name != "role" and value is not None:
                 message[name] = (message.get(name) or "") + value
         if part["logprobs"]:
             kept: Json = target["logprobs"] or {"content": []}

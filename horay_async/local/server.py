@@ -21,6 +21,7 @@ from .app import Service
 from .engine import Engine
 from .errors import LocalServerError
 from .images import Gallery
+from .templates import CHATML_WITH_TOOLS
 
 # Where a listening address stands for every interface, clients here reach it over loopback.
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
@@ -34,13 +35,14 @@ class LocalServer:
     It answers from its own thread and event loop, so it also serves a caller who blocks. `model`
     is a GGUF file; without it `HORAY_LOCAL_MODEL` counts, then the cached SmolLM2-135M-Instruct,
     which is fetched once (98 MB) where it is missing. Port 0 takes a free one. `threads` defaults
-    to the cores this process may use, at most 4; `context` is the tokens of one request, prompt
-    and answer together; `slots` is how many requests generate at the same time, while more wait in
-    line. `verbose` lets llama.cpp report on standard error.
+    to all but one of the cores this process may use, 1 to 4; `context` is the tokens of one
+    request, prompt and answer together; `slots` is how many requests generate at the same time,
+    while more wait in line. `verbose` lets llama.cpp report on standard error.
 
     Whatever model name a request carries, the loaded model answers and says its own name, except
     that names of image models are refused for text. Unset sampling fields mean temperature 0.2,
-    top_p 0.9, top_k 40 and at most 256 tokens.
+    top_p 0.9, top_k 40 and at most 256 tokens. `response_format` and tool calls are held to their
+    schemas by llama.cpp's grammar.
 
     Starting raises `LocalServerError`: no usable weights, a port in use, a missing extra. A stopped
     server can be started again.
@@ -137,18 +139,26 @@ class LocalServer:
                 slots=self._slots,
                 context=self._context,
                 threads=self._threads,
+                chat_template=CHATML_WITH_TOOLS if path.name == weights.FILE_NAME else "",
                 verbose=self._verbose,
             )
             with contextlib.closing(engine):
                 runner = self._runner(engine, path)
                 await runner.setup()
                 try:
-                    await web.SockSite(runner, listener).start()
+                    await self._listen(runner, listener)
                     life.ready.set_result((_url(self._host, listener), path.stem))
                     await asyncio.wrap_future(life.stopping)
                 finally:
                     engine.interrupt()
                     await runner.cleanup()
+
+    async def _listen(self, runner: web.AppRunner, listener: socket.socket) -> None:
+        try:
+            await web.SockSite(runner, listener).start()
+        except OSError as error:
+            # Another process can have bound the same port too, and be the first to listen.
+            raise _cannot_listen(self._host, listener.getsockname()[1], error) from error
 
     def _runner(self, engine: Engine, path: Path) -> web.AppRunner:
         service = Service(
@@ -184,13 +194,15 @@ def _bind(host: str, port: int) -> socket.socket:
             listener.close()
             raise
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise LocalServerError(
-                f"Port {port} on {host} is in use; choose another port."
-            ) from error
-        reason = error.strerror or error
-        raise LocalServerError(f"The server can't listen on {host}:{port}: {reason}.") from error
+        raise _cannot_listen(host, port, error) from error
     return listener
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> LocalServerError:
+    if error.errno == errno.EADDRINUSE:
+        return LocalServerError(f"Port {port} on {host} is in use; choose another port.")
+    reason = error.strerror or error
+    return LocalServerError(f"The server can't listen on {host}:{port}: {reason}.")
 
 
 def _url(host: str, listener: socket.socket) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .fields import CHAT, COMPLETION, is_object, refuse, validate
+from .tools import forced_call
 
 Json = dict[str, Any]
 
@@ -61,6 +62,8 @@ class Call:
     """Completions only: whether each choice's text starts with the prompt."""
     top_logprobs: int = 0
     """Chat only: alternatives to list with each token's logprob."""
+    forced_call: bool = False
+    """Chat only: whether the text of the jobs is a tool call, as `tools.forced_call` has it."""
 
 
 def completion_call(body: Mapping[str, object]) -> Call:
@@ -75,17 +78,17 @@ def completion_call(body: Mapping[str, object]) -> Call:
 def chat_call(body: Mapping[str, object]) -> Call:
     """Check a `POST /chat/completions` body and translate it; raises `ApiProblem` (400)."""
     given = validate(body, CHAT, ("model", "messages"))
-    job = _sampling(given) | {name: given[name] for name in _CHAT_SAME if name in given}
+    forced = forced_call(given)
+    job = _sampling(given) | {name: given[name] for name in _CHAT_SAME if name in given} | forced
     if "max_completion_tokens" in given:
         job["max_tokens"] = given["max_completion_tokens"]
+    alternatives = _int(given.get("top_logprobs", 0))
     if given.get("logprobs"):
         # llama.cpp counts the chosen token as one of the alternatives.
-        alternatives = _int(given.get("top_logprobs", 0))
         job |= {"logprobs": True, "top_logprobs": max(1, alternatives)}
-        return replace(_call(given, job), top_logprobs=alternatives)
-    if given.get("top_logprobs"):
+    elif alternatives:
         raise refuse("top_logprobs", "needs logprobs to be true")
-    return _call(given, job)
+    return replace(_call(given, job), top_logprobs=alternatives, forced_call=bool(forced))
 
 
 def _sampling(given: Mapping[str, object]) -> Json:

