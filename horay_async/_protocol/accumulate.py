@@ -5,6 +5,7 @@ Adding a chunk takes constant time: pieces are collected, and joined only when a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
 from horay_async._protocol.decode import number_choices
@@ -35,7 +36,7 @@ AnswerT = TypeVar("AnswerT", bound=Response)
 ChunkT = TypeVar("ChunkT", bound=Response)
 
 
-class Accumulator(Generic[ChunkT, AnswerT]):
+class Accumulator(ABC, Generic[ChunkT, AnswerT]):
     """Collects the chunks of one stream; `expected` is how many choices were asked for."""
 
     def __init__(self, expected: int = 1) -> None:
@@ -56,16 +57,16 @@ class Accumulator(Generic[ChunkT, AnswerT]):
         """Whether no chunk was added."""
         return self._first is None
 
+    @abstractmethod
     def add(self, chunk: ChunkT, events: list[Any] | None = None) -> bool:
         """Takes in `chunk`; says whether it held any generated content.
 
         `events`, where given, gets what the chunk means appended, as events.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def result(self) -> AnswerT:
         """The whole answer, or as much of it as has come."""
-        raise NotImplementedError
 
     def _choice(self, index: int) -> Choice:
         choice = self._choices.get(index)

@@ -133,11 +133,14 @@ def _spellings(key: str) -> re.Pattern[str]:
 
 
 def _spelling(character: str) -> str:
-    """A pattern for one character of the key, which is printable ASCII."""
+    """A pattern for one character of the key, which is printable ASCII.
+
+    JSON within JSON doubles the backslashes; none may be left over, since it would escape the mask.
+    """
     digits = "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in f"{ord(character):02x}")
     plain = re.escape(character)
-    escaped = rf"|\\{plain}" if character in '"\\/' else ""
-    return rf"(?:{plain}|\\u00{digits}|%{digits}{escaped})"
+    escaped = rf"\\{{1,8}}{plain}|" if character in '"\\/' else ""
+    return rf"(?:{escaped}{plain}|\\{{1,8}}u00{digits}|%{digits})"
 
 
 def _string(value: Any) -> str | None:

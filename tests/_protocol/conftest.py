@@ -5,6 +5,6 @@ from __future__ import annotations
 import hypothesis
 
 hypothesis.settings.register_profile(
-    "steady", derandomize=True, deadline=None, database=None, max_examples=100
+    "steady", derandomize=True, deadline=None, database=None, max_examples=50
 )
 hypothesis.settings.load_profile("steady")

@@ -198,17 +198,38 @@ def test_key_is_masked(number: int) -> None:
         assert spelt not in str(words)
 
 
-@given(
-    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=40), st.data()
-)
+def test_key_is_masked_in_json_within_json() -> None:
+    """An error that holds another one as text is still JSON when the key is out."""
+    for spelt in spellings(KEY):
+        inner = f'{{"error":{{"message":"Bad key {spelt}!"}}}}'
+        words = read(json.dumps({"error": {"message": inner, "code": 7}}).encode(), KEY)
+        assert words.code == 7
+        assert words.message == f'{{"error":{{"message":"Bad key {MASK}!"}}}}'
+
+
+PRINTABLE = st.characters(min_codepoint=33, max_codepoint=126)
+TOKEN68 = st.sampled_from("abcXYZ019-._~+/=")
+"""What a bearer token is made of (RFC 6750, section 2.1)."""
+
+
+@given(st.text(PRINTABLE, min_size=8, max_size=40), st.data())
 def test_any_key_is_masked(key: str, data: st.DataObject) -> None:
     """Whatever the key is like, it never comes out again."""
-    text = "".join(data.draw(st.lists(st.sampled_from([*spellings(key), " ", "ab", '"']))))
+    parts = st.lists(st.sampled_from([*spellings(key), " ", "ab", '"', "\\"]), max_size=5)
+    text = "".join(data.draw(parts))
     assert key not in without_key(text, key)
-    body = read(json.dumps({"error": {"message": text, "code": key, key: [key]}}).encode(), key)
-    assert key not in (body.message or "")
-    assert body.body["error"][MASK] == [MASK]
-    assert body.code == MASK
+    words = read(json.dumps({"error": {"message": text, "code": key, key: [key]}}).encode(), key)
+    assert key not in str(words)
+
+
+@given(st.text(TOKEN68, min_size=8, max_size=40), st.data())
+def test_masking_leaves_json(key: str, data: st.DataObject) -> None:
+    """Where the key is like a bearer token's, what is left is still JSON."""
+    parts = st.lists(st.sampled_from([*spellings(key), " ", "ab", '"', "\\"]), max_size=5)
+    text = "".join(data.draw(parts))
+    words = read(json.dumps({"error": {"message": text, "code": key, key: [key]}}).encode(), key)
+    assert words.code == MASK
+    assert words.body["error"][MASK] == [MASK]
 
 
 @pytest.mark.parametrize("before", [0, 400, SHOWN - 5, SHOWN - 1, SHOWN, 4 * SHOWN])
