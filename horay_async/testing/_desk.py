@@ -26,7 +26,7 @@ class Desk:
         *,
         origin: str,
         key: str | None,
-        problems: list[Exception],
+        problems: list[BaseException],
     ) -> None:
         self._books = books
         self._script = script
@@ -37,7 +37,7 @@ class Desk:
 
     def request(self, head: Head, at: float) -> Request:
         """The record of a request whose head has come."""
-        path = head.target.partition("?")[0]
+        path = _path(head.target)
         if path.startswith(f"{BASE_PATH}/"):
             path = path.removeprefix(BASE_PATH)
         return Request(
@@ -52,7 +52,7 @@ class Desk:
 
     def script(self, request: Request) -> Scripted:
         """What it is to be answered with."""
-        below_base = request.target.startswith(f"{BASE_PATH}/")
+        below_base = request.path != _path(request.target)
         if self._key is not None and below_base:
             given = request.headers.get("Authorization")
             if given != f"Bearer {self._key}":
@@ -67,10 +67,18 @@ class Desk:
         """The answer itself; one of 500, and the problem on record, where a handler raises."""
         try:
             return made(scripted, request)
-        except Exception as problem:  # noqa: BLE001 - a handler is the test's; what it raises is raised there
+        except BaseException as problem:  # noqa: BLE001 - raised in the test, whose handler it is
             self._problems.append(problem)
             return error(500, f"the test's handler raised {problem!r}", name="handler failed")
 
     def executed(self, request: Request) -> None:
         """It counts as executed, if it came whole."""
         self._books.executed(request)
+
+
+def _path(target: str) -> str:
+    """The path in a request's target."""
+    if not target.startswith("/"):
+        # A client that takes this for a proxy names the whole URL (RFC 9112, section 3.2.2).
+        target = "/" + target.partition("://")[2].partition("/")[2]
+    return target.partition("?")[0]

@@ -57,7 +57,10 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=0)  # `send` waits until the kernel has it all
+        # `send` waits until the kernel has it all. TLS takes a limit as reached where plain TCP takes it as
+        # kept, so that one of 0 would pause it for good.
+        secure = transport.get_extra_info("sslcontext") is not None
+        self._transport.set_write_buffer_limits(high=1 if secure else 0, low=0)
 
     def data_received(self, data: bytes) -> None:
         if self._discarding:
@@ -102,7 +105,8 @@ class Wire(asyncio.Protocol):
 
     async def send(self, data: bytes) -> None:
         """Writes, and waits until the kernel has taken it."""
-        if self._left.is_set():
+        # A transport that failed to write says so before the loop gets to tell of it.
+        if self._left.is_set() or self._opened.is_closing():
             raise ClientLeft
         self._opened.write(data)
         await self._room.wait()

@@ -63,7 +63,7 @@ class FaultServer(Ledger):
         self.ssl_context: ssl.SSLContext | None = None if found is None else found.client
         """For clients: trusts the server's certificate authority. None without TLS."""
         self._script = Script()
-        self._problems: list[Exception] = []
+        self._problems: list[BaseException] = []
         self._bind_to = (host, port)
         self._origin = ""
         self._thread: threading.Thread | None = None
@@ -200,6 +200,9 @@ class FaultServer(Ledger):
         under_way: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
         while True:
             accepted, _ = await loop.sock_accept(listener)
+            # asyncio does so for sockets of its own making. Otherwise small pieces are held back until the
+            # client's kernel acknowledges earlier ones, and a reset throws them away.
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets.add(accepted)
             task = loop.create_task(self._connection(accepted, self._books.opened()))
             under_way.add(task)
@@ -207,7 +210,7 @@ class FaultServer(Ledger):
             task.add_done_callback(self._look_into)
 
     def _look_into(self, task: asyncio.Future[None]) -> None:
-        if not task.cancelled() and isinstance(problem := task.exception(), Exception):
+        if not task.cancelled() and (problem := task.exception()) is not None:
             self._problems.append(problem)
 
     async def _connection(self, accepted: socket.socket, record: Connection) -> None:

@@ -53,6 +53,15 @@ def test_a_path_elsewhere(server: FaultServer, raw_client: RawClient) -> None:
     assert server.requests[0].path == "/v1x/models"
 
 
+def test_as_a_proxy(server: FaultServer, raw_client: RawClient) -> None:
+    """A client that names the whole URL is answered as if it had asked the host itself."""
+    raw_client.request("http://api.example/v1/models?type=text", method="GET")
+    assert raw_client.answer()[0] == 200
+    request = server.requests[0]
+    assert (request.path, request.query) == ("/models", {"type": "text"})
+    assert request.target == "http://api.example/v1/models?type=text"
+
+
 @pytest.mark.parametrize("split", [1, 7, 1000])
 def test_a_chunked_request(server: FaultServer, raw_client: RawClient, split: int) -> None:
     """Chunks, their extensions and trailers are taken, wherever a read ends."""
