@@ -38,8 +38,8 @@ LAYERS = [
 LEAVES = {"local", "testing"}
 """Subpackages that nothing else imports."""
 
-UPWARD = {("client", "batch"), ("resources", "tools")}
-"""What is loaded when it is first used, by the object that hands it out."""
+UPWARD = {("client", "batch"), ("resources", "tools"), ("cli", "local")}
+"""What is loaded when it is first used, by the object that hands it out or the command that starts it."""
 
 
 class Import:
@@ -102,9 +102,9 @@ def test_imports_run_downward(path: Path) -> None:
         there = found.module.split(".")[1]
         if here == there:
             continue
-        assert there not in LEAVES, f"{path} imports {found.module}, a leaf"
         if (here, there) in UPWARD and found.in_function:
             continue
+        assert there not in LEAVES, f"{path} imports {found.module}, a leaf"
         if here not in LEAVES:
             assert height(there) < height(here), f"{path} imports {found.module}, which is above it"
 

@@ -1,0 +1,108 @@
+"""The command line as a whole: its commands, and how failures become a sentence and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, cast
+
+import typer
+from typer.core import TyperGroup
+
+import horay_async
+from horay_async.cli import chat, complete, image, listings, serving
+from horay_async.cli.doctor import doctor
+from horay_async.cli.failures import complain, explained
+from horay_async.cli.statuses import TABLE, Status
+
+__all__ = ["app", "run"]
+
+UsageError = cast("type[Exception]", typer.BadParameter.__base__)
+"""The command line's own complaints. Typer shows the class under no name of its own, and where it comes
+from changes with typer's version."""
+
+
+class Commands(TyperGroup):
+    """The group of commands; what one raises ends here."""
+
+    def resolve_command(self, ctx: Any, args: Any) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, serving.whole(command) if name == "serve" else command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (UsageError, typer.Exit):
+            raise
+        except KeyboardInterrupt:
+            complain("stopped")
+            raise typer.Exit(Status.INTERRUPTED) from None
+        except BrokenPipeError:
+            raise typer.Exit(Status.PIPE) from None
+        except Exception as error:
+            raise typer.Exit(explained(error)) from error
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"horay-async {horay_async.__version__}")
+        raise typer.Exit
+
+
+STATUSES: Final = "\n".join(f"  {status:>3}  {meaning}" for status, meaning in TABLE.items())
+
+app = typer.Typer(
+    cls=Commands,
+    # Rich takes longer to lay out the help than all of this command takes to start.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=f"\b\nExit status:\n{STATUSES}",
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Talk to the models of the Horay API, or to a local one."""
+    if ctx.invoked_subcommand is None:
+        print(ctx.get_help())
+
+
+for command in (
+    chat.chat,
+    complete.complete,
+    listings.models,
+    listings.user,
+    image.image,
+    serving.serve,
+    doctor,
+):
+    app.command()(command)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line, `sys.argv` unless others are given, and gives the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A character that the terminal's encoding lacks is no reason to fail.
+        cast("Any", stream).reconfigure(errors="replace")
+    try:
+        status = app(arguments, prog_name="horay", standalone_mode=False)
+        sys.stdout.flush()
+    except UsageError as error:
+        usage = cast("Any", error)
+        path = usage.ctx.command_path if usage.ctx else "horay"
+        complain(f"{usage.format_message().rstrip('.')}; see {path} --help")
+        return Status.USAGE
+    except BrokenPipeError:
+        status = Status.PIPE
+    if status == Status.PIPE:
+        # The interpreter's own last flush would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return status if isinstance(status, int) else Status.DONE

@@ -1,0 +1,146 @@
+"""The conversation of `horay chat`: lines typed on a terminal, answers streamed below them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import horay_async
+from horay_async.cli.answers import pour
+from horay_async.cli.failures import complain, explained
+from horay_async.cli.output import colours, note
+
+if TYPE_CHECKING:
+    from horay_async import Horay
+
+__all__ = ["Conversation"]
+
+WAYS_OUT: Final = "Ctrl-D or /exit leaves"
+
+
+class Conversation:
+    """A conversation that remembers what was said, until it is told to forget."""
+
+    def __init__(
+        self, client: Horay, model: str, system: str | None, params: dict[str, Any]
+    ) -> None:
+        self._client = client
+        self._model = model
+        self._system = system
+        self._params = params
+        self._said: list[dict[str, str]] = []
+        self._orders: dict[str, Callable[[str], None]] = {
+            "/model": self._change_model,
+            "/system": self._change_system,
+            "/clear": self._clear,
+            "/save": self._save,
+            "/help": self._help,
+        }
+
+    def run(self) -> None:
+        """Talks until the user leaves. Ctrl-C stops an answer, or drops the line that is being typed."""
+        with contextlib.suppress(ImportError):  # not on Windows: its console edits lines itself
+            import_module("readline")  # from here on `input` edits and remembers lines
+        note(
+            f"{self._model}: /help lists what else you can type; Ctrl-C stops an answer; {WAYS_OUT}"
+        )
+        while True:
+            try:
+                line = self._read()
+                word, _, rest = line.partition(" ")
+                if word == "/exit":
+                    return
+                if word.startswith("/"):
+                    self._orders.get(word, self._unknown)(rest.strip())
+                elif line.strip():
+                    self._ask(line)
+            except EOFError:
+                print()
+                return
+            except KeyboardInterrupt:
+                print()
+                note(f"({WAYS_OUT})")
+
+    def _read(self) -> str:
+        """A line, and those after it as long as each ends in a backslash."""
+        line = input(_prompt("> "))
+        while line.endswith("\\"):
+            line = f"{line[:-1]}\n{input(_prompt('. '))}"
+        return line
+
+    def _ask(self, text: str) -> None:
+        self._said.append({"role": "user", "content": text})
+        pieces: list[str] = []
+        completions: Any = self._client.chat.completions  # no checker can tell what `params` holds
+        failed = False
+        try:
+            with completions.stream(
+                model=self._model, messages=self._messages(), **self._params
+            ) as events:
+                pour(events, pieces)
+        except KeyboardInterrupt:
+            note("(stopped)")
+        except horay_async.HorayError as error:
+            explained(error)
+            failed = True
+        finally:
+            if pieces and not failed:
+                self._said.append({"role": "assistant", "content": "".join(pieces)})
+            else:
+                del self._said[-1]  # so that the same can be asked again
+
+    def _messages(self) -> list[dict[str, str]]:
+        system = [{"role": "system", "content": self._system}] if self._system else []
+        return system + self._said
+
+    def _change_model(self, name: str) -> None:
+        """NAME: ask another model from now on."""
+        self._model = name or self._model
+        note(f"model: {self._model}")
+
+    def _change_system(self, text: str) -> None:
+        """TEXT: what the model is told first; nothing without a text."""
+        self._system = text or None
+        note(f"system message: {self._system or 'none'}")
+
+    def _clear(self, _: str) -> None:
+        """Forget what was said."""
+        self._said.clear()
+        note("forgotten")
+
+    def _save(self, name: str) -> None:
+        """FILE: write the conversation there, as the JSON of `messages`."""
+        if not name:
+            complain("/save needs the name of a file")
+            return
+        path = Path(name).expanduser()
+        try:
+            path.write_text(
+                json.dumps(self._messages(), ensure_ascii=False, indent=2), encoding="utf-8"
+            )
+        except OSError as error:
+            explained(error)
+        else:
+            note(f"saved as {path}")
+
+    def _help(self, _: str) -> None:
+        """Show these lines."""
+        for word, order in self._orders.items():
+            note(f"{word:<9}{order.__doc__}")
+        note(f"{'/exit':<9}Leave, as Ctrl-D does.")
+        note("A line that ends in a backslash goes on in the next.")
+
+    def _unknown(self, _: str) -> None:
+        complain("there is no such command; /help lists those there are")
+
+
+def _prompt(mark: str) -> str:
+    if not colours(sys.stdout):
+        return mark
+    # The escapes stand between the marks that tell readline that they take no room.
+    return f"\001\x1b[1m\002{mark}\001\x1b[0m\002"

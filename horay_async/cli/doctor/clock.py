@@ -1,0 +1,44 @@
+"""Whether this machine's clock agrees with the server's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from horay_async.cli.doctor.findings import Finding, fault, ok, unknown, warning
+
+__all__ = ["compared"]
+
+FAULT: Final = timedelta(minutes=5)
+"""From here on protocols refuse: it is what Kerberos and signed requests commonly tolerate."""
+
+WARNING: Final = timedelta(seconds=30)
+"""More than a request takes, and than a clock that is kept right is ever off."""
+
+
+def compared(date: str | None, now: datetime) -> Finding:
+    """Compares the server's `Date` header with this machine's time (both in UTC)."""
+    try:
+        theirs = parsedate_to_datetime(date or "")
+    except ValueError:
+        return unknown("clock", "not compared: the server doesn't say what time it is")
+    off = now - theirs.astimezone(UTC)
+    if abs(off) < WARNING:
+        return ok("clock", "agrees with the server's")
+    judge = fault if abs(off) >= FAULT else warning
+    return judge(
+        "clock",
+        f"this machine's clock is {_span(abs(off))} {'ahead of' if off > timedelta() else 'behind'} "
+        "the server's",
+        "Set it right, best by turning on time synchronisation (NTP): certificates and waiting times "
+        "are judged by it.",
+    )
+
+
+def _span(time: timedelta) -> str:
+    seconds = time.total_seconds()
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"

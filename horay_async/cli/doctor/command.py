@@ -1,0 +1,81 @@
+"""`horay doctor`: the command, and how its findings are shown."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from dataclasses import asdict
+from typing import Annotated, Final
+
+import typer
+
+from horay_async.cli.doctor.findings import Finding, State
+from horay_async.cli.options import AsJson, ChatModel, Server, takes
+from horay_async.cli.output import Working, shown, styled, write_json
+from horay_async.cli.session import server_of
+from horay_async.cli.statuses import Status
+
+__all__ = ["doctor"]
+
+SHOWN: Final[dict[State, tuple[str, str]]] = {
+    "ok": ("ok", "green"),
+    "unknown": ("?", "dim"),
+    "warning": ("warning", "yellow"),
+    "fault": ("FAULT", "red"),
+}
+"""Word and colour of each state."""
+
+INDENT: Final = 9 + 12
+"""Columns before what was found: the state's word and the check's name."""
+
+
+@takes
+def doctor(
+    *,
+    model: ChatModel = None,
+    token: Annotated[
+        bool, typer.Option(help="Have the model write one token, which costs next to nothing.")
+    ] = True,
+    as_json: AsJson = False,
+    server: Server,
+) -> None:
+    """Find out why requests fail: key, address, proxy, DNS, TLS, clock, account, model."""
+    from horay_async.cli.doctor.examination import examine  # noqa: PLC0415 - loads http and ssl
+
+    findings: list[Finding] = []
+    with server_of(server) as reached:
+        checks = examine(reached, reached.named(model) if token else None)
+        while True:
+            with Working("looking"):
+                finding = next(checks, None)
+            if finding is None:
+                break
+            findings.append(finding)
+            if not as_json:
+                print(_lines(finding), flush=True)
+    faults = list(dict.fromkeys(found.name for found in findings if found.state == "fault"))
+    if as_json:
+        write_json({"healthy": not faults, "findings": [asdict(finding) for finding in findings]})
+    else:
+        print(f"\nWhat is wrong: {', '.join(faults)}." if faults else "\nAll is well.")
+    if faults:
+        raise typer.Exit(Status.PARTLY)
+
+
+def _lines(finding: Finding) -> str:
+    """A finding as it is shown, wrapped to the terminal."""
+    word, colour = SHOWN[finding.state]
+    head = f"{word:<9}{finding.name:<12}"
+    width = max(40, min(100, shutil.get_terminal_size().columns))
+    texts = [finding.found, *([f"→ {finding.todo}"] if finding.todo else [])]
+    wrapped = [
+        textwrap.fill(
+            shown(text),
+            width if sys.stdout.isatty() else 10_000,
+            initial_indent=" " * INDENT,
+            subsequent_indent=" " * INDENT,
+        )
+        for text in texts
+    ]
+    return styled(head, colour, sys.stdout) + "\n".join(wrapped)[INDENT:]

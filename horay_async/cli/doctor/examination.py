@@ -1,0 +1,50 @@
+"""The checks in their order, each only if those before it left it a meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+import horay_async
+from horay_async.cli.doctor import settings
+from horay_async.cli.doctor.clock import compared
+from horay_async.cli.doctor.findings import Finding, ok
+from horay_async.cli.doctor.route import Route
+from horay_async.cli.doctor.service import consult
+from horay_async.cli.options import Server
+from horay_async.cli.session import params_of
+
+__all__ = ["examine"]
+
+DEADLINE: Final = 30.0
+"""Seconds for each question to the API, where none is set: far more than one token takes."""
+
+
+def examine(server: Server, model: str | None) -> Iterator[Finding]:
+    """Looks at everything between the settings and a token of `model` (None: without that token)."""
+    yield settings.versions()
+    key = settings.key(server.api_key)
+    yield key
+    address, base_url = settings.address(server)
+    yield address
+    if address.state == "fault":
+        return
+    proxy = settings.proxy_for(base_url, server)
+    if proxy is None:
+        yield ok("proxy", "none")
+    route = Route(base_url, proxy)
+    arrived = yield from route.walk()
+    if not route.converses:
+        return
+    date = None
+    if arrived and key.state == "ok":
+        patient = replace(
+            server,
+            timeout=server.timeout or DEADLINE,
+            retries=server.retries or 0,
+        )
+        with horay_async.Horay(server.api_key, **params_of(patient)) as client:
+            date = yield from consult(client, model, paid=not server.local)
+    yield compared(date or route.date(), datetime.now(UTC))

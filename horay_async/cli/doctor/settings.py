@@ -1,0 +1,71 @@
+"""What can be wrong before anything is sent: the key, the address, the proxy that is meant."""
+
+from __future__ import annotations
+
+import platform
+import ssl
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import horay_async
+from horay_async.cli.doctor.findings import Finding, fault, ok
+from horay_async.cli.options import Server
+
+__all__ = ["address", "key", "proxy_for", "versions"]
+
+SHOWN = ("aiohttp", "anyio", "msgspec", "attrs", "cattrs")
+
+
+def versions() -> Finding:
+    """What is installed, for a report to somebody else."""
+    parts = [f"horay-async {horay_async.__version__}", f"Python {platform.python_version()}"]
+    for name in SHOWN:
+        try:
+            parts.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            parts.append(f"{name} missing")
+    parts += [" ".join(ssl.OPENSSL_VERSION.split()[:2]), sys.platform]
+    return ok("versions", ", ".join(parts))
+
+
+def key(given: str | None) -> Finding:
+    """Whether there is a key that can be sent."""
+    if not given:
+        return fault(
+            "key",
+            "there is none",
+            "Set HORAY_API_KEY to the key from your account at horay.ai.",
+        )
+    try:
+        # The address is none of this check's business: any will do.
+        options = horay_async.ClientOptions(api_key=given, base_url="https://localhost")
+    except horay_async.ConfigurationError as error:
+        return fault("key", str(error), "Copy the key anew, without spaces and line ends.")
+    return ok("key", f"{options.api_key.masked} ({len(given)} characters)")
+
+
+def address(server: Server) -> tuple[Finding, str]:
+    """Whether the base URL can be used, and the base URL."""
+    try:
+        # The key is none of this check's business: any will do.
+        options = horay_async.ClientOptions(
+            api_key="any",
+            base_url=server.base_url,
+            allow_insecure_http=server.allow_insecure_http,
+        )
+    except horay_async.ConfigurationError as error:
+        complaint = str(error).replace("allow_insecure_http=True", "--allow-insecure-http")
+        return fault("base URL", complaint, "Mend HORAY_BASE_URL or --base-url."), ""
+    return ok("base URL", options.base_url), options.base_url
+
+
+def proxy_for(base_url: str, server: Server) -> str | None:
+    """The URL of the proxy that requests go through; None where there is none."""
+    if server.proxy:
+        return server.proxy
+    parts = urlsplit(base_url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme)

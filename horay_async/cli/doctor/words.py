@@ -1,0 +1,94 @@
+"""What the errors of sockets and TLS mean, and what to do about them."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from typing import Final
+
+from horay_async.cli.doctor.findings import Finding, fault
+
+__all__ = ["TIME_FAULTS", "TODO", "refusal", "tls_fault"]
+
+TODO: Final = {
+    "DNS": "Check the name in HORAY_BASE_URL or --base-url for a typing error, and whether this "
+    "machine is online and has a name server.",
+    "connection": "Check host and port in HORAY_BASE_URL or --base-url, whether the server runs, and "
+    "whether a firewall is in between.",
+    "proxy": "Check HTTPS_PROXY, HTTP_PROXY or --proxy: the proxy must run and let you through; set "
+    "NO_PROXY to the API's host if none is needed.",
+    "TLS": "Check that the base URL's port is one that speaks TLS, as https:// says, and that nothing "
+    "in between cuts the connection.",
+}
+"""What to do, by the name of the check."""
+
+# X509_V_ERR_… of OpenSSL's x509_vfy.h.
+NOT_YET_VALID: Final = 9
+EXPIRED: Final = 10
+UNTRUSTED: Final = frozenset({2, 18, 19, 20, 21})
+OTHER_NAME: Final = frozenset({62, 64})
+
+TIME_FAULTS: Final = ("has expired", "isn't valid yet")
+"""What a wrong clock makes of a good certificate."""
+
+
+def refusal(error: Exception) -> str:
+    """What became of an attempt, as the end of a sentence that begins with the place."""
+    match error:
+        case ConnectionRefusedError():
+            return "refuses connections: nothing listens there"
+        case TimeoutError():
+            return "doesn't answer"
+        case ConnectionResetError() | BrokenPipeError():
+            return "breaks the connection off"
+        case socket.gaierror():
+            return error.strerror or "unknown"
+        case OSError():
+            return error.strerror or str(error)
+        case _:
+            return str(error)
+
+
+def tls_fault(error: ssl.SSLError, host: str) -> Finding:
+    """What is wrong with the server's TLS."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return fault("TLS", *_certificate(error, host))
+    reason = error.reason or str(error)
+    if re.search("PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW|NO_PROTOCOLS", reason):
+        return fault(
+            "TLS",
+            f"{host} speaks no TLS version that this machine accepts (1.2 or newer): {reason}",
+            "The server, or a proxy that breaks TLS open, is too old: have it updated. This side "
+            f"has {ssl.OPENSSL_VERSION}.",
+        )
+    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
+        return fault("TLS", f"what answers at {host} doesn't speak TLS", TODO["TLS"])
+    return fault("TLS", f"the handshake with {host} failed: {reason}", TODO["TLS"])
+
+
+def _certificate(error: ssl.SSLCertVerificationError, host: str) -> tuple[str, str]:
+    code = error.verify_code
+    if code in (EXPIRED, NOT_YET_VALID):
+        what = TIME_FAULTS[code == NOT_YET_VALID]
+        return (
+            f"the certificate of {host} {what}, by this machine's clock",
+            "If the clock is right, the server's operator has to renew it.",
+        )
+    if code in OTHER_NAME:
+        return (
+            f"the certificate is for another host than {host}",
+            (
+                "Check the host in the base URL; behind it may be another server, or a network that "
+                "wants you to log in first."
+            ),
+        )
+    if code in UNTRUSTED:
+        return (
+            f"the certificate of {host} is signed by nobody that this machine trusts",
+            (
+                "If a company's proxy or server is meant to sign it, set SSL_CERT_FILE to a file with "
+                "its authority's certificate; otherwise somebody may be reading along."
+            ),
+        )
+    return f"the certificate of {host} isn't accepted: {error.verify_message}", TODO["TLS"]

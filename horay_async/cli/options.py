@@ -1,0 +1,202 @@
+"""The options that several commands share, each declared once, and how a command takes them.
+
+A command takes a group by a parameter of its class: `takes` spreads its fields out into options. Plain
+dataclasses, since attrs would take longer to load than the rest of the command line.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from functools import wraps
+from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hints
+
+import typer
+
+__all__ = ["AsJson", "ChatModel", "Sampling", "Server", "Streamed", "Text"]
+__all__ += ["one_of", "takes"]
+
+T = TypeVar("T")
+
+DEFAULT_MODEL: Final = "meta-llama/Meta-Llama-3.1-8B-Instruct"
+"""The default that the API's reference documents for completions."""
+
+LOCAL_MODEL: Final = "local"
+"""What the local model is called in requests; it answers to any name, and says its own."""
+
+
+@dataclass(kw_only=True)
+class Server:
+    """Which server is asked, and how patiently."""
+
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local",
+            help="Ask the local model, which needs no key, instead of the API.",
+        ),
+    ] = False
+    base_url: Annotated[
+        str | None, typer.Option(metavar="URL", envvar="HORAY_BASE_URL", help="Where the API is.")
+    ] = None
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            envvar="HORAY_API_KEY",
+            help="The key; the variable keeps it out of the list of processes.",
+        ),
+    ] = None
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Proxy to go through; else HTTPS_PROXY and its like count."
+        ),
+    ] = None
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Deadline of the call as a whole.")
+    ] = None
+    retries: Annotated[
+        int | None, typer.Option(metavar="N", help="Most attempts after the first; 2 by default.")
+    ] = None
+    allow_insecure_http: Annotated[
+        bool,
+        typer.Option(
+            "--allow-insecure-http", help="Send the key over plain HTTP to another machine."
+        ),
+    ] = False
+
+    def named(self, model: str | None) -> str:
+        """The model to ask for, where none may have been named."""
+        return model or (LOCAL_MODEL if self.local else DEFAULT_MODEL)
+
+
+def _json_object(text: str | None) -> str | None:
+    """`text`, if it is a JSON object; raises `typer.BadParameter` otherwise."""
+    if text is not None:
+        try:
+            fitting = isinstance(json.loads(text), dict)
+        except ValueError:
+            fitting = False
+        if not fitting:
+            raise typer.BadParameter("it must be a JSON object, such as '{\"min_p\": 0.1}'")
+    return text
+
+
+@dataclass(kw_only=True)
+class Sampling:
+    """How tokens are chosen: the fields are named as the API's parameters, and unset ones not sent."""
+
+    max_tokens: Annotated[int | None, typer.Option("-n", "--max-tokens", help="Most tokens.")] = (
+        None
+    )
+    temperature: Annotated[
+        float | None, typer.Option("-t", "--temperature", help="Randomness; 0 is the least.")
+    ] = None
+    top_p: Annotated[float | None, typer.Option(help="Nucleus threshold.")] = None
+    top_k: Annotated[int | None, typer.Option(help="Candidates for each token.")] = None
+    repetition_penalty: Annotated[float | None, typer.Option(help="Above 1 repeats less.")] = None
+    presence_penalty: Annotated[
+        float | None, typer.Option(help="-2 to 2; above 0 favours new tokens.")
+    ] = None
+    frequency_penalty: Annotated[
+        float | None, typer.Option(help="-2 to 2; above 0 disfavours frequent tokens.")
+    ] = None
+    stop: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="Ends the output; may be repeated.")
+    ] = None
+    seed: Annotated[int | None, typer.Option(help="For answers that repeat.")] = None
+    extra: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", callback=_json_object, help="Further fields of the request."),
+    ] = None
+
+    def params(self) -> dict[str, Any]:
+        """The keyword arguments of the client's methods."""
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        if extra := given.pop("extra", None):
+            given["extra_body"] = json.loads(extra)
+        return given
+
+
+ChatModel = Annotated[
+    str | None,
+    typer.Option(
+        "-m",
+        "--model",
+        envvar="HORAY_MODEL",
+        help=f"The model's name; {DEFAULT_MODEL} by default.",
+    ),
+]
+"""Of a model that writes text."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print what the server sent, as JSON.")]
+"""Whether to print JSON."""
+
+Streamed = Annotated[
+    bool | None,
+    typer.Option(
+        "--stream/--no-stream",
+        show_default=False,
+        help="Show the text as it comes, or with --json its chunks, one a line; done on a terminal "
+        "unless --json is given.",
+    ),
+]
+"""Whether to stream; None for what suits the output."""
+
+Text = Annotated[
+    str | None,
+    typer.Argument(
+        show_default=False, help="The text; - reads standard input, as does a pipe without it."
+    ),
+]
+"""What is asked."""
+
+
+def one_of(literal: Callable[[], Any]) -> Any:
+    """An option for a word of one of the client's `Literal`s, which is loaded when it is needed."""
+
+    def words() -> list[str]:
+        return list(get_args(literal()))
+
+    def check(word: str | None) -> str | None:
+        if word is not None and word not in words():
+            raise typer.BadParameter(f"it must be one of {', '.join(words())}")
+        return word
+
+    return typer.Option(metavar="WORD", callback=check, autocompletion=words)
+
+
+def takes(command: Callable[..., T]) -> Callable[..., T]:
+    """Lets a command take groups of options: see the module's docstring."""
+    signature = inspect.signature(command, eval_str=True)
+    groups: dict[str, type[Any]] = {}
+    spread: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        group = parameter.annotation
+        if not is_dataclass(group):
+            spread.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        groups[parameter.name] = cast("type[Any]", group)
+        hints = get_type_hints(group, include_extras=True)
+        spread += [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if field.default is MISSING else field.default,
+                annotation=hints[field.name],
+            )
+            for field in fields(group)
+        ]
+
+    @wraps(command)
+    def gathered(**values: Any) -> T:
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        return command(**values)
+
+    # What typer reads.
+    cast("Any", gathered).__signature__ = signature.replace(parameters=spread)
+    return gathered

@@ -1,0 +1,99 @@
+"""What a command says: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import textwrap
+from typing import Any, Final, Self, TextIO
+
+from horay_async.cli.statuses import Failure, Status
+
+__all__ = ["Working", "colours", "note", "printable", "read_input", "shown", "styled"]
+__all__ += ["text_of", "write_json"]
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Characters that can move the cursor, change colours or retitle the window: all controls but tab and
+line feed."""
+
+
+STYLES: Final = {"dim": 2, "red": 31, "green": 32, "yellow": 33}
+"""Names of "Select Graphic Rendition" parameters (ECMA-48, 8.3.117)."""
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal would obey: a model's words are no orders."""
+    return _CONTROL.sub("", text)
+
+
+def shown(text: str) -> str:
+    """`text` as standard output should get it: as it is, unless that is a terminal."""
+    return printable(text) if sys.stdout.isatty() else text
+
+
+def write_json(value: Any) -> None:
+    """Prints JSON: indented on a terminal, else on one line."""
+    indent = 2 if sys.stdout.isatty() else None
+    print(shown(json.dumps(value, ensure_ascii=False, indent=indent)), flush=True)
+
+
+def note(text: str) -> None:
+    """A remark on standard error, dim and wrapped where that is a terminal."""
+    text = printable(text)
+    if sys.stderr.isatty():
+        text = textwrap.fill(text, shutil.get_terminal_size().columns - 1)
+    print(styled(text, "dim", sys.stderr), file=sys.stderr, flush=True)
+
+
+def colours(out: TextIO) -> bool:
+    """Whether escape sequences for colours and the like are welcome there (https://no-color.org)."""
+    return out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def styled(text: str, style: str, out: TextIO) -> str:
+    """`text` in a style of `STYLES`, where that is welcome."""
+    return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if colours(out) else text
+
+
+class Working:
+    """Says on a terminal what takes a while, and takes it back when it is over."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+    def __enter__(self) -> Self:
+        if self._shown:
+            sys.stderr.write(styled(f"{self._what} …", "dim", sys.stderr))
+            sys.stderr.flush()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def text_of(text: str | None) -> str:
+    """What an argument means: `-`, and nothing in a pipe, stand for standard input.
+
+    Raises `Failure` where there is no text.
+    """
+    if text is None and sys.stdin.isatty():
+        raise Failure("there is no text: give it as an argument, or - and pipe it in", Status.USAGE)
+    found = read_input() if text in (None, "-") else text
+    if not found.strip():
+        raise Failure("the text is empty", Status.USAGE)
+    return found
+
+
+def read_input() -> str:
+    """Standard input without its last line end, which `echo` adds and nobody means."""
+    try:
+        text = sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise Failure("standard input isn't UTF-8 text", Status.USAGE) from error
+    return text.removesuffix("\n").removesuffix("\r")

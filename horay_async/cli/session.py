@@ -1,0 +1,69 @@
+"""The client behind a command: of the API, or of a local server that lives as long as the command."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import horay_async
+from horay_async.cli.options import Server
+from horay_async.cli.output import Working
+from horay_async.cli.statuses import Failure, Status
+
+if TYPE_CHECKING:
+    from horay_async import ClientParams, Horay
+
+__all__ = ["client_of", "params_of", "server_of"]
+
+NO_KEY = "there is no API key: set HORAY_API_KEY, or try --local, which needs none"
+
+
+@contextmanager
+def client_of(server: Server) -> Generator[Horay]:
+    """A client for the options. Raises `Failure` without a key, and where the local model can't be had."""
+    with server_of(server) as reached:
+        if not reached.api_key:
+            raise Failure(NO_KEY, Status.USAGE)
+        with horay_async.Horay(reached.api_key, **params_of(reached)) as client:
+            yield client
+
+
+@contextmanager
+def server_of(server: Server) -> Generator[Server]:
+    """The options with `local` made true: a server is started, and they name it. Raises `Failure`."""
+    if not server.local:
+        yield server
+        return
+    from horay_async.local import LocalServer, LocalServerError  # noqa: PLC0415 - loads a web server
+
+    with ExitStack() as stack:
+        try:
+            with Working("starting the local model"):
+                local = stack.enter_context(LocalServer())
+        except LocalServerError as error:
+            raise Failure(str(error)) from error
+        yield Server(
+            local=True,
+            base_url=local.base_url,
+            api_key=local.api_key,
+            timeout=server.timeout,
+            retries=server.retries,
+        )
+
+
+def params_of(server: Server) -> ClientParams:
+    """The keyword arguments of a client."""
+    params: ClientParams = {
+        "base_url": server.base_url,
+        # A command is expected to go through the proxy that the environment names, as curl does.
+        "trust_env": not server.local,
+        "allow_insecure_http": server.allow_insecure_http,
+    }
+    if server.proxy is not None:
+        params["proxy"] = server.proxy
+    if server.timeout is not None:
+        params["timeout"] = server.timeout
+    if server.retries is not None:
+        params["max_retries"] = server.retries
+    return params

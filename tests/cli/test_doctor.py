@@ -1,0 +1,398 @@
+"""`horay doctor` in set-ups that are broken in one way each, on the real wire."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from horay_async.cli.doctor import route
+from horay_async.cli.statuses import Status
+from horay_async.testing import (
+    Cut,
+    FaultServer,
+    Greeting,
+    TLSKind,
+    error,
+    models,
+    redirect,
+    respond,
+    user,
+)
+
+from .conftest import Horay, bare_horay
+
+
+def diagnosis(*arguments: str) -> dict[str, tuple[str, str]]:
+    """The faults that the doctor names: what was found and what to do, by the name of the check."""
+    result = bare_horay("doctor", "--json", *arguments)
+    told = json.loads(result.stdout)
+    faults = {
+        found["name"]: (found["found"], found["todo"])
+        for found in told["findings"]
+        if found["state"] == "fault"
+    }
+    assert told["healthy"] is not bool(faults)
+    assert result.exit_code == (Status.PARTLY if faults else Status.DONE)
+    assert all(todo for _, todo in faults.values())
+    return faults
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """A place on this machine that refuses connections."""
+    with socket.socket() as taken:  # bound, so that nobody else gets it, but not listening
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+def test_all_is_well(horay: Horay, fault_server: FaultServer) -> None:
+    """With nothing broken all checks pass, down to a token; the key is shown masked."""
+    result = horay("doctor")
+    assert result.exit_code == Status.DONE
+    assert result.stdout.endswith("\nAll is well.\n")
+    assert fault_server.api_key not in result.stdout
+    for line in ("API         answers in", "balance     88.88 is left", "gives a token in"):
+        assert line in result.stdout
+    (asked,) = (found for found in fault_server.requests if found.path == "/completions")
+    assert asked.json()["max_tokens"] == 1
+
+
+def test_token_is_spared(horay: Horay, fault_server: FaultServer) -> None:
+    """`--no-token` asks nothing that is paid for."""
+    assert horay("doctor", "--no-token").exit_code == Status.DONE
+    assert {request.method for request in fault_server.requests} == {"GET"}
+
+
+def test_no_key(fault_server: FaultServer) -> None:
+    """Without a key the rest of the way is looked at all the same."""
+    faults = diagnosis("--base-url", fault_server.base_url)
+    assert faults.keys() == {"key"}
+    assert "HORAY_API_KEY" in faults["key"][1]
+
+
+@pytest.mark.usefixtures("horay")
+def test_malformed_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key with the line end of the file that it was read from."""
+    monkeypatch.setenv("HORAY_API_KEY", "secret-of-mine\n")
+    faults = diagnosis()
+    assert "line break" in faults["key"][0]
+    assert "secret" not in faults["key"][0]
+
+
+@pytest.mark.usefixtures("horay")
+def test_wrong_key() -> None:
+    """The server refuses the key."""
+    faults = diagnosis("--api-key", "not-the-one-it-knows")
+    assert faults.keys() == {"key"}
+    assert "refuses it" in faults["key"][0]
+
+
+def test_no_dns() -> None:
+    """The name can't be looked up: `.invalid` never can (RFC 2606)."""
+    faults = diagnosis("--api-key", "any", "--base-url", "https://horay.invalid/v1")
+    assert faults.keys() == {"DNS"}
+    assert "horay.invalid" in faults["DNS"][0]
+
+
+def test_refused_port(nobody: str) -> None:
+    """Nothing listens at the port."""
+    faults = diagnosis("--api-key", "any", "--base-url", f"http://{nobody}/v1")
+    assert faults.keys() == {"connection"}
+    assert f"{nobody} refuses connections" in faults["connection"][0]
+
+
+def trusting(server: FaultServer, folder: Path) -> str:
+    """A file with the authority behind the server's certificate."""
+    assert server.ssl_context is not None
+    (authority,) = server.ssl_context.get_ca_certs(binary_form=True)
+    file = folder / "authority.pem"
+    file.write_text(ssl.DER_cert_to_PEM_cert(authority))
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("wrong_name", "the certificate is for another host than 127.0.0.1"),
+        ("expired", "has expired"),
+        ("old", "no TLS version that this machine accepts"),
+    ],
+)
+def test_wrong_tls(
+    kind: TLSKind, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A certificate that is wrong in itself, and a server that speaks nothing newer than TLS 1.1."""
+    with FaultServer(tls=kind) as server:
+        monkeypatch.setenv("SSL_CERT_FILE", trusting(server, tmp_path))
+        faults = diagnosis("--api-key", server.api_key, "--base-url", server.base_url)
+    assert faults.keys() == {"TLS"}
+    assert words in faults["TLS"][0]
+
+
+def test_untrusted_certificate() -> None:
+    """A certificate that nobody vouches for."""
+    with FaultServer(tls="good") as server:
+        faults = diagnosis("--api-key", server.api_key, "--base-url", server.base_url)
+    assert "nobody that this machine trusts" in faults["TLS"][0]
+    assert "SSL_CERT_FILE" in faults["TLS"][1]
+
+
+def test_trusted_certificate(tmp_path: Path) -> None:
+    """With the authority in SSL_CERT_FILE the doctor and the client behind it are content."""
+    with FaultServer(tls="good") as server:
+        settings = {
+            "SSL_CERT_FILE": trusting(server, tmp_path),
+            "HORAY_API_KEY": server.api_key,
+            "HORAY_BASE_URL": server.base_url,
+        }
+        # A process of its own: aiohttp reads the authorities once, when it is imported.
+        done = subprocess.run(
+            [sys.executable, "-m", "horay_async.cli", "doctor"],
+            env=os.environ | settings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (Status.DONE, "")
+    assert "TLSv1.3, and the certificate is trusted" in done.stdout
+
+
+@pytest.fixture
+def plain_http() -> Iterator[str]:
+    """A place on this machine that answers whatever it is sent with plain HTTP, once."""
+
+    def answer(listener: socket.socket) -> None:
+        accepted, _ = listener.accept()  # the doctor's look whether anybody listens
+        accepted.close()
+        accepted, _ = listener.accept()
+        with accepted:
+            accepted.recv(2**16)
+            accepted.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def test_no_tls_at_all(plain_http: str) -> None:
+    """An https:// URL whose port speaks plain HTTP."""
+    faults = diagnosis("--api-key", "any", "--base-url", f"https://{plain_http}/v1")
+    assert faults.keys() == {"TLS"}
+    assert "doesn't speak TLS" in faults["TLS"][0]
+
+
+@pytest.mark.parametrize(
+    ("greeting", "words"),
+    [
+        ("stall", "doesn't answer"),
+        ("reset", "breaks the connection off"),
+        ("fin", "handshake"),
+        ("old_tls", "no TLS version that this machine accepts"),
+    ],
+)
+def test_no_handshake(
+    greeting: Greeting, words: str, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server accepts a connection, and then no TLS."""
+    monkeypatch.setattr(route, "PATIENCE", 0.05)
+    fault_server.greet(greeting, times=2)
+    url = fault_server.base_url.replace("http:", "https:")
+    faults = diagnosis("--api-key", "any", "--base-url", url)
+    assert faults.keys() == {"TLS"}
+    assert words in faults["TLS"][0]
+
+
+def test_proxy_down(nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy that the environment names isn't there; its password isn't shown."""
+    monkeypatch.setenv("HTTPS_PROXY", f"http://me:hidden@{nobody}")
+    faults = diagnosis("--api-key", "any", "--base-url", "https://api.horay.ai/v1")
+    assert faults.keys() == {"proxy"}
+    assert f"{nobody} refuses connections" in faults["proxy"][0]
+    assert "hidden" not in str(faults)
+
+
+def test_proxy_refuses(fault_server: FaultServer) -> None:
+    """The proxy lets nobody through: this server knows no CONNECT."""
+    proxy = fault_server.origin
+    faults = diagnosis("--api-key", "any", "--base-url", "https://api.test/v1", "--proxy", proxy)
+    assert faults.keys() == {"proxy"}
+    assert "404" in faults["proxy"][0]
+
+
+def test_proxy_of_another_kind() -> None:
+    """A proxy that speaks SOCKS is of no use."""
+    proxy = "socks5://127.0.0.1:1080"
+    faults = diagnosis("--api-key", "any", "--base-url", "https://api.test/v1", "--proxy", proxy)
+    assert "isn't an HTTP proxy" in faults["proxy"][0]
+
+
+def dated(off: timedelta) -> dict[str, str]:
+    """The `Date` header of a server whose clock differs from this machine's."""
+    return {"Date": format_datetime(datetime.now(UTC) + off, usegmt=True)}
+
+
+@pytest.mark.parametrize(
+    ("off", "words"),
+    [
+        (timedelta(hours=3), "3 hours behind the server's"),
+        (timedelta(days=-40), "40 days ahead of the server's"),
+    ],
+)
+@pytest.mark.usefixtures("horay")
+def test_clock_off(off: timedelta, words: str, fault_server: FaultServer) -> None:
+    """The server says that it is another time."""
+    fault_server.always(models(headers=dated(off)), path="/models")
+    faults = diagnosis()
+    assert faults.keys() == {"clock"}
+    assert words in faults["clock"][0]
+
+
+@pytest.mark.usefixtures("horay")
+def test_clock_a_little_off(fault_server: FaultServer) -> None:
+    """A minute breaks nothing, and is worth a warning."""
+    fault_server.always(models(headers=dated(timedelta(minutes=2))), path="/models")
+    result = bare_horay("doctor")
+    assert result.exit_code == Status.DONE
+    assert "warning  clock" in result.stdout
+
+
+def test_clock_behind_an_expired_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When this machine's clock is to blame for a certificate, that is named too."""
+    with FaultServer(tls="expired", check_key=False) as server:
+        server.always(respond(b"{}", 401, headers=dated(timedelta(days=-2))))
+        monkeypatch.setenv("SSL_CERT_FILE", trusting(server, tmp_path))
+        faults = diagnosis("--api-key", "any", "--base-url", server.base_url)
+        assert not any("Authorization" in request.headers for request in server.requests)
+    assert faults.keys() == {"TLS", "clock"}
+    assert "2 days ahead" in faults["clock"][0]
+
+
+def misplaced(server: FaultServer) -> None:
+    server.always(error(404, "404 page not found", shape="plain"))
+
+
+def html(server: FaultServer) -> None:
+    server.always(respond("<html></html>", content_type="text/html"))
+
+
+def moved(server: FaultServer) -> None:
+    server.always(redirect("https://api.test/v2/models"))
+
+
+@pytest.mark.parametrize("answers", [misplaced, html, moved])
+def test_wrong_base_url(answers: Callable[[FaultServer], None], fault_server: FaultServer) -> None:
+    """Something answers, but it isn't the API."""
+    answers(fault_server)
+    faults = diagnosis("--api-key", fault_server.api_key, "--base-url", fault_server.base_url)
+    assert faults.keys() == {"base URL"}
+    assert "https://api.horay.ai/v1" in faults["base URL"][1]
+
+
+def test_unusable_base_url() -> None:
+    """The base URL is none, or would send the key in the open."""
+    assert "base URL" in diagnosis("--api-key", "any", "--base-url", "api.horay.ai")
+    open_ = diagnosis("--api-key", "any", "--base-url", "http://api.horay.ai")
+    assert "--allow-insecure-http" in open_["base URL"][0]
+
+
+def exhausted_account(server: FaultServer) -> None:
+    server.always(user({"totalBalance": "0.00"}), path="/user/info")
+
+
+def payment_required(server: FaultServer) -> None:
+    server.always(error(402, "no funds"), path="/completions")
+
+
+def forbidden_for_lack_of_money(server: FaultServer) -> None:
+    server.always(error(403, "insufficient balance"))
+
+
+@pytest.mark.parametrize(
+    "answers", [exhausted_account, payment_required, forbidden_for_lack_of_money]
+)
+@pytest.mark.usefixtures("horay")
+def test_exhausted_balance(
+    answers: Callable[[FaultServer], None], fault_server: FaultServer
+) -> None:
+    """The account has nothing left, whichever answer tells it."""
+    answers(fault_server)
+    assert diagnosis().keys() == {"balance"}
+
+
+def forbidden(server: FaultServer) -> None:
+    server.always(error(403, "not for you"), path="/user/info")
+
+
+def no_model(server: FaultServer) -> None:
+    server.always(error(404, "no such model"), path="/completions")
+
+
+def ill(server: FaultServer) -> None:
+    server.always(error(503, "overloaded", shape="code", code=50505))
+
+
+def strange(server: FaultServer) -> None:
+    server.always(error(400, "what?"), path="/completions")
+
+
+def garbled(server: FaultServer) -> None:
+    server.always(respond("{"), path="/user/info")
+
+
+def silent(server: FaultServer) -> None:
+    server.always(user().but(Cut(0)), path="/user/info")
+
+
+@pytest.mark.parametrize(
+    ("answers", "name", "words"),
+    [
+        (forbidden, "key", "may not do this"),
+        (no_model, "generation", "there is no model"),
+        (ill, "API", "fault of its own"),
+        (strange, "generation", "what?"),
+        (garbled, "account", "isn't valid JSON"),
+        (silent, "account", "closed the connection"),
+    ],
+)
+@pytest.mark.usefixtures("horay")
+def test_other_faults(
+    answers: Callable[[FaultServer], None], name: str, words: str, fault_server: FaultServer
+) -> None:
+    """What else the API may answer."""
+    answers(fault_server)
+    faults = diagnosis()
+    assert faults.keys() == {name}
+    assert words in faults[name][0]
+
+
+@pytest.mark.usefixtures("horay")
+def test_limits_and_missing_accounts_are_no_faults(fault_server: FaultServer) -> None:
+    """A rate limit passes, and a server needn't know accounts."""
+    fault_server.always(error(404), path="/user/info")
+    fault_server.always(error(429, "slow down"), path="/completions")
+    result = bare_horay("doctor")
+    assert result.exit_code == Status.DONE
+    assert "?        account" in result.stdout
+    assert "warning  generation" in result.stdout
+
+
+@pytest.mark.usefixtures("horay")
+def test_blocked_account(fault_server: FaultServer) -> None:
+    """An account that isn't in its normal state is worth a warning."""
+    fault_server.always(user({"status": "blocked"}), path="/user/info")
+    assert "its status is 'blocked'" in bare_horay("doctor").stdout
