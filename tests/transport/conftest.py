@@ -1,0 +1,31 @@
+"""Time that passes at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+
+class Jump:
+    """Moves the clock of an event loop forward: whatever should have happened by then happens at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        self._ahead: dict[asyncio.AbstractEventLoop, float] = {}
+
+    def __call__(self, seconds: float, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """`loop` is the running one unless given; one of another thread has to be woken then."""
+        loop = loop or asyncio.get_running_loop()
+        if loop not in self._ahead:
+            real = loop.time
+            self._monkeypatch.setattr(loop, "time", lambda: real() + self._ahead[loop])
+        self._ahead[loop] = self._ahead.get(loop, 0.0) + seconds
+
+
+@pytest.fixture
+def jump() -> Iterator[Jump]:
+    """Jumps in time, undone after the test."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield Jump(monkeypatch)

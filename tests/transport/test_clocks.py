@@ -1,0 +1,363 @@
+"""The five clocks: each stops what it is for, by its name, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from horay_async import (
+    APIStatusError,
+    APITimeoutError,
+    AsyncHoray,
+    AsyncStream,
+    ChatCompletionChunk,
+    Clock,
+    InternalServerError,
+    RateLimitError,
+    Timeouts,
+)
+from horay_async.testing import (
+    FaultServer,
+    Gate,
+    Late,
+    Repeat,
+    Stall,
+    error,
+    raw,
+    respond,
+    sse,
+    stream,
+)
+
+if TYPE_CHECKING:
+    from tests.conftest import Connect, ConnectBlocking
+
+    from .conftest import Jump
+
+pytestmark = pytest.mark.anyio
+
+SOON = 0.1
+"""Seconds: what a clock that is to run out is set to."""
+
+EMPTY = sse({"choices": [{"index": 0, "delta": {"role": "assistant"}}]})
+PIECE = sse({"choices": [{"index": 0, "delta": {"content": "x"}}]})
+
+
+def events(*pieces: Any) -> Any:
+    """An event stream that begins with a piece of content."""
+    return respond([PIECE, *pieces], content_type="text/event-stream", framing="chunked")
+
+
+async def open_stream(client: AsyncHoray) -> AsyncStream[ChatCompletionChunk]:
+    """Asks for a streamed chat answer."""
+    return await client.chat.completions.create(model="m", messages=[], stream=True)
+
+
+async def read(chunks: AsyncStream[Any]) -> None:
+    """Reads a stream to its end."""
+    async for _ in chunks:
+        pass
+
+
+async def trips(call: Any) -> tuple[Clock, APITimeoutError]:
+    """The clock that ends `call`, and its error."""
+    with pytest.raises(APITimeoutError) as raised:
+        await call
+    assert repr(raised.value.clock) in str(raised.value)
+    return raised.value.clock, raised.value
+
+
+async def test_queue(fault_server: FaultServer, connect: Connect) -> None:
+    """A full pool trips `queue`: nothing was sent, and trying again is left to the caller."""
+    fault_server.always(raw(Stall()))
+    async with connect(retries=3, max_connections=1) as client:
+        first = asyncio.ensure_future(client.models.list())
+        await fault_server.until_requests(1)
+        clock, failure = await trips(client.models.list(timeout=Timeouts(queue=SOON)))
+        assert (clock, failure.execution, len(failure.attempts)) == ("queue", "not_sent", 1)
+        first.cancel()
+        await asyncio.wait([first])
+    assert len(fault_server.requests) == 1
+
+
+async def test_total_while_waiting_in_line(fault_server: FaultServer, connect: Connect) -> None:
+    """A deadline counts in the queue as well."""
+    fault_server.always(raw(Stall()))
+    async with connect(retries=3, max_connections=1) as client:
+        first = asyncio.ensure_future(client.models.list())
+        await fault_server.until_requests(1)
+        clock, failure = await trips(client.models.list(timeout=SOON))
+        assert (clock, failure.execution) == ("total", "not_sent")
+        first.cancel()
+        await asyncio.wait([first])
+
+
+@pytest.fixture
+def full_backlog() -> Iterator[str]:
+    """The URL of a server that never accepts, and for which the kernel accepts no more either."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        fillers: list[socket.socket] = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+            fillers.append(filler)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        for filler in fillers:
+            filler.close()
+
+
+async def test_connect_of_tcp(full_backlog: str, connect: Connect) -> None:
+    """A server that can't be reached trips `connect`, at each attempt."""
+    async with connect(base_url=full_backlog, retries=1, timeout=Timeouts(connect=SOON)) as client:
+        clock, failure = await trips(client.models.list())
+    assert (clock, failure.execution, len(failure.attempts)) == ("connect", "not_sent", 2)
+
+
+async def test_connect_of_tls(connect: Connect) -> None:
+    """So does one that accepts and doesn't shake hands."""
+    with FaultServer(tls="good") as server:
+        server.greet("stall", times=2)
+        async with connect(
+            base_url=server.base_url,
+            ssl_context=server.ssl_context,
+            retries=1,
+            timeout=Timeouts(connect=SOON),
+        ) as client:
+            clock, failure = await trips(client.models.list())
+    assert (clock, failure.execution, len(failure.attempts)) == ("connect", "not_sent", 2)
+
+
+async def test_connect_through_a_proxy(fault_server: FaultServer, connect: Connect) -> None:
+    """And a proxy that accepts and never tunnels."""
+    fault_server.greet("stall")
+    async with connect(
+        base_url="https://api.example/v1",
+        proxy=fault_server.origin,
+        timeout=Timeouts(connect=SOON),
+    ) as client:
+        clock, failure = await trips(client.models.list())
+    assert (clock, failure.execution) == ("connect", "not_sent")
+
+
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Ty"])
+async def test_first_byte(fault_server: FaultServer, connect: Connect, sent: bytes) -> None:
+    """A server that takes the request and gives no whole head trips `first_byte`."""
+    fault_server.always(raw(sent, Stall()))
+    async with connect(timeout=Timeouts(first_byte=SOON)) as client:
+        clock, failure = await trips(client.completions.create(model="m", prompt="p"))
+    assert (clock, failure.execution) == ("first_byte", "unknown")
+
+
+async def test_first_byte_counts_for_each_attempt(
+    fault_server: FaultServer, connect: Connect, jump: Jump
+) -> None:
+    """An attempt that got no answer in time is followed by another with its full time."""
+    fault_server.add(raw(Stall()))
+    async with connect(retries=1, timeout=Timeouts(first_byte=5)) as client:
+        call = asyncio.ensure_future(client.completions.create(model="m", prompt="p"))
+        await fault_server.until_requests(1)
+        jump(10)
+        answer = await call
+    assert [attempt.error for attempt in answer.meta.attempts] == ["APITimeoutError", None]
+
+
+async def more_bytes(chunks: Any) -> None:
+    """Waits until something more of a stream has come and was looked at."""
+    content = chunks._response._raw.content
+    seen = content.total_bytes
+    while content.total_bytes == seen or content._size:  # noqa: ASYNC110 - aiohttp has no event for it
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize(
+    "keepalive", [b": ping\n\n", b"data:\n\n", b"event: ping\ndata: {}\n\n", EMPTY]
+)
+async def test_idle_in_a_stream(
+    fault_server: FaultServer, connect: Connect, jump: Jump, keepalive: bytes
+) -> None:
+    """What merely keeps a connection alive is no progress: `idle` runs on."""
+    fault_server.add(events(Repeat(keepalive, gap=0.001)))
+    async with connect(retries=2, timeout=Timeouts(idle=5)) as client:
+        chunks = await open_stream(client)
+        assert (await anext(chunks)).text == "x"
+        rest = asyncio.ensure_future(read(chunks))
+        for _ in range(2):
+            await more_bytes(chunks)
+            jump(3)
+        clock, failure = await trips(rest)
+    assert (clock, failure.execution, len(failure.attempts)) == ("idle", "executed", 1)
+
+
+@pytest.mark.parametrize("rest", [Stall(), Repeat(b" ", gap=0.01)])
+async def test_idle_in_a_body(fault_server: FaultServer, connect: Connect, rest: Any) -> None:
+    """The same for an answer that stops, or goes on in nothing but blanks."""
+    fault_server.add(respond([b'{"object"', rest], framing="chunked"))
+    async with connect(timeout=Timeouts(idle=SOON)) as client:
+        clock, failure = await trips(client.completions.create(model="m", prompt="p"))
+    assert (clock, failure.execution) == ("idle", "executed")
+
+
+async def test_idle_before_the_first_chunk_is_retried(
+    fault_server: FaultServer, connect: Connect, jump: Jump
+) -> None:
+    """A stream that opens and brings nothing is tried again."""
+    pings = [Repeat(b": ping\n\n", gap=0.001)]
+    fault_server.add(respond(pings, content_type="text/event-stream", framing="chunked"))
+    async with connect(retries=1, timeout=Timeouts(idle=5)) as client:
+        chunks = await open_stream(client)
+        reading = asyncio.ensure_future(read(chunks))
+        await more_bytes(chunks)
+        jump(6)
+        await reading
+    assert [attempt.error for attempt in chunks.meta.attempts] == ["APITimeoutError", None]
+
+
+async def test_content_resets_idle(fault_server: FaultServer, connect: Connect, jump: Jump) -> None:
+    """Content that keeps coming keeps a stream going for longer than the clock's setting."""
+    gates = [Gate(), Gate(), Gate()]
+    fault_server.add(stream(["a", *(step for gate in gates for step in (gate, "x"))]))
+    async with connect(timeout=Timeouts(idle=5)) as client:
+        chunks = await open_stream(client)
+        await anext(chunks)
+        for gate in gates:
+            coming = asyncio.ensure_future(anext(chunks))
+            await asyncio.sleep(0)
+            jump(3)
+            gate.open()
+            assert (await coming).text == "x"
+        await read(chunks)
+
+
+async def test_slow_caller_is_not_idle(
+    fault_server: FaultServer, connect: Connect, jump: Jump
+) -> None:
+    """Time that passes in the caller's own code, while nothing is being waited for, doesn't count."""
+    gate = Gate()
+    fault_server.add(stream(["a", gate, "b"]))
+    async with connect(timeout=Timeouts(idle=5)) as client:
+        chunks = await open_stream(client)
+        assert (await anext(chunks)).text == "a"
+        jump(10)
+        await asyncio.sleep(0)
+        gate.open()
+        assert [chunk.text async for chunk in chunks] == ["b", ""]
+
+
+def test_slow_blocking_caller_is_not_idle(
+    fault_server: FaultServer,
+    connect_blocking: ConnectBlocking,
+    jump: Jump,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same where another thread reads ahead, once it is as far ahead as it goes."""
+    ahead = 4
+    monkeypatch.setattr("horay_async._bridge.AHEAD", ahead)
+    gates = [Gate() for _ in range(ahead)]
+    rest = Gate()
+    steps = [step for gate in gates for step in (gate, "x")]
+    fault_server.add(stream(["a", *steps, rest, "b"]))
+    with connect_blocking(timeout=Timeouts(idle=5)) as client:
+        chunks = client.chat.completions.create(model="m", messages=[], stream=True)
+        assert next(chunks).text == "a"
+        pump = chunks._reader()
+        for number, gate in enumerate(gates):
+            gate.open()
+            while pump._bursts.qsize() <= number:
+                time.sleep(0.001)
+        jump(10, chunks._twin._response.loop)
+        chunks._lease.run(asyncio.sleep, 0)
+        rest.open()
+        assert "".join(chunk.text for chunk in chunks) == "x" * ahead + "b"
+
+
+async def test_total_while_content_flows(
+    fault_server: FaultServer, connect: Connect, jump: Jump
+) -> None:
+    """A deadline ends even a stream that makes progress."""
+    fault_server.add(events(Repeat(PIECE, gap=0.001)))
+    async with connect(retries=2, timeout=5) as client:
+        chunks = await open_stream(client)
+        await anext(chunks)
+        jump(6)
+        clock, failure = await trips(read(chunks))
+    assert (clock, failure.execution) == ("total", "executed")
+
+
+async def test_total_frees_the_connection_of_a_slow_caller(
+    fault_server: FaultServer, connect: Connect, jump: Jump
+) -> None:
+    """At the deadline the connection goes, even if nobody is reading just then."""
+    fault_server.add(events(Stall()))
+    async with connect(max_connections=1) as client:
+        chunks = await open_stream(client.with_options(timeout=5))
+        await anext(chunks)
+        jump(6)
+        assert await client.models.list()
+        await fault_server.until_closed(1)
+        clock, _ = await trips(anext(chunks))
+    assert clock == "total"
+
+
+async def test_total_over_all_attempts(
+    fault_server: FaultServer, connect: Connect, jump: Jump
+) -> None:
+    """Attempts and waits share one deadline: the attempt that it falls into is cut short."""
+    fault_server.add(error(500), error(500), raw(Stall()))
+    async with connect(retries=10, timeout=5) as client:
+        call = asyncio.ensure_future(client.completions.create(model="m", prompt="p"))
+        await fault_server.until_requests(3)
+        jump(6)
+        clock, failure = await trips(call)
+    assert clock == "total"
+    assert [attempt.status for attempt in failure.attempts] == [500, 500, None]
+
+
+async def test_total_comes_before_a_longer_first_byte(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """Of two clocks that run at once, the one that ends first is named."""
+    fault_server.always(raw(Stall()))
+    async with connect(timeout=Timeouts(first_byte=5, total=SOON)) as client:
+        assert (await trips(client.models.list()))[0] == "total"
+    async with connect(timeout=Timeouts(first_byte=SOON, total=5)) as client:
+        assert (await trips(client.models.list()))[0] == "first_byte"
+
+
+@pytest.mark.parametrize(("status", "raises"), [(429, RateLimitError), (500, InternalServerError)])
+async def test_wait_past_the_deadline_is_not_begun(
+    fault_server: FaultServer, connect: Connect, status: int, raises: type[APIStatusError]
+) -> None:
+    """A Retry-After that ends after the deadline raises the server's error, and at once."""
+    fault_server.always(error(status, "come back", retry_after=30))
+    async with connect(retries=5, timeout=20) as client:
+        with pytest.raises(raises, match="come back") as raised:
+            await client.models.list()
+    assert raised.value.retry_after == 30
+    assert [attempt.backoff for attempt in raised.value.attempts] == [None]
+    assert len(fault_server.requests) == 1
+
+
+async def test_number_is_the_deadline_of_a_call(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """A number given to one call sets its deadline and leaves the client's other clocks."""
+    fault_server.always(raw(Stall()))
+    async with connect(timeout=Timeouts(first_byte=5)) as client:
+        assert (await trips(client.models.list(timeout=SOON)))[0] == "total"
+        assert (await trips(client.with_options(timeout=SOON).models.list()))[0] == "total"
+
+
+async def test_late_answer_is_in_time(fault_server: FaultServer, connect: Connect) -> None:
+    """A clock that hasn't run out leaves no trace, and the timeline says where the time went."""
+    fault_server.reply("Berlin", Late(0.03))
+    async with connect(timeout=Timeouts(5, 5, 5, 5, 5)) as client:
+        meta = (await client.completions.create(model="m", prompt="p")).meta
+    assert meta.total is not None
+    assert meta.total >= meta.first_byte >= 0.03
+    assert meta.queue == 0
