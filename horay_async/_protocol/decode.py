@@ -128,7 +128,8 @@ class Decoder(Generic[R]):
         """A closer look at `data`; `answer` is what it was decoded into, where it could be."""
         decoded = _parsed(data)
         inner = _unwrapped(decoded)
-        if self._into.holds and isinstance(inner, list):  # without the object around it
+        if self._into.holds and not self._into.may_be_bare and isinstance(inner, list):
+            # The list that the answer is about, without the object around it.
             inner = cast("dict[str, Any]", {self._into.holds: inner})
         if answer is None or inner is not decoded:
             from horay_async.models._converter import structure  # noqa: PLC0415 - loads cattrs
@@ -223,7 +224,7 @@ def _unwrapped(decoded: Any) -> Any:
     if not isinstance(decoded, dict):
         return decoded
     fields = cast("dict[str, Any]", decoded)
-    if fields.get("error") and not fields.get("choices"):
+    if fields.get("object") == "error" or (fields.get("error") and not fields.get("choices")):
         raise EnvelopeFailure
     code, status = fields.get("code"), fields.get("status")
     marked = code is not None or isinstance(status, bool)

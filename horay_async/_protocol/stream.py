@@ -67,15 +67,14 @@ class ChunkReader(Generic[C, A]):
         return failure
 
     def feed(self, piece: bytes) -> list[C]:
-        """The chunks that `piece` completes."""
+        """The chunks that `piece` completes; none once the stream is done."""
+        if self.done:
+            return []
         try:
             datas = self._sse.feed(piece)
         except EventTooLarge as overrun:
             chunks = self._chunks(overrun.events) if overrun.events else []
-            if not self.done:
-                self._fail(
-                    self._bad(f"has an event of more than {self._max_event_bytes:,} bytes", piece)
-                )
+            self._overrun(piece)
             return chunks
         return self._chunks(datas) if datas else []
 
@@ -95,6 +94,12 @@ class ChunkReader(Generic[C, A]):
                 reason = f"{reason}, in the middle of an event"
         self._judge(reason, may_end_here=keep_truncated and cause is None and not torn, cause=cause)
         return chunks
+
+    def _overrun(self, piece: bytes) -> None:
+        if not self.done:  # what came before the event may have been the end
+            self._fail(
+                self._bad(f"has an event of more than {self._max_event_bytes:,} bytes", piece)
+            )
 
     def _judge(self, reason: str, *, may_end_here: bool, cause: APIError | None) -> None:
         """Whether the stream was complete when its bytes ended."""
