@@ -14,6 +14,8 @@
     - `APIResponseError`: the bytes weren't what the protocol says, or over a limit
     - `StreamError`: the server reported a failure in the middle of a stream
     - `StreamTruncatedError`: a stream ended before it was complete
+    - `AnswerError`: the answer is whole, but isn't what was asked for: it doesn't fit the class, the
+      model declined or was cut at the token limit, or it still asks for tools after the last round
 
 Misuse in the calling code, such as a parameter of the wrong name or type, raises Python's own
 `TypeError`. `asyncio.CancelledError` and `KeyboardInterrupt` pass through untouched; everything else
@@ -33,6 +35,8 @@ __all__ = [
     "APIResponseError",
     "APIStatusError",
     "APITimeoutError",
+    "AnswerError",
+    "AnswerFault",
     "AuthenticationError",
     "BadRequestError",
     "Clock",
@@ -57,6 +61,10 @@ Execution = Literal["not_sent", "unknown", "executed"]
 
 Clock = Literal["queue", "connect", "first_byte", "idle", "total"]
 """The five clocks of `Timeouts`."""
+
+AnswerFault = Literal["mismatch", "refusal", "length", "content_filter", "rounds"]
+"""What is wrong with an answer: it doesn't fit the class; the model declined; the token limit or the
+server's filter cut it; the model still asks for tools after the last round."""
 
 
 class HorayError(Exception):
@@ -256,3 +264,36 @@ class StreamTruncatedError(APIError):
         super().__init__(message, **known)
         self.partial = partial
         self.reason = reason
+
+
+class AnswerError(APIError):
+    """The answer came, but isn't what was asked for: it can't be parsed, or asks for ever more tools."""
+
+    reason: AnswerFault
+    text: str
+    """The model's text as it came: the arguments where a tool call doesn't fit."""
+    path: str | None
+    """Where the text doesn't fit first, such as `$.lines[2].price`; None unless it is a mismatch."""
+    misfits: tuple[tuple[str, str], ...]
+    """Every path that doesn't fit, and what is wrong there."""
+    completion: Any
+    """The answer as a whole (a `ChatCompletion`); None where just a text was parsed."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: AnswerFault = "mismatch",
+        text: str = "",
+        path: str | None = None,
+        misfits: tuple[tuple[str, str], ...] = (),
+        completion: Any = None,
+        execution: Execution = "executed",
+        **known: Any,
+    ) -> None:
+        super().__init__(message, execution=execution, **known)
+        self.reason = reason
+        self.text = text
+        self.path = path
+        self.misfits = misfits
+        self.completion = completion

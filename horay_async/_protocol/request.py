@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar, cast
 from urllib.parse import quote, urlencode
 
@@ -87,8 +87,12 @@ def build(
         return assemble("GET", operation.path, params, options, query=fields)
     if stream:
         fields["stream"] = True
-    if "messages" in fields:
-        fields["messages"] = [plain(message) for message in fields["messages"]]
+    for name in ("messages", "tools"):
+        if name in fields:
+            try:
+                fields[name] = plain(fields[name])
+            except RecursionError as error:
+                raise TypeError(f"{name} can't be sent as JSON: it is nested too deep") from error
     return assemble(
         operation.method,
         operation.path,
@@ -168,18 +172,24 @@ def check_path(method: str, path: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """An answer's model as the fields to send it back with; anything else as it is."""
-    if not isinstance(value, Model):
+    """`value` for JSON: the models in it as their fields, other mappings as dicts; the rest as it is."""
+    if isinstance(value, str):
         return value
-    fields: dict[str, Any] = {}
-    for field in attrs.fields(cast(Any, type(value))):
-        content = getattr(value, field.name)
-        if content is None and field.name != "content":
-            continue
-        fields[field.name] = (
-            [plain(item) for item in content] if isinstance(content, list) else plain(content)
-        )
-    return fields
+    if isinstance(value, Model):
+        fields: dict[str, Any] = {}
+        for field in attrs.fields(cast(Any, type(value))):
+            content = getattr(value, field.name)
+            # None is for what isn't there; but a message's content stands there even when it's null.
+            if (content is not None or field.name == "content") and field.metadata.get(
+                "sent", True
+            ):
+                fields[field.name] = plain(content)
+        return fields
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in cast("Sequence[Any]", value)]
+    return value
 
 
 def encode(body: Any) -> bytes:

@@ -20,8 +20,10 @@ __all__ = [
     "ChatLogprobs",
     "ChatMessage",
     "ChatParams",
+    "ConversationParams",
     "FunctionCall",
     "FunctionCallDelta",
+    "Message",
     "TokenLogprob",
     "ToolCall",
     "ToolCallDelta",
@@ -47,8 +49,14 @@ class ToolCall(Model):
     function: FunctionCall = attrs.field(factory=FunctionCall)
 
 
+class Message(Model):
+    """One message of a conversation."""
+
+    __slots__ = ()
+
+
 @attrs.define(kw_only=True)
-class ChatMessage(Model):
+class ChatMessage(Message):
     """The model's message. It can be put into the next request's `messages` as it is."""
 
     role: str = "assistant"
@@ -60,27 +68,34 @@ class ChatMessage(Model):
     tool_calls: list[ToolCall] | None = None
 
 
-class ChatParams(SamplingParams, total=False):
-    """The parameters of `chat.completions.create` and `chat.completions.stream`."""
+class ConversationParams(SamplingParams, total=False):
+    """What every chat operation takes."""
 
-    messages: Required[Sequence[Mapping[str, object] | ChatMessage]]
-    """The conversation, oldest first: objects with `role` and `content`, or answers' messages."""
+    messages: Required[Sequence[Mapping[str, object] | Message]]
+    """The conversation, oldest first: objects with `role` and `content`, instances of the message
+    classes, and answers' messages."""
     max_completion_tokens: int | None
     """Most tokens to generate, reasoning included, for models that distinguish the two."""
     tools: Sequence[Mapping[str, object]] | None
-    """The functions that the model may ask to be called, in the API's JSON form."""
+    """The functions that the model may ask to be called: made by `@tool`, or in the API's JSON form."""
     tool_choice: str | Mapping[str, object] | None
     """`"auto"`, `"none"`, `"required"`, or the one tool to use."""
     parallel_tool_calls: bool | None
     """Whether one answer may ask for several calls."""
-    response_format: Mapping[str, object] | None
-    """The form that the answer must have, e.g. `{"type": "json_object"}`."""
     logprobs: bool | None
     """Asks for the log probabilities of the sampled tokens."""
     top_logprobs: int | None
     """How many alternatives to report for each token, with `logprobs=True`."""
     reasoning_effort: str | None
     """`"low"`, `"medium"`, `"high"` or another word that the model knows."""
+
+
+class ChatParams(ConversationParams, total=False):
+    """The parameters of `chat.completions.create` and `chat.completions.stream`."""
+
+    response_format: Mapping[str, object] | None
+    """The form that the answer must have, e.g. `{"type": "json_object"}`. For one that comes back as an
+    instance of a class, see `parse`."""
 
 
 @attrs.define(kw_only=True)

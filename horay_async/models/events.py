@@ -5,25 +5,34 @@ Every class has a literal `type`, so that both `match` on the class and a compar
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import attrs
 
-from horay_async.models.chat import ToolCall
+from horay_async.models.chat import ChatCompletion, ToolCall
 from horay_async.models.usage import Usage
 
 __all__ = [
+    "AnswerParsed",
     "ChatEvent",
     "ChoiceFinished",
     "CompletionEvent",
+    "PartialObject",
     "ReasoningDelta",
     "RefusalDelta",
+    "RoundFinished",
+    "RoundStarted",
     "TextDelta",
     "ToolCallArgumentsDelta",
     "ToolCallDone",
     "ToolCallStarted",
+    "ToolResult",
+    "ToolRunEvent",
+    "TypedChatEvent",
     "UsageReported",
 ]
+
+T = TypeVar("T")
 
 
 @attrs.define
@@ -112,6 +121,76 @@ class UsageReported:
     type: Literal["usage"] = "usage"
 
 
+class _Draft(Protocol):
+    @property
+    def value(self) -> Any: ...
+
+
+@attrs.define
+class PartialObject:
+    """The object that a choice's text is becoming has grown."""
+
+    index: int
+    """The choice's number."""
+    _draft: _Draft = attrs.field(repr=False)
+    type: Literal["partial"] = "partial"
+
+    @property
+    def value(self) -> Any:
+        """What has come so far, as plain JSON: strings from their first character on, all else once it
+        is whole, None before the first brace.
+
+        It is one object that goes on growing until the choice is finished: looking at it takes time
+        linear in the string that is open, not in the whole; copy what is to stay as it is.
+        """
+        return self._draft.value
+
+
+@attrs.define
+class AnswerParsed(Generic[T]):
+    """A choice's text is whole, and fits the class."""
+
+    index: int
+    """The choice's number."""
+    parsed: T
+    type: Literal["parsed"] = "parsed"
+
+
+@attrs.define
+class RoundStarted:
+    """A request goes out with the conversation so far."""
+
+    round: int
+    """Counted from 1."""
+    type: Literal["round_started"] = "round_started"
+
+
+@attrs.define
+class RoundFinished:
+    """The model's message is whole. Its tool calls, if any, are run next."""
+
+    round: int
+    """Counted from 1."""
+    completion: ChatCompletion
+    type: Literal["round_finished"] = "round_finished"
+
+
+@attrs.define
+class ToolResult:
+    """A tool call was run, or couldn't be."""
+
+    tool_call: ToolCall
+    content: str
+    """What the model is told: the result as text or JSON, or what went wrong."""
+    value: Any = None
+    """What the function returned."""
+    error: Exception | None = None
+    """What it raised; an `AnswerError` where the arguments don't fit its parameters."""
+    seconds: float = 0.0
+    """How long the function ran."""
+    type: Literal["tool_result"] = "tool_result"
+
+
 CompletionEvent = TextDelta | ChoiceFinished | UsageReported
 """What `completions.stream` yields."""
 
@@ -126,3 +205,9 @@ ChatEvent = (
     | UsageReported
 )
 """What `chat.completions.stream` yields."""
+
+TypedChatEvent = ChatEvent | PartialObject | AnswerParsed[T]
+"""What `chat.completions.stream` yields with a class as its `response_format`."""
+
+ToolRunEvent = ChatEvent | RoundStarted | RoundFinished | ToolResult
+"""What `chat.completions.run_tools` yields."""

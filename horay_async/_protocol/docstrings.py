@@ -1,0 +1,133 @@
+"""What a docstring says of a function or a class, and of each argument or field. Pure.
+
+Understood are the three common forms: Google's (`Args:` and indented entries), Sphinx's (`:param name:`)
+and NumPy's (`Parameters` above a line of dashes).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from inspect import cleandoc
+from itertools import takewhile
+
+import attrs
+
+__all__ = ["Described", "described"]
+
+LISTS = frozenset(
+    {"args", "arguments", "parameters", "params", "attributes", "other parameters", "keyword args"}
+)
+"""Sections whose entries describe arguments or fields."""
+OTHERS = frozenset(
+    {
+        "example",
+        "examples",
+        "note",
+        "notes",
+        "raises",
+        "references",
+        "return",
+        "returns",
+        "see also",
+        "todo",
+        "warning",
+        "warnings",
+        "warns",
+        "yield",
+        "yields",
+    }
+)
+"""Sections that are passed over: they speak to the caller, not to who chooses the arguments."""
+
+ENTRY = re.compile(r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)")
+NUMPY_ENTRY = re.compile(r"\*{0,2}(\w+)\s*(?::.*)?$")
+FIELD = re.compile(r":(\w+)(?:\s+([^:]*))?:\s*(.*)")
+FIELDS = frozenset({"param", "parameter", "arg", "argument", "key", "keyword", "ivar", "var"})
+"""Sphinx's names for the description of an argument or a field."""
+
+
+@attrs.frozen
+class Described:
+    """A docstring, taken apart."""
+
+    text: str
+    """All that stands before the first section."""
+    arguments: dict[str, str]
+    """Descriptions by name, each on one line."""
+
+
+def described(docstring: str) -> Described:
+    """What `docstring` says; empty where it says nothing."""
+    lines = cleandoc(docstring).splitlines()
+    starts = [(place, found) for place in range(len(lines)) if (found := _start(lines, place))]
+    ends = [place for place, _ in starts[1:]] + [len(lines)]
+    text = "\n".join(lines[: starts[0][0]] if starts else lines).strip()
+    arguments: dict[str, list[str]] = {}
+    for (place, (form, name)), end in zip(starts, ends, strict=False):
+        if form == "field":
+            entries = _sphinx(lines[place:end])
+        elif name in OTHERS:
+            continue
+        elif form == "google":
+            entries = _google(lines[place + 1 : end])
+        else:
+            entries = _numpy(lines[place + 2 : end])
+        for argument, words in entries:
+            arguments.setdefault(argument, []).append(words)
+    joined = {name: " ".join(filter(None, words)) for name, words in arguments.items()}
+    return Described(text, {name: words for name, words in joined.items() if words})
+
+
+def _start(lines: list[str], place: int) -> tuple[str, str] | None:
+    """The form and the name of the section that begins here, if one does."""
+    line = lines[place].rstrip()
+    if FIELD.match(line):
+        return "field", ""
+    name = line.removesuffix(":").lower()
+    if name not in LISTS | OTHERS:
+        return None
+    if line.endswith(":"):
+        return "google", name
+    below = lines[place + 1].strip() if place + 1 < len(lines) else ""
+    return ("numpy", name) if below and set(below) == {"-"} else None
+
+
+def _google(lines: list[str]) -> Iterator[tuple[str, str]]:
+    """Entries at the first line's depth; deeper lines go on with the entry above."""
+    depth = next((_depth(line) for line in lines if line.strip()), 0)
+    name = ""
+    for line in lines:
+        if line.strip() and _depth(line) < depth:
+            return  # prose again
+        entry = ENTRY.match(line.strip()) if _depth(line) == depth else None
+        if entry:
+            name = entry[1]
+        if name:
+            yield name, entry[2] if entry else line.strip()
+
+
+def _numpy(lines: list[str]) -> Iterator[tuple[str, str]]:
+    """Names at the margin, with a type perhaps; their descriptions are indented."""
+    name = ""
+    for line in lines:
+        if line.strip() and not _depth(line):
+            entry = NUMPY_ENTRY.match(line)
+            name = entry[1] if entry else ""
+        elif name:
+            yield name, line.strip()
+
+
+def _sphinx(lines: list[str]) -> Iterator[tuple[str, str]]:
+    """One field: `:param name: words`, or with the type before the name."""
+    field = FIELD.match(lines[0])
+    assert field is not None  # that's where the section began
+    named = (field[2] or "").split()
+    if field[1] in FIELDS and named:
+        more = takewhile(lambda line: not line.strip() or _depth(line), lines[1:])
+        for words in (field[3], *more):
+            yield named[-1].lstrip("*"), words.strip()
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())

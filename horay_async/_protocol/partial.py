@@ -1,0 +1,217 @@
+"""JSON that is still being written, as far as it has come. Pure.
+
+Each piece of text is looked at once, so that following an answer to its end takes time linear in its
+length; the text of the one string that is still open is put together when somebody looks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+
+__all__ = ["PartialJSON"]
+
+DECODE = msgspec.json.Decoder().decode
+
+PLAIN = re.compile(r'[^"\\]*')
+"""The run of a string up to its end or an escape."""
+TOKEN = re.compile(r"[^\s,\]}]*")
+"""The run of a number, `true`, `false` or `null` up to what can follow it."""
+SPACE = re.compile(r"\s*")
+HALF = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}$")
+"""The first half of a surrogate pair, at the end of what has come."""
+
+State = Callable[[str, int], int]
+"""Reads on in a text from a place; gives the place where it stopped."""
+
+
+class PartialJSON:
+    """An object or array, fed piece by piece; text before its first brace or bracket is passed over."""
+
+    def __init__(self) -> None:
+        self._root: Any = None
+        self._stack: list[Any] = []
+        """The containers that are open, the innermost last."""
+        self._keys: list[str] = []
+        """The key that waits for its value, of each open container; empty for arrays."""
+        self._read: State = self._before
+        self._raw: list[str] = []
+        """The pieces of the string, number or word that is open."""
+        self._tail: int = 0
+        """Characters at the string's end that belong to an escape which isn't whole."""
+
+    @property
+    def value(self) -> Any:
+        """What has come: dicts and lists that go on filling as more is fed, so copy what is to stay.
+
+        A string is there from its first character, anything else once it is whole, None before all.
+        """
+        if self._read == self._string:
+            self._put(_decoded_so_far("".join(self._raw), self._tail))
+        return self._root
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a value yet."""
+        return self._root is not None
+
+    def feed(self, text: str) -> None:
+        """Takes in the next piece."""
+        at = 0
+        while at < len(text):
+            at = self._read(text, at)
+
+    def _before(self, text: str, at: int) -> int:
+        places = [place for place in (text.find("{", at), text.find("[", at)) if place >= 0]
+        if not places:
+            return len(text)
+        self._read = self._value
+        return min(places)
+
+    def _over(self, text: str, at: int) -> int:
+        """After the end, or after something that isn't JSON: the rest says nothing."""
+        return len(text)
+
+    def _value(self, text: str, at: int) -> int:
+        at = _past(SPACE, text, at)
+        if at == len(text):
+            return at
+        if text[at] in "{[":
+            self._open({} if text[at] == "{" else [])
+        elif text[at] == '"':
+            self._add("")
+            self._raw, self._tail, self._read = [], 0, self._string
+        elif text[at] == "]" and self._stack and self._stack[-1] == []:
+            self._close()
+        else:
+            self._raw, self._read = [], self._token
+            return at
+        return at + 1
+
+    def _key(self, text: str, at: int) -> int:
+        at = _past(SPACE, text, at)
+        if at == len(text):
+            return at
+        if text[at] == '"':
+            self._raw, self._tail, self._read = [], 0, self._key_string
+        elif text[at] == "}":
+            self._close()
+        else:
+            self._read = self._over
+        return at + 1
+
+    def _key_string(self, text: str, at: int) -> int:
+        at, ended = self._string_on(text, at)
+        if ended:
+            self._whole(f'"{"".join(self._raw)}"', self._take_key, self._colon)
+        return at
+
+    def _colon(self, text: str, at: int) -> int:
+        at = _past(SPACE, text, at)
+        if at < len(text):
+            self._read = self._value if text[at] == ":" else self._over
+        return at + 1
+
+    def _string(self, text: str, at: int) -> int:
+        at, ended = self._string_on(text, at)
+        if ended:
+            self._whole(f'"{"".join(self._raw)}"', self._put, self._after)
+        return at
+
+    def _string_on(self, text: str, at: int) -> tuple[int, bool]:
+        """Reads on in a string; says where it stopped, and whether that is past the string's end."""
+        begun = at
+        while at < len(text):
+            if self._tail == 0:
+                at = _past(PLAIN, text, at)
+                if at < len(text) and text[at] == '"':
+                    self._raw.append(text[begun:at])
+                    return at + 1, True
+                if at < len(text):
+                    self._tail = 1  # a backslash
+            elif self._tail == 1 and text[at] != "u":
+                self._tail = 0
+            else:
+                self._tail = 0 if self._tail == 5 else self._tail + 1  # \u and its four digits
+            at += 1
+        self._raw.append(text[begun:])
+        return at, False
+
+    def _token(self, text: str, at: int) -> int:
+        end = _past(TOKEN, text, at)
+        self._raw.append(text[at:end])
+        if end < len(text):
+            self._whole("".join(self._raw), self._add, self._after)
+        return end
+
+    def _after(self, text: str, at: int) -> int:
+        at = _past(SPACE, text, at)
+        if at == len(text):
+            return at
+        inside = self._stack[-1]
+        if text[at] == ",":
+            self._read = self._key if isinstance(inside, dict) else self._value
+        elif text[at] == ("}" if isinstance(inside, dict) else "]"):
+            self._close()
+        else:
+            self._read = self._over
+        return at + 1
+
+    def _whole(self, raw: str, take: Callable[[Any], None], go_on: State) -> None:
+        """A string, number or word has ended; where it isn't one, the reading is over."""
+        try:
+            value = DECODE(raw)
+        except ValueError:
+            self._read = self._over
+        else:
+            take(value)
+            self._read = go_on
+
+    def _open(self, container: Any) -> None:
+        if self._stack:
+            self._add(container)
+        else:
+            self._root = container
+        self._stack.append(container)
+        self._keys.append("")
+        self._read = self._key if isinstance(container, dict) else self._value
+
+    def _close(self) -> None:
+        self._stack.pop()
+        self._keys.pop()
+        self._read = self._after if self._stack else self._over
+
+    def _take_key(self, key: str) -> None:
+        self._keys[-1] = key
+
+    def _add(self, value: Any) -> None:
+        """Puts a new value into the innermost container."""
+        inside = self._stack[-1]
+        if isinstance(inside, dict):
+            inside[self._keys[-1]] = value
+        else:
+            inside.append(value)
+
+    def _put(self, value: Any) -> None:
+        """Puts a value in the place of the newest."""
+        inside = self._stack[-1]
+        inside[self._keys[-1] if isinstance(inside, dict) else -1] = value
+
+
+def _past(run: re.Pattern[str], text: str, at: int) -> int:
+    """Where a run, of no length perhaps, ends."""
+    return cast("re.Match[str]", run.match(text, at)).end()
+
+
+def _decoded_so_far(raw: str, tail: int) -> str:
+    """The text of a string that is still open; an escape that isn't whole is left out."""
+    raw = raw[: len(raw) - tail]
+    for cut in (raw, HALF.sub("", raw)):
+        try:
+            return str(DECODE(f'"{cut}"'))
+        except ValueError:
+            continue
+    return ""

@@ -1,0 +1,141 @@
+"""The messages of a conversation as classes. Plain dicts in the API's own form do as well."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Self
+
+import attrs
+
+from horay_async.models._base import Model
+from horay_async.models.chat import ChatMessage, Message
+
+__all__ = [
+    "AssistantMessage",
+    "ImagePart",
+    "ImageURL",
+    "SystemMessage",
+    "TextPart",
+    "ToolMessage",
+    "UserMessage",
+]
+
+
+@attrs.define
+class TextPart(Model):
+    """A piece of text within a message."""
+
+    text: str
+    type: Literal["text"] = attrs.field(default="text", init=False)
+
+
+@attrs.define(kw_only=True)
+class ImageURL(Model):
+    """Where an image is, and how closely to look at it."""
+
+    url: str
+    """An `https:` URL that the server fetches, or a `data:` URL that holds the image itself."""
+    detail: str | None = None
+    """`"low"`, `"high"` or `"auto"`, for models that distinguish them."""
+
+
+@attrs.define(kw_only=True)
+class ImagePart(Model):
+    """An image within a message; `ImagePart.of(...)` makes one."""
+
+    image_url: ImageURL
+    type: Literal["image_url"] = attrs.field(default="image_url", init=False)
+
+    @classmethod
+    def of(
+        cls,
+        source: str | os.PathLike[str] | bytes,
+        *,
+        detail: str | None = None,
+        media_type: str | None = None,
+    ) -> Self:
+        """An image from a file's path or its bytes, which go into a `data:` URL, or from a URL.
+
+        A string is a URL where it begins with `http://`, `https://` or `data:`, else a path. URLs are
+        passed on as they are, for the server to fetch. The media type is read off the first bytes unless
+        given; raises `ValueError` where they are those of no known kind, `OSError` for an unreadable file.
+        """
+        if isinstance(source, str) and source.lower().startswith(("http://", "https://", "data:")):
+            return cls(image_url=ImageURL(url=source, detail=detail))
+        data = source if isinstance(source, bytes) else Path(source).read_bytes()
+        kind = media_type or _media_type(data)
+        if kind is None:
+            named = "these bytes are" if isinstance(source, bytes) else f"{source!r} is"
+            raise ValueError(
+                f"{named} no image of a known kind (PNG, JPEG, GIF, WebP, AVIF, HEIC or TIFF); "
+                'if it is one, pass media_type="image/..."'
+            )
+        url = f"data:{kind};base64,{b64encode(data).decode()}"
+        return cls(image_url=ImageURL(url=url, detail=detail))
+
+
+_PREFIXES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+    b"II*\0": "image/tiff",
+    b"MM\0*": "image/tiff",
+}
+_BRANDS = {
+    b"avif": "image/avif",
+    b"avis": "image/avif",
+    b"heic": "image/heic",
+    b"heix": "image/heic",
+    b"mif1": "image/heif",
+}
+"""The major brands of ISO base media files (ISO/IEC 14496-12) that hold images."""
+
+
+def _media_type(data: bytes) -> str | None:
+    """What the first bytes say, by the signatures of the WHATWG's MIME Sniffing Standard and of ISO."""
+    for prefix, kind in _PREFIXES.items():
+        if data.startswith(prefix):
+            return kind
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return _BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
+
+
+@attrs.define
+class SystemMessage(Message):
+    """What the model is to be and to heed."""
+
+    content: str | Sequence[TextPart | Mapping[str, object]]
+    role: Literal["system"] = attrs.field(default="system", init=False)
+    name: str | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.define
+class UserMessage(Message):
+    """What the user says and shows."""
+
+    content: str | Sequence[TextPart | ImagePart | Mapping[str, object]]
+    """A text, or its parts: texts, images, and others in the API's JSON form."""
+    role: Literal["user"] = attrs.field(default="user", init=False)
+    name: str | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.define
+class AssistantMessage(ChatMessage):
+    """What the model said. The message of an answer, a `ChatMessage`, does as well."""
+
+    content: str | None = None
+
+
+@attrs.define
+class ToolMessage(Message):
+    """What came of one tool call."""
+
+    content: str | Sequence[TextPart | Mapping[str, object]]
+    tool_call_id: str = attrs.field(kw_only=True)
+    """The `id` of the call."""
+    role: Literal["tool"] = attrs.field(default="tool", init=False)
