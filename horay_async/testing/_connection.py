@@ -53,8 +53,12 @@ async def _exchange(wire: Wire, desk: Desk, head: Head, fixed: Answer | None) ->
         desk.received(request)
     answer = request.answer = desk.answer(scripted, request)
     await play(wire, answer, lambda: desk.executed(request))
-    # What wasn't read of a body can't be told from the next request.
-    return answer.then if request.complete else "close"
+    if request.complete:
+        return answer.then
+    # What wasn't read of a body can't be told from the next request; and closing with it unread would reset
+    # the connection, maybe before the client has the answer.
+    await wire.fin()
+    return "close"
 
 
 async def _turn_down(wire: Wire, problem: BadRequest) -> None:

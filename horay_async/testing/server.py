@@ -68,9 +68,7 @@ class FaultServer(Ledger):
         self._origin = ""
         self._thread: threading.Thread | None = None
         self._stop: Future[None] = Future()
-        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._pid = os.getpid()
-        _all.add(self)
 
     # Where it is.
 
@@ -138,17 +136,12 @@ class FaultServer(Ledger):
 
     # Its life.
 
-    def disown(self) -> None:
-        """In a forked child: closes this process's copies of the server's sockets."""
-        for held in list(self._sockets):
-            held.close()
-
     def __enter__(self) -> Self:
         if self._thread is not None:
             raise RuntimeError("a test server is used once: make a new one")
         family = socket.AF_INET6 if ":" in self._bind_to[0] else socket.AF_INET
         listener = socket.create_server(self._bind_to, family=family, backlog=BACKLOG)
-        self._sockets.add(listener)
+        _sockets.add(listener)
         host, port = listener.getsockname()[:2]
         named = f"[{host}]" if ":" in host else host
         self._origin = f"{'http' if self._tls is None else 'https'}://{named}:{port}"
@@ -203,7 +196,7 @@ class FaultServer(Ledger):
             # asyncio does so for sockets of its own making. Otherwise small pieces are held back until the
             # client's kernel acknowledges earlier ones, and a reset throws them away.
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._sockets.add(accepted)
+            _sockets.add(accepted)
             task = loop.create_task(self._connection(accepted, self._books.opened()))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
@@ -237,13 +230,14 @@ class FaultServer(Ledger):
             wire.abort()
 
 
-_all: weakref.WeakSet[FaultServer] = weakref.WeakSet()
+_sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+"""All that servers of this process listen or serve on."""
 
 
 def _after_fork_in_child() -> None:
     # A connection ends when the last process that has it closes it: leave that to the parent.
-    for server in _all:
-        server.disown()
+    for inherited in list(_sockets):
+        inherited.close()
 
 
 if hasattr(os, "register_at_fork"):

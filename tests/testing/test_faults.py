@@ -17,6 +17,7 @@ from horay_async.testing import (
     Pause,
     Send,
     Split,
+    Stall,
     chat,
     raw,
     respond,
@@ -47,6 +48,19 @@ def test_cut_within_the_body(
     server.add(BERLIN.but(Cut(at, by=by, within="body")))
     raw_client.request()
     assert raw_client.to_the_end() == (BERLIN.data[: BERLIN.head_size] + rest, by)
+
+
+def test_what_comes_after_a_fin(server: FaultServer, raw_client: RawClient) -> None:
+    """Whatever the client still sends is taken, so that the FIN doesn't turn into a reset."""
+    server.add(BERLIN.but(Cut(-1)))
+    raw_client.request()
+    assert raw_client.to_the_end()[1] == "fin"
+    for _ in range(2):
+        raw_client.send(b"x" * 200_000)
+    assert server.connections[0].open
+    raw_client.socket.close()
+    server.wait_for_close()
+    assert server.connections[0].closed_by == "client"
 
 
 def test_cut_short_chunks(server: FaultServer, raw_client: RawClient) -> None:
@@ -119,8 +133,15 @@ def test_split_at_random(pieces: int) -> None:
 
 def test_split_pauses_between_pieces_that_were_there() -> None:
     """The gap also parts the pieces that the answer was made of."""
-    answer = raw(b"ab", b"cd").but(Split([1], gap=3))
-    assert answer.steps == (Send(b"a"), Pause(3), Send(b"b"), Pause(3), Send(b"cd"))
+    answer = raw(b"ab", Stall(), b"cd").but(Split([1], gap=3))
+    assert answer.steps == (
+        Send(b"a"),
+        Pause(3),
+        Send(b"b"),
+        Stall(),
+        Pause(3),
+        Send(b"cd"),
+    )
 
 
 def test_late_by_a_gate(server: FaultServer, raw_client: RawClient) -> None:

@@ -125,6 +125,14 @@ def test_expect_refused(server: FaultServer, raw_client: RawClient) -> None:
     assert raw_client.to_the_end() == (b"", "fin")
 
 
+def test_an_early_answer_survives(server: FaultServer, raw_client: RawClient) -> None:
+    """An answer to a body that isn't read reaches the client, however much it goes on to send."""
+    server.add(respond("too large", status=413, read=0))
+    raw_client.send(b"POST /x HTTP/1.1\r\nContent-Length: 5000000\r\n\r\n" + b"x" * 5_000_000)
+    assert raw_client.answer()[2] == b"too large"
+    assert raw_client.to_the_end() == (b"", "fin")
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize(("read", "got"), [(0, b""), (4, b"Berl"), (6, b"Berlin")])
 def test_a_body_read_in_part(

@@ -12,7 +12,16 @@ import warnings
 import aiohttp
 import pytest
 
-from horay_async.testing import Cut, FaultServer, Greeting, Request, Stall, raw, respond
+from horay_async.testing import (
+    Cut,
+    FaultServer,
+    Greeting,
+    Request,
+    Stall,
+    raw,
+    respond,
+)
+from horay_async.testing._desk import Desk
 
 from .conftest import Connect
 from .rawclient import RawClient
@@ -37,6 +46,7 @@ def test_before_and_after() -> None:
         RawClient(server)
     with pytest.raises(RuntimeError, match="used once"):
         server.__enter__()
+    server.__exit__(None, None, None)  # ending it twice is fine
 
 
 def test_on_a_port_of_choice() -> None:
@@ -203,6 +213,21 @@ def test_a_handler_that_raises_hides_nothing() -> None:
         client.request()
         client.answer()
     server.__exit__(AssertionError, AssertionError("the test's own"), None)
+
+
+def test_a_failure_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should the server itself fail, the test fails with it."""
+
+    def fail_to_note(*_: object) -> Request:
+        raise MemoryError("no room for records")
+
+    monkeypatch.setattr(Desk, "request", fail_to_note)
+    server = FaultServer().__enter__()
+    with RawClient(server) as client:
+        client.request()
+        assert client.to_the_end() == (b"", "fin")
+    with pytest.raises(MemoryError, match="no room"):
+        server.__exit__(None, None, None)
 
 
 def test_many_at_once(server: FaultServer) -> None:
