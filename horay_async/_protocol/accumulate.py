@@ -68,11 +68,9 @@ class Accumulator(ABC, Generic[ChunkT, AnswerT]):
     def result(self) -> AnswerT:
         """The whole answer, or as much of it as has come."""
 
-    def _choice(self, index: int) -> Choice:
-        choice = self._choices.get(index)
-        if choice is None:
-            choice = self._choices[index] = Choice()
-            self._unfinished += 1
+    def _begin(self, index: int) -> Choice:
+        choice = self._choices[index] = Choice()
+        self._unfinished += 1
         return choice
 
     def _finish(self, choice: Choice, reason: str) -> None:
@@ -97,7 +95,7 @@ class CompletionAccumulator(Accumulator[CompletionChunk, Completion]):
             number_choices(choices)
         content = False
         for piece in choices:
-            choice = self._choices.get(piece.index) or self._choice(piece.index)
+            choice = self._choices.get(piece.index) or self._begin(piece.index)
             if piece.delta is not None and not piece.text:
                 # Some servers stream chat deltas on this path too.
                 sent = piece.delta.get("content")
@@ -158,7 +156,7 @@ class ChatAccumulator(Accumulator[ChatCompletionChunk, ChatCompletion]):
             number_choices(choices)
         content = False
         for piece in choices:
-            choice = self._choices.get(piece.index) or self._choice(piece.index)
+            choice = self._choices.get(piece.index) or self._begin(piece.index)
             delta = piece.delta
             if delta.content:
                 choice.text.append(delta.content)

@@ -138,8 +138,6 @@ class Decoder(Generic[R]):
                 answer = structure(inner, self._into)
             except ValueError as error:
                 raise NotDecodable(f"isn't what the API describes: {error}") from error
-            except RecursionError as error:
-                raise NotDecodable("is JSON nested too deep") from error
         if answer == self._blank:
             fields = cast("dict[str, Any]", inner)
             # An object without any field of an answer may have a server's words instead.

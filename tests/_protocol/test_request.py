@@ -284,6 +284,15 @@ def test_messages_of_both_kinds() -> None:
     ]
 
 
+def test_messages_that_loop() -> None:
+    """A message that holds itself is refused, and named."""
+    loop: list[Any] = []
+    loop.append(loop)
+    messages = [{"role": "user", "content": loop}]
+    with pytest.raises(TypeError, match=r"^messages can't be sent as JSON: "):
+        build(CHAT, {"model": "m", "messages": messages}, options(), new_key="k")
+
+
 def test_plain() -> None:
     """What is no model stays what it is."""
     assert plain("text") == "text"
