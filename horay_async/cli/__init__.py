@@ -10,6 +10,9 @@ def main() -> None:
     """Runs the command line of this process, and leaves with an exit status of `statuses`."""
     if not (find_spec("typer") and find_spec("rich")):
         sys.exit("horay: the command needs typer and rich: pip install 'horay-async[cli]'")
-    from horay_async.cli.app import run  # noqa: PLC0415 - needs typer
+    try:
+        from horay_async.cli.app import run  # noqa: PLC0415 - needs typer
 
-    sys.exit(run())
+        sys.exit(run())
+    except KeyboardInterrupt:  # before there was anything to stop
+        sys.exit(130)

@@ -62,8 +62,8 @@ def pour(events: Iterable[Any], said: list[str]) -> None:
                 if reasoned:
                     out.end()
                     reasoned = False
+                said.append(event.text)  # first: Ctrl-C can come once it is seen
                 out.write(event.text)
-                said.append(event.text)
     finally:
         out.end()
 
@@ -80,9 +80,9 @@ class _Plain:
         self._open = False
 
     def write(self, text: str, *, dim: bool = False) -> None:
+        self._open = not text.endswith("\n")
         sys.stdout.write(shown(text))
         sys.stdout.flush()
-        self._open = not text.endswith("\n")
 
     def end(self) -> None:
         if self._open:

@@ -38,8 +38,6 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             complain("stopped")
             raise typer.Exit(Status.INTERRUPTED) from None
-        except BrokenPipeError:
-            raise typer.Exit(Status.PIPE) from None
         except Exception as error:
             raise typer.Exit(explained(error)) from error
 
@@ -89,20 +87,24 @@ for command in (
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line, `sys.argv` unless others are given, and gives the exit status."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller, as `>&-` does
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the end
         # A character that the terminal's encoding lacks is no reason to fail.
-        cast("Any", stream).reconfigure(errors="replace")
+        getattr(sys, name).reconfigure(errors="replace")
     try:
         status = app(arguments, prog_name="horay", standalone_mode=False)
-        sys.stdout.flush()
     except UsageError as error:
         usage = cast("Any", error)
         path = usage.ctx.command_path if usage.ctx else "horay"
         complain(f"{usage.format_message().rstrip('.')}; see {path} --help")
-        return Status.USAGE
-    except BrokenPipeError:
-        status = Status.PIPE
-    if status == Status.PIPE:
-        # The interpreter's own last flush would complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = Status.USAGE
+    except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence
+        status = explained(error)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        status = status or explained(error)
+        # Python would try once more when it ends, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return status if isinstance(status, int) else Status.DONE

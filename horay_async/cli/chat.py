@@ -36,7 +36,10 @@ def chat(
     as_json: AsJson = False,
     server: Server,
 ) -> None:
-    """Talk with a model: without a message, on a terminal, as a conversation."""
+    """Talk with a model.
+
+    Without a message, on a terminal, it is a conversation: /help there tells the rest.
+    """
     if message is None and sys.stdin.isatty() and sys.stdout.isatty() and not as_json:
         from horay_async.cli.conversation import Conversation  # noqa: PLC0415 - loads readline
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import horay_async
-from horay_async.cli.answers import pour
+from horay_async.cli import answers
 from horay_async.cli.failures import complain, explained
 from horay_async.cli.output import colours, note
 
@@ -82,7 +82,7 @@ class Conversation:
             with completions.stream(
                 model=self._model, messages=self._messages(), **self._params
             ) as events:
-                pour(events, pieces)
+                answers.pour(events, pieces)
         except KeyboardInterrupt:
             note("(stopped)")
         except horay_async.HorayError as error:

@@ -22,6 +22,8 @@ IN_OPTIONS: Final = {
 
 def explained(error: Exception) -> Status:
     """Says what went wrong, in a sentence, and gives the exit status."""
+    if isinstance(error, BrokenPipeError):
+        return Status.PIPE  # whoever reads has seen enough
     status = status_of(error)
     if status is None:
         complain(f"unexpected {type(error).__qualname__}, please report it: {error}")

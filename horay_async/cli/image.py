@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path, PurePosixPath
@@ -14,9 +15,10 @@ import horay_async
 from horay_async.cli.options import AsJson, Server, Text, one_of, takes
 from horay_async.cli.output import Working, note, text_of, write_json
 from horay_async.cli.session import client_of
+from horay_async.cli.statuses import Failure
 
 if TYPE_CHECKING:
-    from horay_async import ImageParams
+    from horay_async import GeneratedImage, Horay, ImageParams
 
 __all__ = ["image"]
 
@@ -39,7 +41,7 @@ def image(
         ),
     ] = None,
     model: Annotated[str, typer.Option("-m", "--model", help="The model's name.")] = DEFAULT_MODEL,
-    size: Annotated[str, one_of(lambda: horay_async.ImageSize)] = "1024x1024",
+    size: Annotated[str, one_of(lambda: horay_async.ImageSize, "Width by height.")] = "1024x1024",
     seed: Annotated[
         int | None, typer.Option(help="The same seed gives the same picture; above 0.")
     ] = None,
@@ -52,28 +54,39 @@ def image(
     asked: dict[str, Any] = {"model": model, "prompt": described, "image_size": size}
     if seed is not None:
         asked["seed"] = seed
+    folder = output.parent if output else Path()
+    if not os.access(folder, os.W_OK | os.X_OK):  # rather now than when the picture is paid for
+        raise Failure(
+            f"nothing can be saved in {folder}: no such folder, or no right to write there"
+        )
     params = cast("ImageParams", asked)
     with client_of(server) as client:
         with Working("drawing"):
             answer = client.images.generate(**params)
         if as_json:
             write_json(answer.to_dict())
-        saved: list[Path] = []
         for number, picture in enumerate(answer.images, 1):
             path = _numbered(output, number) if output else _free_name(described, picture.url)
-            with Working("fetching the picture"):
-                saved.append(client.images.save(picture, path))
-    for path in saved:
-        if as_json:
-            note(f"saved as {path}")
-            continue
-        print(path, flush=True)
-        if preview and sys.stdout.isatty():
-            from horay_async.cli.preview import show  # noqa: PLC0415 - loads rich
+            _save(client, picture, path)
+            if as_json:
+                note(f"saved as {path}")
+                continue
+            print(path, flush=True)
+            if preview and sys.stdout.isatty():
+                from horay_async.cli.preview import show  # noqa: PLC0415 - loads rich
 
-            show(path.read_bytes())
+                show(path.read_bytes())
     if answer.seed is not None and sys.stdout.isatty():
         note(f"seed {answer.seed}")
+
+
+def _save(client: Horay, picture: GeneratedImage, path: Path) -> None:
+    try:
+        with Working("fetching the picture"):
+            client.images.save(picture, path)
+    except (horay_async.HorayError, OSError):
+        note(f"the picture is made, and can be had for a while at {picture.url}")
+        raise
 
 
 def _numbered(output: Path, number: int) -> Path:

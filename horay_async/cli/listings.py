@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import horay_async
 from horay_async.cli.options import AsJson, Server, one_of, takes
-from horay_async.cli.output import printable, shown, write_json
+from horay_async.cli.output import colours, printable, shown, write_json
 from horay_async.cli.session import client_of
 
 if TYPE_CHECKING:
@@ -18,8 +18,10 @@ __all__ = ["models", "user"]
 
 @takes
 def models(
-    type: Annotated[str | None, one_of(lambda: horay_async.ModelType)] = None,
-    sub_type: Annotated[str | None, one_of(lambda: horay_async.ModelSubType)] = None,
+    type: Annotated[str | None, one_of(lambda: horay_async.ModelType, "Such as text.")] = None,
+    sub_type: Annotated[
+        str | None, one_of(lambda: horay_async.ModelSubType, "Such as chat.")
+    ] = None,
     *,
     as_json: AsJson = False,
     server: Server,
@@ -43,14 +45,24 @@ def _show(found: ModelList) -> None:
     from rich.console import Console  # noqa: PLC0415 - as above
     from rich.table import Table  # noqa: PLC0415 - as above
 
+    def since(created: int) -> str:
+        return str(datetime.fromtimestamp(created, UTC).date()) if created else ""
+
+    columns = {
+        "model": [model.id for model in found],
+        "owner": [model.owned_by for model in found],
+        "since": [since(model.created) for model in found],
+    }
+    told = {name: values for name, values in columns.items() if any(values)}
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("model", overflow="fold")
-    table.add_column("owner", style="dim", overflow="fold")
-    table.add_column("since", style="dim", no_wrap=True)
-    for model in found:
-        since = datetime.fromtimestamp(model.created, UTC).date() if model.created else ""
-        table.add_row(*map(printable, (model.id, model.owned_by, str(since))))
-    Console(markup=False, highlight=False).print(table)
+    for name in told:
+        table.add_column(name, style="" if name == "model" else "dim", overflow="fold")
+    for row in zip(*told.values(), strict=True):
+        table.add_row(*map(printable, row))
+    console = Console(
+        color_system="auto" if colours(sys.stdout) else None, markup=False, highlight=False
+    )
+    console.print(table)
 
 
 @takes

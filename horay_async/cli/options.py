@@ -155,7 +155,7 @@ Text = Annotated[
 """What is asked."""
 
 
-def one_of(literal: Callable[[], Any]) -> Any:
+def one_of(literal: Callable[[], Any], help: str) -> Any:
     """An option for a word of one of the client's `Literal`s, which is loaded when it is needed."""
 
     def words() -> list[str]:
@@ -166,7 +166,7 @@ def one_of(literal: Callable[[], Any]) -> Any:
             raise typer.BadParameter(f"it must be one of {', '.join(words())}")
         return word
 
-    return typer.Option(metavar="WORD", callback=check, autocompletion=words)
+    return typer.Option(metavar="WORD", help=help, callback=check, autocompletion=words)
 
 
 def takes(command: Callable[..., T]) -> Callable[..., T]:

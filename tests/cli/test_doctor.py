@@ -198,7 +198,6 @@ def test_no_tls_at_all(plain_http: str) -> None:
     ("greeting", "words"),
     [
         ("stall", "doesn't answer"),
-        ("reset", "breaks the connection off"),
         ("fin", "handshake"),
         ("old_tls", "no TLS version that this machine accepts"),
     ],

@@ -40,7 +40,10 @@ def doctor(
     as_json: AsJson = False,
     server: Server,
 ) -> None:
-    """Find out why requests fail: key, address, proxy, DNS, TLS, clock, account, model."""
+    """Find out why requests fail, and what to do.
+
+    Looks at the key, the address, the proxy, DNS, TLS, the clock, the account and the model.
+    """
     from horay_async.cli.doctor.examination import examine  # noqa: PLC0415 - loads http and ssl
 
     findings: list[Finding] = []

@@ -1,0 +1,165 @@
+"""The command line as a whole: help, version, usage errors, and what becomes of failures."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+import horay_async
+from horay_async.cli import app, listings, main
+from horay_async.cli.statuses import TABLE, Status
+from horay_async.testing import Cut, FaultServer, Scripted, error, respond
+
+from .conftest import Horay, bare_horay
+
+COMMANDS = ["chat", "complete", "models", "user", "image", "serve", "doctor"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help(arguments: list[str]) -> None:
+    """Without a command, or asked for it, the commands and exit statuses are listed."""
+    result = bare_horay(*arguments)
+    assert result.exit_code == Status.DONE
+    for command in COMMANDS:
+        assert f"\n  {command} " in result.stdout
+    for status, meaning in TABLE.items():
+        assert f"{status.value}  {meaning}\n" in f"{result.stdout}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_commands(command: str) -> None:
+    """Every command explains itself, and no help line of its options is missing."""
+    result = bare_horay(command, "--help")
+    assert result.exit_code == Status.DONE
+    options = result.stdout.partition("Options:\n")[2].splitlines()
+    assert all(len(line) > 32 for line in options if line.strip().startswith("-"))
+
+
+def test_version() -> None:
+    """`--version` names the distribution and its version."""
+    assert bare_horay("--version").stdout == f"horay-async {horay_async.__version__}\n"
+
+
+def test_statuses_are_explained() -> None:
+    """The table has every status."""
+    assert list(TABLE) == list(Status)
+
+
+WRONG_TYPE = "Invalid value for '--type': it must be one of text, image, audio, video"
+WRONG_EXTRA = """Invalid value for '--extra': it must be a JSON object, such as '{"min_p": 0.1}'"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["bogus"], "No such command 'bogus'; see horay --help"),
+        (["chta"], "No such command 'chta'. Did you mean 'chat'?; see horay --help"),
+        (["models", "--bogus"], "No such option: --bogus; see horay models --help"),
+        (["models", "more"], "Got unexpected extra argument(s) (more); see horay models --help"),
+        (["models", "--type", "smell"], f"{WRONG_TYPE}; see horay models --help"),
+        (["complete", "--extra", "[1]", "x"], f"{WRONG_EXTRA}; see horay complete --help"),
+    ],
+)
+def test_usage_errors(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong command line is answered with one sentence, and nothing is sent."""
+    assert app.run(arguments) == Status.USAGE
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", f"horay: {sentence}\n")
+
+
+def test_main_leaves_with_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry point leaves with the exit status of the command line."""
+    monkeypatch.setattr(sys, "argv", ["horay", "models"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == Status.USAGE
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_without_the_extra(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without typer or rich a sentence says what to install."""
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(SystemExit, match=r"pip install 'horay-async\[cli\]'"):
+        main()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        (error(400, "bad field"), Status.FAILED, "bad field"),
+        (error(401, "wrong key"), Status.REFUSED, "wrong key"),
+        (error(402, "no funds"), Status.REFUSED, "no funds"),
+        (error(403, "not you"), Status.REFUSED, "not you"),
+        (error(404, "no model"), Status.FAILED, "no model"),
+        (error(429, "slow\ndown"), Status.BUSY, "slow down"),
+        (error(503, "full"), Status.BUSY, "full"),
+        (error(500, "ill", shape="empty"), Status.BUSY, "500"),
+        (respond("{"), Status.BROKEN, "isn't valid JSON"),
+        (respond().but(Cut(0)), Status.UNREACHED, "closed the connection"),
+        (error(404, "red \x1b[31mletters"), Status.FAILED, "red [31mletters"),
+    ],
+)
+def test_failures(
+    answer: Scripted, status: Status, words: str, horay: Horay, fault_server: FaultServer
+) -> None:
+    """Each failure is one sentence on standard error, with no traceback, and has its exit status."""
+    fault_server.always(answer)
+    result = horay("models", "--retries", "0")
+    assert (result.exit_code, result.stdout) == (status, "")
+    assert result.stderr.startswith("horay: ")
+    assert result.stderr.count("\n") == 1
+    assert words in result.stderr
+
+
+def test_server_that_echoes_the_key(horay: Horay, fault_server: FaultServer) -> None:
+    """Not even the server's words show the key."""
+    fault_server.always(error(401, f"unknown key {fault_server.api_key}"))
+    assert fault_server.api_key not in horay("models").stderr
+
+
+def test_no_key(fault_server: FaultServer) -> None:
+    """Without a key the sentence says how to go on; nothing is sent."""
+    result = bare_horay("models", "--base-url", fault_server.base_url)
+    assert result.exit_code == Status.USAGE
+    assert "set HORAY_API_KEY, or try --local" in result.stderr
+    assert not fault_server.requests
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("api.horay.ai", "--base-url must be an http:// or https:// URL"),
+        ("http://api.horay.ai/v1", "or pass --allow-insecure-http"),
+    ],
+)
+def test_settings_are_named_as_options(url: str, words: str) -> None:
+    """The client's complaints speak of options, not of Python parameters."""
+    result = bare_horay("models", "--api-key", "any", "--base-url", url)
+    assert result.exit_code == Status.USAGE
+    assert words in result.stderr
+
+
+def test_interrupt(horay: Horay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends a command with the status that shells give it."""
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(listings, "client_of", interrupted)
+    result = horay("models")
+    assert (result.exit_code, result.stderr) == (Status.INTERRUPTED, "horay: stopped\n")
+
+
+def test_unforeseen_error(horay: Horay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody foresaw is a sentence as well."""
+
+    def broken(_: object) -> None:
+        raise TypeError("oh")
+
+    monkeypatch.setattr(listings, "client_of", broken)
+    result = horay("models")
+    assert result.exit_code == Status.FAILED
+    assert result.stderr == "horay: unexpected TypeError, please report it: oh\n"

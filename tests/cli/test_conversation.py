@@ -1,0 +1,192 @@
+"""The conversation: what is remembered, what Ctrl-C and failures leave, and the orders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from horay_async import Horay
+from horay_async.cli import answers
+from horay_async.cli.conversation import Conversation
+from horay_async.testing import FaultServer, error, sse
+
+Typed = str | type[BaseException]
+"""A line, or what typing is interrupted by."""
+
+Talk = Callable[..., list[list[dict[str, str]]]]
+"""Types lines, and gives the messages of each request that they led to."""
+
+
+@pytest.fixture
+def client(fault_server: FaultServer) -> Iterator[Horay]:
+    """A client that doesn't try again."""
+    with Horay(fault_server.api_key, base_url=fault_server.base_url, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def talk(client: Horay, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Talk:
+    """A conversation, with what is typed in place of a keyboard. Ctrl-D ends it."""
+
+    def talk(*typed: Typed, system: str | None = None) -> list[list[dict[str, str]]]:
+        lines = iter((*typed, EOFError))
+
+        def line(_: str) -> str:
+            following = next(lines)
+            if isinstance(following, str):
+                return following
+            raise following
+
+        monkeypatch.setattr("builtins.input", line)
+        Conversation(client, "m", system, {"max_tokens": 9}).run()
+        return [request.json()["messages"] for request in fault_server.requests]
+
+    return talk
+
+
+def user(content: str) -> dict[str, str]:
+    return {"role": "user", "content": content}
+
+
+def assistant(content: str) -> dict[str, str]:
+    return {"role": "assistant", "content": content}
+
+
+def test_remembers(
+    talk: Talk, fault_server: FaultServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each request carries what was said before; empty lines say nothing."""
+    fault_server.reply("Ada.")
+    fault_server.reply("You are welcome.")
+    asked = talk("Who are you?", "  ", "Thanks")
+    assert asked == [
+        [user("Who are you?")],
+        [user("Who are you?"), assistant("Ada."), user("Thanks")],
+    ]
+    assert capsys.readouterr().out == "Ada.\nYou are welcome.\n\n"
+    assert fault_server.requests[0].json()["max_tokens"] == 9
+
+
+def test_lines_go_on_after_a_backslash(talk: Talk) -> None:
+    """A message of several lines."""
+    assert talk("def f():\\", "    pass") == [[user("def f():\n    pass")]]
+
+
+def test_failed_question_can_be_asked_again(
+    talk: Talk, fault_server: FaultServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A failure is told in a sentence; the talk goes on as if the question hadn't been asked."""
+    fault_server.add(error(429, "slow down"))
+    assert talk("Hi", "Hi") == [[user("Hi")], [user("Hi")]]
+    assert "slow down" in capsys.readouterr().err
+
+
+def test_cut_answer_is_forgotten(talk: Talk, fault_server: FaultServer) -> None:
+    """An answer that fails on its way doesn't become part of the talk."""
+    fault_server.stream(["half an an"], done=False, finish_reason=None)
+    assert talk("Hi", "Hi again") == [[user("Hi")], [user("Hi again")]]
+
+
+def interrupting(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Ctrl-C after so many events of the first answer."""
+
+    def interrupted(events: Any, said: list[str]) -> None:
+        for number, event in enumerate(events):
+            if number == after:
+                raise KeyboardInterrupt
+            said.append(event.text)
+
+    each = iter((interrupted, answers.pour))
+
+    def pour(events: Any, said: list[str]) -> None:
+        next(each)(events, said)
+
+    monkeypatch.setattr(answers, "pour", pour)
+
+
+def test_interrupted_answer_is_kept(
+    talk: Talk,
+    fault_server: FaultServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Ctrl-C stops the answer, not the program; what had come stays part of the talk."""
+    fault_server.stream(["One", " two", " three"])
+    interrupting(monkeypatch, after=2)
+    asked = talk("Count", "Go on")
+    assert asked[1] == [user("Count"), assistant("One two"), user("Go on")]
+    assert "(stopped)" in capsys.readouterr().err
+    fault_server.wait_for_close(1)
+
+
+def test_question_interrupted_before_its_answer(
+    talk: Talk, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing had come: the question is forgotten, too."""
+    interrupting(monkeypatch, after=0)
+    assert talk("Count", "Go on")[1] == [user("Go on")]
+
+
+def test_interrupt_while_typing(talk: Talk, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C drops the line and tells how to leave."""
+    assert talk(KeyboardInterrupt, "Hi") == [[user("Hi")]]
+    assert "Ctrl-D or /exit leaves" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_orders(talk: Talk, fault_server: FaultServer) -> None:
+    """Model and system message change, the talk is forgotten, and /exit leaves."""
+    asked = talk(
+        "Hi", "/model other", "/system Be brief.", "/clear", "Ho", "/exit", "never", system="S"
+    )
+    assert asked == [
+        [{"role": "system", "content": "S"}, user("Hi")],
+        [{"role": "system", "content": "Be brief."}, user("Ho")],
+    ]
+    assert [request.json()["model"] for request in fault_server.requests] == ["m", "other"]
+
+
+def test_no_system_message(talk: Talk) -> None:
+    """/system without a text takes it away."""
+    assert talk("/system", "Hi", system="S") == [[user("Hi")]]
+
+
+def test_save(talk: Talk, fault_server: FaultServer, tmp_path: Path) -> None:
+    """/save writes what can be sent as `messages`."""
+    fault_server.reply("Grüße")
+    file = tmp_path / "talk.json"
+    talk("Hi", f"/save {file}", system="S")
+    told = json.loads(file.read_text(encoding="utf-8"))
+    assert told == [{"role": "system", "content": "S"}, user("Hi"), assistant("Grüße")]
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ("/save", "needs the name of a file"),
+        ("/save /no/such/folder/file", "No such file or directory"),
+        ("/dance", "no such command"),
+        ("/help", "/model   NAME: ask another model"),
+        ("/model", "model: m"),
+        ("/clear", "forgotten"),
+    ],
+)
+def test_what_orders_say(
+    order: str, words: str, talk: Talk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Orders answer on standard error, and lead to no request."""
+    assert talk(order) == []
+    assert words in capsys.readouterr().err
+
+
+def test_limit_and_reasoning_off_a_terminal(
+    talk: Talk, fault_server: FaultServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Reasoning is no part of the answer, and not of the talk."""
+    thought = sse({"choices": [{"index": 0, "delta": {"reasoning_content": "Hm."}}]})
+    fault_server.stream([thought, "Yes"], finish_reason="length")
+    assert talk("Hi", "Ho")[1][1] == assistant("Yes")
+    assert "Hm." not in capsys.readouterr().out

@@ -1,0 +1,84 @@
+"""`horay image`: the picture is saved under a name that says what it is, and nothing paid is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from horay_async.cli.statuses import Status
+from horay_async.testing import FaultServer, error, image, picture
+
+from .conftest import Horay
+
+PICTURE = "/files/picture.png"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the pictures go."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_picture(horay: Horay, fault_server: FaultServer, folder: Path) -> None:
+    """It is asked for, saved and named."""
+    result = horay("image", "An island, at dusk!", "--size", "768x512", "--seed", "7")
+    assert (result.exit_code, result.stdout) == (Status.DONE, "an-island-at-dusk.png\n")
+    assert (folder / "an-island-at-dusk.png").read_bytes().startswith(b"\x89PNG")
+    assert fault_server.requests[0].json() == {
+        "model": "black-forest-labs/FLUX.1-schnell",
+        "prompt": "An island, at dusk!",
+        "image_size": "768x512",
+        "seed": 7,
+    }
+
+
+def test_names_are_free(horay: Horay) -> None:
+    """A picture never takes the place of another, unless its name is given."""
+    assert [horay("image", "x").stdout for _ in range(3)] == ["x.png\n", "x-2.png\n", "x-3.png\n"]
+    assert [horay("image", "x", "-o", "y.png").stdout for _ in range(2)] == ["y.png\n"] * 2
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [("../../etc/passwd", "etc-passwd.png"), ("???", "image.png"), ("a" * 99, "a" * 40 + ".png")],
+)
+def test_names_are_harmless(prompt: str, name: str, horay: Horay) -> None:
+    """Whatever the text, the file is in this folder, and its name not too long."""
+    assert horay("image", prompt).stdout == f"{name}\n"
+
+
+def test_several(horay: Horay, fault_server: FaultServer) -> None:
+    """Several pictures have numbers; the file's kind is that of the URL."""
+    url = fault_server.picture_url.replace(".png", ".jpeg?x=1")
+    fault_server.always(picture(), method="GET")
+    fault_server.add(image(url, url))
+    assert horay("image", "x", "-o", "y.jpg").stdout == "y.jpg\ny-2.jpg\n"
+    fault_server.add(image(url, url))
+    assert horay("image", "x").stdout == "x.jpeg\nx-2.jpeg\n"
+
+
+def test_json(horay: Horay, fault_server: FaultServer, folder: Path) -> None:
+    """`--json` prints what the server sent; the picture is saved all the same."""
+    result = horay("image", "x", "--json")
+    assert json.loads(result.stdout)["images"] == [{"url": fault_server.picture_url}]
+    assert result.stderr == "saved as x.png\n"
+    assert (folder / "x.png").exists()
+
+
+def test_no_folder(horay: Horay, fault_server: FaultServer) -> None:
+    """Where it can't be saved, no picture is made, nor paid for."""
+    result = horay("image", "x", "-o", "no/such/folder/x.png")
+    assert result.exit_code == Status.FAILED
+    assert "nothing can be saved in no/such/folder" in result.stderr
+    assert not fault_server.requests
+
+
+def test_picture_that_cannot_be_fetched(horay: Horay, fault_server: FaultServer) -> None:
+    """It was paid for: where it is to be had is told."""
+    fault_server.always(error(404), method="GET")
+    result = horay("image", "x", "--retries", "0")
+    assert result.exit_code == Status.FAILED
+    assert fault_server.picture_url in result.stderr.splitlines()[0]

@@ -1,0 +1,116 @@
+"""The command as a process of its own: pipes, signals, exit statuses."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+
+import pytest
+
+from horay_async.cli.statuses import Status
+from horay_async.testing import FaultServer, Gate, Hang
+
+from .process import COMMAND, PATIENCE, start
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals of POSIX")
+
+
+@pytest.fixture
+def environment(fault_server: FaultServer) -> Mapping[str, str]:
+    """The settings for the test's server."""
+    return {"HORAY_API_KEY": fault_server.api_key, "HORAY_BASE_URL": fault_server.base_url}
+
+
+def test_pipe(environment: Mapping[str, str], fault_server: FaultServer) -> None:
+    """`echo … | horay complete -`, as users type it."""
+    fault_server.reply(" Berlin.")
+    process = start("complete", "-", environment=environment)
+    out, err = process.communicate("The capital of Germany is\n", PATIENCE)
+    assert (process.returncode, out, err) == (Status.DONE, " Berlin.\n", "")
+    assert fault_server.requests[0].json()["prompt"] == "The capital of Germany is"
+
+
+def test_characters_beyond_ascii(environment: Mapping[str, str], fault_server: FaultServer) -> None:
+    """An output that can't spell a character gets a question mark, no failure."""
+    fault_server.reply("Grüße 🌍")
+    environment = {**environment, "PYTHONIOENCODING": "latin-1"}
+    process = start("complete", "x", environment=environment, encoding="latin-1")
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (Status.DONE, "Grüße ?\n", "")
+
+
+def test_interrupt(environment: Mapping[str, str], fault_server: FaultServer) -> None:
+    """SIGINT while an answer is awaited: the request is given up, with a sentence and its status."""
+    fault_server.reply("never", Hang())
+    process = start("complete", "x", environment=environment)
+    fault_server.wait_for_requests(timeout=PATIENCE)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (Status.INTERRUPTED, "", "horay: stopped\n")
+    fault_server.wait_for_close(1)
+
+
+def test_interrupted_stream(environment: Mapping[str, str], fault_server: FaultServer) -> None:
+    """SIGINT in the middle of a stream: what had come is printed, its line ended."""
+    gate = Gate()
+    fault_server.stream(["Ber", gate, "lin"])
+    process = start("complete", "x", "--stream", environment=environment)
+    assert process.stdout is not None
+    assert process.stdout.read(3) == "Ber"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    gate.open()
+    assert (process.returncode, out, err) == (Status.INTERRUPTED, "\n", "horay: stopped\n")
+
+
+def test_reader_that_goes(environment: Mapping[str, str], fault_server: FaultServer) -> None:
+    """`… | head -c 3`: the stream is given up, silently."""
+    gate = Gate()
+    fault_server.stream(["Ber", gate, "lin"])
+    with start("complete", "x", "--stream", environment=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(3) == "Ber"
+        process.stdout.close()
+        gate.open()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == Status.PIPE
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+@pytest.mark.parametrize("arguments", [["models"], ["--help"]])
+def test_full_disk(arguments: list[str], environment: Mapping[str, str]) -> None:
+    """An output that takes nothing is a sentence, not a traceback, and no success."""
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            env={**os.environ, **environment},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (Status.FAILED, "horay: No space left on device\n")
+
+
+def test_closed_outputs(environment: Mapping[str, str], fault_server: FaultServer) -> None:
+    """A shell can close both outputs (`>&- 2>&-`)."""
+    script = f'exec "{sys.executable}" -m horay_async.cli models >&- 2>&-'
+    done = subprocess.run(["sh", "-c", script], env={**os.environ, **environment}, check=False)
+    assert done.returncode == Status.DONE
+    assert len(fault_server.requests) == 1
+
+
+def test_client_is_not_loaded_for_nothing() -> None:
+    """What starts fast loads neither the client's libraries nor rich's drawing."""
+    script = (
+        "import sys; from horay_async.cli.app import run; run(['--help']);"
+        "sys.exit(str({'aiohttp', 'attrs', 'msgspec', 'rich.console', 'ssl'} & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == "set()\n"

@@ -1,0 +1,128 @@
+"""The command on a real terminal: streaming, colours, Ctrl-C, pictures."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+
+import pytest
+
+from horay_async.cli.statuses import Status
+from horay_async.testing import FaultServer, Gate, sse
+
+if sys.platform == "win32":
+    pytest.skip("terminals of POSIX", allow_module_level=True)
+
+from .process import Terminal
+
+Open = Callable[..., Terminal]
+"""Starts the command on a terminal, with the test's server for it."""
+
+
+@pytest.fixture
+def open_terminal(fault_server: FaultServer) -> Iterator[Open]:
+    settings = {"HORAY_API_KEY": fault_server.api_key, "HORAY_BASE_URL": fault_server.base_url}
+    with ExitStack() as stack:
+
+        def opened(
+            *arguments: str, environment: Mapping[str, str] | None = None, columns: int = 60
+        ) -> Terminal:
+            environment = {**settings, **(environment or {})}
+            terminal = Terminal(*arguments, environment=environment, columns=columns)
+            return stack.enter_context(terminal)
+
+        yield opened
+
+
+def settled(terminal: Terminal) -> str:
+    """What is left to be seen, when lines that were taken back are gone."""
+    return re.sub("[^\n]*\r\x1b\\[K", "", terminal.output)
+
+
+def test_streams(open_terminal: Open, fault_server: FaultServer) -> None:
+    """On a terminal an answer is shown as it comes, and told when it is at its limit."""
+    gate = Gate()
+    fault_server.stream(["One", gate, " two"], finish_reason="length")
+    terminal = open_terminal("complete", "Count")
+    terminal.until("One")
+    assert not gate.is_open
+    gate.open()
+    terminal.until(" two\n")
+    terminal.until("(at the limit of tokens")
+    assert terminal.end() == Status.DONE
+
+
+def test_conversation(open_terminal: Open, fault_server: FaultServer) -> None:
+    """Ctrl-C stops the answer and its generation, arrow up brings lines back, Ctrl-D leaves."""
+    gate = Gate()
+    fault_server.stream(["One", " two", gate, " three"])
+    fault_server.reply("Fine.")
+    terminal = open_terminal("chat")
+    terminal.until("> ")
+    terminal.type("Count\r")
+    terminal.until("One two")
+    terminal.type("\x03")
+    terminal.until("(stopped)")
+    fault_server.wait_for_close(1)
+    gate.open()
+    terminal.until("> ")
+    terminal.type("\x1b[A slowly\r")  # arrow up
+    terminal.until("Fine.\n")
+    terminal.until("> ")
+    terminal.type("\x04")
+    assert terminal.end() == Status.DONE
+    said = [message["content"] for message in fault_server.requests[1].json()["messages"]]
+    assert said == ["Count", "One two", "Count slowly"]
+
+
+def test_reasoning_is_dim(open_terminal: Open, fault_server: FaultServer) -> None:
+    """The reasoning is shown before the answer, set apart from it."""
+    thought = sse({"choices": [{"index": 0, "delta": {"reasoning_content": "Hm."}}]})
+    fault_server.stream([thought, "Yes"])
+    terminal = open_terminal("chat", "Really?")
+    terminal.until("\x1b[2mHm.\x1b[0m\nYes\n")
+    assert terminal.end() == Status.DONE
+
+
+def test_no_colour(open_terminal: Open, fault_server: FaultServer) -> None:
+    """With NO_COLOR there is no escape sequence but those that move the cursor."""
+    terminal = open_terminal("doctor", "--no-token", environment={"NO_COLOR": "1"})
+    assert terminal.end() == Status.DONE
+    assert "\x1b" not in settled(terminal)
+
+
+@pytest.mark.parametrize("columns", [60, 120])
+def test_nothing_is_wider_than_the_terminal(columns: int, open_terminal: Open) -> None:
+    """Reports are wrapped to the terminal's width."""
+    for arguments in (["doctor"], ["models"], ["user"]):
+        terminal = open_terminal(*arguments, environment={"NO_COLOR": "1"}, columns=columns)
+        assert terminal.end() == Status.DONE
+        assert max(map(len, settled(terminal).splitlines())) <= columns
+
+
+def test_json_is_indented_and_harmless(open_terminal: Open, fault_server: FaultServer) -> None:
+    """For eyes, JSON is indented; for no eyes are the control characters in it."""
+    fault_server.reply("a\x9bb")
+    terminal = open_terminal("complete", "x", "--json")
+    terminal.until('\n      "text": "ab",\n')
+    assert terminal.end() == Status.DONE
+
+
+def test_picture(
+    open_terminal: Open, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture is shown below its name, and its seed after it."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("pictures"))
+    terminal = open_terminal("image", "x", environment={"KITTY_WINDOW_ID": "1"})
+    terminal.until("x.png\n\x1b_Ga=T,f=100,c=59,m=0;")
+    terminal.until("seed 7")
+    assert terminal.end() == Status.DONE
+
+
+def test_no_text(open_terminal: Open) -> None:
+    """Without a text and without a pipe nobody waits for what nobody knows to type."""
+    terminal = open_terminal("complete")
+    terminal.until("horay: there is no text: give it as an argument")
+    assert terminal.end() == Status.USAGE
