@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
 
-from horay_async._protocol.failures import status_error
+from horay_async._protocol.failures import bad_response, status_error
 from horay_async._protocol.limits import MAX_ERROR_BYTES
 from horay_async._protocol.request import Request
 from horay_async._transport.faults import FOREIGN, timed_out, translate
@@ -160,6 +160,16 @@ class Call:
         )
         if raw.status >= 300:
             raise await self._refusal(response, raw)
+        if raw.status < 200:
+            response.close()
+            raise bad_response(
+                "switches to another protocol",
+                b"",
+                status=raw.status,
+                label=self.request.label,
+                key=self.key,
+                request_id=request_id,
+            )
         return response
 
     async def _queue(self, turn: Awaitable[None]) -> None:
@@ -238,7 +248,7 @@ class Call:
             raw.headers,
             body,
             label=self.request.label,
-            key=self._transport.options.api_key,
+            key=self.key,
             now=time.time(),
             request_id=response.meta.request_id,
         )

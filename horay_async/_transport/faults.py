@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import (
+    ContentLengthError,
+    HttpProcessingError,
+    TransferEncodingError,
+)
 
 from horay_async.errors import (
     APIConnectionError,
@@ -16,14 +20,11 @@ from horay_async.errors import (
     HorayError,
 )
 
-__all__ = ["FOREIGN", "Unanswered", "timed_out", "translate", "translate_read"]
+__all__ = ["FOREIGN", "Unanswered", "timed_out", "told", "translate", "translate_read"]
 
 
 class Unanswered(aiohttp.ClientConnectionError):
-    """The connection broke after a request had gone out on it, and before any answer."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(_told(error))
+    """A request had gone out, and its connection can't bring the answer any more."""
 
 
 FOREIGN = (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError, ValueError)
@@ -77,25 +78,44 @@ def translate(
     if isinstance(error, aiohttp.ClientHttpProxyError):
         text = f"{label}: the proxy answered {error.status}: {error.message}"
         return APIConnectionError(text, execution="not_sent")
+    if isinstance(error, aiohttp.TooManyRedirects):
+        return APIResponseError(f"{label} is redirected without end", execution=execution)
     if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
         return APIResponseError(
-            f"the answer to {label} isn't valid HTTP: {error.message}", execution=execution
+            f"the answer to {label} isn't valid HTTP: {_complaint(error.message)}",
+            execution=execution,
         )
-    return APIConnectionError(f"{label}: {_told(error)}", execution=execution)
+    return APIConnectionError(f"{label}: {told(error)}", execution=execution)
 
 
 def translate_read(error: Exception, *, label: str, execution: Execution) -> APIError:
     """The error for an answer that broke off."""
-    if isinstance(error, HttpProcessingError):
+    found = error.__cause__ if isinstance(error, aiohttp.ClientPayloadError) else error
+    if isinstance(found, HttpProcessingError) and not isinstance(found, _CUT):
         return APIResponseError(
-            f"the answer to {label} can't be decoded: {error.message}", execution=execution
+            f"the answer to {label} can't be decoded: {_complaint(found.message)}",
+            execution=execution,
         )
     return APIConnectionError(
-        f"the answer to {label} broke off: {_told(error)}", execution=execution
+        f"the answer to {label} broke off: {told(error)}", execution=execution
     )
 
 
-def _told(error: Exception) -> str:
+_CUT = (ContentLengthError, TransferEncodingError)
+"""What aiohttp says of a body that ended too early; of other things it says that they are malformed."""
+
+
+def told(error: Exception) -> str:
+    """What happened, for a message."""
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server closed the connection without an answer"
+    if isinstance(error, aiohttp.ClientPayloadError) and isinstance(error.__cause__, _CUT):
+        return _complaint(error.__cause__.message)
+    if isinstance(error, aiohttp.ClientOSError) and error.errno is None:
+        return "the connection was closed while the request was being sent"
     return str(error) or type(error).__name__
+
+
+def _complaint(message: str) -> str:
+    """What aiohttp complains of, without the server's bytes that it shows: they can hold a secret."""
+    return message.strip().partition("\n")[0].partition(": b'")[0].rstrip(".: ")

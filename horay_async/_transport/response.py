@@ -10,7 +10,7 @@ from contextvars import ContextVar
 import aiohttp
 
 from horay_async._protocol.limits import DRAIN_BYTES, DRAIN_SECONDS
-from horay_async._transport.faults import FOREIGN, Unanswered, timed_out, translate_read
+from horay_async._transport.faults import FOREIGN, Unanswered, timed_out, told, translate_read
 from horay_async.errors import APIError, Clock, Execution
 from horay_async.models.meta import ResponseMeta
 
@@ -43,16 +43,21 @@ class Exchange:
 exchange: ContextVar[Exchange] = ContextVar("exchange")
 
 
+STRAY = "an answer that nobody had asked for was waiting on the connection"
+
+
 class ClientResponse(aiohttp.ClientResponse):
     """aiohttp's response, which tells when the request goes out: `start` is called at that moment."""
 
     async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         exchange.get().dispatched(self._loop.time())
+        if connection.protocol:  # its length is the number of answers that wait
+            raise Unanswered(STRAY)
         try:
             return await super().start(connection)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
             # Of these two, aiohttp would send a GET once more by itself, on nobody's record.
-            raise Unanswered(error) from error
+            raise Unanswered(told(error)) from error
 
 
 class RawResponse:
@@ -86,7 +91,9 @@ class RawResponse:
         self._release = release
         self._finished = False
         self._expired: Clock | None = None
+        self._watching = False
         self._timer: asyncio.TimerHandle | None = None
+        self._lost: asyncio.Future[None] | None = None
 
     @property
     def content_type(self) -> str:
@@ -116,9 +123,9 @@ class RawResponse:
     async def next_piece(self) -> bytes:
         """What has come of the body, waiting for some; empty at its end."""
         content = self._raw.content
-        # The timer is left out where nothing has to be waited for: answers mostly come in one piece.
-        if self._timer is None and not content.is_eof():
-            self._arm()
+        # This is left out where nothing has to be waited for: answers mostly come in one piece.
+        if not self._watching and not content.is_eof():
+            self._watch()
         try:
             piece = await content.readany()
         except FOREIGN as error:
@@ -181,6 +188,9 @@ class RawResponse:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._lost is not None:
+            self._lost.remove_done_callback(self._on_loss)
+            self._lost = None
         self._release()
 
     def _failure(self, error: Exception) -> APIError:
@@ -191,6 +201,32 @@ class RawResponse:
             failure = translate_read(error, label=self._label, execution=self.execution)
         failure.request_id = self.meta.request_id
         return failure
+
+    def _watch(self) -> None:
+        """Sees to it that waiting for the body has an end."""
+        self._watching = True
+        self._arm()
+        connection = self._raw.connection
+        if connection is None or (protocol := connection.protocol) is None:
+            return  # ended already, and the reader knows
+        self._lost = protocol.closed
+        if self._lost is None:
+            self.loop.call_soon(self._on_loss, None)
+        else:
+            # Once on each connection, which outlives this answer: a loss that nobody asks for is no error.
+            self._lost.remove_done_callback(_noted)
+            self._lost.add_done_callback(_noted)
+            self._lost.add_done_callback(self._on_loss)
+
+    def _on_loss(self, _: asyncio.Future[None] | None) -> None:
+        """Wakes the reader where aiohttp doesn't: after bytes in the middle that aren't HTTP."""
+        content = self._raw.content
+        connection = self._raw.connection
+        if self._finished or content.is_eof() or content.exception() is not None:
+            return
+        protocol = None if connection is None else connection.protocol
+        failure = None if protocol is None else protocol.exception()
+        content.set_exception(failure or aiohttp.ClientPayloadError("the connection was lost"))
 
     def _arm(self) -> None:
         """Sets the one timer of this answer to the earlier of the two clocks that can run out."""
@@ -218,6 +254,12 @@ class RawResponse:
     def _expire(self, clock: Clock) -> None:
         self._expired = clock
         self.close()  # wakes the reader with an error
+
+
+def _noted(lost: asyncio.Future[None]) -> None:
+    """Looks at how a connection was lost."""
+    if not lost.cancelled():
+        lost.exception()
 
 
 def _left_behind(content: aiohttp.StreamReader) -> bytes:

@@ -1,0 +1,365 @@
+"""Servers that are broken or mean harm: each comes to a clear error, soon and within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from horay_async import (
+    APIResponseError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncHoray,
+    ConfigurationError,
+    ServiceOverloadedError,
+    Timeouts,
+)
+from horay_async.testing import (
+    Answer,
+    Coding,
+    FaultServer,
+    Gate,
+    Pause,
+    Repeat,
+    Stall,
+    bomb,
+    raw,
+    redirect,
+    respond,
+    sse,
+)
+
+if TYPE_CHECKING:
+    from tests.conftest import Connect
+
+pytestmark = pytest.mark.anyio
+
+MEBI = 2**20
+PIECE = sse({"choices": [{"index": 0, "delta": {"content": "x"}}]})
+
+
+async def complete(client: AsyncHoray) -> object:
+    """One text completion."""
+    return await client.completions.create(model="m", prompt="p")
+
+
+async def stream(client: AsyncHoray) -> object:
+    """One streamed chat answer, read to its end."""
+    chunks = await client.chat.completions.create(model="m", messages=[], stream=True)
+    return [chunk async for chunk in chunks]
+
+
+async def refused(call: Any) -> APIResponseError:
+    """The error that says that an answer wasn't what the protocol says."""
+    with pytest.raises(APIResponseError) as raised:
+        async with asyncio.timeout(20):
+            await call
+    return raised.value
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        raw(b"SSH-2.0-OpenSSH_9.2\r\n", Stall()),
+        raw(b"HTTP/9.9 200 OK\r\n\r\n", Stall()),
+        raw(b"HTTP/1.1 all right\r\n\r\n", Stall()),
+        raw(bytes(100), Stall()),
+        raw(OK + b"no header\r\n\r\n", Stall()),
+        raw(OK + b"Content-Length: -1\r\n\r\n{}", Stall()),
+        raw(OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", Stall()),
+        raw(OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}", Stall()),
+        raw(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", Stall()),
+        respond(b"{}", headers={"X-Long": "x" * 9000}),
+        respond(b"{}", headers={f"X-{number}": "x" for number in range(200)}),
+        respond(b"{}", headers={"Content-Encoding": "gzip"}),
+        respond(b"{}", headers={"Content-Encoding": "deflate"}),
+        raw(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+            Stall(),
+        ),
+    ],
+)
+@pytest.mark.parametrize("call", [complete, stream])
+async def test_what_is_not_http(
+    fault_server: FaultServer, connect: Connect, answer: Answer, call: Any
+) -> None:
+    """Bytes that aren't HTTP, or over the limits on headers, are told as such; the connection is gone."""
+    fault_server.add(answer)
+    async with connect(retries=2) as client:
+        failure = await refused(call(client))
+        assert len(failure.attempts) == 1
+        assert "\n" not in failure.message
+        assert await client.models.list()
+    assert fault_server.connections[0].closed_by == "client"
+
+
+async def test_parser_does_not_show_the_servers_bytes(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """What the server sent in a header that can't be read may be a secret: it isn't shown."""
+    for line in (b"X: test-key\0", b"X test-key", b"X: " + b"test-key" * 2000):
+        fault_server.add(raw(OK + line + b"\r\n\r\n", Stall()))
+        async with connect() as client:
+            assert "test-key" not in repr(await refused(complete(client)))
+
+
+@pytest.mark.parametrize("call", [complete, stream])
+async def test_garbage_between_chunks(
+    fault_server: FaultServer, connect: Connect, call: Any
+) -> None:
+    """Bytes in the middle of a body that aren't its encoding end the call, even with no clock running."""
+    media = "text/event-stream" if call is stream else "application/json"
+    begun = respond([PIECE], content_type=media, framing="chunked").steps[:2]
+    fault_server.add(raw(*begun, Pause(0.02), b"zz\r\n", Stall()))
+    async with connect(timeout=Timeouts(idle=None)) as client:
+        failure = await refused(call(client))
+    assert "chunk size" in failure.message
+    assert failure.execution == "executed"
+
+
+@pytest.mark.parametrize(
+    ("body", "media", "says"),
+    [
+        (b"<html><title>Welcome</title></html>", "text/html", "text/html"),
+        (b"<html><title>Welcome</title></html>", "application/json", "isn't valid JSON"),
+        (b"{}", "image/png", "image/png"),
+        (b'{"id": "x", "choi', "application/json", "isn't valid JSON"),
+        (b"", "application/json", "isn't valid JSON"),
+        (b'{"id": "\xff\xfe"}', "application/json", "isn't valid UTF-8"),
+        (b'{"created": NaN}', "application/json", "isn't valid JSON"),
+        (b'{"created": Infinity}', "application/json", "isn't valid JSON"),
+        (b"[" * 100_000, "application/json", "nested too deep"),
+        (b'{"choices": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", "application/json", "too deep"),
+        (b'"text"', "application/json", "a string"),
+        (b"null", "application/json", "null"),
+    ],
+)
+async def test_what_is_not_an_answer(
+    fault_server: FaultServer, connect: Connect, body: bytes, media: str, says: str
+) -> None:
+    """A body that isn't the JSON of an answer raises with its first 500 characters."""
+    fault_server.add(respond(body, content_type=media, headers={"x-request-id": "r-1"}))
+    async with connect(retries=2) as client:
+        failure = await refused(complete(client))
+    assert says in failure.message
+    assert failure.body == body.decode("utf-8", "replace")[:500]
+    assert (failure.status_code, failure.execution, failure.request_id) == (200, "executed", "r-1")
+    assert len(fault_server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (respond("<html>Welcome</html>", content_type="text/html"), "text/html"),
+        (respond(b'{"id": "x", "choices": []}'), "application/json"),
+        (b'{"id": "x", "choi', "isn't valid JSON"),
+        (b'{"id": "\xff\xfe"}', "isn't valid UTF-8"),
+        (b'{"created": NaN}', "isn't valid JSON"),
+        (b'{"choices": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", "nested too deep"),
+        (b"hello", "isn't valid JSON"),
+    ],
+)
+async def test_what_is_not_a_stream(
+    fault_server: FaultServer, connect: Connect, answer: Answer | bytes, says: str
+) -> None:
+    """The same for what should be an event stream, or one of its events."""
+    if isinstance(answer, bytes):
+        events = [PIECE, b"data: " + answer + b"\n\n", PIECE]
+        answer = respond(events, content_type="text/event-stream", framing="chunked")
+    fault_server.add(answer)
+    async with connect(retries=2) as client:
+        failure = await refused(stream(client))
+    assert says in failure.message
+    assert failure.body
+    assert len(failure.body) <= 500
+    assert len(fault_server.requests) == 1
+
+
+async def test_failure_in_place_of_a_stream(fault_server: FaultServer, connect: Connect) -> None:
+    """A JSON body that reports a failure under 200 is that failure, in its class, and retried as one."""
+    overloaded = b'{"code": 50505, "message": "Model service overloaded", "data": null}'
+    fault_server.add(respond(overloaded), respond(overloaded))
+    async with connect(retries=1) as client:
+        with pytest.raises(ServiceOverloadedError, match="overloaded") as raised:
+            await stream(client)
+    assert len(raised.value.attempts) == 2
+
+
+@pytest.fixture
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits that are quickly reached."""
+    monkeypatch.setattr("horay_async.resources._base.MAX_BODY_BYTES", MEBI)
+    monkeypatch.setattr("horay_async.streaming.MAX_EVENT_BYTES", MEBI)
+
+
+@pytest.mark.usefixtures("small_limits")
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize("call", [complete, stream])
+async def test_bombs_are_not_unpacked(
+    fault_server: FaultServer, connect: Connect, coding: Coding, call: Any
+) -> None:
+    """Of a body that unpacks to 64 times the limit, little more than the limit is ever in memory."""
+    media = "text/event-stream" if call is stream else "application/json"
+    fault_server.add(bomb(64 * MEBI, coding=coding, content_type=media), method="POST")
+    async with connect() as client:
+        await client.models.list()
+        tracemalloc.start()
+        try:
+            failure = await refused(call(client))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert "over 1,048,576 bytes" in failure.message or "more than 1,048,576" in failure.message
+    assert peak < 8 * MEBI
+
+
+@pytest.mark.usefixtures("small_limits")
+@pytest.mark.parametrize(
+    ("answer", "call"),
+    [
+        (respond([b'{"id": "', Repeat(b"x" * 2**16)], framing="chunked"), complete),
+        (respond([b'{"id": "', Repeat(b"x" * 2**16)], framing="close"), complete),
+        (
+            respond(
+                [PIECE, b"data: ", Repeat(b"x" * 2**16)],
+                content_type="text/event-stream",
+                framing="chunked",
+            ),
+            stream,
+        ),
+        (
+            respond(
+                [PIECE, Repeat(b"data: " + b"x" * 2**16 + b"\n")],
+                content_type="text/event-stream",
+                framing="chunked",
+            ),
+            stream,
+        ),
+    ],
+    ids=["chunked body", "unframed body", "line", "event"],
+)
+async def test_endless_answers_are_left(
+    fault_server: FaultServer, connect: Connect, answer: Answer, call: Any
+) -> None:
+    """An answer, or an event, without end is read to the limit, and its connection closed."""
+    fault_server.add(answer)
+    async with connect(max_connections=1) as client:
+        await refused(call(client))
+        await fault_server.until_closed(1)
+        assert await client.models.list()
+
+
+async def test_endless_explanation_of_a_failure(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """Of a failure's body only the beginning is read; the status counts all the same."""
+    fault_server.add(respond([Repeat(b"x" * 2**16)], framing="chunked", status=503))
+    fault_server.add(respond([b" " * MEBI] * 64, 503, coding="gzip"))
+    async with connect() as client:
+        for _ in range(2):
+            with pytest.raises(ServiceOverloadedError):
+                await complete(client)
+
+
+async def test_failure_whose_explanation_never_comes(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """A failure's head is enough: its missing body delays the error no longer than `idle`."""
+    fault_server.add(respond([Stall()], framing="chunked", status=503))
+    async with connect(timeout=Timeouts(idle=0.05)) as client:
+        with pytest.raises(ServiceOverloadedError):
+            await complete(client)
+
+
+async def test_endless_provisional_answers(fault_server: FaultServer, connect: Connect) -> None:
+    """Answers of status 100 without end are no answer: `first_byte` runs on."""
+    fault_server.add(raw(Repeat(b"HTTP/1.1 100 Continue\r\n\r\n", gap=0.005)))
+    async with connect(timeout=Timeouts(first_byte=0.05)) as client:
+        with pytest.raises(APITimeoutError) as raised:
+            await complete(client)
+    assert raised.value.clock == "first_byte"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirects_are_not_followed(
+    fault_server: FaultServer, connect: Connect, status: int
+) -> None:
+    """No redirect takes the key along: it is an error that names the place."""
+    with FaultServer() as elsewhere:
+        fault_server.always(redirect(f"{elsewhere.origin}/v1/models", status))
+        async with connect(retries=2) as client:
+            for request in (complete(client), client.models.list(), stream(client)):
+                with pytest.raises(APIStatusError, match=elsewhere.origin) as raised:
+                    await request
+                assert raised.value.status_code == status
+        assert not elsewhere.connections
+    assert len(fault_server.requests) == 3
+
+
+async def test_cookies_are_not_kept(fault_server: FaultServer, connect: Connect) -> None:
+    """What a server wants remembered isn't sent back to it."""
+    fault_server.always(respond(b'{"data": []}', headers={"Set-Cookie": "id=1; Path=/"}))
+    async with connect() as client:
+        await client.models.list()
+        await client.models.list()
+    assert "Cookie" not in fault_server.requests[1].headers
+
+
+@pytest.mark.parametrize(
+    "url", ["http://api.example/v1", "http://10.0.0.1/v1", "http://0.0.0.0/v1"]
+)
+def test_key_needs_https(connect: Connect, url: str) -> None:
+    """Off this machine the key goes over TLS alone, unless the caller says otherwise."""
+    with pytest.raises(ConfigurationError, match="plain HTTP"):
+        connect(base_url=url)
+    assert connect(base_url=url, allow_insecure_http=True).options.base_url == url
+
+
+async def test_line_breaks_are_refused_before_anything_is_sent(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """Nothing that would end a header or the request line early reaches the wire."""
+    evil = "x\r\nX-Evil: 1"
+    with pytest.raises(ConfigurationError):
+        AsyncHoray(evil, base_url=fault_server.base_url)
+    with pytest.raises(ConfigurationError):
+        connect(default_headers={"X": evil})
+    with pytest.raises(ConfigurationError):
+        connect(default_headers={evil: "x"})
+    with pytest.raises(ConfigurationError):
+        connect(base_url=f"{fault_server.base_url}/{evil}")
+    async with connect() as client:
+        calls: list[Any] = [
+            client.models.list(extra_headers={"X": evil}),
+            client.models.list(extra_headers={evil: "x"}),
+            client.completions.create(model="m", prompt="p", idempotency_key=evil),
+            client.request("GET", f"/models{evil}"),
+            client.request(f"GET /{evil}", "/models"),
+            client.images.save(f"{fault_server.origin}/{evil}", "never"),
+        ]
+        for call in calls:
+            with pytest.raises(ConfigurationError):
+                await call
+        await client.models.list(extra_query={"a": evil}, type="text")
+    (request,) = fault_server.requests
+    assert "X-Evil" not in request.headers
+    assert request.query["a"] == evil
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.02])
+async def test_answer_to_nobody(fault_server: FaultServer, connect: Connect, pause: float) -> None:
+    """An answer that nobody asked for, sent after another's end, is nobody's answer."""
+    asked, stray = respond(b'{"data": []}'), respond(b'{"data": [{"id": "stray"}]}')
+    gate = Gate()
+    fault_server.add(raw(*asked.steps, Pause(pause), *stray.steps, gate))
+    async with connect(retries=1) as client:
+        assert len(await client.models.list()) == 0
+        await asyncio.sleep(0.04)
+        gate.open()
+        assert "stray" not in [model.id for model in await client.models.list()]
