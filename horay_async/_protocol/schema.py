@@ -75,13 +75,13 @@ def schema(cls: Any) -> Schema:
     Raises `TypeError`, with the path to it, for a field of a type that JSON has no form for, and for a
     union of classes that no answer could tell apart.
     """
+    if not is_record(cls):
+        raise TypeError(f"an attrs class, a dataclass or a pydantic model is needed; got {cls!r}")
     return _made(cls)
 
 
 @lru_cache(1_000)
 def _made(cls: Any) -> Schema:
-    if not is_record(cls):
-        raise TypeError(f"an attrs class, a dataclass or a pydantic model is needed; got {cls!r}")
     writer = _Writer()
     name = writer.define(cls, _named(cls))
     writer.check_unions()

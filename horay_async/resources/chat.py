@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, Unpack, overload
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast, overload
+
+import attrs
 
 from horay_async._protocol.accumulate import ChatAccumulator
 from horay_async._protocol.request import Operation
-from horay_async.models.chat import ChatCompletion, ChatCompletionChunk, ChatParams
-from horay_async.models.events import ChatEvent
+from horay_async.models.chat import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatParams,
+    ConversationParams,
+)
+from horay_async.models.events import ChatEvent, TypedChatEvent
+from horay_async.options import Timeouts
 from horay_async.resources._base import Resource
 from horay_async.streaming import AsyncEventStream, AsyncStream
 
 if TYPE_CHECKING:
     from horay_async._transport import Transport
+    from horay_async.models.parsed import ParsedCompletion
+    from horay_async.tools.run import AsyncToolRun
 
-__all__ = ["AsyncChat", "AsyncChatCompletions"]
+__all__ = ["AsyncChat", "AsyncChatCompletions", "parse_text"]
+
+T = TypeVar("T")
 
 CREATE: Final = Operation(
     method="POST", path="/chat/completions", params=ChatParams, answer=ChatCompletion
@@ -51,13 +64,134 @@ class AsyncChatCompletions(Resource):
             return await self._stream(CREATE, params, ChatCompletionChunk, ChatAccumulator)
         return await self._answer(CREATE, params)
 
-    def stream(self, **params: Unpack[ChatParams]) -> AsyncEventStream[ChatEvent, ChatCompletion]:
+    @overload
+    def stream(
+        self, *, response_format: type[T], **params: Unpack[ConversationParams]
+    ) -> AsyncEventStream[TypedChatEvent[T], ParsedCompletion[T]]: ...
+
+    @overload
+    def stream(
+        self, **params: Unpack[ChatParams]
+    ) -> AsyncEventStream[ChatEvent, ChatCompletion]: ...
+
+    def stream(self, **params: Any) -> AsyncEventStream[Any, Any]:
         """Answers `messages` and tells what happens, event by event; `final()` is the whole answer.
 
         To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
-        raises as `create` does.
+        raises as `create` does. With a class as `response_format`, there are events with the object as
+        far as it has come, and with the instance; iteration and `final()` then raise as `parse` does.
         """
-        return self._events(CREATE, params, ChatCompletionChunk, ChatAccumulator)
+        into = params.get("response_format")
+        if into is None or isinstance(into, Mapping):
+            return self._events(CREATE, params, ChatCompletionChunk, ChatAccumulator)
+        # cattrs loads with them, which takes as long as all the rest.
+        from horay_async._protocol.schema import response_format  # noqa: PLC0415 - see above
+        from horay_async._protocol.typed import parse_completion  # noqa: PLC0415 - see above
+        from horay_async._protocol.typed_stream import TypedAccumulator  # noqa: PLC0415 - see above
+
+        sent = {**params, "response_format": response_format(into)}
+        classes = _argument_classes(params.get("tools"))
+        return AsyncEventStream(
+            lambda: self._stream(CREATE, sent, ChatCompletionChunk, ChatAccumulator),
+            lambda: TypedAccumulator(into, classes),
+            lambda answer: parse_completion(answer, into, classes),
+        )
+
+    @overload
+    async def parse(
+        self, *, response_format: type[T], **params: Unpack[ConversationParams]
+    ) -> ParsedCompletion[T]: ...
+
+    @overload
+    async def parse(self, **params: Unpack[ConversationParams]) -> ParsedCompletion[None]: ...
+
+    async def parse(self, **params: Any) -> ParsedCompletion[Any]:
+        """Answers `messages` in the form of a class: each message's `parsed` is an instance of it.
+
+        `response_format` is an attrs class, a dataclass or a pydantic model; the other parameters are those
+        of `ChatParams`. Its schema goes out with the request. The arguments of calls to tools made by
+        `@tool` are parsed too, as `function.parsed_arguments`, and a message that calls tools need not have
+        an answer besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
+        and `AnswerError` where the model declined, the answer was cut at the token limit, or it doesn't fit.
+        """
+        from horay_async._protocol.schema import response_format  # noqa: PLC0415 - see `stream`
+        from horay_async._protocol.typed import parse_completion  # noqa: PLC0415 - see `stream`
+
+        into = params.pop("response_format", None)
+        if into is not None:
+            params["response_format"] = response_format(into)
+        classes = _argument_classes(params.get("tools"))
+        return parse_completion(await self._answer(CREATE, params), into, classes)
+
+    def run_tools(self, *, max_rounds: int = 10, **params: Unpack[ChatParams]) -> AsyncToolRun:
+        """Answers `messages`, calling `tools` as the model asks; `final()` is the answer.
+
+        The parameters are those of `ChatParams`. The calls of one message run concurrently, plain functions
+        in threads; what a tool raises, and arguments that don't fit its parameters, are told to the model.
+        `max_rounds` bounds the requests, and `timeout` the seconds for all of them and the tools. A
+        `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has no
+        function here: the run ends where the model calls one, and the answer holds the call. Raises
+        `TypeError` for a parameter of a wrong name or type.
+        """
+        from horay_async.tools.define import Tool  # noqa: PLC0415 - needed here alone
+        from horay_async.tools.run import AsyncToolRun  # noqa: PLC0415 - needed here alone
+
+        if max_rounds < 1:
+            raise TypeError(f"max_rounds must be at least 1, not {max_rounds}")
+        if params.get("n") not in (None, 1):
+            raise TypeError("run_tools follows one choice: n can't be more than 1")
+        self._request(CREATE, params)  # complains here, where the mistake is, of what can't be sent
+        given = params.get("tools") or ()
+        options = self._transport.options
+        timeout = params.get("timeout", options.timeout)
+        clocks = (
+            timeout
+            if isinstance(timeout, Timeouts)
+            else attrs.evolve(options.timeout, total=timeout)
+        )
+
+        def ask(
+            messages: Sequence[Any], number: int, left: float | None
+        ) -> AsyncEventStream[ChatEvent, ChatCompletion]:
+            sent: dict[str, Any] = {**params, "messages": messages}
+            sent["timeout"] = attrs.evolve(clocks, total=left)
+            if number > 1 and sent.get("tool_choice") not in (None, "none"):
+                sent["tool_choice"] = "auto"
+            return self._events(CREATE, sent, ChatCompletionChunk, ChatAccumulator)
+
+        return AsyncToolRun(
+            ask,
+            params["messages"],
+            {tool.name: cast("Tool[..., Any]", tool) for tool in given if isinstance(tool, Tool)},
+            left_to_caller=frozenset(_name(tool) for tool in given if not isinstance(tool, Tool)),
+            max_rounds=max_rounds,
+            total=clocks.total,
+        )
+
+
+def parse_text(into: type[T], text: str) -> T:
+    """`text`, JSON or a Markdown block of it, as an instance of `into`, as `parse` makes one.
+
+    `into` is an attrs class, a dataclass, a pydantic model, or another type that `parse` takes as a field's.
+    Raises `AnswerError` with the path to what doesn't fit.
+    """
+    from horay_async._protocol import typed  # noqa: PLC0415 - see `stream`
+
+    return typed.parse_text(into, text)
+
+
+def _argument_classes(tools: Sequence[Any] | None) -> dict[str, type[Any]]:
+    """The classes of the tools' arguments, by the tools' names."""
+    if not tools:
+        return {}
+    from horay_async.tools.define import Tool  # noqa: PLC0415 - needed here alone
+
+    return {tool.name: tool.signature.arguments for tool in tools if isinstance(tool, Tool)}
+
+
+def _name(tool: Mapping[str, Any]) -> str:
+    """The name of a tool in the API's JSON form."""
+    return str(tool.get("function", {}).get("name"))
 
 
 class AsyncChat:

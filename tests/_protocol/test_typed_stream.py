@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import attrs
 import pytest
 
+from horay_async._protocol.accumulate import Accumulator, ChatAccumulator
 from horay_async._protocol.typed_stream import TypedAccumulator
 from horay_async.errors import AnswerError
 from horay_async.models.chat import (
     ChatChunkChoice,
+    ChatCompletion,
     ChatCompletionChunk,
     ChatDelta,
     FunctionCallDelta,
@@ -154,3 +157,50 @@ def test_merging_alone() -> None:
     assert merging.add(chunk(content='{"x": 1}'))
     assert not merging.complete
     assert merging.result().choices[0].message.parsed is None
+
+
+class Piece(str):
+    """A piece of text that is never to be copied into a longer one before the end."""
+
+    __slots__ = ()
+
+    def __add__(self, other: str) -> str:
+        raise AssertionError("joined before the end")
+
+    __radd__ = __add__
+
+
+def operations(merging: Accumulator[ChatCompletionChunk, Any], count: int) -> int:
+    """Calls of functions, Python's and C's, for a tool call of `count` chunks, its merging included."""
+    pieces = ['{"x": 1, "y": ', *"1" * (count - 2), "}"]
+    chunks = [call(Piece(piece)) for piece in pieces]
+    calls = 0
+
+    def counting(_frame: object, event: str, _arg: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    merging.add(call("", "move"))
+    events: list[Any] = []
+    sys.setprofile(counting)
+    try:
+        for each in chunks:
+            merging.add(each, events)
+        merging.add(chunk(finish_reason="tool_calls"), events)
+        answer: ChatCompletion = merging.result()
+    finally:
+        sys.setprofile(None)
+    assert len(events) >= count
+    assert len((answer.choices[0].message.tool_calls or [])[0].function.arguments) > count
+    return calls
+
+
+@pytest.mark.parametrize("typed", [False, True])
+def test_linear(typed: bool) -> None:
+    """4,000 chunks of tool arguments take as many operations a chunk as 500, and nothing is joined twice."""
+
+    def fresh() -> Accumulator[ChatCompletionChunk, Any]:
+        return TypedAccumulator(Point, {}) if typed else ChatAccumulator()
+
+    few, many = operations(fresh(), 500), operations(fresh(), 4_000)
+    assert many / 4_000 <= few / 500

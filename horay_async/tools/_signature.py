@@ -1,0 +1,92 @@
+"""From a function's signature and docstring to the class of its arguments."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import NoneType
+from typing import Any, cast, get_type_hints
+
+import attrs
+
+from horay_async._protocol.docstrings import described
+from horay_async._protocol.members import is_record, own_docstring, union, unwrapped
+
+__all__ = ["Signature", "signature_of"]
+
+
+@attrs.frozen(kw_only=True)
+class Signature:
+    """What a tool takes."""
+
+    arguments: type[Any]
+    """The class of its arguments, an attribute each; a tool that is a class is its own."""
+    text: str
+    """The docstring up to its first section."""
+    parameters: Mapping[str, inspect.Parameter] = {}
+    """The function's parameters; none where the tool is a class."""
+    nulled: frozenset[str] = frozenset()
+    """Parameters whose null stands for their default: in a strict schema everything has to be there."""
+
+    def bound(self, arguments: Any) -> tuple[list[Any], dict[str, Any]]:
+        """What to call the function with."""
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        for name, parameter in self.parameters.items():
+            value = getattr(arguments, name)
+            if value is None and name in self.nulled:
+                value = parameter.default
+            if parameter.kind is parameter.POSITIONAL_ONLY:
+                args.append(value)
+            else:
+                kwargs[name] = value
+        return args, kwargs
+
+
+def signature_of(function: Callable[..., Any], name: str) -> Signature:
+    """The signature of a tool. Raises `TypeError` for one that a schema can't describe."""
+    if is_record(function):
+        cls = cast("type[Any]", function)
+        return Signature(arguments=cls, text=described(own_docstring(cls)).text)
+    docs = described(inspect.getdoc(function) or "")
+    parameters = inspect.signature(function).parameters
+    hints = _hints(function, name)
+    fields: dict[str, Any] = {}
+    nulled: set[str] = set()
+    for parameter in parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(f"the tool {name} can't take {parameter}: name each parameter")
+        if parameter.name not in hints:
+            raise TypeError(f"the tool {name} needs a type hint for its parameter {parameter.name}")
+        hint, default = hints[parameter.name], cast(Any, attrs.NOTHING)
+        if parameter.default is not parameter.empty:
+            default = parameter.default
+            if NoneType not in union(unwrapped(hint)[0]):
+                hint, default = hint | None, None
+                nulled.add(parameter.name)
+        metadata = {"description": docs.arguments.get(parameter.name)}
+        fields[parameter.name] = attrs.field(
+            default=default, type=cast(Any, hint), metadata=metadata
+        )
+    return Signature(
+        arguments=attrs.make_class(name, fields, kw_only=True),
+        text=docs.text,
+        parameters=parameters,
+        nulled=frozenset(nulled),
+    )
+
+
+def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    target: Any = function
+    while isinstance(target, partial):
+        target = cast("partial[Any]", target).func
+    if not inspect.isroutine(target):
+        target = type(target).__call__  # an object that can be called
+    try:
+        return get_type_hints(target, include_extras=True)
+    except NameError as error:
+        raise TypeError(
+            f"a type hint of the tool {name} can't be resolved: {error}; the names in it must be defined "
+            "at the top of its module"
+        ) from error

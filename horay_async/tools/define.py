@@ -1,0 +1,123 @@
+"""`@tool`: a function as something that the model may ask to be called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, update_wrapper
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+
+if TYPE_CHECKING:
+    from horay_async.tools._signature import Signature
+
+__all__ = ["Tool", "pydantic_function_tool", "tool"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Tool(Mapping[str, object], Generic[P, R]):
+    """A function that the model may ask to be called; `@tool` makes one.
+
+    Called, it does what the function does. In a request's `tools` it stands for its description in the
+    API's JSON form, which it is as a mapping; the description is made when it is first looked at, and
+    raises `TypeError` then for a function that can't be described.
+    """
+
+    name: str
+    """What the model calls it."""
+    function: Callable[P, R]
+    """What is called."""
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+    ) -> None:
+        update_wrapper(self, function)
+        self.function = function
+        self.name = name or str(getattr(function, "__name__", type(function).__name__))
+        self._description = description
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What the function takes, read off its type hints and its docstring."""
+        from horay_async.tools._signature import signature_of  # noqa: PLC0415 - needed by tools alone
+
+        return signature_of(self.function, self.name)
+
+    @property
+    def description(self) -> str:
+        """What it does, as the model is told: the docstring up to its first section."""
+        return self.signature.text if self._description is None else self._description
+
+    @cached_property
+    def _form(self) -> dict[str, object]:
+        from horay_async._protocol.schema import schema  # noqa: PLC0415 - needed by tools alone
+
+        form = schema(self.signature.arguments)
+        parameters = {name: value for name, value in form.json.items() if name != "description"}
+        described = {"description": self.description} if self.description else {}
+        function = {"name": self.name, **described, "parameters": parameters, "strict": form.strict}
+        return {"type": "function", "function": function}
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    def __getitem__(self, name: str) -> object:
+        return self._form[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._form)
+
+    def __len__(self) -> int:
+        return len(self._form)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"<Tool {self.name}>"
+
+
+@overload
+def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
+
+
+@overload
+def tool(
+    *, name: str | None = None, description: str | None = None
+) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
+
+
+def tool(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+) -> Any:
+    """Makes a tool of a function, as `@tool` or as `@tool(name=..., description=...)`.
+
+    Its parameters' type hints become the schema, its docstring the descriptions: the text up to the first
+    section is the tool's, entries under `Args:` (or in Sphinx's or NumPy's form) are the parameters'. A
+    parameter with a default may be null, and then has its default. Coroutine functions are awaited, plain
+    ones run in a thread. An attrs class, a dataclass or a pydantic model does as well: it is made of the
+    arguments.
+    """
+
+    def make(function: Callable[..., Any]) -> Tool[..., Any]:
+        return Tool(function, name=name, description=description)
+
+    return make if function is None else make(function)
+
+
+def pydantic_function_tool(
+    model: Callable[P, R], *, name: str | None = None, description: str | None = None
+) -> Tool[P, R]:
+    """Makes a tool of a class: `tool`, by the name that users of the `openai` package know."""
+    return Tool(model, name=name, description=description)

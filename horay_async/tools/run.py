@@ -1,0 +1,240 @@
+"""The loop: the model asks for tool calls, they are run, and it is told what came of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from horay_async.errors import AnswerError, APITimeoutError, HorayError
+from horay_async.models.chat import ChatChoice, ChatCompletion
+from horay_async.models.events import (
+    ChatEvent,
+    RoundFinished,
+    RoundStarted,
+    ToolResult,
+    ToolRunEvent,
+)
+from horay_async.models.messages import ToolMessage
+from horay_async.streaming import AsyncEventStream, Loop, Mirrored, all_of
+
+if TYPE_CHECKING:
+    from horay_async.sync import ToolRun  # noqa: F401 - in quotes below
+    from horay_async.tools.define import Tool
+
+__all__ = ["AsyncToolRun"]
+
+Events = list[ToolRunEvent]
+Ask = Callable[[Sequence[Any], int, float | None], AsyncEventStream[ChatEvent, ChatCompletion]]
+"""Makes the request of a round from the conversation, the round's number and the seconds left."""
+
+
+class AsyncToolRun(Mirrored["ToolRun"]):
+    """A conversation in which the model calls tools until it has its answer.
+
+    `final()` is that answer. Iterate to see each step: the events of every answer as it streams in, what
+    came of each tool call, and where the rounds begin and end. Leaving the loop or a `with` block early
+    stops everything; a plain function that is at work in its thread can't be stopped, but isn't waited
+    for. Both raise what a stream of events does, `AnswerError` where the model still asks for tools after
+    the last round or was cut at the token limit while it asked, and `APITimeoutError` when time is up.
+    """
+
+    def __init__(
+        self,
+        ask: Ask,
+        messages: Sequence[Any],
+        tools: Mapping[str, Tool[..., Any]],
+        *,
+        left_to_caller: frozenset[str],
+        max_rounds: int,
+        total: float | None,
+    ) -> None:
+        self._ask = ask
+        self._messages = list(messages)
+        self._tools = tools
+        self._left_to_caller = left_to_caller
+        self._max_rounds = max_rounds
+        self._total = total
+        self._deadline: float | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._round = 0
+        self._stream: AsyncEventStream[ChatEvent, ChatCompletion] | None = None
+        self._answer: ChatCompletion | None = None
+        self._tasks: list[asyncio.Task[ToolResult]] = []
+        self._told: set[asyncio.Task[ToolResult]] = set()
+        self._last_round = False
+        self._next: Callable[[], Awaitable[Events]] | None = self._begin
+        self._failure: Exception | None = None
+        self._closed = False
+        self._ready: Iterator[ToolRunEvent] = iter(())
+
+    @property
+    def messages(self) -> list[Any]:
+        """The conversation so far: the messages given, the model's, and the tools'."""
+        return list(self._messages)
+
+    @property
+    def ready(self) -> Iterator[ToolRunEvent]:
+        """The events that have come and weren't handed out yet."""
+        return self._ready
+
+    def __aiter__(self) -> AsyncIterator[ToolRunEvent]:
+        # The loop of streams needs nothing of a stream but `ready`, `advance` and `abandon`.
+        return Loop(cast(Any, self), all_of)
+
+    async def final(self) -> ChatCompletion:
+        """The answer that calls no more tools. Goes through what is left; raises as iteration does."""
+        while await self.advance():
+            pass
+        return self.merged()
+
+    async def close(self) -> None:
+        """Stops the run, unless it is over. Closing twice is fine."""
+        self.abandon()
+        await self._stop()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def abandon(self) -> None:
+        """Stops without awaiting, from any thread."""
+        if self._next is None:
+            return
+        self._closed = True
+        if self._stream is not None:
+            self._stream.abandon()
+        if self._tasks and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    async def burst(self) -> Events:
+        """The events that have come, waiting for at least one; none at the end of the run."""
+        return list(self._ready) if await self.advance() else []
+
+    def merged(self) -> ChatCompletion:
+        """The newest answer; raises `HorayError` where there is none yet."""
+        if self._answer is None:
+            raise HorayError("the run has no answer yet")
+        return self._answer
+
+    async def advance(self) -> bool:
+        """Waits until events are `ready`; false at the end of the run."""
+        if self._failure is not None:
+            raise self._failure
+        if self._closed:
+            raise HorayError("the run was stopped: its loop was left early, or close() was called")
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            if self._total is not None:
+                self._deadline = self._loop.time() + self._total
+        try:
+            while self._next is not None:
+                if events := await self._in_time(self._next):
+                    self._ready = iter(events)
+                    return True
+        except BaseException as error:
+            self._failure = error if isinstance(error, Exception) else None
+            self.abandon()
+            await self._stop()
+            raise
+        return False
+
+    async def _in_time(self, step: Callable[[], Awaitable[Events]]) -> Events:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await step()
+        except TimeoutError as error:
+            raise APITimeoutError(
+                f"the run of tools wasn't over after {self._total:g} s",
+                clock="total",
+                execution="executed",
+            ) from error
+
+    def _left(self) -> float | None:
+        """Seconds until the deadline; a little even when it has passed, for the clock to run out on."""
+        if self._deadline is None or self._loop is None:
+            return None
+        return max(0.001, self._deadline - self._loop.time())
+
+    # The steps, each of which names the next one.
+
+    async def _begin(self) -> Events:
+        if self._round == self._max_rounds:
+            raise AnswerError(
+                f"the model still asks for tools after {self._max_rounds} rounds",
+                reason="rounds",
+                completion=self._answer,
+            )
+        self._round += 1
+        self._next = self._send
+        return [RoundStarted(self._round)]
+
+    async def _send(self) -> Events:
+        stream = self._ask(self._messages, self._round, self._left())
+        self._stream = await stream.__aenter__()
+        self._next = self._read
+        return []
+
+    async def _read(self) -> Events:
+        stream = cast("AsyncEventStream[ChatEvent, ChatCompletion]", self._stream)
+        if chunks := await stream.burst():
+            return list(stream.events_of(iter(chunks)))
+        self._stream = None
+        self._answer = answer = stream.merged()
+        self._next = None
+        if answer.choices:
+            self._take(answer.choices[0])
+        return [RoundFinished(self._round, answer)]
+
+    def _take(self, choice: ChatChoice) -> None:
+        """Goes on from the model's message: with its calls, where there are any for us."""
+        self._messages.append(choice.message)
+        calls = choice.message.tool_calls or []
+        if calls and choice.finish_reason == "length":
+            raise AnswerError(
+                "the model was cut at the token limit while it asked for tools: raise max_tokens",
+                reason="length",
+                text=calls[-1].function.arguments,
+                completion=self._answer,
+            )
+        for place, call in enumerate(calls):
+            call.id = call.id or f"call_{self._round}_{place}"  # some servers send none
+        ours = [call for call in calls if call.function.name not in self._left_to_caller]
+        if ours:
+            from horay_async.tools._calls import run_call  # noqa: PLC0415 - loads cattrs, for calls alone
+
+            self._tasks = [asyncio.create_task(run_call(call, self._tools)) for call in ours]
+            self._next = self._await_tools
+            self._last_round = len(ours) < len(calls)
+
+    async def _await_tools(self) -> Events:
+        waiting = [task for task in self._tasks if task not in self._told]
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        self._told |= done
+        if len(self._told) == len(self._tasks):
+            results = [task.result() for task in self._tasks]
+            self._messages += [
+                ToolMessage(result.content, tool_call_id=result.tool_call.id) for result in results
+            ]
+            self._tasks, self._told = [], set()
+            self._next = None if self._last_round else self._begin
+        return [task.result() for task in done]
+
+    def _cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def _stop(self) -> None:
+        """Cancels the tools that run, and waits until they have ended."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

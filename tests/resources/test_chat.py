@@ -1,0 +1,250 @@
+"""Typed answers and messages over the wire: what is sent, what comes back, what is wrong where it doesn't."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from horay_async._protocol.schema import response_format
+from horay_async.errors import AnswerError, StreamTruncatedError
+from horay_async.models.chat import FunctionCall, ToolCall
+from horay_async.models.events import AnswerParsed, ChoiceFinished, PartialObject, TextDelta
+from horay_async.models.messages import (
+    AssistantMessage,
+    ImagePart,
+    SystemMessage,
+    TextPart,
+    ToolMessage,
+    UserMessage,
+)
+from horay_async.resources.chat import parse_text
+from horay_async.testing import FaultServer, chat, json_answer, stream
+from horay_async.tools.define import tool
+
+if TYPE_CHECKING:
+    from tests.conftest import Connect
+
+pytestmark = pytest.mark.anyio
+
+QUESTION = [{"role": "user", "content": "Where?"}]
+
+
+@attrs.define
+class Point:
+    """A place in the plane."""
+
+    x: int
+    y: float
+
+
+@dataclasses.dataclass
+class Route:
+    """A way through the plane."""
+
+    points: list[Point]
+
+
+@tool
+def move(to: Point) -> None:
+    """Moves."""
+
+
+async def test_parse(fault_server: FaultServer, connect: Connect) -> None:
+    """The schema goes out, the instance comes back; all else is as in any answer."""
+    fault_server.add(chat('{"points": [{"x": 1, "y": 2.5}]}'))
+    async with connect() as client:
+        answer = await client.chat.completions.parse(
+            model="m", messages=QUESTION, response_format=Route, max_tokens=50
+        )
+    sent = fault_server.requests[0].json()
+    assert sent["response_format"] == response_format(Route)
+    assert sent["max_tokens"] == 50
+    message = answer.choices[0].message
+    assert message.parsed == Route([Point(1, 2.5)])
+    assert message.content == '{"points": [{"x": 1, "y": 2.5}]}'
+    assert answer.meta.status == 200
+    assert answer.to_dict()["object"] == "chat.completion"
+
+
+async def test_parse_several_choices(fault_server: FaultServer, connect: Connect) -> None:
+    """Each choice is parsed."""
+    fault_server.add(chat('{"x": 1, "y": 0}', '{"x": 2, "y": 0}'))
+    async with connect() as client:
+        answer = await client.chat.completions.parse(
+            model="m", messages=QUESTION, response_format=Point, n=2
+        )
+    assert [choice.message.parsed for choice in answer.choices] == [Point(1, 0), Point(2, 0)]
+
+
+async def test_parse_mismatch(fault_server: FaultServer, connect: Connect) -> None:
+    """The error has the path, the raw text, the answer and what is known of the call."""
+    text = '{"points": [{"x": 1, "y": 2.5}, {"x": 1, "y": "far"}]}'
+    fault_server.add(chat(text, headers={"x-request-id": "r7"}))
+    async with connect() as client:
+        with pytest.raises(AnswerError) as caught:
+            await client.chat.completions.parse(model="m", messages=QUESTION, response_format=Route)
+    error = caught.value
+    assert error.path == "$.points[1].y"
+    assert str(error) == (
+        "the answer doesn't fit Route: $.points[1].y: expected a number, got 'far' (request id r7)"
+    )
+    assert error.text == text
+    assert error.completion.choices[0].message.content == text
+    assert len(error.attempts) == 1
+    assert len(fault_server.requests) == 1  # it was paid for: asking again is the caller's choice
+
+
+async def test_parse_tools(fault_server: FaultServer, connect: Connect) -> None:
+    """The arguments of a tool of ours are parsed; no class is needed for the text."""
+    calls = [{"id": "c", "function": {"name": "move", "arguments": '{"to": {"x": 1, "y": 2}}'}}]
+    message = {"role": "assistant", "content": None, "tool_calls": calls}
+    body = {"id": "1", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    fault_server.add(json_answer(body))
+    async with connect() as client:
+        answer = await client.chat.completions.parse(model="m", messages=QUESTION, tools=[move])
+        [call] = answer.choices[0].message.tool_calls or []
+        assert call.function.parsed_arguments.to == Point(1, 2)
+        fault_server.add(chat("Well."))
+        # The message goes into the next request as it is, without what was made of it here.
+        await client.chat.completions.create(
+            model="m", messages=[*QUESTION, answer.choices[0].message]
+        )
+    assert fault_server.requests[1].json()["messages"][1] == {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{**calls[0], "type": "function"}],
+    }
+    assert "response_format" not in fault_server.requests[0].json()
+
+
+@pytest.mark.parametrize("into", [int, {"type": "json_object"}, "Point"])
+async def test_parse_misuse(connect: Connect, into: Any) -> None:
+    """What has no fields can't be asked for."""
+    async with connect() as client:
+        with pytest.raises(TypeError, match="an attrs class, a dataclass or a pydantic model"):
+            await client.chat.completions.parse(model="m", messages=QUESTION, response_format=into)
+
+
+async def test_stream(fault_server: FaultServer, connect: Connect) -> None:
+    """The object is seen as it fills, then as an instance; `final` has it in the whole answer."""
+    fault_server.add(stream(['{"x"', ": 1,", ' "y": 2', "}"]))
+    async with (
+        connect() as client,
+        client.chat.completions.stream(
+            model="m", messages=QUESTION, response_format=Point
+        ) as events,
+    ):
+        seen: list[Any] = []
+        async for event in events:
+            if isinstance(event, PartialObject):
+                seen.append(dict(event.value))
+            elif not isinstance(event, TextDelta):
+                seen.append(event)
+        assert seen == [
+            {},
+            {"x": 1},
+            {"x": 1},
+            {"x": 1, "y": 2},
+            AnswerParsed(0, Point(1, 2)),
+            ChoiceFinished(0, "stop"),
+        ]
+        assert events.snapshot.choices[0].message.parsed == Point(1, 2)
+        final = await events.final()
+    assert final.choices[0].message.parsed == Point(1, 2)
+    assert fault_server.requests[0].json()["response_format"] == response_format(Point)
+
+
+@pytest.mark.parametrize("iterate", [True, False])
+async def test_stream_mismatch(fault_server: FaultServer, connect: Connect, iterate: bool) -> None:
+    """Iterating and `final` both raise where the answer doesn't fit."""
+    fault_server.add(stream(['{"x": 1}']))
+    async with (
+        connect() as client,
+        client.chat.completions.stream(
+            model="m", messages=QUESTION, response_format=Point
+        ) as events,
+    ):
+        with pytest.raises(AnswerError, match=r"\$\.y: is missing"):
+            _ = [event async for event in events] if iterate else await events.final()
+
+
+async def test_stream_cut(fault_server: FaultServer, connect: Connect) -> None:
+    """A stream that was cut is told as such, not as a mismatch."""
+    fault_server.add(stream(['{"x": 1'], finish_reason=None, done=False))
+    async with (
+        connect() as client,
+        client.chat.completions.stream(
+            model="m", messages=QUESTION, response_format=Point
+        ) as events,
+    ):
+        with pytest.raises(StreamTruncatedError) as caught:
+            await events.final()
+    assert caught.value.partial.choices[0].message.content == '{"x": 1'
+
+
+async def test_stream_with_a_plain_format(fault_server: FaultServer, connect: Connect) -> None:
+    """A format in the API's form is sent as it is, and nothing is parsed."""
+    fault_server.add(stream(["{}"]))
+    async with (
+        connect() as client,
+        client.chat.completions.stream(
+            model="m", messages=QUESTION, response_format={"type": "json_object"}
+        ) as events,
+    ):
+        assert [type(event) async for event in events] == [TextDelta, ChoiceFinished]
+    assert fault_server.requests[0].json()["response_format"] == {"type": "json_object"}
+
+
+async def test_messages(fault_server: FaultServer, connect: Connect) -> None:
+    """Classes and dicts go together, and are sent in the API's form, without what isn't set."""
+    call = ToolCall(id="c1", function=FunctionCall(name="look", arguments="{}"))
+    async with connect() as client:
+        await client.chat.completions.create(
+            model="m",
+            messages=(
+                SystemMessage("Be brief."),
+                UserMessage([TextPart("What is this?"), ImagePart.of("https://x.example/a.png")]),
+                {"role": "user", "content": [TextPart("And this?")]},
+                AssistantMessage(tool_calls=[call]),
+                ToolMessage("a cat", tool_call_id="c1"),
+                {"role": "assistant", "tool_calls": [call]},
+                UserMessage("Thanks.", name="Ada"),
+            ),
+        )
+    wire_call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    assert fault_server.requests[0].json()["messages"] == [
+        {"content": "Be brief.", "role": "system"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "What is this?"},
+                {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}},
+            ],
+        },
+        {"role": "user", "content": [{"type": "text", "text": "And this?"}]},
+        {"role": "assistant", "content": None, "tool_calls": [wire_call]},
+        {"role": "tool", "content": "a cat", "tool_call_id": "c1"},
+        {"role": "assistant", "tool_calls": [wire_call]},
+        {"role": "user", "content": "Thanks.", "name": "Ada"},
+    ]
+
+
+async def test_messages_nested_too_deep(connect: Connect) -> None:
+    """A message that holds itself is told as what it is."""
+    message: dict[str, object] = {"role": "user"}
+    message["content"] = [message]
+    async with connect() as client:
+        with pytest.raises(
+            TypeError, match="messages can't be sent as JSON: it is nested too deep"
+        ):
+            await client.chat.completions.create(model="m", messages=[message])
+
+
+async def test_parse_text() -> None:
+    """Text at hand is parsed by the same rules."""
+    assert parse_text(Point, '```json\n{"x": 1, "y": 2}\n```') == Point(1, 2)
+    with pytest.raises(AnswerError, match=r"doesn't fit Point: \$\.z: Point has no such field"):
+        parse_text(Point, '{"x": 1, "y": 2, "z": 3}')

@@ -1,0 +1,56 @@
+"""Streamed answers of a model that calls tools, as the wire carries them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from horay_async.testing import Answer, Step, respond, sse
+
+__all__ = ["asked", "calling", "saying"]
+
+
+def streamed(*deltas: dict[str, Any], finish_reason: str, then: tuple[Step, ...] = ()) -> Answer:
+    """A stream of one choice, a chunk a delta."""
+    base = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    body: list[bytes | Step] = [
+        sse({**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+        for delta in deltas
+    ]
+    body += then
+    end: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": finish_reason}
+    body += [sse({**base, "choices": [end]}), sse("[DONE]")]
+    return respond(body, content_type="text/event-stream", framing="chunked")
+
+
+def calling(*calls: tuple[str, object], finish_reason: str = "tool_calls") -> Answer:
+    """The model calls tools, each by name and with its arguments: JSON, or a text as it is."""
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None}]
+    for index, (name, arguments) in enumerate(calls):
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        half = len(text) // 2
+        head = {"index": index, "id": f"id{index}", "type": "function"}
+        deltas.append(
+            {"tool_calls": [{**head, "function": {"name": name, "arguments": text[:half]}}]}
+        )
+        deltas.append({"tool_calls": [{"index": index, "function": {"arguments": text[half:]}}]})
+    return streamed(*deltas, finish_reason=finish_reason)
+
+
+def saying(*texts: str, then: tuple[Step, ...] = ()) -> Answer:
+    """The model answers."""
+    return streamed(*({"content": text} for text in texts), finish_reason="stop", then=then)
+
+
+def asked(request: Any) -> list[tuple[str, object]]:
+    """Role and content of each message of a request; a message that calls tools has their names."""
+    messages: list[dict[str, Any]] = request.json()["messages"]
+    return [
+        (
+            message["role"],
+            [call["function"]["name"] for call in message["tool_calls"]]
+            if "tool_calls" in message
+            else message["content"],
+        )
+        for message in messages
+    ]

@@ -1,0 +1,197 @@
+"""Tools: what the model is told of a function, and what becomes of the function."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, Literal
+
+import openai
+import pydantic
+import pytest
+
+from horay_async._protocol.request import plain
+from horay_async.tools.define import Tool, pydantic_function_tool, tool
+
+Json = dict[str, Any]
+
+
+@tool
+def forecast(  # noqa: D417 - not every parameter is told of
+    city: str, days: int = 1, unit: Literal["C", "F"] | None = None, /, *, wind: bool = False
+) -> str:
+    """The weather of a city.
+
+    Asks the national service.
+
+    Args:
+        city: Its name.
+        days: How many days ahead.
+    """
+    return f"{city} {days} {unit} {wind}"
+
+
+@tool(name="look_up", description="Finds things.")
+async def find(what: Annotated[str, "What to find."]) -> int:
+    """Not told to the model."""
+    return len(what)
+
+
+@dataclasses.dataclass
+class Query:
+    """Asks the database."""
+
+    table: Literal["orders", "customers"]
+    limit: int = 10
+
+
+class GetWeather(pydantic.BaseModel):
+    """Asks for the weather."""
+
+    city: str
+
+
+def function(of: Tool[..., Any]) -> Json:
+    """What a request says of a tool."""
+    form: Json = plain(of)
+    assert form.keys() == {"type", "function"}
+    assert form["type"] == "function"
+    described: Json = form["function"]
+    return described
+
+
+def test_function() -> None:
+    """Name, description and schema come from the function; a default may be null."""
+    assert function(forecast) == {
+        "name": "forecast",
+        "description": "The weather of a city.\n\nAsks the national service.",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "city": {"description": "Its name.", "type": "string"},
+                "days": {
+                    "description": "How many days ahead.",
+                    "anyOf": [{"type": "integer"}, {"type": "null"}],
+                },
+                "unit": {"anyOf": [{"type": "string", "enum": ["C", "F"]}, {"type": "null"}]},
+                "wind": {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
+            },
+            "required": ["city", "days", "unit", "wind"],
+            "additionalProperties": False,
+        },
+        "strict": True,
+    }
+
+
+def test_given_words() -> None:
+    """A name and a description that are given win."""
+    assert function(find)["name"] == find.name == "look_up"
+    assert function(find)["description"] == find.description == "Finds things."
+    properties = function(find)["parameters"]["properties"]
+    assert properties == {"what": {"description": "What to find.", "type": "string"}}
+
+
+@pytest.mark.parametrize("made", [tool(Query), pydantic_function_tool(Query)])
+def test_class(made: Tool[..., Query]) -> None:
+    """A class is a tool of its own making."""
+    form = function(made)
+    assert (form["name"], form["description"]) == ("Query", "Asks the database.")
+    assert form["parameters"]["required"] == ["table", "limit"]
+    assert made(table="orders") == Query("orders", 10)
+
+
+def test_as_openai_makes_it() -> None:
+    """The form is the one that the openai package's helper of that name makes."""
+    theirs: Json = dict(openai.pydantic_function_tool(GetWeather, name="get_weather"))
+    parameters = theirs["function"]["parameters"]
+    # It has pydantic's titles, and the description a second time.
+    del parameters["title"], parameters["description"], parameters["properties"]["city"]["title"]
+    assert plain(pydantic_function_tool(GetWeather, name="get_weather")) == theirs
+
+
+def test_still_the_function() -> None:
+    """A tool is called as what it was made of, and has its name and docstring."""
+    assert forecast("Rome", 3, wind=True) == "Rome 3 None True"
+    assert asyncio.run(find("me")) == 2
+    assert vars(forecast)["__name__"] == "forecast"
+    assert (forecast.__doc__ or "").startswith("The weather")
+    assert repr(forecast) == "<Tool forecast>"
+
+
+def test_mapping() -> None:
+    """It is a mapping with the request's keys; two tools are the same only where they are one."""
+    assert list(forecast) == ["type", "function"]
+    assert len(forecast) == 2
+    again = tool(forecast.function)
+    assert again != forecast
+    assert {forecast, again, forecast} == {again, forecast}
+
+
+class Counter:
+    """Has methods, and can be called."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, amount: int) -> int:
+        """Counts on."""
+        self.count += amount
+        return self.count
+
+    def __call__(self, amount: int) -> int:
+        return self.add(amount)
+
+
+@pytest.mark.parametrize(
+    ("callable_", "name"),
+    [
+        (Counter().add, "add"),
+        (Counter(), "Counter"),
+        (partial(Counter().add), "partial"),
+    ],
+)
+def test_other_callables(callable_: Callable[..., Any], name: str) -> None:
+    """Bound methods, objects and partials are described like functions."""
+    form = function(tool(callable_))
+    assert form["name"] == name
+    assert form["parameters"]["properties"] == {"amount": {"type": "integer"}}
+
+
+def anything(**_: int) -> None:
+    """Takes what comes."""
+
+
+def unhinted(x: int) -> None:
+    """Says nothing of x, once its hint is gone."""
+
+
+del unhinted.__annotations__["x"]
+
+
+def unresolved(x: int) -> None:
+    """Speaks of a class that isn't there."""
+
+
+unresolved.__annotations__["x"] = "Nowhere"
+
+
+def bytewise(x: bytes) -> None:
+    """Takes what JSON can't hold."""
+
+
+@pytest.mark.parametrize(
+    ("of", "message"),
+    [
+        (anything, r"the tool anything can't take \*\*_: 'int': name each parameter"),
+        (unhinted, "the tool unhinted needs a type hint for its parameter x"),
+        (unresolved, "a type hint of the tool unresolved can't be resolved: .*Nowhere"),
+        (bytewise, r"^bytewise\.x: <class 'bytes'> has no JSON schema"),
+    ],
+)
+def test_refusals(of: Callable[..., Any], message: str) -> None:
+    """What can't be described is refused when it is first looked at."""
+    made = tool(of)
+    with pytest.raises(TypeError, match=message):
+        dict(made)

@@ -1,0 +1,457 @@
+"""The loop: calls run concurrently, failures told to the model, bounds on rounds and time, every step seen."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pydantic
+import pytest
+
+from horay_async.errors import (
+    AnswerError,
+    APITimeoutError,
+    AuthenticationError,
+    HorayError,
+)
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.events import (
+    ChoiceFinished,
+    RoundFinished,
+    RoundStarted,
+    TextDelta,
+    ToolCallArgumentsDelta,
+    ToolCallDone,
+    ToolCallStarted,
+    ToolResult,
+)
+from horay_async.models.messages import SystemMessage, UserMessage
+from horay_async.testing import FaultServer, Stall, error, respond, sse
+from horay_async.tools.define import Tool, tool
+from horay_async.tools.run import AsyncToolRun
+
+from .answers import asked, calling, saying
+
+if TYPE_CHECKING:
+    from tests.conftest import Connect
+
+pytestmark = pytest.mark.anyio
+
+QUESTION = [UserMessage("How is the weather?")]
+ASK_USER: dict[str, object] = {"type": "function", "function": {"name": "ask_user"}}
+"""A tool whose function is elsewhere."""
+
+
+@tool
+def weather(city: str, /, days: int = 1) -> str:
+    """The weather of a city."""
+    return f"sunny in {city} for {days}"
+
+
+@tool
+async def fail(how: str) -> None:
+    """Fails."""
+    raise RuntimeError(how)
+
+
+def results(events: list[Any]) -> list[ToolResult]:
+    """What came of each call."""
+    return [event for event in events if isinstance(event, ToolResult)]
+
+
+async def test_conversation(fault_server: FaultServer, connect: Connect) -> None:
+    """The model calls, is told the result, and answers; each step is an event."""
+    fault_server.add(
+        calling(("weather", {"city": "Rome", "days": None})), saying("It is ", "sunny.")
+    )
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=[SystemMessage("Be brief."), *QUESTION], tools=[weather]
+        )
+        events = [event async for event in run]
+        final = await run.final()
+    assert final.choices[0].message.content == "It is sunny."
+    started, call, *arguments, done, ended, finished, result, again = events[:-4]
+    assert (started, again) == (RoundStarted(1), RoundStarted(2))
+    assert call == ToolCallStarted(0, 0, "id0", "weather")
+    assert all(isinstance(each, ToolCallArgumentsDelta) for each in arguments)
+    assert isinstance(done, ToolCallDone)
+    assert ended == ChoiceFinished(0, "tool_calls")
+    assert isinstance(finished, RoundFinished)
+    assert finished.round == 1
+    assert isinstance(result, ToolResult)
+    assert (result.content, result.error) == ("sunny in Rome for 1", None)
+    assert result.tool_call == done.tool_call
+    assert events[-4:] == [
+        TextDelta(0, "It is "),
+        TextDelta(0, "sunny."),
+        ChoiceFinished(0, "stop"),
+        RoundFinished(2, final),
+    ]
+    assert asked(fault_server.requests[1]) == [
+        ("system", "Be brief."),
+        ("user", "How is the weather?"),
+        ("assistant", ["weather"]),
+        ("tool", "sunny in Rome for 1"),
+    ]
+    [message] = [m for m in fault_server.requests[1].json()["messages"] if m["role"] == "tool"]
+    assert message["tool_call_id"] == "id0"
+    assert [m.content for m in run.messages[-2:]] == ["sunny in Rome for 1", "It is sunny."]
+    assert fault_server.requests[0].json()["tools"][0]["function"]["name"] == "weather"
+
+
+async def test_no_call(fault_server: FaultServer, connect: Connect) -> None:
+    """A model that needs no tool just answers."""
+    fault_server.add(saying("Fine."))
+    async with (
+        connect() as client,
+        client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather]) as run,
+    ):
+        with pytest.raises(HorayError, match="no answer yet"):
+            run.merged()
+        assert (await run.final()).choices[0].message.content == "Fine."
+        assert await run.burst() == []
+        await run.close()
+        assert await run.final() is await run.final()
+
+
+async def test_awaited_tools_run_at_once(fault_server: FaultServer, connect: Connect) -> None:
+    """Two coroutines that wait for one another both finish; the model is told in its own order."""
+    first_is_done = asyncio.Event()
+    began = asyncio.Event()
+
+    @tool
+    async def slow() -> str:
+        began.set()
+        await first_is_done.wait()
+        return "slow"
+
+    @tool
+    async def quick() -> str:
+        await began.wait()
+        return "quick"
+
+    fault_server.add(calling(("slow", {}), ("quick", "")), saying("Done."))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[slow, quick])
+        told: list[str] = []
+        async for event in run:
+            if isinstance(event, ToolResult):
+                told.append(event.content)
+                first_is_done.set()
+    assert told == ["quick", "slow"]
+    assert asked(fault_server.requests[1])[-2:] == [("tool", "slow"), ("tool", "quick")]
+
+
+async def test_plain_tools_run_at_once(fault_server: FaultServer, connect: Connect) -> None:
+    """Two plain functions that wait for one another both finish, each in a thread."""
+    both = threading.Barrier(2, timeout=10)
+    threads: set[int] = set()
+
+    @tool
+    def meet() -> None:
+        threads.add(threading.get_ident())
+        both.wait()
+
+    fault_server.add(calling(("meet", {}), ("meet", {})), saying("Done."))
+    async with connect() as client:
+        await client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[meet]).final()
+    assert len(threads - {threading.get_ident()}) == 2
+    assert asked(fault_server.requests[1])[-1] == ("tool", "null")
+
+
+@attrs.define
+class Place:
+    """A tool that is a class, and a result."""
+
+    name: str
+    price: Decimal = Decimal("1.50")
+
+
+class Report(pydantic.BaseModel):
+    """A result of pydantic's kind."""
+
+    ok: bool
+
+
+@tool
+def report() -> list[Report]:
+    """Gives pydantic models."""
+    return [Report(ok=True)]
+
+
+@tool
+def later() -> Any:
+    """A plain function that gives something to await."""
+    return asyncio.sleep(0, "later")
+
+
+@tool
+def unwritable() -> object:
+    """Gives what JSON can't hold."""
+    return object()
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            ("Place", {"name": "Rome", "price": None}),
+            "Error: the arguments don't fit: $.price: expected",
+        ),
+        (("Place", {"name": "Rome", "price": 2.50}), '{"name":"Rome","price":2.5}'),
+        (("report", "{}"), '[{"ok":true}]'),
+        (("later", "{}"), "later"),
+        (("fail", {"how": "badly"}), "Error: RuntimeError: badly"),
+        (("fail", {"how": 3}), "Error: the arguments don't fit: $.how: expected a string, got 3"),
+        (("fail", '{"how'), "Error: the arguments don't fit: $: is no JSON"),
+        (
+            ("rain", "{}"),
+            "Error: LookupError: there is no tool 'rain'; there are: Place, fail, later",
+        ),
+        (("unwritable", "{}"), "Error: TypeError: a result of type object has no JSON form"),
+    ],
+)
+async def test_what_the_model_is_told(
+    fault_server: FaultServer, connect: Connect, call: tuple[str, object], told: str
+) -> None:
+    """Results are texts or JSON; whatever goes wrong is told, and the conversation goes on."""
+    fault_server.add(calling(call), saying("I see."))
+    tools: list[Tool[..., Any]] = [tool(Place), report, later, fail, unwritable]
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
+        [result] = results([event async for event in run])
+    assert result.content.startswith(told)
+    assert (result.error is not None) == told.startswith("Error")
+    assert asked(fault_server.requests[1])[-1] == ("tool", result.content)
+
+
+async def test_rounds_are_bounded(fault_server: FaultServer, connect: Connect) -> None:
+    """A model that never answers is stopped; the error has its last answer, now and later."""
+    fault_server.always(calling(("weather", {"city": "Rome"})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], max_rounds=2
+        )
+        with pytest.raises(AnswerError, match="still asks for tools after 2 rounds") as caught:
+            await run.final()
+        assert caught.value.reason == "rounds"
+        assert isinstance(caught.value.completion, ChatCompletion)
+        with pytest.raises(AnswerError):
+            await run.final()
+    assert len(fault_server.requests) == 2
+
+
+async def test_cut_call(fault_server: FaultServer, connect: Connect) -> None:
+    """A call that was cut at the token limit isn't run with what there is of its arguments."""
+    fault_server.add(calling(("weather", '{"city": "Ro'), finish_reason="length"))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
+        with pytest.raises(AnswerError, match="cut at the token limit") as caught:
+            await run.final()
+    assert (caught.value.reason, caught.value.text) == ("length", '{"city": "Ro')
+
+
+def hanging(cancelled: asyncio.Event, begun: asyncio.Event) -> Any:
+    """A tool that waits for ever, and says when it begins and when it is cancelled."""
+
+    @tool
+    async def hang() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    return hang
+
+
+async def test_time_for_tools_is_bounded(fault_server: FaultServer, connect: Connect) -> None:
+    """When time is up, tools are cancelled, and the clock is named."""
+    cancelled = asyncio.Event()
+    fault_server.add(calling(("hang", {})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[hanging(cancelled, asyncio.Event())], timeout=0.05
+        )
+        with pytest.raises(APITimeoutError, match=r"wasn't over after 0\.05 s") as caught:
+            await run.final()
+    assert (caught.value.clock, caught.value.execution) == ("total", "executed")
+    assert cancelled.is_set()
+
+
+async def test_time_for_answers_is_bounded(fault_server: FaultServer, connect: Connect) -> None:
+    """A model that doesn't go on is stopped by the same clock."""
+    fault_server.add(calling(("weather", {"city": "Rome"})), saying("It", then=(Stall(),)))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], timeout=0.05
+        )
+        with pytest.raises(APITimeoutError) as caught:
+            await run.final()
+    assert caught.value.clock == "total"
+
+
+async def close(run: AsyncToolRun) -> None:
+    """Closes in so many words."""
+    await run.close()
+
+
+async def abandon(run: AsyncToolRun) -> None:
+    """Closes without waiting."""
+    run.abandon()
+
+
+@pytest.mark.parametrize("stop", [close, abandon])
+async def test_stopping_between_results(
+    fault_server: FaultServer, connect: Connect, stop: Callable[[AsyncToolRun], Any]
+) -> None:
+    """Stopped between two results, the tool that still runs is cancelled; reading on says why."""
+    cancelled, begun = asyncio.Event(), asyncio.Event()
+    fault_server.add(calling(("weather", {"city": "Rome"}), ("hang", {})))
+    async with connect() as client:
+        tools = [weather, hanging(cancelled, begun)]
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
+        while not results(await run.burst()):
+            pass
+        await begun.wait()
+        await stop(run)
+        await cancelled.wait()
+        with pytest.raises(HorayError, match="the run was stopped"):
+            await run.final()
+
+
+async def test_leaving_the_loop(fault_server: FaultServer, connect: Connect) -> None:
+    """A loop left in the middle of an answer closes the connection."""
+    fault_server.add(saying("One", "two", then=(Stall(),)))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
+        async for event in run:
+            if isinstance(event, TextDelta):
+                break
+        with pytest.raises(HorayError, match="the run was stopped"):
+            await run.burst()
+        await fault_server.until(lambda: fault_server.open_connections == 0, what="closing")
+
+
+async def test_cancellation(fault_server: FaultServer, connect: Connect) -> None:
+    """Cancelling the caller cancels the tools, and has waited for them."""
+    cancelled, begun = asyncio.Event(), asyncio.Event()
+    fault_server.add(calling(("hang", {})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[hanging(cancelled, begun)]
+        )
+        task = asyncio.create_task(run.final())
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert cancelled.is_set()
+
+
+async def test_failing_request(fault_server: FaultServer, connect: Connect) -> None:
+    """A request that fails ends the run with its error."""
+    fault_server.add(calling(("weather", {"city": "Rome"})), error(401))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
+        with pytest.raises(AuthenticationError):
+            await run.final()
+
+
+async def test_tool_in_json_form(fault_server: FaultServer, connect: Connect) -> None:
+    """A tool without a function here ends the run, once those that have one are run."""
+    fault_server.add(calling(("ask_user", {}), ("weather", {"city": "Rome"})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather, ASK_USER]
+        )
+        final = await run.final()
+    calls = final.choices[0].message.tool_calls or []
+    assert [call.function.name for call in calls] == ["ask_user", "weather"]
+    assert run.messages[-1].content == "sunny in Rome for 1"
+    assert len(fault_server.requests) == 1
+
+
+async def test_only_tools_in_json_form(fault_server: FaultServer, connect: Connect) -> None:
+    """Where no call is ours, the answer is final."""
+    fault_server.add(calling(("ask_user", {})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[ASK_USER])
+        assert (await run.final()).choices[0].finish_reason == "tool_calls"
+
+
+@pytest.mark.parametrize(
+    ("choice", "later"),
+    [
+        ("required", "auto"),
+        ("none", "none"),
+        ({"type": "function", "function": {"name": "weather"}}, "auto"),
+    ],
+)
+async def test_forced_choice(
+    fault_server: FaultServer, connect: Connect, choice: Any, later: str
+) -> None:
+    """A choice that forces a call holds for the first round, or the model could never answer."""
+    fault_server.add(calling(("weather", {"city": "Rome"})), saying("Sunny."))
+    async with connect() as client:
+        await client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], tool_choice=choice
+        ).final()
+    sent = [request.json()["tool_choice"] for request in fault_server.requests]
+    assert sent == [choice, later]
+
+
+async def test_calls_without_ids(fault_server: FaultServer, connect: Connect) -> None:
+    """Calls that a server didn't number are numbered, so that results find them."""
+    fault_server.add(
+        respond(unnumbered(), content_type="text/event-stream", framing="close"), saying("Sunny.")
+    )
+    async with connect() as client:
+        await client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather]
+        ).final()
+    messages = fault_server.requests[1].json()["messages"]
+    assert [call["id"] for call in messages[1]["tool_calls"]] == ["call_1_0", "call_1_1"]
+    assert [message["tool_call_id"] for message in messages[2:]] == ["call_1_0", "call_1_1"]
+
+
+def unnumbered() -> bytes:
+    """A stream of two calls that have no ids."""
+    calls = [
+        {"index": place, "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
+        for place in range(2)
+    ]
+    choice = {"index": 0, "delta": {"tool_calls": calls}, "finish_reason": "tool_calls"}
+    return sse({"id": "c1", "choices": [choice]}) + sse("[DONE]")
+
+
+async def test_no_choices(fault_server: FaultServer, connect: Connect) -> None:
+    """An answer without choices is the last one."""
+    body = sse({"id": "c1", "choices": []}) + sse("[DONE]")
+    fault_server.add(respond(body, content_type="text/event-stream", framing="close"))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
+        assert (await run.final()).choices == []
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"max_rounds": 0}, "max_rounds must be at least 1, not 0"),
+        ({"n": 2}, "run_tools follows one choice"),
+        ({"rounds": 3}, "unknown parameter 'rounds'"),
+        ({"tools": [len]}, "tools can't be sent as JSON"),
+    ],
+)
+async def test_misuse(connect: Connect, params: dict[str, Any], message: str) -> None:
+    """Mistakes are told where they are made, before anything is sent."""
+    async with connect() as client:
+        ask: Any = partial(client.chat.completions.run_tools, model="m", messages=QUESTION)
+        with pytest.raises(TypeError, match=message):
+            ask(**{"tools": [weather], **params})
