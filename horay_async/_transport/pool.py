@@ -18,6 +18,7 @@ from collections.abc import AsyncGenerator
 
 import aiohttp
 
+from horay_async._transport.connector import Connector
 from horay_async._transport.response import ClientResponse
 from horay_async._transport.slots import Slots
 from horay_async.errors import ConfigurationError
@@ -43,7 +44,7 @@ class Pool:
         self.owned = given is None
         self.session = given or aiohttp.ClientSession(
             # The number of connections is the business of `Slots`, whose queue has a clock of its own.
-            connector=aiohttp.TCPConnector(
+            connector=Connector(
                 limit=0, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_CACHE_SECONDS
             ),
             cookie_jar=aiohttp.DummyCookieJar(),

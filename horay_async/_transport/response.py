@@ -43,16 +43,11 @@ class Exchange:
 exchange: ContextVar[Exchange] = ContextVar("exchange")
 
 
-STRAY = "an answer that nobody had asked for was waiting on the connection"
-
-
 class ClientResponse(aiohttp.ClientResponse):
     """aiohttp's response, which tells when the request goes out: `start` is called at that moment."""
 
     async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         exchange.get().dispatched(self._loop.time())
-        if connection.protocol:  # its length is the number of answers that wait
-            raise Unanswered(STRAY)
         try:
             return await super().start(connection)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:

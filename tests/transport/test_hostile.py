@@ -358,7 +358,7 @@ async def test_answer_to_nobody(fault_server: FaultServer, connect: Connect, pau
     asked, stray = respond(b'{"data": []}'), respond(b'{"data": [{"id": "stray"}]}')
     gate = Gate()
     fault_server.add(raw(*asked.steps, Pause(pause), *stray.steps, gate))
-    async with connect(retries=1) as client:
+    async with connect() as client:
         assert len(await client.models.list()) == 0
         await asyncio.sleep(0.04)
         gate.open()

@@ -1,0 +1,202 @@
+"""The ways to a server: TLS, proxies, and what the environment says of them."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from horay_async import APIConnectionError, AsyncHoray, ConfigurationError
+from horay_async.testing import FaultServer, Stall, TLSKind, stream
+
+from .tunnel import Tunnel, tunnel
+
+if TYPE_CHECKING:
+    from tests.conftest import Connect
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def secure_server(fault_server: FaultServer) -> Iterator[FaultServer]:
+    """A server with a good certificate."""
+    with FaultServer(tls="good", api_key=fault_server.api_key) as server:
+        yield server
+
+
+@pytest.fixture
+async def proxy() -> AsyncIterator[Tunnel]:
+    """A tunnelling proxy."""
+    async with tunnel() as running:
+        yield running
+
+
+async def test_private_authority(secure_server: FaultServer, connect: Connect) -> None:
+    """With the context of a private authority its servers are reached, over one connection."""
+    async with connect(
+        base_url=secure_server.base_url, ssl_context=secure_server.ssl_context
+    ) as client:
+        for _ in range(3):
+            await client.models.list()
+    assert len(secure_server.connections) == 1
+
+
+@pytest.mark.parametrize("kind", ["wrong_name", "expired", "old"])
+async def test_certificates_that_are_not_accepted(kind: TLSKind, connect: Connect) -> None:
+    """A wrong name, an expired certificate and an old protocol end the call, with nothing sent."""
+    with FaultServer(tls=kind) as server:
+        async with connect(
+            base_url=server.base_url, ssl_context=server.ssl_context, retries=1
+        ) as client:
+            with pytest.raises(APIConnectionError) as raised:
+                await client.models.list()
+    assert raised.value.execution == "not_sent"
+    assert isinstance(raised.value.__cause__, ssl.SSLError | OSError)
+    assert not server.requests
+
+
+async def test_certificates_are_checked_by_default(
+    secure_server: FaultServer, connect: Connect
+) -> None:
+    """Without a context the system's authorities decide, and they don't know this one."""
+    async with connect(base_url=secure_server.base_url) as client:
+        with pytest.raises(APIConnectionError, match="certificate") as raised:
+            await client.models.list()
+    assert raised.value.execution == "not_sent"
+
+
+async def test_leaving_a_stream_over_tls(secure_server: FaultServer, connect: Connect) -> None:
+    """The server sees the end of a stream that was left at once, as on plain connections."""
+    secure_server.add(stream(["a", Stall()]))
+    async with connect(
+        base_url=secure_server.base_url, ssl_context=secure_server.ssl_context
+    ) as client:
+        async for _ in await client.chat.completions.create(model="m", messages=[], stream=True):
+            break
+        await secure_server.until_closed(1)
+
+
+async def test_tunnel_to_https(secure_server: FaultServer, connect: Connect, proxy: Tunnel) -> None:
+    """HTTPS goes through a proxy end to end: it never sees the key, and its password goes to it alone."""
+    async with connect(
+        base_url=secure_server.base_url,
+        ssl_context=secure_server.ssl_context,
+        proxy=proxy.url.replace("//", "//user:secret@"),
+    ) as client:
+        await client.models.list()
+        await client.models.list()
+    (head,) = proxy.heads
+    assert head.startswith("CONNECT 127.0.0.1:")
+    assert secure_server.api_key not in head
+    assert "Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=" in head
+    for request in secure_server.requests:
+        assert request.headers["Authorization"] == f"Bearer {secure_server.api_key}"
+        assert "Proxy-Authorization" not in request.headers
+
+
+async def test_proxy_that_refuses(connect: Connect, proxy: Tunnel) -> None:
+    """A proxy that won't tunnel is named as the cause, and nothing was sent."""
+    proxy.refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    async with connect(base_url="https://api.example/v1", proxy=proxy.url) as client:
+        with pytest.raises(APIConnectionError, match="proxy answered 407") as raised:
+            await client.models.list()
+    assert raised.value.execution == "not_sent"
+
+
+async def test_proxy_that_is_down(fault_server: FaultServer, connect: Connect) -> None:
+    """A proxy that isn't there means that nothing was sent."""
+    async with tunnel() as proxy:
+        gone = proxy.url
+    async with connect(proxy=gone, retries=1) as client:
+        with pytest.raises(APIConnectionError) as raised:
+            await client.images.generate(model="m", prompt="p", image_size="1024x1024")
+    assert raised.value.execution == "not_sent"
+    assert len(raised.value.attempts) == 2
+    assert not fault_server.requests
+
+
+async def test_plain_http_through_a_proxy(fault_server: FaultServer, connect: Connect) -> None:
+    """Plain HTTP is passed on by the proxy, which is told the whole URL."""
+    async with connect(
+        base_url="http://api.example/v1", allow_insecure_http=True, proxy=fault_server.origin
+    ) as client:
+        await client.models.list()
+    (request,) = fault_server.requests
+    assert request.target == "http://api.example/v1/models"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "proxy.example:3128", "http://"])
+def test_proxies_that_cannot_be_used(connect: Connect, proxy: str) -> None:
+    """What isn't the URL of an HTTP proxy is refused when the client is made."""
+    with pytest.raises(ConfigurationError, match="proxy"):
+        connect(proxy=proxy)
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without proxies, and with a `.netrc` that has a password for everything."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login user password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    return monkeypatch
+
+
+async def test_proxy_of_the_environment(
+    secure_server: FaultServer,
+    connect: Connect,
+    proxy: Tunnel,
+    environment: pytest.MonkeyPatch,
+) -> None:
+    """With `trust_env` the environment names the proxy, and `.netrc` its password; without, neither."""
+    environment.setenv("HTTPS_PROXY", proxy.url)
+
+    async def ask(*, trust_env: bool) -> None:
+        async with connect(
+            base_url=secure_server.base_url,
+            ssl_context=secure_server.ssl_context,
+            trust_env=trust_env,
+        ) as client:
+            await client.models.list()
+            await client.models.list()
+
+    await ask(trust_env=False)
+    assert not proxy.heads
+    await ask(trust_env=True)
+    (head,) = proxy.heads
+    assert "Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=" in head
+    environment.setenv("NO_PROXY", "127.0.0.1")
+    await ask(trust_env=True)
+    assert len(proxy.heads) == 1
+
+
+@pytest.mark.usefixtures("environment")
+async def test_netrc_does_not_touch_the_key(fault_server: FaultServer, connect: Connect) -> None:
+    """A password for the API's own host, in a `.netrc`, doesn't take the key's place."""
+    async with connect(trust_env=True) as client:
+        await client.models.list()
+    (request,) = fault_server.requests
+    assert request.headers["Authorization"] == f"Bearer {fault_server.api_key}"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+async def test_names_are_looked_up(fault_server: FaultServer, connect: Connect, host: str) -> None:
+    """A name is as good as an address."""
+    url = fault_server.base_url.replace("127.0.0.1", host)
+    async with connect(base_url=url) as client:
+        await client.models.list()
+    assert fault_server.requests[0].headers["Host"].startswith(host)
+
+
+async def test_name_that_does_not_exist() -> None:
+    """A host that can't be found means that nothing was sent."""
+    async with AsyncHoray("key", base_url="https://nowhere.invalid/v1", max_retries=0) as client:
+        with pytest.raises(APIConnectionError, match=r"nowhere\.invalid") as raised:
+            await client.models.list()
+    assert raised.value.execution == "not_sent"
