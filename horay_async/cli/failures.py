@@ -16,6 +16,7 @@ IN_OPTIONS: Final = {
     "pass allow_insecure_http=True": "pass --allow-insecure-http",
     "pass api_key=...": "pass --api-key",
     "base_url": "--base-url",
+    "proxy must": "--proxy must",
 }
 """The client's names of its settings, and the command line's."""
 

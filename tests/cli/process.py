@@ -19,13 +19,19 @@ TAKE_TERMINAL = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv
 COMMAND = [sys.executable, "-W", "error", "-m", "horay_async.cli"]
 
 
+def surroundings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with output buffered as it commonly is."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return {**kept, **environment}
+
+
 def start(
     *arguments: str, environment: Mapping[str, str], encoding: str = "utf-8"
 ) -> subprocess.Popen[str]:
     """`horay` with pipes."""
     return subprocess.Popen(
         [*COMMAND, *arguments],
-        env={**os.environ, **environment},
+        env=surroundings(environment),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

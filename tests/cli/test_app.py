@@ -129,15 +129,16 @@ def test_no_key(fault_server: FaultServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "words"),
+    ("setting", "words"),
     [
-        ("api.horay.ai", "--base-url must be an http:// or https:// URL"),
-        ("http://api.horay.ai/v1", "or pass --allow-insecure-http"),
+        (["--base-url", "api.horay.ai"], "--base-url must be an http:// or https:// URL"),
+        (["--base-url", "http://api.horay.ai/v1"], "or pass --allow-insecure-http"),
+        (["--proxy", "p:1"], "--proxy must be a URL"),
     ],
 )
-def test_settings_are_named_as_options(url: str, words: str) -> None:
+def test_settings_are_named_as_options(setting: list[str], words: str) -> None:
     """The client's complaints speak of options, not of Python parameters."""
-    result = bare_horay("models", "--api-key", "any", "--base-url", url)
+    result = bare_horay("models", "--api-key", "any", *setting)
     assert result.exit_code == Status.USAGE
     assert words in result.stderr
 

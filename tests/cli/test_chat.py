@@ -44,6 +44,12 @@ def test_streamed(horay: Horay, fault_server: FaultServer) -> None:
     assert horay("chat", "Hi", "--stream").stdout == "Hello you\n"
 
 
+def test_stream_of_several_choices(horay: Horay, fault_server: FaultServer) -> None:
+    """Of several choices in a stream the first is printed."""
+    fault_server.stream(["Hello"])
+    assert horay("chat", "Hi", "--stream", "--extra", '{"n": 2}').stdout == "Hello\n"
+
+
 def test_refusal(horay: Horay, fault_server: FaultServer) -> None:
     """A refusal is the answer where there is no other."""
     message = {"role": "assistant", "content": None, "refusal": "No."}

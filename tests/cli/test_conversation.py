@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from horay_async import Horay
 from horay_async.cli import answers
 from horay_async.cli.conversation import Conversation
-from horay_async.testing import FaultServer, error, sse
+from horay_async.testing import FaultServer, Gate, error, sse
 
 Typed = str | type[BaseException]
 """A line, or what typing is interrupted by."""
@@ -95,10 +96,8 @@ def interrupting(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     """Ctrl-C after so many events of the first answer."""
 
     def interrupted(events: Any, said: list[str]) -> None:
-        for number, event in enumerate(events):
-            if number == after:
-                raise KeyboardInterrupt
-            said.append(event.text)
+        said.extend(event.text for event in islice(events, after))
+        raise KeyboardInterrupt
 
     each = iter((interrupted, answers.pour))
 
@@ -115,12 +114,14 @@ def test_interrupted_answer_is_kept(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Ctrl-C stops the answer, not the program; what had come stays part of the talk."""
-    fault_server.stream(["One", " two", " three"])
+    gate = Gate()
+    fault_server.stream(["One", " two", gate, " three"])
     interrupting(monkeypatch, after=2)
     asked = talk("Count", "Go on")
     assert asked[1] == [user("Count"), assistant("One two"), user("Go on")]
     assert "(stopped)" in capsys.readouterr().err
     fault_server.wait_for_close(1)
+    gate.open()
 
 
 def test_question_interrupted_before_its_answer(

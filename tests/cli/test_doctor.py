@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -16,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from horay_async.cli.doctor import route
+from horay_async.cli.doctor import route, settings
+from horay_async.cli.doctor.clock import compared
 from horay_async.cli.statuses import Status
 from horay_async.testing import (
     Cut,
@@ -98,11 +101,21 @@ def test_wrong_key() -> None:
     assert "refuses it" in faults["key"][0]
 
 
-def test_no_dns() -> None:
-    """The name can't be looked up: `.invalid` never can (RFC 2606)."""
-    faults = diagnosis("--api-key", "any", "--base-url", "https://horay.invalid/v1")
+@pytest.mark.parametrize("host", ["horay.invalid", "api..horay.ai"])
+def test_no_dns(host: str) -> None:
+    """The name can't be looked up: `.invalid` never can (RFC 2606), and what isn't a name neither."""
+    faults = diagnosis("--api-key", "any", "--base-url", f"https://{host}/v1")
     assert faults.keys() == {"DNS"}
-    assert "horay.invalid" in faults["DNS"][0]
+    assert host in faults["DNS"][0]
+
+
+@pytest.mark.usefixtures("horay")
+def test_name_that_is_found(fault_server: FaultServer) -> None:
+    """The addresses behind a name are told."""
+    url = fault_server.base_url.replace("127.0.0.1", "localhost")
+    result = bare_horay("doctor", "--base-url", url)
+    assert result.exit_code == Status.DONE
+    assert re.search("DNS +localhost is .*127.0.0.1", result.stdout)
 
 
 def test_refused_port(nobody: str) -> None:
@@ -224,18 +237,36 @@ def test_proxy_down(nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_proxy_refuses(fault_server: FaultServer) -> None:
-    """The proxy lets nobody through: this server knows no CONNECT."""
-    proxy = fault_server.origin
+    """The proxy lets nobody through: this server knows no CONNECT. It is told who asks."""
+    proxy = fault_server.origin.replace("//", "//me:p%40ss@")
     faults = diagnosis("--api-key", "any", "--base-url", "https://api.test/v1", "--proxy", proxy)
     assert faults.keys() == {"proxy"}
     assert "404" in faults["proxy"][0]
+    (asked,) = fault_server.requests
+    assert (asked.method, asked.target) == ("CONNECT", "api.test:443")
+    credentials = asked.headers["Proxy-Authorization"].removeprefix("Basic ")
+    assert base64.b64decode(credentials) == b"me:p@ss"
 
 
-def test_proxy_of_another_kind() -> None:
-    """A proxy that speaks SOCKS is of no use."""
-    proxy = "socks5://127.0.0.1:1080"
+def test_proxy_for_plain_http(fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without TLS the proxy is asked for whole URLs, unless the host is among the exceptions."""
+    monkeypatch.setenv("HTTP_PROXY", fault_server.origin)
+    arguments = ("--api-key", fault_server.api_key, "--base-url", "http://api.localhost/v1")
+    assert not diagnosis(*arguments)
+    assert {found.target for found in fault_server.requests} == {
+        f"http://api.localhost/v1{path}" for path in ("/models", "/user/info", "/completions", "")
+    }
+    monkeypatch.setenv("NO_PROXY", ".localhost")
+    told = json.loads(bare_horay("doctor", "--json", *arguments).stdout)["findings"]
+    assert ("proxy", "none") in [(found["name"], found["found"]) for found in told]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "127.0.0.1:80", "proxy.test:80"])
+def test_proxy_of_another_kind(proxy: str) -> None:
+    """A proxy that speaks SOCKS, or whose scheme was left out, is of no use to the client."""
     faults = diagnosis("--api-key", "any", "--base-url", "https://api.test/v1", "--proxy", proxy)
-    assert "isn't an HTTP proxy" in faults["proxy"][0]
+    assert faults.keys() == {"proxy"}
+    assert "http://host:port" in faults["proxy"][0]
 
 
 def dated(off: timedelta) -> dict[str, str]:
@@ -257,6 +288,14 @@ def test_clock_off(off: timedelta, words: str, fault_server: FaultServer) -> Non
     faults = diagnosis()
     assert faults.keys() == {"clock"}
     assert words in faults["clock"][0]
+
+
+def test_clock_of_a_server_without_a_date() -> None:
+    """Nothing is said of a clock that can't be compared."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert compared(None, now).state == "unknown"
+    assert compared("yesterday", now).state == "unknown"
+    assert compared("Thu, 01 Jan 2026 00:00:29 GMT", now).state == "ok"
 
 
 @pytest.mark.usefixtures("horay")
@@ -388,6 +427,21 @@ def test_limits_and_missing_accounts_are_no_faults(fault_server: FaultServer) ->
     assert result.exit_code == Status.DONE
     assert "?        account" in result.stdout
     assert "warning  generation" in result.stdout
+
+
+@pytest.mark.usefixtures("horay")
+def test_account_without_a_balance(fault_server: FaultServer) -> None:
+    """A server may not speak of money; then nothing is said of it."""
+    fault_server.always(user({"totalBalance": None}), path="/user/info")
+    result = bare_horay("doctor")
+    assert result.exit_code == Status.DONE
+    assert "balance" not in result.stdout
+
+
+def test_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can't be found among the installed packages is told as well."""
+    monkeypatch.setattr(settings, "SHOWN", ("aiohttp", "no-such-package"))
+    assert re.search(r"aiohttp 3\.\d.*, no-such-package missing,", settings.versions().found)
 
 
 @pytest.mark.usefixtures("horay")

@@ -13,7 +13,7 @@ import pytest
 from horay_async.cli.statuses import Status
 from horay_async.testing import FaultServer, Gate, Hang
 
-from .process import COMMAND, PATIENCE, start
+from .process import COMMAND, PATIENCE, start, surroundings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals of POSIX")
 
@@ -83,11 +83,13 @@ def test_reader_that_goes(environment: Mapping[str, str], fault_server: FaultSer
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
 @pytest.mark.parametrize("arguments", [["models"], ["--help"]])
 def test_full_disk(arguments: list[str], environment: Mapping[str, str]) -> None:
-    """An output that takes nothing is a sentence, not a traceback, and no success."""
+    """An output that takes nothing is a sentence, not a traceback, and no success; also where that shows
+    only when all is done, since the output is buffered.
+    """
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run(
             [*COMMAND, *arguments],
-            env={**os.environ, **environment},
+            env=surroundings(environment),
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -99,7 +101,7 @@ def test_full_disk(arguments: list[str], environment: Mapping[str, str]) -> None
 def test_closed_outputs(environment: Mapping[str, str], fault_server: FaultServer) -> None:
     """A shell can close both outputs (`>&- 2>&-`)."""
     script = f'exec "{sys.executable}" -m horay_async.cli models >&- 2>&-'
-    done = subprocess.run(["sh", "-c", script], env={**os.environ, **environment}, check=False)
+    done = subprocess.run(["sh", "-c", script], env=surroundings(environment), check=False)
     assert done.returncode == Status.DONE
     assert len(fault_server.requests) == 1
 

@@ -37,7 +37,7 @@ class Place:
         return cls(url.hostname or "", url.port or PORTS.get(url.scheme, 80))
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Route:
@@ -46,17 +46,18 @@ class Route:
     def __init__(self, base_url: str, proxy: str | None) -> None:
         self._url = urlsplit(base_url)
         self.server = Place.of(self._url)
-        # A proxy without a scheme is taken for HTTP, as everywhere.
-        self._proxy_url = urlsplit(proxy if proxy and "//" in proxy else f"http://{proxy or ''}")
-        self.proxy = Place.of(self._proxy_url) if proxy else None
+        self._proxy_url = urlsplit(proxy or "")
+        self.proxy = Place.of(self._proxy_url) if self._proxy_url.scheme == "http" else None
+        self._wrong_proxy = bool(proxy) and not self.proxy
         self.converses = False
         """Whether requests can be sent to the server, be its certificate right or wrong."""
         self._secure = self._url.scheme == "https"
 
     def walk(self) -> Generator[Finding, None, bool]:
         """Goes as far as it can, and returns whether that was the whole way."""
-        if self.proxy and self._proxy_url.scheme not in PORTS:
-            yield fault("proxy", f"{self.proxy} isn't an HTTP proxy", TODO["proxy"])
+        if self._wrong_proxy:
+            # It isn't shown: it may hold a password.
+            yield fault("proxy", "it isn't of the form http://host:port", TODO["proxy"])
             return False
         return (
             (yield from self._look_up())

@@ -1,0 +1,52 @@
+"""`horay serve` is the local server's own command line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from horay_async.cli import app
+from horay_async.cli.serving import serve
+from horay_async.cli.statuses import Status
+from horay_async.local.__main__ import serve as real
+
+from .conftest import bare_horay
+from .process import COMMAND, PATIENCE
+
+
+def test_options_are_those_of_the_server() -> None:
+    """Its help names the server's options; both say the same of what it does."""
+    result = bare_horay("serve", "--help")
+    assert "--slots" in result.stdout
+    assert serve.__doc__ == real.__doc__
+
+
+def test_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the server has to complain of is told by it, and the status says so."""
+    assert app.run(["serve", "--port", "70000"]) == Status.FAILED
+    assert "port must be from 0 to 65535" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT of POSIX")
+def test_serves_until_interrupted() -> None:
+    """It serves the API, and Ctrl-C ends it."""
+    with subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0", "--threads", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        url = [process.stdout.readline() for _ in range(2)][1].strip()
+        request = urllib.request.Request(f"{url}/models", headers={"Authorization": "Bearer local"})
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            assert b"SmolLM2" in answer.read()
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, told) == (Status.DONE, "Stopped.\n")
