@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from contextvars import ContextVar
 
@@ -172,9 +171,15 @@ class RawResponse:
             here = False
         if here:
             self.close()
-        else:
-            with contextlib.suppress(RuntimeError):  # the loop is closed, and its connections are
-                self.loop.call_soon_threadsafe(self.close)
+            return
+        try:
+            self.loop.call_soon_threadsafe(self.close)
+        except RuntimeError:
+            # The loop is closed, and its sockets with it; what is left are claims to them.
+            connection = self._raw.connection
+            self._raw.close()
+            if connection is not None:
+                connection.close()
 
     def _finish(self) -> None:
         if self._finished:
