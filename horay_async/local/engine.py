@@ -89,6 +89,7 @@ class Engine:
         params.cpuparams.poll = 0
         params.api_keys = [secrets.token_urlsafe()]
         params.ui = False
+        params.endpoint_metrics = True
         # No trial run, no fitting to a GPU, no store of old prompts: they only slow the start.
         params.warmup = params.fit_params = False
         params.cache_ram_mib = 0
@@ -99,6 +100,9 @@ class Engine:
                 f"llama.cpp can't load {path}: it is damaged, of an unknown kind, or too large "
                 "for this machine's memory."
             ) from refused
+        # An answer shows that llama.cpp's loop runs. Stopped before that, it would start afterwards
+        # and never end, nor would the wait for it.
+        self._llama.handle_metrics()
         self.closing = False
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="horay-local-engine")
 
