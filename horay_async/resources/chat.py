@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from horay_async.models.parsed import ParsedCompletion
     from horay_async.tools.run import AsyncToolRun
 
-__all__ = ["AsyncChat", "AsyncChatCompletions", "parse_text"]
+__all__ = ["AsyncChat", "AsyncChatCompletions"]
 
 T = TypeVar("T")
 
@@ -155,8 +155,11 @@ class AsyncChatCompletions(Resource):
         ) -> AsyncEventStream[ChatEvent, ChatCompletion]:
             sent: dict[str, Any] = {**params, "messages": messages}
             sent["timeout"] = attrs.evolve(clocks, total=left)
-            if number > 1 and sent.get("tool_choice") not in (None, "none"):
-                sent["tool_choice"] = "auto"
+            if number > 1:
+                if sent.get("tool_choice") not in (None, "none"):
+                    sent["tool_choice"] = "auto"
+                if "idempotency_key" in sent:  # it is another request, not the first one again
+                    sent["idempotency_key"] = f"{sent['idempotency_key']}-{number}"
             return self._events(CREATE, sent, ChatCompletionChunk, ChatAccumulator)
 
         return AsyncToolRun(
@@ -167,17 +170,6 @@ class AsyncChatCompletions(Resource):
             max_rounds=max_rounds,
             total=clocks.total,
         )
-
-
-def parse_text(into: type[T], text: str) -> T:
-    """`text`, JSON or a Markdown block of it, as an instance of `into`, as `parse` makes one.
-
-    `into` is an attrs class, a dataclass, a pydantic model, or another type that `parse` takes as a field's.
-    Raises `AnswerError` with the path to what doesn't fit.
-    """
-    from horay_async._protocol import typed  # noqa: PLC0415 - see `stream`
-
-    return typed.parse_text(into, text)
 
 
 def _argument_classes(tools: Sequence[Any] | None) -> dict[str, type[Any]]:

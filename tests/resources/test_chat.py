@@ -20,7 +20,7 @@ from horay_async.models.messages import (
     ToolMessage,
     UserMessage,
 )
-from horay_async.resources.chat import parse_text
+from horay_async.parsing import parse_text
 from horay_async.testing import FaultServer, chat, json_answer, stream
 from horay_async.tools.define import tool
 

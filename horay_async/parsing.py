@@ -1,0 +1,21 @@
+"""Text at hand as an instance of a class."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+__all__ = ["parse_text"]
+
+T = TypeVar("T")
+
+
+def parse_text(into: type[T], text: str) -> T:
+    """`text`, JSON or a Markdown block of it, as an instance of `into`, as `chat.completions.parse` makes one.
+
+    `into` is an attrs class, a dataclass, a pydantic model, or whatever else can be a field of theirs, such
+    as `list[Invoice]`. Raises `AnswerError` with the path to what doesn't fit, and `TypeError` for a type
+    that JSON has no form for.
+    """
+    from horay_async._protocol import typed  # noqa: PLC0415 - loads cattrs, which takes long
+
+    return typed.parse_text(into, text)
