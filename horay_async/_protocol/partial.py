@@ -42,6 +42,8 @@ class PartialJSON:
         """The pieces of the string, number or word that is open."""
         self._tail: int = 0
         """Characters at the string's end that belong to an escape which isn't whole."""
+        self._changes = 0
+        """How often `value` has grown."""
 
     @property
     def value(self) -> Any:
@@ -53,16 +55,12 @@ class PartialJSON:
             self._put(_decoded_so_far("".join(self._raw), self._tail))
         return self._root
 
-    @property
-    def begun(self) -> bool:
-        """Whether there is a value yet."""
-        return self._root is not None
-
-    def feed(self, text: str) -> None:
-        """Takes in the next piece."""
-        at = 0
+    def feed(self, text: str) -> bool:
+        """Takes in the next piece; says whether there is more to see now."""
+        at, before = 0, self._changes
         while at < len(text):
             at = self._read(text, at)
+        return self._changes > before
 
     def _before(self, text: str, at: int) -> int:
         places = [place for place in (text.find("{", at), text.find("[", at)) if place >= 0]
@@ -117,6 +115,7 @@ class PartialJSON:
 
     def _string(self, text: str, at: int) -> int:
         at, ended = self._string_on(text, at)
+        self._changes += bool(self._raw[-1])
         if ended:
             self._whole(f'"{"".join(self._raw)}"', self._put, self._after)
         return at
@@ -175,6 +174,7 @@ class PartialJSON:
             self._add(container)
         else:
             self._root = container
+            self._changes += 1
         self._stack.append(container)
         self._keys.append("")
         self._read = self._key if isinstance(container, dict) else self._value
@@ -189,6 +189,7 @@ class PartialJSON:
 
     def _add(self, value: Any) -> None:
         """Puts a new value into the innermost container."""
+        self._changes += 1
         inside = self._stack[-1]
         if isinstance(inside, dict):
             inside[self._keys[-1]] = value

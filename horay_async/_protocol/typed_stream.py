@@ -85,8 +85,7 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
             draft = self._draft(event.index)
             draft.text.append(event.text)
             events.append(event)
-            if self._into is not None:
-                draft.json.feed(event.text)
+            if self._into is not None and draft.json.feed(event.text):
                 events.append(PartialObject(event.index, draft.json))
         elif isinstance(event, ToolCallDone):
             # Told with its choice's end: only then is it known not to be cut.

@@ -14,9 +14,10 @@ from horay_async._protocol.typed import parse_text
 from horay_async.errors import AnswerError
 from horay_async.models.chat import ToolCall
 from horay_async.models.events import ToolResult
+from horay_async.models.messages import ToolMessage
 from horay_async.tools.define import Tool
 
-__all__ = ["run_call"]
+__all__ = ["run_call", "told"]
 
 
 async def run_call(call: ToolCall, tools: Mapping[str, Tool[..., Any]]) -> ToolResult:
@@ -33,6 +34,11 @@ async def run_call(call: ToolCall, tools: Mapping[str, Tool[..., Any]]) -> ToolR
         content, failure = f"Error: {type(error).__name__}: {error}", error
     seconds = time.perf_counter() - began
     return ToolResult(call, content, value, failure, seconds)
+
+
+def told(result: ToolResult) -> ToolMessage:
+    """The message that tells the model."""
+    return ToolMessage(result.content, tool_call_id=result.tool_call.id)
 
 
 async def _called(call: ToolCall, tools: Mapping[str, Tool[..., Any]]) -> Any:

@@ -16,7 +16,6 @@ from horay_async.models.events import (
     ToolResult,
     ToolRunEvent,
 )
-from horay_async.models.messages import ToolMessage
 from horay_async.streaming import AsyncEventStream, Loop, Mirrored, all_of
 
 if TYPE_CHECKING:
@@ -220,10 +219,9 @@ class AsyncToolRun(Mirrored["ToolRun"]):
         done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         self._told |= done
         if len(self._told) == len(self._tasks):
-            results = [task.result() for task in self._tasks]
-            self._messages += [
-                ToolMessage(result.content, tool_call_id=result.tool_call.id) for result in results
-            ]
+            from horay_async.tools._calls import told  # noqa: PLC0415 - see above
+
+            self._messages += [told(task.result()) for task in self._tasks]
             self._tasks, self._told = [], set()
             self._next = None if self._last_round else self._begin
         return [task.result() for task in done]

@@ -146,7 +146,6 @@ async def test_stream(fault_server: FaultServer, connect: Connect) -> None:
         assert seen == [
             {},
             {"x": 1},
-            {"x": 1},
             {"x": 1, "y": 2},
             AnswerParsed(0, Point(1, 2)),
             ChoiceFinished(0, "stop"),
