@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -46,28 +47,26 @@ def test_statuses_are_explained() -> None:
     assert list(TABLE) == list(Status)
 
 
-WRONG_TYPE = "Invalid value for '--type': it must be one of text, image, audio, video"
-WRONG_EXTRA = """Invalid value for '--extra': it must be a JSON object, such as '{"min_p": 0.1}'"""
-
-
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "words", "hint"),
     [
-        (["bogus"], "No such command 'bogus'; see horay --help"),
-        (["chta"], "No such command 'chta'. Did you mean 'chat'?; see horay --help"),
-        (["models", "--bogus"], "No such option: --bogus; see horay models --help"),
-        (["models", "more"], "Got unexpected extra argument(s) (more); see horay models --help"),
-        (["models", "--type", "smell"], f"{WRONG_TYPE}; see horay models --help"),
-        (["complete", "--extra", "[1]", "x"], f"{WRONG_EXTRA}; see horay complete --help"),
+        (["bogus"], "No such command 'bogus'", "horay --help"),
+        (["chta"], "Did you mean 'chat'?", "horay --help"),
+        (["models", "--bogus"], "No such option: --bogus", "horay models --help"),
+        (["models", "more"], "unexpected extra argument", "horay models --help"),
+        (["models", "--type", "smell"], "one of text, image, audio, video", "horay models --help"),
+        (["complete", "--extra", "[1]"], "must be a JSON object", "horay complete --help"),
+        (["complete", "--extra", "{"], "must be a JSON object", "horay complete --help"),
     ],
 )
 def test_usage_errors(
-    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], words: str, hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A wrong command line is answered with one sentence, and nothing is sent."""
     assert app.run(arguments) == Status.USAGE
     told = capsys.readouterr()
-    assert (told.out, told.err) == ("", f"horay: {sentence}\n")
+    assert told.out == ""
+    assert re.fullmatch(rf"horay: .*{re.escape(words)}.*; see {hint}\n", told.err)
 
 
 def test_main_leaves_with_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
