@@ -43,6 +43,11 @@ SUM = tool(
     },
     description="Adds two digits.",
 )
+CALLED: Json = {
+    "id": "c1",
+    "type": "function",
+    "function": {"name": "get_weather", "arguments": '{"city": "Paris"}'},
+}
 QUESTION: Json = {"messages": [{"role": "user", "content": "What is the weather in Paris?"}]}
 
 
@@ -148,13 +153,30 @@ async def test_named_call_streamed(wire: Wire) -> None:
 
 
 @pytest.mark.anyio
+async def test_call_of_its_own_accord(wire: Wire) -> None:
+    """Left to choose, the small model follows an example; llama.cpp makes that a call."""
+    messages: list[Json] = [
+        {"role": "user", "content": "Weather in Paris?"},
+        {"role": "assistant", "content": None, "tool_calls": [CALLED]},
+        {"role": "user", "content": "Weather in Oslo?"},
+    ]
+    body: Json = {"messages": messages, "tools": [WEATHER], "temperature": 0}
+    for choice in (None, "auto"):
+        answer = await wire.post("/chat/completions", **body, tool_choice=choice)
+        message = answer["choices"][0]["message"]
+        assert message["content"] is None
+        (call,) = message["tool_calls"]
+        assert json.loads(call["function"]["arguments"]) == {"city": "Oslo"}
+    answer = await wire.post("/chat/completions", **body, tool_choice="none", max_tokens=8)
+    assert "tool_calls" not in answer["choices"][0]["message"]
+
+
+@pytest.mark.anyio
 async def test_tool_results_are_read(wire: Wire) -> None:
     """Calls made and their results are part of what the model reads."""
-    call: Json = {"id": "c1", "type": "function"}
-    call["function"] = {"name": "get_weather", "arguments": '{"city": "Paris"}'}
     messages: list[Json] = [
         *QUESTION["messages"],
-        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "assistant", "content": None, "tool_calls": [CALLED]},
         {"role": "tool", "tool_call_id": "c1", "content": "18 degrees, sunny"},
     ]
     answer = await wire.post("/chat/completions", messages=messages, temperature=0, max_tokens=24)
