@@ -39,18 +39,25 @@ def free_port() -> int:
     return port
 
 
-def threads() -> list[str]:
-    """The names of the server's threads that are running."""
-    return [thread.name for thread in threading.enumerate() if "horay-local" in thread.name]
+Threads = Callable[[], list[threading.Thread]]
 
 
 @pytest.fixture
-def alone() -> None:
-    """The test counts threads: none of another server's may be there."""
-    assert threads() == []
+def threads() -> Threads:
+    """Tells which threads have come since the test began, and are running."""
+    before = set(threading.enumerate())
+
+    def new() -> list[threading.Thread]:
+        return [
+            thread
+            for thread in threading.enumerate()
+            if thread not in before and "horay-local" in thread.name
+        ]
+
+    return new
 
 
-def test_with(alone: None) -> None:
+def test_with(threads: Threads) -> None:
     """A blocking caller is served inside the block, on the port asked for, and again in another."""
     port = free_port()
     server = LocalServer(port=port, api_key="own", slots=2, threads=1)
@@ -62,6 +69,7 @@ def test_with(alone: None) -> None:
             assert server.base_url == f"http://127.0.0.1:{port}/v1"
             assert server.model == Path(weights.FILE_NAME).stem
             assert complete(server)
+            assert len(threads()) == 2  # the server's and the engine's
             with pytest.raises(LocalServerError, match="running already"):
                 server.__enter__()
         assert threads() == []
@@ -72,7 +80,7 @@ def test_with(alone: None) -> None:
 
 
 @pytest.mark.anyio
-async def test_async_with(alone: None) -> None:
+async def test_async_with(threads: Threads) -> None:
     """It starts and stops within a running loop too; a stream under way is told that it ends."""
     server = LocalServer(threads=1)
     long = {"model": "any", "prompt": "One", "max_tokens": 2000, "ignore_eos": True, "stream": True}
@@ -164,7 +172,7 @@ def test_url(host: str, url: str) -> None:
 
 
 @pytest.mark.anyio
-async def test_start_cancelled(monkeypatch: pytest.MonkeyPatch, alone: None) -> None:
+async def test_start_cancelled(monkeypatch: pytest.MonkeyPatch, threads: Threads) -> None:
     """A start that is given up lets go of its caller at once, and of everything else soon."""
     begun, ended = threading.Event(), threading.Event()
 
@@ -179,7 +187,7 @@ async def test_start_cancelled(monkeypatch: pytest.MonkeyPatch, alone: None) -> 
     server = LocalServer()
     starting = asyncio.create_task(server.__aenter__())
     assert await asyncio.to_thread(begun.wait, 60)
-    (thread,) = (thread for thread in threading.enumerate() if "horay-local" in thread.name)
+    (thread,) = threads()
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
@@ -192,7 +200,7 @@ async def test_start_cancelled(monkeypatch: pytest.MonkeyPatch, alone: None) -> 
 
 
 @pytest.mark.anyio
-async def test_failed_start(tmp_path: Path, alone: None) -> None:
+async def test_failed_start(tmp_path: Path, threads: Threads) -> None:
     """A start that fails raises in both forms, and leaves nothing running."""
     server = LocalServer(tmp_path / "missing.gguf")
     with pytest.raises(LocalServerError, match=r"missing\.gguf can't be read"):
