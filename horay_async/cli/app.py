@@ -18,7 +18,7 @@ from horay_async.cli.statuses import TABLE, Status
 
 __all__ = ["app", "run"]
 
-UsageError = cast("type[Exception]", typer.BadParameter.__base__)
+UsageError: Final = cast("type[Exception]", typer.BadParameter.__base__)
 """The command line's own complaints. Typer shows the class under no name of its own, and where it comes
 from changes with typer's version."""
 
@@ -50,7 +50,7 @@ def _version(wanted: bool) -> None:
 
 STATUSES: Final = "\n".join(f"  {status:>3}  {meaning}" for status, meaning in TABLE.items())
 
-app = typer.Typer(
+app: Final = typer.Typer(
     cls=Commands,
     # Rich takes longer to lay out the help than all of this command takes to start.
     rich_markup_mode=None,
@@ -73,7 +73,7 @@ def root(
         print(ctx.get_help())
 
 
-for command in (
+for _command in (
     chat.chat,
     complete.complete,
     listings.models,
@@ -82,7 +82,7 @@ for command in (
     serving.serve,
     doctor,
 ):
-    app.command()(command)
+    app.command()(_command)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

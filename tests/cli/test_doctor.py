@@ -261,7 +261,9 @@ def test_proxy_for_plain_http(fault_server: FaultServer, monkeypatch: pytest.Mon
     assert ("proxy", "none") in [(found["name"], found["found"]) for found in told]
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "127.0.0.1:80", "proxy.test:80"])
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:1080", "127.0.0.1:80", "proxy.test:80", "http://proxy.test:port"]
+)
 def test_proxy_of_another_kind(proxy: str) -> None:
     """A proxy that speaks SOCKS, or whose scheme was left out, is of no use to the client."""
     faults = diagnosis("--api-key", "any", "--base-url", "https://api.test/v1", "--proxy", proxy)

@@ -45,11 +45,14 @@ class Route:
 
     def __init__(self, base_url: str, proxy: str | None) -> None:
         self._url = urlsplit(base_url)
-        self.server = Place.of(self._url)
+        self.server: Place = Place.of(self._url)
         self._proxy_url = urlsplit(proxy or "")
-        self.proxy = Place.of(self._proxy_url) if self._proxy_url.scheme == "http" else None
+        self.proxy: Place | None = None
+        if self._proxy_url.scheme == "http":
+            with contextlib.suppress(ValueError):
+                self.proxy = Place.of(self._proxy_url)
         self._wrong_proxy = bool(proxy) and not self.proxy
-        self.converses = False
+        self.converses: bool = False
         """Whether requests can be sent to the server, be its certificate right or wrong."""
         self._secure = self._url.scheme == "https"
 
