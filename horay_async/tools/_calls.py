@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -55,8 +55,17 @@ async def _called(call: ToolCall, tools: Mapping[str, Tool[..., Any]]) -> Any:
     args, kwargs = signature.bound(arguments)
     if inspect.iscoroutinefunction(function):
         return await function(*args, **kwargs)
-    value = await asyncio.to_thread(function, *args, **kwargs)
+    value = await asyncio.to_thread(_in_thread, function, args, kwargs)
     return await value if inspect.isawaitable(value) else value
+
+
+def _in_thread(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Any:
+    try:
+        return function(*args, **kwargs)
+    except (
+        StopIteration
+    ) as error:  # Python 3.11 can't hand it over to whom awaits it, who waits for ever
+        raise RuntimeError("it raised StopIteration") from error
 
 
 def _misfits(error: AnswerError) -> str:

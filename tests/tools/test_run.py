@@ -197,6 +197,12 @@ def unwritable() -> object:
     return object()
 
 
+@tool
+def exhausted() -> object:
+    """Asks for more than there is."""
+    return next(iter(()))
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
@@ -212,8 +218,9 @@ def unwritable() -> object:
         (("fail", '{"how'), "Error: the arguments don't fit: $: is no JSON"),
         (
             ("rain", "{}"),
-            "Error: LookupError: there is no tool 'rain'; there are: Place, fail, later",
+            "Error: LookupError: there is no tool 'rain'; there are: Place, exhausted, fail",
         ),
+        (("exhausted", "{}"), "Error: RuntimeError: it raised StopIteration"),
         (("unwritable", "{}"), "Error: TypeError: a result of type object has no JSON form"),
     ],
 )
@@ -222,7 +229,7 @@ async def test_what_the_model_is_told(
 ) -> None:
     """Results are texts or JSON; whatever goes wrong is told, and the conversation goes on."""
     fault_server.add(calling(call), saying("I see."))
-    tools: list[Tool[..., Any]] = [tool(Place), report, later, fail, unwritable]
+    tools: list[Tool[..., Any]] = [tool(Place), report, later, fail, exhausted, unwritable]
     async with connect() as client:
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
         [result] = results([event async for event in run])
