@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, MutableSet
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time
 from decimal import Decimal
+from enum import Enum
 from functools import cache
 from types import NoneType
 from typing import Any, Literal, cast, get_args, get_origin
@@ -212,6 +213,7 @@ def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=True)
     for kind, hook in SCALARS.items():
         converter.register_structure_hook(kind, _exactly(hook))
+    converter.register_structure_hook(Enum, lambda value, hint: chosen(hint)(value, hint))
     # Asked in turn from the last to the first.
     factories: list[tuple[Callable[[Any], bool], Callable[[Any, cattrs.Converter], Hook]]] = [
         (lambda hint: hint is Any or hint is object, lambda _hint, _converter: anything),
@@ -221,10 +223,7 @@ def _converter() -> cattrs.Converter:
         (lambda hint: (get_origin(hint) or hint) in ARRAYS, _array),
         (lambda hint: get_origin(hint) is tuple, _tuple),
         (lambda hint: bool(union(hint)), _union),
-        (
-            lambda hint: get_origin(hint) is Literal or is_enum(hint),
-            lambda hint, _converter: chosen(hint),
-        ),
+        (lambda hint: get_origin(hint) is Literal, lambda hint, _converter: chosen(hint)),
         (lambda hint: unwrapped(hint)[0] is not hint, _unwrapped),
     ]
     for predicate, factory in factories:
