@@ -1,0 +1,198 @@
+"""Fetching pictures: whole or not at all, and with nothing that is only the API's business."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from horay_async import (
+    APIConnectionError,
+    APIResponseError,
+    APIStatusError,
+    APITimeoutError,
+    ConfigurationError,
+    GeneratedImage,
+    NotFoundError,
+    Timeouts,
+)
+from horay_async.testing import (
+    Answer,
+    Cut,
+    FaultServer,
+    Repeat,
+    Reset,
+    Stall,
+    error,
+    picture,
+    raw,
+    redirect,
+    respond,
+)
+
+if TYPE_CHECKING:
+    from tests.conftest import Connect, ConnectBlocking
+
+pytestmark = pytest.mark.anyio
+
+PATH = "/files/picture.png"
+
+
+async def test_picture_is_saved(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path
+) -> None:
+    """An answer's picture, or any URL, becomes a file that others may read as any new file."""
+    content = b"\x89PNG" + bytes(range(256)) * 4000
+    fault_server.always(picture(content), path=PATH)
+    async with connect() as client:
+        answer = await client.images.generate(model="m", prompt="p", image_size="1024x1024")
+        saved = await client.images.save(answer.images[0], tmp_path / "one.png")
+        assert saved == tmp_path / "one.png"
+        await client.images.save(fault_server.picture_url, os.fspath(tmp_path / "two.png"))
+    for name in ("one.png", "two.png"):
+        assert (tmp_path / name).read_bytes() == content
+    (tmp_path / "plain").touch()
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("one.png", "plain")]
+    assert modes[0] == modes[1]
+
+
+async def test_nothing_of_the_api_goes_to_the_host(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path
+) -> None:
+    """Neither the key, nor the client's headers or query, nor those of another host's cookies."""
+    async with connect(
+        default_headers={"X-Team": "secret", "Cookie": "session=1"}, default_query={"team": "1"}
+    ) as client:
+        await client.images.save(
+            GeneratedImage(url=fault_server.picture_url + "?sig=1"), tmp_path / "x.png"
+        )
+    (request,) = fault_server.requests
+    assert request.target == f"{PATH}?sig=1"
+    assert {name.lower() for name in request.headers} <= {
+        *("host", "user-agent", "accept", "accept-encoding"),
+    }
+    assert fault_server.api_key not in repr(request.headers)
+
+
+async def test_redirects_are_followed(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path
+) -> None:
+    """Pictures may lie elsewhere; a chase without end is an error."""
+    fault_server.add(redirect(fault_server.picture_url, 302), path=PATH)
+    async with connect() as client:
+        await client.images.save(fault_server.picture_url, tmp_path / "x.png")
+        assert (tmp_path / "x.png").exists()
+        fault_server.always(redirect(fault_server.picture_url, 302), path=PATH)
+        with pytest.raises(APIResponseError, match="redirected without end"):
+            await client.images.save(fault_server.picture_url, tmp_path / "y.png")
+
+
+@pytest.mark.parametrize(
+    ("answer", "raises"),
+    [
+        (picture(b"x" * 100).but(Cut(-1)), APIConnectionError),
+        (picture(b"x" * 100).but(Cut(-1, by="rst")), APIConnectionError),
+        (picture(b"x" * 100, content_length=200, then="close"), APIConnectionError),
+        (picture(b"x" * 100, framing="chunked").but(Cut(-3)), APIConnectionError),
+        (picture(b"x" * 100, framing="close"), APIResponseError),
+        (picture(b"x" * 100, coding="gzip"), APIResponseError),
+        (picture(b""), APIResponseError),
+        (respond("<html>Please log in</html>", content_type="text/html"), APIResponseError),
+        (respond(b'{"error": "expired"}'), APIResponseError),
+        (error(404, "gone"), NotFoundError),
+        (error(403, "<Error>expired</Error>", shape="plain"), APIStatusError),
+        (respond([b"x", Repeat(b"x" * 2**16)], content_type="image/png"), APIResponseError),
+        (respond([b"x", Stall()], content_type="image/png", content_length=9), APITimeoutError),
+        (raw(b"not http\r\n\r\n", Stall()), APIResponseError),
+    ],
+)
+async def test_whole_or_not_at_all(
+    fault_server: FaultServer,
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Answer,
+    raises: type[Exception],
+) -> None:
+    """Whatever goes wrong, no file appears, the one that is there stays, and no half of one is left."""
+    monkeypatch.setattr("horay_async.resources.images.MAX_IMAGE_BYTES", 2**20)
+    fault_server.always(answer, path=PATH)
+    target = tmp_path / "x.png"
+    target.write_bytes(b"old")
+    async with connect(timeout=Timeouts(idle=0.1)) as client:
+        with pytest.raises(raises):
+            await client.images.save(fault_server.picture_url, target)
+    assert target.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["x.png"]
+
+
+async def test_broken_download_is_tried_again(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path
+) -> None:
+    """Fetching costs nothing, so it is repeated wherever it broke."""
+    fault_server.add(
+        picture(b"x" * 100).but(Cut(-1)), error(503), raw(b"HTTP/1.1 2", Reset()), path=PATH
+    )
+    fault_server.add(picture(b"whole"), path=PATH)
+    async with connect(retries=3) as client:
+        await client.images.save(fault_server.picture_url, tmp_path / "x.png")
+    assert (tmp_path / "x.png").read_bytes() == b"whole"
+
+
+async def test_file_that_cannot_be_written(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path
+) -> None:
+    """A folder that isn't there, or is in the way, is the operating system's error."""
+    (tmp_path / "folder").mkdir()
+    async with connect() as client:
+        with pytest.raises(FileNotFoundError):
+            await client.images.save(fault_server.picture_url, tmp_path / "no" / "x.png")
+        with pytest.raises(IsADirectoryError):
+            await client.images.save(fault_server.picture_url, tmp_path / "folder")
+    assert os.listdir(tmp_path) == ["folder"]
+    assert not os.listdir(tmp_path / "folder")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "picture.png", "file:///etc/passwd", "ftp://host/x", "http://", "http://[::1"]
+)
+async def test_what_is_not_a_url(
+    connect: Connect, fault_server: FaultServer, tmp_path: Path, url: str
+) -> None:
+    """What can't be fetched is refused before anything is sent."""
+    async with connect() as client:
+        with pytest.raises(ConfigurationError):
+            await client.images.save(url, tmp_path / "x.png")
+    assert not fault_server.connections
+    assert not os.listdir(tmp_path)
+
+
+async def test_cancelled_download_leaves_nothing(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path
+) -> None:
+    """Cancelling leaves neither a connection nor a file."""
+    fault_server.always(
+        respond([b"x", Stall()], content_type="image/png", content_length=9), path=PATH
+    )
+    async with connect() as client:
+        call: Any = client.images.save(fault_server.picture_url, tmp_path / "x.png")
+        task = asyncio.ensure_future(call)
+        await fault_server.until_requests(1)
+        task.cancel()
+        await asyncio.wait([task])
+        await fault_server.until_closed(1)
+    assert task.cancelled()
+    assert not os.listdir(tmp_path)
+
+
+def test_blocking_download(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking, tmp_path: Path
+) -> None:
+    """The blocking face saves pictures too."""
+    with connect_blocking() as client:
+        path = client.images.save(fault_server.picture_url, tmp_path / "x.png")
+    assert path.read_bytes().startswith(b"\x89PNG")
