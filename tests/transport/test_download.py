@@ -105,7 +105,10 @@ async def test_redirects_are_followed(
         (respond(b'{"error": "expired"}'), APIResponseError),
         (error(404, "gone"), NotFoundError),
         (error(403, "<Error>expired</Error>", shape="plain"), APIStatusError),
-        (respond([b"x", Repeat(b"x" * 2**16)], content_type="image/png"), APIResponseError),
+        (
+            respond([b"x", Repeat(b"x" * 2**16)], content_type="image/png", framing="chunked"),
+            APIResponseError,
+        ),
         (respond([b"x", Stall()], content_type="image/png", content_length=9), APITimeoutError),
         (raw(b"not http\r\n\r\n", Stall()), APIResponseError),
     ],
