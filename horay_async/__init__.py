@@ -6,95 +6,132 @@
         answer = await client.completions.create(model="...", prompt="The capital of Germany is")
         print(answer.choices[0].text)
 
-`Horay` is the same client for code that doesn't await. Importing this package loads neither aiohttp nor
-anyio: they come with the first client.
+`Horay` is the same client for code that doesn't await. Importing this package loads next to nothing: each
+name brings its module when it is first used, and aiohttp comes with the first client.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from horay_async._version import __version__
-from horay_async.client import AsyncHoray
-from horay_async.errors import (
-    APIConnectionError,
-    APIError,
-    APIResponseError,
-    APIStatusError,
-    APITimeoutError,
-    AuthenticationError,
-    BadRequestError,
-    Clock,
-    ConfigurationError,
-    ConflictError,
-    Execution,
-    HorayError,
-    InsufficientBalanceError,
-    InternalServerError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    ServiceOverloadedError,
-    StreamError,
-    StreamTruncatedError,
-    UnprocessableEntityError,
-)
-from horay_async.models.anything import AnyResponse
-from horay_async.models.catalogue import (
-    ModelInfo,
-    ModelList,
-    ModelListParams,
-    ModelSubType,
-    ModelType,
-)
-from horay_async.models.chat import (
-    ChatChoice,
-    ChatChunkChoice,
-    ChatCompletion,
-    ChatCompletionChunk,
-    ChatDelta,
-    ChatLogprobs,
-    ChatMessage,
-    ChatParams,
-    FunctionCall,
-    FunctionCallDelta,
-    TokenLogprob,
-    ToolCall,
-    ToolCallDelta,
-    TopLogprob,
-)
-from horay_async.models.completions import (
-    Completion,
-    CompletionChoice,
-    CompletionChunk,
-    CompletionChunkChoice,
-    CompletionLogprobs,
-    CompletionParams,
-    PromptEcho,
-    SamplingParams,
-)
-from horay_async.models.events import (
-    ChatEvent,
-    ChoiceFinished,
-    CompletionEvent,
-    ReasoningDelta,
-    RefusalDelta,
-    TextDelta,
-    ToolCallArgumentsDelta,
-    ToolCallDone,
-    ToolCallStarted,
-    UsageReported,
-)
-from horay_async.models.images import (
-    GeneratedImage,
-    ImageParams,
-    ImageResponse,
-    ImageSize,
-    ImageTimings,
-)
-from horay_async.models.meta import Attempt, ResponseMeta
-from horay_async.models.options import CallOptions, GenerationOptions
-from horay_async.models.usage import CompletionTokensDetails, PromptTokensDetails, Usage
-from horay_async.models.user import UserInfo
-from horay_async.options import ClientOptions, ClientParams, RetryPolicy, Timeouts
-from horay_async.streaming import AsyncEventStream, AsyncStream
-from horay_async.sync import EventStream, Horay, Stream
+
+if TYPE_CHECKING:
+    from horay_async.client import AsyncHoray
+    from horay_async.errors import (
+        AnswerError,
+        AnswerFault,
+        APIConnectionError,
+        APIError,
+        APIResponseError,
+        APIStatusError,
+        APITimeoutError,
+        AuthenticationError,
+        BadRequestError,
+        Clock,
+        ConfigurationError,
+        ConflictError,
+        Execution,
+        HorayError,
+        InsufficientBalanceError,
+        InternalServerError,
+        NotFoundError,
+        PermissionDeniedError,
+        RateLimitError,
+        ServiceOverloadedError,
+        StreamError,
+        StreamTruncatedError,
+        UnprocessableEntityError,
+    )
+    from horay_async.models.anything import AnyResponse
+    from horay_async.models.catalogue import (
+        ModelInfo,
+        ModelList,
+        ModelListParams,
+        ModelSubType,
+        ModelType,
+    )
+    from horay_async.models.chat import (
+        ChatChoice,
+        ChatChunkChoice,
+        ChatCompletion,
+        ChatCompletionChunk,
+        ChatDelta,
+        ChatLogprobs,
+        ChatMessage,
+        ChatParams,
+        ConversationParams,
+        FunctionCall,
+        FunctionCallDelta,
+        Message,
+        TokenLogprob,
+        ToolCall,
+        ToolCallDelta,
+        TopLogprob,
+    )
+    from horay_async.models.completions import (
+        Completion,
+        CompletionChoice,
+        CompletionChunk,
+        CompletionChunkChoice,
+        CompletionLogprobs,
+        CompletionParams,
+        PromptEcho,
+        SamplingParams,
+    )
+    from horay_async.models.events import (
+        AnswerParsed,
+        ChatEvent,
+        ChoiceFinished,
+        CompletionEvent,
+        PartialObject,
+        ReasoningDelta,
+        RefusalDelta,
+        RoundFinished,
+        RoundStarted,
+        TextDelta,
+        ToolCallArgumentsDelta,
+        ToolCallDone,
+        ToolCallStarted,
+        ToolResult,
+        ToolRunEvent,
+        TypedChatEvent,
+        UsageReported,
+    )
+    from horay_async.models.images import (
+        GeneratedImage,
+        ImageParams,
+        ImageResponse,
+        ImageSize,
+        ImageTimings,
+    )
+    from horay_async.models.messages import (
+        AssistantMessage,
+        ImagePart,
+        ImageURL,
+        SystemMessage,
+        TextPart,
+        ToolMessage,
+        UserMessage,
+    )
+    from horay_async.models.meta import Attempt, ResponseMeta
+    from horay_async.models.options import CallOptions, GenerationOptions
+    from horay_async.models.parsed import (
+        ParsedChoice,
+        ParsedCompletion,
+        ParsedFunctionCall,
+        ParsedMessage,
+        ParsedToolCall,
+    )
+    from horay_async.models.usage import CompletionTokensDetails, PromptTokensDetails, Usage
+    from horay_async.models.user import UserInfo
+    from horay_async.options import ClientOptions, ClientParams, RetryPolicy, Timeouts
+    from horay_async.parsing import parse_text
+    from horay_async.streaming import AsyncEventStream, AsyncStream
+    from horay_async.sync import EventStream, Horay, Stream, ToolRun
+    from horay_async.tools.define import Tool, pydantic_function_tool, tool
+    from horay_async.tools.run import AsyncToolRun
 
 __all__ = [
     "APIConnectionError",
@@ -102,10 +139,15 @@ __all__ = [
     "APIResponseError",
     "APIStatusError",
     "APITimeoutError",
+    "AnswerError",
+    "AnswerFault",
+    "AnswerParsed",
     "AnyResponse",
+    "AssistantMessage",
     "AsyncEventStream",
     "AsyncHoray",
     "AsyncStream",
+    "AsyncToolRun",
     "Attempt",
     "AuthenticationError",
     "BadRequestError",
@@ -133,6 +175,7 @@ __all__ = [
     "CompletionTokensDetails",
     "ConfigurationError",
     "ConflictError",
+    "ConversationParams",
     "EventStream",
     "Execution",
     "FunctionCall",
@@ -142,17 +185,26 @@ __all__ = [
     "Horay",
     "HorayError",
     "ImageParams",
+    "ImagePart",
     "ImageResponse",
     "ImageSize",
     "ImageTimings",
+    "ImageURL",
     "InsufficientBalanceError",
     "InternalServerError",
+    "Message",
     "ModelInfo",
     "ModelList",
     "ModelListParams",
     "ModelSubType",
     "ModelType",
     "NotFoundError",
+    "ParsedChoice",
+    "ParsedCompletion",
+    "ParsedFunctionCall",
+    "ParsedMessage",
+    "ParsedToolCall",
+    "PartialObject",
     "PermissionDeniedError",
     "PromptEcho",
     "PromptTokensDetails",
@@ -161,23 +213,74 @@ __all__ = [
     "RefusalDelta",
     "ResponseMeta",
     "RetryPolicy",
+    "RoundFinished",
+    "RoundStarted",
     "SamplingParams",
     "ServiceOverloadedError",
     "Stream",
     "StreamError",
     "StreamTruncatedError",
+    "SystemMessage",
     "TextDelta",
+    "TextPart",
     "Timeouts",
     "TokenLogprob",
+    "Tool",
     "ToolCall",
     "ToolCallArgumentsDelta",
     "ToolCallDelta",
     "ToolCallDone",
     "ToolCallStarted",
+    "ToolMessage",
+    "ToolResult",
+    "ToolRun",
+    "ToolRunEvent",
     "TopLogprob",
+    "TypedChatEvent",
     "UnprocessableEntityError",
     "Usage",
     "UsageReported",
     "UserInfo",
+    "UserMessage",
     "__version__",
+    "parse_text",
+    "pydantic_function_tool",
+    "tool",
 ]
+
+_MODULES = (
+    "errors",
+    "options",
+    "client",
+    "models.anything",
+    "models.catalogue",
+    "models.chat",
+    "models.completions",
+    "models.events",
+    "models.images",
+    "models.messages",
+    "models.meta",
+    "models.options",
+    "models.parsed",
+    "models.usage",
+    "models.user",
+    "streaming",
+    "parsing",
+    "tools.define",
+    "tools.run",
+    "sync",
+)
+"""Where the names live, the modules that load fastest first."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for module in _MODULES:
+            home = import_module(f"horay_async.{module}")
+            if name in home.__all__:
+                return globals().setdefault(name, getattr(home, name))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

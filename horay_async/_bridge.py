@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     S = TypeVarWithDefault("S", default=Never)
     M = TypeVarWithDefault("M", bound=Model, default=Never)
 
-__all__ = ["Facade", "Lease", "Pump", "blocking"]
+__all__ = ["Facade", "Lease", "Pump", "answering", "blocking"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -357,6 +357,14 @@ def blocking(method: Callable[..., Any]) -> Callable[..., Any]:
         return self._faced(self._lease.run(partial(method, self._twin, *args, **kwargs)))
 
     return call
+
+
+def answering(
+    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[Facade, P], R]:
+    """`blocking` for a method with a type variable of its own, which mypy loses among those overloads."""
+    twin: Any = blocking
+    return cast("Callable[Concatenate[Facade, P], R]", twin(method))
 
 
 CO_COROUTINE = 0x80

@@ -89,6 +89,9 @@ class APIError(HorayError):
     """The server's id of the last attempt's answer, where it sent one."""
     attempts: tuple[Attempt, ...]
     """One record an attempt, newest last."""
+    partial: Any
+    """What had come of a streamed answer, merged (a `Completion` or a `ChatCompletion`); None where nothing
+    had."""
 
     def __init__(
         self,
@@ -97,6 +100,7 @@ class APIError(HorayError):
         execution: Execution = "unknown",
         request_id: str | None = None,
         attempts: tuple[Attempt, ...] = (),
+        partial: Any = None,
     ) -> None:
         # One positional argument: an exception is unpickled as cls(*args), then gets its __dict__.
         super().__init__(message)
@@ -104,6 +108,7 @@ class APIError(HorayError):
         self.execution = execution
         self.request_id = request_id
         self.attempts = attempts
+        self.partial = partial
 
     def __str__(self) -> str:
         notes: list[str] = []
@@ -116,6 +121,13 @@ class APIError(HorayError):
 
 class APIConnectionError(APIError):
     """The server couldn't be reached, or the connection broke before the answer was whole."""
+
+    transient: bool
+    """Whether trying again can help; it can't where the server's certificate isn't trusted."""
+
+    def __init__(self, message: str, *, transient: bool = True, **known: Any) -> None:
+        super().__init__(message, **known)
+        self.transient = transient
 
 
 class APITimeoutError(APIConnectionError):
@@ -236,33 +248,20 @@ class APIResponseError(APIError):
 
 
 class StreamError(_ServerWords):
-    """The server reported a failure inside a stream, and it maps to no status class.
-
-    `partial` is the answer merged from the chunks before it; None where none had come.
-    """
-
-    partial: Any
-
-    def __init__(self, message: str, *, partial: Any = None, **known: Any) -> None:
-        super().__init__(message, **known)
-        self.partial = partial
+    """The server reported a failure inside a stream, and it maps to no status class."""
 
 
 class StreamTruncatedError(APIError):
     """A stream ended without `[DONE]` and without a finish reason for every choice.
 
-    `partial` is the answer merged from the chunks that had come (a `Completion` or a
-    `ChatCompletion`); None where none had come. `reason` says how it ended.
+    `partial` holds what had come, merged.
     """
 
-    partial: Any
     reason: str
+    """How it ended."""
 
-    def __init__(
-        self, message: str, *, partial: Any = None, reason: str = "", **known: Any
-    ) -> None:
+    def __init__(self, message: str, *, reason: str = "", **known: Any) -> None:
         super().__init__(message, **known)
-        self.partial = partial
         self.reason = reason
 
 

@@ -142,6 +142,8 @@ class RetryPolicy:
                 return False
             safe = error.status_code in self.safe_statuses
         elif isinstance(error, APIConnectionError | StreamError | StreamTruncatedError):
+            if isinstance(error, APIConnectionError) and not error.transient:
+                return False
             if isinstance(error, APITimeoutError) and error.clock in ("queue", "total"):
                 return False
             safe = error.execution == "not_sent"
@@ -268,7 +270,10 @@ class ClientOptions:
                 f'on_truncation must be "raise" or "return"; got {self.on_truncation!r}'
             )
         parts = urlsplit(self.base_url)
-        insecure = parts.scheme == "http" and not is_loopback(parts.hostname or "")
+        proxy = urlsplit(self.proxy or "").hostname
+        insecure = parts.scheme == "http" and not (
+            is_loopback(parts.hostname or "") and (proxy is None or is_loopback(proxy))
+        )
         if insecure and not self.allow_insecure_http:
             raise ConfigurationError(
                 f"base_url {self.base_url!r} would send the API key over plain HTTP: use https://, or "

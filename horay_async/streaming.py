@@ -195,8 +195,15 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
                         if chunks := self._cut("the connection was closed", None):
                             return chunks
                         break
-            except APITimeoutError:
-                raise
+                    # Bytes without a chunk can go on without end: let the clocks and other tasks run.
+                    await self._call.turn()
+            except APITimeoutError as error:
+                # Every choice is finished, and the server just doesn't say so.
+                if error.clock == "idle" and reader.merged.complete:
+                    reader.done = True
+                else:
+                    error.partial = reader.partial
+                    raise
             except APIConnectionError as error:
                 if chunks := self._cut(error.message, error):
                     return chunks

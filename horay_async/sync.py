@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar, Unpack, cast
 
-from horay_async._bridge import Facade, Lease, Loop, Pump, blocking
+from horay_async._bridge import Facade, Lease, Loop, Pump, answering, blocking
 from horay_async.client import AsyncHoray
 from horay_async.models._base import Response
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.events import ToolRunEvent
 from horay_async.models.meta import ResponseMeta
 from horay_async.options import ClientOptions, ClientParams
 from horay_async.resources.catalogue import AsyncModels
@@ -17,8 +19,9 @@ from horay_async.resources.completions import AsyncCompletions
 from horay_async.resources.images import AsyncImages
 from horay_async.resources.user import AsyncUser
 from horay_async.streaming import AsyncEventStream, AsyncStream, Select, all_of, texts_of
+from horay_async.tools.run import AsyncToolRun
 
-__all__ = ["EventStream", "Horay", "Stream"]
+__all__ = ["EventStream", "Horay", "Stream", "ToolRun"]
 
 ChunkT = TypeVar("ChunkT", bound=Response)
 AnswerT = TypeVar("AnswerT", bound=Response)
@@ -144,6 +147,34 @@ class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
         return self._twin.merged()
 
 
+class ToolRun(_Reading, of=AsyncToolRun):
+    """The blocking twin of `AsyncToolRun`. The tools don't run in the caller's thread."""
+
+    _twin: AsyncToolRun
+
+    @property
+    def messages(self) -> list[Any]:
+        """The conversation so far: the messages given, the model's, and the tools'."""
+        return self._twin.messages
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __iter__(self) -> Iterator[ToolRunEvent]:
+        return self._loop(all_of)
+
+    def close(self) -> None:
+        """Stops the run, unless it is over. Closing twice is fine."""
+        self._abandon()
+
+    def final(self) -> ChatCompletion:
+        """The answer that calls no more tools. Goes through what is left; raises as iteration does."""
+        pump = self._reader()
+        while pump.advance():
+            pass
+        return self._twin.merged()
+
+
 class User(Facade, of=AsyncUser):
     """The account behind the key."""
 
@@ -161,6 +192,8 @@ class ChatCompletions(Facade, of=AsyncChatCompletions):
 
     create: Final = blocking(AsyncChatCompletions.create)
     stream: Final = blocking(AsyncChatCompletions.stream)
+    parse: Final = answering(AsyncChatCompletions.parse)
+    run_tools: Final = blocking(AsyncChatCompletions.run_tools)
 
 
 class Chat(Facade, of=AsyncChat):

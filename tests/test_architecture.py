@@ -25,6 +25,7 @@ LAYERS = [
     {"_protocol"},
     {"_transport"},
     {"streaming"},
+    {"parsing", "tools"},
     {"resources"},
     {"client"},
     {"batch"},
@@ -38,7 +39,7 @@ LAYERS = [
 LEAVES = {"local", "testing"}
 """Subpackages that nothing else imports."""
 
-UPWARD = {("client", "batch"), ("resources", "tools"), ("cli", "local")}
+UPWARD = {("client", "batch"), ("cli", "local")}
 """What is loaded when it is first used, by the object that hands it out or the command that starts it."""
 
 
@@ -179,7 +180,16 @@ def modules() -> Iterator[Any]:
     """The modules whose names the top shows."""
     for info in pkgutil.walk_packages([str(PACKAGE)], "horay_async."):
         parts = info.name.split(".")[1:]
-        shown = parts[0] in {"errors", "options", "client", "sync", "streaming", "models", "tools"}
+        shown = parts[0] in {
+            "errors",
+            "options",
+            "client",
+            "sync",
+            "streaming",
+            "models",
+            "parsing",
+            "tools",
+        }
         if shown and not any(part.startswith("_") for part in parts):
             yield importlib.import_module(info.name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -28,6 +29,9 @@ R_co = TypeVar("R_co", bound=Response, covariant=True)
 
 SUCCESS_CODE = 20000
 """The `code` of an envelope that holds an answer."""
+
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+"""The escape of half a character."""
 
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -124,13 +128,20 @@ class Decoder(Generic[R]):
         """Whether any known field of `answer` was sent."""
         return answer != self._blank
 
+    def _is_bare(self, inner: Any) -> bool:
+        """Whether `inner` is the list that the answer is about, without the object around it. An empty one
+        is an answer only where it is asked what there is.
+        """
+        if not isinstance(inner, list) or self._into.may_be_bare:
+            return False
+        return self._into.holds == "data" or (self._into.holds != "" and inner != [])
+
     def _careful(self, data: bytes, answer: R | None) -> R:
         """A closer look at `data`; `answer` is what it was decoded into, where it could be."""
         decoded = _parsed(data)
         inner = _unwrapped(decoded)
-        if self._into.holds and not self._into.may_be_bare and isinstance(inner, list):
-            # The list that the answer is about, without the object around it.
-            inner = cast("dict[str, Any]", {self._into.holds: inner})
+        if self._is_bare(inner):
+            inner = {self._into.holds: inner}
         if answer is None or inner is not decoded:
             from horay_async.models._converter import structure  # noqa: PLC0415 - loads cattrs
 
@@ -212,9 +223,26 @@ def _parsed(data: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise NotDecodable("isn't valid UTF-8") from error
     except msgspec.DecodeError as error:
+        if SURROGATE.search(data) and (mended := _mended(data)):
+            return mended
         raise NotDecodable(f"isn't valid JSON: {error}") from error
     except RecursionError as error:
         raise NotDecodable("is JSON nested too deep") from error
+
+
+def _mended(data: bytes) -> Any:
+    """JSON in which an escape holds half a character, as of one that a gateway cut in two: U+FFFD stands in
+    its place. None where that isn't all that ails it.
+    """
+    import json  # noqa: PLC0415 - hardly ever needed
+
+    try:
+        text = json.dumps(json.loads(data), ensure_ascii=False)
+        return msgspec.json.decode(
+            text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        )
+    except (ValueError, RecursionError, msgspec.DecodeError):
+        return None
 
 
 def _unwrapped(decoded: Any) -> Any:

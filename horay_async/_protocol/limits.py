@@ -7,6 +7,7 @@ __all__ = [
     "DRAIN_SECONDS",
     "MAX_BODY_BYTES",
     "MAX_ERROR_BYTES",
+    "MAX_ERROR_SECONDS",
     "MAX_EVENT_BYTES",
     "MAX_IMAGE_BYTES",
 ]
@@ -17,6 +18,10 @@ alternatives each is the largest that the API can be asked for in earnest, at so
 
 MAX_ERROR_BYTES = 2**16
 """Of the body of a failure: messages are short, and what comes after them isn't read."""
+
+MAX_ERROR_SECONDS = 5.0
+"""How long to wait for the body of a failure: the status is known by then, and says enough. Servers send
+both in one go; this is what a slow line may take for the rest."""
 
 MAX_EVENT_BYTES = 4 * 2**20
 """Of one Server-Sent Event, decompressed: a chunk is some hundred bytes."""

@@ -7,10 +7,16 @@ from typing import Generic, TypeVar
 import msgspec
 
 from horay_async._protocol.accumulate import Accumulator
-from horay_async._protocol.decode import Decoder, EnvelopeFailure, NotDecodable, reports_error
+from horay_async._protocol.decode import (
+    Decoder,
+    EnvelopeFailure,
+    NotDecodable,
+    reports_error,
+    reports_failure,
+)
 from horay_async._protocol.failures import bad_response, stream_error
 from horay_async._protocol.sse import EventTooLarge, NamedEvent, SSEDecoder
-from horay_async.errors import APIError, StreamError, StreamTruncatedError
+from horay_async.errors import APIError, StreamTruncatedError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 
@@ -20,6 +26,8 @@ C = TypeVar("C", bound=Response)
 A = TypeVar("A", bound=Response)
 
 DONE = b"[DONE]"
+ERROR = "error"
+"""The name of an event that reports a failure, whatever its data."""
 OBJECT = b"{"
 """How a chunk begins. Whatever else is to be told from one compares as less: `[DONE]`, an empty event,
 blanks in front."""
@@ -53,6 +61,7 @@ class ChunkReader(Generic[C, A]):
         self._label = label
         self._key = key
         self._max_event_bytes = max_event_bytes
+        self._opening = b""  # how the body begins, where that is no event
 
     @property
     def failure(self) -> APIError | None:
@@ -60,11 +69,17 @@ class ChunkReader(Generic[C, A]):
         failure = self._failure
         if failure is not None and not self.merged.empty:
             failure.execution = "executed"
-            if isinstance(failure, StreamError | StreamTruncatedError):
-                partial = self.merged.result()
-                partial.meta = self._meta
-                failure.partial = partial
+            failure.partial = self.partial
         return failure
+
+    @property
+    def partial(self) -> A | None:
+        """The answer, merged, as far as it has come; None where no chunk has."""
+        if self.merged.empty:
+            return None
+        partial = self.merged.result()
+        partial.meta = self._meta
+        return partial
 
     def feed(self, piece: bytes) -> list[C]:
         """The chunks that `piece` completes; none once the stream is done."""
@@ -76,7 +91,11 @@ class ChunkReader(Generic[C, A]):
             chunks = self._chunks(overrun.events) if overrun.events else []
             self._overrun(piece)
             return chunks
-        return self._chunks(datas) if datas else []
+        if datas:
+            return self._chunks(datas)
+        if not self._opening:
+            self._opening = piece
+        return []
 
     def end(self, reason: str, *, keep_truncated: bool, cause: APIError | None = None) -> list[C]:
         """The last chunks of a stream whose bytes ended, for `reason`; a `failure` where it wasn't
@@ -105,6 +124,9 @@ class ChunkReader(Generic[C, A]):
         """Whether the stream was complete when its bytes ended."""
         if self.done:
             return
+        if self.merged.empty and (problem := self._misnamed()):
+            self._fail(problem)
+            return
         if self.merged.complete or may_end_here:
             self.done = True
             return
@@ -115,6 +137,15 @@ class ChunkReader(Generic[C, A]):
         )
         failure.__cause__ = cause
         self._fail(failure)
+
+    def _misnamed(self) -> APIError | None:
+        """What a body is that was sent as an event stream and isn't one: JSON, or a page."""
+        opening = self._opening.lstrip()
+        if not opening.startswith((b"{", b"[", b"<", b'"')):
+            return None
+        if reports_failure(opening):
+            return self._reported(opening)
+        return self._bad("isn't an event stream", opening)
 
     def _chunks(self, datas: list[bytes]) -> list[C]:
         if min(datas) < OBJECT:
@@ -146,7 +177,7 @@ class ChunkReader(Generic[C, A]):
             if text == DONE:
                 self.done = True
                 break
-            if text:
+            if text or (isinstance(data, NamedEvent) and data.name == ERROR):
                 kept.append(data)
         return kept
 
@@ -156,15 +187,11 @@ class ChunkReader(Generic[C, A]):
         for data in datas:
             name = data.name if isinstance(data, NamedEvent) else ""
             try:
-                if name == "error" or (b'"error"' in data and reports_error(data)):
+                if name == ERROR or (b'"error"' in data and reports_error(data)):
                     raise EnvelopeFailure
                 chunk = self._decoder.one(data)
             except EnvelopeFailure:
-                self._fail(
-                    stream_error(
-                        data, label=self._label, key=self._key, request_id=self._meta.request_id
-                    )
-                )
+                self._fail(self._reported(data))
                 break
             except NotDecodable as problem:
                 if name:
@@ -174,6 +201,11 @@ class ChunkReader(Generic[C, A]):
             if not name or self._decoder.says_something(chunk):
                 chunks.append(chunk)
         return chunks
+
+    def _reported(self, data: bytes) -> APIError:
+        return stream_error(
+            data, label=self._label, key=self._key, request_id=self._meta.request_id
+        )
 
     def _bad(self, what: str, data: bytes) -> APIError:
         return bad_response(

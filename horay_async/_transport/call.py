@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import random
 import time
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import aiohttp
 
 from horay_async._protocol.failures import bad_response, status_error
-from horay_async._protocol.limits import MAX_ERROR_BYTES
+from horay_async._protocol.limits import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
 from horay_async._protocol.request import Request
 from horay_async._transport.faults import FOREIGN, timed_out, translate
 from horay_async._transport.log import LOG
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Call"]
 
 T = TypeVar("T")
+
+MAX_AT_A_STRETCH = 2**20
+"""Bytes of a body that aiohttp writes without a break; its own limit for that."""
 
 REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-trace-id")
 
@@ -94,6 +98,10 @@ class Call:
         self.attempts[-1].seconds = self.since_attempt()
         if LOG.isEnabledFor(logging.INFO):
             self._log("done")
+
+    async def turn(self) -> None:
+        """Lets other tasks and the clocks run."""
+        await asyncio.sleep(0)
 
     @property
     def key(self) -> str:
@@ -201,7 +209,7 @@ class Call:
                 raw = await pool.session.request(
                     request.method,
                     url,
-                    data=request.body,
+                    data=_payload(request.body),
                     headers=transport.headers(request, self._accept),
                     allow_redirects=request.foreign,
                     proxy=await transport.proxy(url),
@@ -211,7 +219,10 @@ class Call:
                     raise_for_status=False,
                     auto_decompress=not request.foreign,
                 )
-        except FOREIGN as error:
+        except BaseException as error:
+            under_way.abort()
+            if not isinstance(error, FOREIGN):
+                raise
             if sent is not None:
                 sent = under_way.dispatched_at is not None
             if timer.expired():
@@ -236,12 +247,13 @@ class Call:
         """The error for an answer that isn't a success."""
         body = b""
         try:
-            body, _ = await response.read(MAX_ERROR_BYTES)
+            async with asyncio.timeout(MAX_ERROR_SECONDS):
+                body, _ = await response.read(MAX_ERROR_BYTES)
         except APITimeoutError as error:
             if error.clock == "total":
                 raise
-        except APIError:
-            pass  # the status is what counts; its explanation broke off
+        except (APIError, TimeoutError):
+            pass  # the status is what counts; its explanation broke off, or takes too long
         return status_error(
             raw.status,
             raw.reason or "",
@@ -252,6 +264,11 @@ class Call:
             now=time.time(),
             request_id=response.meta.request_id,
         )
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    # Of bytes beyond this size aiohttp warns, as they are written at a stretch; a file is written in parts.
+    return io.BytesIO(body) if body is not None and len(body) > MAX_AT_A_STRETCH else body
 
 
 def _request_id(raw: aiohttp.ClientResponse) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import aiohttp
 from aiohttp.http_exceptions import (
     ContentLengthError,
@@ -36,6 +38,8 @@ _NEVER_SENT = (
     aiohttp.ConnectionTimeoutError,
     aiohttp.ClientProxyConnectionError,
 )
+
+_CERTIFICATE = aiohttp.ClientConnectorCertificateError
 
 _CLOCK_WORDS: dict[Clock, str] = {
     "queue": "no connection slot became free within",
@@ -85,7 +89,21 @@ def translate(
             f"the answer to {label} isn't valid HTTP: {_complaint(error.message)}",
             execution=execution,
         )
+    if isinstance(error, aiohttp.ClientSSLError):
+        return APIConnectionError(
+            f"{label}: no trusted connection could be made: {_distrust(error)}",
+            execution=execution,
+            transient=False,
+        )
     return APIConnectionError(f"{label}: {told(error)}", execution=execution)
+
+
+def _distrust(error: aiohttp.ClientSSLError) -> str:
+    """What is wrong with the server's certificate or TLS, in the words of the TLS library."""
+    found = error.certificate_error if isinstance(error, _CERTIFICATE) else error.os_error
+    if isinstance(found, ssl.SSLCertVerificationError):
+        return found.verify_message
+    return str(found)
 
 
 def translate_read(error: Exception, *, label: str, execution: Execution) -> APIError:

@@ -19,12 +19,14 @@ __all__ = ["ClientResponse", "Exchange", "RawResponse", "exchange"]
 class Exchange:
     """One request on its way to an answer's head: what the timer and the timeline need to know."""
 
-    __slots__ = ("clock", "dispatched_at", "first_byte", "timer")
+    __slots__ = ("clock", "dispatched_at", "first_byte", "timer", "transport")
 
     def __init__(self, timer: asyncio.Timeout, first_byte: float | None) -> None:
         self.timer = timer
         self.first_byte = first_byte
         self.dispatched_at: float | None = None
+        self.transport: asyncio.Transport | None = None
+        """Where the request is being written."""
         self.clock: Clock = "total"
         """The clock that the timer runs for."""
 
@@ -38,6 +40,11 @@ class Exchange:
                 self.clock = "first_byte"
                 self.timer.reschedule(due)
 
+    def abort(self) -> None:
+        """Gives the request up, what isn't written yet included: closing would wait for that."""
+        if self.transport is not None:
+            self.transport.abort()
+
 
 exchange: ContextVar[Exchange] = ContextVar("exchange")
 
@@ -46,7 +53,9 @@ class ClientResponse(aiohttp.ClientResponse):
     """aiohttp's response, which tells when the request goes out: `start` is called at that moment."""
 
     async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        exchange.get().dispatched(self._loop.time())
+        under_way = exchange.get()
+        under_way.dispatched(self._loop.time())
+        under_way.transport = connection.transport
         try:
             return await super().start(connection)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
@@ -158,7 +167,11 @@ class RawResponse:
     def close(self) -> None:
         """Closes the connection, unless the answer is read to its end."""
         if not self._finished:
+            connection = self._raw.connection
+            transport = None if connection is None else connection.transport
             self._raw.close()
+            if transport is not None and transport.get_write_buffer_size():
+                transport.abort()  # the server answered without reading the request: it never will
             self._finish()
 
     def close_soon(self) -> None:

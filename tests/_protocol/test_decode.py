@@ -154,7 +154,7 @@ def test_failures_are_told(into: type[Response], body: dict[str, Any]) -> None:
         (b'{"created": NaN}', "isn't valid JSON"),
         (b'{"choices": [], "x": Infinity}', "isn't valid JSON"),
         (b'\xef\xbb\xbf{"id": "x"}', "isn't valid JSON"),
-        (b'{"id": "\\ud800"}', "isn't valid JSON"),
+        (b'{"id": "\\ud800', "isn't valid JSON"),
         (b'{"id": "\xff"}', "isn't valid UTF-8"),
         (b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deep"),
         (b"null", "expected a JSON object, got null"),
@@ -452,3 +452,18 @@ def test_reports(body: bytes, failure: bool, error: bool) -> None:
     """What reports a failure, and what has an error in it."""
     assert reports_failure(body) is failure
     assert reports_error(body) is error
+
+
+def test_half_a_character_is_mended() -> None:
+    """An escape of half a character becomes U+FFFD; the rest of the answer, and a whole one, stay."""
+    body = b'{"id": "\\ud83d", "choices": [{"text": "\\ud83d\\ude00 a\\\\ud83d \\ude00."}]}'
+    answer = decoder(Completion).one(body)
+    assert answer.id == "\ufffd"
+    assert answer.choices[0].text == "\U0001f600 a\\ud83d \ufffd."
+
+
+def test_nothing_on_offer_is_an_answer() -> None:
+    """A bare empty list says that there are no models; of a completion it says nothing."""
+    assert len(decoder(ModelList).one(b"[]")) == 0
+    with pytest.raises(NotDecodable, match="got an array"):
+        decoder(Completion).one(b"[]")

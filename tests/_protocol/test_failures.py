@@ -103,6 +103,8 @@ def test_redirects_are_explained() -> None:
     assert "base_url" in error.message
     assert type(error) is APIStatusError
     assert "an unnamed place" in refused(301).message
+    assert "an unnamed place" in refused(300).message
+    assert "redirected" not in refused(400, Location="https://elsewhere.example/v1").message
 
 
 def test_retry_after_is_read() -> None:

@@ -217,6 +217,20 @@ def test_limit_is_exact(over: int, end: bytes) -> None:
     assert overrun([wire[:30], wire[30:]]) == expected
 
 
+@pytest.mark.parametrize(
+    "before",
+    [b"", b"\n\n", b"\xef\xbb\xbf", b": ping\n\n"],
+    ids=["nothing", "blank", "BOM", "comment"],
+)
+@pytest.mark.parametrize("over", [0, 1])
+def test_limit_of_the_first_event(before: bytes, over: int) -> None:
+    """The first event has the same limit, whatever stands before it."""
+    wire = before + fits(LIMIT + over)
+    expected: tuple[list[bytes], bool] = ([], True) if over else ([b"x" * (LIMIT - 7)], False)
+    assert overrun([wire]) == expected
+    assert overrun(wire[i : i + 1] for i in range(len(wire))) == expected
+
+
 def test_limit_counts_what_waits() -> None:
     """What isn't complete is bounded too, behind complete events as well, and comments with it."""
     assert overrun([fits(20) + b"data: " + b"x" * LIMIT]) == ([b"x" * 13], True)

@@ -1,0 +1,146 @@
+"""The blocking face of the loop: the same steps, bounds and stops, from the caller's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from horay_async.errors import AnswerError, APITimeoutError, HorayError
+from horay_async.models.events import (
+    AnswerParsed,
+    PartialObject,
+    RoundFinished,
+    RoundStarted,
+    TextDelta,
+    ToolResult,
+)
+from horay_async.models.messages import UserMessage
+from horay_async.testing import FaultServer, Stall, chat, stream
+from horay_async.tools.define import tool
+
+from .answers import asked, calling, saying
+
+if TYPE_CHECKING:
+    from tests.conftest import ConnectBlocking
+
+QUESTION = [UserMessage("How is the weather?")]
+
+
+@attrs.define
+class Point:
+    """What a text is to become."""
+
+    x: int
+
+
+@tool
+def weather(city: str) -> str:
+    """The weather of a city."""
+    return f"sunny in {city}"
+
+
+def test_conversation(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
+    """Every step is seen in the caller's thread; the tool runs in another."""
+    threads: set[int] = set()
+
+    @tool
+    def where() -> str:
+        threads.add(threading.get_ident())
+        return "here"
+
+    fault_server.add(calling(("where", {})), saying("There."))
+    with (
+        connect_blocking() as client,
+        client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[where]) as run,
+    ):
+        events = list(run)
+        assert run.final().choices[0].message.content == "There."
+    kinds = [type(event) for event in events]
+    assert kinds[0] is RoundStarted
+    assert kinds[-1] is RoundFinished
+    assert kinds.count(ToolResult) == 1
+    assert threading.get_ident() not in threads
+    assert asked(fault_server.requests[1])[-1] == ("tool", "here")
+    assert [message.content for message in run.messages[-2:]] == ["here", "There."]
+
+
+def test_final_alone(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
+    """Nobody has to look at the steps."""
+    fault_server.add(calling(("weather", {"city": "Rome"})), saying("Sunny."))
+    with connect_blocking() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
+        assert run.final().choices[0].message.content == "Sunny."
+
+
+def test_bounds(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
+    """Rounds and time are bounded."""
+    fault_server.always(calling(("weather", {"city": "Rome"})))
+    with connect_blocking() as client:
+        completions = client.chat.completions
+        with pytest.raises(AnswerError, match="after 1 rounds"):
+            completions.run_tools(
+                model="m", messages=QUESTION, tools=[weather], max_rounds=1
+            ).final()
+        fault_server.add(saying("It", then=(Stall(),)))
+        with pytest.raises(APITimeoutError):
+            completions.run_tools(
+                model="m", messages=QUESTION, tools=[weather], timeout=0.05
+            ).final()
+
+
+def test_leaving_the_loop(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
+    """A loop left in the middle of an answer closes the connection."""
+    fault_server.add(saying("One", "two", then=(Stall(),)))
+    with connect_blocking() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
+        for event in run:
+            if isinstance(event, TextDelta):
+                break
+        fault_server.wait(lambda: fault_server.open_connections == 0, what="closing")
+        with pytest.raises(HorayError):
+            run.final()
+
+
+def test_closing_cancels_tools(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """Closing the run ends a tool that waits."""
+    begun, ended = threading.Event(), threading.Event()
+
+    @tool
+    async def hang() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    fault_server.add(calling(("hang", {})))
+    with connect_blocking() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[hang])
+        for event in run:
+            if isinstance(event, RoundFinished):
+                assert begun.wait(10)
+                run.close()
+                break
+        assert ended.wait(10)
+
+
+def test_parse_and_stream(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
+    """Typed answers, whole and as they fill."""
+    fault_server.add(chat('{"x": 1}'), stream(['{"x"', ": 2}"]))
+    with connect_blocking() as client:
+        completions = client.chat.completions
+        answer = completions.parse(model="m", messages=QUESTION, response_format=Point)
+        assert answer.choices[0].message.parsed == Point(1)
+        with completions.stream(model="m", messages=QUESTION, response_format=Point) as events:
+            kinds = [type(event) for event in events]
+            assert events.final().choices[0].message.parsed == Point(2)
+        assert {PartialObject, AnswerParsed} <= set(kinds)
+        fault_server.add(chat("{}"))
+        with pytest.raises(AnswerError, match=r"\$\.x: is missing"):
+            completions.parse(model="m", messages=QUESTION, response_format=Point)

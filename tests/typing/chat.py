@@ -1,0 +1,162 @@
+"""What type checkers are to see of typed answers, tools and their events. Checked, never run.
+
+Both are told to complain of an ignore that isn't needed, so an expected error is one that must be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import assert_type
+
+import attrs
+
+from horay_async import (
+    AnswerParsed,
+    AsyncEventStream,
+    AsyncHoray,
+    AsyncToolRun,
+    ChatCompletion,
+    ChatEvent,
+    ChatMessage,
+    EventStream,
+    Horay,
+    ImagePart,
+    ParsedChoice,
+    ParsedCompletion,
+    ParsedMessage,
+    ParsedToolCall,
+    PartialObject,
+    SystemMessage,
+    TextDelta,
+    TextPart,
+    Tool,
+    ToolMessage,
+    ToolResult,
+    ToolRun,
+    ToolRunEvent,
+    TypedChatEvent,
+    UserMessage,
+    parse_text,
+    pydantic_function_tool,
+    tool,
+)
+
+MESSAGES = [{"role": "user", "content": "Hello"}]
+
+
+@attrs.define
+class Invoice:
+    """An attrs class to parse into."""
+
+    total: int
+
+
+@dataclass
+class Point:
+    """A dataclass to parse into."""
+
+    x: float
+
+
+@tool
+def weather(city: str, days: int = 1) -> str:
+    """A plain tool."""
+    return city * days
+
+
+@tool(name="look", description="Looks.")
+async def look(what: str) -> int:
+    """A tool that is awaited."""
+    return len(what)
+
+
+async def awaited(client: AsyncHoray) -> None:
+    """The awaited face."""
+    chat = client.chat.completions
+    parsed = await chat.parse(model="m", messages=MESSAGES, response_format=Invoice)
+    assert_type(parsed, ParsedCompletion[Invoice])
+    assert_type(parsed.choices, list[ParsedChoice[Invoice]])
+    assert_type(parsed.choices[0].message, ParsedMessage[Invoice])
+    assert_type(parsed.choices[0].message.parsed, Invoice | None)
+    assert_type(parsed.choices[0].message.tool_calls, list[ParsedToolCall] | None)
+    called = await chat.parse(model="m", messages=MESSAGES, tools=[weather])
+    assert_type(called, ParsedCompletion[None])
+    async with chat.stream(model="m", messages=MESSAGES, response_format=Point) as events:
+        assert_type(events, AsyncEventStream[TypedChatEvent[Point], ParsedCompletion[Point]])
+        assert_type(events.snapshot, ParsedCompletion[Point])
+        async for event in events:
+            if event.type == "partial":
+                assert_type(event, PartialObject)
+            if isinstance(event, AnswerParsed):
+                assert_type(event.parsed, Point)
+        assert_type(await events.final(), ParsedCompletion[Point])
+    async with chat.stream(model="m", messages=MESSAGES, response_format={"type": "text"}) as plain:
+        assert_type(plain, AsyncEventStream[ChatEvent, ChatCompletion])
+    run = chat.run_tools(model="m", messages=MESSAGES, tools=[weather, look], max_rounds=3)
+    assert_type(run, AsyncToolRun)
+    assert_type(aiter(run), AsyncIterator[ToolRunEvent])
+    assert_type(await run.final(), ChatCompletion)
+
+
+def blocking(client: Horay) -> None:
+    """The blocking face: the same, without waiting."""
+    chat = client.chat.completions
+    parsed = chat.parse(model="m", messages=MESSAGES, response_format=Invoice)
+    assert_type(parsed, ParsedCompletion[Invoice])
+    assert_type(parsed.choices[0].message.parsed, Invoice | None)
+    assert_type(chat.parse(model="m", messages=MESSAGES, tools=[weather]), ParsedCompletion[None])
+    with chat.stream(model="m", messages=MESSAGES, response_format=Point) as events:
+        assert_type(events, EventStream[TypedChatEvent[Point], ParsedCompletion[Point]])
+        for event in events:
+            if event.type == "parsed":
+                assert_type(event, AnswerParsed[Point])
+            elif event.type == "text":
+                assert_type(event, TextDelta)
+        assert_type(events.final(), ParsedCompletion[Point])
+    with chat.stream(model="m", messages=MESSAGES) as plain:
+        assert_type(plain, EventStream[ChatEvent, ChatCompletion])
+    with chat.run_tools(model="m", messages=MESSAGES, tools=[weather]) as run:
+        assert_type(run, ToolRun)
+        assert_type(iter(run), Iterator[ToolRunEvent])
+        for step in run:
+            if isinstance(step, ToolResult):
+                assert_type(step.error, Exception | None)
+        assert_type(run.final(), ChatCompletion)
+
+
+async def tools() -> None:
+    """A tool is called as the function that it was made of."""
+    assert_type(weather("Berlin", days=2), str)
+    assert_type(await look("up"), int)
+    assert_type(tool(Invoice)(total=1), Invoice)
+    assert_type(pydantic_function_tool(Invoice, name="bill")(1), Invoice)
+    assert_type(tool(len).name, str)
+    assert_type(dict(weather), dict[str, object])
+
+
+def messages(answer: ChatCompletion) -> list[object]:
+    """Message classes, answers' messages and dicts go together."""
+    assert_type(parse_text(Invoice, "{}"), Invoice)
+    assert_type(parse_text(list[Invoice], "[]"), list[Invoice])
+    assert_type(answer.choices[0].message, ChatMessage)
+    return [
+        SystemMessage("Be brief."),
+        UserMessage([TextPart("What is this?"), ImagePart.of("picture.png")]),
+        answer.choices[0].message,
+        ToolMessage("sunny", tool_call_id="call_1"),
+        {"role": "user", "content": "Thanks"},
+    ]
+
+
+async def mistakes(client: AsyncHoray, face: Horay) -> None:
+    """What is to be an error on either face."""
+    chat = client.chat.completions
+    await chat.parse(model="m", messages=MESSAGES, response_format="Invoice")  # type: ignore[call-overload] # pyright: ignore[reportArgumentType] # no class
+    face.chat.completions.parse(model="m", messages=MESSAGES, response_format="Invoice")  # type: ignore[call-overload] # pyright: ignore[reportArgumentType] # no class
+    chat.run_tools(model="m", messages=MESSAGES, rounds=3)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # it is max_rounds
+    weather(3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # a city is a string
+    weather()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # no city
+    ToolMessage("sunny")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # of which call?
+    chat.run_tools(model="m", messages=MESSAGES, tools=[len])  # type: ignore[list-item] # pyright: ignore[reportArgumentType] # not a tool yet
+    _: Tool[[int], str] = weather  # type: ignore[assignment] # pyright: ignore[reportAssignmentType] # it takes a city
