@@ -85,7 +85,7 @@ class AsyncHoray:
         """Calls what has no method yet: `path` is below the base URL, `body` anything that JSON holds.
 
         Retries, clocks and errors are those of every call; a request that may have been run isn't sent
-        again, since nothing is known of what it costs.
+        again, since nothing is known of what it costs, unless it is a GET, which runs nothing.
         """
         check(options, CallOptions)
         request = assemble(
@@ -95,7 +95,7 @@ class AsyncHoray:
             self.options,
             body=body,
             new_key=new_key(),
-            per_piece=True,
+            per_piece=method.upper() != "GET",
         )
         return await fetch(self._transport, request, AnyDecoder())
 

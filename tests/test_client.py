@@ -1,0 +1,309 @@
+"""The client itself: requests without a method of their own, copies, logs, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import pickle
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from horay_async import (
+    APIConnectionError,
+    APIError,
+    AsyncHoray,
+    AuthenticationError,
+    Horay,
+    HorayError,
+    RetryPolicy,
+)
+from horay_async.testing import (
+    Answer,
+    Cut,
+    FaultServer,
+    Reset,
+    completion,
+    error,
+    error_event,
+    json_answer,
+    models,
+    raw,
+    redirect,
+    respond,
+    stream,
+)
+
+from .conftest import Connect
+
+pytestmark = pytest.mark.anyio
+
+KEY = "sk-a-key-that-nobody-may-see-9876"
+PROMPT = "a prompt that nobody may see"
+WORDS = "an answer that nobody may see"
+
+
+@pytest.fixture
+def secret_server() -> Iterator[FaultServer]:
+    """A server whose key is easily found in a text."""
+    with FaultServer(api_key=KEY) as server:
+        yield server
+
+
+@pytest.fixture
+def client(secret_server: FaultServer) -> AsyncHoray:
+    """A client of it, with secrets wherever options can hold them."""
+    return AsyncHoray(
+        KEY,
+        base_url=secret_server.base_url,
+        retry=RetryPolicy(max_retries=1, initial_backoff=0),
+        default_headers={"X-Team": "a-team-that-nobody-may-see", "Cookie": "id=nobody-may-see"},
+        default_query={"token": "nobody-may-see"},
+    )
+
+
+# Requests without a method of their own.
+
+
+async def test_request_reaches_any_path(fault_server: FaultServer, connect: Connect) -> None:
+    """Method, path, query, headers and body go as they are given, and any JSON comes back."""
+    fault_server.always(json_answer([1, {"a": None}]), path="/things/ä b")
+    fault_server.always(json_answer([1, {"a": None}]), path="/things/%C3%A4%20b")
+    async with connect() as client:
+        answer = await client.request(
+            "patch",
+            "/things/ä b",
+            body={"x": [1]},
+            extra_body={"y": 2},
+            extra_query={"q": "1 2"},
+            extra_headers={"X-One": "1"},
+        )
+    assert answer.json == [1, {"a": None}]
+    assert answer[1]["a"] is None
+    (request,) = fault_server.requests
+    assert (request.method, request.query) == ("PATCH", {"q": "1 2"})
+    assert request.json() == {"x": [1], "y": 2}
+    assert request.headers["X-One"] == "1"
+    assert request.headers["Idempotency-Key"]
+
+
+async def test_unknown_request_is_not_run_twice(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """What a request costs isn't known here: only a GET, which runs nothing, is sent again."""
+    fault_server.add(raw(Reset()), raw(Reset()), models())
+    async with connect(retries=1) as client:
+        with pytest.raises(APIConnectionError):
+            await client.request("POST", "/models", body={})
+        assert (await client.request("GET", "/models")).json["object"] == "list"
+    assert len(fault_server.requests) == 3
+
+
+async def test_call_options_override_the_clients(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """A call's own headers and query stand beside the client's, and win where both name something."""
+    async with connect(
+        default_headers={"X-A": "client", "X-B": "client"}, default_query={"a": 1, "b": True}
+    ) as client:
+        await client.models.list(extra_headers={"x-b": "call"}, extra_query={"b": "call"})
+        await client.with_options(default_query={}, default_headers={}).models.list(type="text")
+    first, second = fault_server.requests
+    assert (first.headers["X-A"], first.headers["X-B"]) == ("client", "call")
+    assert first.query == {"a": "1", "b": "call"}
+    assert second.query == {"type": "text"}
+    assert "X-A" not in second.headers
+
+
+# Answers travel.
+
+
+def pickled(it: object) -> Any:
+    """What comes out of a pickle of it."""
+    return pickle.loads(pickle.dumps(it))
+
+
+@pytest.mark.parametrize("travel", [pickled, copy.copy, copy.deepcopy])
+async def test_answers_can_be_copied_and_pickled(
+    fault_server: FaultServer, connect: Connect, travel: Any
+) -> None:
+    """With all they know: unknown fields, how they came about, and the headers' lack of case."""
+    fault_server.add(error(503), json_answer({"data": [{"id": "x"}], "more": 1}))
+    async with connect(retries=1) as client:
+        answer = await client.models.list()
+        other = travel(answer)
+    assert other == answer
+    assert other.to_dict() == {"data": [{"id": "x"}], "more": 1}
+    assert [attempt.status for attempt in other.meta.attempts] == [503, 200]
+    assert other.meta.headers["CONTENT-TYPE"] == other.meta.headers["content-type"]
+    assert other.meta.total == answer.meta.total
+
+
+@pytest.mark.parametrize("travel", [pickled, copy.copy, copy.deepcopy])
+async def test_errors_can_be_copied_and_pickled(
+    fault_server: FaultServer, connect: Connect, travel: Any
+) -> None:
+    """So can errors, what had come of an answer included."""
+    fault_server.add(
+        error(429, "slow", retry_after=1, form="ms"), stream(["a"], done=False).but(Cut(-100))
+    )
+    async with connect() as client:
+        with pytest.raises(APIError) as limited:
+            await client.models.list()
+        with pytest.raises(APIError) as cut:
+            async with client.chat.completions.stream(model="m", messages=[]) as events:
+                await events.final()
+    other = travel(limited.value)
+    assert (type(other), str(other)) == (type(limited.value), str(limited.value))
+    assert other.retry_after == 1
+    assert other.attempts[0].status == 429
+    other = travel(cut.value)
+    assert other.partial.choices[0].message.content == "a"
+
+
+# What it keeps to itself.
+
+
+def secrets_in(text: str) -> list[str]:
+    """The secrets that stand in `text`."""
+    return [word for word in (KEY, PROMPT, WORDS, "nobody-may-see") if word in text]
+
+
+async def test_log_holds_no_secrets(
+    secret_server: FaultServer,
+    client: AsyncHoray,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:
+    """With every logger at DEBUG: methods, URLs, statuses and times, and no secret of any kind."""
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="horay_async")
+    secret_server.add(
+        error(429, WORDS),
+        completion(WORDS, headers={"Set-Cookie": "id=nobody-may-see"}),
+        stream([WORDS, error_event(WORDS)]),
+        raw(Reset()),
+        redirect(f"https://nobody-may-see.example/{KEY}"),
+        error(401, f"the key {KEY} is unknown"),
+    )
+    async with client:
+        await client.completions.create(model="m", prompt=PROMPT)
+        messages: Any = [{"role": "user", "content": PROMPT}]
+        for _ in range(3):
+            with pytest.raises(APIError):
+                async with client.chat.completions.stream(model="m", messages=messages) as events:
+                    await events.final()
+        await client.images.save(f"{secret_server.picture_url}?sig=nobody-may-see", tmp_path / "x")
+    assert secrets_in(caplog.text) == []
+    assert f"POST {secret_server.base_url}/completions: done, status 200, attempt 2" in caplog.text
+    assert "failed with RateLimitError, status 429, attempt 1" in caplog.text
+    assert "trying again" in caplog.text
+    assert f"GET {secret_server.picture_url}: done" in caplog.text
+
+
+@pytest.mark.parametrize(("level", "expected"), [("debug", 3), ("info", 2), ("", 0)])
+def test_log_is_turned_on_by_the_environment(
+    secret_server: FaultServer, level: str, expected: int
+) -> None:
+    """`HORAY_LOG` alone brings the log to standard error; without it there is none."""
+    secret_server.add(error(503))
+    script = (
+        "import sys; from horay_async import *\n"
+        "with Horay(sys.argv[1], base_url=sys.argv[2]) as client:\n"
+        "    client.with_options(retry=RetryPolicy(initial_backoff=0)).models.list()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, KEY, secret_server.base_url],
+        env={**os.environ, "HORAY_LOG": level},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(done.stderr.splitlines()) == expected, done.stderr
+    assert KEY not in done.stderr
+
+
+FAILURES: list[Answer] = [
+    error(401, f"the key {KEY} is unknown"),
+    error(401, f"unknown: Bearer {KEY}", shape="html"),
+    error(400, KEY, shape="string", code=KEY),
+    error(503, KEY, shape="plain"),
+    error(400, KEY, shape="envelope"),
+    respond(f"<html>{KEY}</html>", content_type="text/html"),
+    respond(f'{{"choices": [{{"text": "{KEY}'),
+    respond(f'{{"error": {{"message": "{KEY}"}}}}'),
+    completion(KEY).but(Cut(-1)),
+    raw(Reset()),
+    raw(b"HTTP/1.1 200 OK\r\nX-Echo: " + KEY.encode() + b"\0\r\n\r\n"),
+    raw(KEY.encode()),
+    redirect(f"https://elsewhere.example/?key={KEY}"),
+]
+
+
+@pytest.mark.parametrize("answer", FAILURES, ids=range(len(FAILURES)))
+async def test_errors_hold_no_key(
+    secret_server: FaultServer, client: AsyncHoray, answer: Answer
+) -> None:
+    """Not in their text, fields, pickles, nor in our own frames of a traceback that shows variables, even
+    where the server sent the key back.
+    """
+    secret_server.always(answer)
+    async with client:
+        with pytest.raises(HorayError) as raised:
+            await client.completions.create(model="m", prompt=PROMPT)
+    failure = raised.value
+    assert KEY not in str(failure)
+    assert KEY not in repr(failure)
+    assert KEY not in repr(vars(failure))
+    assert KEY.encode() not in pickle.dumps(failure)
+    assert KEY not in "".join(traceback.format_exception(failure, chain=False))
+
+
+async def test_tracebacks_that_show_variables_hold_no_key(
+    secret_server: FaultServer, client: AsyncHoray
+) -> None:
+    """Not even one that shows the variables of every frame, down to the libraries."""
+    secret_server.always(raw(Reset()))
+    secret_server.add(error(401, "no"))
+    async with client:
+        for _ in range(2):
+            with pytest.raises(APIError) as raised:
+                await client.completions.create(model="m", prompt=PROMPT)
+            shown = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
+            assert KEY not in "".join(shown.format())
+
+
+async def test_nothing_shows_the_key(client: AsyncHoray) -> None:
+    """The client, its options and its copies show it masked, on both faces."""
+    blocking = Horay(KEY, base_url="https://api.example/v1")
+    everything = [client, client.options, client.with_options(timeout=1), blocking]
+    everything += [blocking.options, client._transport._headers]
+    for it in everything:
+        assert KEY not in repr(it)
+        assert KEY not in str(it)
+    assert "…9876" in repr(client)
+    await client.close()
+    blocking.close()
+
+
+async def test_clients_are_not_pickled(client: AsyncHoray) -> None:
+    """Neither a client nor its options go into a pickle, which would hold the key in clear."""
+    for it in (client, client.options, client.options.api_key):
+        with pytest.raises(TypeError):
+            pickle.dumps(it)
+    await client.close()
+
+
+async def test_wrong_key_is_not_shown_by_the_error(secret_server: FaultServer) -> None:
+    """A key that the server doesn't know is a clear error, with nothing of it."""
+    wrong = "sk-some-other-secret"
+    async with AsyncHoray(wrong, base_url=secret_server.base_url) as client:
+        with pytest.raises(AuthenticationError) as raised:
+            await client.user.info()
+    assert wrong not in repr(raised.value)
