@@ -25,6 +25,9 @@ Kinds = tuple[type, ...]
 TEXTUAL = frozenset({str, bytes, bytearray, memoryview})
 """Sequences that are never meant as lists."""
 
+USUAL: dict[type, type] = {list: Sequence, dict: Mapping}
+"""What plain lists and dicts are given for."""
+
 
 @cache
 def _declared(params: type) -> tuple[dict[str, Kinds], frozenset[str]]:
@@ -62,9 +65,10 @@ def check(params: Mapping[str, Any], declared_by: type) -> None:
         if name not in declared:
             raise TypeError(_unknown(name, declared))
         kinds = declared[name]
-        if not kinds:
-            continue
         kind: type[Any] = value.__class__
+        # The classes that nearly all values have are told at sight: asking an abstract one takes longer.
+        if not kinds or (kind in kinds and kind is not float) or USUAL.get(kind) in kinds:
+            continue
         # A truth value passes for an integer, and text for a list, but neither is meant as one.
         if not isinstance(value, kinds) or (
             (kind is bool or kind in TEXTUAL) and kind not in kinds
@@ -72,7 +76,8 @@ def check(params: Mapping[str, Any], declared_by: type) -> None:
             raise TypeError(f"{name} must be {_named(kinds)}, not {_article(kind)}")
         if kind is float and not math.isfinite(cast("float", value)):
             raise TypeError(f"{name} must be a finite number, not {value}")
-    if missing := required - params.keys():
+    if not params.keys() >= required:
+        missing = required - params.keys()
         raise TypeError(f"missing parameter: {', '.join(sorted(missing))}")
 
 

@@ -116,15 +116,22 @@ def assemble(
     per_piece: bool = False,
 ) -> Request:
     """A request from its parts; `call` holds the call's options (`CallOptions`)."""
-    headers = check_headers(call.get("extra_headers", {}), "extra_headers")
-    key = call.get("idempotency_key") or new_key
-    if method != "GET" and key and not any(name.lower() == IDEMPOTENCY for name in headers):
-        headers |= check_headers({"Idempotency-Key": key}, "idempotency_key")
+    headers: dict[str, str] = {}
+    if "extra_headers" in call:
+        headers = check_headers(call["extra_headers"], "extra_headers")
+    if method != "GET" and not (
+        headers and any(name.lower() == IDEMPOTENCY for name in headers)
+    ):
+        if own := call.get("idempotency_key"):
+            headers |= check_headers({"Idempotency-Key": own}, "idempotency_key")
+        elif new_key:
+            headers["Idempotency-Key"] = new_key
     if extra_body := call.get("extra_body"):
         if not isinstance(body, dict):
             raise TypeError("extra_body needs a JSON object as the body to put its fields into")
         body = {**cast("dict[str, Any]", body), **extra_body}
-    query = {**options.default_query, **(query or {}), **call.get("extra_query", {})}
+    if options.default_query or query or "extra_query" in call:
+        query = {**options.default_query, **(query or {}), **call.get("extra_query", {})}
     if query and (text := _query(query)):
         path = f"{path}{'&' if '?' in path else '?'}{text}"
     timeouts, retry = options.timeout, options.retry
@@ -135,7 +142,7 @@ def assemble(
         )
     if "max_retries" in call:
         retry = attrs.evolve(retry, max_retries=call["max_retries"])
-    choices = cast("dict[str, Any]", body).get("n") if isinstance(body, dict) else 1
+    choices: Any = body.get("n") if isinstance(body, dict) else 1
     return Request(
         method=method,
         path=path,
@@ -173,8 +180,14 @@ def check_path(method: str, path: str) -> str:
 
 def plain(value: Any) -> Any:
     """`value` for JSON: the models in it as their fields, other mappings as dicts; the rest as it is."""
-    if isinstance(value, str):
+    # What conversations are mostly made of is told by its exact class: the questions below take longer.
+    kind: type[Any] = value.__class__
+    if kind is str:
         return value
+    if kind is dict:
+        return {name: plain(item) for name, item in value.items()}
+    if kind is list:
+        return [plain(item) for item in value]
     if isinstance(value, Model):
         fields: dict[str, Any] = {}
         for field in attrs.fields(cast(Any, type(value))):

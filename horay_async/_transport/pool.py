@@ -39,7 +39,7 @@ class Pool:
     """The connections of one client on one event loop."""
 
     def __init__(self, options: ClientOptions, *, own: bool) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         given = None if own else options.session
         self.owned = given is None
         self.session = given or aiohttp.ClientSession(
@@ -101,7 +101,7 @@ class Pools:
     """
 
     def __init__(self, made_at: str) -> None:
-        self.closed = False
+        self.closed: bool = False
         self._made_at = made_at
         self._pools: dict[tuple[object, ...], Pool] = {}
         _all.add(self)

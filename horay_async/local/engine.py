@@ -103,7 +103,7 @@ class Engine:
         # An answer shows that llama.cpp's loop runs. Stopped before that, it would start afterwards
         # and never end, nor would the wait for it.
         self._llama.handle_metrics()
-        self.closing = False
+        self.closing: bool = False
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="horay-local-engine")
 
     def run(self, kind: Kind, jobs: Sequence[Event]) -> Run:

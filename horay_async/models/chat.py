@@ -67,6 +67,9 @@ class ChatMessage(Message):
     """The reasoning that came before the answer, where the model shows it."""
     tool_calls: list[ToolCall] | None = None
 
+    def __attrs_pre_init__(self) -> None:
+        self.content = self.refusal = self.reasoning_content = self.tool_calls = None
+
 
 class ConversationParams(SamplingParams, total=False):
     """What every chat operation takes."""
@@ -155,6 +158,9 @@ class ChatCompletion(Response):
     system_fingerprint: str | None = None
     service_tier: str | None = None
 
+    def __attrs_pre_init__(self) -> None:
+        self.usage = self.system_fingerprint = self.service_tier = None
+
 
 @attrs.define(kw_only=True)
 class FunctionCallDelta(Model):
@@ -185,6 +191,9 @@ class ChatDelta(Model):
     reasoning_content: str | None = None
     tool_calls: list[ToolCallDelta] | None = None
 
+    def __attrs_pre_init__(self) -> None:
+        self.role = self.content = self.refusal = self.reasoning_content = self.tool_calls = None
+
 
 @attrs.define(kw_only=True)
 class ChatChunkChoice(Model):
@@ -212,6 +221,9 @@ class ChatCompletionChunk(Response):
     usage: Usage | None = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
+
+    def __attrs_pre_init__(self) -> None:
+        self.usage = self.system_fingerprint = self.service_tier = None
 
     @property
     def text(self) -> str:

@@ -118,6 +118,9 @@ class Completion(Response):
     usage: Usage | None = None
     system_fingerprint: str | None = None
 
+    def __attrs_pre_init__(self) -> None:
+        self.prompt = self.usage = self.system_fingerprint = None
+
 
 @attrs.define(kw_only=True)
 class CompletionChunkChoice(Model):
@@ -130,6 +133,9 @@ class CompletionChunkChoice(Model):
     logprobs: CompletionLogprobs | None = None
     delta: dict[str, Any] | None = None
     """Some servers send the text as `delta.content` on this path too; `text` has it then as well."""
+
+    def __attrs_pre_init__(self) -> None:
+        self.finish_reason = self.logprobs = self.delta = None
 
 
 @attrs.define(kw_only=True)
@@ -148,6 +154,9 @@ class CompletionChunk(Response):
     prompt: list[PromptEcho] | None = None
     usage: Usage | None = None
     system_fingerprint: str | None = None
+
+    def __attrs_pre_init__(self) -> None:
+        self.prompt = self.usage = self.system_fingerprint = None
 
     @property
     def text(self) -> str:

@@ -39,3 +39,6 @@ class Usage(Model):
     total_tokens: int = 0
     prompt_tokens_details: PromptTokensDetails | None = None
     completion_tokens_details: CompletionTokensDetails | None = None
+
+    def __attrs_pre_init__(self) -> None:
+        self.prompt_tokens_details = self.completion_tokens_details = None
