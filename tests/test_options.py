@@ -55,7 +55,9 @@ def test_key_is_masked_when_shown() -> None:
     assert "X-Token" in repr(made)
     assert "p.example:3128" in repr(made)
     assert repr(options(proxy="http://p.example:3128")).count("http://p.example:3128") == 1
-    assert repr(Secret("short")) == "'…'"
+    assert repr(Secret("12345678901")) == "'…'"
+    assert repr(Secret("123456789012")) == "'…9012'"
+    assert "proxy=None" in repr(options())
     assert KEY not in f"{[made.api_key]} {made.api_key!r} {(made.api_key,)}"
 
 
@@ -264,6 +266,11 @@ def test_changes() -> None:
     )
 
 
+def test_one_connection_will_do() -> None:
+    """The least that works is taken."""
+    assert options(max_connections=1, max_retries=0).max_connections == 1
+
+
 def test_mappings_are_copied() -> None:
     """What the caller changes later changes nothing here."""
     headers, query = {"X-A": "a"}, {"a": 1}
@@ -443,6 +450,9 @@ def test_retry_after_is_spread() -> None:
     error = errors.RateLimitError("No.", status_code=429, retry_after=10.0)
     waits = {delay(error, chance=number / 1000) for number in range(1000)}
     assert len(waits) == 1000
+    assert delay(error, chance=1.0) == 11.0
+    short = errors.RateLimitError("No.", status_code=429, retry_after=0.0)
+    assert delay(short, chance=1.0) == 0.25
 
 
 def test_policy_can_be_replaced() -> None:

@@ -473,6 +473,14 @@ def test_logprobs_of_some_chunks() -> None:
     assert have.tokens == ["a", "b", "c", "d"]
     assert have.top_logprobs == [None, {"b": -1.0}, None, None]
     assert have.text_offset is None
+    both = text(
+        1, log("a", top_logprobs=[{"a": -1.0}]), log("b", top_logprobs=[{"b": -1.0}])
+    ).result()
+    assert both.choices[0].logprobs is not None
+    assert both.choices[0].logprobs.top_logprobs == [{"a": -1.0}, {"b": -1.0}]
+    none = text(1, log("a"), log("b")).result()
+    assert none.choices[0].logprobs is not None
+    assert none.choices[0].logprobs.top_logprobs is None
     empty = text(1, log("a", top_logprobs=[]), log("b", top_logprobs=[])).result()
     assert empty.choices[0].logprobs is not None
     assert empty.choices[0].logprobs.top_logprobs == []
@@ -512,6 +520,14 @@ def test_tool_calls_without_index() -> None:
     assert calls_of(tool(function={"name": "f"}), tool(id="a", function={"arguments": "1"})) == [
         ("a", "f", "1")
     ]
+
+
+def test_tool_calls_without_index_are_numbered() -> None:
+    """The events number such calls as they come."""
+    merged, events = ChatAccumulator(), list[ChatEvent]()
+    for chunk in (tool(id="a"), tool(id="b"), tool(id="c")):
+        merged.add(structure(chunk, ChatCompletionChunk), events)
+    assert [e.tool_index for e in events if isinstance(e, ToolCallStarted)] == [0, 1, 2]
 
 
 def test_tool_call_in_pieces() -> None:

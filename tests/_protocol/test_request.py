@@ -162,6 +162,7 @@ def test_truncation_of_a_client() -> None:
 def test_choices(given: dict[str, Any], choices: int) -> None:
     """How many choices were asked for, wherever it was said."""
     assert text(**given).choices == choices
+    assert assemble("POST", "/x", {}, options(), body=["n"]).choices == 1
 
 
 def test_images_are_paid_by_the_piece() -> None:
