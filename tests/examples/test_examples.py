@@ -1,0 +1,99 @@
+"""Each example runs and prints what it is there to show."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from .conftest import EXAMPLES, Command, Run
+
+SERVED = {"service.py"}  # runs until it is stopped: test_service.py
+SHARED = {"connect.py"}  # imported by the others
+
+
+def is_png(path: Path) -> bool:
+    """Whether there is a picture, of more than a few bytes."""
+    content = path.read_bytes()
+    return content.startswith(b"\x89PNG\r\n\x1a\n") and len(content) > 10_000
+
+
+def test_quickstart(run: Run, tmp_path: Path) -> None:
+    """The newcomer's command: the local model, all operations, both faces."""
+    printed = run("quickstart.py")
+    first, *_ = printed.splitlines()
+    assert first.startswith("HORAY_API_KEY is not set: a small model on this machine answers")
+    assert "Account   Local account, balance 0.00" in printed
+    assert re.search(r"Models    \S+, local/picture-renderer", printed)
+    # Streamed to the terminal, awaited and blocking.
+    assert len(re.findall(r"The capital of Germany is Berlin\b", printed)) == 2
+    for country, capital in (("Germany", "Berlin"), ("France", "Paris"), ("Japan", "Tokyo")):
+        assert re.search(rf"^  {country} +{capital}$", printed, re.MULTILINE)
+    assert re.search(r"8 answers in \d+\.\d s", printed)
+    assert "no diffusion model" in printed
+    assert [path.name for path in tmp_path.iterdir()] == ["island.png"]
+    assert is_png(tmp_path / "island.png")
+
+
+def test_fan_out(run: Run) -> None:
+    """Twenty answers, each on its line, and their sum."""
+    printed = run("fan_out.py")
+    assert "  Germany   Berlin\n" in printed
+    assert "failed" not in printed
+    assert len(re.findall(r"^  \w+ +\w", printed, re.MULTILINE)) == 20
+    assert re.search(r"20 prompts, \d{3} tokens, \d+\.\d s", printed)
+
+
+def test_blocking(run: Run) -> None:
+    """A whole answer, a streamed one, and three from threads."""
+    printed = run("blocking.py")
+    assert re.search(r"\(\d+ tokens, stopped by stop\)", printed)
+    assert "Pacific" in printed
+    assert re.search(r"^One, two, .*\nMonday, Tuesday,.*\nRed, green,", printed, re.MULTILINE)
+
+
+def test_error_handling(run: Run) -> None:
+    """Each failure ends in the branch that is meant for it."""
+    printed = run("error_handling.py")
+    for words in (
+        "the request is wrong, parameter 'temperature': ",
+        "too slow, by the clock 'total': ",
+        "check HORAY_API_KEY: ",
+        "no way to the server: ",
+        "2 attempts: APIConnectionError after ",
+        "was the request run? not_sent",
+    ):
+        assert words in printed
+    assert "it worked" not in printed
+    assert "something else" not in printed
+
+
+def test_image(run: Run, tmp_path: Path) -> None:
+    """A picture of one's own choice is saved where it says."""
+    printed = run("image.py", "a", "harbour")
+    assert '"a harbour", seed 42' in printed
+    assert f"saved as {tmp_path / 'image.png'} (" in printed
+    assert is_png(tmp_path / "image.png")
+
+
+def test_no_weights(command: Command, environment: dict[str, str], tmp_path: Path) -> None:
+    """Without a key and without a model an example says so in one line, not in a traceback."""
+    environment["HORAY_LOCAL_MODEL"] = str(tmp_path / "none.gguf")
+    done = subprocess.run(
+        command("image.py"),
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(r"The model file .*none\.gguf can't be read: .*\n", done.stderr)
+
+
+def test_none_forgotten() -> None:
+    """Every example is run by a test of its name."""
+    tested = {f"{name.removeprefix('test_')}.py" for name in globals() if name.startswith("test_")}
+    names = {path.name for path in EXAMPLES.glob("*.py")}
+    assert names - SERVED - SHARED <= tested
+    assert names >= SERVED | SHARED
