@@ -14,10 +14,14 @@ import pytest
 
 from horay_async.local import LocalServer
 
+pytest_plugins = ["pytester"]
+
 README = Path(__file__).parents[1] / "README.md"
-BLOCKS = re.findall(
+ALL = re.findall(
     r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
 )
+BLOCKS = [block for block in ALL if "def test_" not in block]
+TESTS = [block for block in ALL if "def test_" in block]
 
 
 @pytest.fixture
@@ -51,3 +55,12 @@ async def test_blocks_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Local account" in printed
     assert "Berlin" in printed
     assert os.path.getsize("island.png") > 1000
+
+
+def test_its_tests_pass(pytester: pytest.Pytester) -> None:
+    """The tests that the README shows pass, with the plugin that is loaded where the package is installed."""
+    pytester.makeconftest(
+        "import pytest\n\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'\n"
+    )
+    pytester.makepyfile(*TESTS)
+    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=4)

@@ -80,7 +80,7 @@ class ForcedCall:
         self._named = False
         self._depth = 0
         self._quoted = self._escaped = False
-        self.complete = False
+        self.complete: bool = False
         """Whether the arguments have come to their end."""
 
     def feed(self, text: str) -> Json | None:
