@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 
 import aiohttp
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from horay_async._protocol.limits import DRAIN_BYTES, DRAIN_SECONDS
 from horay_async._transport.faults import FOREIGN, Unanswered, timed_out, told, translate_read
@@ -130,9 +131,10 @@ class RawResponse:
         if not self._watching and not content.is_eof():
             self._watch()
         try:
-            if _is_bare(content):
-                await content._wait("readany")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see `_join`
-            _join(content)
+            if content is not EMPTY_PAYLOAD:  # which has nothing of what is looked at here
+                if _is_bare(content):
+                    await content._wait("readany")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see `_join`
+                _join(content)
             piece = await content.readany()
         except FOREIGN as error:
             # What had come by then counts; reading on raises the same error again.

@@ -15,6 +15,7 @@ from horay_async import (
     AsyncHoray,
     ConfigurationError,
     ServiceOverloadedError,
+    StreamTruncatedError,
     Timeouts,
 )
 from horay_async.testing import (
@@ -151,6 +152,20 @@ async def test_what_is_not_an_answer(
     assert failure.body == body.decode("utf-8", "replace")[:500]
     assert (failure.status_code, failure.execution, failure.request_id) == (200, "executed", "r-1")
     assert len(fault_server.requests) == 1
+
+
+async def test_answers_without_a_body(fault_server: FaultServer, connect: Connect) -> None:
+    """Where HTTP allows no body there is no answer, and that is told; the connection stays in use."""
+    fault_server.always(raw(b"HTTP/1.1 204 No Content\r\n\r\n"))
+    async with connect() as client:
+        assert (await refused(complete(client))).status_code == 204
+        assert (await refused(client.request("HEAD", "/models"))).status_code == 204
+        with pytest.raises(StreamTruncatedError):
+            await stream(client)
+        fault_server.always(raw(b"HTTP/1.1 304 Not Modified\r\n\r\n"))
+        with pytest.raises(APIStatusError):
+            await client.models.list()
+    assert len(fault_server.connections) == 1
 
 
 @pytest.mark.parametrize(
