@@ -17,6 +17,7 @@ from horay_async import (
     RateLimitError,
     StreamError,
     StreamTruncatedError,
+    Timeouts,
 )
 from horay_async.testing import (
     Answer,
@@ -25,6 +26,7 @@ from horay_async.testing import (
     FaultServer,
     Fin,
     Gate,
+    Repeat,
     Request,
     Reset,
     Stall,
@@ -386,3 +388,67 @@ async def test_read_stream_is_over(fault_server: FaultServer, connect: Connect) 
         await chunks.close()
         await client.models.list()
     assert len(fault_server.connections) == 1
+
+
+async def test_events_are_used_in_a_with_block(fault_server: FaultServer, connect: Connect) -> None:
+    """A stream of events sends its request on entry, once; before that there is nothing to read."""
+    async with connect() as client:
+        events = client.chat.completions.stream(model="m", messages=[])
+        with pytest.raises(HorayError, match="with block"):
+            await events.final()
+        await events.close()
+        assert not fault_server.requests
+        async with events:
+            assert (
+                "".join([piece async for piece in events.text()]) == "Hello from the test server."
+            )
+            assert events.meta.status == 200
+            assert (await events.final()).choices[0].finish_reason == "stop"
+        with pytest.raises(HorayError, match="used already"):
+            async with events:
+                pass
+    assert len(fault_server.requests) == 1
+
+
+async def test_events_left_early(fault_server: FaultServer, connect: Connect) -> None:
+    """Leaving the block closes the connection at once, however much was read."""
+    fault_server.always(sse_answer(*CHAT[:2], Stall()), path="/chat/completions")
+    async with connect(max_connections=1) as client:
+        async with client.chat.completions.stream(model="m", messages=[]):
+            pass
+        await fault_server.until_closed(1)
+        async with client.chat.completions.stream(model="m", messages=[]) as events:
+            async for event in events:
+                if event.type == "text":
+                    break
+            assert events.snapshot.choices[0].message.content == "Grü"
+        await fault_server.until_closed(2)
+        assert await client.models.list()
+
+
+async def test_finished_stream_whose_end_is_not_said(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """With every choice finished, a connection that just stays open is waited for no longer than `idle`."""
+    fault_server.add(sse_answer(*CHAT[:5], Stall()))
+    async with connect(timeout=Timeouts(idle=0.05)) as client:
+        chunks = await chat(client)
+        assert "".join([piece async for piece in chunks.text()]) == "Grüße 🌍"
+        await fault_server.until_closed(1)
+
+
+async def test_bytes_after_the_end(fault_server: FaultServer, connect: Connect) -> None:
+    """What follows `[DONE]` is read away if it is little, and left with its connection if it is not."""
+    done = b"data: [DONE]\n\n"
+    fault_server.add(
+        sse_answer(*CHAT[:5], done + CHAT[1], b": bye\n\n"),
+        sse_answer(*CHAT[:5], done, Repeat(b": bye\n\n" * 1000)),
+        sse_answer(*CHAT[:5], done, Stall()),
+    )
+    async with connect() as client:
+        for _ in range(3):
+            chunks = await chat(client)
+            assert "".join([piece async for piece in chunks.text()]) == "Grüße 🌍"
+            assert len(chunks.meta.attempts) == 1
+        await client.models.list()
+    assert [request.connection for request in fault_server.requests] == [1, 1, 2, 3]

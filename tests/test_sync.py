@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -339,3 +340,42 @@ def test_final_of_a_cut_stream(
         with pytest.raises(StreamTruncatedError) as raised:
             events.final()
         assert contents(raised.value.partial) == {0: ("Grü", None)}
+
+
+def test_whole_surface(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking, tmp_path: Path
+) -> None:
+    """Every operation answers, and every view of a stream is there, as on the other face."""
+    with connect_blocking(default_headers={"X-A": "1"}) as client:
+        assert client.user.info().id == "user-1"
+        assert len(client.models.list()) == 2
+        assert client.request("GET", "/models").json["object"] == "list"
+        drawn = client.images.generate(model="m", prompt="p", image_size="1024x1024")
+        assert client.images.save(drawn.images[0], tmp_path / "x.png").exists()
+        copied = client.with_options(timeout=5)
+        assert copied.options.timeout.total == 5
+        assert copied.options.default_headers == {"X-A": "1"}
+        with copied.chat.completions.stream(model="m", messages=[]) as events:
+            assert [event.type for event in events][-1] == "finished"
+            assert events.snapshot.choices[0].message.content == "Hello from the test server."
+            assert events.chunks.meta is events.meta
+            assert list(events.text()) == []
+        with copied.completions.stream(model="m", prompt="p") as others:
+            assert "".join(others.text()) == "Hello from the test server."
+    assert copied.closed
+    assert repr(client).startswith("Horay(")
+
+
+def test_events_left_early(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
+    """Leaving the block closes the connection at once, however much was read."""
+    fault_server.always(sse_answer(*CHAT[:2], Stall()), path="/chat/completions")
+    with connect_blocking(max_connections=1) as client:
+        with client.chat.completions.stream(model="m", messages=[]):
+            pass
+        fault_server.wait_for_close(1)
+        with client.chat.completions.stream(model="m", messages=[]) as events:
+            for event in events:
+                if event.type == "text":
+                    break
+        fault_server.wait_for_close(2)
+        assert client.models.list()
