@@ -62,6 +62,11 @@ def filled(cls: type[APIError]) -> APIError:
         "retry_after": 1.5,
         "partial": partial,
         "reason": "cut",
+        "transient": False,
+        "text": "{}",
+        "path": "$.a",
+        "misfits": (("$.a", "missing"),),
+        "completion": partial,
     }
     taken: set[str] = set()
     for base in cls.__mro__:

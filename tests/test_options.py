@@ -183,6 +183,15 @@ def test_plain_http(url: str) -> None:
         options(base_url=url, allow_insecure_http=True).changed(allow_insecure_http=False)
 
 
+def test_plain_http_through_a_proxy() -> None:
+    """A proxy on another machine would see the key, wherever it goes."""
+    here, elsewhere = "http://localhost:3128", "http://p.example:3128"
+    assert options(base_url="http://localhost", proxy=here).proxy == here
+    with pytest.raises(ConfigurationError, match="plain HTTP"):
+        options(base_url="http://localhost", proxy=elsewhere)
+    assert options(base_url="https://h.example", proxy=elsewhere).proxy == elsewhere
+
+
 # The other settings.
 
 
@@ -349,6 +358,13 @@ def test_execution(cls: type[APIError]) -> None:
         assert delay(cls("No.", execution="not_sent"), image=image) is not None
     assert delay(cls("No.", execution="unknown")) is not None
     assert delay(cls("No.", execution="unknown"), image=True) is None
+
+
+def test_connections_that_can_t_be() -> None:
+    """A certificate that isn't trusted isn't trusted the second time either."""
+    refused = APIConnectionError("No.", transient=False, execution="not_sent")
+    assert delay(refused) is None
+    assert delay(refused, image=True) is None
 
 
 def test_executed_statuses() -> None:

@@ -26,6 +26,8 @@ C = TypeVar("C", bound=Response)
 A = TypeVar("A", bound=Response)
 
 DONE = b"[DONE]"
+OPENING = 2**14
+"""Bytes that are kept of a body without an event: an error that was sent as one is hardly longer."""
 ERROR = "error"
 """The name of an event that reports a failure, whatever its data."""
 OBJECT = b"{"
@@ -61,7 +63,7 @@ class ChunkReader(Generic[C, A]):
         self._label = label
         self._key = key
         self._max_event_bytes = max_event_bytes
-        self._opening = b""  # how the body begins, where that is no event
+        self._opening: bytes | None = b""  # how the body begins, until an event has come
 
     @property
     def failure(self) -> APIError | None:
@@ -92,9 +94,10 @@ class ChunkReader(Generic[C, A]):
             self._overrun(piece)
             return chunks
         if datas:
+            self._opening = None
             return self._chunks(datas)
-        if not self._opening:
-            self._opening = piece
+        if self._opening is not None and len(self._opening) < OPENING:
+            self._opening += piece
         return []
 
     def end(self, reason: str, *, keep_truncated: bool, cause: APIError | None = None) -> list[C]:
@@ -124,7 +127,7 @@ class ChunkReader(Generic[C, A]):
         """Whether the stream was complete when its bytes ended."""
         if self.done:
             return
-        if self.merged.empty and (problem := self._misnamed()):
+        if problem := self._misnamed():
             self._fail(problem)
             return
         if self.merged.complete or may_end_here:
@@ -140,7 +143,7 @@ class ChunkReader(Generic[C, A]):
 
     def _misnamed(self) -> APIError | None:
         """What a body is that was sent as an event stream and isn't one: JSON, or a page."""
-        opening = self._opening.lstrip()
+        opening = (self._opening or b"").lstrip()
         if not opening.startswith((b"{", b"[", b"<", b'"')):
             return None
         if reports_failure(opening):

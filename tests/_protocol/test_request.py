@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -283,6 +284,15 @@ def test_messages_of_both_kinds() -> None:
         {"role": "assistant", "content": None, "tool_calls": [sent_call]},
         {"role": "assistant", "content": "Done."},
     ]
+
+
+def test_messages_in_other_containers() -> None:
+    """Tuples and mappings of any kind go as lists and objects."""
+    parts = (MappingProxyType({"type": "text", "text": "Hi"}),)
+    messages = (MappingProxyType({"role": "user", "content": parts}),)
+    request = build(CHAT, {"model": "m", "messages": messages}, options(), new_key="k")
+    sent = [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]
+    assert body(request)["messages"] == sent
 
 
 def test_messages_that_loop() -> None:

@@ -204,6 +204,7 @@ ERRORS = [
     (event({"error": {"message": "No.", "type": "overloaded_error"}}), errors.ServiceOverloadedError),
     (event({"message": "No."}, "error"), StreamError),
     (event("No.", "error"), StreamError),
+    (event({"error": {"message": "No."}}, "error"), StreamError),
     (event({"error": {"message": "No.", "code": "rate_limit_exceeded"}}, "error"), errors.RateLimitError),
     (event({"code": 50505, "message": "No.", "data": None}), errors.ServiceOverloadedError),
     (event({"code": 20012, "message": "No."}), errors.BadRequestError),
@@ -250,6 +251,15 @@ def test_errors_in_the_middle(
         assert isinstance(failure.partial, Completion)
         assert failure.partial.choices[0].text == "ab"
         assert failure.partial.meta.request_id == "req-1"
+
+
+@pytest.mark.parametrize("data", ["event: error\ndata:\n\n", "event: error\ndata: \t\n\n"])
+def test_errors_without_words(data: str) -> None:
+    """An error event that says nothing is one all the same."""
+    reader = text_reader()
+    assert texts(reader.feed(piece("a") + data.encode() + piece("late"))) == "a"
+    assert isinstance(reader.failure, StreamError)
+    assert "no explanation was sent" in reader.failure.message
 
 
 @pytest.mark.parametrize(
@@ -338,6 +348,58 @@ def test_what_comes_before_the_limit_decides() -> None:
     reader = text_reader(limit=200)
     reader.feed(event({"error": "No."}) + piece("x" * 200))
     assert isinstance(reader.failure, StreamError)
+
+
+# Bodies that are no streams, whatever they were called.
+
+MISNAMED: list[tuple[bytes, type[errors.APIError], str]] = [
+    (b'{"error": {"message": "No.", "code": 429}}', errors.RateLimitError, "No."),
+    (b' \n{"code": 50505, "message": "Busy"}\n', errors.ServiceOverloadedError, "Busy"),
+    (b'{"error": "No."}', StreamError, "No."),
+    (b'{"choices": [{"text": "a"}]}', APIResponseError, "isn't an event stream"),
+    (b'{"error": {"mess', APIResponseError, "isn't an event stream"),
+    (b"<html><title>Oops</title></html>\n", APIResponseError, "isn't an event stream"),
+    (b'"No."', APIResponseError, "isn't an event stream"),
+    (b"[]", APIResponseError, "isn't an event stream"),
+    (b"", StreamTruncatedError, "incomplete"),
+    (b"hello", StreamTruncatedError, "incomplete"),
+    (b": ping\n", StreamTruncatedError, "incomplete"),
+]
+
+
+@pytest.mark.parametrize(("wire", "cls", "words"), MISNAMED, ids=str)
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_bodies_that_are_no_streams(
+    wire: bytes, cls: type[errors.APIError], words: str, size: int
+) -> None:
+    """A body in JSON or HTML that was sent as a stream is told for what it is, in any pieces."""
+    reader = text_reader()
+    for at in range(0, len(wire), size):
+        assert reader.feed(wire[at : at + size]) == []
+    assert ended(reader) == []
+    failure = reader.failure
+    assert type(failure) is cls
+    assert words in str(failure)
+
+
+def test_a_piece_that_begins_like_json() -> None:
+    """Behind an event, what looks like JSON is the rest of another one, even if nothing came of both."""
+    reader = text_reader()
+    reader.feed(event({}, "ping") + b"data: ")
+    reader.feed(b'{"choices": ')
+    ended(reader)
+    assert isinstance(reader.failure, StreamTruncatedError)
+    assert reader.failure.partial is None
+
+
+def test_a_long_body_without_an_event() -> None:
+    """Only the beginning of such a body is kept."""
+    reader = text_reader(limit=100_000)
+    for _ in range(50):
+        reader.feed(b'{"x": "' + b"y" * 1000)
+    ended(reader)
+    assert isinstance(reader.failure, APIResponseError)
+    assert reader.failure.body.startswith('{"x": "yyy')
 
 
 # Ends.
