@@ -6,6 +6,8 @@ import ast
 import inspect
 import os
 import re
+import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,10 +44,15 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 @pytest.mark.anyio
 @pytest.mark.usefixtures("settings")
-async def test_blocks_run(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_blocks_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The blocks run from the first to the last, and print what they promise."""
     assert len(BLOCKS) >= 8
-    names: dict[str, Any] = {"__name__": "readme"}
+    # A module of its own: annotations are looked up in the module that a class says it is of.
+    module = types.ModuleType("readme")
+    monkeypatch.setitem(sys.modules, "readme", module)
+    names: dict[str, Any] = vars(module)
     for block in BLOCKS:
         code = compile(block, str(README), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         outcome = eval(code, names)  # the whole point: this is the README's own code
