@@ -131,6 +131,17 @@ def test_content_is_told() -> None:
     assert told == [False, True, False, True]
 
 
+def test_partial_on_the_way() -> None:
+    """What has come can be had at any time, with how it came about; nothing is None."""
+    reader = text_reader()
+    assert reader.partial is None
+    reader.feed(piece("Ber"))
+    partial = reader.partial
+    assert partial is not None
+    assert partial.choices[0].text == "Ber"
+    assert partial.meta.request_id == "req-1"
+
+
 def test_nothing_after_done_counts() -> None:
     """What comes behind `[DONE]` is passed over."""
     reader = text_reader()
