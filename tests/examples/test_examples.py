@@ -76,6 +76,21 @@ def test_image(run: Run, tmp_path: Path) -> None:
     assert is_png(tmp_path / "image.png")
 
 
+def test_typed_answer(run: Run) -> None:
+    """An order is seen as it fills, and then as an instance."""
+    printed = run("typed_answer.py")
+    assert "so far: {" in printed
+    assert "whole:  Order(drink=" in printed
+
+
+def test_tools(run: Run) -> None:
+    """The model calls a function, is told what it gives, and answers."""
+    printed = run("tools.py")
+    assert "-- request 1\n" in printed
+    assert re.search(r"^forecast\(.*\) = ", printed, re.MULTILINE)
+    assert "-- request 2\n" in printed
+
+
 def test_no_weights(command: Command, environment: dict[str, str], tmp_path: Path) -> None:
     """Without a key and without a model an example says so in one line, not in a traceback."""
     environment["HORAY_LOCAL_MODEL"] = str(tmp_path / "none.gguf")
