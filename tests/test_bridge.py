@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -121,6 +122,33 @@ def test_run_raises_what_the_coroutine_raises(lease: Lease) -> None:
 
     with pytest.raises(LookupError, match="lost"):
         lease.run(fail)
+
+
+def test_interrupted_before_it_starts(lease: Lease) -> None:
+    """Ctrl-C while the thread is too busy to begin a call: it never begins."""
+    busy, go_on = threading.Event(), threading.Event()
+    ran: list[int] = []
+
+    async def hold_up() -> None:
+        busy.set()
+        go_on.wait(5)
+
+    async def run() -> None:
+        ran.append(1)
+
+    def interrupt() -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    holding = lease.start(hold_up)
+    assert busy.wait(5)
+    timer = threading.Timer(0.03, interrupt)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        lease.run(run)
+    go_on.set()
+    holding.result()
+    lease.run(nothing)
+    assert not ran
 
 
 @pytest.mark.anyio
