@@ -133,8 +133,8 @@ def test_content_is_told() -> None:
 
 def test_partial_on_the_way() -> None:
     """What has come can be had at any time, with how it came about; nothing is None."""
+    assert text_reader().partial is None
     reader = text_reader()
-    assert reader.partial is None
     reader.feed(piece("Ber"))
     partial = reader.partial
     assert partial is not None
