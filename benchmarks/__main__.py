@@ -1,0 +1,82 @@
+"""The command `python -m benchmarks`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.machine import describe
+from benchmarks.plot import plot
+from benchmarks.profiling import profile_row
+from benchmarks.report import markdown, to_json
+from benchmarks.results import GROSS, results_of
+from benchmarks.rows import ROWS
+from benchmarks.running import run_rows
+
+__all__ = ["main"]
+
+ROUNDS, PEER_ROUNDS = 9, 3
+QUICK_ROUNDS, QUICK_SHARE = 3, 0.25
+"""What `--quick` makes of it: the part of the work that still takes a tenth of a second a reading."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    keys = [row.key for row in ROWS]
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measures what this client costs, against a loop written by hand and other clients.",
+        epilog=f"Rows: {', '.join(keys)}.",
+    )
+    parser.add_argument("--rows", nargs="+", choices=keys, default=keys, metavar="ROW")
+    parser.add_argument("--rounds", type=int, help=f"{ROUNDS} unless given")
+    parser.add_argument(
+        "--peer-rounds", type=int, help=f"rounds that other clients take part in; {PEER_ROUNDS}"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="few rounds, less work, no other clients; for CI"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help=f"exit with status 1 where a ratio is over {GROSS} times its target",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the table (matplotlib)")
+    parser.add_argument(
+        "--profile", choices=keys, metavar="ROW", help="show where the time of one row goes instead"
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; gives its exit status."""
+    given = _parser().parse_args(arguments)
+    if given.profile:
+        return profile_row(next(row for row in ROWS if row.key == given.profile))
+    rows = [row for row in ROWS if row.key in given.rows]
+    rounds: int = given.rounds or (QUICK_ROUNDS if given.quick else ROUNDS)
+    peer_rounds: int = PEER_ROUNDS if given.peer_rounds is None else given.peer_rounds
+    readings = run_rows(
+        rows,
+        rounds=rounds,
+        peer_rounds=0 if given.quick else peer_rounds,
+        share=QUICK_SHARE if given.quick else 1.0,
+        told=lambda text: print(text, file=sys.stderr),
+    )
+    results, machine = results_of(rows, readings), describe()
+    print(markdown(results, machine))
+    if given.json:
+        given.json.write_text(json.dumps(to_json(results, machine), indent=1) + "\n")
+    if given.plot:
+        plot(results, given.plot)
+    lost = [result for result in results if result.gross_loss]
+    for result in lost if given.check else ():
+        print(f"gross loss: {result.row.title}: {result.reached}", file=sys.stderr)
+    return 1 if given.check and lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""What the stub server answers, and what a client must make of it.
+
+The name of the model in the request says which answer is wanted, so that clients whose paths are fixed
+can ask for any of them: `answer`, `large`, or `stream-CHUNKS-BURST`.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from itertools import cycle, islice
+from typing import Any, Final
+
+__all__ = ["ANSWER", "API_KEY", "LARGE", "answer_body", "answer_text", "large_body", "stream"]
+
+API_KEY: Final = "sk-benchmark-0123456789abcdef"
+ANSWER: Final = "answer"
+LARGE: Final = "large"
+
+LARGE_BYTES: Final = 10**6
+"""Size of the large answer."""
+
+ID: Final = "chatcmpl-8f7e6d5c4b3a29180706f5e4d3c2b1a0"
+NAME: Final = "meta-llama/Meta-Llama-3.1-8B-Instruct"
+CREATED: Final = 1767225600
+
+WORDS: Final = (
+    " the",
+    " capital",
+    " of",
+    " Germany",
+    " is",
+    " Berlin",
+    ",",
+    " a",
+    " city",
+    " of",
+    " 3",
+    ".",
+    "8",
+)
+
+
+def stream(chunks: int, burst: int) -> str:
+    """The model's name that asks for a stream of `chunks`, written `burst` at a time."""
+    return f"stream-{chunks}-{burst}"
+
+
+def tokens(count: int) -> list[str]:
+    """The texts of `count` tokens."""
+    return list(islice(cycle(WORDS), count))
+
+
+def answer_text(model: str) -> str:
+    """The text of the answer that `model` asks for."""
+    if model.startswith("stream-"):
+        # The first chunk holds the role and the last the finish reason.
+        return "".join(tokens(int(model.split("-")[1]) - 2))
+    return "".join(tokens(64))
+
+
+@cache
+def answer_body() -> bytes:
+    """A chat completion of some 60 tokens, 700 bytes."""
+    message = {"role": "assistant", "content": answer_text(ANSWER)}
+    return _json(
+        {
+            "id": ID,
+            "object": "chat.completion",
+            "created": CREATED,
+            "model": NAME,
+            "choices": [
+                {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+            ],
+            "usage": {"prompt_tokens": 24, "completion_tokens": 64, "total_tokens": 88},
+        }
+    )
+
+
+@cache
+def large_body() -> bytes:
+    """A text completion with log probabilities and five alternatives for each token, 1 MB."""
+    one = _large(1)
+    return _large(LARGE_BYTES // (len(_large(2)) - len(one)))
+
+
+def _large(count: int) -> bytes:
+    texts = tokens(count)
+    logprobs = {
+        "tokens": texts,
+        "token_logprobs": [-0.0123456 - place % 7 for place in range(count)],
+        "top_logprobs": [
+            {word: -0.0123456 - rank for rank, word in enumerate(WORDS[:5])} for _ in texts
+        ],
+        "text_offset": list(range(count)),
+    }
+    return _json(
+        {
+            "id": "cmpl-8f7e6d5c4b3a29180706f5e4d3c2b1a0",
+            "object": "text_completion",
+            "created": CREATED,
+            "model": NAME,
+            "choices": [
+                {
+                    "index": 0,
+                    "text": "".join(texts),
+                    "finish_reason": "length",
+                    "logprobs": logprobs,
+                }
+            ],
+            "usage": {"prompt_tokens": 1, "completion_tokens": count, "total_tokens": count + 1},
+        }
+    )
+
+
+def events(chunks: int) -> list[bytes]:
+    """The Server-Sent Events of a stream: `chunks` chunks of some 240 bytes, and `[DONE]`."""
+    deltas: list[tuple[dict[str, str], str | None]] = [({"role": "assistant", "content": ""}, None)]
+    deltas += [({"content": text}, None) for text in tokens(chunks - 2)]
+    deltas.append(({}, "stop"))
+    return [b"data: %b\n\n" % _json(_chunk(*delta)) for delta in deltas] + [b"data: [DONE]\n\n"]
+
+
+def _chunk(delta: dict[str, str], finish_reason: str | None) -> dict[str, Any]:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    return {
+        "id": ID,
+        "object": "chat.completion.chunk",
+        "created": CREATED,
+        "model": NAME,
+        "choices": [choice],
+    }
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

@@ -1,0 +1,53 @@
+"""The clients of this package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.canned import API_KEY
+from benchmarks.contenders.alike import MESSAGES, Awaited, Blocking
+from horay_async import AsyncHoray, Completion, Horay
+
+__all__ = ["AwaitedHoray", "BlockingHoray"]
+
+
+class AwaitedHoray(Awaited):
+    """`AsyncHoray`."""
+
+    def __init__(self, base_url: str, connections: int) -> None:
+        client = AsyncHoray(API_KEY, base_url=base_url, max_connections=connections)
+        super().__init__(client, client.chat.completions.create)
+
+    async def text(self, model: str) -> tuple[int, str]:
+        """A stream's text through `text()`, which doesn't show the chunks."""
+        stream = await self._create(model=model, messages=MESSAGES, stream=True)
+        return 0, "".join([text async for text in stream.text()])
+
+    async def events(self, model: str) -> tuple[int, str]:
+        """A stream through its events, and the merged answer."""
+        async with self._client.chat.completions.stream(model=model, messages=MESSAGES) as events:
+            async for _ in events:
+                pass
+            answer = await events.final()
+        return 0, answer.choices[0].message.content
+
+    @staticmethod
+    def decode(body: bytes) -> Any:
+        """A text completion's body as attrs classes."""
+        # What a call does with a body once it has come; no public name leads there without a network.
+        from horay_async._protocol.decode import decoder  # noqa: PLC0415 - for one row alone
+
+        return decoder(Completion).one(body)
+
+    @staticmethod
+    def make(base_url: str) -> AsyncHoray:
+        """A client, as in a service that makes one for each request."""
+        return AsyncHoray(API_KEY, base_url=base_url)
+
+
+class BlockingHoray(Blocking):
+    """`Horay`."""
+
+    def __init__(self, base_url: str) -> None:
+        client = Horay(API_KEY, base_url=base_url)
+        super().__init__(client, client.chat.completions.create)

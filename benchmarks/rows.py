@@ -1,0 +1,234 @@
+"""What is measured: the rows of the table, each with the target that this client has to reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, Literal
+
+import attrs
+
+from benchmarks.contenders import CONTENDERS, installed
+
+__all__ = ["ROWS", "Cell", "Row"]
+
+Metric = Literal["unit", "peak", "process"]
+
+
+@attrs.frozen
+class Cell:
+    """One figure: what runs in a process of its own, and which of its readings counts.
+
+    A cell either has a `contender` do a `workload`, or is a piece of Python `code` whose CPU time counts
+    from the moment that a bare interpreter would be up.
+    """
+
+    contender: str
+    metric: Metric = "unit"
+    """`"unit"`, CPU seconds a unit of the workload; `"process"`, those of the process as a whole;
+    `"peak"`, its largest resident size in bytes."""
+    workload: str = ""
+    arguments: dict[str, Any] = attrs.field(factory=dict[str, Any], hash=False)
+    code: str = ""
+
+    def by(self, contender: str) -> Cell:
+        """The same done by another contender."""
+        return attrs.evolve(self, contender=contender)
+
+    @property
+    def possible(self) -> bool:
+        """Whether all that it needs is installed."""
+        return self.contender not in CONTENDERS or installed(self.contender)
+
+
+@attrs.frozen(kw_only=True)
+class Row:
+    """One line of the table: this client's figure, as a multiple of the reference's."""
+
+    key: str
+    """Its name on the command line."""
+    title: str
+    unit: str
+    """What the figures count, e.g. `"µs a call"`."""
+    scale: float
+    """What readings are multiplied with to be in that unit."""
+    subject: Cell
+    reference: Cell | None
+    """What the subject is a multiple of; None where the target is absolute."""
+    target: float
+    """The most that the ratio, or the figure itself, may be."""
+    others: tuple[Cell, ...] = ()
+    """Shown for comparison, as multiples of the reference too."""
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All cells that can be measured here, the reference first."""
+        first = [self.reference] if self.reference else []
+        return [cell for cell in (*first, self.subject, *self.others) if cell.possible]
+
+
+PEERS: Final = (
+    "horay, uvloop",
+    "hand-written, uvloop",
+    "huggingface_hub",
+    "openai, aiohttp",
+    "openai",
+    "together",
+)
+
+MICRO: Final = 1e6
+MIB: Final = 1 / 2**20
+
+
+def _against_hand_written(subject: Cell, peers: Iterable[str] = PEERS) -> dict[str, Any]:
+    others = tuple(subject.by(peer) for peer in peers)
+    return {"subject": subject, "reference": subject.by("hand-written"), "others": others}
+
+
+def _streams(contender: str, **arguments: Any) -> Cell:
+    return Cell(contender, "unit", "streams", {"burst": 4, "at_once": 1, **arguments})
+
+
+ANSWERS: Final = Cell("horay", "unit", "answers", {"calls": 4000, "at_once": 64})
+CHUNKS: Final = _streams("horay", chunks=1000, streams=40)
+MANY: Final = _streams("horay", chunks=100, streams=2000, at_once=1000)
+SINGLY: Final = _streams("horay", chunks=100, streams=2000, at_once=1000, burst=1)
+
+ROWS: Final = (
+    Row(
+        key="answer",
+        title="one answer, 64 at once",
+        unit="µs a call",
+        scale=MICRO,
+        target=1.15,
+        **_against_hand_written(ANSWERS),
+    ),
+    Row(
+        key="chunk",
+        title="one streamed, typed chunk",
+        unit="µs a chunk",
+        scale=MICRO,
+        target=0.80,
+        **_against_hand_written(CHUNKS),
+    ),
+    Row(
+        key="text",
+        title="the same through `.text()`",
+        unit="µs a chunk",
+        scale=MICRO,
+        target=0.60,
+        subject=_streams("horay", chunks=1000, streams=40, by="text"),
+        reference=CHUNKS.by("hand-written"),
+        others=(_streams("horay, uvloop", chunks=1000, streams=40, by="text"),),
+    ),
+    Row(
+        key="many",
+        title="a chunk, 1,000 streams at once",
+        unit="µs a chunk",
+        scale=MICRO,
+        target=0.90,
+        **_against_hand_written(MANY),
+    ),
+    Row(
+        key="many-singly",
+        title="the same, each chunk in a write of its own",
+        unit="µs a chunk",
+        scale=MICRO,
+        target=0.90,
+        **_against_hand_written(SINGLY, ("horay, uvloop", "hand-written, uvloop")),
+    ),
+    Row(
+        key="memory",
+        title="peak memory of 1,000 streams",
+        unit="MiB",
+        scale=MIB,
+        target=1.25,
+        **_against_hand_written(attrs.evolve(MANY, metric="peak")),
+    ),
+    Row(
+        key="cold",
+        title="cold start: import, client, first answer",
+        unit="ms",
+        scale=1e3,
+        target=1.30,
+        **_against_hand_written(Cell("horay", "process", "first_answer"), PEERS[2:]),
+    ),
+    Row(
+        key="import",
+        title="`import horay_async`, as a part of `import openai`",
+        unit="ms",
+        scale=1e3,
+        target=0.10,
+        subject=Cell(
+            "import horay_async",
+            "process",
+            # Loading either of these would be a failure, not just slow.
+            code="import horay_async, sys; sys.exit(bool({'aiohttp', 'anyio'} & sys.modules.keys()))",
+        ),
+        reference=Cell("import openai", "process", code="import openai"),
+    ),
+    Row(
+        key="blocking-chunk",
+        title="a chunk, blocking, as a part of openai's",
+        unit="µs a chunk",
+        scale=MICRO,
+        target=0.10,
+        subject=Cell(
+            "horay, blocking",
+            "unit",
+            "blocking_streams",
+            {"chunks": 1000, "streams": 40, "burst": 4},
+        ),
+        reference=Cell(
+            "openai, blocking",
+            "unit",
+            "blocking_streams",
+            {"chunks": 1000, "streams": 40, "burst": 4},
+        ),
+    ),
+    Row(
+        key="blocking-call",
+        title="a call, blocking, as a part of openai's",
+        unit="µs a call",
+        scale=MICRO,
+        target=0.25,
+        subject=Cell("horay, blocking", "unit", "blocking_answers", {"calls": 2000}),
+        reference=Cell("openai, blocking", "unit", "blocking_answers", {"calls": 2000}),
+    ),
+    Row(
+        key="merge",
+        title="a chunk of 4,000 merged in `stream(...)`, against one of 500",
+        unit="µs a chunk",
+        scale=MICRO,
+        target=1.20,
+        subject=_streams("horay", chunks=4000, streams=10, by="events"),
+        reference=_streams("horay", chunks=500, streams=80, by="events"),
+    ),
+    Row(
+        key="fan-out",
+        title="one answer, 2,000 at once, against 64 at once",
+        unit="µs a call",
+        scale=MICRO,
+        target=1.20,
+        subject=Cell("horay", "unit", "answers", {"calls": 10_000, "at_once": 2000}),
+        reference=ANSWERS,
+        others=(Cell("hand-written", "unit", "answers", {"calls": 10_000, "at_once": 2000}),),
+    ),
+    Row(
+        key="make",
+        title="making a client after the first",
+        unit="µs",
+        scale=MICRO,
+        target=100.0,
+        subject=Cell("horay", "unit", "make", {"times": 4000}),
+        reference=None,
+    ),
+    Row(
+        key="large",
+        title="decoding a 1 MB completion with logprobs, against the JSON parse",
+        unit="ms",
+        scale=1e3,
+        target=1.30,
+        subject=Cell("horay", "unit", "decode", {"times": 100}),
+        reference=Cell("hand-written", "unit", "decode", {"times": 100}),
+    ),
+)

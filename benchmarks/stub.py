@@ -1,0 +1,126 @@
+"""The server that every client is measured against: prebuilt bytes, straight to the socket.
+
+    python -m benchmarks.stub [CORE]
+
+prints its port and serves until its standard input is closed. It stands for a server that is never the
+bottleneck: a request is looked up by its body, and the answer's bytes are made once.
+
+A stream is sent as servers of this family send it, each event a piece of its own in HTTP's chunked
+encoding. `burst` events go out in one write, and between two writes every other connection has its turn,
+so that many streams at once arrive interleaved. With a burst of 1, each write is one event, as an idle
+server sends; a few at a time is what a busy server, or a proxy before it, passes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from typing import Final
+
+from benchmarks import canned
+from benchmarks.measure import allow_many_files, pin
+
+LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+BACKLOG: Final = 4096
+"""Connections waiting to be accepted: thousands of clients connect in the same moment."""
+
+HEAD: Final = (
+    b"HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nServer: stub\r\n"
+    b"x-request-id: req-0123456789abcdef\r\nx-ratelimit-remaining-requests: 4999\r\n"
+    b"Cache-Control: no-cache\r\n"
+)
+
+
+@cache
+def writes(model: str) -> tuple[bytes, ...]:
+    """The answer that `model` asks for, write by write."""
+    if not model.startswith("stream-"):
+        body = canned.large_body() if model == canned.LARGE else canned.answer_body()
+        head = b"%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (HEAD, len(body))
+        return (head + body,)
+    chunks, burst = map(int, model.split("-")[1:])
+    pieces = [b"%x\r\n%b\r\n" % (len(event), event) for event in canned.events(chunks)]
+    pieces[0] = b"%bContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n%b" % (
+        HEAD,
+        pieces[0],
+    )
+    bursts = [b"".join(pieces[at : at + burst]) for at in range(0, len(pieces), burst)]
+    bursts[-1] += b"0\r\n\r\n"
+    return tuple(bursts)
+
+
+@cache
+def asked(body: bytes) -> str:
+    """The model that a request's body names; a client sends the same body again and again."""
+    return str(json.loads(body)["model"])
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection, kept alive for any number of requests, one after another."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._held = b""
+        self._left: Iterator[bytes] = iter(())
+        self._paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        data = self._held + data
+        end = data.find(b"\r\n\r\n") + 4
+        length = LENGTH.search(data, 0, end)
+        size = end + int(length[1]) if length else end
+        if end < 4 or len(data) < size:
+            self._held = data
+            return
+        self._held = b""
+        self._left = iter(writes(asked(data[end:size])))
+        self._write()
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._write()
+
+    def _write(self) -> None:
+        if self._transport is None or self._paused:
+            return
+        for piece in self._left:
+            self._transport.write(piece)
+            if not self._paused:
+                self._loop.call_soon(self._write)
+            return
+
+
+async def serve() -> None:
+    """Serves until standard input is closed, as it is when the process that started this one ends."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=BACKLOG)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    closed = asyncio.Event()
+    loop.add_reader(sys.stdin, closed.set)
+    await closed.wait()
+    loop.remove_reader(sys.stdin)
+
+
+if __name__ == "__main__":
+    allow_many_files()
+    if len(sys.argv) > 1:
+        pin(int(sys.argv[1]))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve())

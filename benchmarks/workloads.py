@@ -1,0 +1,184 @@
+"""What a contender is made to do in a process of its own, and the CPU time that it takes.
+
+Each workload warms up, checks that the answers are right, and gives CPU seconds a unit: a call, a chunk,
+a client made or a body decoded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
+
+from benchmarks import canned
+from benchmarks.measure import cpu_seconds
+
+__all__ = ["WORKLOADS", "Job", "WrongAnswer"]
+
+Job = dict[str, Any]
+"""`contender`, `workload`, `base_url`, and what the workload takes."""
+
+
+class WrongAnswer(Exception):
+    """A client returned something else than the server sent."""
+
+
+def answers(kind: Any, job: Job) -> float:
+    """Whole answers: `calls` of them, `at_once` at a time, each of `connections` in use."""
+
+    async def run() -> float:
+        client = kind(job["base_url"], job.get("connections", job["at_once"]))
+        expected = canned.answer_text(canned.ANSWER)
+
+        async def call() -> None:
+            if (text := await client.answer(canned.ANSWER)) != expected:
+                raise WrongAnswer(text)
+
+        try:
+            calls: int = job["calls"]
+            return await _fan_out(call, calls, job["at_once"]) / calls
+        finally:
+            await client.close()
+
+    return _run(job, run)
+
+
+def streams(kind: Any, job: Job) -> float:
+    """Streams of `chunks`, written `burst` at a time: `streams` of them, `at_once` at a time, read
+    through the client's method `by`.
+    """
+
+    async def run() -> float:
+        client = kind(job["base_url"], job["at_once"])
+        read = getattr(client, job.get("by", "stream"))
+        model = canned.stream(job["chunks"], job["burst"])
+        expected = canned.answer_text(model)
+
+        async def call() -> None:
+            chunks, text = await read(model)
+            if text != expected or chunks not in (0, job["chunks"]):
+                raise WrongAnswer(f"{chunks} chunks of {job['chunks']}, {len(text)} characters")
+
+        try:
+            seconds = await _fan_out(call, job["streams"], job["at_once"])
+            chunks: int = job["streams"] * job["chunks"]
+            return seconds / chunks
+        finally:
+            await client.close()
+
+    return _run(job, run)
+
+
+def blocking_answers(kind: Any, job: Job) -> float:
+    """Whole answers from a blocking client, one after another."""
+    client = kind(job["base_url"])
+    expected = canned.answer_text(canned.ANSWER)
+
+    def call() -> None:
+        if (text := client.answer(canned.ANSWER)) != expected:
+            raise WrongAnswer(text)
+
+    try:
+        return _repeat(call, job["calls"])
+    finally:
+        client.close()
+
+
+def blocking_streams(kind: Any, job: Job) -> float:
+    """Streams from a blocking client, one after another."""
+    client = kind(job["base_url"])
+    model = canned.stream(job["chunks"], job["burst"])
+    expected = canned.answer_text(model)
+
+    def call() -> None:
+        chunks, text = client.stream(model)
+        if text != expected or chunks != job["chunks"]:
+            raise WrongAnswer(f"{chunks} chunks of {job['chunks']}, {len(text)} characters")
+
+    try:
+        chunks_each: int = job["chunks"]
+        return _repeat(call, job["streams"]) / chunks_each
+    finally:
+        client.close()
+
+
+def first_answer(kind: Any, job: Job) -> float:
+    """One answer, with nothing warmed up: the whole process is what is measured."""
+
+    async def run() -> float:
+        client = kind(job["base_url"], 1)
+        text = await client.answer(canned.ANSWER)
+        if text != canned.answer_text(canned.ANSWER):
+            raise WrongAnswer(text)
+        await client.close()
+        return 0.0
+
+    return _run(job, run)
+
+
+def decode(kind: Any, job: Job) -> float:
+    """The large answer's body made into objects, `times` over, without a network."""
+    body = canned.large_body()
+    return _repeat(lambda: kind.decode(body), job["times"])
+
+
+def make(kind: Any, job: Job) -> float:
+    """Clients made after the first, `times` of them, that share what TLS contexts there are."""
+    clients = [kind.make(job["base_url"])]
+    contexts = _tls_contexts()
+    seconds = _repeat(lambda: clients.append(kind.make(job["base_url"])), job["times"])
+    if (made := _tls_contexts() - contexts) > 0:
+        raise WrongAnswer(f"{made} TLS contexts more for {len(clients)} clients")
+    return seconds
+
+
+def _tls_contexts() -> int:
+    return sum(isinstance(thing, ssl.SSLContext) for thing in gc.get_objects())
+
+
+WORKLOADS: Final[dict[str, Callable[[Any, Job], float]]] = {
+    "answers": answers,
+    "streams": streams,
+    "blocking_answers": blocking_answers,
+    "blocking_streams": blocking_streams,
+    "first_answer": first_answer,
+    "decode": decode,
+    "make": make,
+}
+
+
+async def _fan_out(call: Callable[[], Awaitable[None]], count: int, at_once: int) -> float:
+    """CPU seconds for `count` calls, `at_once` at a time, after as many in a first turn to warm up."""
+
+    async def worker(calls: int) -> None:
+        for _ in range(calls):
+            await call()
+
+    # Enough to open every connection and to have the interpreter specialise what runs often.
+    warm_up = max(1, count // at_once // 8)
+    await asyncio.gather(*[worker(warm_up) for _ in range(at_once)])
+    before = cpu_seconds()
+    await asyncio.gather(*[worker(count // at_once) for _ in range(at_once)])
+    return cpu_seconds() - before
+
+
+def _repeat(call: Callable[[], object], count: int) -> float:
+    """CPU seconds a call, after some to warm up."""
+    for _ in range(max(1, count // 8)):
+        call()
+    before = cpu_seconds()
+    for _ in range(count):
+        call()
+    return (cpu_seconds() - before) / count
+
+
+def _run(job: Job, main: Callable[[], Coroutine[Any, Any, float]]) -> float:
+    factory = None
+    if job.get("uvloop"):
+        import uvloop  # noqa: PLC0415 - an optional package, wanted by some contenders alone
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main())
