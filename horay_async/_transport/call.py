@@ -81,8 +81,11 @@ class Call:
             random=random.random,
         )
         now = self._loop.time()
+        if delay is None:
+            raise error
         # A wait that ends past the deadline can only end in a timeout: the server's words are worth more.
-        if delay is None or (self._deadline is not None and now + delay >= self._deadline):
+        asked = error.retry_after if isinstance(error, APIStatusError) else None
+        if self._deadline is not None and now + max(delay, asked or 0.0) >= self._deadline:
             raise error
         if not self._transport.budget.take(now=now):
             LOG.debug("%s: not trying again, too many calls fail", self.request.label)
