@@ -32,12 +32,13 @@ def main() -> None:
         Horay(target.api_key, base_url=target.base_url) as client,
         client.chat.completions.run_tools(
             model=MODEL,
-            messages=[{"role": "user", "content": "Do I need a coat in Oslo tomorrow?"}],
+            messages=[{"role": "user", "content": "What is the weather in Oslo tomorrow?"}],
             tools=[forecast],
             tool_choice="required",
             max_rounds=4,
             timeout=120,
             max_tokens=100,
+            temperature=0,
         ) as run,
     ):
         for event in run:

@@ -87,8 +87,10 @@ def test_tools(run: Run) -> None:
     """The model calls a function, is told what it gives, and answers."""
     printed = run("tools.py")
     assert "-- request 1\n" in printed
-    assert re.search(r"^forecast\(.*\) = ", printed, re.MULTILINE)
-    assert "-- request 2\n" in printed
+    assert re.search(
+        r'^forecast\(\{\s*"city":\s*"Oslo"\s*\}\) = snow, -3 deg', printed, re.MULTILINE
+    )
+    assert "-3 degrees" in printed.partition("-- request 2\n")[2]
 
 
 def test_no_weights(command: Command, environment: dict[str, str], tmp_path: Path) -> None:
