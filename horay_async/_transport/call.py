@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
+from multidict import istr
 
 from horay_async._protocol.failures import bad_response, status_error
 from horay_async._protocol.limits import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
@@ -32,7 +33,7 @@ T = TypeVar("T")
 MAX_AT_A_STRETCH = 2**20
 """Bytes of a body that aiohttp writes without a break; its own limit for that."""
 
-REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-trace-id")
+REQUEST_ID_HEADERS = (istr("x-request-id"), istr("request-id"), istr("x-trace-id"))
 
 
 class Call:
@@ -97,8 +98,9 @@ class Call:
     def done(self, meta: ResponseMeta) -> None:
         """Notes that the answer is whole, in the timeline and for the budget."""
         self._transport.budget.succeeded()
-        meta.total = self._elapsed()
-        self.attempts[-1].seconds = self.since_attempt()
+        meta.total = total = self._elapsed()
+        attempt = self.attempts[-1]
+        attempt.seconds = total - attempt.started
         if LOG.isEnabledFor(logging.INFO):
             self._log("done")
 
@@ -133,14 +135,15 @@ class Call:
 
     async def _attempt(self) -> RawResponse:
         """One try: an answer with a status of success, or an `APIError`."""
-        attempt = Attempt(started=self._elapsed())
+        began = taken = self._loop.time()
+        attempt = Attempt(started=began - self._started)
         self.attempts.append(attempt)
         options = self._transport.options
         # A caller's own session can carry headers of its own, which are no business of other hosts.
         own = options.session is None or self.request.foreign
-        pool = await self._transport.pools.current(options, own=own)
+        pools = self._transport.pools
+        pool = pools.known(options, own=own) or await pools.made(options, own=own)
         slots = pool.slots(options.max_connections)
-        began = taken = self._loop.time()
         if not slots.take_now():
             await self._queue(slots.take())
             taken = self._loop.time()
@@ -163,10 +166,9 @@ class Call:
         response = RawResponse(
             raw,
             meta,
-            label=self.request.label,
-            idle=self.request.timeouts.idle,
+            self.request,
             deadline=self._deadline,
-            total=self.request.timeouts.total,
+            watch=pool.watch,
             release=slots.give_back,
         )
         if raw.status >= 300:
@@ -200,35 +202,31 @@ class Call:
         """Sends the request and waits for the answer's head; with it comes when the request went out."""
         request, transport = self.request, self._transport
         timeouts = request.timeouts
-        timer = asyncio.timeout_at(self._deadline)
-        under_way = Exchange(timer, timeouts.first_byte)
+        # A deadline runs while a connection is made as well, and a caller's own session doesn't tell when
+        # that is over: there, the task has to be interrupted wherever it waits.
+        bounded = self._deadline is not None or not pool.owned
+        timer = asyncio.timeout_at(self._deadline) if bounded else None
+        under_way = Exchange(pool.watch, timer, timeouts.first_byte)
         token = exchange.set(under_way)
         sent: bool | None = True if pool.owned else None  # a caller's own session doesn't tell
         try:
-            async with timer:
-                if not pool.owned:
-                    under_way.dispatched(self._loop.time())
-                url = transport.url(request.path)
-                raw = await pool.session.request(
-                    request.method,
-                    url,
-                    data=_payload(request.body),
-                    headers=transport.headers(request, self._accept),
-                    allow_redirects=request.foreign,
-                    proxy=await transport.proxy(url),
-                    ssl=transport.options.ssl_context or True,
-                    timeout=transport.connect_timer(timeouts.connect),
-                    # A caller's own session may be set up otherwise.
-                    raise_for_status=False,
-                    auto_decompress=not request.foreign,
-                )
+            if timer is None:
+                raw = await self._send(pool)
+                if under_way.expired:  # in the same moment
+                    raw.close()
+                    raise TimeoutError
+            else:
+                async with timer:
+                    if not pool.owned:
+                        under_way.dispatched(self._loop.time())
+                    raw = await self._send(pool)
         except BaseException as error:
             under_way.abort()
             if not isinstance(error, FOREIGN):
                 raise
             if sent is not None:
                 sent = under_way.dispatched_at is not None
-            if timer.expired():
+            if under_way.expired or (timer is not None and timer.expired()):
                 clock = under_way.clock
                 seconds = timeouts.total if clock == "total" else timeouts.first_byte
                 execution: Execution = "not_sent" if sent is False else "unknown"
@@ -242,7 +240,27 @@ class Call:
             ) from error
         finally:
             exchange.reset(token)
+            under_way.over()
         return raw, under_way.dispatched_at
+
+    async def _send(self, pool: Pool) -> aiohttp.ClientResponse:
+        """Has aiohttp send the request and wait for the answer's head."""
+        request, transport = self.request, self._transport
+        options = transport.options
+        url = transport.url(request.path)
+        return await pool.session.request(
+            request.method,
+            url,
+            data=_payload(request.body),
+            headers=transport.headers(request, self._accept),
+            allow_redirects=request.foreign,
+            proxy=await transport.proxy(url) if options.trust_env else options.proxy,
+            ssl=options.ssl_context or True,
+            timeout=transport.connect_timer(request.timeouts.connect),
+            # A caller's own session may be set up otherwise.
+            raise_for_status=False,
+            auto_decompress=not request.foreign,
+        )
 
     async def _refusal(
         self, response: RawResponse, raw: aiohttp.ClientResponse

@@ -21,6 +21,7 @@ import aiohttp
 from horay_async._transport.connector import Connector
 from horay_async._transport.response import ClientResponse
 from horay_async._transport.slots import Slots
+from horay_async._transport.watch import Watch
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions
 
@@ -51,6 +52,7 @@ class Pool:
             timeout=_NO_TIMER,
             response_class=ClientResponse,
         )
+        self.watch = Watch(self.loop)
         self._slots: dict[int, Slots] = {}
         self._end: AsyncGenerator[None, None] | None = None
 
@@ -77,6 +79,7 @@ class Pool:
             yield
         finally:
             _live.discard(self)
+            self.watch.close()
             if self.owned:
                 await self.session.close()
 
@@ -106,21 +109,23 @@ class Pools:
         self._pools: dict[tuple[object, ...], Pool] = {}
         _all.add(self)
 
-    async def current(self, options: ClientOptions, *, own: bool) -> Pool:
-        """The pool of the running loop, made where there is none; `own` leaves the caller's session be.
+    def known(self, options: ClientOptions, *, own: bool) -> Pool | None:
+        """The pool of the running loop, if there is one; `own` leaves the caller's session be.
 
         Raises `ConfigurationError` once the client is closed.
         """
         if self.closed:
             raise ConfigurationError("the client is closed: make a new one")
-        key = (asyncio.get_running_loop(), None if own else options.session)
-        pool = self._pools.get(key)
-        if pool is None:
-            for known, other in list(self._pools.items()):
-                if other.loop.is_closed():
-                    self._pools.pop(known, None)  # another thread may have been first
-            pool = self._pools[key] = Pool(options, own=own)
-            await pool.start()
+        return self._pools.get((asyncio.get_running_loop(), None if own else options.session))
+
+    async def made(self, options: ClientOptions, *, own: bool) -> Pool:
+        """A new pool for the running loop."""
+        for known, other in list(self._pools.items()):
+            if other.loop.is_closed():
+                self._pools.pop(known, None)  # another thread may have been first
+        pool = Pool(options, own=own)
+        self._pools[pool.loop, None if own else options.session] = pool
+        await pool.start()
         return pool
 
     async def close(self) -> None:

@@ -8,9 +8,12 @@ from contextvars import ContextVar
 
 import aiohttp
 from aiohttp.streams import EMPTY_PAYLOAD
+from multidict import istr
 
 from horay_async._protocol.limits import DRAIN_BYTES, DRAIN_SECONDS
+from horay_async._protocol.request import Request
 from horay_async._transport.faults import FOREIGN, Unanswered, timed_out, told, translate_read
+from horay_async._transport.watch import Watch
 from horay_async.errors import APIError, Clock, Execution
 from horay_async.models.meta import ResponseMeta
 
@@ -18,28 +21,59 @@ __all__ = ["ClientResponse", "Exchange", "RawResponse", "exchange"]
 
 
 class Exchange:
-    """One request on its way to an answer's head: what the timer and the timeline need to know."""
+    """One request on its way to an answer's head: what the clocks and the timeline need to know.
 
-    __slots__ = ("clock", "dispatched_at", "first_byte", "timer", "transport")
+    `timer` is there where the wait for a connection has to end in time as well; without one, the clock
+    for the first byte is kept by `watch`.
+    """
 
-    def __init__(self, timer: asyncio.Timeout, first_byte: float | None) -> None:
+    __slots__ = (
+        "_watch",
+        "clock",
+        "dispatched_at",
+        "expired",
+        "first_byte",
+        "timer",
+        "transport",
+    )
+
+    def __init__(
+        self, watch: Watch, timer: asyncio.Timeout | None, first_byte: float | None
+    ) -> None:
         self.timer = timer
         self.first_byte = first_byte
         self.dispatched_at: float | None = None
         self.transport: asyncio.Transport | None = None
         """Where the request is being written."""
         self.clock: Clock = "total"
-        """The clock that the timer runs for."""
+        """The clock that runs."""
+        self.expired = False
+        """Whether it ran out on the watch."""
+        self._watch = watch
 
     def dispatched(self, now: float) -> None:
         """A connection is there and the request is being written: the wait for the answer begins."""
         self.dispatched_at = now
-        if self.first_byte is not None:
-            due = now + self.first_byte
-            deadline = self.timer.when()
-            if deadline is None or due < deadline:
-                self.clock = "first_byte"
-                self.timer.reschedule(due)
+        if self.first_byte is None:
+            return
+        due = now + self.first_byte
+        if self.timer is None:
+            self.clock = "first_byte"
+            self._watch.add(self, now=now, due=due)
+            return
+        deadline = self.timer.when()
+        if deadline is None or due < deadline:
+            self.clock = "first_byte"
+            self.timer.reschedule(due)
+
+    def look(self, now: float) -> None:
+        """The clock has run out: breaking the connection off wakes who waits for the answer."""
+        self.expired = True
+        self.abort()
+
+    def over(self) -> None:
+        """The answer's head has come, or none will."""
+        self._watch.discard(self)
 
     def abort(self) -> None:
         """Gives the request up, what isn't written yet included: closing would wait for that."""
@@ -64,6 +98,9 @@ class ClientResponse(aiohttp.ClientResponse):
             raise Unanswered(told(error)) from error
 
 
+CONTENT_TYPE = istr("Content-Type")
+
+
 class RawResponse:
     """An answer whose head has come.
 
@@ -74,11 +111,10 @@ class RawResponse:
         self,
         raw: aiohttp.ClientResponse,
         meta: ResponseMeta,
+        request: Request,
         *,
-        label: str,
-        idle: float | None,
         deadline: float | None,
-        total: float | None,
+        watch: Watch,
         release: Callable[[], None],
     ) -> None:
         self.meta = meta
@@ -88,21 +124,20 @@ class RawResponse:
         """When the wait for content began, on the loop's clock; None while nobody waits."""
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._raw = raw
-        self._label = label
-        self._idle = idle
+        self._request = request
+        self._idle = request.timeouts.idle
         self._deadline = deadline
-        self._total = total
+        self._watch = watch
         self._release = release
         self._finished = False
         self._expired: Clock | None = None
         self._watching = False
-        self._timer: asyncio.TimerHandle | None = None
         self._lost: asyncio.Future[None] | None = None
 
     @property
     def content_type(self) -> str:
         """The media type, in lower case and without parameters; empty where none was sent."""
-        return self.meta.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return self.meta.headers.get(CONTENT_TYPE, "").partition(";")[0].strip().lower()
 
     @property
     def finished(self) -> bool:
@@ -120,6 +155,9 @@ class RawResponse:
             if size > limit:
                 self.close()
                 return b"".join(pieces), True
+            if self._raw.content.at_eof():
+                self._finish()
+                break
             if not piece.isspace():  # some gateways send blanks while they wait for the answer
                 self.waiting_since = self.loop.time()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), False
@@ -129,7 +167,7 @@ class RawResponse:
         content = self._raw.content
         # This is left out where nothing has to be waited for: answers mostly come in one piece.
         if not self._watching and not content.is_eof():
-            self._watch()
+            self._guard()
         try:
             if content is not EMPTY_PAYLOAD:  # which has nothing of what is looked at here
                 if _is_bare(content):
@@ -203,9 +241,7 @@ class RawResponse:
         if self._finished:
             return
         self._finished = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._watch.discard(self)
         if self._lost is not None:
             self._lost.remove_done_callback(self._on_loss)
             self._lost = None
@@ -213,17 +249,20 @@ class RawResponse:
 
     def _failure(self, error: Exception) -> APIError:
         if self._expired:
-            seconds = self._total if self._expired == "total" else self._idle
-            failure = timed_out(self._expired, seconds, self._label, self.execution)
+            timeouts = self._request.timeouts
+            seconds = timeouts.total if self._expired == "total" else timeouts.idle
+            failure = timed_out(self._expired, seconds, self._request.label, self.execution)
         else:
-            failure = translate_read(error, label=self._label, execution=self.execution)
+            failure = translate_read(error, label=self._request.label, execution=self.execution)
         failure.request_id = self.meta.request_id
         return failure
 
-    def _watch(self) -> None:
+    def _guard(self) -> None:
         """Sees to it that waiting for the body has an end."""
         self._watching = True
-        self._arm()
+        now = self.loop.time()
+        if (due := self._due(now)) is not None:
+            self._watch.add(self, now=now, due=due)
         connection = self._raw.connection
         if connection is None or (protocol := connection.protocol) is None:
             return  # ended already, and the reader knows
@@ -246,18 +285,16 @@ class RawResponse:
         failure = None if protocol is None else protocol.exception()
         content.set_exception(failure or aiohttp.ClientPayloadError("the connection was lost"))
 
-    def _arm(self) -> None:
-        """Sets the one timer of this answer to the earlier of the two clocks that can run out."""
-        due = self._deadline
-        if self._idle is not None:
-            # While nobody waits, the idle clock stands still: look again after a whole period.
-            since = self.loop.time() if self.waiting_since is None else self.waiting_since
-            due = since + self._idle if due is None else min(due, since + self._idle)
-        if due is not None:
-            self._timer = self.loop.call_at(due, self._look)
+    def _due(self, now: float) -> float | None:
+        """When the earlier of the two clocks that can run out has to be looked at."""
+        if self._idle is None:
+            return self._deadline
+        # While nobody waits, the idle clock stands still: look again after a whole period.
+        due = (now if self.waiting_since is None else self.waiting_since) + self._idle
+        return due if self._deadline is None else min(due, self._deadline)
 
-    def _look(self) -> None:
-        now = self.loop.time()
+    def look(self, now: float) -> float | None:
+        """Closes the connection if a clock has run out by `now`; gives when to look again."""
         if self._deadline is not None and now >= self._deadline:
             self._expire("total")
         elif (
@@ -267,7 +304,8 @@ class RawResponse:
         ):
             self._expire("idle")
         else:
-            self._arm()
+            return self._due(now)
+        return None
 
     def _expire(self, clock: Clock) -> None:
         self._expired = clock

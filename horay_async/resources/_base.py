@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from horay_async._protocol.decode import (
@@ -85,20 +86,15 @@ async def fetch(transport: Transport, request: Request, into: Decodes[AnswerT]) 
     """Sends a request, as often as the policy says, and decodes the answer."""
     call = transport.call(request)
 
-    async def receive(response: RawResponse) -> AnswerT:
-        if request.method != "GET":  # which runs nothing: it can be sent again
-            response.execution = "executed"
-        answer = await _decoded(call, response, into)
-        call.done(response.meta)
-        return answer
-
-    return await call.run(receive)
+    return await call.run(partial(_decoded, call, into))
 
 
-async def _decoded(call: Call, response: RawResponse, into: Decodes[AnswerT]) -> AnswerT:
+async def _decoded(call: Call, into: Decodes[AnswerT], response: RawResponse) -> AnswerT:
+    """The answer that `response` holds."""
+    if call.request.method != "GET":  # which runs nothing: it can be sent again
+        response.execution = "executed"
     body, over = await response.read(MAX_BODY_BYTES)
     meta = response.meta
-    label = call.request.label
     media = response.content_type
     if over:
         problem = f"is over {MAX_BODY_BYTES:,} bytes"
@@ -109,18 +105,19 @@ async def _decoded(call: Call, response: RawResponse, into: Decodes[AnswerT]) ->
             answer = into.one(body)
         except EnvelopeFailure:
             raise envelope_failure(
-                body, label=label, key=call.key, request_id=meta.request_id
+                body, label=call.request.label, key=call.key, request_id=meta.request_id
             ) from None
         except NotDecodable as error:
             problem = str(error)
         else:
             answer.meta = meta
+            call.done(meta)
             return answer
     raise bad_response(
         problem,
         body,
         status=meta.status,
-        label=label,
+        label=call.request.label,
         key=call.key,
         request_id=meta.request_id,
     )
