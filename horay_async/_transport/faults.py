@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 
 import aiohttp
@@ -129,9 +130,18 @@ def told(error: Exception) -> str:
         return "the server closed the connection without an answer"
     if isinstance(error, aiohttp.ClientPayloadError) and isinstance(error.__cause__, _CUT):
         return _complaint(error.__cause__.message)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"can't connect to {error.host}:{error.port}: {_reason(error.os_error)}"
     if isinstance(error, aiohttp.ClientOSError) and error.errno is None:
         return "the connection was closed while the request was being sent"
     return str(error) or type(error).__name__
+
+
+def _reason(error: OSError) -> str:
+    """Why the system refused; asyncio puts words of its own over the system's."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
 
 
 def _complaint(message: str) -> str:

@@ -1,0 +1,77 @@
+"""One timer for the clocks of all requests on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Protocol
+
+__all__ = ["Waiting", "Watch"]
+
+SLACK = 0.02
+"""How much later than due a clock may be seen to have run out, as a part of the wait: looking at clocks
+that are due at nearly the same time in one go is what keeps thousands of them cheap."""
+
+
+class Waiting(Protocol):
+    """Something with a clock."""
+
+    def look(self, now: float) -> float | None:
+        """Ends the wait if its clock has run out by `now`; gives when to look again, or None for never."""
+        ...
+
+
+class Watch:
+    """Looks at clocks when they are due. All times are the loop's, in seconds.
+
+    A timer of its own for each request, set and taken back, would cost more than all else that this
+    package does for the request; nearly all clocks are taken off before they are due.
+    """
+
+    __slots__ = ("_due", "_loop", "_slack", "_timer", "_waiting")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: dict[Waiting, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = math.inf
+        self._slack = math.inf
+
+    def add(self, waiting: Waiting, *, now: float, due: float) -> None:
+        """Looks at `waiting` when it is `due`, unless it is taken off before."""
+        self._waiting[waiting] = due
+        slack = (due - now) * SLACK
+        if slack < self._slack:
+            self._slack = slack
+        if due < self._due:
+            self._set(due)
+
+    def discard(self, waiting: Waiting) -> None:
+        """Takes `waiting` off; it needn't be there."""
+        self._waiting.pop(waiting, None)
+
+    def close(self) -> None:
+        """Takes everything off."""
+        self._waiting.clear()
+        self._set(math.inf)
+
+    def _set(self, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = due
+        self._timer = None if due == math.inf else self._loop.call_at(due, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        self._due = math.inf
+        now = self._loop.time()
+        for waiting, due in list(self._waiting.items()):
+            if due > now:
+                continue
+            again = waiting.look(now)
+            if again is None:
+                self._waiting.pop(waiting, None)
+            else:
+                self._waiting[waiting] = again
+        earliest = min(self._waiting.values(), default=math.inf)
+        self._set(max(earliest, now + self._slack) if earliest < math.inf else earliest)
