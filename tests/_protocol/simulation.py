@@ -18,6 +18,9 @@ from horay_async._protocol.concurrency import Concurrency
 WAY = 0.01
 """Seconds from the client to the server, and back."""
 
+GRAIN = 1e-6
+"""Seconds by which a timer is late, so that what it waits for is due whichever way times were rounded."""
+
 
 @attrs.define
 class Server:
@@ -59,8 +62,8 @@ class Server:
 
     def told(self, now: float) -> float | None:
         """What a refusal says of when to come back."""
-        if self.retry_after != "window":
-            return self.retry_after  # type: ignore[return-value] # the string is the one above
+        if not isinstance(self.retry_after, str):
+            return self.retry_after
         assert self.window is not None
         return max(0.0, self.accepted[0] + self.window[1] - now)
 
@@ -157,8 +160,8 @@ def simulate(
             permit = admission.begin(level, now)
             began[permit.serial] = now
             later(now + WAY, lambda now, permit=permit: arrive(permit, now))  # type: ignore[misc] # the default binds it
-        if wait < math.inf and (woken <= now or woken > now + wait):
-            woken = now + wait + 1e-9  # what is due by then is due, rounding or not
+        if wait < math.inf and not now < woken < now + wait + 2 * GRAIN:
+            woken = now + wait + GRAIN
             later(woken, lambda now: None)
         course.limits.append((now, level.limit))
     return course
