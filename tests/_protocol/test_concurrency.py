@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -71,7 +73,12 @@ def test_fullness() -> None:
     """The limit holds back what would go over it."""
     level = Concurrency(start=2, ceiling=2)
     seen: list[bool] = []
-    for change in (lambda: level.begin(0.0), lambda: level.begin(0.0), level.end):
+    changes: list[Callable[[], None]] = [
+        partial(level.begin, 0.0),
+        partial(level.begin, 0.0),
+        level.end,
+    ]
+    for change in changes:
         change()
         seen.append(level.full)
     assert seen == [False, True, False]

@@ -1,0 +1,25 @@
+"""Fan-out: any number of requests over one client, at the pace that the server can take.
+
+`client.batch.run(...)` gives results as they come; `client.batch.run_file(...)` goes from a file of
+requests to a file of answers, and can be started again where it was left.
+"""
+
+from __future__ import annotations
+
+from horay_async.batch.errors import BatchFileError, InvalidRequestError
+from horay_async.batch.options import BatchOptions
+from horay_async.batch.requests import BatchRequest
+from horay_async.batch.resource import AsyncBatch
+from horay_async.batch.results import BatchResult, BatchTotals
+from horay_async.batch.run import AsyncBatchRun
+
+__all__ = [
+    "AsyncBatch",
+    "AsyncBatchRun",
+    "BatchFileError",
+    "BatchOptions",
+    "BatchRequest",
+    "BatchResult",
+    "BatchTotals",
+    "InvalidRequestError",
+]

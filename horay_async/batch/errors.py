@@ -1,0 +1,26 @@
+"""What can be wrong with a batch beside the calls themselves."""
+
+from __future__ import annotations
+
+from horay_async.errors import HorayError
+
+__all__ = ["BatchFileError", "InvalidRequestError"]
+
+
+class InvalidRequestError(HorayError):
+    """An item of a batch can't be sent; the message names the field. Nothing was sent for it."""
+
+
+class BatchFileError(HorayError):
+    """A file of requests or of answers can't be used, or no longer written.
+
+    `path` is the file, `line` the number of the line, from 1, where one line is to blame.
+    """
+
+    path: str
+    line: int | None
+
+    def __init__(self, message: str, *, path: str = "", line: int | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.line = line

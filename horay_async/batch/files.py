@@ -1,0 +1,98 @@
+"""From a file of requests to a file of answers, in as many runs as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from horay_async.batch.engine import Engine
+from horay_async.batch.errors import BatchFileError
+from horay_async.batch.ids import IdTable
+from horay_async.batch.inputs import read, survey
+from horay_async.batch.journal import Journal
+from horay_async.batch.locks import FileLock
+from horay_async.batch.options import Settings
+from horay_async.batch.results import BatchResult, BatchTotals
+
+if TYPE_CHECKING:
+    from horay_async._transport import Transport
+
+__all__ = ["run_file"]
+
+T = TypeVar("T")
+
+
+async def run_file(
+    transport: Transport,
+    requests: Path,
+    answers: Path,
+    settings: Settings,
+    totals: BatchTotals,
+    *,
+    retry_failed: bool,
+    sync_interval: float,
+) -> None:
+    """Answers the requests of one file in another; see `AsyncBatch.run_file`."""
+    totals.start()
+    journal, ids = Journal(answers), IdTable()
+
+    def look() -> tuple[int, int]:
+        if answers.exists() and answers.samefile(requests):
+            raise BatchFileError(
+                f"{answers} holds the requests: their answers need a file of their own",
+                path=str(answers),
+            )
+        total = survey(requests, ids)
+        return total, journal.open(ids, retry_failed=retry_failed)
+
+    def write(results: list[BatchResult[Any]]) -> None:
+        journal.append(results)
+        if not sync_interval:
+            journal.sync()
+
+    with FileLock(answers), contextlib.closing(journal):
+        totals.total, totals.skipped = await _in_thread(look)
+        items = read(requests, ids)
+        engine = Engine(transport, settings, totals, items, ordered=False, threaded=True)
+        syncing = asyncio.create_task(_sync_regularly(journal, sync_interval, engine))
+        try:
+            while results := await engine.take():
+                await _in_thread(partial(write, results))
+        finally:
+            await engine.close()
+            syncing.cancel()
+            await asyncio.wait([syncing])
+            await _in_thread(partial(write, engine.taken()))
+            await _in_thread(journal.sync)
+
+
+async def _sync_regularly(journal: Journal, seconds: float, engine: Engine) -> None:
+    """Sees to it that what was written is on the disk; stops the engine where it can't be."""
+    while seconds:
+        await asyncio.sleep(seconds)
+        try:
+            await _in_thread(journal.sync)
+        except BatchFileError as error:
+            engine.stop(error)
+            return
+
+
+async def _in_thread(function: Callable[[], T]) -> T:
+    """Runs a blocking function, and waits for its end even when it is cancelled: what it works on is
+    closed afterwards.
+    """
+    under_way = asyncio.get_running_loop().run_in_executor(None, function)
+    cancelled: asyncio.CancelledError | None = None
+    while not under_way.done():
+        try:
+            await asyncio.wait([under_way])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        under_way.exception()  # looked at, so that nobody complains that it wasn't
+        raise cancelled
+    return under_way.result()

@@ -1,0 +1,80 @@
+"""How a batch is run."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, TypedDict, Unpack
+
+import attrs
+
+from horay_async.errors import ConfigurationError
+
+__all__ = ["BatchOptions", "Settings", "check_interval"]
+
+
+class BatchOptions(TypedDict, total=False):
+    """Taken by `batch.run` and `batch.run_file`."""
+
+    concurrency: int | Literal["auto"]
+    """Most requests under way at once. `"auto"`, the default, finds what the server can take: it tries
+    more as long as more is answered in the same time, and fewer when the server refuses (429, 503) or its
+    answers get slower. What it found is shared by all batches of the client. Neither is bound by the
+    client's `max_connections`; a session of the caller's is bound by its connector."""
+    rpm: float | None
+    """Most requests a minute; they go evenly spaced. Batches of the client with the same `rpm` and `tpm`
+    share them."""
+    tpm: float | None
+    """Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what
+    its answer reports."""
+    fail_fast: bool
+    """Whether the first failure ends the batch, with its error; otherwise a failure is a result like any
+    other."""
+    patience: float
+    """Seconds for which a request that the server refuses for its load (429, 503) is sent again, until the
+    refusal is its result; 600. Other failures are retried as the client's `RetryPolicy` says."""
+
+
+def _concurrency(instance: object, attribute: object, value: object) -> None:
+    if value == "auto":
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(
+            f'concurrency must be "auto" or a whole number of at least 1; got {value!r}'
+        )
+
+
+def _positive(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is None and attribute.default is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ConfigurationError(f"{attribute.name} must be a number above 0; got {value!r}")
+
+
+def check_interval(seconds: float) -> float:
+    """The `sync_interval` of `run_file`; raises `ConfigurationError` for one that can't work."""
+    if isinstance(seconds, bool) or not 0 <= seconds < math.inf:
+        raise ConfigurationError(
+            f"sync_interval must be a number of seconds, 0 or above; got {seconds!r}"
+        )
+    return seconds
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """`BatchOptions`, checked. Raises `ConfigurationError` for one that can't work."""
+
+    concurrency: int | Literal["auto"] = attrs.field(default="auto", validator=_concurrency)
+    rpm: float | None = attrs.field(default=None, validator=_positive)
+    tpm: float | None = attrs.field(default=None, validator=_positive)
+    fail_fast: bool = False
+    patience: float = attrs.field(default=600.0, validator=_positive)
+
+    @classmethod
+    def of(cls, **options: Unpack[BatchOptions]) -> Settings:
+        """The settings from a method's arguments. Raises `TypeError` for an unknown one."""
+        if unknown := options.keys() - BatchOptions.__annotations__.keys():
+            raise TypeError(
+                f"unknown batch option {min(unknown)!r}; the options are "
+                f"{', '.join(sorted(BatchOptions.__annotations__))}"
+            )
+        return cls(**options)

@@ -1,0 +1,276 @@
+"""From an item of a batch to a request that is ready to send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Generic, Required, TypeVar, Unpack, cast, get_origin, get_type_hints
+
+import attrs
+import msgspec
+
+from horay_async._protocol.decode import AnyDecoder, Decodes, decoder
+from horay_async._protocol.request import Operation, Request, assemble, build, check_path, encode
+from horay_async.batch.errors import InvalidRequestError
+from horay_async.errors import APIError, APIStatusError, ConfigurationError
+from horay_async.models._base import Response
+from horay_async.models.chat import ChatCompletion, ChatParams
+from horay_async.models.completions import Completion, CompletionParams
+from horay_async.models.images import ImageParams, ImageResponse
+from horay_async.models.meta import Attempt
+from horay_async.options import ClientOptions, RetryPolicy
+from horay_async.resources import chat, completions, images
+from horay_async.resources._base import new_key
+
+__all__ = ["BatchRequest", "Job", "Line", "Preparer", "name_of", "refusal"]
+
+AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
+
+OPERATIONS: dict[str, Operation[Any]] = {
+    operation.path: operation for operation in (chat.CREATE, completions.CREATE, images.GENERATE)
+}
+"""Those whose answers have a class, by path."""
+
+VERSION = "/v1"
+"""What paths of batch files begin with; here it is part of the base URL."""
+
+
+@attrs.frozen
+class BatchRequest(Generic[AnswerT_co]):
+    """A request for a batch, made by one of the methods below, which take what the operations take."""
+
+    operation: Operation[AnswerT_co] = attrs.field(repr=lambda operation: operation.path)
+    params: Mapping[str, Any]
+    custom_id: str | None = None
+    """Names the request in its result."""
+
+    @staticmethod
+    def chat(
+        *, custom_id: str | None = None, **params: Unpack[ChatParams]
+    ) -> BatchRequest[ChatCompletion]:
+        """As `chat.completions.create`."""
+        return BatchRequest(chat.CREATE, params, custom_id)
+
+    @staticmethod
+    def completion(
+        *, custom_id: str | None = None, **params: Unpack[CompletionParams]
+    ) -> BatchRequest[Completion]:
+        """As `completions.create`."""
+        return BatchRequest(completions.CREATE, params, custom_id)
+
+    @staticmethod
+    def image(
+        *, custom_id: str | None = None, **params: Unpack[ImageParams]
+    ) -> BatchRequest[ImageResponse]:
+        """As `images.generate`."""
+        return BatchRequest(images.GENERATE, params, custom_id)
+
+
+class Line(msgspec.Struct):
+    """A line of a batch file. Its fields are as they were found, its body in the bytes that it is written in."""
+
+    custom_id: str
+    method: Any = None
+    url: Any = None
+    body: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Body(msgspec.Struct):
+    """What has to be known of a body, each as it is written there, or empty."""
+
+    stream: msgspec.Raw = msgspec.Raw(b"")
+    max_tokens: msgspec.Raw = msgspec.Raw(b"")
+    max_completion_tokens: msgspec.Raw = msgspec.Raw(b"")
+    n: msgspec.Raw = msgspec.Raw(b"")
+    model: msgspec.Raw = msgspec.Raw(b"")
+    messages: msgspec.Raw = msgspec.Raw(b"")
+    prompt: msgspec.Raw = msgspec.Raw(b"")
+    image_size: msgspec.Raw = msgspec.Raw(b"")
+
+
+_body_of = msgspec.json.Decoder(_Body).decode
+
+
+@attrs.define(kw_only=True, eq=False)
+class Job:
+    """A request on its way through a batch. Times are on the loop's clock, in seconds."""
+
+    index: int
+    custom_id: str
+    item: Any
+    request: Request
+    into: Decodes[Any]
+    policy: RetryPolicy
+    """The caller's; the request's own leaves refusals to the batch."""
+    max_tokens: int | None = None
+    """Most tokens of a choice, where the request says it."""
+    choices: int = 1
+    tokens: float = 0.0
+    """Estimated for the request and its answer, when it was sent last."""
+    attempts: list[Attempt] = attrs.field(factory=list[Attempt])
+    started: float | None = None
+    """When it was first sent."""
+    refused_since: float | None = None
+    """When it was first refused."""
+
+    def may_go_again(self, error: APIStatusError) -> bool:
+        """Whether the policy lets the request be sent again after a refusal. How often is the batch's
+        business, so it is asked as for the first time.
+        """
+        delay = self.policy.delay(
+            error, retries=0, per_piece=self.request.per_piece, random=_middle
+        )
+        return delay is not None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its body."""
+        return len(self.request.body or b"")
+
+
+@attrs.frozen(kw_only=True)
+class _Deferred(RetryPolicy):
+    """Leaves refusals to the batch, and all else to the caller's policy."""
+
+    policy: RetryPolicy
+
+    def delay(self, error: APIError, **known: Any) -> float | None:
+        return None if refusal(error) else self.policy.delay(error, **known)
+
+
+def _middle() -> float:
+    return 0.5
+
+
+def refusal(error: APIError) -> bool:
+    """Whether the server refused for its load, so that it is the whole batch that has to wait."""
+    return isinstance(error, APIStatusError) and error.status_code in (429, 503)
+
+
+class Preparer:
+    """Makes jobs of items, with the client's options."""
+
+    def __init__(self, options: ClientOptions) -> None:
+        self._options = options
+        self._deferred = _Deferred(policy=options.retry)
+
+    def prepare(self, item: object, index: int) -> Job:
+        """The job for an item. Raises `InvalidRequestError` that names what is wrong with it."""
+        try:
+            job = self._prepare(item, index)
+        except (TypeError, ConfigurationError) as error:
+            raise InvalidRequestError(str(error)) from error
+        if job.policy is not self._deferred.policy:  # mostly it is the client's
+            self._deferred = _Deferred(policy=job.policy)
+        job.request.retry = self._deferred
+        return job
+
+    def _prepare(self, item: object, index: int) -> Job:
+        if isinstance(item, Line):
+            return _from_line(item, item, index, self._options)
+        if isinstance(item, BatchRequest):
+            return _from_request(cast("BatchRequest[Any]", item), index, self._options)
+        if isinstance(item, Mapping):
+            line = _as_line(cast("Mapping[str, Any]", item))
+            return _from_line(line, cast(object, item), index, self._options)
+        raise InvalidRequestError(
+            "a batch takes BatchRequest objects, or mappings with custom_id, method, url and body; "
+            f"got a value of type {type(item).__qualname__}"
+        )
+
+
+def name_of(item: object, index: int) -> str:
+    """The id of an item, as far as it has a usable one."""
+    name = getattr(item, "custom_id", None)
+    if isinstance(item, Mapping):
+        name = cast("Mapping[str, Any]", item).get("custom_id")
+    return name if isinstance(name, str) else f"request-{index}"
+
+
+def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -> Job:
+    params = item.params
+    request = build(item.operation, params, options, new_key=new_key())
+    most = params.get("max_completion_tokens", params.get("max_tokens"))
+    return Job(
+        index=index,
+        custom_id=name_of(item, index),
+        item=item,
+        request=request,
+        policy=request.retry,
+        into=decoder(item.operation.answer),
+        max_tokens=most,
+        choices=request.choices,
+    )
+
+
+def _as_line(item: Mapping[str, Any]) -> Line:
+    custom_id = item.get("custom_id")
+    if not isinstance(custom_id, str):
+        raise InvalidRequestError(f"custom_id must be a string; {_got(custom_id)}")
+    body = item.get("body")
+    raw = encode(dict(cast("Mapping[str, Any]", body)) if isinstance(body, Mapping) else body)
+    return Line(custom_id, item.get("method"), item.get("url"), msgspec.Raw(raw))
+
+
+def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> Job:
+    if line.method != "POST":
+        raise InvalidRequestError(f'method must be "POST"; {_got(line.method)}')
+    if not isinstance(line.url, str) or not line.url.startswith("/"):
+        raise InvalidRequestError(
+            f'url must be a path such as "/v1/chat/completions"; {_got(line.url)}'
+        )
+    path = line.url
+    if path.startswith(f"{VERSION}/"):
+        path = path.removeprefix(VERSION)
+    operation = OPERATIONS.get(path)
+    raw = bytes(line.body)
+    try:
+        body = _body_of(raw)
+    except msgspec.DecodeError as error:
+        raise InvalidRequestError(
+            f"body must be a JSON object; {_got(msgspec.json.decode(raw))}"
+        ) from error
+    if bytes(body.stream) == b"true":
+        raise InvalidRequestError("body.stream must be false: a batch takes whole answers")
+    if operation is not None:
+        for name in _required(operation.params):
+            if not bytes(getattr(body, name)):
+                raise InvalidRequestError(f"body.{name} is missing")
+    request = assemble(
+        "POST",
+        check_path("POST", path),
+        {},
+        options,
+        new_key=new_key(),
+        # Of an operation that isn't known, neither is what a second run costs.
+        per_piece=operation is None or operation.per_piece,
+    )
+    request.body = raw
+    return Job(
+        index=index,
+        custom_id=line.custom_id,
+        item=item,
+        request=request,
+        policy=request.retry,
+        into=AnyDecoder() if operation is None else decoder(operation.answer),
+        max_tokens=_number(body.max_completion_tokens) or _number(body.max_tokens),
+        choices=_number(body.n) or 1,
+    )
+
+
+@cache
+def _required(params: type) -> list[str]:
+    """The names of the parameters that can't be left out."""
+    hints = get_type_hints(params, include_extras=True)
+    return sorted(name for name, hint in hints.items() if get_origin(hint) is Required)
+
+
+def _got(value: object) -> str:
+    """The end of a complaint about a value."""
+    return "it is missing" if value is None else f"got {value!r:.80}"
+
+
+def _number(raw: msgspec.Raw) -> int | None:
+    """The whole number that is written there; whether anything else will do is the server's to say."""
+    text = bytes(raw)
+    return int(text) if text.isdigit() else None

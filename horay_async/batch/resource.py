@@ -1,0 +1,125 @@
+"""`client.batch`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
+
+from horay_async.batch.engine import Engine
+from horay_async.batch.options import BatchOptions, Settings, check_interval
+from horay_async.batch.requests import BatchRequest
+from horay_async.batch.results import BatchTotals
+from horay_async.batch.run import AsyncBatchRun
+from horay_async.models._base import Response
+
+if TYPE_CHECKING:
+    from horay_async._transport import Transport
+
+__all__ = ["AsyncBatch"]
+
+AnswerT = TypeVar("AnswerT", bound=Response)
+
+
+class AsyncBatch:
+    """Sends any number of requests at the pace that the server can take."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @overload
+    def run(
+        self,
+        requests: Iterable[BatchRequest[AnswerT]] | AsyncIterable[BatchRequest[AnswerT]],
+        *,
+        ordered: bool = False,
+        **options: Unpack[BatchOptions],
+    ) -> AsyncBatchRun[AnswerT]: ...
+
+    @overload
+    def run(
+        self,
+        requests: Iterable[BatchRequest[Response] | Mapping[str, object]]
+        | AsyncIterable[BatchRequest[Response] | Mapping[str, object]],
+        *,
+        ordered: bool = False,
+        **options: Unpack[BatchOptions],
+    ) -> AsyncBatchRun[Any]: ...
+
+    def run(
+        self,
+        requests: Iterable[Any] | AsyncIterable[Any],
+        *,
+        ordered: bool = False,
+        **options: Unpack[BatchOptions],
+    ) -> AsyncBatchRun[Any]:
+        """Sends `requests` and gives one `BatchResult` for each, as they come.
+
+        The requests are `BatchRequest` objects, or mappings as the lines of an OpenAI batch file, with
+        `custom_id`, `method`, `url` and `body`; of different operations if need be. They are read as they
+        are needed, and no further ahead than a few of them: a generator of millions is fine. With
+        `ordered` the results come in the order of the requests. The other parameters are those of
+        `BatchOptions`.
+
+        A request that fails, or can't be sent, gives a result with an `error`; the others go on. Raises
+        `ConfigurationError` for an option that can't work, `TypeError` for one of a wrong name, or for
+        `requests` that can't be iterated over.
+        """
+        settings = Settings.of(**options)
+        given = cast(object, requests)
+        if isinstance(given, Mapping | str) or not isinstance(given, Iterable | AsyncIterable):
+            raise TypeError(
+                "requests must be an iterable of BatchRequest objects or mappings, "
+                f"not a value of type {type(requests).__qualname__}"
+            )
+
+        def start(totals: BatchTotals, threaded: bool) -> Engine:
+            return Engine(
+                self._transport, settings, totals, requests, ordered=ordered, threaded=threaded
+            )
+
+        return AsyncBatchRun(start)
+
+    async def run_file(
+        self,
+        requests: str | os.PathLike[str],
+        answers: str | os.PathLike[str],
+        *,
+        retry_failed: bool = False,
+        sync_interval: float = 5.0,
+        totals: BatchTotals | None = None,
+        **options: Unpack[BatchOptions],
+    ) -> BatchTotals:
+        """Sends the requests of one file, writes their answers to another, and gives the totals.
+
+        Both have one JSON object a line, in the form of OpenAI's batch files and of their output. The
+        server's answers are copied as they are. Lines are written as answers come, in no particular order.
+
+        The file of answers is the record of what is done: where it exists, what it holds is skipped, and
+        the rest is appended. So a run that ended early, however it did, goes on when it is started again,
+        and each request has exactly one line in the end; only what was under way is sent twice. With
+        `retry_failed` the failures of earlier runs are taken out first and sent again. `sync_interval` is
+        how many seconds what was written may take to be safe from a loss of power; 0 is none. `totals` is
+        kept up to date while it runs, for a look from outside. The other parameters are those of
+        `BatchOptions`.
+
+        Raises `BatchFileError` for a line that has no id, or one that was there before, which is found
+        before anything is sent; for answers that another run is writing, or that aren't those of a batch;
+        and for a full disk. A request that can't be sent is no error, but a line of the answers. Further
+        raises `OSError` for files that can't be opened, and what `run` raises.
+        """
+        from horay_async.batch.files import run_file  # noqa: PLC0415 - what only files need
+
+        settings = Settings.of(**options)
+        totals = BatchTotals() if totals is None else totals
+        await run_file(
+            self._transport,
+            Path(requests),
+            Path(answers),
+            settings,
+            totals,
+            retry_failed=retry_failed,
+            sync_interval=check_interval(sync_interval),
+        )
+        return totals

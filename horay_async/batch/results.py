@@ -1,0 +1,98 @@
+"""What a batch gives: one result a request, and totals at any time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from horay_async.errors import HorayError
+from horay_async.models._base import Response
+from horay_async.models.meta import Attempt
+from horay_async.models.usage import Usage
+
+__all__ = ["BatchResult", "BatchTotals"]
+
+AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
+
+
+@attrs.define(kw_only=True)
+class BatchResult(Generic[AnswerT_co]):
+    """What became of one request: `response` or `error` is set, the other is None."""
+
+    index: int
+    """Its place among the requests, from 0."""
+    custom_id: str
+    """The id it was given, else `"request-"` and its index."""
+    request: Any
+    """The request as it was passed in."""
+    response: AnswerT_co | None = None
+    error: HorayError | None = None
+    attempts: tuple[Attempt, ...] = ()
+    """One record an attempt, newest last; those that the server refused for its load included. `started`
+    counts from when the request was first sent."""
+    seconds: float = 0.0
+    """From when it was first sent to its end, waits between attempts included."""
+
+    def unwrap(self) -> AnswerT_co:
+        """The response; raises the error where there is none."""
+        if self.response is None:
+            raise self.error or HorayError("the result has neither a response nor an error")
+        return self.response
+
+
+@attrs.define
+class BatchTotals:
+    """How far a batch has come. It can be read at any time and from any thread."""
+
+    total: int | None = None
+    """Requests in all, where that is known: for a file."""
+    skipped: int = 0
+    """Requests of a file whose answers were there before."""
+    done: int = 0
+    """Requests that were answered."""
+    failed: int = 0
+    """Requests that failed for good."""
+    in_flight: int = 0
+    """Requests under way."""
+    refused: int = 0
+    """How often the server refused a request for its load (429, 503); such requests are sent again."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    """Tokens that the answers report."""
+    _started: float | None = attrs.field(default=None, init=False, repr=False)
+    _ended: float | None = attrs.field(default=None, init=False, repr=False)
+
+    @property
+    def seconds(self) -> float:
+        """Since the start, up to the end; 0 before the start."""
+        if self._started is None:
+            return 0.0
+        return (time.monotonic() if self._ended is None else self._ended) - self._started
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens that the answers report, of prompts and completions."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def start(self) -> None:
+        """Starts the clock, unless it runs or has run."""
+        if self._started is None:
+            self._started = time.monotonic()
+
+    def end(self) -> None:
+        """Stops the clock."""
+        if self._ended is None:
+            self._ended = time.monotonic()
+
+    def count(self, response: Response | None) -> None:
+        """Counts a request that has ended, with None for a failed one."""
+        if response is None:
+            self.failed += 1
+            return
+        self.done += 1
+        usage = getattr(response, "usage", None)
+        if isinstance(usage, Usage):
+            self.prompt_tokens += usage.prompt_tokens
+            self.completion_tokens += usage.completion_tokens

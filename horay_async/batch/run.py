@@ -1,0 +1,121 @@
+"""The results of a batch, as they come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from horay_async.batch.engine import LEFT, Engine
+from horay_async.batch.results import BatchResult, BatchTotals
+from horay_async.errors import HorayError
+from horay_async.models._base import Response
+from horay_async.streaming import Mirrored
+
+if TYPE_CHECKING:
+    # Named for type checkers alone: the twin stands above, and knows this module.
+    from horay_async.sync import BatchRun  # noqa: F401 - in quotes below
+
+__all__ = ["AsyncBatchRun"]
+
+AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
+
+
+class AsyncBatchRun(Mirrored["BatchRun[AnswerT_co]"], Generic[AnswerT_co]):
+    """The results of a batch, in the order in which they come, or that of the requests with `ordered`.
+
+    Iterate over it: that starts the batch, and leaving the loop early cancels what is under way. The
+    requests are read as they are needed. Iteration raises what iterating over the requests raised, once
+    those before it are done; with `fail_fast` the error of the first failure; and `ConfigurationError`
+    when the client is closed meanwhile.
+    """
+
+    def __init__(self, start: Callable[[BatchTotals, bool], Engine]) -> None:
+        self._start = start
+        self._engine: Engine | None = None
+        self._left = False
+        self._ready: Iterator[BatchResult[AnswerT_co]] = iter(())
+        self._totals = BatchTotals()
+
+    @property
+    def totals(self) -> BatchTotals:
+        """How far the batch has come."""
+        return self._totals
+
+    def __aiter__(self) -> AsyncIterator[BatchResult[AnswerT_co]]:
+        return _Loop(self)
+
+    async def __anext__(self) -> BatchResult[AnswerT_co]:
+        while True:
+            for result in self._ready:
+                return result
+            results = await self._take(threaded=False)
+            if not results:
+                raise StopAsyncIteration
+            self._ready = iter(results)
+
+    async def burst(self) -> list[BatchResult[AnswerT_co]]:
+        """The results that are there, waiting for at least one; none at the end. For the blocking face:
+        the requests are read in a thread of their own, since their code may wait for the loop that this
+        runs on.
+        """
+        return list(self._ready) or await self._take(threaded=True)
+
+    async def _take(self, *, threaded: bool) -> list[BatchResult[Any]]:
+        if self._left:
+            raise HorayError(LEFT)
+        if self._engine is None:
+            self._engine = self._start(self._totals, threaded)
+        return await self._engine.take()
+
+    async def close(self) -> None:
+        """Cancels what is under way. Closing twice is fine."""
+        self.abandon()
+        if self._engine is not None:
+            await self._engine.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __del__(self) -> None:
+        if self._engine is not None:
+            self._engine.stop_soon()
+
+    def abandon(self) -> None:
+        """Cancels what is under way without awaiting, from any thread."""
+        self._left = True
+        self._ready = iter(())
+        if self._engine is not None:
+            self._engine.stop_soon()
+
+
+class _Loop(Generic[AnswerT_co]):
+    """One `async for` over a batch. When it is dropped before the end, the batch is stopped."""
+
+    __slots__ = ("_ended", "_run")
+
+    def __init__(self, run: AsyncBatchRun[AnswerT_co]) -> None:
+        self._run = run
+        self._ended = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> BatchResult[AnswerT_co]:
+        try:
+            return await anext(self._run)
+        except StopAsyncIteration:
+            self._ended = True
+            raise
+
+    def __del__(self) -> None:
+        if not self._ended:
+            self._run.abandon()

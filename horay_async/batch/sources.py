@@ -1,0 +1,158 @@
+"""Where the requests of a batch come from: read one by one, and never far ahead."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+)
+from typing import Any, Protocol
+
+__all__ = ["ENDED", "PENDING", "Source", "source_of"]
+
+PENDING = object()
+"""Nothing is there yet."""
+ENDED = object()
+"""There is no more."""
+
+AHEAD = 64
+"""Items that are read ahead where reading is a task or a thread of its own: enough that the batch seldom
+waits for it, and few enough to be no burden."""
+
+
+class Source(Protocol):
+    """Items, one at a time."""
+
+    def poll(self) -> Any:
+        """The next item, `PENDING` or `ENDED`. Raises what the caller's iterable raised."""
+        ...
+
+    def stop(self) -> None:
+        """Reads no more."""
+        ...
+
+
+def source_of(
+    items: Iterable[Any] | AsyncIterable[Any], changed: Callable[[], None], *, threaded: bool
+) -> Source:
+    """The source for an iterable; `changed` is called on the running loop when something has come.
+
+    `threaded` reads a plain iterable in a thread of its own, where its code can wait for whatever it likes
+    without holding up the loop. Raises `TypeError` for what can't be iterated over.
+    """
+    if isinstance(items, AsyncIterable):
+        return _Pulled(items, changed)
+    return _Fed(iter(items), changed) if threaded else _Inline(iter(items))
+
+
+class _Inline:
+    """A plain iterable, read on the loop."""
+
+    def __init__(self, items: Iterator[Any]) -> None:
+        self._items = items
+
+    def poll(self) -> Any:
+        return next(self._items, ENDED)
+
+    def stop(self) -> None:
+        self._items = iter(())
+
+
+class _Pulled:
+    """An asynchronous iterable, read by a task."""
+
+    def __init__(self, items: AsyncIterable[Any], changed: Callable[[], None]) -> None:
+        self._ready: deque[Any] = deque()
+        self._changed = changed
+        self._room = asyncio.Event()
+        self._room.set()
+        self._task = asyncio.create_task(self._read(aiter(items)))
+        self._task.add_done_callback(lambda _: changed())
+
+    def poll(self) -> Any:
+        if self._ready:
+            item = self._ready.popleft()
+            self._room.set()
+            return item
+        if not self._task.done():
+            return PENDING
+        if not self._task.cancelled() and (error := self._task.exception()) is not None:
+            raise error
+        return ENDED
+
+    def stop(self) -> None:
+        self._ready.clear()
+        self._task.cancel()
+
+    async def _read(self, items: AsyncIterator[Any]) -> None:
+        try:
+            async for item in items:
+                self._ready.append(item)
+                self._changed()
+                if len(self._ready) >= AHEAD:
+                    self._room.clear()
+                    await self._room.wait()
+        finally:
+            # A generator that is merely dropped is closed at some later time.
+            if isinstance(items, AsyncGenerator):
+                await items.aclose()
+
+
+class _Fed:
+    """A plain iterable, read by a thread."""
+
+    def __init__(self, items: Iterator[Any], changed: Callable[[], None]) -> None:
+        self._ready: deque[Any] = deque()
+        self._changed = changed
+        self._loop = asyncio.get_running_loop()
+        self._room = threading.Semaphore(AHEAD)
+        self._stopped = False
+        self._error: BaseException | None = None
+        self._asked = False
+        # A daemon: the caller's code may be waiting for something that never comes.
+        threading.Thread(
+            target=self._read, args=(items,), name="horay-batch-source", daemon=True
+        ).start()
+
+    def poll(self) -> Any:
+        self._asked = True  # before looking: what the thread puts there from now on, it tells
+        if not self._ready:
+            return PENDING
+        self._asked = False
+        if self._ready[0] is ENDED:
+            if self._error is not None:
+                raise self._error
+            return ENDED
+        self._room.release()
+        return self._ready.popleft()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._room.release()
+
+    def _read(self, items: Iterator[Any]) -> None:
+        try:
+            for item in items:
+                self._room.acquire()
+                if self._stopped:
+                    return
+                self._put(item)
+        except BaseException as error:  # noqa: BLE001 - raised where the batch is iterated over
+            self._error = error
+        self._put(ENDED)
+
+    def _put(self, item: Any) -> None:
+        self._ready.append(item)
+        if self._asked:
+            self._asked = False
+            try:
+                self._loop.call_soon_threadsafe(self._changed)
+            except RuntimeError:  # the loop has closed, and with it the batch
+                self._stopped = True

@@ -1,0 +1,402 @@
+"""From a file of requests to a file of answers."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import random
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from horay_async import BadRequestError, ConfigurationError
+from horay_async.batch import AsyncBatch, BatchFileError, BatchTotals
+from horay_async.batch.ids import IdTable
+from horay_async.batch.inputs import survey
+from horay_async.batch.locks import FileLock
+
+from .conftest import KEY, Json, Stub, completion, line, lines, refusal, until
+
+pytestmark = pytest.mark.anyio
+
+
+class Files:
+    """The two files of a test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.requests = folder / "in.jsonl"
+        self.answers = folder / "out.jsonl"
+        self.folder = folder
+
+    def ask(self, *items: Any) -> None:
+        """Writes the requests."""
+        self.requests.write_text("".join(json.dumps(item) + "\n" for item in items))
+
+    @property
+    def outcomes(self) -> dict[str, Json]:
+        """The answers by id; there is exactly one line each."""
+        data = self.answers.read_bytes()
+        assert data == b"" or data.endswith(b"\n")
+        found = [json.loads(raw) for raw in data.splitlines()]
+        named: dict[str, Json] = {answer["custom_id"]: answer for answer in found}
+        assert len(named) == len(found)
+        return named
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The answered texts by id."""
+        return {
+            name: answer["response"]["body"]["choices"][0]["text"]
+            for name, answer in self.outcomes.items()
+        }
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+ALL = {f"id-{number}": f"prompt {number}" for number in range(20)}
+"""What comes of `lines(20)`."""
+
+
+async def test_every_request_gets_its_line(stub: Stub, batch: AsyncBatch, files: Files) -> None:
+    """And the totals tell of them."""
+    files.ask(*lines(20))
+    totals = await batch.run_file(files.requests, files.answers)
+    assert files.texts == ALL
+    assert (totals.total, totals.skipped, totals.done, totals.failed) == (20, 0, 20, 0)
+    assert (totals.prompt_tokens, totals.completion_tokens) == (60, 40)
+    assert sorted(path.name for path in files.folder.iterdir()) == ["in.jsonl", "out.jsonl"]
+
+
+async def test_bodies_and_answers_are_passed_on_as_they_are(
+    stub: Stub, batch: AsyncBatch, files: Files
+) -> None:
+    """Byte by byte in both directions."""
+    body = b'{"prompt":  "x", "model": "m", "temperature": 1.0e-1}'
+    files.requests.write_bytes(
+        b'{"custom_id": "a", "method": "POST", "url": "/v1/completions", "body": %b}\n' % body
+    )
+    raw = b'{"id": "x", "choices": [{"text":"\\u00e9"}],  "cost": 0.10}'
+    stub.reply = lambda _: web.Response(body=raw, content_type="application/json")
+    await batch.run_file(str(files.requests), str(files.answers))
+    assert stub.requests[0]["raw"] == body
+    assert b'"body":' + raw + b"}," in files.answers.read_bytes()
+
+
+async def test_finished_requests_arent_sent_again(
+    stub: Stub, batch: AsyncBatch, files: Files
+) -> None:
+    """A second start has nothing to do, and one with more requests does those."""
+    files.ask(*lines(10))
+    await batch.run_file(files.requests, files.answers)
+    before = files.answers.read_bytes()
+    totals = await batch.run_file(files.requests, files.answers)
+    assert (totals.total, totals.skipped, totals.done) == (10, 10, 0)
+    assert files.answers.read_bytes() == before
+    files.ask(*lines(20))
+    totals = await batch.run_file(files.requests, files.answers)
+    assert (totals.total, totals.skipped, totals.done) == (20, 10, 10)
+    assert files.answers.read_bytes().startswith(before)
+    assert files.texts == ALL
+    assert len(stub.requests) == 20
+
+
+async def test_failures_are_lines_and_retried_on_demand(
+    stub: Stub, batch: AsyncBatch, files: Files
+) -> None:
+    """Those of the server, and those of requests that can't be sent."""
+    files.ask(*lines(3), line("bad", url="nowhere"))
+    stub.reply = lambda body: web.json_response({"message": "no"}, status=400)
+    totals = await batch.run_file(files.requests, files.answers)
+    assert (totals.done, totals.failed) == (0, 4)
+    assert files.outcomes["id-0"]["response"]["status_code"] == 400
+    assert files.outcomes["bad"]["error"]["code"] == "InvalidRequestError"
+    stub.reply = completion
+    totals = await batch.run_file(files.requests, files.answers)
+    assert (totals.skipped, totals.done) == (4, 0)
+    files.ask(*lines(3), line("bad"))
+    totals = await batch.run_file(files.requests, files.answers, retry_failed=True)
+    assert (totals.skipped, totals.done, totals.failed) == (0, 4, 0)
+    assert files.texts == {**dict(list(ALL.items())[:3]), "bad": "Once"}
+
+
+async def test_totals_can_be_watched(stub: Stub, batch: AsyncBatch, files: Files) -> None:
+    """By whoever passes them in."""
+    files.ask(*lines(20))
+    stub.open.clear()
+    totals = BatchTotals()
+    run = asyncio.ensure_future(
+        batch.run_file(files.requests, files.answers, totals=totals, concurrency=6)
+    )
+    await stub.reached(lambda: stub.under_way == 6)
+    assert (totals.total, totals.skipped, totals.in_flight, totals.done) == (20, 0, 6, 0)
+    assert totals.seconds > 0
+    stub.open.set()
+    assert await run is totals
+    assert (totals.in_flight, totals.done) == (0, 20)
+
+
+async def test_lines_are_written_while_others_are_under_way(
+    stub: Stub, batch: AsyncBatch, files: Files
+) -> None:
+    """What has come is safe, whatever becomes of the rest."""
+    hold = asyncio.Event()
+
+    async def reply(body: Json) -> web.Response:
+        if body["prompt"] == "prompt 0":
+            await hold.wait()
+        return completion(body)
+
+    stub.reply = reply
+    files.ask(*lines(20))
+    run = asyncio.ensure_future(batch.run_file(files.requests, files.answers))
+    await until(lambda: files.answers.exists() and len(files.outcomes) == 19)
+    hold.set()
+    await run
+    assert files.texts == ALL
+
+
+async def test_cancelled_run_keeps_what_has_come(
+    stub: Stub, batch: AsyncBatch, files: Files
+) -> None:
+    """And can be gone on with."""
+    files.ask(*lines(20))
+
+    async def reply(body: Json) -> web.Response:
+        if len(stub.requests) > 8:
+            await asyncio.Event().wait()
+        return completion(body)
+
+    stub.reply = reply
+    totals = BatchTotals()
+    run = asyncio.ensure_future(
+        batch.run_file(files.requests, files.answers, totals=totals, concurrency=4)
+    )
+    await stub.reached(lambda: stub.under_way == 4 and len(stub.requests) > 8)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert len(files.outcomes) == totals.done
+    assert totals.done >= 8
+    stub.reply = completion
+    await batch.run_file(files.requests, files.answers)
+    assert files.texts == ALL
+    assert not (files.folder / "out.jsonl.lock").exists()
+
+
+@pytest.mark.parametrize("broken", [False, True])
+async def test_cancelled_run_waits_for_its_threads(
+    batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    """The files stay locked for as long as something works on them."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(path: Path, ids: IdTable) -> int:
+        begun.set()
+        assert go_on.wait(20)
+        if broken:
+            raise OSError
+        return survey(path, ids)
+
+    monkeypatch.setattr("horay_async.batch.files.survey", slow)
+    files.ask(*lines(3))
+    run = asyncio.ensure_future(batch.run_file(files.requests, files.answers))
+    await until(begun.is_set)
+    run.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    with pytest.raises(BatchFileError, match="another run"):
+        await batch.run_file(files.requests, files.answers)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    with FileLock(files.answers):
+        pass
+
+
+async def test_first_failure_ends_the_run_on_demand(
+    stub: Stub, batch: AsyncBatch, files: Files
+) -> None:
+    """Its request isn't finished then, and is sent again by the next start."""
+    files.ask(line("good"), line("bad", "bad"))
+    stub.reply = lambda body: (
+        web.json_response({}, status=400) if body["prompt"] == "bad" else completion(body)
+    )
+    with pytest.raises(BadRequestError) as caught:
+        await batch.run_file(files.requests, files.answers, fail_fast=True, concurrency=1)
+    assert "custom_id 'bad'" in caught.value.__notes__[0]
+    assert set(files.outcomes) == {"good"}
+    stub.reply = completion
+    await batch.run_file(files.requests, files.answers)
+    assert set(files.outcomes) == {"good", "bad"}
+
+
+async def test_errors_of_the_requests_come_before_anything_happens(
+    stub: Stub, batch: AsyncBatch, files: Files
+) -> None:
+    """Nothing is sent, nothing written."""
+    files.ask(*lines(3), line("id-1"))
+    with pytest.raises(BatchFileError, match=r"line 4: the custom_id 'id-1' was in line 2"):
+        await batch.run_file(files.requests, files.answers)
+    with pytest.raises(FileNotFoundError):
+        await batch.run_file(files.folder / "nowhere", files.answers)
+    assert stub.requests == []
+    assert sorted(path.name for path in files.folder.iterdir()) == ["in.jsonl"]
+
+
+async def test_two_runs_on_one_file(stub: Stub, batch: AsyncBatch, files: Files) -> None:
+    """The second is told so."""
+    files.ask(*lines(3))
+    with (
+        FileLock(files.answers),
+        pytest.raises(BatchFileError, match="another run is writing it"),
+    ):
+        await batch.run_file(files.requests, files.answers)
+
+
+async def test_answers_need_a_file_of_their_own(batch: AsyncBatch, files: Files) -> None:
+    """Not that of the requests."""
+    files.ask(*lines(3))
+    with pytest.raises(BatchFileError, match="need a file of their own"):
+        await batch.run_file(files.requests, files.requests)
+    assert len(files.requests.read_text().splitlines()) == 3
+
+
+async def test_full_disk_ends_the_run(
+    stub: Stub, batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a clear error; the next start goes on where it was."""
+    files.ask(*lines(20))
+    real, calls = os.write, list[int]()
+
+    def write(handle: int, data: memoryview) -> int:
+        if data and len(calls) >= 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        calls.append(len(data))
+        return real(handle, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)
+        with pytest.raises(BatchFileError, match=r"out\.jsonl: can't be written: No space left"):
+            await batch.run_file(files.requests, files.answers, concurrency=2)
+    assert 0 < len(files.outcomes) < 20
+    await batch.run_file(files.requests, files.answers)
+    assert files.texts == ALL
+
+
+@pytest.mark.parametrize("interval", [0, 0.001])
+async def test_disk_that_fails_ends_the_run(
+    stub: Stub, batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch, interval: float
+) -> None:
+    """Whether it is synced after each write or from time to time."""
+
+    def fail(handle: int) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    async def reply(body: Json) -> web.Response:
+        if body["prompt"] != "prompt 0":
+            await asyncio.Event().wait()
+        return completion(body)
+
+    stub.reply = reply
+    monkeypatch.setattr(os, "fsync", fail)
+    files.ask(*lines(3))
+    with pytest.raises(BatchFileError, match="can't be written: broken"):
+        await batch.run_file(files.requests, files.answers, sync_interval=interval)
+
+
+async def test_answers_are_synced_from_time_to_time(
+    stub: Stub, batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when nothing more comes for long."""
+    synced = threading.Event()
+    real = os.fsync
+
+    def sync(handle: int) -> None:
+        real(handle)
+        synced.set()
+
+    async def reply(body: Json) -> web.Response:
+        if body["prompt"] == "prompt 1":
+            await until(synced.is_set)
+        return completion(body)
+
+    stub.reply = reply
+    monkeypatch.setattr(os, "fsync", sync)
+    files.ask(*lines(2))
+    await asyncio.wait_for(
+        batch.run_file(files.requests, files.answers, sync_interval=0.001), timeout=20
+    )
+    assert len(files.outcomes) == 2
+
+
+async def test_wrong_options_are_refused_at_once(batch: AsyncBatch, files: Files) -> None:
+    """Before any file is looked at."""
+    with pytest.raises(ConfigurationError, match="sync_interval"):
+        await batch.run_file(files.requests, files.answers, sync_interval=-1)
+    with pytest.raises(ConfigurationError, match="concurrency"):
+        await batch.run_file(files.requests, files.answers, concurrency=0)
+
+
+async def test_refusals_dont_end_up_in_the_file(
+    stub: Stub, batch: AsyncBatch, files: Files
+) -> None:
+    """A busy server costs time, not lines."""
+    answers = iter([refusal() for _ in range(10)])
+    stub.reply = lambda body: next(answers, None) or completion(body)
+    files.ask(*lines(20))
+    totals = await batch.run_file(files.requests, files.answers)
+    assert (totals.done, totals.refused) == (20, 10)
+    assert files.texts == ALL
+
+
+RUN = """
+import asyncio, sys
+from horay_async import AsyncHoray
+from horay_async.batch import AsyncBatch
+
+async def main(key, base_url, requests, answers):
+    async with AsyncHoray(key, base_url=base_url) as client:
+        batch = AsyncBatch(client._transport)
+        await batch.run_file(requests, answers, concurrency=8)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_killed_runs(stub: Stub, files: Files) -> None:
+    """Killed at any moment and started again, each request has one line in the end, and no more than what
+    was under way was sent twice.
+    """
+    files.ask(*lines(400))
+    chance = random.Random(1)
+    killed = 0
+    while True:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-W", "error", "-c", RUN, KEY, stub.base_url),
+            *(str(files.requests), str(files.answers)),
+        )
+        over = asyncio.ensure_future(process.wait())
+        if killed < 4:
+            mark = len(stub.requests) + chance.randrange(1, 90)
+            await stub.reached(lambda mark=mark: len(stub.requests) >= mark)  # type: ignore[misc] # bound above
+            process.kill()
+            killed += 1
+        status = await over
+        if status == 0:
+            break
+        assert status == -9
+        whole = files.answers.read_bytes().rpartition(b"\n")[0].splitlines()
+        assert len({json.loads(raw)["custom_id"] for raw in whole}) == len(whole)
+    assert files.texts == {f"id-{number}": f"prompt {number}" for number in range(400)}
+    # What was under way, or had come and wasn't written yet.
+    assert len(stub.requests) <= 400 + killed * 2 * (8 + 16)

@@ -1,0 +1,52 @@
+"""One run at a time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from horay_async.batch import BatchFileError
+from horay_async.batch.locks import FileLock
+
+
+def test_second_run_is_refused(tmp_path: Path) -> None:
+    """As long as the first is there."""
+    path = tmp_path / "out.jsonl"
+    with FileLock(path):
+        with pytest.raises(
+            BatchFileError, match=r"out\.jsonl: another run is writing it"
+        ) as caught:
+            FileLock(path).__enter__()
+        assert caught.value.path == str(path)
+    with FileLock(path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lock_file_that_was_left_behind_locks_nothing(tmp_path: Path) -> None:
+    """A run that was killed leaves its lock file, but not the lock."""
+    (tmp_path / "out.jsonl.lock").touch()
+    with FileLock(tmp_path / "out.jsonl"):
+        pass
+
+
+def test_lock_of_a_file_that_is_gone_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that ends between our opening its lock file and locking it takes the file with it."""
+    path = tmp_path / "out.jsonl"
+    real, times = os.open, list[Path]()
+
+    def open_and_lose(name: Path, *args: int) -> int:
+        handle = real(name, *args)
+        if not times:
+            name.unlink()
+        times.append(name)
+        return handle
+
+    monkeypatch.setattr(os, "open", open_and_lose)
+    with FileLock(path):
+        assert len(times) == 2
+        assert path.with_name("out.jsonl.lock").exists()

@@ -1,0 +1,134 @@
+"""Lines of answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from horay_async import APITimeoutError, BadRequestError, RateLimitError
+from horay_async._protocol.decode import AnyDecoder
+from horay_async.batch import BatchResult, InvalidRequestError
+from horay_async.batch.outputs import Answer, line_of
+from horay_async.errors import APIStatusError, HorayError
+from horay_async.models._base import Response
+from horay_async.models.meta import ResponseMeta
+
+
+def answered(raw: bytes, request_id: str | None = "req-1") -> bytes:
+    """The line for an answer of these bytes."""
+    response: Response = AnyDecoder().one(raw)
+    response.meta = ResponseMeta(
+        request_id=request_id, status=200, headers={}, attempts=(), queue=0, connect=0, first_byte=0
+    )
+    return line_of(BatchResult(index=0, custom_id='a"é', request=None, response=response))
+
+
+def failed(error: HorayError) -> dict[str, Any]:
+    """The line for a failure."""
+    raw = line_of(BatchResult(index=0, custom_id="a", request=None, error=error))
+    assert outcome(raw).failed
+    line: dict[str, Any] = json.loads(raw)
+    return line
+
+
+def outcome(raw: bytes) -> Answer:
+    return msgspec.json.decode(raw, type=Answer)
+
+
+def test_answer_stands_there_as_the_server_wrote_it() -> None:
+    """Numbers, escapes and blanks included."""
+    raw = b'{"b": 1.50,  "a":"\\u00e9\xc3\xa9", "n": 12345678901234567890, "x": {"y": [ ]}}'
+    line = answered(raw)
+    assert line.endswith(b"\n")
+    assert b'"body":' + raw + b"}," in line
+    assert not outcome(line).failed
+
+
+def test_form_is_that_of_batch_outputs() -> None:
+    """The fields that readers of such files look for."""
+    line = json.loads(answered(b'{"id": "x"}'))
+    assert line.pop("id").startswith("batch_req_")
+    assert line == {
+        "custom_id": 'a"é',
+        "response": {"status_code": 200, "request_id": "req-1", "body": {"id": "x"}},
+        "error": None,
+    }
+    assert json.loads(answered(b"{}", None))["response"]["request_id"] == ""
+
+
+def test_ids_of_lines_differ() -> None:
+    """Each line has one of its own."""
+    assert json.loads(answered(b"{}"))["id"] != json.loads(answered(b"{}"))["id"]
+
+
+def test_answer_of_several_lines_becomes_one() -> None:
+    """Line ends between tokens are blanks like any other."""
+    line = answered(b'\n{\r\n "a": "x\\ny",\n "b": [\n1\r]\n}\n')
+    assert line.count(b"\n") == 1
+    assert b"\r" not in line
+    assert json.loads(line)["response"]["body"] == {"a": "x\ny", "b": [1]}
+
+
+def test_answer_that_isnt_text_is_a_failure() -> None:
+    """One bad byte would keep others from reading the whole file."""
+    response: Response = AnyDecoder().one(b"{}")
+    response._raw = b'{"a": "\xff"}'
+    result = BatchResult(index=0, custom_id="a", request=None, response=response)
+    line = json.loads(line_of(result))
+    assert line["response"] is None
+    assert line["error"] == {
+        "code": "APIResponseError",
+        "message": "the answer isn't valid UTF-8",
+    }
+
+
+def test_failure_that_the_server_answered_with() -> None:
+    """Its status and its words."""
+    body = {"error": {"message": "no", "code": "x"}}
+    line = failed(BadRequestError("no", status_code=400, body=body, request_id="r"))
+    assert line["response"] == {"status_code": 400, "request_id": "r", "body": body}
+    assert line["error"] is None
+
+
+@pytest.mark.parametrize("body", [None, "404 page not found", ["x"]])
+def test_failure_in_another_shape(body: Any) -> None:
+    """Is put into the usual one."""
+    line = failed(RateLimitError("too much", status_code=429, body=body, code=7))
+    assert line["response"]["body"] == {
+        "error": {"message": "too much", "type": None, "param": None, "code": 7}
+    }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        APITimeoutError("too late", clock="total"),
+        InvalidRequestError("too late"),
+        # An envelope under status 200 that reports a failure of no known status.
+        APIStatusError("too late", status_code=200),
+    ],
+)
+def test_failure_without_a_failing_answer(error: HorayError) -> None:
+    """Has its class as its code."""
+    line = failed(error)
+    assert line["response"] is None
+    assert line["error"] == {"code": type(error).__name__, "message": "too late"}
+
+
+@pytest.mark.parametrize(
+    ("line", "is_failure"),
+    [
+        ({"response": {"status_code": 200, "body": {}}, "error": None}, False),
+        ({"response": {"status_code": 200, "body": {}}}, False),
+        ({"response": {"status_code": 500, "body": {}}, "error": None}, True),
+        ({"response": {"status_code": 200, "body": {}}, "error": {"code": "x"}}, True),
+        ({"response": None, "error": None}, True),
+        ({"response": {}}, True),
+    ],
+)
+def test_outcomes_of_other_writers(line: dict[str, Any], is_failure: bool) -> None:
+    """Lines of other makes are understood as well."""
+    assert outcome(json.dumps({"custom_id": "a", **line}).encode()).failed is is_failure

@@ -1,0 +1,213 @@
+"""From items of a batch to requests."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+import msgspec
+import pytest
+
+from horay_async import BadRequestError, RateLimitError, RetryPolicy, ServiceOverloadedError
+from horay_async._protocol.decode import AnyDecoder, decoder
+from horay_async.batch import BatchRequest, InvalidRequestError
+from horay_async.batch.requests import OPERATIONS, Job, Line, Preparer, _Body, _required, name_of
+from horay_async.errors import APIConnectionError, APIError
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.completions import Completion
+from horay_async.models.images import ImageResponse
+from horay_async.options import ClientOptions
+
+from .conftest import line
+
+OPTIONS = ClientOptions.of("a-key-for-nothing", max_retries=5)
+MESSAGES = [{"role": "user", "content": "hi"}]
+CHAT = {"model": "m", "messages": MESSAGES}
+
+
+def prepare(item: object, index: int = 7) -> Job:
+    return Preparer(OPTIONS).prepare(item, index)
+
+
+def body_of(job: Job) -> Any:
+    assert job.request.body is not None
+    return json.loads(job.request.body)
+
+
+def complaint(item: object) -> str:
+    """What is wrong with an item."""
+    with pytest.raises(InvalidRequestError) as caught:
+        prepare(item)
+    return str(caught.value)
+
+
+def test_typed_requests() -> None:
+    """Each operation has its constructor, which takes the operation's parameters."""
+    chat = prepare(BatchRequest.chat(custom_id="a", model="m", messages=MESSAGES))
+    text = prepare(BatchRequest.completion(model="m", prompt="Once", max_tokens=3, n=2))
+    image = prepare(BatchRequest.image(model="m", prompt="p", image_size="768x512"))
+    assert [job.request.path for job in (chat, text, image)] == [
+        "/chat/completions",
+        "/completions",
+        "/image/generations",
+    ]
+    assert [job.custom_id for job in (chat, text)] == ["a", "request-7"]
+    assert body_of(chat) == CHAT
+    assert chat.into is decoder(ChatCompletion)
+    assert (text.max_tokens, text.choices, text.into) == (3, 2, decoder(Completion))
+    assert image.request.per_piece
+    assert image.into is decoder(ImageResponse)
+
+
+def test_typed_requests_take_call_options() -> None:
+    """Those steer the call and aren't sent as fields."""
+    job = prepare(BatchRequest.completion(model="m", prompt="", idempotency_key="k", timeout=3.0))
+    assert job.request.timeouts.total == 3.0
+    assert job.request.headers == {"Idempotency-Key": "k"}
+    assert body_of(job) == {"model": "m", "prompt": ""}
+
+
+def test_max_completion_tokens_counts_before_max_tokens() -> None:
+    """As servers have it."""
+    both = {"max_completion_tokens": 9, "max_tokens": 5}
+    typed = BatchRequest.chat(model="m", messages=[], max_completion_tokens=9, max_tokens=5)
+    assert prepare(typed).max_tokens == 9
+    assert prepare(line("a", url="/chat/completions", body={**CHAT, **both})).max_tokens == 9
+
+
+@pytest.mark.parametrize("url", ["/v1/completions", "/completions"])
+def test_lines(url: str) -> None:
+    """The form of batch files, with or without the version in the path."""
+    item = line(
+        "a", url=url, body={"model": "m", "prompt": "é", "max_tokens": 4, "unknown": [1.50]}
+    )
+    job = prepare(item)
+    assert (job.custom_id, job.index, job.item) == ("a", 7, item)
+    assert job.request.path == "/completions"
+    assert body_of(job) == item["body"]
+    assert (job.max_tokens, job.choices) == (4, 1)
+
+
+def test_body_of_a_file_is_sent_as_it_is_written() -> None:
+    """Byte by byte, so that nothing is lost on the way."""
+    raw = b'{"prompt": "x", "model":"m",  "seed": 1.0e0, "stream": false, "n": 3}'
+    item = Line("a", "POST", "/v1/completions", msgspec.Raw(raw))
+    job = prepare(item)
+    assert job.request.body == raw
+    assert job.size == len(raw)
+    assert (job.item, job.choices, job.max_tokens) == (item, 3, None)
+
+
+def test_other_paths() -> None:
+    """What has no method is sent all the same, and not twice where it may have been run."""
+    job = prepare(line("a", url="/v1/embeddings", body={"input": "x"}))
+    assert job.request.path == "/embeddings"
+    assert job.request.per_piece
+    assert isinstance(job.into, AnyDecoder)
+
+
+def test_every_request_has_its_idempotency_key() -> None:
+    """A different one each."""
+    keys = {prepare(line("a")).request.headers["Idempotency-Key"] for _ in range(5)}
+    assert len(keys) == 5
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        (3, "BatchRequest objects, or mappings .* got a value of type int"),
+        ({}, "custom_id must be a string; it is missing"),
+        (line("a", custom_id=3), "custom_id must be a string; got 3"),
+        (line("a", method="GET"), "method must be \"POST\"; got 'GET'"),
+        (line("a", method=None), 'method must be "POST"; it is missing'),
+        (line("a", url="completions"), "url must be a path .* got 'completions'"),
+        (line("a", url="https://api.openai.com/v1/completions"), "url must be a path"),
+        (line("a", url=None), "url must be a path .* it is missing"),
+        (line("a", url="//elsewhere/x"), "the path starts with one '/'"),
+        (line("a", body=None), "body must be a JSON object; it is missing"),
+        (line("a", body=[1]), r"body must be a JSON object; got \[1\]"),
+        (line("a", body={"prompt": object(), "model": "m"}), "prompt can't be sent as JSON"),
+        (line("a", body={"model": "m"}), "body.prompt is missing"),
+        (line("a", url="/v1/chat/completions"), "body.messages is missing"),
+        (line("a", url="/v1/image/generations"), "body.image_size is missing"),
+        (
+            line("a", body={"model": "m", "prompt": "", "stream": True}),
+            "body.stream must be false: a batch takes whole answers",
+        ),
+        (BatchRequest.completion(model="m", prompt=3), "prompt must be a string"),  # type: ignore[arg-type] # the mistake # pyright: ignore[reportArgumentType] - as above
+        (
+            BatchRequest.completion(model="m", prompt="", extra_headers={"a": "b\n"}),
+            "line break",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(item: object, words: str) -> None:
+    """An item that can't be sent says which field is to blame."""
+    with pytest.raises(InvalidRequestError, match=words):
+        prepare(item)
+
+
+def test_long_values_are_shown_in_part() -> None:
+    """A complaint stays readable."""
+    assert len(complaint(line("a", method="x" * 1000))) < 150
+
+
+def test_names_of_unusable_items() -> None:
+    """An item's id where it has one, else its place."""
+    assert name_of({"custom_id": "a"}, 3) == "a"
+    assert name_of(BatchRequest.completion(custom_id="b", model="", prompt=""), 3) == "b"
+    assert name_of({"custom_id": 5}, 3) == "request-3"
+    assert name_of(None, 3) == "request-3"
+
+
+def test_required_parameters_are_looked_for() -> None:
+    """Each that an operation can't do without is found in a body."""
+    fields = {field.name for field in msgspec.structs.fields(_Body)}
+    for operation in OPERATIONS.values():
+        assert {"model"} < set(_required(operation.params)) <= fields
+
+
+def test_refusals_are_left_to_the_batch() -> None:
+    """The call doesn't wait for them; all else is retried as the caller's policy says."""
+    policy = prepare(line("a")).request.retry
+
+    def delay(error: APIError, retries: int = 0) -> float | None:
+        return policy.delay(error, retries=retries, per_piece=False, random=lambda: 1.0)
+
+    assert delay(RateLimitError("", status_code=429)) is None
+    assert delay(ServiceOverloadedError("", status_code=503)) is None
+    assert delay(BadRequestError("", status_code=400)) is None
+    assert delay(APIConnectionError("", execution="not_sent"), retries=4) == 8.0
+    assert delay(APIConnectionError("", execution="not_sent"), retries=5) is None
+
+
+def test_going_again_is_up_to_the_policy() -> None:
+    """A caller who wants no retries gets none, nor one whose images mustn't be drawn twice."""
+    refused = ServiceOverloadedError("", status_code=503)
+    assert prepare(line("a")).may_go_again(refused)
+    assert not prepare(BatchRequest.completion(model="m", prompt="", max_retries=0)).may_go_again(
+        refused
+    )
+    image = prepare(BatchRequest.image(model="m", prompt="", image_size="768x512"))
+    assert image.may_go_again(refused)
+    image.policy = attrs.evolve(image.policy, safe_statuses={429})
+    assert not image.may_go_again(refused)
+
+
+def test_policy_is_wrapped_once() -> None:
+    """Jobs with the same policy share its wrapper; one of their own has its own."""
+    preparer = Preparer(OPTIONS)
+    first, second = (preparer.prepare(line("a"), 0) for _ in range(2))
+    own = preparer.prepare(BatchRequest.completion(model="m", prompt="", max_retries=9), 0)
+    assert first.request.retry is second.request.retry
+    assert own.policy.max_retries == 9
+    assert isinstance(own.policy, RetryPolicy)
+
+
+def test_typed_requests_show_themselves() -> None:
+    """With the path, the parameters and the id."""
+    shown = repr(BatchRequest.completion(custom_id="a", model="m", prompt="Once"))
+    assert "/completions" in shown
+    assert "'prompt': 'Once'" in shown
+    assert "custom_id='a'" in shown

@@ -1,0 +1,51 @@
+"""Results and totals."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from horay_async import HorayError, RateLimitError
+from horay_async.batch import BatchResult, BatchTotals
+from horay_async.models.completions import Completion
+from horay_async.models.images import ImageResponse
+from horay_async.models.usage import Usage
+
+
+def test_unwrap_gives_the_response_or_raises() -> None:
+    """For callers who take a failure as one."""
+    answer = Completion(id="x")
+    result = BatchResult(index=0, custom_id="a", request=None, response=answer)
+    assert result.unwrap() is answer
+    failed: BatchResult[Completion] = BatchResult(
+        index=0, custom_id="a", request=None, error=RateLimitError("too much")
+    )
+    with pytest.raises(RateLimitError, match="too much"):
+        failed.unwrap()
+    with pytest.raises(HorayError, match="neither"):
+        BatchResult(index=0, custom_id="a", request=None).unwrap()
+
+
+def test_totals_count_tokens_where_there_are_some() -> None:
+    """Answers without usage and failures count as such."""
+    totals = BatchTotals()
+    totals.count(Completion(usage=Usage(prompt_tokens=3, completion_tokens=2, total_tokens=5)))
+    totals.count(Completion())
+    totals.count(ImageResponse())
+    totals.count(None)
+    assert (totals.done, totals.failed) == (3, 1)
+    assert (totals.prompt_tokens, totals.completion_tokens, totals.total_tokens) == (3, 2, 5)
+
+
+def test_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs from the start to the end, and starts and ends once."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    totals = BatchTotals()
+    seen = [totals.seconds]
+    for step in (totals.start, totals.start, totals.end, totals.end):
+        step()
+        now[0] += 1
+        seen.append(totals.seconds)
+    assert seen == [0, 1, 2, 2, 2]

@@ -1,0 +1,233 @@
+"""Iterating over a batch, and leaving it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import itertools
+import threading
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from horay_async import HorayError
+from horay_async.batch import AsyncBatch, BatchRequest
+from horay_async.batch.gate import gate_of
+
+from .conftest import Json, Stub, client_of, line, lines, until
+
+pytestmark = pytest.mark.anyio
+
+
+def engine_tasks() -> int:
+    """Tasks of batches that are still there."""
+    return sum("Engine" in repr(task.get_coro()) for task in asyncio.all_tasks())
+
+
+async def gone(stub: Stub, batch: AsyncBatch) -> None:
+    """Waits until nothing of a batch is left, on either side."""
+    await stub.reached(lambda: stub.under_way == 0)
+    await until(lambda: not engine_tasks())
+    assert gate_of(batch._transport).admission.in_flight == 0
+
+
+async def test_nothing_happens_before_iteration(stub: Stub, batch: AsyncBatch) -> None:
+    """Making a batch sends nothing, and dropping it leaves nothing."""
+    run = batch.run(lines(3))
+    assert run.totals.seconds == 0
+    del run
+    assert engine_tasks() == 0
+    assert stub.requests == []
+
+
+async def test_leaving_the_loop_cancels_what_is_under_way(stub: Stub, batch: AsyncBatch) -> None:
+    """At once, though the batch itself is still held."""
+    run = batch.run((line("a") for _ in itertools.count()), concurrency=5)
+    async for _ in run:
+        stub.open.clear()
+        await stub.reached(lambda: stub.under_way == 5)
+        break
+    await gone(stub, batch)
+    assert run.totals.done >= 1
+
+
+async def test_exception_in_the_loop_cancels_what_is_under_way(
+    stub: Stub, batch: AsyncBatch
+) -> None:
+    """As soon as it has left the frame."""
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - it is the loop that is left
+        async for _ in batch.run((line("a") for _ in itertools.count()), concurrency=5):
+            raise ZeroDivisionError
+    gc.collect()
+    await gone(stub, batch)
+
+
+async def test_block_cancels_what_is_under_way(stub: Stub, batch: AsyncBatch) -> None:
+    """And waits until it is gone."""
+    stub.open.clear()
+    async with batch.run(lines(9), concurrency=5) as run:
+        first = asyncio.ensure_future(anext(run))
+        await stub.reached(lambda: stub.under_way == 5)
+    assert engine_tasks() == 0
+    assert gate_of(batch._transport).admission.in_flight == 0
+    assert run.totals.in_flight == 0
+    with pytest.raises(HorayError, match="was left"):
+        await first
+    await run.close()
+
+
+async def test_closing_before_the_start(batch: AsyncBatch) -> None:
+    """Is fine, and keeps it from starting."""
+    run = batch.run(lines(3))
+    await run.close()
+    with pytest.raises(HorayError, match="was left"):
+        await anext(run)
+
+
+async def test_dropped_batch_is_cancelled(stub: Stub, batch: AsyncBatch) -> None:
+    """Without a loop as well."""
+    run = batch.run(lines(100), concurrency=5)
+    await anext(run)
+    del run
+    gc.collect()
+    await gone(stub, batch)
+
+
+async def test_second_loop_goes_on_after_the_first_has_ended(batch: AsyncBatch) -> None:
+    """There is nothing left for it."""
+    run = batch.run(lines(3))
+    assert len([result async for result in aiter(aiter(run))]) == 3
+    assert [result async for result in run] == []
+
+
+async def test_left_batch_cant_be_gone_on_with(batch: AsyncBatch) -> None:
+    """That would miss results."""
+    run = batch.run(lines(30), concurrency=2)
+    async for _ in run:
+        break
+    with pytest.raises(HorayError, match="was left"):
+        await anext(run)
+
+
+async def test_waiting_can_be_given_up(stub: Stub, batch: AsyncBatch) -> None:
+    """A deadline around one result doesn't end the batch."""
+    stub.open.clear()
+    run = batch.run(lines(3))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await anext(run)
+    stub.open.set()
+    assert len([result async for result in run]) == 3
+
+
+async def test_several_tasks_can_share_a_batch(stub: Stub, batch: AsyncBatch) -> None:
+    """Each result goes to one of them."""
+    stub.open.clear()
+    run = batch.run(lines(50))
+
+    async def worker() -> list[int]:
+        taken: list[int] = []
+        with contextlib.suppress(StopAsyncIteration):
+            while True:
+                taken.append((await anext(run)).index)
+        return taken
+
+    workers = [asyncio.ensure_future(worker()) for _ in range(3)]
+    await stub.reached(lambda: stub.under_way > 0)
+    stub.open.set()
+    taken = itertools.chain.from_iterable(await asyncio.gather(*workers))
+    assert sorted(taken) == list(range(50))
+
+
+async def test_requests_cancelled_before_they_began(stub: Stub, batch: AsyncBatch) -> None:
+    """Give back their permits all the same."""
+    run = batch.run(lines(50), concurrency=7)
+    first = asyncio.ensure_future(anext(run))
+    admission = gate_of(batch._transport).admission
+    await until(lambda: admission.in_flight == 7)
+    await run.close()
+    assert admission.in_flight == 0
+    first.cancel()
+    await asyncio.wait([first])
+
+
+async def test_abandoning_from_another_thread(stub: Stub, batch: AsyncBatch) -> None:
+    """As the blocking face does."""
+    stub.open.clear()
+    run = batch.run(lines(9), concurrency=5)
+    first = asyncio.ensure_future(anext(run))
+    await stub.reached(lambda: stub.under_way == 5)
+    thread = threading.Thread(target=run.abandon)
+    thread.start()
+    thread.join()
+    await gone(stub, batch)
+    with pytest.raises(HorayError, match="was left"):
+        await first
+
+
+def test_batch_that_is_left_with_its_loop() -> None:
+    """A batch that outlives its loop gives no trouble when it is dropped."""
+
+    async def begin() -> Any:
+        stub = Stub()
+        runner = await stub.start()
+        async with client_of(stub) as client:
+            run = AsyncBatch(client._transport).run(lines(3))
+            await anext(run)
+            await run.close()
+        await runner.cleanup()
+        return run
+
+    run = asyncio.run(begin())
+    run.abandon()
+    del run
+    gc.collect()
+
+
+async def test_bursts_hold_all_that_is_there(stub: Stub, batch: AsyncBatch) -> None:
+    """For the blocking face: in few hops, and an empty one at the end."""
+    run = batch.run(lines(30))
+    indexes: list[int] = []
+    while burst := await run.burst():
+        indexes += [result.index for result in burst]
+    assert sorted(indexes) == list(range(30))
+    assert await run.burst() == []
+
+
+async def test_bursts_read_requests_in_a_thread(stub: Stub, batch: AsyncBatch) -> None:
+    """So that a generator can wait for the loop that the batch runs on, as a blocking client does."""
+    loop = asyncio.get_running_loop()
+
+    async def prompt(number: int) -> str:
+        await asyncio.sleep(0)
+        return f"prompt {number}"
+
+    def requests() -> Any:
+        for number in range(3):
+            text = asyncio.run_coroutine_threadsafe(prompt(number), loop).result(20)
+            yield BatchRequest.completion(model="m", prompt=text)
+
+    run = batch.run(requests())
+    burst = await asyncio.wait_for(run.burst(), 20)
+    assert burst[0].unwrap().choices[0].text == "prompt 0"
+    await run.close()
+
+
+async def test_asynchronous_requests(stub: Stub, batch: AsyncBatch) -> None:
+    """Requests can come from what has to be awaited; refused ones don't wait for the next of them."""
+
+    async def requests() -> AsyncIterator[Json]:
+        for item in lines(40):
+            await asyncio.sleep(0)
+            yield item
+
+    assert len([result async for result in batch.run(requests(), concurrency=3)]) == 40
+
+
+@pytest.mark.parametrize("wrong", [None, 3, line("a"), "requests.jsonl"])
+async def test_what_isnt_many_requests_is_refused(batch: AsyncBatch, wrong: Any) -> None:
+    """At once, not as a batch of failures."""
+    with pytest.raises(TypeError, match="must be an iterable"):
+        batch.run(wrong)

@@ -1,0 +1,177 @@
+"""Reading requests, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from horay_async.batch.sources import AHEAD, ENDED, PENDING, Source, source_of
+from horay_async.batch.turns import Turns
+
+from .conftest import until
+
+pytestmark = pytest.mark.anyio
+
+
+async def read(source: Source, turns: Turns) -> list[Any]:
+    """All items."""
+    items: list[Any] = []
+    while (item := source.poll()) is not ENDED:
+        if item is PENDING:
+            await turns.wait()
+        else:
+            items.append(item)
+    return items
+
+
+async def numbers(count: int, taken: list[int] | None = None) -> AsyncIterator[int]:
+    for number in range(count):
+        if taken is not None:
+            taken.append(number)
+        yield number
+
+
+def plain(count: int, taken: list[int]) -> Iterator[int]:
+    for number in range(count):
+        taken.append(number)
+        yield number
+
+
+@pytest.mark.parametrize("kind", ["inline", "threaded", "asynchronous"])
+async def test_all_items_come_in_order(kind: str) -> None:
+    """However they are read, and many more of them than are read ahead."""
+    turns = Turns()
+    items = numbers(500) if kind == "asynchronous" else range(500)
+    source = source_of(items, turns.wake, threaded=kind == "threaded")
+    assert await asyncio.wait_for(read(source, turns), 20) == list(range(500))
+    assert source.poll() is ENDED
+    source.stop()
+
+
+async def test_plain_iterables_are_read_when_asked() -> None:
+    """Not before."""
+    taken: list[int] = []
+    source = source_of(plain(10, taken), lambda: None, threaded=False)
+    assert taken == []
+    assert [source.poll(), source.poll()] == [0, 1]
+    assert taken == [0, 1]
+    source.stop()
+    assert source.poll() is ENDED
+    assert taken == [0, 1]
+
+
+async def test_asynchronous_iterables_are_read_a_little_ahead() -> None:
+    """The task that reads them waits until there is room again; stopping closes them at once."""
+    turns = Turns()
+    taken: list[int] = []
+    items = numbers(10_000, taken)
+    source = source_of(items, turns.wake, threaded=False)
+    assert source.poll() is PENDING
+    await turns.wait()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(taken) == AHEAD
+    assert source.poll() == 0
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(taken) == AHEAD + 1
+    source.stop()
+    await until(lambda: source.poll() is ENDED)
+    with pytest.raises(StopAsyncIteration):
+        await anext(items)
+
+
+async def test_asynchronous_iterables_need_not_be_generators() -> None:
+    """Any object with the protocol will do."""
+
+    class Countdown:
+        left = 3
+
+        def __aiter__(self) -> Countdown:
+            return self
+
+        async def __anext__(self) -> int:
+            if not self.left:
+                raise StopAsyncIteration
+            self.left -= 1
+            return self.left
+
+    turns = Turns()
+    assert await read(source_of(Countdown(), turns.wake, threaded=False), turns) == [2, 1, 0]
+
+
+async def test_threads_read_a_little_ahead() -> None:
+    """The thread waits for room, and ends when it is told to."""
+    turns = Turns()
+    taken: list[int] = []
+    source = source_of(plain(10_000, taken), turns.wake, threaded=True)
+    while source.poll() is PENDING:
+        await turns.wait()
+    (thread,) = [t for t in threading.enumerate() if t.name == "horay-batch-source"]
+    source.stop()
+    await asyncio.to_thread(thread.join, 20)
+    assert not thread.is_alive()
+    assert len(taken) <= AHEAD + 2
+
+
+async def test_threads_may_wait_for_the_loop() -> None:
+    """As a blocking client does that shares it."""
+    loop = asyncio.get_running_loop()
+
+    async def slow(number: int) -> int:
+        await asyncio.sleep(0)
+        return number * 10
+
+    def waiting() -> Iterator[int]:
+        for number in range(3):
+            yield asyncio.run_coroutine_threadsafe(slow(number), loop).result(20)
+
+    turns = Turns()
+    source = source_of(waiting(), turns.wake, threaded=True)
+    assert await asyncio.wait_for(read(source, turns), 20) == [0, 10, 20]
+
+
+@pytest.mark.parametrize("kind", ["inline", "threaded", "asynchronous"])
+async def test_what_the_iterable_raises_comes_after_its_items(kind: str) -> None:
+    """And each time that is asked."""
+
+    def failing() -> Iterator[int]:
+        yield 1
+        raise KeyError("theirs")
+
+    async def failing_too() -> AsyncIterator[int]:
+        yield 1
+        raise KeyError("theirs")
+
+    turns = Turns()
+    items = failing_too() if kind == "asynchronous" else failing()
+    source = source_of(items, turns.wake, threaded=kind == "threaded")
+    while (item := source.poll()) is PENDING:
+        await turns.wait()
+    assert item == 1
+    with pytest.raises(KeyError, match="theirs"):
+        await asyncio.wait_for(read(source, turns), 20)
+
+
+def test_thread_outlives_its_loop() -> None:
+    """It stops at the next item when the loop is closed, without a word."""
+    go_on, stopped = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        try:
+            go_on.wait(20)
+            yield 1
+            yield 2
+        finally:
+            stopped.set()
+
+    async def begin() -> None:
+        assert source_of(items(), lambda: None, threaded=True).poll() is PENDING
+
+    asyncio.run(begin())
+    go_on.set()
+    assert stopped.wait(20)
