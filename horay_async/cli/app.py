@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import horay_async
-from horay_async.cli import chat, complete, image, listings, serving
+from horay_async.cli import batch, chat, complete, image, listings, serving
 from horay_async.cli.doctor import doctor
 from horay_async.cli.failures import complain, explained
 from horay_async.cli.statuses import TABLE, Status
@@ -76,6 +76,7 @@ def root(
 for _command in (
     chat.chat,
     complete.complete,
+    batch.batch,
     listings.models,
     listings.user,
     image.image,

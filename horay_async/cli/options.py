@@ -56,7 +56,7 @@ class Server:
         ),
     ] = None
     timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Deadline of the call as a whole.")
+        float | None, typer.Option(metavar="SECONDS", help="Deadline of each call as a whole.")
     ] = None
     retries: Annotated[
         int | None, typer.Option(metavar="N", help="Most attempts after the first; 2 by default.")

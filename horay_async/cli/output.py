@@ -44,7 +44,8 @@ def note(text: str) -> None:
     """A remark on standard error, dim and wrapped where that is a terminal."""
     text = printable(text)
     if sys.stderr.isatty():
-        text = textwrap.fill(text, shutil.get_terminal_size().columns - 1)
+        width = shutil.get_terminal_size().columns - 1
+        text = textwrap.fill(text, width, break_on_hyphens=False)  # --options stay whole
     print(styled(text, "dim", sys.stderr), file=sys.stderr, flush=True)
 
 

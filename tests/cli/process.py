@@ -7,6 +7,7 @@ import select
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Mapping
 from typing import Self
 
@@ -60,8 +61,10 @@ class Terminal:
 
     def until(self, words: str) -> str:
         """Waits for `words`, after those that were waited for before; gives what came up to their end."""
+        due = time.monotonic() + PATIENCE
         while (at := self.output.find(words, self._seen)) < 0:
             assert self._read(), f"ended without {words!r}: {self.output!r}"
+            assert time.monotonic() < due, f"no {words!r} within {PATIENCE:g} s: {self.output!r}"
         start, self._seen = self._seen, at + len(words)
         return self.output[start : self._seen]
 

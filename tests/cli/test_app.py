@@ -14,7 +14,7 @@ from horay_async.testing import Cut, FaultServer, Scripted, error, respond
 
 from .conftest import Horay, bare_horay
 
-COMMANDS = ["chat", "complete", "models", "user", "image", "serve", "doctor"]
+COMMANDS = ["chat", "complete", "batch", "models", "user", "image", "serve", "doctor"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])

@@ -78,6 +78,7 @@ def _lines(finding: Finding) -> str:
             width if sys.stdout.isatty() else 10_000,
             initial_indent=" " * INDENT,
             subsequent_indent=" " * INDENT,
+            break_on_hyphens=False,  # within the name of an option
         )
         for text in texts
     ]

@@ -1,0 +1,99 @@
+"""`horay batch`: answers a file of requests, in as many runs as it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+import horay_async
+from horay_async.cli.failures import complain
+from horay_async.cli.options import Server, takes
+from horay_async.cli.output import note, write_json
+from horay_async.cli.pace import span
+from horay_async.cli.progress import watching
+from horay_async.cli.session import client_of
+from horay_async.cli.statuses import Status
+
+if TYPE_CHECKING:
+    from horay_async import BatchOptions, BatchTotals
+
+__all__ = ["batch"]
+
+TOLD: Final = (
+    *("total", "skipped", "done", "failed", "refused"),
+    *("prompt_tokens", "completion_tokens", "seconds"),
+)
+"""The totals that `--json` prints, by their names in the client."""
+
+
+def _concurrency(given: str) -> str:
+    if given != "auto" and not (given.isdecimal() and int(given) > 0):
+        raise typer.BadParameter('it must be "auto" or a whole number above 0')
+    return given
+
+
+@takes
+def batch(
+    requests: Annotated[
+        Path, typer.Argument(metavar="IN", help="The requests, one JSON object a line.")
+    ],
+    answers: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Where the answers go; what it has is not redone.")
+    ],
+    *,
+    concurrency: Annotated[
+        str,
+        typer.Option(
+            metavar="N",
+            callback=_concurrency,
+            help="Most requests at once; auto finds what the server can take.",
+        ),
+    ] = "auto",
+    rpm: Annotated[float | None, typer.Option(help="Most requests a minute.")] = None,
+    tpm: Annotated[float | None, typer.Option(help="Most tokens a minute.")] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Send again what failed in earlier runs.")
+    ] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first failure.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON.")] = False,
+    server: Server,
+) -> None:
+    """Answer a file of requests in another file.
+
+    Both have the form of OpenAI's batch files and of their output. A run that was stopped, however it
+    was, goes on where it was when the same command is given again.
+    """
+    totals = horay_async.BatchTotals()
+    options: BatchOptions = {
+        "concurrency": "auto" if concurrency == "auto" else int(concurrency),
+        "rpm": rpm,
+        "tpm": tpm,
+        "fail_fast": fail_fast,
+    }
+    with client_of(server) as client:
+        try:
+            with watching(totals):
+                client.batch.run_file(
+                    requests, answers, retry_failed=retry_failed, totals=totals, **options
+                )
+        except KeyboardInterrupt:
+            complain(f"stopped with {_told(totals)}; the same command goes on from there")
+            raise typer.Exit(Status.INTERRUPTED) from None
+    note(f"{_told(totals)}, in {span(totals.seconds)}")
+    if as_json:
+        write_json({name: getattr(totals, name) for name in TOLD})
+    if totals.failed:
+        note(f"{answers} tells what failed; --retry-failed sends it again")
+        raise typer.Exit(Status.PARTLY)
+
+
+def _told(totals: BatchTotals) -> str:
+    """The totals in words. What earlier runs finished may have failed as well: it isn't known here."""
+    finished = totals.skipped + totals.done + totals.failed
+    of = "" if totals.total is None else f" of {totals.total:,}"
+    earlier = f" ({totals.skipped:,} in earlier runs)" if totals.skipped else ""
+    return f"{finished:,}{of} finished{earlier}, {totals.failed:,} failed"

@@ -1,0 +1,182 @@
+"""`horay batch`: from a file to a file, with progress, to be stopped and gone on with."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from horay_async.cli import app, progress
+from horay_async.cli.statuses import Status
+from horay_async.testing import FaultServer, Gate, Late, Reply, error
+
+from .conftest import Horay, bare_horay
+
+
+@pytest.fixture
+def requests(tmp_path: Path) -> Path:
+    """Three requests."""
+    file = tmp_path / "in.jsonl"
+    file.write_text("".join(line(number) for number in range(3)))
+    return file
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Path:
+    """Where the answers go."""
+    return tmp_path / "out.jsonl"
+
+
+def line(number: int) -> str:
+    body = {"model": "m", "messages": [{"role": "user", "content": f"{number}?"}]}
+    request = {"method": "POST", "url": "/v1/chat/completions", "body": body}
+    return json.dumps({"custom_id": f"r-{number}", **request}) + "\n"
+
+
+def ids(answers: Path) -> list[str]:
+    return sorted(json.loads(line)["custom_id"] for line in answers.read_text().splitlines())
+
+
+def test_all_done(horay: Horay, requests: Path, answers: Path) -> None:
+    """Each request has its answer; the totals are told, in words and on demand in JSON."""
+    result = horay("batch", str(requests), str(answers), "--json")
+    assert result.exit_code == Status.DONE
+    assert ids(answers) == ["r-0", "r-1", "r-2"]
+    told: dict[str, Any] = json.loads(result.stdout)
+    assert (told["total"], told["done"], told["failed"], told["completion_tokens"]) == (3, 3, 0, 15)
+    assert result.stderr.startswith("3 of 3 finished, 0 failed, in 0:0")
+
+
+def test_options(horay: Horay, requests: Path, answers: Path, fault_server: FaultServer) -> None:
+    """One at a time, as it was asked for."""
+    horay("batch", str(requests), str(answers), "--concurrency", "1", "--rpm", "6000")
+    assert len(fault_server.connections) == 1
+
+
+def test_going_on(horay: Horay, requests: Path, answers: Path, fault_server: FaultServer) -> None:
+    """What is done isn't done again, and counts as answered."""
+    horay("batch", str(requests), str(answers))
+    with requests.open("a") as file:
+        file.write(line(3))
+    result = horay("batch", str(requests), str(answers))
+    assert "4 of 4 finished (3 in earlier runs), 0 failed" in result.stderr
+    assert len(fault_server.requests) == 4
+
+
+def test_some_failed(
+    horay: Horay, requests: Path, answers: Path, fault_server: FaultServer
+) -> None:
+    """Failures have a status of their own, and can be sent again."""
+    fault_server.add(error(400, "no such field"))
+    result = horay("batch", str(requests), str(answers))
+    assert result.exit_code == Status.PARTLY
+    assert "3 of 3 finished, 1 failed" in result.stderr
+    assert f"{answers} tells what failed; --retry-failed sends it again" in result.stderr
+    result = horay("batch", str(requests), str(answers), "--retry-failed")
+    assert result.exit_code == Status.DONE
+    assert ids(answers) == ["r-0", "r-1", "r-2"]
+
+
+def test_fail_fast(horay: Horay, requests: Path, answers: Path, fault_server: FaultServer) -> None:
+    """The first failure ends it, with the status of that failure."""
+    fault_server.always(error(401, "wrong key"))
+    result = horay("batch", str(requests), str(answers), "--fail-fast")
+    assert result.exit_code == Status.REFUSED
+    assert "wrong key" in result.stderr
+
+
+def test_bad_line(horay: Horay, requests: Path, answers: Path, fault_server: FaultServer) -> None:
+    """A line that can't be read is told by its number, before anything is sent."""
+    requests.write_text(line(0) + "{\n")
+    result = horay("batch", str(requests), str(answers))
+    assert result.exit_code == Status.FAILED
+    assert "line 2" in result.stderr
+    assert not fault_server.requests
+
+
+@pytest.mark.parametrize("given", ["0", "many", "-1", "1.5"])
+def test_concurrency(
+    given: str, requests: Path, answers: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A number of requests at once that is none."""
+    arguments = ["batch", str(requests), str(answers), "--concurrency", given]
+    assert app.run(arguments) == Status.USAGE
+    assert 'must be "auto" or a whole number above 0' in capsys.readouterr().err
+
+
+def test_lines_of_progress(
+    horay: Horay,
+    requests: Path,
+    answers: Path,
+    fault_server: FaultServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Off a terminal a line now and then tells how far it is."""
+    gate = Gate()
+    fault_server.add(*[Reply("x", faults=(Late(gate),))] * 3)
+    monkeypatch.setattr(progress, "EVERY", 0.001)
+    told: list[str] = []
+
+    def note(text: str) -> None:
+        told.append(text)
+        gate.open()
+
+    monkeypatch.setattr(progress, "note", note)
+    assert horay("batch", str(requests), str(answers)).exit_code == Status.DONE
+    assert told[0] == "0 of 3 · 0.0/s · 0 tokens · 0 failed"
+
+
+@pytest.mark.usefixtures("_bare_environment")
+def test_local_model(requests: Path, answers: Path) -> None:
+    """`--local` runs it on the local model."""
+    result = bare_horay("batch", str(requests), str(answers), "--local")
+    assert (result.exit_code, ids(answers)) == (Status.DONE, ["r-0", "r-1", "r-2"])
+    assert "SmolLM2" in answers.read_text()
+
+
+if sys.platform != "win32":
+    from .process import PATIENCE, Terminal, start
+
+    def test_interrupt(requests: Path, answers: Path, fault_server: FaultServer) -> None:
+        """Ctrl-C stops it cleanly and tells how to go on; then only what is missing is sent."""
+        environment = {
+            "HORAY_API_KEY": fault_server.api_key,
+            "HORAY_BASE_URL": fault_server.base_url,
+        }
+        gate = Gate()
+        fault_server.add(Reply("x"), *[Reply("x", faults=(Late(gate),))] * 2)
+        command = ("batch", str(requests), str(answers), "--concurrency", "1")
+        process = start(*command, environment=environment)
+        fault_server.wait_for_requests(2, timeout=PATIENCE)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+        gate.open()
+        assert (process.returncode, out) == (Status.INTERRUPTED, "")
+        assert err == (
+            "horay: stopped with 1 of 3 finished, 0 failed; the same command goes on from there\n"
+        )
+        assert ids(answers) == ["r-0"]
+        again = start(*command, environment=environment)
+        _, err = again.communicate(timeout=PATIENCE)
+        assert (again.returncode, ids(answers)) == (Status.DONE, ["r-0", "r-1", "r-2"])
+        assert err.startswith("3 of 3 finished (1 in earlier runs), 0 failed")
+
+    def test_bar(requests: Path, answers: Path, fault_server: FaultServer) -> None:
+        """On a terminal a bar shows it, and goes when all is done."""
+        gate = Gate()
+        fault_server.add(*[Reply("x", faults=(Late(gate),))] * 3)
+        environment = {
+            "HORAY_API_KEY": fault_server.api_key,
+            "HORAY_BASE_URL": fault_server.base_url,
+        }
+        command = ("batch", str(requests), str(answers))
+        with Terminal(*command, environment=environment) as terminal:
+            terminal.until("0 of 3 · 0.0/s · 0 tokens · 0 failed")
+            terminal.until("━" * 60)
+            gate.open()
+            terminal.until("3 of 3 finished, 0 failed, in 0:0")
+            assert terminal.end() == Status.DONE
