@@ -77,6 +77,18 @@ def test_main_leaves_with_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
     assert left.value.code == Status.USAGE
 
 
+def test_main_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C before there is anything to stop is no traceback either."""
+
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "run", interrupted)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == Status.INTERRUPTED
+
+
 @pytest.mark.parametrize("missing", ["typer", "rich"])
 def test_without_the_extra(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without typer or rich a sentence says what to install."""

@@ -248,6 +248,21 @@ def test_proxy_refuses(fault_server: FaultServer) -> None:
     assert base64.b64decode(credentials) == b"me:p@ss"
 
 
+def test_proxy_without_a_password(fault_server: FaultServer) -> None:
+    """Without a user in its URL the proxy is told nothing of one."""
+    arguments = ("--api-key", "any", "--base-url", "https://api.test/v1")
+    assert diagnosis(*arguments, "--proxy", fault_server.origin).keys() == {"proxy"}
+    assert "Proxy-Authorization" not in fault_server.requests[0].headers
+
+
+@pytest.mark.usefixtures("horay")
+def test_server_that_goes_away(fault_server: FaultServer) -> None:
+    """When nobody answers any more, the clock isn't compared."""
+    fault_server.always(user().but(Cut(0)))
+    faults = diagnosis()
+    assert faults.keys() == {"API"}
+
+
 def test_proxy_for_plain_http(fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without TLS the proxy is asked for whole URLs, unless the host is among the exceptions."""
     monkeypatch.setenv("HTTP_PROXY", fault_server.origin)
