@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import horay_async
 from horay_async.cli.options import AsJson, Server, one_of, takes
-from horay_async.cli.output import colours, printable, shown, write_json
+from horay_async.cli.output import shown, write_json
 from horay_async.cli.session import client_of
 
 if TYPE_CHECKING:
-    from horay_async import ModelList, ModelListParams
+    from horay_async import ModelListParams
 
 __all__ = ["models", "user"]
 
@@ -34,35 +34,11 @@ def models(
     if as_json:
         write_json(found.to_dict())
     elif sys.stdout.isatty():
-        _show(found)
+        from horay_async.cli.table import show  # noqa: PLC0415 - loads rich, which pipes do without
+
+        show(found.data)
     else:
         print("\n".join(model.id for model in found))
-
-
-def _show(found: ModelList) -> None:
-    from datetime import UTC, datetime  # noqa: PLC0415 - with rich, of which pipes have no need
-
-    from rich.console import Console  # noqa: PLC0415 - as above
-    from rich.table import Table  # noqa: PLC0415 - as above
-
-    def since(created: int) -> str:
-        return str(datetime.fromtimestamp(created, UTC).date()) if created else ""
-
-    columns = {
-        "model": [model.id for model in found],
-        "owner": [model.owned_by for model in found],
-        "since": [since(model.created) for model in found],
-    }
-    told = {name: values for name, values in columns.items() if any(values)}
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in told:
-        table.add_column(name, style="" if name == "model" else "dim", overflow="fold")
-    for row in zip(*told.values(), strict=True):
-        table.add_row(*map(printable, row))
-    console = Console(
-        color_system="auto" if colours(sys.stdout) else None, markup=False, highlight=False
-    )
-    console.print(table)
 
 
 @takes

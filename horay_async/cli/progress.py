@@ -8,12 +8,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from horay_async.cli.output import colours, note
+from horay_async.cli.output import note
 from horay_async.cli.pace import Pace
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from horay_async import BatchTotals
 
 __all__ = ["watching"]
@@ -21,15 +19,18 @@ __all__ = ["watching"]
 EVERY: Final = 5.0
 """Seconds between two lines."""
 
-FRAMES: Final = 4.0
-"""Looks a second at the bar: enough to look alive."""
-
 
 @contextmanager
 def watching(totals: BatchTotals) -> Generator[None]:
     """Shows the totals, on standard error, until the block ends."""
     pace = Pace(totals)
-    with _bar(pace) if sys.stderr.isatty() else _lines(pace):
+    if sys.stderr.isatty():
+        from horay_async.cli.bar import bar  # noqa: PLC0415 - loads rich, which pipes do without
+
+        shown = bar(pace)
+    else:
+        shown = _lines(pace)
+    with shown:
         yield
 
 
@@ -49,22 +50,3 @@ def _lines(pace: Pace) -> Generator[None]:
     finally:
         over.set()
         teller.join()
-
-
-@contextmanager
-def _bar(pace: Pace) -> Generator[None]:
-    from rich.console import Console, Group  # noqa: PLC0415 - pipes do without rich
-    from rich.live import Live  # noqa: PLC0415 - as above
-    from rich.progress_bar import ProgressBar  # noqa: PLC0415 - as above
-    from rich.text import Text  # noqa: PLC0415 - as above
-
-    def frame() -> RenderableType:
-        look = pace.look()
-        if look is None:
-            return "counting the requests …"
-        return Group(Text(str(look)), ProgressBar(look.total, look.finished))
-
-    console = Console(stderr=True, color_system="auto" if colours(sys.stderr) else None)
-    live = Live(get_renderable=frame, console=console, refresh_per_second=FRAMES, transient=True)
-    with live:
-        yield

@@ -1,0 +1,45 @@
+"""The table of models on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from horay_async.cli.output import colours, printable
+
+if TYPE_CHECKING:
+    from horay_async import ModelInfo
+
+__all__ = ["show"]
+
+
+def show(models: Sequence[ModelInfo]) -> None:
+    """Prints what is known of the models; what is known of none has no column."""
+    columns = {
+        "model": [model.id for model in models],
+        "owner": [model.owned_by for model in models],
+        "since": [_day(model.created) for model in models],
+    }
+    told = {name: values for name, values in columns.items() if any(values)}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in told:
+        table.add_column(name, style="" if name == "model" else "dim", overflow="fold")
+    for row in zip(*told.values(), strict=True):
+        table.add_row(*map(printable, row))
+    console = Console(
+        color_system="auto" if colours(sys.stdout) else None, markup=False, highlight=False
+    )
+    console.print(table)
+
+
+def _day(created: int) -> str:
+    """The day of a Unix time; empty where the server doesn't say, or says what can't be."""
+    try:
+        return str(datetime.fromtimestamp(created, UTC).date()) if created else ""
+    except (ValueError, OverflowError, OSError):  # which one depends on the platform
+        return ""
