@@ -18,6 +18,16 @@ from typing import TYPE_CHECKING, Any
 from horay_async._version import __version__
 
 if TYPE_CHECKING:
+    from horay_async.batch import (
+        AsyncBatch,
+        AsyncBatchRun,
+        BatchFileError,
+        BatchOptions,
+        BatchRequest,
+        BatchResult,
+        BatchTotals,
+        InvalidRequestError,
+    )
     from horay_async.client import AsyncHoray
     from horay_async.errors import (
         AnswerError,
@@ -129,7 +139,7 @@ if TYPE_CHECKING:
     from horay_async.options import ClientOptions, ClientParams, RetryPolicy, Timeouts
     from horay_async.parsing import parse_text
     from horay_async.streaming import AsyncEventStream, AsyncStream
-    from horay_async.sync import EventStream, Horay, Stream, ToolRun
+    from horay_async.sync import BatchRun, EventStream, Horay, Stream, ToolRun
     from horay_async.tools.define import Tool, pydantic_function_tool, tool
     from horay_async.tools.run import AsyncToolRun
 
@@ -144,6 +154,8 @@ __all__ = [
     "AnswerParsed",
     "AnyResponse",
     "AssistantMessage",
+    "AsyncBatch",
+    "AsyncBatchRun",
     "AsyncEventStream",
     "AsyncHoray",
     "AsyncStream",
@@ -151,6 +163,12 @@ __all__ = [
     "Attempt",
     "AuthenticationError",
     "BadRequestError",
+    "BatchFileError",
+    "BatchOptions",
+    "BatchRequest",
+    "BatchResult",
+    "BatchRun",
+    "BatchTotals",
     "CallOptions",
     "ChatChoice",
     "ChatChunkChoice",
@@ -192,6 +210,7 @@ __all__ = [
     "ImageURL",
     "InsufficientBalanceError",
     "InternalServerError",
+    "InvalidRequestError",
     "Message",
     "ModelInfo",
     "ModelList",
@@ -265,6 +284,7 @@ _MODULES = (
     "models.usage",
     "models.user",
     "streaming",
+    "batch",
     "parsing",
     "tools.define",
     "tools.run",

@@ -22,6 +22,7 @@ from horay_async.resources.user import AsyncUser
 
 if TYPE_CHECKING:
     from horay_async._transport import Transport
+    from horay_async.batch import AsyncBatch
 
 __all__ = ["AsyncHoray"]
 
@@ -78,6 +79,13 @@ class AsyncHoray:
         copy = object.__new__(type(self))
         copy._use(self._transport.changed(self.options.changed(**options)))
         return copy
+
+    @property
+    def batch(self) -> AsyncBatch:
+        """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
+        from horay_async.batch import AsyncBatch  # noqa: PLC0415 - few programs need it
+
+        return AsyncBatch(self._transport)
 
     async def request(
         self, method: str, path: str, *, body: Any = None, **options: Unpack[CallOptions]

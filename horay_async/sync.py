@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar, Unpack, cast
 
 from horay_async._bridge import Facade, Lease, Loop, Pump, answering, blocking
+from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult, BatchTotals
 from horay_async.client import AsyncHoray
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
@@ -21,10 +22,11 @@ from horay_async.resources.user import AsyncUser
 from horay_async.streaming import AsyncEventStream, AsyncStream, Select, all_of, texts_of
 from horay_async.tools.run import AsyncToolRun
 
-__all__ = ["EventStream", "Horay", "Stream", "ToolRun"]
+__all__ = ["BatchRun", "EventStream", "Horay", "Stream", "ToolRun"]
 
 ChunkT = TypeVar("ChunkT", bound=Response)
 AnswerT = TypeVar("AnswerT", bound=Response)
+AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
 EventT = TypeVar("EventT")
 ItemT = TypeVar("ItemT")
 
@@ -36,6 +38,14 @@ class _Reading(Facade):
 
     def _loop(self, select: Select[ItemT]) -> Loop[ItemT]:
         return Loop(self._reader(), select, self._abandon)
+
+    def _next(self) -> Any:
+        pump = self._reader()
+        while True:
+            for item in pump.ready:
+                return item
+            if not pump.advance():
+                raise StopIteration
 
     def _reader(self) -> Pump[Any]:
         if self._pump is None:
@@ -82,12 +92,7 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
         return self._loop(all_of)
 
     def __next__(self) -> ChunkT:
-        pump = self._reader()
-        while True:
-            for chunk in pump.ready:
-                return cast("ChunkT", chunk)
-            if not pump.advance():
-                raise StopIteration
+        return cast("ChunkT", self._next())
 
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
@@ -175,6 +180,42 @@ class ToolRun(_Reading, of=AsyncToolRun):
         return self._twin.merged()
 
 
+class BatchRun(_Reading, Generic[AnswerT_co], of=AsyncBatchRun):
+    """The blocking twin of `AsyncBatchRun`."""
+
+    _twin: AsyncBatchRun[AnswerT_co]
+
+    @property
+    def totals(self) -> BatchTotals:
+        """How far the batch has come."""
+        return self._twin.totals
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __del__(self) -> None:
+        # As for `Stream`.
+        if hasattr(self, "_twin"):
+            self._abandon()
+
+    def __iter__(self) -> Iterator[BatchResult[AnswerT_co]]:
+        return self._loop(all_of)
+
+    def __next__(self) -> BatchResult[AnswerT_co]:
+        return cast("BatchResult[AnswerT_co]", self._next())
+
+    def close(self) -> None:
+        """Cancels what is under way. Closing twice is fine."""
+        self._abandon()
+
+
+class Batch(Facade, of=AsyncBatch):
+    """Sends any number of requests at the pace that the server can take."""
+
+    run: Final = blocking(AsyncBatch.run)
+    run_file: Final = blocking(AsyncBatch.run_file)
+
+
 class User(Facade, of=AsyncUser):
     """The account behind the key."""
 
@@ -238,6 +279,11 @@ class Horay(Facade, of=AsyncHoray):
         self.chat: Chat = Chat(twin.chat, lease)
         self.completions: Completions = Completions(twin.completions, lease)
         self.images: Images = Images(twin.images, lease)
+
+    @property
+    def batch(self) -> Batch:
+        """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
+        return Batch(self._twin.batch, self._lease)
 
     @property
     def options(self) -> ClientOptions:

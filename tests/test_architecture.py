@@ -189,7 +189,7 @@ def modules() -> Iterator[Any]:
             "models",
             "parsing",
             "tools",
-        }
+        } or parts == ["batch"]
         if shown and not any(part.startswith("_") for part in parts):
             yield importlib.import_module(info.name)
 

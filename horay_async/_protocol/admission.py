@@ -67,7 +67,7 @@ class Admission:
     """
 
     def __init__(self, random: Callable[[], float]) -> None:
-        self.in_flight = 0
+        self.in_flight: int = 0
         """Requests under way, at all levels."""
         self.refusing_since: float | None = None
         """When the server began to refuse everything; None while it answers."""

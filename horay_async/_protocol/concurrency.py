@@ -79,11 +79,11 @@ class Concurrency:
     """
 
     def __init__(self, *, start: int, floor: int = 1, ceiling: int) -> None:
-        self.in_flight = 0
+        self.in_flight: int = 0
         """Requests under way."""
-        self.latency = 0.0
+        self.latency: float = 0.0
         """Seconds from a request's start to its answer: a running mean, 0 before the first."""
-        self.epoch = 0
+        self.epoch: int = 0
         """Counts the changes of the limit."""
         self._floor = floor
         self._ceiling = ceiling

@@ -134,6 +134,8 @@ class Decoder(Generic[R]):
         """
         if not isinstance(inner, list) or self._into.may_be_bare:
             return False
+        if not all(isinstance(item, dict) for item in cast("list[Any]", inner)):
+            return False
         return self._into.holds == "data" or (self._into.holds != "" and inner != [])
 
     def _careful(self, data: bytes, answer: R | None) -> R:

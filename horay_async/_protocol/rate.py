@@ -153,7 +153,7 @@ class LearntRate:
             self._held_back = self._unused = 0
             calm = max(0, self._calm_answers) + CALM_PER_REFUSAL * refusals
             self._calm_answers = 0 if deep else min(self.LONGEST_CALM, calm)
-            self._calm_until = now + (0 if deep else min(LONGEST_CALM, CALM_PER_PAUSE * paused))
+            self._calm_until = now + (0 if deep else min(60.0, CALM_PER_PAUSE * paused))
             self._calm_at_most = now + LONGEST_CALM
         self._resumed = now
         self._answers = 0

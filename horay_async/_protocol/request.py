@@ -65,7 +65,12 @@ class Request:
     @property
     def label(self) -> str:
         """Method and path, as messages name the call."""
-        return f"{self.method} {self.path.partition('?')[0]}"
+        path = self.path.partition("?")[0]
+        if self.foreign:  # its address may hold a password
+            scheme, _, rest = path.partition("://")
+            authority, slash, rest = rest.partition("/")
+            path = f"{scheme}://{authority.rpartition('@')[2]}{slash}{rest}"
+        return f"{self.method} {path}"
 
 
 def build(
@@ -119,9 +124,7 @@ def assemble(
     headers: dict[str, str] = {}
     if "extra_headers" in call:
         headers = check_headers(call["extra_headers"], "extra_headers")
-    if method != "GET" and not (
-        headers and any(name.lower() == IDEMPOTENCY for name in headers)
-    ):
+    if method != "GET" and not (headers and any(name.lower() == IDEMPOTENCY for name in headers)):
         if own := call.get("idempotency_key"):
             headers |= check_headers({"Idempotency-Key": own}, "idempotency_key")
         elif new_key:
@@ -142,7 +145,7 @@ def assemble(
         )
     if "max_retries" in call:
         retry = attrs.evolve(retry, max_retries=call["max_retries"])
-    choices: Any = body.get("n") if isinstance(body, dict) else 1
+    choices = cast("dict[str, Any]", body).get("n") if isinstance(body, dict) else 1
     return Request(
         method=method,
         path=path,

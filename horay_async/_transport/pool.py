@@ -42,8 +42,8 @@ class Pool:
     def __init__(self, options: ClientOptions, *, own: bool) -> None:
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         given = None if own else options.session
-        self.owned = given is None
-        self.session = given or aiohttp.ClientSession(
+        self.owned: bool = given is None
+        self.session: aiohttp.ClientSession = given or aiohttp.ClientSession(
             # The number of connections is the business of `Slots`, whose queue has a clock of its own.
             connector=Connector(
                 limit=0, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_CACHE_SECONDS
@@ -52,7 +52,7 @@ class Pool:
             timeout=_NO_TIMER,
             response_class=ClientResponse,
         )
-        self.watch = Watch(self.loop)
+        self.watch: Watch = Watch(self.loop)
         self._slots: dict[int, Slots] = {}
         self._end: AsyncGenerator[None, None] | None = None
 

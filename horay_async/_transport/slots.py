@@ -15,7 +15,7 @@ class Slots:
     __slots__ = ("_free", "_waiters", "limit")
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
+        self.limit: int = limit
         self._free = limit
         self._waiters: deque[asyncio.Future[None]] = deque()
 

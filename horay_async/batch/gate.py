@@ -39,12 +39,12 @@ class Gate:
     """Lets requests go when concurrency, rate and pauses allow it."""
 
     def __init__(self, options: ClientOptions) -> None:
-        self.admission = Admission(random.random)
-        self.estimate = TokenEstimate()
+        self.admission: Admission = Admission(random.random)
+        self.estimate: TokenEstimate = TokenEstimate()
         self._session_limit = _session_limit(options)
         self._auto = Concurrency(start=START, ceiling=_most(options))
         self._pacers: dict[tuple[float | None, float | None], Pacer] = {}
-        self.turns = Turns()
+        self.turns: Turns = Turns()
         """Those who wait to be let go; to be woken when a permit was given back."""
 
     def level(self, settings: Settings) -> Concurrency:

@@ -467,3 +467,5 @@ def test_nothing_on_offer_is_an_answer() -> None:
     assert len(decoder(ModelList).one(b"[]")) == 0
     with pytest.raises(NotDecodable, match="got an array"):
         decoder(Completion).one(b"[]")
+    with pytest.raises(NotDecodable, match="got an array"):
+        decoder(ModelList).one(b"[1]")

@@ -468,3 +468,12 @@ def test_download_options_are_checked() -> None:
     """An option of a wrong name is refused."""
     with pytest.raises(TypeError, match="did you mean 'timeout'"):
         download("https://h.example/a.png", options(), {"timeuot": 3})
+
+
+def test_label_of_a_download_shows_no_password() -> None:
+    """A picture's address is named in messages without the user, the password and the query in it."""
+    request = download("https://user:secret@pictures.example/a/b.png?sig=1", options(), {})
+    assert request.label == "GET https://pictures.example/a/b.png"
+    assert (
+        download("https://pictures.example", options(), {}).label == "GET https://pictures.example"
+    )
