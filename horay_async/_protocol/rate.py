@@ -43,8 +43,8 @@ class LearntRate:
     refused as before."""
     RARE = 40
     """Answers between two such times: what goes over a limit is refused sooner."""
-    LONGEST_CALM = 1500
-    """Answers."""
+    LONGEST_CALM = 900
+    """Answers. In time, calm for a pause lasts one window at most, and calm for refusals `LONGEST_CALM`."""
     UNUSED = 100
     """Requests in a row that didn't have to wait for the rate, until it is forgotten."""
     MOMENT = 10.0
@@ -153,7 +153,7 @@ class LearntRate:
             self._held_back = self._unused = 0
             calm = max(0, self._calm_answers) + CALM_PER_REFUSAL * refusals
             self._calm_answers = 0 if deep else min(self.LONGEST_CALM, calm)
-            self._calm_until = now + (0 if deep else min(60.0, CALM_PER_PAUSE * paused))
+            self._calm_until = now + (0 if deep else min(self.MEMORY, CALM_PER_PAUSE * paused))
             self._calm_at_most = now + LONGEST_CALM
         self._resumed = now
         self._answers = 0

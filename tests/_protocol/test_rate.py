@@ -163,15 +163,15 @@ def test_calm_is_bounded_in_time() -> None:
 
 
 def test_calm_lasts_in_proportion_to_the_pause() -> None:
-    """A pause of 10 seconds is followed by 200 without an attempt at more, answers or not."""
+    """A pause of two seconds is followed by 40 without an attempt at more, answers or not."""
     rate, now = proven()
     send(rate, since=now, until=now + 60, each=0.1, waited=True)
     now += 60
-    rate.settle(guilty=True, refusals=0, paused=10.0, now=now)
+    rate.settle(guilty=True, refusals=0, paused=2.0, now=now)
     before = rate.per_second
-    send(rate, since=now, until=now + 199, each=0.1, waited=True)
+    send(rate, since=now, until=now + 39, each=0.1, waited=True)
     assert rate.per_second == before
-    send(rate, since=now + 199, until=now + 201, each=0.1, waited=True)
+    send(rate, since=now + 39, until=now + 41, each=0.1, waited=True)
     assert rate.per_second != before
 
 
