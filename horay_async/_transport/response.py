@@ -213,8 +213,12 @@ class RawResponse:
             connection = self._raw.connection
             transport = None if connection is None else connection.transport
             self._raw.close()
-            if transport is not None and transport.get_write_buffer_size():
-                transport.abort()  # the server answered without reading the request: it never will
+            # A polite end would wait: with TLS for the server's farewell, for which the loop may not run
+            # long enough, and with a request that the server doesn't read, for ever.
+            if transport is not None and (
+                transport.get_write_buffer_size() or transport.get_extra_info("sslcontext")
+            ):
+                transport.abort()
             self._finish()
 
     def close_soon(self) -> None:
