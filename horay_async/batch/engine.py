@@ -12,7 +12,8 @@ from horay_async._protocol.admission import Permit
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.gate import gate_of, unbound
 from horay_async.batch.options import Settings
-from horay_async.batch.requests import Job, Preparer, name_of, refusal
+from horay_async.batch.outbox import Outbox
+from horay_async.batch.requests import Job, Preparer, name_of, refusal, unreachable
 from horay_async.batch.results import BatchResult, BatchTotals
 from horay_async.batch.sources import ENDED, PENDING, source_of
 from horay_async.batch.turns import Turns
@@ -27,14 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LEFT", "Engine"]
 
-LEAST_BUFFER = 16
-"""Results that may wait for the caller, or as many as there may be requests under way if that is more."""
-
 LEFT = "the batch was left: its loop was ended early, or close() was called"
-
-WINDOW = 8
-"""With `ordered`, how far results may be ahead of the oldest request under way, as a multiple of that
-number: one slow answer doesn't hold up the rest at once."""
 
 
 class Engine:
@@ -58,12 +52,9 @@ class Engine:
         self._preparer = Preparer(self._transport.options)
         self._settings = settings
         self._totals = totals
-        self._ordered = ordered
+        self._outbox = Outbox(ordered=ordered)
         self._index = 0  # of the next item
-        self._again: deque[Job] = deque()  # refused, to be sent again before anything else
-        self._early: dict[int, BatchResult[Any]] = {}  # with `ordered`, waiting for older ones
-        self._due = 0  # with `ordered`, the index of the next result
-        self._results: deque[BatchResult[Any]] = deque()
+        self._again: deque[Job] = deque()  # put off, to be sent again before anything else
         self._failure: BaseException | None = None
         self._over = False
         self._broken: Exception | None = None  # what reading the source raised
@@ -82,7 +73,7 @@ class Engine:
 
         Raises what ended the run early, once the results from before it were taken.
         """
-        while not self._results:
+        while not self._outbox:
             if self._failure is not None:
                 raise self._failure
             if self._over:
@@ -92,8 +83,7 @@ class Engine:
 
     def taken(self) -> list[BatchResult[Any]]:
         """The results that are there."""
-        results = list(self._results)
-        self._results.clear()
+        results = self._outbox.taken()
         self._dispatcher_turns.wake()
         return results
 
@@ -133,7 +123,7 @@ class Engine:
 
     async def _dispatch(self) -> None:
         while True:
-            if self._backed_up() and not self._again:
+            if not self._again and self._outbox.full(self._index, self._level.limit):
                 await self._dispatcher_turns.wait()
                 continue
             job = self._again.popleft() if self._again else self._next()
@@ -175,13 +165,6 @@ class Engine:
         self._sending.add(task)
         task.add_done_callback(partial(self._sent, permit))
 
-    def _backed_up(self) -> bool:
-        """Whether the consumer has to take results before more requests are sent."""
-        limit = self._level.limit
-        if self._ordered and self._index - self._due > max(LEAST_BUFFER, WINDOW * limit):
-            return True
-        return len(self._results) >= max(LEAST_BUFFER, limit)
-
     async def _run(self, job: Job, permit: Permit) -> None:
         """Sends a request once, the retries that its policy allows included."""
         clock, admission = self._loop.time, self._gate.admission
@@ -196,13 +179,15 @@ class Engine:
         except APIError as error:
             now = clock()
             self._record(job, error.attempts, began)
-            if refusal(error):
-                self._refused(job, permit, cast(APIStatusError, error), now)
+            self._gate.reached |= error.attempts[-1].status is not None
+            if refusal(error) or (unreachable(error) and self._gate.reached):
+                self._put_off(job, permit, error, now)
             else:
                 admission.end(permit)
                 self._failed(job, error, now)
         else:
             now = clock()
+            self._gate.reached = True
             meta = response.meta
             single = len(meta.attempts) == 1
             admission.answered(permit, now, latency=now - began if single else None)
@@ -211,18 +196,18 @@ class Engine:
             self._correct(job, response, now)
             self._done(job, now, response=response)
 
-    def _refused(self, job: Job, permit: Permit, error: APIStatusError, now: float) -> None:
-        """Puts a refused request back in front, unless it has been refused for long enough."""
-        asked = error.retry_after
+    def _put_off(self, job: Job, permit: Permit, error: APIError, now: float) -> None:
+        """Puts a request back in front, unless it has been put off for long enough."""
+        asked = error.retry_after if isinstance(error, APIStatusError) else None
         if asked is not None:
             asked = min(asked, job.policy.max_retry_after)
         admission = self._gate.admission
         admission.refused(permit, now, retry_after=asked)
         self._pacer.correct(-job.tokens, now)
         self._totals.refused += 1
-        if job.refused_since is None:
-            job.refused_since = now
-        since = min(job.refused_since, cast(float, admission.refusing_since))
+        if job.put_off_since is None:
+            job.put_off_since = now
+        since = min(job.put_off_since, cast(float, admission.refusing_since))
         total = job.request.timeouts.total
         late = total is not None and now - cast(float, job.started) >= total
         if late or now - since >= self._settings.patience or not job.may_go_again(error):
@@ -280,14 +265,8 @@ class Engine:
             result.error.add_note(f"request {result.index}, custom_id {result.custom_id!r}")
             self.stop(result.error)
             return
-        if self._ordered:
-            self._early[result.index] = result
-            while (due := self._early.pop(self._due, None)) is not None:
-                self._results.append(due)
-                self._due += 1
-        else:
-            self._results.append(result)
-        if self._results:
+        self._outbox.put(result)
+        if self._outbox:
             self._consumer_turns.wake()
 
     # Tasks

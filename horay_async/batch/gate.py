@@ -41,6 +41,8 @@ class Gate:
     def __init__(self, options: ClientOptions) -> None:
         self.admission: Admission = Admission(random.random)
         self.estimate: TokenEstimate = TokenEstimate()
+        self.reached: bool = False
+        """Whether the server has ever answered: then one that can't be reached will come back."""
         self._session_limit = _session_limit(options)
         self._auto = Concurrency(start=START, ceiling=_most(options))
         self._pacers: dict[tuple[float | None, float | None], Pacer] = {}

@@ -30,8 +30,9 @@ class BatchOptions(TypedDict, total=False):
     """Whether the first failure ends the batch, with its error; otherwise a failure is a result like any
     other."""
     patience: float
-    """Seconds for which a request that the server refuses for its load (429, 503) is sent again, until the
-    refusal is its result; 600. Other failures are retried as the client's `RetryPolicy` says."""
+    """Seconds for which a request is put off and sent again, 600, where the server refuses it for its load
+    (429, 503), or can't be reached though it has answered before. Then that is the request's result. All
+    other failures are retried as the client's `RetryPolicy` says, and no more."""
 
 
 def _concurrency(instance: object, attribute: object, value: object) -> None:

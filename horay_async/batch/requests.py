@@ -12,7 +12,13 @@ import msgspec
 from horay_async._protocol.decode import AnyDecoder, Decodes, decoder
 from horay_async._protocol.request import Operation, Request, assemble, build, check_path, encode
 from horay_async.batch.errors import InvalidRequestError
-from horay_async.errors import APIError, APIStatusError, ConfigurationError
+from horay_async.errors import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    ConfigurationError,
+)
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion, ChatParams
 from horay_async.models.completions import Completion, CompletionParams
@@ -22,7 +28,7 @@ from horay_async.options import ClientOptions, RetryPolicy
 from horay_async.resources import chat, completions, images
 from horay_async.resources._base import new_key
 
-__all__ = ["BatchRequest", "Job", "Line", "Preparer", "name_of", "refusal"]
+__all__ = ["BatchRequest", "Job", "Line", "Preparer", "name_of", "refusal", "unreachable"]
 
 AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
 
@@ -110,11 +116,11 @@ class Job:
     attempts: list[Attempt] = attrs.field(factory=list[Attempt])
     started: float | None = None
     """When it was first sent."""
-    refused_since: float | None = None
-    """When it was first refused."""
+    put_off_since: float | None = None
+    """When it was first put off."""
 
-    def may_go_again(self, error: APIStatusError) -> bool:
-        """Whether the policy lets the request be sent again after a refusal. How often is the batch's
+    def may_go_again(self, error: APIError) -> bool:
+        """Whether the policy lets the request be sent again after it was put off. How often is the batch's
         business, so it is asked as for the first time.
         """
         delay = self.policy.delay(
@@ -145,6 +151,12 @@ def _middle() -> float:
 def refusal(error: APIError) -> bool:
     """Whether the server refused for its load, so that it is the whole batch that has to wait."""
     return isinstance(error, APIStatusError) and error.status_code in (429, 503)
+
+
+def unreachable(error: APIError) -> bool:
+    """Whether no connection could be made."""
+    late = isinstance(error, APITimeoutError) and error.clock == "total"
+    return isinstance(error, APIConnectionError) and error.execution == "not_sent" and not late
 
 
 class Preparer:

@@ -57,7 +57,8 @@ class BatchTotals:
     in_flight: int = 0
     """Requests under way."""
     refused: int = 0
-    """How often the server refused a request for its load (429, 503); such requests are sent again."""
+    """How often a request was put off, because the server refused it for its load (429, 503) or couldn't be
+    reached; such requests are sent again."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     """Tokens that the answers report."""

@@ -25,6 +25,7 @@ from horay_async.models.anything import AnyResponse
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.completions import Completion
 from horay_async.models.images import ImageResponse
+from horay_async.resources._base import fetch as fetch_
 
 from .conftest import Json, Stub, client_of, completion, line, lines, refusal
 
@@ -151,6 +152,28 @@ async def test_unreachable_server(stub: Stub) -> None:
         (result,) = await results_of(AsyncBatch(client._transport).run([line("a")]))
     assert isinstance(result.error, APIConnectionError)
     assert len(result.attempts) == 3
+
+
+async def test_outage_is_waited_for(
+    stub: Stub, batch: AsyncBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that has answered and can't be reached any more will come back."""
+    calls = itertools.count()
+
+    async def fetch(transport: Any, request: Any, into: Any) -> Any:
+        if 5 <= next(calls) < 25:
+            away = client.with_options(base_url="http://127.0.0.1:9/v1", max_retries=0)
+            return await fetch_(away._transport, request, into)
+        return await fetch_(transport, request, into)
+
+    monkeypatch.setattr(engine, "fetch", fetch)
+    client = client_of(stub)
+    run = batch.run(lines(20), concurrency=4)
+    results = await results_of(run)
+    await client.close()
+    assert all(result.error is None for result in results)
+    assert run.totals.refused == 20
+    assert max(len(result.attempts) for result in results) > 1
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -12,8 +12,17 @@ import pytest
 from horay_async import BadRequestError, RateLimitError, RetryPolicy, ServiceOverloadedError
 from horay_async._protocol.decode import AnyDecoder, decoder
 from horay_async.batch import BatchRequest, InvalidRequestError
-from horay_async.batch.requests import OPERATIONS, Job, Line, Preparer, _Body, _required, name_of
-from horay_async.errors import APIConnectionError, APIError
+from horay_async.batch.requests import (
+    OPERATIONS,
+    Job,
+    Line,
+    Preparer,
+    _Body,
+    _required,
+    name_of,
+    unreachable,
+)
+from horay_async.errors import APIConnectionError, APIError, APITimeoutError
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.completions import Completion
 from horay_async.models.images import ImageResponse
@@ -193,6 +202,15 @@ def test_going_again_is_up_to_the_policy() -> None:
     assert image.may_go_again(refused)
     image.policy = attrs.evolve(image.policy, safe_statuses={429})
     assert not image.may_go_again(refused)
+
+
+def test_what_cant_be_reached() -> None:
+    """No connection was made; neither a deadline that is over nor an answer that broke off is that."""
+    assert unreachable(APIConnectionError("", execution="not_sent"))
+    assert unreachable(APITimeoutError("", clock="connect", execution="not_sent"))
+    assert not unreachable(APITimeoutError("", clock="total", execution="not_sent"))
+    assert not unreachable(APIConnectionError("", execution="unknown"))
+    assert not unreachable(BadRequestError("", status_code=400, execution="not_sent"))
 
 
 def test_policy_is_wrapped_once() -> None:
