@@ -48,13 +48,9 @@ def plot(results: Sequence[Result], path: Path) -> None:
             at = place - 0.4 + (offset + 0.5) * height
             axes.barh(at, ratios[name], height * 0.9, color=colour, label=name)
             axes.text(ratios[name] * 1.03, at, f"{ratios[name]:.2f}", va="center", fontsize=7)
-        axes.plot(
-            [result.row.target] * 2,
-            [place - 0.45, place + 0.45],
-            color="black",
-            linewidth=1,
-            ls=":",
-        )
+        if result.row.target is not None:
+            ends = [place - 0.45, place + 0.45]
+            axes.plot([result.row.target] * 2, ends, color="black", linewidth=1, ls=":")
     axes.set_yticks(range(len(rows)), [result.row.title.replace("`", "") for result in rows])
     axes.invert_yaxis()
     axes.set_xscale("log")

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from benchmarks.results import Figure, Measured, Result
+from benchmarks.rows import Row
 
 __all__ = ["markdown", "to_json"]
 
@@ -23,7 +24,7 @@ COLUMNS = (
 
 def markdown(results: Sequence[Result], machine: Mapping[str, str]) -> str:
     """The tables: first what is held against the hand-written loop, then the rest."""
-    main = [r for r in results if r.row.reference and r.row.reference.contender == "hand-written"]
+    main = [r for r in results if r.row.others]
     rest = [r for r in results if r not in main]
     parts = [_main(main)] if main else []
     if rest:
@@ -51,7 +52,7 @@ def _main(results: Sequence[Result]) -> str:
             [
                 result.row.title,
                 value,
-                f"≤ {result.row.target:.2f}",
+                _target(result.row),
                 _ratio(result.subject, bold=True),
                 *(_ratio(others.get(name)) for name in shown),
             ]
@@ -60,7 +61,7 @@ def _main(results: Sequence[Result]) -> str:
 
 
 def _rest(results: Sequence[Result]) -> str:
-    lines = [["", "horay", "reference", "target", "measured"]]
+    lines = [["", "measured", "reference", "target", "reached"]]
     for result in results:
         row, subject, reference = result.row, result.subject, result.reference
         unit = row.unit
@@ -69,13 +70,19 @@ def _rest(results: Sequence[Result]) -> str:
                 row.title,
                 f"{_short(subject.value.median)} {unit}" if subject else "failed",
                 f"{_short(reference.value.median)} {unit}" if reference else "–",
-                f"≤ {row.target:.2f}" if row.reference else f"≤ {_short(row.target)} {unit}",
+                _target(row),
                 _ratio(subject, bold=True)
                 if row.reference or subject is None
                 else f"**{_short(subject.value.median)}** ({_spread(subject.value, _short)})",
             ]
         )
     return _table(lines)
+
+
+def _target(row: Row) -> str:
+    if row.target is None:
+        return "–"
+    return f"≤ {row.target:.2f}" if row.reference else f"≤ {_short(row.target)} {row.unit}"
 
 
 def _ratio(measured: Measured | None, *, bold: bool = False) -> str:

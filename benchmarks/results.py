@@ -74,11 +74,9 @@ class Result:
         """
         if any(name == self.row.subject.contender for name, _ in self.failures):
             return True
-        return (
-            self.row.reference is not None
-            and self.reached is not None
-            and self.reached > GROSS * self.row.target
-        )
+        if self.row.target is None or self.row.reference is None or self.reached is None:
+            return False
+        return self.reached > GROSS * self.row.target
 
 
 def results_of(rows: Sequence[Row], readings: Readings) -> list[Result]:

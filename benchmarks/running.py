@@ -60,7 +60,9 @@ def job_of(cell: Cell, base_url: str, share: float) -> dict[str, Any]:
         share *= SLOW
     for unit in UNITS:
         if unit in arguments:
-            arguments[unit] = max(arguments.get("at_once", 1), int(arguments[unit] * share))
+            # Fewer than some for each that runs at once would measure little but their start.
+            least = arguments.get("at_once", 1) * (4 if unit == "calls" else 1)
+            arguments[unit] = max(least, int(arguments[unit] * share))
     return {
         **arguments,
         "contender": cell.contender,
@@ -170,10 +172,10 @@ def run_rows(
                     cells.insert(0, BARE)
                 # Whoever comes first finds other caches and clocks than whoever comes last.
                 start = turn % len(cells)
+                told(f"  {row.key}")
                 for cell in cells[start:] + cells[:start]:
                     if readings.have(cell, turn):
                         continue
-                    told(f"  {row.key}: {cell.contender}")
                     try:
                         readings.add(cell, turn, read(cell, base_url, share))
                     except Failed as problem:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.canned import API_KEY
 from benchmarks.contenders.alike import MESSAGES, Awaited, Blocking
-from horay_async import AsyncHoray, Completion, Horay
+
+if TYPE_CHECKING:
+    from horay_async import AsyncHoray
 
 __all__ = ["AwaitedHoray", "BlockingHoray"]
 
@@ -15,6 +17,8 @@ class AwaitedHoray(Awaited):
     """`AsyncHoray`."""
 
     def __init__(self, base_url: str, connections: int) -> None:
+        from horay_async import AsyncHoray  # noqa: PLC0415 - see above
+
         client = AsyncHoray(API_KEY, base_url=base_url, max_connections=connections)
         super().__init__(client, client.chat.completions.create)
 
@@ -35,13 +39,16 @@ class AwaitedHoray(Awaited):
     def decode(body: bytes) -> Any:
         """A text completion's body as attrs classes."""
         # What a call does with a body once it has come; no public name leads there without a network.
-        from horay_async._protocol.decode import decoder  # noqa: PLC0415 - for one row alone
+        from horay_async import Completion  # noqa: PLC0415 - see above
+        from horay_async._protocol.decode import decoder  # noqa: PLC0415 - see above
 
         return decoder(Completion).one(body)
 
     @staticmethod
     def make(base_url: str) -> AsyncHoray:
         """A client, as in a service that makes one for each request."""
+        from horay_async import AsyncHoray  # noqa: PLC0415 - see above
+
         return AsyncHoray(API_KEY, base_url=base_url)
 
 
@@ -49,5 +56,7 @@ class BlockingHoray(Blocking):
     """`Horay`."""
 
     def __init__(self, base_url: str) -> None:
+        from horay_async import Horay  # noqa: PLC0415 - see above
+
         client = Horay(API_KEY, base_url=base_url)
         super().__init__(client, client.chat.completions.create)
