@@ -1,0 +1,55 @@
+"""The command as a whole, on rows that are done in a moment."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import results
+from benchmarks.__main__ import main
+from benchmarks.machine import describe
+
+ROWS = ["--rows", "make", "large", "--quick", "--rounds", "1"]
+
+
+def test_table_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The table goes to standard output, progress beside it, and all figures into the file."""
+    assert main([*ROWS, "--json", str(tmp_path / "out.json")]) == 0
+    printed = capsys.readouterr()
+    assert "making a client after the first" in printed.out
+    assert "round 1 of 1" in printed.err
+    rows = json.loads((tmp_path / "out.json").read_text())["rows"]
+    assert [row["key"] for row in rows] == ["make", "large"]
+    assert all(row["reached"] > 0 for row in rows)
+
+
+def test_check_fails_on_a_gross_loss(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `--check`, a ratio far over its target is exit status 1, and is named."""
+    monkeypatch.setattr(results, "GROSS", 0.0)
+    assert main([*ROWS, "--check"]) == 1
+    assert "gross loss: decoding a 1 MB completion" in capsys.readouterr().err
+    assert main(ROWS) == 0
+
+
+def test_profile(capfd: pytest.CaptureFixture[str]) -> None:
+    """The profile of a row names this package's functions."""
+    assert main(["--profile", "make"]) == 0
+    assert "horay" in capfd.readouterr().out
+
+
+def test_unknown_row(capsys: pytest.CaptureFixture[str]) -> None:
+    """A row that isn't there is refused, with the names of those that are."""
+    with pytest.raises(SystemExit):
+        main(["--rows", "everything"])
+    assert "blocking-call" in capsys.readouterr().err
+
+
+def test_machine() -> None:
+    """What it ran on is part of the result."""
+    found = describe()
+    assert {"CPU", "cores", "system", "Python", "horay-async", "aiohttp"} <= found.keys()
+    assert all(found.values())
