@@ -10,7 +10,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from functools import partial, wraps
 from queue import SimpleQueue
 from typing import (
@@ -26,6 +26,7 @@ from typing import (
     overload,
 )
 
+from horay_async._job import CalledOff, Job
 from horay_async.errors import ConfigurationError, HorayError
 from horay_async.models._base import Model
 from horay_async.streaming import LEFT, Mirrored, Select
@@ -47,7 +48,7 @@ R = TypeVar("R")
 
 AHEAD = 64
 """Bursts that a stream reads ahead of a slow caller, a network read each: enough to keep a fast
-caller from ever waiting for the other thread, and at 64 KiB a read at most 4 MiB."""
+caller from ever waiting for the other thread, and at 32 KiB a read at most 2 MiB."""
 
 
 class _Thread:
@@ -58,24 +59,41 @@ class _Thread:
         import anyio  # noqa: PLC0415
         from anyio.from_thread import BlockingPortal  # noqa: PLC0415
 
-        started: Future[BlockingPortal] = Future()
+        started: Future[tuple[BlockingPortal, asyncio.AbstractEventLoop]] = Future()
 
         async def serve() -> None:
+            import asyncio  # noqa: PLC0415 - loaded by now
+
             async with BlockingPortal() as portal:
-                started.set_result(portal)
+                started.set_result((portal, asyncio.get_running_loop()))
                 await portal.sleep_until_stopped()
 
         self.leases = 0
+        self.ending = False
+        self.jobs: set[Job[Any]] = set()
         self._thread = threading.Thread(
             target=anyio.run, args=(serve,), name="horay-blocking", daemon=True
         )
         self._thread.start()
-        self.portal = started.result()
+        self._portal, self.loop = started.result()
+
+    def submit(self, job: Job[Any]) -> None:
+        """Has the job done. Raises `RuntimeError` once the thread is stopped."""
+        self.jobs.add(job)
+        try:
+            self.loop.call_soon_threadsafe(job.begin, self)
+        except RuntimeError:
+            self.jobs.discard(job)
+            raise
 
     def stop(self) -> None:
         """Ends the loop and waits for the thread; what still runs is cancelled."""
-        self.portal.call(self.portal.stop, True)
+        self.ending = True
+        self._portal.call(self._portal.stop, True)
         self._thread.join()
+        # Submitted after the loop's last turn, and never begun.
+        for job in list(self.jobs):
+            job.give_up()
 
 
 class _Shared:
@@ -109,31 +127,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-class _Call:
-    """A coroutine function on its way into the thread. It can be called off at any moment, by any thread."""
-
-    def __init__(self, func: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
-        self._func = func
-        self._args = args
-        self._task: asyncio.Task[Any] | None = None
-        self._off = False
-
-    async def __call__(self) -> Any:
-        import asyncio  # noqa: PLC0415 - loaded by now
-
-        self._task = asyncio.current_task()
-        if self._off:
-            raise asyncio.CancelledError
-        return await self._func(*self._args)
-
-    def cancel(self) -> None:
-        """Cancels what runs, or keeps it from starting."""
-        self._off = True
-        if self._task is not None:
-            with contextlib.suppress(RuntimeError):  # the thread's loop is closed
-                self._task.get_loop().call_soon_threadsafe(self._task.cancel)
-
-
 class Lease:
     """A client's share in the thread, taken with its first call and given back by closing it."""
 
@@ -141,20 +134,25 @@ class Lease:
         self._closed = False
         self._in: _Shared | None = None
 
-    def start(self, func: Callable[[], Awaitable[R]]) -> Future[R]:
+    def start(self, func: Callable[[], Awaitable[R]]) -> Job[R]:
         """Starts a coroutine function in the thread. Raises `ConfigurationError` once the lease is given
         back.
         """
+        job = Job(func)
+        self._submit(job)
+        return job
+
+    def _submit(self, job: Job[Any]) -> None:
         try:
-            return self._portal().start_task_soon(func)
+            self._borrowed().submit(job)
         except RuntimeError as error:  # given back by another thread in this very moment
             raise ConfigurationError("the client is closed: make a new one") from error
 
-    def _portal(self) -> BlockingPortal:
+    def _borrowed(self) -> _Thread:
         shared = _shared
         thread = shared.thread
         if self._in is shared and thread is not None:
-            return thread.portal
+            return thread
         with shared.lock:
             if self._closed:
                 raise ConfigurationError("the client is closed: make a new one")
@@ -163,19 +161,20 @@ class Lease:
             if self._in is not shared:
                 self._in = shared
                 shared.thread.leases += 1
-            return shared.thread.portal
+            return shared.thread
 
     def run(self, func: Callable[..., Awaitable[R]], *args: Any) -> R:
         """Runs a coroutine function in the thread. Leaving early, as by Ctrl-C, cancels it."""
-        call = _Call(func, args)
+        job = Job(partial(func, *args))
         try:
-            return cast("R", self.start(call).result())
-        except CancelledError as error:
+            self._submit(job)
+            return job.result()
+        except CalledOff as error:
             raise ConfigurationError(
                 "the client was closed while the call was under way"
             ) from error
         except BaseException:
-            call.cancel()
+            job.cancel()
             raise
 
     def close(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -208,7 +207,7 @@ class Pump(Generic[T]):
     def __init__(self, lease: Lease, pull: Callable[[], Coroutine[Any, Any, list[T]]]) -> None:
         self._lease = lease
         self._pull = pull
-        self._task: Future[None] | None = None
+        self._task: Job[None] | None = None
         self._bursts: SimpleQueue[list[T] | BaseException] = SimpleQueue()
         self._go_on: Callable[[], object] | None = None
         self._over = False

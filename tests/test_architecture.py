@@ -29,6 +29,7 @@ LAYERS = [
     {"resources"},
     {"client"},
     {"batch"},
+    {"_job"},
     {"_bridge"},
     {"sync"},
     {"__init__"},

@@ -1,16 +1,20 @@
-"""What a call costs, where it can be counted: modules, tasks and hops between threads."""
+"""What a call costs, where it can be counted: modules, tasks, timers, connections, TLS contexts and hops between
+threads.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
-from anyio.from_thread import BlockingPortal
 
-from horay_async import AsyncHoray, Horay
+from horay_async import AsyncHoray, Horay, _bridge
+from horay_async._job import Job
 from horay_async.testing import FaultServer
 
 HEAVY = {"aiohttp", "anyio", "asyncio", "attrs", "cattrs", "msgspec", "rich", "typer", "xllamacpp"}
@@ -64,14 +68,99 @@ def test_hops_do_not_grow_with_chunks(
 ) -> None:
     """A blocking stream enters the other thread twice, to open it and to start reading, however long."""
     entered: list[Any] = []
-    real = BlockingPortal.start_task_soon
+    real = _bridge._Thread.submit
 
-    def counted(self: BlockingPortal, func: Any, *args: Any, **options: Any) -> Any:
-        entered.append(func)
-        return real(self, func, *args, **options)
+    def counted(self: _bridge._Thread, job: Job[Any]) -> None:
+        entered.append(job)
+        real(self, job)
 
-    monkeypatch.setattr(BlockingPortal, "start_task_soon", counted)
+    monkeypatch.setattr(_bridge._Thread, "submit", counted)
     horay_server.stream(["x"] * chunks)
     stream = blocking_horay_client.completions.create(model="m", prompt="p", stream=True)
     assert "".join(stream.text()) == "x" * chunks
     assert len(entered) == 2
+
+
+@pytest.mark.anyio
+async def test_one_connection_for_one_after_another(
+    horay_server: FaultServer, horay_client: AsyncHoray
+) -> None:
+    """Twenty calls and streams in a row use one connection."""
+    for turn in range(20):
+        if turn % 2:
+            horay_server.stream(["Ber", "lin"])
+            stream = await horay_client.completions.create(model="m", prompt="p", stream=True)
+            assert len([chunk async for chunk in stream]) >= 2
+        else:
+            await horay_client.completions.create(model="m", prompt="p")
+    assert len({request.connection for request in horay_server.requests}) == 1
+
+
+@pytest.mark.anyio
+async def test_no_more_connections_than_calls_at_once(
+    horay_server: FaultServer, horay_client: AsyncHoray
+) -> None:
+    """Five at a time use five connections at most, however many calls there are."""
+
+    async def work() -> None:
+        for _ in range(5):
+            await horay_client.completions.create(model="m", prompt="p")
+
+    await asyncio.gather(*[work() for _ in range(5)])
+    assert len(horay_server.requests) == 25
+    assert len({request.connection for request in horay_server.requests}) <= 5
+
+
+@pytest.mark.anyio
+async def test_timers_do_not_grow_with_calls(
+    horay_client: AsyncHoray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pooled call sets no timer of its own: the one that the pool has looks after them all."""
+    await horay_client.completions.create(model="m", prompt="p")
+    loop = asyncio.get_running_loop()
+    real = loop.call_at
+    made: list[float] = []
+
+    def counted(when: float, *args: Any, **options: Any) -> asyncio.TimerHandle:
+        made.append(when)
+        return real(when, *args, **options)
+
+    monkeypatch.setattr(loop, "call_at", counted)
+    for _ in range(20):
+        await horay_client.completions.create(model="m", prompt="p")
+    assert len(made) <= 1
+
+
+@pytest.mark.anyio
+async def test_clients_share_a_tls_context(
+    horay_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty clients that all have sent something have made no TLS context after the first one's."""
+
+    async def use() -> AsyncHoray:
+        client = AsyncHoray(horay_server.api_key, base_url=horay_server.base_url)
+        await client.completions.create(model="m", prompt="p")
+        return client
+
+    clients = [await use()]
+    here = threading.get_ident()
+    real = ssl.SSLContext.__new__
+    made: list[ssl.SSLContext] = []
+
+    def counted(cls: type[ssl.SSLContext], *args: Any, **options: Any) -> ssl.SSLContext:
+        context = real(cls, *args, **options)
+        if (
+            threading.get_ident() == here
+        ):  # what an earlier test left may live in a thread of its own
+            made.append(context)
+        return context
+
+    monkeypatch.setattr(ssl.SSLContext, "__new__", counted)
+    try:
+        ssl.create_default_context()
+        assert len(made) == 1  # it does count
+        clients += [await use() for _ in range(19)]
+        assert len(made) == 1
+    finally:
+        for client in clients:
+            await client.close()

@@ -10,6 +10,7 @@ __all__ = [
     "MAX_ERROR_SECONDS",
     "MAX_EVENT_BYTES",
     "MAX_IMAGE_BYTES",
+    "MAX_PIECE_BYTES",
 ]
 
 MAX_BODY_BYTES = 64 * 2**20
@@ -35,3 +36,7 @@ opening a new one takes about as long."""
 
 DRAIN_BYTES = 2**16
 """How much to read for the same purpose."""
+
+MAX_PIECE_BYTES = 2**15
+"""Of what is read in one go. The chunks in it are decoded together, which is cheap as long as they all fit
+into a processor's second-level cache and don't get the garbage collector going; that is some hundred."""

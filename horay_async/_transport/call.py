@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import Token
 from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
@@ -19,19 +19,19 @@ from horay_async._protocol.request import Request
 from horay_async._transport.faults import FOREIGN, timed_out, translate
 from horay_async._transport.log import LOG
 from horay_async._transport.response import Exchange, RawResponse, exchange
+from horay_async._transport.sending import by_session, straight
 from horay_async.errors import APIError, APIStatusError, APITimeoutError, Execution
 from horay_async.models.meta import Attempt, ResponseMeta
 
 if TYPE_CHECKING:
+    from yarl import URL
+
     from horay_async._transport.pool import Pool
     from horay_async._transport.transport import Transport
 
 __all__ = ["Call"]
 
 T = TypeVar("T")
-
-MAX_AT_A_STRETCH = 2**20
-"""Bytes of a body that aiohttp writes without a break; its own limit for that."""
 
 REQUEST_ID_HEADERS = (istr("x-request-id"), istr("request-id"), istr("x-trace-id"))
 
@@ -189,6 +189,9 @@ class Call:
         """Waits for a connection slot."""
         timeouts = self.request.timeouts
         due = None if timeouts.queue is None else self._loop.time() + timeouts.queue
+        if due is None and self._deadline is None:
+            await turn
+            return
         by_deadline = self._deadline is not None and (due is None or self._deadline < due)
         try:
             async with asyncio.timeout_at(self._deadline if by_deadline else due):
@@ -207,11 +210,18 @@ class Call:
         bounded = self._deadline is not None or not pool.owned
         timer = asyncio.timeout_at(self._deadline) if bounded else None
         under_way = Exchange(pool.watch, timer, timeouts.first_byte)
-        token = exchange.set(under_way)
+        token: Token[Exchange] | None = None
         sent: bool | None = True if pool.owned else None  # a caller's own session doesn't tell
         try:
+            proxy: str | URL | None = transport.options.proxy
+            if proxy is None and transport.options.trust_env:
+                proxy = await transport.proxy(transport.url(request.path))
+            answer = None if proxy else straight(transport, request, self._accept, pool, under_way)
+            if answer is None:
+                token = exchange.set(under_way)
+                answer = by_session(transport, request, self._accept, pool, proxy)
             if timer is None:
-                raw = await self._send(pool)
+                raw = await answer
                 if under_way.expired:  # in the same moment
                     raw.close()
                     raise TimeoutError
@@ -219,7 +229,7 @@ class Call:
                 async with timer:
                     if not pool.owned:
                         under_way.dispatched(self._loop.time())
-                    raw = await self._send(pool)
+                    raw = await answer
         except BaseException as error:
             under_way.abort()
             if not isinstance(error, FOREIGN):
@@ -239,28 +249,10 @@ class Call:
                 closed=transport.pools.closed,
             ) from error
         finally:
-            exchange.reset(token)
+            if token is not None:
+                exchange.reset(token)
             under_way.over()
         return raw, under_way.dispatched_at
-
-    async def _send(self, pool: Pool) -> aiohttp.ClientResponse:
-        """Has aiohttp send the request and wait for the answer's head."""
-        request, transport = self.request, self._transport
-        options = transport.options
-        url = transport.url(request.path)
-        return await pool.session.request(
-            request.method,
-            url,
-            data=_payload(request.body),
-            headers=transport.headers(request, self._accept),
-            allow_redirects=request.foreign,
-            proxy=await transport.proxy(url) if options.trust_env else options.proxy,
-            ssl=options.ssl_context or True,
-            timeout=transport.connect_timer(request.timeouts.connect),
-            # A caller's own session may be set up otherwise.
-            raise_for_status=False,
-            auto_decompress=not request.foreign,
-        )
 
     async def _refusal(
         self, response: RawResponse, raw: aiohttp.ClientResponse
@@ -285,11 +277,6 @@ class Call:
             now=time.time(),
             request_id=response.meta.request_id,
         )
-
-
-def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
-    # Of bytes beyond this size aiohttp warns, as they are written at a stretch; a file is written in parts.
-    return io.BytesIO(body) if body is not None and len(body) > MAX_AT_A_STRETCH else body
 
 
 def _request_id(raw: aiohttp.ClientResponse) -> str | None:

@@ -19,6 +19,7 @@ from collections.abc import AsyncGenerator
 import aiohttp
 
 from horay_async._transport.connector import Connector
+from horay_async._transport.direct import Direct
 from horay_async._transport.response import ClientResponse
 from horay_async._transport.slots import Slots
 from horay_async._transport.watch import Watch
@@ -52,6 +53,7 @@ class Pool:
             timeout=_NO_TIMER,
             response_class=ClientResponse,
         )
+        self.direct: Direct | None = Direct(self.session) if self.owned else None
         self.watch: Watch = Watch(self.loop)
         self._slots: dict[int, Slots] = {}
         self._end: AsyncGenerator[None, None] | None = None

@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import istr
 
-from horay_async._protocol.limits import DRAIN_BYTES, DRAIN_SECONDS
+from horay_async._protocol.limits import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
 from horay_async._protocol.request import Request
 from horay_async._transport.faults import FOREIGN, Unanswered, timed_out, told, translate_read
 from horay_async._transport.watch import Watch
@@ -173,7 +173,7 @@ class RawResponse:
                 if _is_bare(content):
                     await content._wait("readany")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see `_join`
                 _join(content)
-            piece = await content.readany()
+            piece = await content.read(MAX_PIECE_BYTES)
         except FOREIGN as error:
             # What had come by then counts; reading on raises the same error again.
             if piece := _left_behind(content):

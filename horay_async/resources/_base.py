@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -45,10 +45,12 @@ class Resource:
         options = self._transport.options
         return build(operation, params, options, new_key=new_key(), stream=stream)
 
-    async def _answer(self, operation: Operation[AnswerT], params: Mapping[str, Any]) -> AnswerT:
+    def _answer(
+        self, operation: Operation[AnswerT], params: Mapping[str, Any]
+    ) -> Awaitable[AnswerT]:
         """Sends a request and gives the whole answer."""
         request = self._request(operation, params)
-        return await fetch(self._transport, request, decoder(operation.answer))
+        return fetch(self._transport, request, decoder(operation.answer))
 
     async def _stream(
         self,
@@ -82,11 +84,11 @@ def new_key() -> str:
     return os.urandom(16).hex()
 
 
-async def fetch(transport: Transport, request: Request, into: Decodes[AnswerT]) -> AnswerT:
+def fetch(transport: Transport, request: Request, into: Decodes[AnswerT]) -> Awaitable[AnswerT]:
     """Sends a request, as often as the policy says, and decodes the answer."""
     call = transport.call(request)
 
-    return await call.run(partial(_decoded, call, into))
+    return call.run(partial(_decoded, call, into))
 
 
 async def _decoded(call: Call, into: Decodes[AnswerT], response: RawResponse) -> AnswerT:

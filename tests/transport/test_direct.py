@@ -1,0 +1,143 @@
+"""Requests that go straight over a connection, and those that take the session's way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from multidict import CIMultiDict
+
+from horay_async import AsyncHoray
+from horay_async._transport.direct import MAX_BODY_BYTES, Direct
+from horay_async.testing import FaultServer
+
+pytestmark = pytest.mark.anyio
+
+ANSWER = b'{"id": "1", "choices": [{"index": 0, "text": "Berlin", "finish_reason": "stop"}]}'
+
+
+@asynccontextmanager
+async def recorder() -> AsyncGenerator[tuple[str, list[bytes]], None]:
+    """A server that keeps each request as it came, and answers all alike; with its URL."""
+    requests: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        requests.append(head + await reader.readexactly(length))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(ANSWER), ANSWER))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", requests
+
+
+def session_ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Has the methods and URLs of what goes through sessions from now on put into a list."""
+    seen: list[str] = []
+    real: Any = aiohttp.ClientSession._request
+
+    async def look_on(self: Any, method: str, url: Any, **options: Any) -> Any:
+        seen.append(method)
+        return await real(self, method, url, **options)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", look_on)
+    return seen
+
+
+async def test_same_request_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes over the wire is the same, line by line."""
+    async with recorder() as (url, requests):
+        for tested in ("3.14.", "none"):
+            monkeypatch.setattr("horay_async._transport.direct.TESTED", tested)
+            async with AsyncHoray(
+                "key-for-the-test", base_url=url, default_headers={"X-Default": "1"}
+            ) as client:
+                await client.completions.create(
+                    model="m",
+                    prompt="p",
+                    idempotency_key="once",
+                    extra_headers={"accept-encoding": "identity"},
+                    extra_query={"q": "1 2"},
+                )
+    first, second = requests
+    head, _, body = first.partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/completions?q=1+2 HTTP/1.1\r\nHost: 127.0.0.1:")
+    assert b"\r\nX-Default: 1" in head
+    other, _, same = second.partition(b"\r\n\r\n")
+    lines, others = (sorted(part.lower().split(b"\r\n")) for part in (head, other))
+    assert lines == others
+    assert body == same
+
+
+async def test_small_posts_go_straight(
+    horay_server: FaultServer, horay_client: AsyncHoray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A completion doesn't pass through the session; a body that is large does, and so does a GET."""
+    seen = session_ways(monkeypatch)
+    monkeypatch.setattr("horay_async._transport.direct._REQUEST", aiohttp.ClientSession._request)
+    await horay_client.completions.create(model="m", prompt="p")
+    assert not seen
+    await horay_client.completions.create(model="m", prompt="p" * MAX_BODY_BYTES)
+    await horay_client.models.list()
+    assert seen == ["POST", "GET"]
+    assert len({request.connection for request in horay_server.requests}) == 1
+
+
+async def test_no_task_at_all(horay_server: FaultServer, horay_client: AsyncHoray) -> None:
+    """Neither a call nor a stream makes a task, not even aiohttp's one for writing the body."""
+    made: list[Any] = []
+
+    def factory(loop: asyncio.AbstractEventLoop, coroutine: Any) -> asyncio.Task[Any]:
+        made.append(coroutine)
+        return asyncio.Task(coroutine, loop=loop)
+
+    await horay_client.completions.create(model="m", prompt="p")  # connecting takes tasks
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(factory)
+    try:
+        await horay_client.completions.create(model="m", prompt="p")
+        horay_server.stream(["Ber", "lin"])
+        async for _ in await horay_client.completions.create(model="m", prompt="p", stream=True):
+            pass
+    finally:
+        loop.set_task_factory(None)
+    assert not made
+
+
+async def test_mocked_session_is_used(
+    horay_client: AsyncHoray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries that replace the session's method, to record or to play, get to see everything."""
+    seen = session_ways(monkeypatch)
+    await horay_client.completions.create(model="m", prompt="p")
+    assert seen == ["POST"]
+
+
+async def test_traced_session_is_used() -> None:
+    """A session that somebody traces is traced: telemetry hooks itself into all that are made."""
+    async with aiohttp.ClientSession(trace_configs=[aiohttp.TraceConfig()]) as session:
+        assert not Direct(session).takes("POST", CIMultiDict(), b"{}")
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "size", "taken"),
+    [
+        ("POST", {"X-A": "1"}, MAX_BODY_BYTES, True),
+        ("POST", {}, MAX_BODY_BYTES + 1, False),
+        ("PUT", {}, 2, False),
+        ("POST", {"expect": "100-continue"}, 2, False),
+        ("POST", {"transfer-encoding": "chunked"}, 2, False),
+        ("POST", {"CONNECTION": "close"}, 2, False),
+    ],
+)
+async def test_what_is_taken(method: str, headers: dict[str, str], size: int, taken: bool) -> None:
+    """Only small POSTs without headers that change how they are sent."""
+    async with aiohttp.ClientSession() as session:
+        assert Direct(session).takes(method, CIMultiDict(headers), b"x" * size) is taken
