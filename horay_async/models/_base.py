@@ -7,12 +7,13 @@ from typing import Any, Self, cast
 import attrs
 import msgspec
 
+from horay_async.models._record import Record
 from horay_async.models.meta import ResponseMeta
 
 __all__ = ["Model", "Response"]
 
 
-class Model:
+class Model(Record):
     """An attrs class that mirrors a JSON object of the API.
 
     Fields that the server left out, or sent in a type that can't be read, have their default:

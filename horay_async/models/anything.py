@@ -11,7 +11,7 @@ from horay_async.models._base import Response
 __all__ = ["AnyResponse"]
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class AnyResponse(Response):
     """The answer of `request(...)`."""
 

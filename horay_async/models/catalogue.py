@@ -33,7 +33,7 @@ class ModelListParams(CallOptions, total=False):
     """Only models for this task."""
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ModelInfo(Model):
     """One model on offer."""
 
@@ -45,7 +45,7 @@ class ModelInfo(Model):
     owned_by: str = ""
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ModelList(Response):
     """The models on offer; iterable, with a length."""
 

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class FunctionCall(Model):
     """Which function the model wants called, and with what."""
 
@@ -40,7 +40,7 @@ class FunctionCall(Model):
     """JSON text, as the model wrote it: it can be malformed."""
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ToolCall(Model):
     """One call of a tool that the model asks for."""
 
@@ -55,7 +55,7 @@ class Message(Model):
     __slots__ = ()
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ChatMessage(Message):
     """The model's message. It can be put into the next request's `messages` as it is."""
 
@@ -101,7 +101,7 @@ class ChatParams(ConversationParams, total=False):
     instance of a class, see `parse`."""
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class TopLogprob(Model):
     """One alternative at a token's place."""
 
@@ -110,7 +110,7 @@ class TopLogprob(Model):
     bytes: list[int] | None = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class TokenLogprob(Model):
     """A sampled token and its log probability."""
 
@@ -121,7 +121,7 @@ class TokenLogprob(Model):
     top_logprobs: list[TopLogprob] = attrs.field(factory=list[TopLogprob])
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ChatLogprobs(Model):
     """Log probabilities of a choice's tokens."""
 
@@ -129,7 +129,7 @@ class ChatLogprobs(Model):
     refusal: list[TokenLogprob] | None = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ChatChoice(Model):
     """One generated answer."""
 
@@ -142,7 +142,7 @@ class ChatChoice(Model):
     logprobs: ChatLogprobs | None = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ChatCompletion(Response):
     """A whole chat completion."""
 
@@ -162,7 +162,7 @@ class ChatCompletion(Response):
         self.usage = self.system_fingerprint = self.service_tier = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class FunctionCallDelta(Model):
     """What one chunk adds to a function call."""
 
@@ -170,7 +170,7 @@ class FunctionCallDelta(Model):
     arguments: str | None = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ToolCallDelta(Model):
     """What one chunk adds to one tool call."""
 
@@ -181,7 +181,7 @@ class ToolCallDelta(Model):
     function: FunctionCallDelta | None = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ChatDelta(Model):
     """What one chunk adds to a message."""
 
@@ -195,7 +195,7 @@ class ChatDelta(Model):
         self.role = self.content = self.refusal = self.reasoning_content = self.tool_calls = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ChatChunkChoice(Model):
     """What one chunk adds to one choice."""
 
@@ -205,7 +205,7 @@ class ChatChunkChoice(Model):
     logprobs: ChatLogprobs | None = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ChatCompletionChunk(Response):
     """One streamed piece of a chat completion."""
 

@@ -72,7 +72,7 @@ class CompletionParams(SamplingParams, total=False):
     """Text that comes after the generated one, for models that fill in."""
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class CompletionLogprobs(Model):
     """Log probabilities, aligned by position."""
 
@@ -82,7 +82,7 @@ class CompletionLogprobs(Model):
     text_offset: list[int] | None = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class CompletionChoice(Model):
     """One generated continuation."""
 
@@ -94,7 +94,7 @@ class CompletionChoice(Model):
     logprobs: CompletionLogprobs | None = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class PromptEcho(Model):
     """The prompt as the server read it."""
 
@@ -102,7 +102,7 @@ class PromptEcho(Model):
     logprobs: CompletionLogprobs | None = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class Completion(Response):
     """A whole text completion."""
 
@@ -122,7 +122,7 @@ class Completion(Response):
         self.prompt = self.usage = self.system_fingerprint = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class CompletionChunkChoice(Model):
     """What one chunk adds to one choice."""
 
@@ -138,7 +138,7 @@ class CompletionChunkChoice(Model):
         self.finish_reason = self.logprobs = self.delta = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class CompletionChunk(Response):
     """One streamed piece of a completion."""
 

@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import attrs
 
+from horay_async.models._record import Record
 from horay_async.models.chat import ChatCompletion, ToolCall
 from horay_async.models.usage import Usage
 
@@ -35,8 +36,8 @@ __all__ = [
 T = TypeVar("T")
 
 
-@attrs.define
-class TextDelta:
+@attrs.define(eq=False, repr=False)
+class TextDelta(Record):
     """New text of a choice."""
 
     index: int
@@ -45,8 +46,8 @@ class TextDelta:
     type: Literal["text"] = "text"
 
 
-@attrs.define
-class ReasoningDelta:
+@attrs.define(eq=False, repr=False)
+class ReasoningDelta(Record):
     """New reasoning of a choice."""
 
     index: int
@@ -55,8 +56,8 @@ class ReasoningDelta:
     type: Literal["reasoning"] = "reasoning"
 
 
-@attrs.define
-class RefusalDelta:
+@attrs.define(eq=False, repr=False)
+class RefusalDelta(Record):
     """New words of a choice in which the model declines."""
 
     index: int
@@ -65,8 +66,8 @@ class RefusalDelta:
     type: Literal["refusal"] = "refusal"
 
 
-@attrs.define
-class ToolCallStarted:
+@attrs.define(eq=False, repr=False)
+class ToolCallStarted(Record):
     """The model begins to ask for a tool call."""
 
     index: int
@@ -79,8 +80,8 @@ class ToolCallStarted:
     type: Literal["tool_call_started"] = "tool_call_started"
 
 
-@attrs.define
-class ToolCallArgumentsDelta:
+@attrs.define(eq=False, repr=False)
+class ToolCallArgumentsDelta(Record):
     """New text of a tool call's arguments."""
 
     index: int
@@ -91,8 +92,8 @@ class ToolCallArgumentsDelta:
     type: Literal["tool_call_arguments"] = "tool_call_arguments"
 
 
-@attrs.define
-class ToolCallDone:
+@attrs.define(eq=False, repr=False)
+class ToolCallDone(Record):
     """A tool call is whole. Comes when its choice finishes: until then more may follow."""
 
     index: int
@@ -103,8 +104,8 @@ class ToolCallDone:
     type: Literal["tool_call_done"] = "tool_call_done"
 
 
-@attrs.define
-class ChoiceFinished:
+@attrs.define(eq=False, repr=False)
+class ChoiceFinished(Record):
     """A choice is whole."""
 
     index: int
@@ -113,8 +114,8 @@ class ChoiceFinished:
     type: Literal["finished"] = "finished"
 
 
-@attrs.define
-class UsageReported:
+@attrs.define(eq=False, repr=False)
+class UsageReported(Record):
     """The server reports token counts."""
 
     usage: Usage
@@ -126,8 +127,8 @@ class _Draft(Protocol):
     def value(self) -> Any: ...
 
 
-@attrs.define
-class PartialObject:
+@attrs.define(eq=False, repr=False)
+class PartialObject(Record):
     """The object that a choice's text is becoming has grown."""
 
     index: int
@@ -146,8 +147,8 @@ class PartialObject:
         return self._draft.value
 
 
-@attrs.define
-class AnswerParsed(Generic[T]):
+@attrs.define(eq=False, repr=False)
+class AnswerParsed(Record, Generic[T]):
     """A choice's text is whole, and fits the class."""
 
     index: int
@@ -156,8 +157,8 @@ class AnswerParsed(Generic[T]):
     type: Literal["parsed"] = "parsed"
 
 
-@attrs.define
-class RoundStarted:
+@attrs.define(eq=False, repr=False)
+class RoundStarted(Record):
     """A request goes out with the conversation so far."""
 
     round: int
@@ -165,8 +166,8 @@ class RoundStarted:
     type: Literal["round_started"] = "round_started"
 
 
-@attrs.define
-class RoundFinished:
+@attrs.define(eq=False, repr=False)
+class RoundFinished(Record):
     """The model's message is whole. Its tool calls, if any, are run next."""
 
     round: int
@@ -175,8 +176,8 @@ class RoundFinished:
     type: Literal["round_finished"] = "round_finished"
 
 
-@attrs.define
-class ToolResult:
+@attrs.define(eq=False, repr=False)
+class ToolResult(Record):
     """A tool call was run, or couldn't be."""
 
     tool_call: ToolCall

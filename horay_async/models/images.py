@@ -28,7 +28,7 @@ class ImageParams(CallOptions, total=False):
     """Above 0 and below 9999999999; the same seed gives the same picture."""
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class GeneratedImage(Model):
     """One generated picture."""
 
@@ -36,7 +36,7 @@ class GeneratedImage(Model):
     """Where to fetch it, without a key; `images.save` does. Such links expire."""
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ImageTimings(Model):
     """What the server measured."""
 
@@ -44,7 +44,7 @@ class ImageTimings(Model):
     """Seconds of computing."""
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ImageResponse(Response):
     """The pictures of one call."""
 

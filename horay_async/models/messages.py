@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class TextPart(Model):
     """A piece of text within a message."""
 
@@ -32,7 +32,7 @@ class TextPart(Model):
     type: Literal["text"] = attrs.field(default="text", init=False)
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ImageURL(Model):
     """Where an image is, and how closely to look at it."""
 
@@ -42,7 +42,7 @@ class ImageURL(Model):
     """`"low"`, `"high"` or `"auto"`, for models that distinguish them."""
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ImagePart(Model):
     """An image within a message; `ImagePart.of(...)` makes one."""
 
@@ -105,7 +105,7 @@ def _media_type(data: bytes) -> str | None:
     return _BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class SystemMessage(Message):
     """What the model is to be and to heed."""
 
@@ -114,7 +114,7 @@ class SystemMessage(Message):
     name: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class UserMessage(Message):
     """What the user says and shows."""
 
@@ -124,14 +124,14 @@ class UserMessage(Message):
     name: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class AssistantMessage(ChatMessage):
     """What the model said. The message of an answer, a `ChatMessage`, does as well."""
 
     content: str | None = None
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class ToolMessage(Message):
     """What came of one tool call."""
 

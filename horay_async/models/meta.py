@@ -8,12 +8,13 @@ from typing import Any, Self
 import attrs
 
 from horay_async.errors import Execution
+from horay_async.models._record import Record
 
 __all__ = ["Attempt", "ResponseMeta"]
 
 
-@attrs.define(kw_only=True)
-class Attempt:
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Attempt(Record):
     """One try at sending a request."""
 
     started: float
@@ -32,8 +33,8 @@ class Attempt:
     """Seconds waited after this attempt and before the next; None where none followed."""
 
 
-@attrs.define(kw_only=True)
-class ResponseMeta:
+@attrs.define(kw_only=True, eq=False, repr=False)
+class ResponseMeta(Record):
     """What is known of a response beside its body. Times are in seconds.
 
     While a stream is being read, its later times are still None.

@@ -31,7 +31,7 @@ NOT_SENT = {"sent": False}
 """Marks a field that stays behind when the message goes into the next request."""
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ParsedFunctionCall(FunctionCall):
     """Which function the model wants called, and with what."""
 
@@ -40,14 +40,14 @@ class ParsedFunctionCall(FunctionCall):
     parameters as attributes. None for a tool that was given in the API's JSON form."""
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ParsedToolCall(ToolCall):
     """One call of a tool that the model asks for."""
 
     function: ParsedFunctionCall = attrs.field(factory=ParsedFunctionCall)
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ParsedMessage(ChatMessage, Generic[T]):
     """The model's message. It can be put into the next request's `messages` as it is."""
 
@@ -57,14 +57,14 @@ class ParsedMessage(ChatMessage, Generic[T]):
     tool_calls: list[ParsedToolCall] | None = None  # type: ignore[assignment] # narrowed, see above
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ParsedChoice(ChatChoice, Generic[T]):
     """One generated answer."""
 
     message: ParsedMessage[T] = attrs.field(factory=ParsedMessage[T])
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class ParsedCompletion(ChatCompletion, Generic[T]):
     """A whole chat completion, its text made instances of a class."""
 

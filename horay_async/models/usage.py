@@ -9,7 +9,7 @@ from horay_async.models._base import Model
 __all__ = ["CompletionTokensDetails", "PromptTokensDetails", "Usage"]
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class PromptTokensDetails(Model):
     """Which of the prompt's tokens were what."""
 
@@ -18,7 +18,7 @@ class PromptTokensDetails(Model):
     audio_tokens: int | None = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class CompletionTokensDetails(Model):
     """Which of the generated tokens were what."""
 
@@ -29,7 +29,7 @@ class CompletionTokensDetails(Model):
     rejected_prediction_tokens: int | None = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class Usage(Model):
     """Token counts of one call."""
 

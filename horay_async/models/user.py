@@ -11,7 +11,7 @@ from horay_async.models._base import Response
 __all__ = ["UserInfo"]
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class UserInfo(Response):
     """The account behind the key."""
 
