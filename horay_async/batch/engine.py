@@ -9,8 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.admission import Permit
+from horay_async._protocol.concurrency import Concurrency
 from horay_async.batch.errors import InvalidRequestError
-from horay_async.batch.gate import gate_of, unbound
+from horay_async.batch.gate import Paces, gate_of, unbound
 from horay_async.batch.options import Settings
 from horay_async.batch.outbox import Outbox
 from horay_async.batch.requests import Job, Preparer, name_of, refusal, unreachable
@@ -32,7 +33,11 @@ LEFT = "the batch was left: its loop was ended early, or close() was called"
 
 
 class Engine:
-    """One batch run on one event loop: a task that sends, and one for each request under way."""
+    """One batch run on one event loop: a task that sends, and one for each request under way.
+
+    `level` and `pacer` take the place of those that the settings call for, to be shared by several engines.
+    A pacer that doesn't know for how long it holds back requests has to wake the gate's turns.
+    """
 
     def __init__(
         self,
@@ -43,11 +48,13 @@ class Engine:
         *,
         ordered: bool,
         threaded: bool,
+        level: Concurrency | None = None,
+        pacer: Paces | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._gate = gate_of(transport)
-        self._level = self._gate.level(settings)
-        self._pacer = self._gate.pacer(settings)
+        self._level = self._gate.level(settings) if level is None else level
+        self._pacer = self._gate.pacer(settings) if pacer is None else pacer
         self._transport = unbound(transport)
         self._preparer = Preparer(self._transport.options)
         self._settings = settings

@@ -6,7 +6,7 @@ import asyncio
 import math
 import random
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from horay_async._protocol.admission import Admission, Permit
@@ -20,7 +20,7 @@ from horay_async.options import ClientOptions
 if TYPE_CHECKING:
     from horay_async._transport import Transport
 
-__all__ = ["Gate", "gate_of", "unbound"]
+__all__ = ["Gate", "Paces", "gate_of", "unbound"]
 
 START = 16
 """Requests that are sent at once to begin with: what small servers take without complaint."""
@@ -33,6 +33,14 @@ OPEN_FILES = 0.75
 
 NO_LIMIT = 2**31
 """As `max_connections`: the number under way is decided here."""
+
+
+class Paces(Protocol):
+    """What keeps requests to a rate; `Pacer` says what its methods do."""
+
+    def wait(self, now: float) -> float: ...
+    def take(self, tokens: float, now: float) -> None: ...
+    def correct(self, tokens: float, now: float) -> None: ...
 
 
 class Gate:
@@ -67,7 +75,7 @@ class Gate:
         key = (settings.rpm, settings.tpm)
         return self._pacers.setdefault(key, Pacer(*key))
 
-    async def enter(self, level: Concurrency, pacer: Pacer, tokens: float) -> Permit:
+    async def enter(self, level: Concurrency, pacer: Paces, tokens: float) -> Permit:
         """Waits until a request of about so many tokens may go."""
         clock = asyncio.get_running_loop().time
         while True:
