@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar, cast
 from urllib.parse import quote, urlencode
@@ -160,8 +161,9 @@ def assemble(
 
 
 def download(url: str, options: ClientOptions, call: Mapping[str, Any]) -> Request:
-    """The request for a file on another host. Raises `ConfigurationError` for a URL that isn't one, and
-    `TypeError` for an option that doesn't fit its declaration.
+    """The request for a file on another host, with the headers and the query that `call` asks for, and none
+    of the client's. Raises `ConfigurationError` for a URL that isn't one and for a header with the API key
+    in it, and `TypeError` for an option that doesn't fit its declaration.
     """
     check(call, CallOptions)
     if http_url(url) is None:
@@ -211,9 +213,14 @@ def plain(value: Any) -> Any:
 def encode(body: Any) -> bytes:
     """`body` as JSON. Raises `TypeError` that names the field whose value JSON can't hold."""
     try:
-        return msgspec.json.encode(body)
+        encoded = msgspec.json.encode(body)
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"{_culprit(body)} can't be sent as JSON: {error}") from error
+    # What is no number in JSON becomes a null, without a word.
+    if b"null" in encoded and (path := _not_finite(body)) is not None:
+        place = path.lstrip(".") or "the body"
+        raise TypeError(f"{place} can't be sent as JSON: it must be a finite number")
+    return encoded
 
 
 def _culprit(body: Any) -> str:
@@ -224,6 +231,22 @@ def _culprit(body: Any) -> str:
             except (TypeError, ValueError, RecursionError):
                 return str(name)
     return "the body"
+
+
+def _not_finite(value: Any) -> str | None:
+    """The path of a number that is infinite or none at all; None where there is no such."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else ""
+    if isinstance(value, Mapping):
+        inside = ((f".{key}", item) for key, item in cast("Mapping[Any, Any]", value).items())
+    elif isinstance(value, list | tuple):
+        inside = ((f"[{i}]", item) for i, item in enumerate(cast("Sequence[Any]", value)))
+    else:
+        return None
+    for step, item in inside:
+        if (rest := _not_finite(item)) is not None:
+            return step + rest
+    return None
 
 
 def _query(query: Mapping[str, Any]) -> str:

@@ -248,6 +248,32 @@ def test_what_json_can_t_hold(given: dict[str, Any], named: str) -> None:
         text(**given)
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"logit_bias": {"7": float("nan")}}, r"logit_bias\.7"),
+        ({"extra_body": {"new": [1, {"a": (0.5, float("inf"))}]}}, r"new\[1\]\.a\[1\]"),
+        ({"extra_body": {"new": float("-inf"), "old": None}}, "new"),
+    ],
+)
+def test_numbers_that_are_not_finite(given: dict[str, Any], named: str) -> None:
+    """What would silently be sent as null is refused, and named, however deep."""
+    with pytest.raises(TypeError, match=rf"^{named} can't be sent as JSON: it must be a finite"):
+        text(**given)
+
+
+def test_body_that_is_not_finite() -> None:
+    """A body that is such a number is named as a whole."""
+    with pytest.raises(TypeError, match=r"^the body can't be sent as JSON: it must be a finite"):
+        assemble("POST", "/x", {}, options(), body=float("nan"))
+
+
+def test_nulls_are_sent() -> None:
+    """None, and the word itself, go out as they are."""
+    given = {"new": [None, 0.5, {"a": None, "b": "null"}]}
+    assert body(text(extra_body=given))["new"] == given["new"]
+
+
 def test_bodies_without_fields() -> None:
     """A body that is no object is named as a whole; one that loops is refused as well."""
     with pytest.raises(TypeError, match=r"^the body can't be sent as JSON: "):
