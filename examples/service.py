@@ -1,8 +1,9 @@
-"""A web service that passes an answer on to the browser while it is generated.
+"""A web service on aiohttp that passes an answer on to the browser while it is generated.
 
-    python examples/service.py [port]
+    python examples/service.py [port [seconds]]
 
-When the browser leaves, the generation is stopped: nobody pays for tokens that nobody reads.
+When the browser leaves, the generation is stopped: nobody pays for tokens that nobody reads. When the
+service is stopped, by SIGTERM or Ctrl-C, answers under way may go on for some seconds (10 by default).
 """
 
 from __future__ import annotations
@@ -13,32 +14,17 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 from connect import connect
+from grace import PAGE, Grace, Stopping
 
 from horay_async import APIError, AsyncHoray
 
 MODEL = "meta-llama/Meta-Llama-3.1-8B-Instruct"
 CLIENT = web.AppKey("client", AsyncHoray)
-PAGE = """<!doctype html>
-<meta charset="utf-8"><title>Ask</title>
-<style>body { font: 1.1rem/1.5 system-ui; max-width: 40rem; margin: 3rem auto; padding: 0 1rem }
-input { font: inherit; width: 75% } pre { font: inherit; white-space: pre-wrap }</style>
-<form><input name="question" value="Tell me a long story about the sea."> <button>Ask</button></form>
-<pre></pre>
-<script>
-document.forms[0].onsubmit = async event => {
-  event.preventDefault()
-  const out = document.querySelector("pre"), form = new FormData(event.target)
-  out.textContent = ""
-  const answer = await fetch("/answer?" + new URLSearchParams(form))
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader()
-  for (let part; !(part = await reader.read()).done;) out.textContent += part.value
-}
-</script>
-"""
+GRACE = web.AppKey("grace", Grace)
 
 
 async def client_of_the_service(app: web.Application) -> AsyncIterator[None]:
-    """One client for all requests, as long as the service runs."""
+    """One client for all requests; it is closed when the last of them has ended."""
     with connect() as target:
         async with AsyncHoray(target.api_key, base_url=target.base_url) as client:
             app[CLIENT] = client
@@ -52,23 +38,22 @@ async def page(_: web.Request) -> web.Response:
 
 async def answer(request: web.Request) -> web.StreamResponse:
     """An answer, piece by piece. A browser that leaves cancels this, wherever it waits."""
-    question = request.query.get("question", "")
-    try:
-        stream = await request.app[CLIENT].chat.completions.create(
-            model=MODEL,
-            messages=[{"role": "user", "content": question}],
-            max_tokens=500,
-            stream=True,
-        )
-    except APIError as error:
-        return web.Response(status=502, text=f"The model can't be asked: {error}")
     response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
     try:
-        async with stream:  # left before its end, it closes its connection, and the server stops
-            await response.prepare(request)
-            async for text in stream.text():
-                await response.write(text.encode())
-    except APIError as error:
+        async with request.app[GRACE].given():
+            stream = await request.app[CLIENT].chat.completions.create(
+                model=MODEL,
+                messages=[{"role": "user", "content": request.query.get("question", "")}],
+                max_tokens=500,
+                stream=True,
+            )
+            async with stream:  # left before its end, it closes its connection: the server stops
+                await response.prepare(request)
+                async for text in stream.text():
+                    await response.write(text.encode())
+    except (APIError, Stopping) as error:
+        if not response.prepared:
+            return web.Response(status=502, text=f"The model can't be asked: {error}")
         await response.write(f"\n[The answer broke off: {error}]".encode())
     except asyncio.CancelledError:
         print("The browser left: generation stopped.", flush=True)
@@ -76,14 +61,23 @@ async def answer(request: web.Request) -> web.StreamResponse:
     return response
 
 
-def main(port: int) -> None:
-    """Runs until Ctrl-C."""
+async def stop(app: web.Application) -> None:
+    """Nobody can connect any more; what is under way has some time."""
+    app[GRACE].begin()
+
+
+def main(port: int = 8080, seconds: float = 10) -> None:
+    """Runs until SIGTERM or Ctrl-C."""
     app = web.Application()
+    app[GRACE] = Grace(seconds)
     app.add_routes([web.get("/", page), web.get("/answer", answer)])
     app.cleanup_ctx.append(client_of_the_service)
+    app.on_shutdown.append(stop)
     # handler_cancellation is off by default: without it a handler outlives its browser.
-    web.run_app(app, host="127.0.0.1", port=port, handler_cancellation=True)
+    web.run_app(
+        app, host="127.0.0.1", port=port, handler_cancellation=True, shutdown_timeout=seconds + 5
+    )
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else 8080)
+    main(*map(int, sys.argv[1:]))

@@ -6,10 +6,12 @@ import re
 import subprocess
 from pathlib import Path
 
+from horay_async.testing import FaultServer
+
 from .conftest import EXAMPLES, Command, Run
 
-SERVED = {"service.py"}  # runs until it is stopped: test_service.py
-SHARED = {"connect.py"}  # imported by the others
+SERVED = {"service.py", "service_starlette.py"}  # runs until it is stopped: test_service.py
+SHARED = {"connect.py", "grace.py"}  # imported by the others
 
 
 def is_png(path: Path) -> bool:
@@ -23,7 +25,7 @@ def test_quickstart(run: Run, tmp_path: Path) -> None:
     printed = run("quickstart.py")
     first, *_ = printed.splitlines()
     assert first.startswith("HORAY_API_KEY is not set: a small model on this machine answers")
-    assert "Account   Local account, balance 0.00" in printed
+    assert "Account   Local account, balance 1.00" in printed
     assert re.search(r"Models    \S+, local/picture-renderer", printed)
     # Streamed to the terminal, awaited and blocking.
     assert len(re.findall(r"The capital of Germany is Berlin\b", printed)) == 2
@@ -91,6 +93,22 @@ def test_tools(run: Run) -> None:
         r'^forecast\(\{\s*"city":\s*"Oslo"\s*\}\) = snow, -3 deg', printed, re.MULTILINE
     )
     assert "-3 degrees" in printed.partition("-- request 2\n")[2]
+
+
+def test_describe_image(
+    run: Run, environment: dict[str, str], tmp_path: Path, fault_server: FaultServer
+) -> None:
+    """A file is shown to the model, and the question that follows it carries what was said."""
+    environment["HORAY_API_KEY"] = fault_server.api_key
+    environment["HORAY_BASE_URL"] = fault_server.base_url
+    (tmp_path / "island.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    fault_server.reply("An island.")
+    fault_server.reply("Green and blue.")
+    assert run("describe_image.py", "a-model", "island.png") == "An island.\nGreen and blue.\n"
+    first, second = (request.json()["messages"] for request in fault_server.requests)
+    assert first[1]["content"][1]["image_url"]["url"].startswith("data:image/png;base64,")
+    assert second[:2] == first
+    assert second[2]["content"] == "An island."
 
 
 def test_no_weights(command: Command, environment: dict[str, str], tmp_path: Path) -> None:

@@ -1,138 +1,183 @@
-"""The service handler: it streams on to the browser, and stops when the browser leaves."""
+"""The services: they stream on to the browser, stop when it leaves, and are stopped without a loss."""
 
 from __future__ import annotations
 
 import asyncio
-import json
+import re
 import signal
 import socket
 import subprocess
-from collections.abc import Generator
-from contextlib import contextmanager
+import sys
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
+
+from horay_async.testing import FaultServer, Gate, Hang, error
 
 from .conftest import Command
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(sys.platform == "win32", reason="stopped by POSIX's signals"),
+]
+
+PATIENCE = 60
+"""Seconds for what is expected to take a moment."""
 
 
 class Service:
-    """The example as a running process."""
+    """One of the examples as a running process."""
 
     def __init__(self, process: subprocess.Popen[str], url: str) -> None:
-        self.process = process
+        self._process = process
+        self._printed = ""
         self.url = url
 
-    async def line(self, words: str) -> str:
-        """The next line printed that has these words in it; a test that waits in vain fails."""
-        assert self.process.stdout is not None
-        while words not in (line := await asyncio.to_thread(self.process.stdout.readline)):
-            assert line, f"the service ended without saying {words!r}"
-        return line
+    async def until(self, words: str) -> None:
+        """Waits until a line with these words is printed; a service that ends without it fails the test."""
+        assert self._process.stdout is not None
+        while words not in (line := await asyncio.to_thread(self._process.stdout.readline)):
+            assert line, f"the service ended without saying {words!r}, but: {self._printed}"
+            self._printed += line
+
+    def stop(self, number: signal.Signals) -> None:
+        """Sends a signal."""
+        self._process.send_signal(number)
+
+    async def ended(self) -> None:
+        """Waits for the end; whatever a service complains of fails the test."""
+        assert self._process.stdout is not None
+        self._printed += await asyncio.to_thread(self._process.stdout.read)
+        # uvicorn ends by the signal that it was sent; supervisors know both.
+        assert self._process.wait(PATIENCE) in (0, -signal.SIGTERM)
+        assert not re.search("warn|error|traceback|exception", self._printed, re.IGNORECASE)
 
 
-@pytest.fixture
-def port() -> int:
-    """A port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        free: int = listener.getsockname()[1]
-    return free
+Start = Callable[..., Service]
+"""Starts the service; `seconds` is what answers under way are given when it stops."""
 
 
 @contextmanager
-def running(
-    command: list[str], environment: dict[str, str], folder: Path, port: int
-) -> Generator[Service]:
-    """Runs the service, and checks that Ctrl-C ends it without a complaint."""
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    ) as process:
-        try:
-            yield Service(process, f"http://127.0.0.1:{port}")
-            process.send_signal(signal.SIGINT)
-            assert process.stderr is not None
-            assert process.stderr.read() == ""
-            assert process.wait(60) == 0
-        finally:
-            process.kill()
+def free_port() -> Generator[int]:
+    """A port that nobody else is handed as long as the block runs."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))  # bound, not listening: the service can still listen there
+        port: int = holder.getsockname()[1]
+        yield port
 
 
-async def test_on_the_real_model(
-    command: Command, environment: dict[str, str], tmp_path: Path, port: int
-) -> None:
+@pytest.fixture(params=["service.py", "service_starlette.py"])
+def start(
+    request: pytest.FixtureRequest, command: Command, environment: dict[str, str], tmp_path: Path
+) -> Iterator[Start]:
+    with ExitStack() as stack:
+
+        def started(server: FaultServer | None, seconds: int = 10) -> Service:
+            if server is not None:
+                environment["HORAY_API_KEY"] = server.api_key
+                environment["HORAY_BASE_URL"] = server.base_url
+            port = stack.enter_context(free_port())
+            process = stack.enter_context(
+                subprocess.Popen(
+                    command(request.param, str(port), str(seconds)),
+                    cwd=tmp_path,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    encoding="utf-8",
+                )
+            )
+            stack.callback(process.kill)
+            return Service(process, f"http://127.0.0.1:{port}/answer?question=?")
+
+        yield started
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def test_on_the_real_model(start: Start, browser: aiohttp.ClientSession) -> None:
     """Without a key the local model answers the page's question, piece by piece."""
-    with running(command("service.py", str(port)), environment, tmp_path, port) as service:
-        assert "a small model on this machine" in await service.line("HORAY_API_KEY")
-        await service.line("Running on")
-        async with aiohttp.ClientSession(service.url) as session:
-            async with session.get("/") as response:
-                assert response.content_type == "text/html"
-                assert "/answer?" in await response.text()
-            params = {"question": "Name three fruits."}
-            async with session.get("/answer", params=params) as response:
-                assert response.status == 200
-                assert response.headers["Transfer-Encoding"] == "chunked"
-                assert len(await response.text()) > 10
-
-
-class Api:
-    """An API whose answers never end, and that knows when they are left."""
-
-    def __init__(self) -> None:
-        self.left = asyncio.Event()
-        self.refusing = False
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Words without end, or a refusal."""
-        if self.refusing:
-            return web.json_response({"error": {"message": "no such model"}}, status=404)
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        choice = {"index": 0, "delta": {"content": "on and "}, "finish_reason": None}
-        event = json.dumps({"object": "chat.completion.chunk", "choices": [choice]})
-        await response.write(f"data: {event}\n\n".encode())
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.left.set()
-        return response
+    service = start(None)
+    await service.until("a small model on this machine")
+    await service.until("Running on")
+    async with browser.get(service.url.partition("answer")[0]) as response:
+        assert response.content_type == "text/html"
+        assert "/answer?" in await response.text()
+    async with browser.get(service.url) as response:
+        assert response.status == 200
+        assert response.headers["Transfer-Encoding"] == "chunked"
+        assert len(await response.text()) > 10
+    service.stop(signal.SIGINT)
+    await service.ended()
 
 
 async def test_browser_leaves(
-    command: Command, environment: dict[str, str], tmp_path: Path, port: int
+    start: Start, browser: aiohttp.ClientSession, fault_server: FaultServer
 ) -> None:
-    """The API's connection is closed as soon as the browser's is; a refusal is passed on."""
-    api = Api()
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", api.answer)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    environment["HORAY_API_KEY"] = "key-of-the-service"
-    environment["HORAY_BASE_URL"] = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    with running(command("service.py", str(port)), environment, tmp_path, port) as service:
-        await service.line("Running on")
-        async with aiohttp.ClientSession(service.url) as session:
-            async with session.get("/answer", params={"question": "?"}) as response:
-                assert await response.content.readexactly(7) == b"on and "
-                assert not api.left.is_set()
-                response.close()
-            async with asyncio.timeout(60):
-                await api.left.wait()
-            await service.line("The browser left: generation stopped.")
-            api.refusing = True
-            async with session.get("/answer", params={"question": "?"}) as response:
-                assert response.status == 502
-                assert "no such model" in await response.text()
-    await runner.cleanup()
+    """The connection to the API is closed when the browser's is, be it before the first word or after."""
+    service = start(fault_server)
+    await service.until("Running on")
+    never = Gate()
+    fault_server.stream(["on and ", never])
+    async with browser.get(service.url) as response:
+        assert await response.content.readexactly(7) == b"on and "
+        assert fault_server.connections[0].closed_at is None
+        response.close()
+    await service.until("The browser left: generation stopped.")
+    await fault_server.until_closed(1)
+
+    fault_server.reply("never", Hang())
+    leaving = asyncio.ensure_future(browser.get(service.url))
+    await fault_server.until_requests(2)
+    leaving.cancel()
+    await service.until("The browser left: generation stopped.")
+    await fault_server.until_closed(2)
+
+    fault_server.add(error(404, "no such model"))
+    async with browser.get(service.url) as response:
+        assert (response.status, "no such model" in await response.text()) == (502, True)
+    service.stop(signal.SIGTERM)
+    await service.ended()
+
+
+async def test_stops_when_answers_have_ended(
+    start: Start, browser: aiohttp.ClientSession, fault_server: FaultServer
+) -> None:
+    """On SIGTERM nobody new is let in; an answer under way goes on to its end."""
+    service = start(fault_server, 1000)
+    await service.until("Running on")
+    gate = Gate()
+    fault_server.stream(["Ber", gate, "lin"])
+    async with browser.get(service.url) as response:
+        assert await response.content.readexactly(3) == b"Ber"
+        service.stop(signal.SIGTERM)
+        await service.until("Stopping: answers under way have 1000 s.")
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await browser.get(service.url)
+        gate.open()
+        assert await response.text() == "lin"
+    await service.ended()
+
+
+async def test_stops_when_the_time_is_up(
+    start: Start, browser: aiohttp.ClientSession, fault_server: FaultServer
+) -> None:
+    """An answer that takes longer than that is cut: its reader is told, its generation stopped."""
+    service = start(fault_server, 0)
+    await service.until("Running on")
+    fault_server.stream(["on and ", Gate()])
+    async with browser.get(service.url) as response:
+        assert await response.content.readexactly(7) == b"on and "
+        service.stop(signal.SIGTERM)
+        assert await response.text() == "\n[The answer broke off: the service stops]"
+    await fault_server.until_closed(1)
+    await service.ended()
