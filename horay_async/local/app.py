@@ -84,19 +84,20 @@ class Service:
             )
 
     async def user_info(self, _: web.Request) -> web.Response:
-        """`GET /user/info`: the local account, which has and needs no money."""
+        """`GET /user/info`: the local account, of which nothing is ever charged."""
+        # More than nothing: a client may refuse to go on with an empty account.
         data = {
             "id": "local",
             "name": "Local account",
             "image": "",
             "email": "local@example.invalid",
             "isAdmin": False,
-            "balance": "0.00",
+            "balance": "1.00",
             "status": "normal",
             "introduction": "The account of a local development server; nothing is charged.",
             "role": "user",
             "chargeBalance": "0.00",
-            "totalBalance": "0.00",
+            "totalBalance": "1.00",
         }
         return _json({"code": 20000, "message": "OK", "status": True, "data": data})
 

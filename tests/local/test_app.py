@@ -28,7 +28,11 @@ async def test_user_info(wire: Wire) -> None:
     user = answer["data"]
     assert user["name"] == "Local account"
     assert user["isAdmin"] is False
-    assert user["balance"] == user["chargeBalance"] == user["totalBalance"] == "0.00"
+    assert (user["balance"], user["chargeBalance"], user["totalBalance"]) == (
+        "1.00",
+        "0.00",
+        "1.00",
+    )
 
 
 async def test_models(wire: Wire, server: LocalServer) -> None:
