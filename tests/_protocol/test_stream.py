@@ -308,7 +308,7 @@ def test_chunk_in_an_envelope() -> None:
         (b'data: {"choices": [{"text": NaN}]}\n\n', "isn't valid JSON"),
         (b'data: {"choices": [{"text": "a"}]\n\n', "isn't valid JSON"),
         (b'data: {"x": "\xff", "choices": [{"text": "a"}]}\n\n', "isn't valid UTF-8"),
-        (b'data: {"choices": ' + b"[" * 4000 + b"]" * 4000 + b"}\n\n", "nested too deep"),
+        (b'data: {"choices": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n\n", "nested too deep"),
         (b"data: [1]\n\n", "expected a JSON object"),
         (b"data: null\n\n", "expected a JSON object"),
         (b"data: 7\n\n", "expected a JSON object"),
@@ -318,7 +318,7 @@ def test_chunk_in_an_envelope() -> None:
 @pytest.mark.parametrize("before", [0, 1, 2])
 def test_garbage(data: bytes, problem: str, before: int) -> None:
     """An event that is no chunk ends the stream with what was wrong; chunks before it are delivered."""
-    reader = text_reader()
+    reader = text_reader(limit=2**20)  # CPython 3.13 takes some thousand levels
     assert texts(reader.feed(piece("a") * before + data + piece("late"))) == "a" * before
     failure = reader.failure
     assert isinstance(failure, APIResponseError)
