@@ -269,6 +269,7 @@ class AnswerError(APIError):
     """The answer came, but isn't what was asked for: it can't be parsed, or asks for ever more tools."""
 
     reason: AnswerFault
+    """What kind of misfit it is."""
     text: str
     """The model's text as it came: the arguments where a tool call doesn't fit."""
     path: str | None

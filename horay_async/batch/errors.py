@@ -18,7 +18,9 @@ class BatchFileError(HorayError):
     """
 
     path: str
+    """The file, as it was given."""
     line: int | None
+    """Number of the line, from 1; None where it isn't about one."""
 
     def __init__(self, message: str, *, path: str = "", line: int | None = None) -> None:
         super().__init__(message)

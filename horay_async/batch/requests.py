@@ -46,7 +46,9 @@ class BatchRequest(Generic[AnswerT_co]):
     """A request for a batch, made by one of the methods below, which take what the operations take."""
 
     operation: Operation[AnswerT_co] = attrs.field(repr=lambda operation: operation.path)
+    """What is asked for: method, path and the class of the answer."""
     params: Mapping[str, Any]
+    """The operation's parameters, by name."""
     custom_id: str | None = None
     """Names the request in its result."""
 

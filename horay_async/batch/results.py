@@ -28,7 +28,9 @@ class BatchResult(Generic[AnswerT_co]):
     request: Any
     """The request as it was passed in."""
     response: AnswerT_co | None = None
+    """The answer; None if the request failed."""
     error: HorayError | None = None
+    """Why there is no answer; None if there is one."""
     attempts: tuple[Attempt, ...] = ()
     """One record an attempt, newest last; those that the server refused for its load included. `started`
     counts from when the request was first sent."""
@@ -60,6 +62,7 @@ class BatchTotals:
     """How often a request was put off, because the server refused it for its load (429, 503) or couldn't be
     reached; such requests are sent again."""
     prompt_tokens: int = 0
+    """Tokens of the prompts, as far as the answers say."""
     completion_tokens: int = 0
     """Tokens that the answers report."""
     _started: float | None = attrs.field(default=None, init=False, repr=False)

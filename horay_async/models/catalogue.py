@@ -40,9 +40,11 @@ class ModelInfo(Model):
     id: str = ""
     """The name to give as `model`."""
     object: str = ""
+    """What kind of object it is: `model`."""
     created: int = 0
     """Unix time, in seconds; 0 where the server doesn't say."""
     owned_by: str = ""
+    """Who made it or offers it."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -52,7 +54,9 @@ class ModelList(Response):
     holds = "data"
 
     object: str = ""
+    """What kind of object it is: `list`."""
     data: list[ModelInfo] = attrs.field(factory=list[ModelInfo])
+    """The models, in the server's order."""
 
     def __iter__(self) -> Iterator[ModelInfo]:
         return iter(self.data)

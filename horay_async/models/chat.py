@@ -36,6 +36,7 @@ class FunctionCall(Model):
     """Which function the model wants called, and with what."""
 
     name: str = ""
+    """The function's name."""
     arguments: str = ""
     """JSON text, as the model wrote it: it can be malformed."""
 
@@ -45,8 +46,11 @@ class ToolCall(Model):
     """One call of a tool that the model asks for."""
 
     id: str = ""
+    """What the result has to name."""
     type: str = "function"
+    """What kind of tool it is."""
     function: FunctionCall = attrs.field(factory=FunctionCall)
+    """What is to be called."""
 
 
 class Message(Model):
@@ -60,12 +64,15 @@ class ChatMessage(Message):
     """The model's message. It can be put into the next request's `messages` as it is."""
 
     role: str = "assistant"
+    """Who speaks."""
     content: str | None = None
+    """The text; None where the model calls tools or declines."""
     refusal: str | None = None
     """The model's words where it declined; `content` is None then."""
     reasoning_content: str | None = None
     """The reasoning that came before the answer, where the model shows it."""
     tool_calls: list[ToolCall] | None = None
+    """The calls that the model asks for."""
 
     def __attrs_pre_init__(self) -> None:
         self.content = self.refusal = self.reasoning_content = self.tool_calls = None
@@ -106,8 +113,11 @@ class TopLogprob(Model):
     """One alternative at a token's place."""
 
     token: str = ""
+    """The token's text."""
     logprob: float = 0.0
+    """Natural logarithm of its probability."""
     bytes: list[int] | None = None
+    """Its bytes in UTF-8, as a token may be a part of a character."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -115,10 +125,13 @@ class TokenLogprob(Model):
     """A sampled token and its log probability."""
 
     token: str = ""
+    """The token's text."""
     logprob: float = 0.0
+    """Natural logarithm of its probability."""
     bytes: list[int] | None = None
     """The token's UTF-8 bytes: a character can be spread over several tokens."""
     top_logprobs: list[TopLogprob] = attrs.field(factory=list[TopLogprob])
+    """The likeliest tokens in its place, as many as were asked for."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -126,7 +139,9 @@ class ChatLogprobs(Model):
     """Log probabilities of a choice's tokens."""
 
     content: list[TokenLogprob] | None = None
+    """One entry for each token of the text."""
     refusal: list[TokenLogprob] | None = None
+    """One entry for each token of the refusal."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -136,10 +151,12 @@ class ChatChoice(Model):
     index: int = 0
     """Its number among the choices; filled in by position where the server sends none."""
     message: ChatMessage = attrs.field(factory=ChatMessage)
+    """The answer."""
     finish_reason: str | None = None
     """`"stop"`, `"length"`, `"tool_calls"`, `"content_filter"` or another word of the server's; None
     in a cut stream's `partial`."""
     logprobs: ChatLogprobs | None = None
+    """Probabilities of the tokens, where they were asked for."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -149,14 +166,21 @@ class ChatCompletion(Response):
     holds = "choices"
 
     id: str = ""
+    """The server's name for this answer."""
     object: str = ""
+    """What kind of object it is, in the server's word."""
     created: int = 0
     """Unix time, in seconds."""
     model: str = ""
+    """The model that answered."""
     choices: list[ChatChoice] = attrs.field(factory=list[ChatChoice])
+    """The answers, `n` of them."""
     usage: Usage | None = None
+    """The tokens that were used; None where the server doesn't say."""
     system_fingerprint: str | None = None
+    """Tells whether the server's set-up is the same as in another answer."""
     service_tier: str | None = None
+    """How the request was served, in the server's word."""
 
     def __attrs_pre_init__(self) -> None:
         self.usage = self.system_fingerprint = self.service_tier = None
@@ -167,7 +191,9 @@ class FunctionCallDelta(Model):
     """What one chunk adds to a function call."""
 
     name: str | None = None
+    """The function's name; in the call's first piece only."""
     arguments: str | None = None
+    """A piece of the arguments' JSON."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -177,8 +203,11 @@ class ToolCallDelta(Model):
     index: int | None = None
     """Which of the message's tool calls; some servers leave it out where there is just one."""
     id: str | None = None
+    """What the result has to name; in the call's first piece only."""
     type: str | None = None
+    """What kind of tool it is; in the call's first piece only."""
     function: FunctionCallDelta | None = None
+    """A piece of what is to be called."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -186,10 +215,15 @@ class ChatDelta(Model):
     """What one chunk adds to a message."""
 
     role: str | None = None
+    """Who speaks; in the first chunk only."""
     content: str | None = None
+    """A piece of the text."""
     refusal: str | None = None
+    """A piece of the reason why the model declines."""
     reasoning_content: str | None = None
+    """A piece of what the model thinks before it answers."""
     tool_calls: list[ToolCallDelta] | None = None
+    """Pieces of the calls that the model asks for."""
 
     def __attrs_pre_init__(self) -> None:
         self.role = self.content = self.refusal = self.reasoning_content = self.tool_calls = None
@@ -200,9 +234,13 @@ class ChatChunkChoice(Model):
     """What one chunk adds to one choice."""
 
     index: int = 0
+    """Which of the choices it belongs to, from 0."""
     delta: ChatDelta = attrs.field(factory=ChatDelta)
+    """What has come."""
     finish_reason: str | None = None
+    """Why the answer ended; None until it does."""
     logprobs: ChatLogprobs | None = None
+    """Probabilities of the tokens that have come, where they were asked for."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -213,14 +251,21 @@ class ChatCompletionChunk(Response):
     may_be_bare = True
 
     id: str = ""
+    """The server's name for this answer."""
     object: str = ""
+    """What kind of object it is, in the server's word."""
     created: int = 0
     """Unix time, in seconds."""
     model: str = ""
+    """The model that answered."""
     choices: list[ChatChunkChoice] = attrs.field(factory=list[ChatChunkChoice])
+    """What has come of each choice; empty in a chunk that only reports the usage."""
     usage: Usage | None = None
+    """The tokens that were used; in the last chunk only, and only where it was asked for."""
     system_fingerprint: str | None = None
+    """Tells whether the server's set-up is the same as in another answer."""
     service_tier: str | None = None
+    """How the request was served, in the server's word."""
 
     def __attrs_pre_init__(self) -> None:
         self.usage = self.system_fingerprint = self.service_tier = None

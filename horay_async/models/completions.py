@@ -77,9 +77,13 @@ class CompletionLogprobs(Model):
     """Log probabilities, aligned by position."""
 
     tokens: list[str] = attrs.field(factory=list[str])
+    """The tokens' texts."""
     token_logprobs: list[float | None] = attrs.field(factory=list["float | None"])
+    """Natural logarithm of each token's probability; None for a first token, which follows nothing."""
     top_logprobs: list[dict[str, float] | None] | None = None
+    """The likeliest tokens in each place, with the logarithms of their probabilities."""
     text_offset: list[int] | None = None
+    """Where each token begins in the text, in characters."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -89,9 +93,11 @@ class CompletionChoice(Model):
     index: int = 0
     """Its number among the choices; filled in by position where the server sends none."""
     text: str = ""
+    """The text that follows the prompt."""
     finish_reason: str | None = None
     """`"stop"`, `"length"` or another word of the server's; None in a cut stream's `partial`."""
     logprobs: CompletionLogprobs | None = None
+    """Probabilities of the tokens, where they were asked for."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -99,7 +105,9 @@ class PromptEcho(Model):
     """The prompt as the server read it."""
 
     text: str = ""
+    """The prompt."""
     logprobs: CompletionLogprobs | None = None
+    """Probabilities of the prompt's tokens, where they were asked for."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -109,14 +117,21 @@ class Completion(Response):
     holds = "choices"
 
     id: str = ""
+    """The server's name for this answer."""
     object: str = ""
+    """What kind of object it is, in the server's word."""
     created: int = 0
     """Unix time, in seconds."""
     model: str = ""
+    """The model that answered."""
     choices: list[CompletionChoice] = attrs.field(factory=list[CompletionChoice])
+    """The answers, `n` of them to each prompt."""
     prompt: list[PromptEcho] | None = None
+    """The prompts, given back where `echo` asked for it."""
     usage: Usage | None = None
+    """The tokens that were used; None where the server doesn't say."""
     system_fingerprint: str | None = None
+    """Tells whether the server's set-up is the same as in another answer."""
 
     def __attrs_pre_init__(self) -> None:
         self.prompt = self.usage = self.system_fingerprint = None
@@ -127,10 +142,13 @@ class CompletionChunkChoice(Model):
     """What one chunk adds to one choice."""
 
     index: int = 0
+    """Which of the choices it belongs to, from 0."""
     text: str = ""
     """The new text."""
     finish_reason: str | None = None
+    """Why the answer ended; None until it does."""
     logprobs: CompletionLogprobs | None = None
+    """Probabilities of the tokens that have come, where they were asked for."""
     delta: dict[str, Any] | None = None
     """Some servers send the text as `delta.content` on this path too; `text` has it then as well."""
 
@@ -146,14 +164,21 @@ class CompletionChunk(Response):
     may_be_bare = True
 
     id: str = ""
+    """The server's name for this answer."""
     object: str = ""
+    """What kind of object it is, in the server's word."""
     created: int = 0
     """Unix time, in seconds."""
     model: str = ""
+    """The model that answered."""
     choices: list[CompletionChunkChoice] = attrs.field(factory=list[CompletionChunkChoice])
+    """What has come of each choice; empty in a chunk that only reports the usage."""
     prompt: list[PromptEcho] | None = None
+    """The prompts, given back where `echo` asked for it."""
     usage: Usage | None = None
+    """The tokens that were used; in the last chunk only, and only where it was asked for."""
     system_fingerprint: str | None = None
+    """Tells whether the server's set-up is the same as in another answer."""
 
     def __attrs_pre_init__(self) -> None:
         self.prompt = self.usage = self.system_fingerprint = None

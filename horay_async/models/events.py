@@ -43,7 +43,9 @@ class TextDelta(Record):
     index: int
     """The choice's number."""
     text: str
+    """The piece."""
     type: Literal["text"] = "text"
+    """What tells this event from the others."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -53,7 +55,9 @@ class ReasoningDelta(Record):
     index: int
     """The choice's number."""
     text: str
+    """The piece."""
     type: Literal["reasoning"] = "reasoning"
+    """What tells this event from the others."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -63,7 +67,9 @@ class RefusalDelta(Record):
     index: int
     """The choice's number."""
     text: str
+    """The piece."""
     type: Literal["refusal"] = "refusal"
+    """What tells this event from the others."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -75,9 +81,11 @@ class ToolCallStarted(Record):
     tool_index: int
     """The call's number within the choice."""
     id: str
+    """What the result has to name."""
     name: str
     """The function's name, as far as it had come."""
     type: Literal["tool_call_started"] = "tool_call_started"
+    """What tells this event from the others."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -89,7 +97,9 @@ class ToolCallArgumentsDelta(Record):
     tool_index: int
     """The call's number within the choice."""
     arguments: str
+    """A piece of their JSON."""
     type: Literal["tool_call_arguments"] = "tool_call_arguments"
+    """What tells this event from the others."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -101,7 +111,9 @@ class ToolCallDone(Record):
     tool_index: int
     """The call's number within the choice."""
     tool_call: ToolCall
+    """The whole call."""
     type: Literal["tool_call_done"] = "tool_call_done"
+    """What tells this event from the others."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -111,7 +123,9 @@ class ChoiceFinished(Record):
     index: int
     """The choice's number."""
     finish_reason: str
+    """Why: `stop`, `length`, `tool_calls` ..."""
     type: Literal["finished"] = "finished"
+    """What tells this event from the others."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -119,7 +133,9 @@ class UsageReported(Record):
     """The server reports token counts."""
 
     usage: Usage
+    """The tokens that were used."""
     type: Literal["usage"] = "usage"
+    """What tells this event from the others."""
 
 
 class _Draft(Protocol):
@@ -135,6 +151,7 @@ class PartialObject(Record):
     """The choice's number."""
     _draft: _Draft = attrs.field(repr=False)
     type: Literal["partial"] = "partial"
+    """What tells this event from the others."""
 
     @property
     def value(self) -> Any:
@@ -154,7 +171,9 @@ class AnswerParsed(Record, Generic[T]):
     index: int
     """The choice's number."""
     parsed: T
+    """The instance."""
     type: Literal["parsed"] = "parsed"
+    """What tells this event from the others."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -164,6 +183,7 @@ class RoundStarted(Record):
     round: int
     """Counted from 1."""
     type: Literal["round_started"] = "round_started"
+    """What tells this event from the others."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -173,7 +193,9 @@ class RoundFinished(Record):
     round: int
     """Counted from 1."""
     completion: ChatCompletion
+    """The model's whole answer in this round."""
     type: Literal["round_finished"] = "round_finished"
+    """What tells this event from the others."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -181,6 +203,7 @@ class ToolResult(Record):
     """A tool call was run, or couldn't be."""
 
     tool_call: ToolCall
+    """The call that was carried out."""
     content: str
     """What the model is told: the result as text or JSON, or what went wrong."""
     value: Any = None
@@ -190,6 +213,7 @@ class ToolResult(Record):
     seconds: float = 0.0
     """How long the function ran."""
     type: Literal["tool_result"] = "tool_result"
+    """What tells this event from the others."""
 
 
 CompletionEvent = TextDelta | ChoiceFinished | UsageReported

@@ -51,7 +51,9 @@ class ImageResponse(Response):
     holds = "images"
 
     images: list[GeneratedImage] = attrs.field(factory=list[GeneratedImage])
+    """The pictures, in the order that they were made."""
     timings: ImageTimings | None = None
+    """How long it took; None where the server doesn't say."""
     seed: int | None = None
     """The seed that was used."""
     model: str | None = None

@@ -29,7 +29,9 @@ class TextPart(Model):
     """A piece of text within a message."""
 
     text: str
+    """The text."""
     type: Literal["text"] = attrs.field(default="text", init=False)
+    """What tells this part from others."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -47,7 +49,9 @@ class ImagePart(Model):
     """An image within a message; `ImagePart.of(...)` makes one."""
 
     image_url: ImageURL
+    """The picture."""
     type: Literal["image_url"] = attrs.field(default="image_url", init=False)
+    """What tells this part from others."""
 
     @classmethod
     def of(
@@ -110,8 +114,11 @@ class SystemMessage(Message):
     """What the model is to be and to heed."""
 
     content: str | Sequence[TextPart | Mapping[str, object]]
+    """The text, or its parts."""
     role: Literal["system"] = attrs.field(default="system", init=False)
+    """Who speaks."""
     name: str | None = attrs.field(default=None, kw_only=True)
+    """Tells several speakers of one role apart."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -121,7 +128,9 @@ class UserMessage(Message):
     content: str | Sequence[TextPart | ImagePart | Mapping[str, object]]
     """A text, or its parts: texts, images, and others in the API's JSON form."""
     role: Literal["user"] = attrs.field(default="user", init=False)
+    """Who speaks."""
     name: str | None = attrs.field(default=None, kw_only=True)
+    """Tells several speakers of one role apart."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -129,6 +138,7 @@ class AssistantMessage(ChatMessage):
     """What the model said. The message of an answer, a `ChatMessage`, does as well."""
 
     content: str | None = None
+    """The text; None for a message that only calls tools."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -136,6 +146,8 @@ class ToolMessage(Message):
     """What came of one tool call."""
 
     content: str | Sequence[TextPart | Mapping[str, object]]
+    """The result as text, or its parts."""
     tool_call_id: str = attrs.field(kw_only=True)
     """The `id` of the call."""
     role: Literal["tool"] = attrs.field(default="tool", init=False)
+    """Who speaks."""

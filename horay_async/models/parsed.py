@@ -45,6 +45,7 @@ class ParsedToolCall(ToolCall):
     """One call of a tool that the model asks for."""
 
     function: ParsedFunctionCall = attrs.field(factory=ParsedFunctionCall)
+    """What is to be called, its arguments parsed."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

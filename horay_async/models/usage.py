@@ -16,6 +16,7 @@ class PromptTokensDetails(Model):
     cached_tokens: int | None = None
     """Read from the server's prompt cache."""
     audio_tokens: int | None = None
+    """Tokens of sound."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -25,8 +26,11 @@ class CompletionTokensDetails(Model):
     reasoning_tokens: int | None = None
     """Spent on reasoning that isn't part of the answer's text."""
     audio_tokens: int | None = None
+    """Tokens of sound."""
     accepted_prediction_tokens: int | None = None
+    """Tokens of a prediction that the answer took over."""
     rejected_prediction_tokens: int | None = None
+    """Tokens of a prediction that it didn't; they are paid for all the same."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -34,11 +38,15 @@ class Usage(Model):
     """Token counts of one call."""
 
     prompt_tokens: int = 0
+    """Tokens of the prompt."""
     completion_tokens: int = 0
     """Over all choices."""
     total_tokens: int = 0
+    """Tokens of prompt and answer together."""
     prompt_tokens_details: PromptTokensDetails | None = None
+    """What the tokens of the prompt are made up of; None where the server doesn't say."""
     completion_tokens_details: CompletionTokensDetails | None = None
+    """What the tokens of the answer are made up of; None where the server doesn't say."""
 
     def __attrs_pre_init__(self) -> None:
         self.prompt_tokens_details = self.completion_tokens_details = None

@@ -18,17 +18,23 @@ class UserInfo(Response):
     wire_case = "camel"
 
     id: str = ""
+    """The account's number."""
     name: str = ""
+    """The account's name."""
     image: str | None = None
     """The URL of the account's picture."""
     email: str | None = None
+    """Where mail reaches the user."""
     is_admin: bool = False
+    """Whether the user may manage others."""
     balance: Decimal | None = None
     """What is left of the granted credit, in the account's currency."""
     status: str = ""
     """`"normal"`, or another word of the server's."""
     introduction: str | None = None
+    """What the user says of themselves."""
     role: str | None = None
+    """What the account is there for, in the server's word."""
     charge_balance: Decimal | None = None
     """What is left of the money paid in."""
     total_balance: Decimal | None = None

@@ -208,7 +208,9 @@ class Reply:
     faults: tuple[Fault, ...] = ()
     """Applied to the answer once it is made."""
     done: bool = True
+    """Whether a stream ends with `[DONE]`."""
     finish_reason: str | None = "stop"
+    """Why it ends; None leaves it out."""
     options: MessageOptions = attrs.field(factory=MessageOptions)
     """How the HTTP message is put together."""
 

@@ -76,7 +76,9 @@ class Dealt:
     """What one request met."""
 
     request: Request
+    """The request."""
     kind: ChaosKind
+    """What became of it."""
     good: Answer
     """The answer that it would have got."""
     answer: Answer

@@ -29,8 +29,11 @@ class Cut:
     """Ends the connection after `at` bytes of the answer; a negative number counts from its end."""
 
     at: int
+    """Bytes to send before the cut; counted from the end if negative."""
     by: Ending = attrs.field(default="fin", kw_only=True)
+    """How the connection ends: `fin` closes it, `rst` resets it."""
     within: Within = attrs.field(default="answer", kw_only=True)
+    """What `at` is counted in."""
 
     def __call__(self, answer: Answer) -> Answer:
         kept = _up_to(answer, self.at, self.within)
@@ -42,7 +45,9 @@ class Hang:
     """Says nothing more after `at` bytes of the answer, until the client leaves."""
 
     at: int = 0
+    """Bytes to send before the silence; counted from the end if negative."""
     within: Within = attrs.field(default="answer", kw_only=True)
+    """What `at` is counted in."""
 
     def __call__(self, answer: Answer) -> Answer:
         kept = _up_to(answer, self.at, self.within)
@@ -58,11 +63,17 @@ class Split:
     """
 
     at: Sequence[int] = ()
+    """Where to split, in bytes."""
     every: int | None = attrs.field(default=None, kw_only=True)
+    """Bytes of each piece."""
     seed: int | None = attrs.field(default=None, kw_only=True)
+    """Splits at random places, the same for the same seed."""
     pieces: int = attrs.field(default=8, kw_only=True)
+    """How many pieces a `seed` makes."""
     gap: float = attrs.field(default=0.001, kw_only=True)
+    """Seconds between two pieces."""
     within: Within = attrs.field(default="answer", kw_only=True)
+    """What the places are counted in."""
 
     def __call__(self, answer: Answer) -> Answer:
         size = len(answer.data)
@@ -84,6 +95,7 @@ class Late:
     """Begins the answer only after so many seconds, or when a gate opens."""
 
     by: float | Gate
+    """Seconds, or the gate that is waited for."""
 
     def __call__(self, answer: Answer) -> Answer:
         wait = self.by if isinstance(self.by, Gate) else Pause(self.by)
@@ -103,6 +115,7 @@ class CloseUnderNext:
     """Answers well and keeps the connection, but ends it the moment the next request has come on it."""
 
     by: Ending = "fin"
+    """How the connection ends: `fin` closes it, `rst` resets it."""
 
     def __call__(self, answer: Answer) -> Answer:
         then: Literal["close_under_next", "reset_under_next"] = (
