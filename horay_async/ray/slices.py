@@ -21,6 +21,9 @@ AHEAD = 0.25
 """Seconds of slices that a worker holds. A worker that dies loses as much of the rate, once; and it asks for
 more about eight times a second, however high the rate is."""
 
+ROUNDING = 1e-6
+"""Seconds, and parts of a request: far over the errors of sums, and far under what anybody could use."""
+
 EXACT = MINUTE / (MINUTE + LATE + GRACE)
 """Part of the rate that is given out, so that no minute has more than it allows: what is late comes on top
 of what that minute had of its own."""
@@ -67,7 +70,7 @@ class Slices:
         """When the clock shows so much and goes on; infinite where no slice is known in which it does."""
         left = shown - self._past
         for start, end in self._slices:
-            if left < end - start:
+            if left < end - start - ROUNDING:  # at the end of one, it goes on with the next
                 return start + left
             left -= end - start
         return math.inf
@@ -97,6 +100,9 @@ class SlicedPacer:
     ) -> None:
         self._requests = None if rpm is None else Rate(rpm / MINUTE * EXACT)
         self._tokens = None if tpm is None else Rate(tpm / MINUTE * EXACT)
+        # What a request takes. It goes when the whole of it is held: a hundred workers that were each in debt
+        # by a part of it would together be far over the rate.
+        self._slot = 0.0 if self._requests is None else 1.0 / self._requests.per_second
         self._rates = [rate for rate in (self._requests, self._tokens) if rate is not None]
         self._slices = Slices()
         self._ask = ask
@@ -109,7 +115,10 @@ class SlicedPacer:
         self._slices.forget(now - GRACE)
         # On the clock of the slices, which began at 0: a rate's wait from there is when it is due.
         due = max(self._slices.at(now - GRACE), *(rate.wait(0.0) for rate in self._rates))
-        self._order(self._slices.total - due)
+        held = self._slices.total - due
+        self._order(held)
+        if held < self._slot - ROUNDING:
+            return math.inf
         return max(0.0, self._slices.when(due) - now)
 
     def take(self, tokens: float, now: float) -> None:
@@ -130,12 +139,12 @@ class SlicedPacer:
         self._slices.add(now + delay, seconds)
 
     def _order(self, held: float) -> None:
-        """Asks for a slice where `held` seconds are too few."""
-        each = max(
-            0.0 if self._requests is None else 1.0 / self._requests.per_second,
-            0.0 if self._tokens is None else self._mean / self._tokens.per_second,
-        )
-        wanted = min(max(1, self._unsent()) * each, max(AHEAD, each))
-        if not self._asked and held < wanted / 2:
+        """Asks for time where `held` seconds are too few: for whole requests, as parts would be lost."""
+        each = self._slot
+        if self._tokens is not None:
+            each = max(each, self._mean / self._tokens.per_second)
+        most = max(1, int(AHEAD / each))
+        wanted = min(max(1, self._unsent()), most) * each
+        if not self._asked and held < wanted / 2 + ROUNDING:
             self._asked = True
-            self._ask(self, wanted - held)
+            self._ask(self, math.ceil((wanted - held) / each - ROUNDING) * each)
