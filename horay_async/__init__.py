@@ -109,6 +109,7 @@ if TYPE_CHECKING:
         TypedChatEvent,
         UsageReported,
     )
+    from horay_async.models.hooks import CallEvent, RequestEvent, ResponseEvent, RetryEvent
     from horay_async.models.images import (
         GeneratedImage,
         ImageParams,
@@ -169,6 +170,7 @@ __all__ = [
     "BatchResult",
     "BatchRun",
     "BatchTotals",
+    "CallEvent",
     "CallOptions",
     "ChatChoice",
     "ChatChunkChoice",
@@ -230,7 +232,10 @@ __all__ = [
     "RateLimitError",
     "ReasoningDelta",
     "RefusalDelta",
+    "RequestEvent",
+    "ResponseEvent",
     "ResponseMeta",
+    "RetryEvent",
     "RetryPolicy",
     "RoundFinished",
     "RoundStarted",
@@ -276,6 +281,7 @@ _MODULES = (
     "models.chat",
     "models.completions",
     "models.events",
+    "models.hooks",
     "models.images",
     "models.messages",
     "models.meta",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypedDict, Unpack
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     import ssl
 
     import aiohttp
+
+    from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
+    from horay_async.otel import Telemetry
 
 __all__ = ["ClientOptions", "ClientParams", "RetryPolicy", "Timeouts"]
 
@@ -168,6 +172,10 @@ class ClientParams(TypedDict, total=False):
     allow_insecure_http: bool
     on_truncation: Literal["raise", "return"]
     session: aiohttp.ClientSession | None
+    on_request: Callable[[RequestEvent], object] | None
+    on_retry: Callable[[RetryEvent], object] | None
+    on_response: Callable[[ResponseEvent], object] | None
+    telemetry: Telemetry | None
 
 
 def _key(value: str | None) -> Secret:
@@ -195,6 +203,14 @@ def log_level() -> Literal["debug", "info"] | None:
     if level not in levels:
         raise ConfigurationError(f"HORAY_LOG must be debug or info, or unset; got {level!r}")
     return levels[level]
+
+
+def content_captured() -> bool:
+    """Whether `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` asks for prompts and answers on spans, by
+    `true` or one of the words that OpenTelemetry's own instrumentations take.
+    """
+    asked = os.environ.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "")
+    return asked.strip().lower() in ("true", "span_only", "span_and_event")
 
 
 def _timeouts(value: float | Timeouts | None) -> Timeouts:
@@ -226,6 +242,26 @@ def _query_values(
 def _policy(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, RetryPolicy):
         raise ConfigurationError(f"retry must be a RetryPolicy; got {value!r}")
+
+
+def _hook(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is None:
+        return
+    if not callable(value):
+        raise ConfigurationError(f"{attribute.name} must be a function; got {value!r}")
+    called = getattr(value, "__call__", None)  # noqa: B004 - to look at what it is, not whether
+    if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(called):
+        raise ConfigurationError(
+            f"{attribute.name} must be a plain function, since nothing waits for it: have it start a "
+            f"task, or put what it is told into a queue; got the coroutine function {value!r}"
+        )
+
+
+def _telemetry(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and (isinstance(value, type) or not hasattr(value, "begin")):
+        raise ConfigurationError(
+            f"telemetry must be an instance of horay_async.otel.Telemetry; got {value!r}"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -263,6 +299,24 @@ class ClientOptions:
     session: aiohttp.ClientSession | None = attrs.field(default=None, repr=False)
     """A session of the caller's to send with. It is never closed here; its connector decides on
     connections, TLS and proxies."""
+    on_request: Callable[[RequestEvent], object] | None = attrs.field(
+        default=None, validator=_hook, repr=False
+    )
+    """Called with a `RequestEvent` just before each attempt is sent.
+
+    The three hooks are plain functions, called on the event loop, in the context of the call: they must not
+    block. What they return is ignored, and what they raise is logged and keeps no call from going on."""
+    on_retry: Callable[[RetryEvent], object] | None = attrs.field(
+        default=None, validator=_hook, repr=False
+    )
+    """Called with a `RetryEvent` after an attempt that failed, before the wait for the next one."""
+    on_response: Callable[[ResponseEvent], object] | None = attrs.field(
+        default=None, validator=_hook, repr=False
+    )
+    """Called with a `ResponseEvent` once for each call, when it is over, however it ended; for a stream that
+    is when it was read to its end or left."""
+    telemetry: Telemetry | None = attrs.field(default=None, validator=_telemetry, repr=False)
+    """OpenTelemetry for this client's calls; see `horay_async.otel`."""
 
     def __attrs_post_init__(self) -> None:
         if self.on_truncation not in ("raise", "return"):

@@ -111,6 +111,7 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
     def __del__(self) -> None:
         if hasattr(self, "_response"):  # __init__ may have failed before
             self._response.close_soon()
+            self._over()
 
     def abandon(self) -> None:
         """Closes without awaiting, from any thread."""
@@ -118,6 +119,7 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
             self._closed = True
             self._ready = iter(())
             self._response.close_soon()
+            self._over()
 
     @property
     def ready(self) -> Iterator[ChunkT]:
@@ -149,23 +151,29 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
                 self._failure = error  # unless trying again helps
                 if self._handed_out or self._closed:
                     self._call.note(error)
+                    self._over(error)
                     raise
                 await self._call.back_off(error)
                 self._begin(await self._reopen())
                 self._failure = None
-            except BaseException:
+            except BaseException as error:
+                self._over(error)
                 self.abandon()
                 raise
             else:
                 if chunks:
+                    self._call.received(chunks)
                     self._handed_out = True
                     self._ready = iter(chunks)
                     return True
                 self._exhausted = True
         return False
 
+    def _over(self, error: BaseException | None = None) -> None:
+        merged = self._reader.merged
+        self._call.over(error, None if merged.empty else merged.result)
+
     def _begin(self, response: RawResponse) -> None:
-        self._response = response
         self._waited = 0.0
         self._reader = ChunkReader(
             decoder(self._chunk),
@@ -175,6 +183,7 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
             key=self._call.key,
             max_event_bytes=MAX_EVENT_BYTES,
         )
+        self._response = response
 
     async def _receive(self) -> list[ChunkT]:
         """The next chunks, at least one; none at the end of a complete stream."""
@@ -216,6 +225,7 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
         if not response.finished:
             await response.drain()
         self._call.done(response.meta)
+        self._over()
         return []
 
     def _cut(self, reason: str, cause: APIConnectionError | None) -> list[ChunkT]:

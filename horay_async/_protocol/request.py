@@ -168,8 +168,13 @@ def download(url: str, options: ClientOptions, call: Mapping[str, Any]) -> Reque
     check(call, CallOptions)
     if http_url(url) is None:
         raise ConfigurationError(f"an http:// or https:// URL is needed; got {url!r}")
-    request = assemble("GET", "", call, attrs.evolve(options, default_query={}))
-    return attrs.evolve(request, path=url, headers={}, foreign=True)
+    request = assemble("GET", url, call, attrs.evolve(options, default_query={}))
+    for name, value in request.headers.items():
+        if options.api_key in value:
+            raise ConfigurationError(
+                f"extra_headers {name!r} would send the API key to another host"
+            )
+    return attrs.evolve(request, foreign=True)
 
 
 def check_path(method: str, path: str) -> str:

@@ -6,12 +6,12 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Token
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import aiohttp
-from multidict import istr
+from multidict import CIMultiDict, istr
 
 from horay_async._protocol.failures import bad_response, status_error
 from horay_async._protocol.limits import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 
     from horay_async._transport.pool import Pool
     from horay_async._transport.transport import Transport
+    from horay_async.models._base import Response
 
-__all__ = ["Call"]
+__all__ = ["EVENT_STREAM", "JSON", "Call"]
 
 T = TypeVar("T")
+
+JSON: Final = "application/json"
+EVENT_STREAM: Final = "text/event-stream"
 
 REQUEST_ID_HEADERS = (istr("x-request-id"), istr("request-id"), istr("x-trace-id"))
 
@@ -93,7 +97,7 @@ class Call:
             raise error
         self.attempts[-1].backoff = delay
         LOG.debug("%s: trying again in %.3f s", self.request.label, delay)
-        await asyncio.sleep(delay)
+        await self._pause(error, delay)
 
     def done(self, meta: ResponseMeta) -> None:
         """Notes that the answer is whole, in the timeline and for the budget."""
@@ -103,6 +107,28 @@ class Call:
         attempt.seconds = total - attempt.started
         if LOG.isEnabledFor(logging.INFO):
             self._log("done")
+
+    # What others may look on at. Nobody does here.
+
+    def headers(self) -> CIMultiDict[str]:
+        """What the newest attempt is sent with, which is about to happen."""
+        return self._transport.headers(self.request, self._accept)
+
+    def received(self, chunks: Sequence[Response]) -> None:
+        """Chunks of a stream have come in one read."""
+
+    def over(
+        self,
+        error: BaseException | None = None,
+        answer: Callable[[], Response | None] | None = None,
+    ) -> None:
+        """The call has ended: by `error`, else with its answer whole or its stream left early. `answer` gives
+        what has come. Only the first time counts.
+        """
+
+    async def _pause(self, error: APIError, delay: float) -> None:
+        """Waits before the attempt that follows one which failed with `error`."""
+        await asyncio.sleep(delay)
 
     async def turn(self) -> None:
         """Lets other tasks and the clocks run."""
@@ -216,10 +242,11 @@ class Call:
             proxy: str | URL | None = transport.options.proxy
             if proxy is None and transport.options.trust_env:
                 proxy = await transport.proxy(transport.url(request.path))
-            answer = None if proxy else straight(transport, request, self._accept, pool, under_way)
+            headers = self.headers()
+            answer = None if proxy else straight(transport, request, headers, pool, under_way)
             if answer is None:
                 token = exchange.set(under_way)
-                answer = by_session(transport, request, self._accept, pool, proxy)
+                answer = by_session(transport, request, headers, pool, proxy)
             if timer is None:
                 raw = await answer
                 if under_way.expired:  # in the same moment

@@ -11,6 +11,7 @@ import aiohttp
 from horay_async._protocol.request import Request
 
 if TYPE_CHECKING:
+    from multidict import CIMultiDict
     from yarl import URL
 
     from horay_async._transport.pool import Pool
@@ -24,14 +25,15 @@ MAX_AT_A_STRETCH = 2**20
 
 
 def straight(
-    transport: Transport, request: Request, accept: str, pool: Pool, under_way: Exchange
+    transport: Transport,
+    request: Request,
+    headers: CIMultiDict[str],
+    pool: Pool,
+    under_way: Exchange,
 ) -> Awaitable[aiohttp.ClientResponse] | None:
     """Past the session; None where the request can't be sent that way."""
     direct, body = pool.direct, request.body
-    if direct is None or body is None:
-        return None
-    headers = transport.headers(request, accept)
-    if not direct.takes(request.method, headers, body):
+    if direct is None or body is None or not direct.takes(request.method, headers, body):
         return None
     return direct.post(
         transport.url(request.path),
@@ -44,14 +46,18 @@ def straight(
 
 
 def by_session(
-    transport: Transport, request: Request, accept: str, pool: Pool, proxy: str | URL | None
+    transport: Transport,
+    request: Request,
+    headers: CIMultiDict[str],
+    pool: Pool,
+    proxy: str | URL | None,
 ) -> Awaitable[aiohttp.ClientResponse]:
     """Through the session, which may be the caller's."""
     return pool.session.request(
         request.method,
         transport.url(request.path),
         data=_payload(request.body),
-        headers=transport.headers(request, accept),
+        headers=headers,
         allow_redirects=request.foreign,
         proxy=proxy,
         ssl=transport.options.ssl_context or True,

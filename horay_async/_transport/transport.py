@@ -8,10 +8,12 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from horay_async._observe import PROCESS, Complaints, Hooks, Telemetry
 from horay_async._protocol.request import Request
 from horay_async._protocol.retry import RetryBudget
 from horay_async._transport import log
-from horay_async._transport.call import Call
+from horay_async._transport.call import EVENT_STREAM, JSON, Call
+from horay_async._transport.observed import ObservedCall
 from horay_async._transport.pool import Pools
 from horay_async._transport.proxy import proxy_from_environment
 from horay_async._version import __version__
@@ -22,9 +24,6 @@ __all__ = ["Transport"]
 USER_AGENT = (
     f"horay-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 )
-
-JSON = "application/json"
-EVENT_STREAM = "text/event-stream"
 
 
 class Transport:
@@ -38,6 +37,8 @@ class Transport:
             log.set_up()
         self.pools: Pools = share.pools if share else Pools(made_at)
         self.budget: RetryBudget = share.budget if share else RetryBudget()
+        self.complaints: Complaints = share.complaints if share else Complaints()
+        self._hooks = Hooks.of(options, self.complaints)
         self._urls: dict[str, URL] = {}
         self._proxies: dict[URL, URL | None] = {}
         self._timers: dict[float | None, aiohttp.ClientTimeout] = {}
@@ -57,7 +58,20 @@ class Transport:
 
     def call(self, request: Request, *, stream: bool = False) -> Call:
         """A call, ready to run."""
-        return Call(self, request, accept=EVENT_STREAM if stream else JSON)
+        accept = EVENT_STREAM if stream else JSON
+        telemetry, hooks = self.telemetry, self._hooks
+        if telemetry is None and hooks is None:
+            return Call(self, request, accept=accept)
+        # What telemetry adds to the headers is shown to the hooks.
+        observers = [observer for observer in (telemetry, hooks) if observer is not None]
+        return ObservedCall(
+            self, request, accept=accept, observers=observers, complaints=self.complaints
+        )
+
+    @property
+    def telemetry(self) -> Telemetry | None:
+        """The client's own telemetry, else that of the process."""
+        return self.options.telemetry or PROCESS.telemetry
 
     async def close(self) -> None:
         """Closes the connections of every copy."""
@@ -87,7 +101,10 @@ class Transport:
     def headers(self, request: Request, accept: str) -> CIMultiDict[str]:
         """Everything that one request is sent with."""
         if request.foreign:
-            return CIMultiDict({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
+            # The client's own headers, the key above all, are meant for the API alone.
+            headers = CIMultiDict({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
+            headers.update(request.headers)
+            return headers
         headers = self._headers.copy()
         if request.body is None:
             headers.pop("Content-Type", None)

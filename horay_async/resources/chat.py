@@ -169,6 +169,7 @@ class AsyncChatCompletions(Resource):
             left_to_caller=frozenset(_name(tool) for tool in given if not isinstance(tool, Tool)),
             max_rounds=max_rounds,
             total=clocks.total,
+            telemetry=self._transport.telemetry,
         )
 
 

@@ -48,8 +48,8 @@ class AsyncImages(Resource):
         """Fetches a picture, or any URL, to a file, and gives the file's path.
 
         The file appears whole or not at all. Neither the key nor the client's headers go to the
-        picture's host. Raises `APIError` in one of its classes when the picture can't be had or is over
-        64 MiB, and `OSError` when the file can't be written.
+        picture's host; `extra_headers` and `extra_query` do. Raises `APIError` in one of its classes
+        when the picture can't be had or is over 64 MiB, and `OSError` when the file can't be written.
         """
         url = image if isinstance(image, str) else image.url
         call = self._transport.call(download(url, self._transport.options, options))

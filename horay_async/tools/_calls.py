@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,11 +17,25 @@ from horay_async.models.events import ToolResult
 from horay_async.models.messages import ToolMessage
 from horay_async.tools.define import Tool
 
+if TYPE_CHECKING:
+    from horay_async._observe import Telemetry
+
 __all__ = ["run_call", "told"]
 
 
-async def run_call(call: ToolCall, tools: Mapping[str, Tool[..., Any]]) -> ToolResult:
+async def run_call(
+    call: ToolCall, tools: Mapping[str, Tool[..., Any]], telemetry: Telemetry | None = None
+) -> ToolResult:
     """Runs the tool that `call` names. Whatever it raises is in the result, and told to the model."""
+    if telemetry is None:
+        return await _run(call, tools)
+    with telemetry.tool(call, tools.get(call.function.name)) as told_of:
+        result = await _run(call, tools)
+        told_of(result)
+        return result
+
+
+async def _run(call: ToolCall, tools: Mapping[str, Tool[..., Any]]) -> ToolResult:
     began = time.perf_counter()
     value: Any = None
     failure: Exception | None = None

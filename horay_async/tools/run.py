@@ -19,6 +19,7 @@ from horay_async.models.events import (
 from horay_async.streaming import AsyncEventStream, Loop, Mirrored, all_of
 
 if TYPE_CHECKING:
+    from horay_async._observe import Telemetry
     from horay_async.sync import ToolRun  # noqa: F401 - in quotes below
     from horay_async.tools.define import Tool
 
@@ -48,6 +49,7 @@ class AsyncToolRun(Mirrored["ToolRun"]):
         left_to_caller: frozenset[str],
         max_rounds: int,
         total: float | None,
+        telemetry: Telemetry | None,
     ) -> None:
         self._ask = ask
         self._messages = list(messages)
@@ -55,6 +57,7 @@ class AsyncToolRun(Mirrored["ToolRun"]):
         self._left_to_caller = left_to_caller
         self._max_rounds = max_rounds
         self._total = total
+        self._telemetry = telemetry
         self._deadline: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._round = 0
@@ -210,7 +213,9 @@ class AsyncToolRun(Mirrored["ToolRun"]):
         if ours:
             from horay_async.tools._calls import run_call  # noqa: PLC0415 - loads cattrs, for calls alone
 
-            self._tasks = [asyncio.create_task(run_call(call, self._tools)) for call in ours]
+            self._tasks = [
+                asyncio.create_task(run_call(call, self._tools, self._telemetry)) for call in ours
+            ]
             self._next = self._await_tools
             self._last_round = len(ours) < len(calls)
 

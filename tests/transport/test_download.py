@@ -78,6 +78,39 @@ async def test_nothing_of_the_api_goes_to_the_host(
     assert fault_server.api_key not in repr(request.headers)
 
 
+async def test_what_the_caller_asks_for_goes_to_the_host(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path
+) -> None:
+    """The call's own headers and query are sent there, beside nothing of the client's."""
+    async with connect(default_headers={"X-Team": "secret"}) as client:
+        await client.images.save(
+            fault_server.picture_url + "?sig=1",
+            tmp_path / "x.png",
+            extra_headers={"Authorization": "Bearer of-that-host", "User-Agent": "me"},
+            extra_query={"size": "large"},
+        )
+    (request,) = fault_server.requests
+    assert request.target == f"{PATH}?sig=1&size=large"
+    assert request.headers["Authorization"] == "Bearer of-that-host"
+    assert request.headers["User-Agent"] == "me"
+    assert "X-Team" not in request.headers
+
+
+async def test_key_is_never_sent_to_the_host(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path
+) -> None:
+    """Not even where the caller asks for it: the picture's host isn't the API's."""
+    async with connect() as client:
+        with pytest.raises(ConfigurationError, match="'X-Auth' would send the API key") as caught:
+            await client.images.save(
+                fault_server.picture_url,
+                tmp_path / "x.png",
+                extra_headers={"X-Auth": f"Bearer {fault_server.api_key}"},
+            )
+    assert fault_server.api_key not in str(caught.value)
+    assert not fault_server.requests
+
+
 async def test_redirects_are_followed(
     fault_server: FaultServer, connect: Connect, tmp_path: Path
 ) -> None:

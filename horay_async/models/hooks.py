@@ -1,0 +1,80 @@
+"""What the hooks of a client are told: `on_request`, `on_retry` and `on_response`.
+
+A call makes one or more attempts. For each one, `on_request` is called just before it is sent. After one that
+failed, either `on_retry` is called, before the wait for the next, or the call is over. `on_response` is called
+once for each call that has sent something, or tried to, when it is over: the answer is whole, it has failed for
+good, it was cancelled, or its stream was left early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from horay_async.errors import APIError
+from horay_async.models._base import Response
+from horay_async.models.meta import ResponseMeta
+
+__all__ = ["CallEvent", "RequestEvent", "ResponseEvent", "RetryEvent"]
+
+
+@attrs.frozen(kw_only=True)
+class CallEvent:
+    """What all the hooks are told."""
+
+    call: int
+    """Numbers the calls of this process, from 1: the same in all that is told of one call."""
+    label: str
+    """Method and path, such as `"POST /chat/completions"`."""
+    method: str
+    url: str
+    """Without its query, and without a password."""
+    stream: bool
+    """Whether a streamed answer was asked for."""
+    attempt: int
+    """Which attempt it is about, from 1; the newest, once the call is over."""
+
+
+@attrs.frozen(kw_only=True)
+class RequestEvent(CallEvent):
+    """An attempt is about to be sent."""
+
+    headers: Mapping[str, str]
+    """What is sent, in a copy. The values of headers that hold keys, tokens or cookies are masked."""
+
+
+@attrs.frozen(kw_only=True)
+class RetryEvent(CallEvent):
+    """An attempt has failed, and another one will be made."""
+
+    error: APIError
+    """What ended the attempt."""
+    status: int | None
+    """The HTTP status of the attempt's answer; None where none came."""
+    seconds: float
+    """How long the attempt took."""
+    delay: float
+    """Seconds to wait before the next attempt."""
+
+
+@attrs.frozen(kw_only=True)
+class ResponseEvent(CallEvent):
+    """A call is over."""
+
+    error: BaseException | None
+    """What ended the call: an `APIError`, or what cancelled it. None where the answer came whole, and where a
+    stream was left early."""
+    complete: bool
+    """Whether the whole answer came."""
+    status: int | None
+    """The HTTP status of the last attempt's answer; None where none came."""
+    seconds: float
+    """How long the call took, over all its attempts and waits; with a stream, until it was read to its end or
+    left."""
+    meta: ResponseMeta | None
+    """How the answer came about, with the time to its first byte and, of a stream, its first token; None where
+    no answer came."""
+    answer: Response | None = attrs.field(repr=False)
+    """The answer; of a stream, merged from the chunks that have come. None where there is none, and for
+    downloads."""

@@ -1,0 +1,135 @@
+"""What a request says of itself, as attributes of the conventions."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+import attrs
+import msgspec
+
+if TYPE_CHECKING:
+    from horay_async._observe import Begun
+
+__all__ = ["PROVIDER", "Body", "Described", "generation_of", "server"]
+
+PROVIDER = "horay"
+"""`gen_ai.provider.name`: none of the conventions' well-known values is this API."""
+
+OPERATIONS = {
+    "/chat/completions": "chat",
+    "/completions": "text_completion",
+    "/image/generations": "generate_content",
+}
+"""`gen_ai.operation.name` by path."""
+
+
+class Body(msgspec.Struct):
+    """What is looked at of a body. Anything may stand there: what is wrong is the server's to say."""
+
+    model: Any = None
+    n: Any = None
+    max_tokens: Any = None
+    max_completion_tokens: Any = None
+    temperature: Any = None
+    top_p: Any = None
+    top_k: Any = None
+    frequency_penalty: Any = None
+    presence_penalty: Any = None
+    seed: Any = None
+    stop: Any = None
+    response_format: Any = None
+    messages: msgspec.Raw = msgspec.Raw(b"")
+    prompt: msgspec.Raw = msgspec.Raw(b"")
+    tools: msgspec.Raw = msgspec.Raw(b"")
+
+
+_body_of = msgspec.json.Decoder(Body).decode
+
+
+@attrs.frozen(kw_only=True)
+class Described:
+    """A request that has something generated."""
+
+    operation: str
+    body: Body
+    stream: bool
+    identity: dict[str, Any]
+    """Attributes that tell apart whose measurements are whose: those of the metrics, and the span's first."""
+
+    @property
+    def name(self) -> str:
+        """The span's name."""
+        model = self.identity.get("gen_ai.request.model")
+        return self.operation if model is None else f"{self.operation} {model}"
+
+    def attributes(self) -> dict[str, Any]:
+        """All that the span begins with."""
+        body = self.body
+        most = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
+        stop: Any = [body.stop] if isinstance(body.stop, str) else body.stop
+        found: dict[str, Any] = {
+            "gen_ai.request.choice.count": None if body.n == 1 else _whole(body.n),
+            "gen_ai.request.frequency_penalty": _real(body.frequency_penalty),
+            "gen_ai.request.max_tokens": _whole(most),
+            "gen_ai.request.presence_penalty": _real(body.presence_penalty),
+            "gen_ai.request.seed": _whole(body.seed),
+            "gen_ai.request.stop_sequences": _texts(stop),
+            "gen_ai.request.stream": self.stream or None,
+            "gen_ai.request.temperature": _real(body.temperature),
+            "gen_ai.request.top_k": _real(body.top_k),
+            "gen_ai.request.top_p": _real(body.top_p),
+            "gen_ai.output.type": self._output_type(),
+        }
+        return self.identity | {name: value for name, value in found.items() if value is not None}
+
+    def _output_type(self) -> str | None:
+        if self.operation == "generate_content":
+            return "image"
+        form = self.body.response_format
+        kind = cast("dict[str, Any]", form).get("type") if isinstance(form, dict) else None
+        return {"text": "text", "json_object": "json", "json_schema": "json"}.get(str(kind))
+
+
+def generation_of(call: Begun) -> Described | None:
+    """The call as one that has something generated; None for any other."""
+    request = call.request
+    operation = OPERATIONS.get(request.path.partition("?")[0])
+    if operation is None or request.method != "POST" or request.body is None:
+        return None
+    try:
+        body = _body_of(request.body)
+    except msgspec.DecodeError:  # a body of the caller's own making, by `client.request`
+        return None
+    identity: dict[str, Any] = {
+        "gen_ai.operation.name": operation,
+        "gen_ai.provider.name": PROVIDER,
+    }
+    if isinstance(body.model, str):
+        identity["gen_ai.request.model"] = body.model
+    return Described(
+        operation=operation, body=body, stream=call.stream, identity=identity | server(call.url)
+    )
+
+
+@lru_cache(maxsize=64)
+def server(url: str) -> dict[str, Any]:
+    """Where a request goes; not to be changed."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return {"server.address": parts.hostname or "", "server.port": port}
+
+
+def _real(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _texts(value: Any) -> list[str] | None:
+    if not isinstance(value, list) or not value:
+        return None
+    return [item for item in cast("list[Any]", value) if isinstance(item, str)]

@@ -1,0 +1,83 @@
+"""What the spans of all calls have in common."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import propagate
+from opentelemetry.trace import (
+    Span,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+    set_span_in_context,
+    use_span,
+)
+
+from horay_async.errors import APIConnectionError, APIStatusError
+
+if TYPE_CHECKING:
+    from horay_async._observe import Outcome
+    from horay_async.errors import APIError
+    from horay_async.models.meta import Attempt
+
+__all__ = ["CallSpan"]
+
+
+class CallSpan:
+    """The span of one call."""
+
+    def __init__(
+        self, tracer: Tracer, name: str, attributes: dict[str, Any], *, propagate: bool
+    ) -> None:
+        self.span: Span = tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
+        self.context = set_span_in_context(self.span)
+        self._propagate = propagate
+
+    def around(self) -> AbstractContextManager[object]:
+        """Makes the span the current one: logs and the spans of HTTP instrumentations belong to it."""
+        return use_span(
+            self.span, end_on_exit=False, record_exception=False, set_status_on_exception=False
+        )
+
+    def sending(self, attempt: int, headers: MutableMapping[str, str]) -> None:
+        """Puts the trace context into the headers."""
+        if self._propagate:
+            propagate.inject(headers, self.context)
+
+    def retrying(self, attempts: tuple[Attempt, ...], error: APIError, delay: float) -> None:
+        """Tells of a failed attempt, as an event."""
+        last = attempts[-1]
+        told: dict[str, Any] = {
+            "error.type": type(error).__qualname__,
+            "horay.retry.attempt": len(attempts),
+            "horay.retry.delay": delay,
+        }
+        if last.status is not None:
+            told["http.response.status_code"] = last.status
+        self.span.add_event("horay.retry", told)
+
+    def finish(self, outcome: Outcome, error_type: str | None, *, capture: bool) -> None:
+        """Ends the span. The description is told in words of the server's, which may hold a prompt, only
+        with `capture`.
+        """
+        span, error = self.span, outcome.error
+        if retries := len(outcome.attempts) - 1:
+            span.set_attribute("http.request.resend_count", retries)
+        if request_id := outcome.attempts[-1].request_id:
+            span.set_attribute("horay.request_id", request_id)
+        if error_type is not None and error is not None:
+            span.set_attribute("error.type", error_type)
+            span.set_status(Status(StatusCode.ERROR, _described(error, capture=capture)))
+        elif not outcome.complete:
+            span.set_attribute("horay.cancelled", True)
+        span.end()
+
+
+def _described(error: BaseException, *, capture: bool) -> str | None:
+    if capture or (isinstance(error, APIConnectionError) and not isinstance(error, APIStatusError)):
+        return str(error)
+    return f"status {error.status_code}" if isinstance(error, APIStatusError) else None

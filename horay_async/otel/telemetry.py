@@ -1,0 +1,104 @@
+"""The observer that makes spans and metrics of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import metrics, trace
+from opentelemetry.context import get_value
+from opentelemetry.trace import SpanKind, Status, StatusCode
+
+from horay_async._version import __version__
+from horay_async.options import content_captured
+from horay_async.otel.content import tool_result
+from horay_async.otel.generation import Generation
+from horay_async.otel.metrics import Histograms
+from horay_async.otel.plain import PlainCall
+from horay_async.otel.requests import generation_of
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
+    from horay_async._observe import Begun, Watcher
+    from horay_async.models.chat import ToolCall
+    from horay_async.models.events import ToolResult
+    from horay_async.tools.define import Tool
+
+__all__ = ["Telemetry"]
+
+SCHEMA_URL = "https://opentelemetry.io/schemas/1.41.1"
+
+SUPPRESSED = ("suppress_instrumentation", "suppress_http_instrumentation")
+"""What OpenTelemetry's instrumentations set in the context of calls that are to have no spans."""
+
+
+class Telemetry:
+    """Spans, metrics and trace context for the calls of a client, given to it as `telemetry`.
+
+    The providers are those that OpenTelemetry is set up with, unless given. `capture_content` says whether
+    prompts, answers and tools' arguments and results are recorded on spans; unless given, it is for
+    `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` to say (`true`, `SPAN_ONLY` or `SPAN_AND_EVENT`).
+    `propagate=False` keeps trace context out of the headers.
+    """
+
+    def __init__(
+        self,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        capture_content: bool | None = None,
+        propagate: bool = True,
+    ) -> None:
+        self._tracer = trace.get_tracer(
+            "horay_async", __version__, tracer_provider, schema_url=SCHEMA_URL
+        )
+        self._histograms = Histograms(
+            metrics.get_meter("horay_async", __version__, meter_provider, schema_url=SCHEMA_URL)
+        )
+        self._capture = content_captured() if capture_content is None else capture_content
+        self._propagate = propagate
+
+    def begin(self, call: Begun) -> Watcher | None:
+        """Begins the span of a call; none where the context suppresses it."""
+        if any(get_value(name) for name in SUPPRESSED):
+            return None
+        propagate = self._propagate and not call.request.foreign
+        if (generation := generation_of(call)) is None:
+            return PlainCall(self._tracer, call, propagate=propagate)
+        return Generation(
+            self._tracer, self._histograms, generation, propagate=propagate, capture=self._capture
+        )
+
+    @contextmanager
+    def tool(
+        self, call: ToolCall, tool: Tool[..., Any] | None
+    ) -> Generator[Callable[[ToolResult], None], None, None]:
+        """The span of a tool that is run."""
+        attributes: dict[str, Any] = {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": call.function.name,
+            "gen_ai.tool.call.id": call.id,
+            "gen_ai.tool.type": "function",
+        }
+        if tool is not None and tool.description:
+            attributes["gen_ai.tool.description"] = tool.description
+        if self._capture:
+            attributes["gen_ai.tool.call.arguments"] = call.function.arguments
+        span = self._tracer.start_span(
+            f"execute_tool {call.function.name}", kind=SpanKind.INTERNAL, attributes=attributes
+        )
+
+        def told(result: ToolResult) -> None:
+            if result.error is not None:
+                span.set_attribute("error.type", type(result.error).__qualname__)
+                span.set_status(Status(StatusCode.ERROR))
+            elif self._capture:
+                span.set_attribute("gen_ai.tool.call.result", tool_result(result.content))
+
+        with trace.use_span(
+            span, end_on_exit=True, record_exception=False, set_status_on_exception=False
+        ):
+            yield told

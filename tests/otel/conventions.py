@@ -1,0 +1,130 @@
+"""What the semantic conventions for generative AI ask for, as data.
+
+Source: OpenTelemetry semantic conventions, version 1.41.1, docs/gen-ai/gen-ai-spans.md, sections "Inference" and
+"Execute tool span", and docs/gen-ai/gen-ai-metrics.md, section "Generative AI client metrics". Left out are
+attributes for what this API doesn't have: conversations kept by the server, separate system instructions,
+modalities of tokens, writing to a cache.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+REQUIRED: Final = "required"
+CONDITIONAL: Final = "conditionally required"
+RECOMMENDED: Final = "recommended"
+OPT_IN: Final = "opt-in"
+
+STRINGS: Final = (str,)
+"""The type of an attribute that is an array of strings is given by its items'."""
+
+INFERENCE: Final[dict[str, tuple[str, Any]]] = {
+    "gen_ai.operation.name": (REQUIRED, str),
+    "gen_ai.provider.name": (REQUIRED, str),
+    "error.type": (CONDITIONAL, str),
+    "gen_ai.output.type": (CONDITIONAL, str),
+    "gen_ai.request.choice.count": (CONDITIONAL, int),
+    "gen_ai.request.model": (CONDITIONAL, str),
+    "gen_ai.request.seed": (CONDITIONAL, int),
+    "gen_ai.request.stream": (CONDITIONAL, bool),
+    "gen_ai.request.top_k": (CONDITIONAL, float),
+    "server.port": (CONDITIONAL, int),
+    "gen_ai.request.frequency_penalty": (RECOMMENDED, float),
+    "gen_ai.request.max_tokens": (RECOMMENDED, int),
+    "gen_ai.request.presence_penalty": (RECOMMENDED, float),
+    "gen_ai.request.stop_sequences": (RECOMMENDED, STRINGS),
+    "gen_ai.request.temperature": (RECOMMENDED, float),
+    "gen_ai.request.top_p": (RECOMMENDED, float),
+    "gen_ai.response.finish_reasons": (RECOMMENDED, STRINGS),
+    "gen_ai.response.id": (RECOMMENDED, str),
+    "gen_ai.response.model": (RECOMMENDED, str),
+    "gen_ai.response.time_to_first_chunk": (RECOMMENDED, float),
+    "gen_ai.usage.cache_read.input_tokens": (RECOMMENDED, int),
+    "gen_ai.usage.input_tokens": (RECOMMENDED, int),
+    "gen_ai.usage.output_tokens": (RECOMMENDED, int),
+    "gen_ai.usage.reasoning.output_tokens": (RECOMMENDED, int),
+    "server.address": (RECOMMENDED, str),
+    "gen_ai.input.messages": (OPT_IN, str),
+    "gen_ai.output.messages": (OPT_IN, str),
+    "gen_ai.tool.definitions": (OPT_IN, str),
+}
+"""Attributes of the span of a generation: how much they are asked for, and their type."""
+
+AT_CREATION: Final = {
+    "gen_ai.operation.name",
+    "gen_ai.provider.name",
+    "gen_ai.request.model",
+    "server.address",
+    "server.port",
+}
+"""What has to be there when the span is made, for samplers to decide by."""
+
+EXECUTE_TOOL: Final[dict[str, tuple[str, Any]]] = {
+    "gen_ai.operation.name": (REQUIRED, str),
+    "gen_ai.tool.name": (REQUIRED, str),
+    "error.type": (CONDITIONAL, str),
+    "gen_ai.tool.call.id": (RECOMMENDED, str),
+    "gen_ai.tool.description": (RECOMMENDED, str),
+    "gen_ai.tool.type": (RECOMMENDED, str),
+    "gen_ai.tool.call.arguments": (OPT_IN, str),
+    "gen_ai.tool.call.result": (OPT_IN, str),
+}
+"""The same of the span of a tool that is run."""
+
+SECONDS: Final = [
+    *(0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64),
+    *(1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92),
+]
+
+TOKENS: Final = [
+    *(1, 4, 16, 64, 256, 1024, 4096, 16384),
+    *(65536, 262144, 1048576, 4194304, 16777216, 67108864),
+]
+
+METRICS: Final[dict[str, tuple[str, list[Any]]]] = {
+    "gen_ai.client.operation.duration": ("s", SECONDS),
+    "gen_ai.client.operation.time_to_first_chunk": ("s", SECONDS),
+    "gen_ai.client.operation.time_per_output_chunk": ("s", SECONDS),
+    "gen_ai.client.token.usage": ("{token}", TOKENS),
+}
+"""The histograms: unit and bucket boundaries."""
+
+OF_METRICS: Final = {
+    "gen_ai.operation.name",
+    "gen_ai.provider.name",
+    "gen_ai.request.model",
+    "gen_ai.response.model",
+    "server.address",
+    "server.port",
+}
+"""What each measurement of a call that was answered says. Failures have `error.type`, too, tokens
+`gen_ai.token.type`."""
+
+PARTS: Final[dict[str, set[str]]] = {
+    "text": {"content"},
+    "reasoning": {"content"},
+    "tool_call": {"name"},
+    "tool_call_response": {"response"},
+    "uri": {"modality", "uri"},
+}
+"""Parts of a message by type, with the fields that they must have (gen-ai-input-messages.json). Any other type may
+be one of the application's own."""
+
+
+def check(attributes: dict[str, Any], table: dict[str, tuple[str, Any]]) -> set[str]:
+    """Sees to it that what is required is there and that all has its type; gives what is known of the
+    conventions' attributes.
+    """
+    for name, (level, kind) in table.items():
+        if name not in attributes:
+            assert level != REQUIRED, f"{name} is missing"
+            continue
+        value = attributes[name]
+        if kind is STRINGS:
+            assert isinstance(value, tuple), name
+            assert all(type(item) is str for item in cast("tuple[Any, ...]", value)), name
+        else:
+            assert type(value) is kind, f"{name} is {value!r}"
+    unknown = {name for name in attributes if name not in table}
+    assert all(name.startswith(("horay.", "http.")) for name in unknown), unknown
+    return attributes.keys() & table.keys()
