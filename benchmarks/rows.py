@@ -24,8 +24,8 @@ class Cell:
 
     contender: str
     metric: Metric = "unit"
-    """`"unit"`, CPU seconds a unit of the workload; `"process"`, those of the process as a whole;
-    `"peak"`, its largest resident size in bytes."""
+    """`"unit"`, seconds a unit of the workload, of CPU time but for datasets; `"process"`, CPU seconds of the
+    process as a whole; `"peak"`, its largest resident size in bytes."""
     workload: str = ""
     arguments: dict[str, Any] = attrs.field(factory=dict[str, Any], hash=False)
     code: str = ""
@@ -95,6 +95,8 @@ FEW: Final = Cell("horay", "unit", "answers", {"calls": 4000, "at_once": 64, "co
 MANY_CALLS: Final = Cell(
     "horay", "unit", "answers", {"calls": 10_000, "at_once": 2000, "connections": POOL}
 )
+BATCH: Final = Cell("horay", "unit", "batches", {"calls": 4000, "at_once": 64})
+DATASET: Final = Cell("horay, Ray", "unit", "datasets", {"calls": 8000})
 CHUNKS: Final = _streams("horay", chunks=1000, streams=40)
 MANY: Final = _streams("horay", chunks=100, streams=2000, at_once=1000)
 SINGLY: Final = _streams("horay", chunks=100, streams=2000, at_once=1000, burst=1)
@@ -235,6 +237,23 @@ ROWS: Final = (
         target=None,
         subject=MANY_CALLS.by("hand-written"),
         reference=FEW.by("hand-written"),
+    ),
+    Row(
+        key="batch",
+        title="one answer through `batch.run`, against a semaphore and gather, 64 at once",
+        unit="µs a call",
+        scale=MICRO,
+        target=1.25,
+        **_against_hand_written(BATCH),
+    ),
+    Row(
+        key="dataset",
+        title="a row of a dataset on Ray, against Ray's own HTTP stage",
+        unit="µs of wall-clock time a row",
+        scale=MICRO,
+        target=1.00,
+        subject=DATASET,
+        reference=DATASET.by("Ray's HTTP stage"),
     ),
     Row(
         key="make",

@@ -1,7 +1,7 @@
 """What a contender is made to do in a process of its own, and the CPU time that it takes.
 
 Each workload warms up, checks that the answers are right, and gives CPU seconds a unit: a call, a chunk,
-a client made or a body decoded.
+a client made or a body decoded. One, `datasets`, gives wall-clock seconds.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
@@ -43,6 +44,64 @@ def answers(kind: Any, job: Job) -> float:
             await client.close()
 
     return _run(job, run)
+
+
+def batches(kind: Any, job: Job) -> float:
+    """Whole answers to a batch of `calls`, `at_once` at a time: by the client's `fan_out`, or else as it is
+    commonly written, a task for each under a semaphore.
+    """
+
+    async def run() -> float:
+        client = kind(job["base_url"], job["at_once"])
+        expected = canned.answer_text(canned.ANSWER)
+
+        async def gathered(model: str, calls: int, at_once: int) -> list[str]:
+            turns = asyncio.Semaphore(at_once)
+
+            async def call() -> str:
+                async with turns:
+                    text: str = await client.answer(model)
+                    return text
+
+            return await asyncio.gather(*[call() for _ in range(calls)])
+
+        fan_out = getattr(client, "fan_out", gathered)
+        try:
+            calls: int = job["calls"]
+            at_once: int = job["at_once"]
+            await fan_out(canned.ANSWER, max(at_once, calls // 8), at_once)  # to warm up
+            before = cpu_seconds()
+            texts = await fan_out(canned.ANSWER, calls, at_once)
+            seconds = cpu_seconds() - before
+            if texts != [expected] * calls:
+                raise WrongAnswer(f"{texts.count(expected)} of {calls}")
+            return seconds / calls
+        finally:
+            await client.close()
+
+    return _run(job, run)
+
+
+def datasets(kind: Any, job: Job) -> float:
+    """Whole answers for the rows of a Ray dataset: wall-clock seconds a row, since the work is spread over
+    processes. What it takes to start is the same for any number of rows, and left out: from the time for
+    `calls` rows, that for a quarter of them is taken off.
+    """
+    expected = canned.answer_text(canned.ANSWER)
+    with kind(job["base_url"]) as cluster:
+
+        def seconds(rows: int) -> float:
+            before = time.perf_counter()
+            texts = cluster.answers(canned.ANSWER, rows)
+            took = time.perf_counter() - before
+            if texts != [expected] * rows:
+                raise WrongAnswer(f"{texts.count(expected)} of {rows}")
+            return took
+
+        calls: int = job["calls"]
+        few = calls // 4
+        seconds(few)
+        return (seconds(calls) - seconds(few)) / (calls - few)
 
 
 def streams(kind: Any, job: Job) -> float:
@@ -140,6 +199,8 @@ def _tls_contexts() -> int:
 
 WORKLOADS: Final[dict[str, Callable[[Any, Job], float]]] = {
     "answers": answers,
+    "batches": batches,
+    "datasets": datasets,
     "streams": streams,
     "blocking_answers": blocking_answers,
     "blocking_streams": blocking_streams,

@@ -22,6 +22,8 @@ CONTENDERS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "together": ("peers", "Together", ("together",)),
     "horay, blocking": ("horay", "BlockingHoray", ()),
     "openai, blocking": ("peers", "BlockingOpenAI", ("openai",)),
+    "horay, Ray": ("on_ray", "HorayOnRay", ("ray", "pyarrow")),
+    "Ray's HTTP stage": ("on_ray", "HttpStage", ("ray", "pyarrow")),
 }
 """By name: the module here, its class, and the packages that must be installed."""
 

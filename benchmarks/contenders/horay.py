@@ -35,6 +35,16 @@ class AwaitedHoray(Awaited):
             answer = await events.final()
         return 0, answer.choices[0].message.content
 
+    async def fan_out(self, model: str, calls: int, at_once: int) -> list[str]:
+        """Whole answers to a batch."""
+        from horay_async import BatchRequest  # noqa: PLC0415 - see above
+
+        requests = (
+            BatchRequest.chat(model=model, messages=MESSAGES, max_tokens=64) for _ in range(calls)
+        )
+        results = self._client.batch.run(requests, concurrency=at_once)
+        return [result.unwrap().choices[0].message.content async for result in results]
+
     @staticmethod
     def decode(body: bytes) -> Any:
         """A text completion's body as attrs classes."""
