@@ -25,6 +25,7 @@ from horay_async import (
     ServiceOverloadedError,
     StreamTruncatedError,
 )
+from horay_async._protocol.accumulate import ChatAccumulator
 from horay_async.testing import FaultServer, Reset, Stall, error, raw, respond
 
 if TYPE_CHECKING:
@@ -276,6 +277,27 @@ async def test_failing_hooks_break_nothing(
         assert record.getMessage().startswith(f"{name} hook")
         assert record.exc_info is not None
         assert isinstance(record.exc_info[1], ValueError)
+
+
+async def test_merging_that_fails_breaks_nothing(
+    fault_server: FaultServer,
+    connect: Connect,
+    told: Told,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Chunks that can't be merged for the hook leave it without an answer, and the caller with its chunks."""
+
+    def fail(self: ChatAccumulator) -> ChatCompletion:
+        raise RecursionError
+
+    monkeypatch.setattr(ChatAccumulator, "result", fail)
+    fault_server.stream(["Ber", "lin"])
+    async with connect(**told.options) as client:
+        assert [text async for text in (await ask(client, stream=True)).text()] == ["Ber", "lin"]
+    assert told.events[-1].answer is None
+    assert told.events[-1].complete
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, asyncio.CancelledError])

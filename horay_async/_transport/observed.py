@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from horay_async._observe import Begun, Complaints, Observer, Outcome, Watcher
@@ -163,5 +164,6 @@ class ObservedCall(Call):
                 self._complaints.about(type(watcher).__name__, error)
 
 
+@lru_cache(maxsize=64)
 def _shown(url: URL) -> str:
     return str(url.with_user(None).with_query(None).with_fragment(None))

@@ -47,7 +47,7 @@ class Exchange:
         """Where the request is being written."""
         self.clock: Clock = "total"
         """The clock that runs."""
-        self.expired = False
+        self.expired: bool = False
         """Whether it ran out on the watch."""
         self._watch = watch
 

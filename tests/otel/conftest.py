@@ -11,6 +11,7 @@ from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricR
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from horay_async.otel import Telemetry
 
@@ -18,10 +19,11 @@ from horay_async.otel import Telemetry
 class Recorded:
     """What telemetry has recorded."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
+        """`options` are those of the tracer provider."""
         self._exporter = InMemorySpanExporter()
         self._reader = InMemoryMetricReader()
-        self.tracer_provider = TracerProvider(shutdown_on_exit=False)
+        self.tracer_provider = TracerProvider(shutdown_on_exit=False, **options)
         self.tracer_provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         self.meter_provider = MeterProvider([self._reader], shutdown_on_exit=False)
 
@@ -76,5 +78,13 @@ class Recorded:
 def recorded() -> Iterator[Recorded]:
     """What telemetry records in this test."""
     record = Recorded()
+    yield record
+    record.close()
+
+
+@pytest.fixture
+def left_out() -> Iterator[Recorded]:
+    """The same with a sampler that takes no trace."""
+    record = Recorded(sampler=ALWAYS_OFF)
     yield record
     record.close()

@@ -57,6 +57,7 @@ def test_conversation() -> None:
                         "tool_calls": [
                             {"id": "1", "function": {"name": "weather", "arguments": '{"a": 1}'}},
                             {"id": "2", "function": {"name": "weather", "arguments": "{torn"}},
+                            {"id": "3", "function": {"name": "weather", "arguments": None}},
                         ],
                     },
                     {"role": "tool", "tool_call_id": "1", "content": "rainy"},
@@ -72,6 +73,7 @@ def test_conversation() -> None:
             "parts": [
                 {"type": "tool_call", "id": "1", "name": "weather", "arguments": {"a": 1}},
                 {"type": "tool_call", "id": "2", "name": "weather", "arguments": "{torn"},
+                {"type": "tool_call", "id": "3", "name": "weather", "arguments": None},
             ],
         },
         {

@@ -162,6 +162,21 @@ def test_stream_dropped_after_its_loop(fault_server: FaultServer, recorded: Reco
     assert recorded.attributes["horay.cancelled"] is True
 
 
+async def test_left_out_by_the_sampler(
+    fault_server: FaultServer, connect: Connect, left_out: Recorded
+) -> None:
+    """A trace that isn't sampled has no spans, and says so to the server; its calls are measured all the same."""
+    async with connect(telemetry=left_out.telemetry(capture_content=True)) as client:
+        await client.completions.create(model="m", prompt="p")
+    assert not left_out.spans
+    assert len(left_out.points("gen_ai.client.operation.duration")) == 1
+    (request,) = fault_server.requests
+    assert request.headers["traceparent"][-2:] in (
+        "00",
+        "02",
+    )  # not sampled; the trace id may be random
+
+
 async def test_suppressed(connect: Connect, recorded: Recorded) -> None:
     """Where the context suppresses instrumentation, there is no span and no header."""
     async with connect(telemetry=recorded.telemetry()) as client:

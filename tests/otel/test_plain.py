@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from horay_async import AuthenticationError, HorayError
-from horay_async.testing import FaultServer, error
+from horay_async import APIConnectionError, AuthenticationError, HorayError
+from horay_async.testing import FaultServer, Reset, error, raw
 
 if TYPE_CHECKING:
     from tests.conftest import Connect
@@ -71,6 +71,17 @@ async def test_failure(fault_server: FaultServer, connect: Connect, recorded: Re
     assert recorded.attributes["error.type"] == "401"
     assert recorded.attributes["http.response.status_code"] == 401
     assert recorded.span.status.status_code is StatusCode.ERROR
+
+
+async def test_no_answer(fault_server: FaultServer, connect: Connect, recorded: Recorded) -> None:
+    """Where no answer came, there is no status; the error's type is its class."""
+    fault_server.add(raw(Reset()))
+    async with connect(telemetry=recorded.telemetry()) as client:
+        with pytest.raises(APIConnectionError) as caught:
+            await client.user.info()
+    assert recorded.attributes["error.type"] == "APIConnectionError"
+    assert "http.response.status_code" not in recorded.attributes
+    assert recorded.span.status.description == str(caught.value)
 
 
 async def test_download(
