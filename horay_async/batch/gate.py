@@ -35,6 +35,13 @@ NO_LIMIT = 2**31
 """As `max_connections`: the number under way is decided here."""
 
 
+TICK = 0.001
+"""Seconds that a request may go early: event loops' timers are no finer. asyncio would wait too long, and
+uvloop, whose clock stands still in between, would be asked again and again. A rate still counts from when a
+request was due, so that nothing adds up.
+"""
+
+
 class Paces(Protocol):
     """What keeps requests to a rate; `Pacer` says what its methods do."""
 
@@ -81,7 +88,7 @@ class Gate:
         while True:
             now = clock()
             delay = max(self.admission.wait(level, now), pacer.wait(now))
-            if delay <= 0:
+            if delay <= TICK:
                 pacer.take(tokens, now)
                 return self.admission.begin(level, now)
             await self.turns.wait(delay)

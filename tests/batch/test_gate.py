@@ -129,3 +129,19 @@ async def test_entering_waits_for_the_rate() -> None:
     for _ in range(14):
         await gate.enter(level, pacer, 0)
     assert loop.time() - start >= 2 / 100  # eleven at once, the rest a hundredth of a second apart
+
+
+async def test_entering_goes_early_rather_than_wait_for_no_time() -> None:
+    """Waits that are shorter than timers can tell are none; the rate makes up for them."""
+    gate = Gate(OPTIONS)
+    asked: list[float] = []
+
+    class Finer(Pacer):
+        """Has requests wait for half of the least time that a timer takes."""
+
+        def wait(self, now: float) -> float:
+            asked.append(now)
+            return module.TICK / 2
+
+    await gate.enter(gate.level(Settings.of()), Finer(), 0)
+    assert len(asked) == 1
