@@ -13,7 +13,7 @@ from horay_async.batch.engine import Engine
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import IdTable
 from horay_async.batch.inputs import read, survey
-from horay_async.batch.journal import Journal
+from horay_async.batch.journal import Finished, Journal
 from horay_async.batch.locks import FileLock
 from horay_async.batch.options import Settings
 from horay_async.batch.results import BatchResult, BatchTotals
@@ -40,7 +40,7 @@ async def run_file(
     totals.start()
     journal, ids = Journal(answers), IdTable()
 
-    def look() -> tuple[int, int]:
+    def look() -> tuple[int, Finished]:
         if answers.exists() and answers.samefile(requests):
             raise BatchFileError(
                 f"{answers} holds the requests: their answers need a file of their own",
@@ -55,7 +55,8 @@ async def run_file(
             journal.sync()
 
     with FileLock(answers), contextlib.closing(journal):
-        totals.total, totals.skipped = await _in_thread(look)
+        totals.total, finished = await _in_thread(look)
+        totals.skipped, totals.skipped_failed = finished
         items = read(requests, ids)
         engine = Engine(transport, settings, totals, items, ordered=False, threaded=True)
         syncing = asyncio.create_task(_sync_regularly(journal, sync_interval, engine))

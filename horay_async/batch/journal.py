@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,9 +16,16 @@ from horay_async.batch.inputs import BUFFER, UNREADABLE
 from horay_async.batch.outputs import Answer, line_of
 from horay_async.batch.results import BatchResult
 
-__all__ = ["Journal"]
+__all__ = ["Finished", "Journal"]
 
 _answer = msgspec.json.Decoder(Answer).decode
+
+
+class Finished(NamedTuple):
+    """How many requests were finished before, and how many of those had failed."""
+
+    total: int
+    failed: int
 
 
 class Journal:
@@ -30,15 +37,17 @@ class Journal:
         self._size = 0
         self._unsynced = False
 
-    def open(self, ids: IdTable, *, retry_failed: bool) -> int:
-        """Marks what is finished, and gives how many of the listed ids are. Cuts off a line that was being written when its run was killed, and with
-        `retry_failed` takes out the failures. Raises `BatchFileError` for what isn't a file of answers.
+    def open(self, ids: IdTable, *, retry_failed: bool) -> Finished:
+        """Marks what is finished, and gives how many of the listed ids are.
+
+        Cuts off a line that was being written when its run was killed, and with `retry_failed` takes out
+        the failures. Raises `BatchFileError` for what isn't a file of answers.
         """
-        finished = failed = 0
+        finished = Finished(0, 0)
         if self._path.exists():
-            finished, failed = self._scan(ids, retry_failed=retry_failed)
-        if failed:
-            self._drop_failed()
+            finished, dropped = self._scan(ids, retry_failed=retry_failed)
+            if dropped:
+                self._drop_failed()
         self._handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         self._size = os.fstat(self._handle).st_size
         return finished
@@ -82,9 +91,9 @@ class Journal:
             path=str(self._path),
         )
 
-    def _scan(self, ids: IdTable, *, retry_failed: bool) -> tuple[int, int]:
+    def _scan(self, ids: IdTable, *, retry_failed: bool) -> tuple[Finished, int]:
         """Marks what is finished; gives how many of the listed ids are, and how many failures to drop."""
-        finished = failed = size = 0
+        finished = failed = dropped = size = 0
         with self._path.open("r+b", buffering=BUFFER) as file:
             for number, raw in enumerate(file, 1):
                 whole = raw.endswith(b"\n")
@@ -97,14 +106,15 @@ class Journal:
                             break
                         raise self._foreign(number, error) from error
                     if retry_failed and answer.failed:
-                        failed += 1
+                        dropped += 1
                     elif ids.mark(answer.custom_id, FINISHED) == LISTED:
                         finished += 1
+                        failed += answer.failed
                 size += len(raw)
                 if not whole:
                     file.seek(size)
                     file.write(b"\n")
-        return finished, failed
+        return Finished(finished, failed), dropped
 
     def _foreign(self, number: int, error: Exception) -> BatchFileError:
         return BatchFileError(

@@ -51,7 +51,9 @@ class BatchTotals:
     total: int | None = None
     """Requests in all, where that is known: for a file."""
     skipped: int = 0
-    """Requests of a file whose answers were there before."""
+    """Requests of a file that were finished before."""
+    skipped_failed: int = 0
+    """Those of them that had failed."""
     done: int = 0
     """Requests that were answered."""
     failed: int = 0

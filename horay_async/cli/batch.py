@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["batch"]
 
 TOLD: Final = (
-    *("total", "skipped", "done", "failed", "refused"),
+    *("total", "skipped", "skipped_failed", "done", "failed", "refused"),
     *("prompt_tokens", "completion_tokens", "seconds"),
 )
 """The totals that `--json` prints, by their names in the client."""
@@ -86,14 +86,15 @@ def batch(
     note(f"{_told(totals)}, in {span(totals.seconds)}")
     if as_json:
         write_json({name: getattr(totals, name) for name in TOLD})
-    if totals.failed:
+    if totals.failed or totals.skipped_failed:
         note(f"{answers} tells what failed; --retry-failed sends it again")
         raise typer.Exit(Status.PARTLY)
 
 
 def _told(totals: BatchTotals) -> str:
-    """The totals in words. What earlier runs finished may have failed as well: it isn't known here."""
+    """The totals in words."""
     finished = totals.skipped + totals.done + totals.failed
+    failed = totals.skipped_failed + totals.failed
     of = "" if totals.total is None else f" of {totals.total:,}"
     earlier = f" ({totals.skipped:,} in earlier runs)" if totals.skipped else ""
-    return f"{finished:,}{of} finished{earlier}, {totals.failed:,} failed"
+    return f"{finished:,}{of} finished{earlier}, {failed:,} failed"

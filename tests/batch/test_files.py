@@ -121,7 +121,7 @@ async def test_failures_are_lines_and_retried_on_demand(
     assert files.outcomes["bad"]["error"]["code"] == "InvalidRequestError"
     stub.reply = completion
     totals = await batch.run_file(files.requests, files.answers)
-    assert (totals.skipped, totals.done) == (4, 0)
+    assert (totals.skipped, totals.skipped_failed, totals.done) == (4, 4, 0)
     files.ask(*lines(3), line("bad"))
     totals = await batch.run_file(files.requests, files.answers, retry_failed=True)
     assert (totals.skipped, totals.done, totals.failed) == (0, 4, 0)

@@ -55,7 +55,7 @@ def opened(path: Path, *listed: str, retry_failed: bool = False) -> tuple[Journa
         ids.mark(name, LISTED)
     journal = Journal(path)
     finished = journal.open(ids, retry_failed=retry_failed)
-    return journal, finished, [name for name in listed if ids.mark(name, LISTED) & FINISHED]
+    return journal, finished.total, [name for name in listed if ids.mark(name, LISTED) & FINISHED]
 
 
 def test_new_file(path: Path) -> None:
@@ -198,3 +198,15 @@ def test_sync(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BatchFileError, match="broken"):
         journal.sync()
     journal.close()
+
+
+def test_earlier_failures_are_counted(path: Path) -> None:
+    """Among what is listed and finished; those that are taken out again aren't finished."""
+    path.write_bytes(written("a", "b", "c", "gone", failing=("b", "gone")))
+    for retry_failed, expected in ((False, (3, 1)), (True, (2, 0))):
+        ids = IdTable()
+        for name in ("a", "b", "c", "d"):
+            ids.mark(name, LISTED)
+        journal = Journal(path)
+        assert journal.open(ids, retry_failed=retry_failed) == expected
+        journal.close()

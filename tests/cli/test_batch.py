@@ -76,6 +76,9 @@ def test_some_failed(
     assert result.exit_code == Status.PARTLY
     assert "3 of 3 finished, 1 failed" in result.stderr
     assert f"{answers} tells what failed; --retry-failed sends it again" in result.stderr
+    result = horay("batch", str(requests), str(answers))
+    assert result.exit_code == Status.PARTLY  # nothing to send, but not all is answered either
+    assert "3 of 3 finished (3 in earlier runs), 1 failed" in result.stderr
     result = horay("batch", str(requests), str(answers), "--retry-failed")
     assert result.exit_code == Status.DONE
     assert ids(answers) == ["r-0", "r-1", "r-2"]
