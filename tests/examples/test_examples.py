@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from horay_async.testing import FaultServer
 
@@ -109,6 +112,23 @@ def test_describe_image(
     assert first[1]["content"][1]["image_url"]["url"].startswith("data:image/png;base64,")
     assert second[:2] == first
     assert second[2]["content"] == "An island."
+
+
+def test_ray_dataset(environment: dict[str, str], tmp_path: Path) -> None:
+    """Every row of the dataset is answered. Ray writes to standard error, and warns of its own settings."""
+    pytest.importorskip("ray", reason="horay_async.ray needs the extra `ray`")
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "ray_dataset.py")],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert re.search(r"^  Germany +Berlin$", done.stdout, re.MULTILINE)
+    assert "failed" not in done.stdout
+    assert re.search(r"^9 prompts, \d{2} tokens$", done.stdout, re.MULTILINE)
 
 
 def test_no_weights(command: Command, environment: dict[str, str], tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from importlib import import_module
 from typing import Any
 
@@ -108,16 +110,22 @@ def test_a_node_dies(nodes: Nodes, api: FaultServer) -> None:
         api_key=KEY,
     )
     rows: list[dict[str, Any]] = []
+    killed = math.inf
     for row in lazy.iter_rows():
         rows.append(row)
         if len(rows) == ROWS // 4:
+            killed = time.monotonic()
             nodes.kill(second)
     assert sorted(row["id"] for row in rows) == list(range(ROWS))
     assert all(row["answer"] and row["error"] is None for row in rows)
     asked = [json.loads(request.body)["prompt"] for request in api.requests]
     assert set(asked) == {f"{number}?" for number in range(ROWS)}
     # Sent twice is what was under way at the node that died, and that alone.
-    assert ROWS < len(asked) < 1.25 * ROWS
+    assert ROWS <= len(asked) < 1.25 * ROWS
+    ended = [c.closed_at for c in api.connections if c.closed_at is not None]
+    assert any(killed <= at < killed + 5 for at in ended), (
+        "nothing was sent from the node that died"
+    )
     times = [request.at for request in api.requests]
     rate = (len(times) - 1) / (times[-1] - times[0]) * 60
     assert rate == pytest.approx(RPM, rel=0.05)
