@@ -30,6 +30,10 @@ class Commands(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         return name, serving.whole(command) if name == "serve" else command, rest
 
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Exit status"):
+            formatter.write_dl([(str(int(status)), meaning) for status, meaning in TABLE.items()])
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -48,15 +52,12 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-STATUSES: Final = "\n".join(f"  {status:>3}  {meaning}" for status, meaning in TABLE.items())
-
 app: Final = typer.Typer(
     cls=Commands,
     # Rich takes longer to lay out the help than all of this command takes to start.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=f"\b\nExit status:\n{STATUSES}",
 )
 
 
@@ -73,17 +74,18 @@ def root(
         print(ctx.get_help())
 
 
-for _command in (
-    chat.chat,
-    complete.complete,
-    batch.batch,
-    listings.models,
-    listings.user,
-    image.image,
-    serving.serve,
-    doctor,
+# In the list of commands, what is longer would be cut on a narrow terminal.
+for _command, _in_short in (
+    (chat.chat, "Talk with a model."),
+    (complete.complete, "Continue a text."),
+    (batch.batch, "Answer a file of requests in another file."),
+    (listings.models, "List the models."),
+    (listings.user, "Show the account and what is left on it."),
+    (image.image, "Draw a picture and save it."),
+    (serving.serve, "Serve the API on this machine."),
+    (doctor, "Find out why requests fail, and what to do."),
 ):
-    app.command()(_command)
+    app.command(short_help=_in_short)(_command)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -131,7 +131,7 @@ class Conversation:
     def _help(self, _: str) -> None:
         """Show these lines."""
         for word, order in self._orders.items():
-            note(f"{word:<9}{order.__doc__}")
+            note(f"{word:<9}{order.__doc__}", indent=9)
         note(f"{'/exit':<9}Leave, as Ctrl-D does.")
         note("A line that ends in a backslash goes on in the next.")
 

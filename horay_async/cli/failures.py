@@ -7,7 +7,7 @@ import sys
 from typing import Final
 
 import horay_async
-from horay_async.cli.output import printable
+from horay_async.cli.output import printable, wrapped
 from horay_async.cli.statuses import Status, status_of
 
 __all__ = ["complain", "explained"]
@@ -40,6 +40,7 @@ def explained(error: Exception) -> Status:
 
 
 def complain(sentence: str) -> None:
-    """Writes an error on standard error, on one line."""
+    """Writes an error on standard error: on one line, unless a terminal is narrower than that."""
     with contextlib.suppress(BrokenPipeError):  # then nobody is there to read it
-        print(f"horay: {' '.join(printable(sentence).split())}", file=sys.stderr, flush=True)
+        line = f"horay: {' '.join(printable(sentence).split())}"
+        print(wrapped(line, sys.stderr), file=sys.stderr, flush=True)

@@ -13,7 +13,7 @@ from typing import Any, Final, Self, TextIO
 from horay_async.cli.statuses import Failure, Status
 
 __all__ = ["Working", "colours", "note", "printable", "read_input", "shown", "styled"]
-__all__ += ["text_of", "write_json"]
+__all__ += ["text_of", "wrapped", "write_json"]
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Characters that can move the cursor, change colours or retitle the window: all controls but tab and
@@ -40,13 +40,25 @@ def write_json(value: Any) -> None:
     print(shown(json.dumps(value, ensure_ascii=False, indent=indent)), flush=True)
 
 
-def note(text: str) -> None:
-    """A remark on standard error, dim and wrapped where that is a terminal."""
-    text = printable(text)
-    if sys.stderr.isatty():
-        width = shutil.get_terminal_size().columns - 1
-        text = textwrap.fill(text, width, break_on_hyphens=False)  # --options stay whole
+def note(text: str, *, indent: int = 0) -> None:
+    """A remark on standard error, dim and wrapped where that is a terminal; `indent` is that of the
+    lines after the first.
+    """
+    text = wrapped(printable(text), sys.stderr, indent=indent)
     print(styled(text, "dim", sys.stderr), file=sys.stderr, flush=True)
+
+
+def wrapped(text: str, out: TextIO, *, indent: int = 0) -> str:
+    """`text` in lines that fit, where `out` is a terminal; words, such as paths, stay whole."""
+    if not out.isatty():
+        return text
+    return textwrap.fill(
+        text,
+        shutil.get_terminal_size().columns - 1,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,  # --options stay whole
+    )
 
 
 def colours(out: TextIO) -> bool:

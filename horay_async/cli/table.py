@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -27,8 +28,12 @@ def show(models: Sequence[ModelInfo]) -> None:
     }
     told = {name: values for name, values in columns.items() if any(values)}
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in told:
-        table.add_column(name, style="" if name == "model" else "dim", overflow="fold")
+    for name, values in told.items():
+        # Names are there to be copied: what else there is makes room for them.
+        widest = max(map(cell_len, values)) if name == "model" else None
+        table.add_column(
+            name, style="" if name == "model" else "dim", overflow="fold", min_width=widest
+        )
     for row in zip(*told.values(), strict=True):
         table.add_row(*map(printable, row))
     console = Console(

@@ -36,3 +36,13 @@ def test_no_models(capsys: pytest.CaptureFixture[str]) -> None:
     """An empty list is no failure."""
     show([])
     assert capsys.readouterr().out.strip() == ""
+
+
+def test_narrow(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is little room a name stays whole, and what else there is wraps."""
+    name = "meta-llama/Meta-Llama-3.1-8B-Instruct"
+    show([ModelInfo(id=name, owned_by="somebody with a rather long name", created=1)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[0] == name
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= 60

@@ -68,7 +68,10 @@ def test_conversation(open_terminal: Open, fault_server: FaultServer) -> None:
     fault_server.wait_for_close(1)
     gate.open()
     terminal.until("> ")
-    terminal.type("\x1b[A slowly\r")  # arrow up
+    terminal.type("/help\r")
+    terminal.until("as the JSON of\n         `messages`.")
+    terminal.until("> ")
+    terminal.type("\x1b[A\x1b[A slowly\r")  # arrow up, past the order
     terminal.until("Fine.\n")
     terminal.until("> ")
     terminal.type("\x04")
@@ -95,11 +98,18 @@ def test_no_colour(open_terminal: Open, fault_server: FaultServer) -> None:
 
 @pytest.mark.parametrize("columns", [60, 120])
 def test_nothing_is_wider_than_the_terminal(columns: int, open_terminal: Open) -> None:
-    """Reports are wrapped to the terminal's width."""
-    for arguments in (["doctor"], ["models"], ["user"]):
+    """Reports, help and complaints are wrapped to the terminal's width, and nothing is left out."""
+    for arguments, status in (
+        (["doctor"], Status.DONE),
+        (["models"], Status.DONE),
+        (["user"], Status.DONE),
+        (["--help"], Status.DONE),
+        (["image", "an island", "--seeed", "7"], Status.USAGE),
+    ):
         terminal = open_terminal(*arguments, environment={"NO_COLOR": "1"}, columns=columns)
-        assert terminal.end() == Status.DONE
+        assert terminal.end() == status
         assert max(map(len, settled(terminal).splitlines())) <= columns
+        assert "..." not in settled(terminal).replace("[ARGS]...", "")
 
 
 def test_json_is_indented_and_harmless(open_terminal: Open, fault_server: FaultServer) -> None:
