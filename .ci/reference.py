@@ -21,7 +21,7 @@ import pdoc
 import pdoc.doc
 import pdoc.render
 
-MODULES = ("horay_async", "horay_async.testing", "horay_async.local")
+MODULES = ("horay_async", "horay_async.otel", "horay_async.testing", "horay_async.local")
 
 TOLD_ELSEWHERE = "horay_async.ClientParams."
 """Its parameters are the fields of `ClientOptions`, and described there."""

@@ -28,6 +28,7 @@ class CallEvent:
     label: str
     """Method and path, such as `"POST /chat/completions"`."""
     method: str
+    """Such as `"POST"`."""
     url: str
     """Without its query, and without a password."""
     stream: bool
