@@ -9,8 +9,9 @@ from benchmarks.contenders import CONTENDERS, installed
 from benchmarks.rows import ROWS, Cell
 from benchmarks.running import Failed, Readings, job_of, read
 
-AWAITED = [name for name in CONTENDERS if installed(name) and not name.endswith("blocking")]
 BLOCKING = [name for name in CONTENDERS if installed(name) and name.endswith("blocking")]
+ON_RAY = [name for name in ("horay, Ray", "Ray's HTTP stage") if installed(name)]
+AWAITED = [name for name in CONTENDERS if installed(name) and name not in BLOCKING + ON_RAY]
 
 STREAM = {"chunks": 20, "burst": 3, "streams": 2}
 
@@ -20,6 +21,7 @@ STREAM = {"chunks": 20, "burst": 3, "streams": 2}
     ("workload", "arguments"),
     [
         ("answers", {"calls": 4, "at_once": 2}),
+        ("batches", {"calls": 9, "at_once": 2}),
         ("streams", {**STREAM, "at_once": 2}),
         ("first_answer", {}),
     ],
@@ -33,6 +35,13 @@ def test_awaited_contenders_are_right(
     assert reading["unit"] >= 0
     assert reading["process"] > reading["unit"]
     assert reading["peak"] > 2**20
+
+
+@pytest.mark.skipif(not ON_RAY, reason="needs the extra `ray`")
+def test_datasets_are_right(stub: str) -> None:
+    """All rows of a dataset have the stub's answer. Ray's own stage, which takes as long, isn't tried."""
+    cell = Cell("horay, Ray", "unit", "datasets", {"calls": 256})
+    assert read(cell, stub, 1.0)["peak"] > 2**20
 
 
 @pytest.mark.parametrize("contender", BLOCKING)
