@@ -42,6 +42,9 @@ if TYPE_CHECKING:
         Clock,
         ConfigurationError,
         ConflictError,
+        DriftError,
+        DriftKind,
+        DriftWarning,
         Execution,
         HorayError,
         InsufficientBalanceError,
@@ -90,6 +93,7 @@ if TYPE_CHECKING:
         PromptEcho,
         SamplingParams,
     )
+    from horay_async.models.drift import Drift, DriftCounts
     from horay_async.models.events import (
         AnswerParsed,
         ChatEvent,
@@ -196,6 +200,11 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "ConversationParams",
+    "Drift",
+    "DriftCounts",
+    "DriftError",
+    "DriftKind",
+    "DriftWarning",
     "EventStream",
     "Execution",
     "FunctionCall",
@@ -280,6 +289,7 @@ _MODULES = (
     "models.catalogue",
     "models.chat",
     "models.completions",
+    "models.drift",
     "models.events",
     "models.hooks",
     "models.images",

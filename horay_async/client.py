@@ -11,6 +11,7 @@ from horay_async._protocol.decode import AnyDecoder
 from horay_async._protocol.params import check
 from horay_async._protocol.request import assemble, check_path
 from horay_async.models.anything import AnyResponse
+from horay_async.models.drift import Drift
 from horay_async.models.options import CallOptions
 from horay_async.options import ClientOptions, ClientParams
 from horay_async.resources._base import fetch, new_key
@@ -70,6 +71,11 @@ class AsyncHoray:
     def closed(self) -> bool:
         """Whether the client was closed."""
         return self._transport.pools.closed
+
+    @property
+    def drift(self) -> Drift:
+        """How answers differed from what the API describes, counted; `with_options` copies count here too."""
+        return self._transport.drift.counts
 
     def with_options(self, **options: Unpack[ClientParams]) -> Self:
         """A copy with some options changed, on the same connections: closing one closes both.

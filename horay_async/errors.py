@@ -16,8 +16,10 @@
     - `StreamTruncatedError`: a stream ended before it was complete
     - `AnswerError`: the answer is whole, but isn't what was asked for: it doesn't fit the class, the
       model declined or was cut at the token limit, or it still asks for tools after the last round
+    - `DriftError`: the answer is whole, but has other fields than the API describes, and the client was
+      made with `strict="raise"`
 
-Misuse in the calling code, such as a parameter of the wrong name or type, raises Python's own
+With `strict="warn"` the last of these is a warning instead, `DriftWarning`. Misuse in the calling code, such as a parameter of the wrong name or type, raises Python's own
 `TypeError`. `asyncio.CancelledError` and `KeyboardInterrupt` pass through untouched; everything else
 that the libraries beneath raise is turned into one of these, with the cause chained.
 """
@@ -42,6 +44,9 @@ __all__ = [
     "Clock",
     "ConfigurationError",
     "ConflictError",
+    "DriftError",
+    "DriftKind",
+    "DriftWarning",
     "Execution",
     "HorayError",
     "InsufficientBalanceError",
@@ -65,6 +70,10 @@ Clock = Literal["queue", "connect", "first_byte", "idle", "total"]
 AnswerFault = Literal["mismatch", "refusal", "length", "content_filter", "rounds"]
 """What is wrong with an answer: it doesn't fit the class; the model declined; the token limit or the
 server's filter cut it; the model still asks for tools after the last round."""
+
+DriftKind = Literal["unknown", "missing", "retyped"]
+"""How a field of an answer differs from the API's description: it isn't described; it is described as
+always sent, and wasn't; it has a value of another type."""
 
 
 class HorayError(Exception):
@@ -297,3 +306,54 @@ class AnswerError(APIError):
         self.path = path
         self.misfits = misfits
         self.completion = completion
+
+
+class DriftError(APIError):
+    """The answer came, but has other fields than the API describes. Raised with `strict="raise"` alone."""
+
+    path: str
+    """The first such field, such as `$.choices[].message.mood`."""
+    kind: DriftKind
+    """How it differs."""
+    drifts: tuple[tuple[str, DriftKind], ...]
+    """Path and kind of every such field, each once; of a streamed answer, those of the first chunk that
+    has some."""
+    body: str
+    """The body as it was sent, with the API key masked; of a streamed answer, that chunk's."""
+    answer: Any
+    """The answer as it would have been returned without `strict`. A streamed one is delivered to its end
+    before this is raised; it is here once more, merged."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str = "$",
+        kind: DriftKind = "unknown",
+        drifts: tuple[tuple[str, DriftKind], ...] = (),
+        body: str = "",
+        answer: Any = None,
+        execution: Execution = "executed",
+        **known: Any,
+    ) -> None:
+        super().__init__(message, execution=execution, **known)
+        self.path = path
+        self.kind = kind
+        self.drifts = drifts
+        self.body = body
+        self.answer = answer
+
+
+class DriftWarning(UserWarning):
+    """An answer has a field that differs from what the API describes. Given with `strict="warn"` alone."""
+
+    path: str
+    """The field, such as `$.choices[].message.mood`."""
+    kind: DriftKind
+    """How it differs."""
+
+    def __init__(self, message: str, *, path: str = "$", kind: DriftKind = "unknown") -> None:
+        # One positional argument, as for the errors.
+        super().__init__(message)
+        self.path = path
+        self.kind = kind

@@ -171,6 +171,7 @@ class ClientParams(TypedDict, total=False):
     trust_env: bool
     allow_insecure_http: bool
     on_truncation: Literal["raise", "return"]
+    strict: Literal["warn", "raise"] | None
     session: aiohttp.ClientSession | None
     on_request: Callable[[RequestEvent], object] | None
     on_retry: Callable[[RetryEvent], object] | None
@@ -296,6 +297,10 @@ class ClientOptions:
     """Whether the key may be sent over plain HTTP to a host that isn't this machine."""
     on_truncation: Literal["raise", "return"] = attrs.field(default="raise")
     """`"return"` takes a stream that ends without a mark of its end as complete."""
+    strict: Literal["warn", "raise"] | None = None
+    """What happens beside counting where an answer differs from what the API describes (`client.drift`):
+    `"warn"` gives a `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
+    keeps the answer."""
     session: aiohttp.ClientSession | None = attrs.field(default=None, repr=False)
     """A session of the caller's to send with. It is never closed here; its connector decides on
     connections, TLS and proxies."""
@@ -323,6 +328,8 @@ class ClientOptions:
             raise ConfigurationError(
                 f'on_truncation must be "raise" or "return"; got {self.on_truncation!r}'
             )
+        if self.strict not in (None, "warn", "raise"):
+            raise ConfigurationError(f'strict must be "warn", "raise" or None; got {self.strict!r}')
         parts = urlsplit(self.base_url)
         proxy = urlsplit(self.proxy or "").hostname
         insecure = parts.scheme == "http" and not (

@@ -182,6 +182,7 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
             label=self._call.request.label,
             key=self._call.key,
             max_event_bytes=MAX_EVENT_BYTES,
+            drift=self._call.drift,
         )
         self._response = response
 

@@ -11,6 +11,7 @@ from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult, BatchTotal
 from horay_async.client import AsyncHoray
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
+from horay_async.models.drift import Drift
 from horay_async.models.events import ToolRunEvent
 from horay_async.models.meta import ResponseMeta
 from horay_async.options import ClientOptions, ClientParams
@@ -294,6 +295,11 @@ class Horay(Facade, of=AsyncHoray):
     def closed(self) -> bool:
         """Whether the client was closed."""
         return self._twin.closed
+
+    @property
+    def drift(self) -> Drift:
+        """How answers differed from what the API describes, counted; `with_options` copies count here too."""
+        return self._twin.drift
 
     def with_options(self, **options: Unpack[ClientParams]) -> Self:
         """A copy with some options changed, on the same connections: closing one closes both.

@@ -207,6 +207,7 @@ def test_defaults() -> None:
     assert (made.proxy, made.ssl_context, made.session) == (None, None, None)
     assert not made.trust_env
     assert made.on_truncation == "raise"
+    assert made.strict is None
 
 
 WRONG: list[dict[str, Any]] = [
@@ -228,6 +229,8 @@ WRONG: list[dict[str, Any]] = [
     {"proxy": "socks5://p.example"},
     {"proxy": "http://me:secret@"},
     {"on_truncation": "ignore"},
+    {"strict": True},
+    {"strict": "error"},
 ]
 
 

@@ -52,7 +52,10 @@ class AwaitedHoray(Awaited):
         from horay_async import Completion  # noqa: PLC0415 - see above
         from horay_async._protocol.decode import decoder  # noqa: PLC0415 - see above
 
-        return decoder(Completion).one(body)
+        made = decoder(Completion)
+        answer = made.one(body)
+        made.drift(answer)
+        return answer
 
     @staticmethod
     def make(base_url: str) -> AsyncHoray:

@@ -57,6 +57,14 @@ class Accumulator(ABC, Generic[ChunkT, AnswerT]):
         """Whether no chunk was added."""
         return self._first is None
 
+    @property
+    def texts(self) -> tuple[list[str], ...]:
+        """The lists that text and reasoning are collected in, where there is just one choice."""
+        if len(self._choices) != 1:
+            return ()
+        (choice,) = self._choices.values()
+        return choice.text, choice.reasoning
+
     @abstractmethod
     def add(self, chunk: ChunkT, events: list[Any] | None = None) -> bool:
         """Takes in `chunk`; says whether it held any generated content.

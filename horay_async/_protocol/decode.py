@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
+from horay_async._protocol.drift import Envelope, Finding, differences, list_differences, outline
 from horay_async.models._base import Response
 from horay_async.models.anything import AnyResponse
 
@@ -53,6 +55,10 @@ class Decodes(Protocol[R_co]):
         """
         ...
 
+    def drift(self, answer: Response) -> Sequence[Finding]:
+        """How `answer`, which was made here, differs from what the API describes."""
+        ...
+
 
 class Numbered(Protocol):
     """A choice."""
@@ -75,8 +81,6 @@ class Decoder(Generic[R]):
     """
 
     def __init__(self, into: type[R]) -> None:
-        self.drift = 0
-        """How many answers had a field of another type than the API describes."""
         self._into = into
         self._blank = into()
         # Field names are taken as they are here, so a class spelled otherwise has no direct way.
@@ -95,7 +99,7 @@ class Decoder(Generic[R]):
             try:
                 answer = self._json.decode(data)
             except MALFORMED:
-                self.drift += 1
+                answer = None
         if answer is None or not self._held(answer) or not (data.isascii() or _is_utf8(data)):
             answer = self._careful(data, answer)
         if self._numbers:
@@ -124,9 +128,44 @@ class Decoder(Generic[R]):
             answer._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return answers
 
+    def drift(self, answer: Response) -> list[Finding]:
+        """How `answer`, which was made here, differs from what the API describes."""
+        data = answer._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        if not hasattr(answer, "_loose"):
+            try:
+                self._outline.decode(data)
+            except MALFORMED:
+                pass
+            else:
+                return []
+        sent: Any = answer.to_dict()
+        if _is_envelope(sent) and not isinstance(sent.get(self._into.holds), list):
+            return [*differences(sent, Envelope), *self._drift_in(sent.get("data"), "$.data")]
+        return self._drift_in(sent, "$")
+
+    def drift_in_lines(self, answers: Sequence[R], lines: bytes) -> list[tuple[R, list[Finding]]]:
+        """The same of several, which came as `lines`: those that differ, each with how it does."""
+        if not any(hasattr(answer, "_loose") for answer in answers):
+            try:
+                self._outline.decode_lines(lines)
+            except MALFORMED:
+                pass
+            else:
+                return []
+        return [(answer, found) for answer in answers if (found := self.drift(answer))]
+
     def says_something(self, answer: R) -> bool:
         """Whether any known field of `answer` was sent."""
         return answer != self._blank
+
+    @cached_property
+    def _outline(self) -> msgspec.json.Decoder[Any]:
+        return outline(self._into)
+
+    def _drift_in(self, inner: Any, path: str) -> list[Finding]:
+        if isinstance(inner, list):
+            return list_differences(cast("list[Any]", inner), self._into, path)
+        return differences(inner, self._into, path)
 
     def _is_bare(self, inner: Any) -> bool:
         """Whether `inner` is the list that the answer is about, without the object around it. An empty one
@@ -151,6 +190,7 @@ class Decoder(Generic[R]):
                 answer = structure(inner, self._into)
             except ValueError as error:
                 raise NotDecodable(f"isn't what the API describes: {error}") from error
+            answer._loose = True  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         if answer == self._blank:
             fields = cast("dict[str, Any]", inner)
             # An object without any field of an answer may have a server's words instead.
@@ -173,6 +213,10 @@ class AnyDecoder:
         # The cast: mypy takes the slots of an attrs class for all that there are.
         cast("Response", answer)._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return answer
+
+    def drift(self, answer: Response) -> Sequence[Finding]:
+        """None: nothing is described."""
+        return ()
 
 
 def reports_failure(body: bytes) -> bool:
@@ -254,10 +298,24 @@ def _unwrapped(decoded: Any) -> Any:
     fields = cast("dict[str, Any]", decoded)
     if fields.get("object") == "error" or (fields.get("error") and not fields.get("choices")):
         raise EnvelopeFailure
-    code, status = fields.get("code"), fields.get("status")
-    marked = code is not None or isinstance(status, bool)
-    if not marked or not ("data" in fields or "message" in fields):
+    if not _is_envelope(fields):
         return fields
+    code, status = _code(fields), fields.get("status")
     if code not in (None, SUCCESS_CODE, str(SUCCESS_CODE)) or status is False:
         raise EnvelopeFailure
     return fields.get("data")
+
+
+def _is_envelope(decoded: Any) -> bool:
+    """Whether `decoded` has the marks of an envelope."""
+    if not isinstance(decoded, dict):
+        return False
+    fields = cast("dict[str, Any]", decoded)
+    marked = _code(fields) is not None or isinstance(fields.get("status"), bool)
+    return marked and ("data" in fields or "message" in fields)
+
+
+def _code(fields: dict[str, Any]) -> Any:
+    """An envelope's code; None where it has something else there, which tells nothing."""
+    code = fields.get("code")
+    return None if isinstance(code, bool | list | dict) else code

@@ -14,9 +14,10 @@ from horay_async._protocol.decode import (
     reports_error,
     reports_failure,
 )
+from horay_async._protocol.drift import DriftWatch, Frame
 from horay_async._protocol.failures import bad_response, stream_error
 from horay_async._protocol.sse import EventTooLarge, NamedEvent, SSEDecoder
-from horay_async.errors import APIError, StreamTruncatedError
+from horay_async.errors import APIError, DriftError, StreamTruncatedError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 
@@ -38,7 +39,9 @@ blanks in front."""
 class ChunkReader(Generic[C, A]):
     """Fed the bytes of one stream, gives its chunks and merges them on the way.
 
-    `label` names the call in messages; `key` is masked where the server echoes it.
+    `label` names the call in messages; `key` is masked where the server echoes it. `drift` is told how
+    chunks differ from what the API describes; the error that it may want is raised at the end, so that none
+    of the answer is lost.
     """
 
     def __init__(
@@ -50,11 +53,13 @@ class ChunkReader(Generic[C, A]):
         label: str,
         key: str,
         max_event_bytes: int,
+        drift: DriftWatch,
     ) -> None:
         self.merged = merged
         self.done = False
         """Whether `[DONE]` has come, or a failure: nothing after it counts."""
         self._failure: APIError | None = None
+        self._drift_error: DriftError | None = None
         self.content = False
         """Whether the newest chunks held anything generated."""
         self._decoder = decoder
@@ -63,15 +68,19 @@ class ChunkReader(Generic[C, A]):
         self._label = label
         self._key = key
         self._max_event_bytes = max_event_bytes
+        self._drift = drift
+        self._frame = Frame(drift.counts)
         self._opening: bytes | None = b""  # how the body begins, until an event has come
 
     @property
     def failure(self) -> APIError | None:
         """What to raise once the chunks before it are delivered."""
-        failure = self._failure
+        failure = self._failure or self._drift_error
         if failure is not None and not self.merged.empty:
             failure.execution = "executed"
             failure.partial = self.partial
+            if isinstance(failure, DriftError):
+                failure.answer = failure.partial
         return failure
 
     @property
@@ -170,7 +179,25 @@ class ChunkReader(Generic[C, A]):
             if add(chunk):
                 content = True
         self.content = content
+        if chunks and not self._frame.counted(lines, len(chunks)):
+            self._look_for_drift(chunks, lines)
         return chunks
+
+    def _look_for_drift(self, chunks: list[C], lines: bytes) -> None:
+        """Counts how `chunks`, which came as `lines`, differ from what the API describes."""
+        last, found_in_last = chunks[-1], []
+        for chunk, found in self._decoder.drift_in_lines(chunks, lines):
+            error = self._drift.note(
+                found,
+                chunk,
+                label=self._label,
+                key=self._key,
+                request_id=self._meta.request_id,
+            )
+            self._drift_error = self._drift_error or error
+            if chunk is last:
+                found_in_last = found
+        self._frame.take(last._raw, self.merged.texts, found_in_last)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
 
     def _until_done(self, datas: list[bytes]) -> list[bytes]:
         """The events before `[DONE]`, without the empty ones that only keep the connection alive."""

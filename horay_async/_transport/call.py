@@ -26,6 +26,7 @@ from horay_async.models.meta import Attempt, ResponseMeta
 if TYPE_CHECKING:
     from yarl import URL
 
+    from horay_async._protocol.drift import DriftWatch
     from horay_async._transport.pool import Pool
     from horay_async._transport.transport import Transport
     from horay_async.models._base import Response
@@ -138,6 +139,11 @@ class Call:
     def key(self) -> str:
         """The API key, for masking it where a server echoes it."""
         return self._transport.options.api_key
+
+    @property
+    def drift(self) -> DriftWatch:
+        """Who is told where an answer differs from what the API describes."""
+        return self._transport.drift
 
     def since_attempt(self) -> float:
         """Seconds since the newest attempt began."""

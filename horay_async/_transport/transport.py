@@ -9,6 +9,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from horay_async._observe import PROCESS, Complaints, Hooks, Telemetry
+from horay_async._protocol.drift import DriftWatch
 from horay_async._protocol.request import Request
 from horay_async._protocol.retry import RetryBudget
 from horay_async._transport import log
@@ -38,6 +39,7 @@ class Transport:
         self.pools: Pools = share.pools if share else Pools(made_at)
         self.budget: RetryBudget = share.budget if share else RetryBudget()
         self.complaints: Complaints = share.complaints if share else Complaints()
+        self.drift: DriftWatch = (share.drift.changed if share else DriftWatch)(options.strict)
         self._hooks = Hooks.of(options, self.complaints)
         self._urls: dict[str, URL] = {}
         self._proxies: dict[URL, URL | None] = {}

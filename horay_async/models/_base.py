@@ -10,7 +10,7 @@ import msgspec
 from horay_async.models._record import Record
 from horay_async.models.meta import ResponseMeta
 
-__all__ = ["Model", "Response"]
+__all__ = ["Model", "Response", "camel"]
 
 
 class Model(Record):
@@ -28,13 +28,19 @@ class Model(Record):
 
     wire_case: str = "snake"
     """How the API spells the field names of this class: `"snake"` or `"camel"`."""
+    always: tuple[str, ...] = ()
+    """The fields that are in every such object: those which the API reference shows without saying that
+    they can be missing and, where it is silent, those which all servers of the family send. One that is
+    left out counts as drift."""
 
 
 class Response(Model):
     """A model that is an answer, or one streamed chunk of it, as a whole."""
 
-    __slots__ = ("_raw", "meta")
+    __slots__ = ("_loose", "_raw", "meta")
 
+    _loose: bool
+    """Set, to true, where the values didn't all have the types of the fields."""
     _raw: bytes
     meta: ResponseMeta
     """How the answer came about; the chunks of one stream share theirs."""
@@ -59,7 +65,7 @@ class Response(Model):
         except msgspec.DecodeError:  # in a field that nothing else reads: a number beyond a float
             import json  # noqa: PLC0415 - hardly ever needed
 
-            return cast("dict[str, Any]", json.loads(raw))
+            return cast("dict[str, Any]", json.loads(raw, parse_int=_integer))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # attrs would copy and pickle its own fields alone: what only `to_dict()` knows would be lost.
@@ -76,3 +82,17 @@ class Response(Model):
         if meta is not None:
             answer.meta = meta
         return answer
+
+
+def camel(name: str) -> str:
+    """A field's name as `wire_case = "camel"` spells it."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _integer(digits: str) -> float:
+    """A whole number; infinite where it has so many digits that Python won't read it."""
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 import attrs
 import cattrs
 
-from horay_async.models._base import Model
+from horay_async.models._base import Model, camel
 
 __all__ = ["structure"]
 
@@ -111,15 +111,10 @@ def _list_hook(type_: Any) -> Hook:
     return hook
 
 
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
 def _model_hook(type_: Any) -> Hook:
     """Reads an object field by field; one that can't be read keeps its default."""
     hints = get_type_hints(type_)
-    spell: Callable[[str], str] = _camel if type_.wire_case == "camel" else str
+    spell: Callable[[str], str] = camel if type_.wire_case == "camel" else str
     fields = [(spell(field.name), field.name, hints[field.name]) for field in attrs.fields(type_)]
 
     def hook(value: Any, _: Any) -> Any:

@@ -37,6 +37,8 @@ class ModelListParams(CallOptions, total=False):
 class ModelInfo(Model):
     """One model on offer."""
 
+    always = ("id", "object", "created", "owned_by")
+
     id: str = ""
     """The name to give as `model`."""
     object: str = ""
@@ -52,6 +54,7 @@ class ModelList(Response):
     """The models on offer; iterable, with a length."""
 
     holds = "data"
+    always = ("object", "data")
 
     object: str = ""
     """What kind of object it is: `list`."""

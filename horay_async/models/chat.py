@@ -35,6 +35,8 @@ __all__ = [
 class FunctionCall(Model):
     """Which function the model wants called, and with what."""
 
+    always = ("name", "arguments")
+
     name: str = ""
     """The function's name."""
     arguments: str = ""
@@ -44,6 +46,8 @@ class FunctionCall(Model):
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ToolCall(Model):
     """One call of a tool that the model asks for."""
+
+    always = ("id", "type", "function")
 
     id: str = ""
     """What the result has to name."""
@@ -62,6 +66,8 @@ class Message(Model):
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ChatMessage(Message):
     """The model's message. It can be put into the next request's `messages` as it is."""
+
+    always = ("role", "content")
 
     role: str = "assistant"
     """Who speaks."""
@@ -112,6 +118,8 @@ class ChatParams(ConversationParams, total=False):
 class TopLogprob(Model):
     """One alternative at a token's place."""
 
+    always = ("token", "logprob")
+
     token: str = ""
     """The token's text."""
     logprob: float = 0.0
@@ -123,6 +131,8 @@ class TopLogprob(Model):
 @attrs.define(kw_only=True, eq=False, repr=False)
 class TokenLogprob(Model):
     """A sampled token and its log probability."""
+
+    always = ("token", "logprob")
 
     token: str = ""
     """The token's text."""
@@ -148,6 +158,8 @@ class ChatLogprobs(Model):
 class ChatChoice(Model):
     """One generated answer."""
 
+    always = ("message", "finish_reason")
+
     index: int = 0
     """Its number among the choices; filled in by position where the server sends none."""
     message: ChatMessage = attrs.field(factory=ChatMessage)
@@ -164,6 +176,7 @@ class ChatCompletion(Response):
     """A whole chat completion."""
 
     holds = "choices"
+    always = ("id", "object", "created", "model", "choices")
 
     id: str = ""
     """The server's name for this answer."""
@@ -233,6 +246,8 @@ class ChatDelta(Model):
 class ChatChunkChoice(Model):
     """What one chunk adds to one choice."""
 
+    always = ("delta",)
+
     index: int = 0
     """Which of the choices it belongs to, from 0."""
     delta: ChatDelta = attrs.field(factory=ChatDelta)
@@ -249,6 +264,7 @@ class ChatCompletionChunk(Response):
 
     holds = "choices"
     may_be_bare = True
+    always = ("id", "object", "created", "model", "choices")
 
     id: str = ""
     """The server's name for this answer."""

@@ -114,6 +114,16 @@ async def _decoded(call: Call, into: Decodes[AnswerT], response: RawResponse) ->
         else:
             answer.meta = meta
             call.done(meta)
+            if found := into.drift(answer):
+                drift_error = call.drift.note(
+                    found,
+                    answer,
+                    label=call.request.label,
+                    key=call.key,
+                    request_id=meta.request_id,
+                )
+                if drift_error is not None:
+                    raise drift_error
             return answer
     raise bad_response(
         problem,

@@ -100,7 +100,6 @@ def test_completion() -> None:
     assert answer.usage is not None
     assert answer.usage.total_tokens == 2
     assert answer.to_dict() == COMPLETION
-    assert made.drift == 0
 
 
 def test_user_is_unwrapped() -> None:
@@ -250,7 +249,6 @@ def test_retyped_field(field: str, value: Any, name: str, read: Any) -> None:
     assert answer.choices[0].logprobs is not None
     assert answer.model == "m"
     assert answer.to_dict() == body
-    assert made.drift == 1
 
 
 def test_retyped_within() -> None:
@@ -347,7 +345,6 @@ def test_many(count: int) -> None:
     answers = many(made, datas)
     assert [answer.text for answer in answers] == [f"größe {number}" for number in range(count)]
     assert [answer.to_dict() for answer in answers] == [json.loads(data) for data in datas]
-    assert made.drift == 0
 
 
 @pytest.mark.parametrize(

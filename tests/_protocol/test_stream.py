@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from horay_async import errors
 from horay_async._protocol.accumulate import ChatAccumulator, CompletionAccumulator
 from horay_async._protocol.decode import decoder
+from horay_async._protocol.drift import DriftWatch
 from horay_async._protocol.stream import ChunkReader
 from horay_async.errors import (
     APIConnectionError,
@@ -52,6 +53,7 @@ def text_reader(choices: int = 1, limit: int = 10_000) -> Reader:
         label="POST /completions",
         key=KEY,
         max_event_bytes=limit,
+        drift=DriftWatch(None),
     )
 
 
@@ -64,6 +66,7 @@ def chat_reader() -> ChunkReader[ChatCompletionChunk, ChatCompletion]:
         label="POST /chat/completions",
         key=KEY,
         max_event_bytes=10_000,
+        drift=DriftWatch(None),
     )
 
 

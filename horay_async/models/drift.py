@@ -1,0 +1,94 @@
+"""How answers differed from what the API describes, counted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+
+import attrs
+
+from horay_async.errors import DriftKind
+
+__all__ = ["Drift", "DriftCounts"]
+
+MAX_PATHS = 1000
+"""How many paths are told apart: a server that names fields by the answer would fill the memory."""
+
+OTHERS = "$…"
+"""What further paths are counted as."""
+
+
+@attrs.frozen
+class DriftCounts:
+    """How often fields at one path differed from the API's description."""
+
+    unknown: int = 0
+    """The field isn't described."""
+    missing: int = 0
+    """The field is described as always sent, and wasn't."""
+    retyped: int = 0
+    """The field had a value of another type."""
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.unknown + self.missing + self.retyped
+
+    def __str__(self) -> str:
+        counts = attrs.asdict(self)
+        return ", ".join(f"{kind} {count:,}" for kind, count in counts.items() if count)
+
+
+class Drift(Mapping[str, DriftCounts]):
+    """Answer fields that differed from what the API describes: counts by path, true where there are any.
+
+    A path such as `$.choices[].message.mood` stands for the field in every item of the list. It gives the
+    place in the JSON that the server sent, any envelope around the answer included. Counted are the
+    answers and chunks of every operation, from the moment that the client was made or `clear` was called;
+    what `request(...)` returns isn't, since nothing is described of it. May be read from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[str, dict[DriftKind, int]] = {}
+        self._lock = threading.Lock()
+
+    def add(
+        self, found: Iterable[tuple[str, DriftKind]], times: int = 1
+    ) -> list[tuple[str, DriftKind]]:
+        """Counts each path and kind of `found`, `times` over; gives what they were counted as."""
+        counted: list[tuple[str, DriftKind]] = []
+        with self._lock:
+            for path, kind in found:
+                known = path in self._counts or len(self._counts) < MAX_PATHS
+                place = path if known else OTHERS
+                counts = self._counts.setdefault(place, {})
+                counts[kind] = counts.get(kind, 0) + times
+                counted.append((place, kind))
+        return counted
+
+    def clear(self) -> None:
+        """Begins anew."""
+        with self._lock:
+            self._counts.clear()
+
+    def to_dict(self) -> dict[str, dict[DriftKind, int]]:
+        """Counts by path and kind; kinds that didn't occur are left out."""
+        with self._lock:
+            return {path: {**counts} for path, counts in self._counts.items()}
+
+    def __getitem__(self, path: str) -> DriftCounts:
+        with self._lock:
+            return DriftCounts(**self._counts[path])
+
+    def __iter__(self) -> Iterator[str]:
+        with self._lock:
+            return iter([*self._counts])
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{path}: {counts}" for path, counts in self.items()) or "no drift"
+
+    def __repr__(self) -> str:
+        return f"Drift({self.to_dict()})"
