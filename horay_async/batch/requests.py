@@ -99,7 +99,7 @@ class _Body(msgspec.Struct):
 _body_of = msgspec.json.Decoder(_Body).decode
 
 
-@attrs.define(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class Job:
     """A request on its way through a batch. Times are on the loop's clock, in seconds."""
 
@@ -136,7 +136,7 @@ class Job:
         return len(self.request.body or b"")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class _Deferred(RetryPolicy):
     """Leaves refusals to the batch, and all else to the caller's policy."""
 

@@ -9,6 +9,7 @@ import attrs
 
 from horay_async.errors import HorayError
 from horay_async.models._base import Response
+from horay_async.models._record import Record
 from horay_async.models.meta import Attempt
 from horay_async.models.usage import Usage
 
@@ -17,8 +18,8 @@ __all__ = ["BatchResult", "BatchTotals"]
 AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
 
 
-@attrs.define(kw_only=True)
-class BatchResult(Generic[AnswerT_co]):
+@attrs.define(kw_only=True, eq=False, repr=False)
+class BatchResult(Record, Generic[AnswerT_co]):
     """What became of one request: `response` or `error` is set, the other is None."""
 
     index: int
@@ -44,8 +45,8 @@ class BatchResult(Generic[AnswerT_co]):
         return self.response
 
 
-@attrs.define
-class BatchTotals:
+@attrs.define(eq=False, repr=False)
+class BatchTotals(Record):
     """How far a batch has come. It can be read at any time and from any thread."""
 
     total: int | None = None
