@@ -13,6 +13,7 @@ from horay_async.models.options import CallOptions
 __all__ = ["ModelInfo", "ModelList", "ModelListParams", "ModelSubType", "ModelType"]
 
 ModelType = Literal["text", "image", "audio", "video"]
+"""What models make or take, as the API sorts them."""
 ModelSubType = Literal[
     "chat",
     "embedding",
@@ -22,6 +23,7 @@ ModelSubType = Literal[
     "speech-to-text",
     "text-to-video",
 ]
+"""What models do, as the API sorts them."""
 
 
 class ModelListParams(CallOptions, total=False):
