@@ -22,7 +22,13 @@ import pdoc.doc
 import pdoc.doc_ast
 import pdoc.render
 
-MODULES = ("horay_async", "horay_async.otel", "horay_async.testing", "horay_async.local")
+MODULES = (
+    "horay_async",
+    "horay_async.otel",
+    "horay_async.ray",
+    "horay_async.testing",
+    "horay_async.local",
+)
 
 TOLD_ELSEWHERE = "horay_async.ClientParams."
 """Its parameters are the fields of `ClientOptions`, and described there."""

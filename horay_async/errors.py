@@ -18,10 +18,13 @@
       model declined or was cut at the token limit, or it still asks for tools after the last round
     - `DriftError`: the answer is whole, but has other fields than the API describes, and the client was
       made with `strict="raise"`
+  - `InvalidRequestError` and `BatchFileError`, of `horay_async.batch`: an item of a batch can't be sent,
+    its file can't be read or written
 
-With `strict="warn"` the last of these is a warning instead, `DriftWarning`. Misuse in the calling code, such as a parameter of the wrong name or type, raises Python's own
-`TypeError`. `asyncio.CancelledError` and `KeyboardInterrupt` pass through untouched; everything else
-that the libraries beneath raise is turned into one of these, with the cause chained.
+With `strict="warn"` drift is a warning instead, `DriftWarning`. Misuse in the calling code, such as a
+parameter of the wrong name or type, raises Python's own `TypeError`. `asyncio.CancelledError` and
+`KeyboardInterrupt` pass through untouched; everything else that the libraries beneath raise is turned into
+one of these, with the cause chained.
 """
 
 from __future__ import annotations

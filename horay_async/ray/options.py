@@ -9,7 +9,7 @@ from horay_async.options import ClientOptions, ClientParams
 
 __all__ = ["SealedOptions"]
 
-BOUND = ("session", "ssl_context")
+BOUND = ("session", "ssl_context", "telemetry")
 """Options that belong to a process."""
 
 

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("ray", reason="horay_async.ray needs the extra `ray`")
 
 from horay_async import ConfigurationError, RetryPolicy
+from horay_async.otel import Telemetry
 from horay_async.ray.options import SealedOptions
 
 KEY = "the-key-that-nobody-may-read"
@@ -56,3 +57,5 @@ def test_wrong_options_are_told_at_once() -> None:
         SealedOptions(KEY, base_url="nowhere")
     with pytest.raises(ConfigurationError, match="ssl_context can't be sent"):
         SealedOptions(KEY, ssl_context=ssl.create_default_context())
+    with pytest.raises(ConfigurationError, match="telemetry can't be sent"):
+        SealedOptions(KEY, telemetry=Telemetry())
