@@ -101,6 +101,18 @@ async def test_described_answers(
         assert not client.drift
 
 
+def test_canned_answers(connect_blocking: ConnectBlocking) -> None:
+    """What the test server says of its own accord is as described, streams included."""
+    with connect_blocking(strict="raise") as client:
+        for ask in ASK.values():
+            ask(client)
+        with client.chat.completions.stream(model="m", messages=[]) as events:
+            events.final()
+        with client.completions.stream(model="m", prompt="p") as events:
+            events.final()
+        assert not client.drift
+
+
 @pytest.mark.anyio
 async def test_counted(fault_server: FaultServer, connect: Connect) -> None:
     """Answers and chunks are counted together, those of changed copies too, until it is cleared."""
