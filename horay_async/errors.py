@@ -18,11 +18,12 @@
       model declined or was cut at the token limit, or it still asks for tools after the last round
     - `DriftError`: the answer is whole, but has other fields than the API describes, and the client was
       made with `strict="raise"`
-Two more of the kind are in `horay_async.batch`: `InvalidRequestError` and `BatchFileError`.
-With `strict="warn"` drift is a warning instead, `DriftWarning`. Misuse in the calling code, such as a
-parameter of the wrong name or type, raises Python's own `TypeError`. `asyncio.CancelledError` and
-`KeyboardInterrupt` pass through untouched; everything else that the libraries beneath raise is turned into
-one of these, with the cause chained.
+
+Two more of the kind are in `horay_async.batch`: `InvalidRequestError` and `BatchFileError`. With
+`strict="warn"` drift is a warning instead, `DriftWarning`. Misuse in the calling code, such as a parameter of
+the wrong name or type, raises Python's own `TypeError`. `asyncio.CancelledError` and `KeyboardInterrupt` pass
+through untouched; everything else that the libraries beneath raise is turned into one of these, with the
+cause chained.
 """
 
 from __future__ import annotations
