@@ -10,7 +10,13 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
-from horay_async._protocol.drift import Envelope, Finding, differences, list_differences, outline
+from horay_async._protocol.description import (
+    Envelope,
+    Finding,
+    differences,
+    list_differences,
+    outline,
+)
 from horay_async.models._base import Response
 from horay_async.models.anything import AnyResponse
 

@@ -28,10 +28,6 @@ class Model(Record):
 
     wire_case: str = "snake"
     """How the API spells the field names of this class: `"snake"` or `"camel"`."""
-    always: tuple[str, ...] = ()
-    """The fields that are in every such object: those which the API reference shows without saying that
-    they can be missing and, where it is silent, those which all servers of the family send. One that is
-    left out counts as drift."""
 
 
 class Response(Model):

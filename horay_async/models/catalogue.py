@@ -39,8 +39,6 @@ class ModelListParams(CallOptions, total=False):
 class ModelInfo(Model):
     """One model on offer."""
 
-    always = ("id", "object", "created", "owned_by")
-
     id: str = ""
     """The name to give as `model`."""
     object: str = ""
@@ -56,7 +54,6 @@ class ModelList(Response):
     """The models on offer; iterable, with a length."""
 
     holds = "data"
-    always = ("object", "data")
 
     object: str = ""
     """What kind of object it is: `list`."""

@@ -35,8 +35,6 @@ __all__ = [
 class FunctionCall(Model):
     """Which function the model wants called, and with what."""
 
-    always = ("name", "arguments")
-
     name: str = ""
     """The function's name."""
     arguments: str = ""
@@ -46,8 +44,6 @@ class FunctionCall(Model):
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ToolCall(Model):
     """One call of a tool that the model asks for."""
-
-    always = ("id", "type", "function")
 
     id: str = ""
     """What the result has to name."""
@@ -66,8 +62,6 @@ class Message(Model):
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ChatMessage(Message):
     """The model's message. It can be put into the next request's `messages` as it is."""
-
-    always = ("role", "content")
 
     role: str = "assistant"
     """Who speaks."""
@@ -118,8 +112,6 @@ class ChatParams(ConversationParams, total=False):
 class TopLogprob(Model):
     """One alternative at a token's place."""
 
-    always = ("token", "logprob")
-
     token: str = ""
     """The token's text."""
     logprob: float = 0.0
@@ -131,8 +123,6 @@ class TopLogprob(Model):
 @attrs.define(kw_only=True, eq=False, repr=False)
 class TokenLogprob(Model):
     """A sampled token and its log probability."""
-
-    always = ("token", "logprob")
 
     token: str = ""
     """The token's text."""
@@ -158,8 +148,6 @@ class ChatLogprobs(Model):
 class ChatChoice(Model):
     """One generated answer."""
 
-    always = ("message", "finish_reason")
-
     index: int = 0
     """Its number among the choices; filled in by position where the server sends none."""
     message: ChatMessage = attrs.field(factory=ChatMessage)
@@ -176,7 +164,6 @@ class ChatCompletion(Response):
     """A whole chat completion."""
 
     holds = "choices"
-    always = ("id", "object", "created", "model", "choices")
 
     id: str = ""
     """The server's name for this answer."""
@@ -246,8 +233,6 @@ class ChatDelta(Model):
 class ChatChunkChoice(Model):
     """What one chunk adds to one choice."""
 
-    always = ("delta",)
-
     index: int = 0
     """Which of the choices it belongs to, from 0."""
     delta: ChatDelta = attrs.field(factory=ChatDelta)
@@ -264,7 +249,6 @@ class ChatCompletionChunk(Response):
 
     holds = "choices"
     may_be_bare = True
-    always = ("id", "object", "created", "model", "choices")
 
     id: str = ""
     """The server's name for this answer."""

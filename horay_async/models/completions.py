@@ -76,8 +76,6 @@ class CompletionParams(SamplingParams, total=False):
 class CompletionLogprobs(Model):
     """Log probabilities, aligned by position."""
 
-    always = ("tokens", "token_logprobs")
-
     tokens: list[str] = attrs.field(factory=list[str])
     """The tokens' texts."""
     token_logprobs: list[float | None] = attrs.field(factory=list["float | None"])
@@ -91,8 +89,6 @@ class CompletionLogprobs(Model):
 @attrs.define(kw_only=True, eq=False, repr=False)
 class CompletionChoice(Model):
     """One generated continuation."""
-
-    always = ("text", "finish_reason")
 
     index: int = 0
     """Its number among the choices; filled in by position where the server sends none."""
@@ -108,8 +104,6 @@ class CompletionChoice(Model):
 class PromptEcho(Model):
     """The prompt as the server read it."""
 
-    always = ("text",)
-
     text: str = ""
     """The prompt."""
     logprobs: CompletionLogprobs | None = None
@@ -121,7 +115,6 @@ class Completion(Response):
     """A whole text completion."""
 
     holds = "choices"
-    always = ("id", "object", "created", "model", "choices")
 
     id: str = ""
     """The server's name for this answer."""
@@ -169,7 +162,6 @@ class CompletionChunk(Response):
 
     holds = "choices"
     may_be_bare = True
-    always = ("id", "object", "created", "model", "choices")
 
     id: str = ""
     """The server's name for this answer."""

@@ -32,8 +32,6 @@ class ImageParams(CallOptions, total=False):
 class GeneratedImage(Model):
     """One generated picture."""
 
-    always = ("url",)
-
     url: str = ""
     """Where to fetch it, without a key; `images.save` does. Such links expire."""
 
@@ -41,8 +39,6 @@ class GeneratedImage(Model):
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ImageTimings(Model):
     """What the server measured."""
-
-    always = ("inference",)
 
     inference: float | None = None
     """Seconds of computing."""
@@ -53,7 +49,6 @@ class ImageResponse(Response):
     """The pictures of one call."""
 
     holds = "images"
-    always = ("images", "timings", "seed")
 
     images: list[GeneratedImage] = attrs.field(factory=list[GeneratedImage])
     """The pictures, in the order that they were made."""

@@ -37,8 +37,6 @@ class CompletionTokensDetails(Model):
 class Usage(Model):
     """Token counts of one call."""
 
-    always = ("prompt_tokens", "completion_tokens", "total_tokens")
-
     prompt_tokens: int = 0
     """Tokens of the prompt."""
     completion_tokens: int = 0

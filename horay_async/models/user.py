@@ -16,19 +16,6 @@ class UserInfo(Response):
     """The account behind the key."""
 
     wire_case = "camel"
-    always = (
-        "id",
-        "name",
-        "image",
-        "email",
-        "is_admin",
-        "balance",
-        "status",
-        "introduction",
-        "role",
-        "charge_balance",
-        "total_balance",
-    )
 
     id: str = ""
     """The account's number."""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import attrs
 import pytest
@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from horay_async._protocol.accumulate import Accumulator, ChatAccumulator, CompletionAccumulator
 from horay_async._protocol.decode import AnyDecoder, Decoder, decoder
-from horay_async._protocol.drift import DriftWatch, differences
+from horay_async._protocol.description import ALWAYS, differences
+from horay_async._protocol.drift import DriftWatch
 from horay_async._protocol.stream import ChunkReader
 from horay_async.errors import DriftError, DriftWarning, StreamTruncatedError
 from horay_async.models._base import Model, Response
@@ -207,13 +208,17 @@ def test_what_is_not_described() -> None:
     assert not AnyDecoder().drift(AnyDecoder().one(b'{"a": 1}'))
 
 
+def test_what_always_comes() -> None:
+    """What is said to be always there are fields that the models have."""
+    for model, names in ALWAYS.items():
+        assert set(names) <= {field.name for field in attrs.fields(cast(Any, model))}, model
+
+
 def test_money_and_floats() -> None:
     """A model outside the answers is gone through as well."""
 
     @attrs.define(kw_only=True)
     class Price(Model):
-        always = ("amount",)
-
         amount: Decimal = Decimal(0)
         rate: float = 0.0
 
