@@ -40,8 +40,8 @@ class Exchange:
     def __init__(
         self, watch: Watch, timer: asyncio.Timeout | None, first_byte: float | None
     ) -> None:
-        self.timer = timer
-        self.first_byte = first_byte
+        self.timer: asyncio.Timeout | None = timer
+        self.first_byte: float | None = first_byte
         self.dispatched_at: float | None = None
         self.transport: asyncio.Transport | None = None
         """Where the request is being written."""

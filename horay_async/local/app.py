@@ -109,14 +109,7 @@ class Service:
             (RENDERER, "image", "text-to-image", "drawn by rule, no diffusion model"),
         )
         data = [
-            {
-                "id": name,
-                "object": "model",
-                "created": self.started,
-                "owned_by": owner,
-                "type": kind,
-                "sub_type": sub_kind,
-            }
+            {"id": name, "object": "model", "created": self.started, "owned_by": owner}
             for name, kind, sub_kind, owner in here
             if wanted.get("type", kind) == kind and wanted.get("sub_type", sub_kind) == sub_kind
         ]

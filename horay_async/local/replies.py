@@ -175,7 +175,9 @@ class ChatReply(Reply):
             listed = self.call.top_logprobs
             logprobs = {
                 "content": [
-                    token | {"top_logprobs": token["top_logprobs"][:listed]} for token in tokens
+                    _described(token)
+                    | {"top_logprobs": [_described(top) for top in token["top_logprobs"][:listed]]}
+                    for token in tokens
                 ]
             }
         return self._piece(index, delta, finish_reason, logprobs)
@@ -226,3 +228,8 @@ def _add_tool_call(calls: list[Json], part: Json) -> None:
     function = part.get("function", {})
     whole["function"]["name"] += function.get("name") or ""
     whole["function"]["arguments"] += function.get("arguments") or ""
+
+
+def _described(token: Json) -> Json:
+    """A token without its number in llama.cpp's vocabulary, which the API doesn't have."""
+    return {name: value for name, value in token.items() if name != "id"}

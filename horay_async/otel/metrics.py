@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
-    from opentelemetry.metrics import Meter
+    from opentelemetry.metrics import Histogram, Meter
 
     from horay_async.models.usage import Usage
 
@@ -23,19 +23,19 @@ class Histograms:
     """The instruments."""
 
     def __init__(self, meter: Meter) -> None:
-        self.duration = meter.create_histogram(
+        self.duration: Histogram = meter.create_histogram(
             "gen_ai.client.operation.duration",
             unit="s",
             description="GenAI operation duration.",
             explicit_bucket_boundaries_advisory=SECONDS,
         )
-        self.first_chunk = meter.create_histogram(
+        self.first_chunk: Histogram = meter.create_histogram(
             "gen_ai.client.operation.time_to_first_chunk",
             unit="s",
             description="From the call's begin to the first chunk of its stream.",
             explicit_bucket_boundaries_advisory=SECONDS,
         )
-        self.per_chunk = meter.create_histogram(
+        self.per_chunk: Histogram = meter.create_histogram(
             "gen_ai.client.operation.time_per_output_chunk",
             unit="s",
             description="From one chunk of a stream to the next.",

@@ -20,6 +20,8 @@ from opentelemetry.trace import (
 from horay_async.errors import APIConnectionError, APIStatusError
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
     from horay_async._observe import Outcome
     from horay_async.errors import APIError
     from horay_async.models.meta import Attempt
@@ -34,7 +36,7 @@ class CallSpan:
         self, tracer: Tracer, name: str, attributes: dict[str, Any], *, propagate: bool
     ) -> None:
         self.span: Span = tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
-        self.context = set_span_in_context(self.span)
+        self.context: Context = set_span_in_context(self.span)
         self._propagate = propagate
 
     def around(self) -> AbstractContextManager[object]:

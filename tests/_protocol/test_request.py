@@ -490,6 +490,19 @@ def test_downloads_that_can_t_be(url: Any) -> None:
         download(url, options(), {})
 
 
+def test_downloads_never_carry_the_key() -> None:
+    """A header with the client's key in it is refused, and named; others go along."""
+    client = options()
+    sent = {"X-Signature": "s"}
+    assert download("https://h.example/a.png", client, {"extra_headers": sent}).headers == sent
+    with pytest.raises(ConfigurationError, match="'X-Own' would send the API key"):
+        download(
+            "https://h.example/a.png",
+            client,
+            {"extra_headers": {"X-Own": f"Bearer {client.api_key}"}},
+        )
+
+
 def test_download_options_are_checked() -> None:
     """An option of a wrong name is refused."""
     with pytest.raises(TypeError, match="did you mean 'timeout'"):
