@@ -24,6 +24,7 @@ LAYERS = [
     {"models"},
     {"_protocol"},
     {"_observe"},
+    {"_hooks"},
     {"_transport"},
     {"streaming"},
     {"parsing", "tools"},

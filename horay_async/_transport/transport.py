@@ -8,13 +8,12 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from horay_async._observe import PROCESS, Complaints, Hooks, Telemetry
+from horay_async._observe import PROCESS, Complaints, Observer, Telemetry
 from horay_async._protocol.drift import DriftWatch
 from horay_async._protocol.request import Request
 from horay_async._protocol.retry import RetryBudget
 from horay_async._transport import log
 from horay_async._transport.call import EVENT_STREAM, JSON, Call
-from horay_async._transport.observed import ObservedCall
 from horay_async._transport.pool import Pools
 from horay_async._transport.proxy import proxy_from_environment
 from horay_async._version import __version__
@@ -40,7 +39,7 @@ class Transport:
         self.budget: RetryBudget = share.budget if share else RetryBudget()
         self.complaints: Complaints = share.complaints if share else Complaints()
         self.drift: DriftWatch = (share.drift.changed if share else DriftWatch)(options.strict)
-        self._hooks = Hooks.of(options, self.complaints)
+        self._hooks = _hooks_of(options, self.complaints)
         self._urls: dict[str, URL] = {}
         self._proxies: dict[URL, URL | None] = {}
         self._timers: dict[float | None, aiohttp.ClientTimeout] = {}
@@ -64,6 +63,8 @@ class Transport:
         telemetry, hooks = self.telemetry, self._hooks
         if telemetry is None and hooks is None:
             return Call(self, request, accept=accept)
+        from horay_async._transport.observed import ObservedCall  # noqa: PLC0415 - seldom needed
+
         # What telemetry adds to the headers is shown to the hooks.
         observers = [observer for observer in (telemetry, hooks) if observer is not None]
         return ObservedCall(
@@ -128,3 +129,12 @@ class Transport:
             )
             self._timers[seconds] = timer
         return timer
+
+
+def _hooks_of(options: ClientOptions, complaints: Complaints) -> Observer | None:
+    """The observer for the hooks among `options`; None where there are none."""
+    if not (options.on_request or options.on_retry or options.on_response):
+        return None
+    from horay_async._hooks import Hooks  # noqa: PLC0415 - seldom needed
+
+    return Hooks(options, complaints)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import attrs
 
 from horay_async.errors import DriftKind
+from horay_async.models._record import Record
 
 __all__ = ["Drift", "DriftCounts"]
 
@@ -18,8 +19,8 @@ OTHERS = "$…"
 """What further paths are counted as."""
 
 
-@attrs.frozen
-class DriftCounts:
+@attrs.frozen(eq=False, repr=False)
+class DriftCounts(Record):
     """How often fields at one path differed from the API's description."""
 
     unknown: int = 0

@@ -14,13 +14,14 @@ import attrs
 
 from horay_async.errors import APIError
 from horay_async.models._base import Response
+from horay_async.models._record import Record
 from horay_async.models.meta import ResponseMeta
 
 __all__ = ["CallEvent", "RequestEvent", "ResponseEvent", "RetryEvent"]
 
 
-@attrs.frozen(kw_only=True)
-class CallEvent:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class CallEvent(Record):
     """What all the hooks are told."""
 
     call: int
@@ -37,7 +38,7 @@ class CallEvent:
     """Which attempt it is about, from 1; the newest, once the call is over."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class RequestEvent(CallEvent):
     """An attempt is about to be sent."""
 
@@ -45,7 +46,7 @@ class RequestEvent(CallEvent):
     """What is sent, in a copy. The values of headers that hold keys, tokens or cookies are masked."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class RetryEvent(CallEvent):
     """An attempt has failed, and another one will be made."""
 
@@ -59,7 +60,7 @@ class RetryEvent(CallEvent):
     """Seconds to wait before the next attempt."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseEvent(CallEvent):
     """A call is over."""
 

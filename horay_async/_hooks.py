@@ -1,0 +1,110 @@
+"""The observer that calls a client's hooks. It is loaded only where there are some."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, MutableMapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from horay_async._observe import Begun, Complaints, Outcome, Watcher
+from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
+
+if TYPE_CHECKING:
+    from horay_async.errors import APIError
+    from horay_async.models._base import Response
+    from horay_async.models.meta import Attempt
+    from horay_async.options import ClientOptions
+
+__all__ = ["Hooks"]
+
+_numbers = itertools.count(1)
+
+
+class Hooks:
+    """The observer that calls a client's hooks."""
+
+    def __init__(self, options: ClientOptions, complaints: Complaints) -> None:
+        self.on_request = options.on_request
+        self.on_retry = options.on_retry
+        self.on_response = options.on_response
+        self._complaints = complaints
+
+    def begin(self, call: Begun) -> Watcher:
+        return _HooksOfCall(self, call)
+
+    def call(self, name: str, hook: Callable[[Any], object], event: Any) -> None:
+        """Calls a hook; what it raises goes into the log."""
+        try:
+            hook(event)
+        except Exception as error:  # noqa: BLE001 - a hook may raise anything
+            self._complaints.about(f"{name} hook {getattr(hook, '__qualname__', hook)!s}", error)
+
+
+class _HooksOfCall:
+    """The hooks, called for one call."""
+
+    def __init__(self, hooks: Hooks, call: Begun) -> None:
+        self._hooks = hooks
+        self._known: dict[str, Any] = {
+            "call": next(_numbers),
+            "label": call.request.label,
+            "method": call.request.method,
+            "url": call.url,
+            "stream": call.stream,
+        }
+
+    def around(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def sending(self, attempt: int, headers: MutableMapping[str, str]) -> None:
+        if (hook := self._hooks.on_request) is not None:
+            event = RequestEvent(**self._known, attempt=attempt, headers=masked(headers))
+            self._hooks.call("on_request", hook, event)
+
+    def received(self, chunks: Sequence[Response]) -> None:
+        pass
+
+    def retrying(self, attempts: tuple[Attempt, ...], error: APIError, delay: float) -> None:
+        if (hook := self._hooks.on_retry) is not None:
+            last = attempts[-1]
+            event = RetryEvent(
+                **self._known,
+                attempt=len(attempts),
+                error=error,
+                status=last.status,
+                seconds=last.seconds or 0.0,
+                delay=delay,
+            )
+            self._hooks.call("on_retry", hook, event)
+
+    def over(self, outcome: Outcome) -> None:
+        if (hook := self._hooks.on_response) is not None:
+            event = ResponseEvent(
+                **self._known,
+                attempt=len(outcome.attempts),
+                error=outcome.error,
+                complete=outcome.complete,
+                status=outcome.attempts[-1].status,
+                seconds=outcome.seconds,
+                meta=outcome.meta,
+                answer=outcome.answer,
+            )
+            self._hooks.call("on_response", hook, event)
+
+
+SECRETS = ("auth", "cookie", "credential", "key", "password", "secret", "signature", "token")
+"""What the name of a header has in it whose value can be a secret."""
+
+HARMLESS = frozenset({"idempotency-key"})
+
+
+def masked(headers: MutableMapping[str, str]) -> dict[str, str]:
+    """A copy of `headers` to be shown."""
+
+    def shown(name: str, value: str) -> str:
+        name = name.lower()
+        secret = name not in HARMLESS and any(word in name for word in SECRETS)
+        return "…" if secret else str(value)
+
+    return {name: shown(name, value) for name, value in headers.items()}
