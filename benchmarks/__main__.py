@@ -12,8 +12,8 @@ from benchmarks.machine import describe
 from benchmarks.plot import plot
 from benchmarks.profiling import profile_row
 from benchmarks.report import markdown, to_json
-from benchmarks.results import GROSS, results_of
-from benchmarks.rows import ROWS
+from benchmarks.results import GROSS, Result, results_of
+from benchmarks.rows import ROWS, Row
 from benchmarks.running import run_rows
 
 __all__ = ["main"]
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--check",
         action="store_true",
-        help=f"exit with status 1 where a ratio is over {GROSS} times its target",
+        help=f"exit with status 1 where a ratio is over {GROSS} times its target, twice",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the table (matplotlib)")
@@ -56,26 +56,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     if given.profile:
         return profile_row(next(row for row in ROWS if row.key == given.profile))
-    rows = [row for row in ROWS if row.key in given.rows]
     rounds: int = given.rounds or (QUICK_ROUNDS if given.quick else ROUNDS)
     peer_rounds: int = PEER_ROUNDS if given.peer_rounds is None else given.peer_rounds
-    readings = run_rows(
-        rows,
-        rounds=rounds,
-        peer_rounds=0 if given.quick else peer_rounds,
-        share=QUICK_SHARE if given.quick else 1.0,
-        told=lambda text: print(text, file=sys.stderr),
-    )
-    results, machine = results_of(rows, readings), describe()
+    # What needs something that isn't installed here can't be measured.
+    rows = [row for row in ROWS if row.key in given.rows and row.subject.possible]
+
+    def measured(some: Sequence[Row]) -> list[Result]:
+        readings = run_rows(
+            some,
+            rounds=rounds,
+            peer_rounds=0 if given.quick else peer_rounds,
+            share=QUICK_SHARE if given.quick else 1.0,
+            told=lambda text: print(text, file=sys.stderr),
+        )
+        return results_of(some, readings)
+
+    results, machine = measured(rows), describe()
     print(markdown(results, machine))
     if given.json:
         given.json.write_text(json.dumps(to_json(results, machine), indent=1) + "\n")
     if given.plot:
         plot(results, given.plot)
+    if not given.check:
+        return 0
     lost = [result for result in results if result.gross_loss]
-    for result in lost if given.check else ():
-        print(f"gross loss: {result.row.title}: {result.reached}", file=sys.stderr)
-    return 1 if given.check and lost else 0
+    if lost:  # what else the machine had to do is over by now, what the client does isn't
+        lost = [result for result in measured([each.row for each in lost]) if result.gross_loss]
+    for result in lost:
+        print(f"gross loss, twice: {result.row.title}: {result.reached}", file=sys.stderr)
+    return 1 if lost else 0
 
 
 if __name__ == "__main__":

@@ -168,8 +168,6 @@ def run_rows(
                 cells = [cell for cell in row.cells if cell not in row.others]
                 if turn < peer_rounds:
                     cells += [cell for cell in row.cells if cell in row.others]
-                if not cells:  # all of them only stand for comparison
-                    continue
                 if any(cell.code for cell in cells):
                     cells.insert(0, BARE)
                 # Whoever comes first finds other caches and clocks than whoever comes last.
