@@ -73,10 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     results, machine = measured(rows), describe()
     print(markdown(results, machine))
+    figures = to_json(results, machine)
     if given.json:
-        given.json.write_text(json.dumps(to_json(results, machine), indent=1) + "\n")
+        given.json.write_text(json.dumps(figures, indent=1) + "\n")
     if given.plot:
-        plot(results, given.plot)
+        plot(figures, given.plot)
     if not given.check:
         return 0
     lost = [result for result in results if result.gross_loss]
