@@ -234,6 +234,50 @@ async def test_bombs_are_not_unpacked(
     assert peak < 8 * MEBI
 
 
+def packed(coding: str, size: int) -> bytes:
+    """A JSON string of so many spaces, in a coding for which Python before 3.14 has no module of its own."""
+    module: Any = pytest.importorskip({"br": "brotli", "zstd": "backports.zstd"}[coding])
+    return bytes(module.compress(b'"%b"' % (b" " * size)))
+
+
+@pytest.mark.usefixtures("small_limits")
+@pytest.mark.parametrize("coding", ["br", "zstd"])
+@pytest.mark.parametrize("call", [complete, stream])
+async def test_bombs_of_other_codings(
+    fault_server: FaultServer, connect: Connect, coding: str, call: Any
+) -> None:
+    """So it is in the codings that aiohttp can read where libraries for them are installed."""
+    media = "text/event-stream" if call is stream else "application/json"
+    packet = respond(
+        packed(coding, 64 * MEBI), content_type=media, headers={"Content-Encoding": coding}
+    )
+    fault_server.add(packet, method="POST")
+    async with connect() as client:
+        await client.models.list()
+        tracemalloc.start()
+        try:
+            failure = await refused(call(client))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert "over 1,048,576 bytes" in failure.message or "more than 1,048,576" in failure.message
+    assert peak < 8 * MEBI
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd"])
+async def test_other_codings_are_read(
+    fault_server: FaultServer, connect: Connect, coding: str
+) -> None:
+    """They are asked for, and answers in them are read."""
+    module: Any = pytest.importorskip({"br": "brotli", "zstd": "backports.zstd"}[coding])
+    body = module.compress(b'{"choices": [{"text": "Berlin", "finish_reason": "stop"}]}')
+    fault_server.add(respond(body, headers={"Content-Encoding": coding}))
+    async with connect() as client:
+        answer = await client.completions.create(model="m", prompt="p")
+    assert answer.choices[0].text == "Berlin"
+    assert coding in fault_server.requests[0].headers["Accept-Encoding"]
+
+
 @pytest.mark.usefixtures("small_limits")
 @pytest.mark.parametrize(
     ("answer", "call"),
