@@ -34,6 +34,6 @@ not to the hosts of pictures. Prompts, answers and tools' arguments are recorded
 from __future__ import annotations
 
 from horay_async.otel.instrumentor import HorayInstrumentor
-from horay_async.otel.telemetry import Telemetry
+from horay_async.otel.telemetry import Telemetry, TelemetryParams
 
-__all__ = ["HorayInstrumentor", "Telemetry"]
+__all__ = ["HorayInstrumentor", "Telemetry", "TelemetryParams"]

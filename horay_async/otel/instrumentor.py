@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack, cast
 
 from horay_async._observe import PROCESS
-from horay_async.otel.telemetry import Telemetry
-
-if TYPE_CHECKING:
-    from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import TracerProvider
+from horay_async.otel.telemetry import Telemetry, TelemetryParams
 
 __all__ = ["HorayInstrumentor"]
 
@@ -23,25 +19,14 @@ class HorayInstrumentor:
     It is what `opentelemetry-instrument` finds. A client with a `telemetry` of its own keeps that.
     """
 
-    def instrument(
-        self,
-        *,
-        tracer_provider: TracerProvider | None = None,
-        meter_provider: MeterProvider | None = None,
-        capture_content: bool | None = None,
-        propagate: bool = True,
-        **others: Any,
-    ) -> None:
-        """Switches it on; the arguments are those of `Telemetry`, and `others` are of no meaning here."""
+    def instrument(self, **params: Unpack[TelemetryParams]) -> None:
+        """Switches it on. What `opentelemetry-instrument` passes beside those is of no meaning here."""
         if PROCESS.telemetry is not None:
             LOG.warning("telemetry is on already: it stays as it is")
             return
-        PROCESS.telemetry = Telemetry(
-            tracer_provider=tracer_provider,
-            meter_provider=meter_provider,
-            capture_content=capture_content,
-            propagate=propagate,
-        )
+        for name in params.keys() - TelemetryParams.__annotations__.keys():
+            del cast("dict[str, Any]", params)[name]
+        PROCESS.telemetry = Telemetry(**params)
 
     def uninstrument(self, **others: Any) -> None:
         """Switches it off for the calls that begin from now on."""

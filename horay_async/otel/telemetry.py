@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from opentelemetry import metrics, trace
 from opentelemetry.context import get_value
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from horay_async.models.events import ToolResult
     from horay_async.tools.define import Tool
 
-__all__ = ["Telemetry"]
+__all__ = ["Telemetry", "TelemetryParams"]
 
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.41.1"
 
@@ -35,31 +35,41 @@ SUPPRESSED = ("suppress_instrumentation", "suppress_http_instrumentation")
 """What OpenTelemetry's instrumentations set in the context of calls that are to have no spans."""
 
 
+class TelemetryParams(TypedDict, total=False):
+    """What `Telemetry` can be told."""
+
+    tracer_provider: TracerProvider | None
+    """Makes the spans; the one that OpenTelemetry is set up with unless given."""
+    meter_provider: MeterProvider | None
+    """Makes the metrics; the same."""
+    capture_content: bool | None
+    """Whether prompts, answers and tools' arguments and results are recorded on spans; unless given, it is for
+    `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` to say (`true`, `SPAN_ONLY` or `SPAN_AND_EVENT`)."""
+    propagate: bool
+    """False keeps trace context out of the headers."""
+
+
 class Telemetry:
     """Spans, metrics and trace context for the calls of a client, given to it as `telemetry`.
 
-    The providers are those that OpenTelemetry is set up with, unless given. `capture_content` says whether
-    prompts, answers and tools' arguments and results are recorded on spans; unless given, it is for
-    `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` to say (`true`, `SPAN_ONLY` or `SPAN_AND_EVENT`).
-    `propagate=False` keeps trace context out of the headers.
+    Its keyword arguments are those of `TelemetryParams`; any other is a `TypeError`.
     """
 
-    def __init__(
-        self,
-        *,
-        tracer_provider: TracerProvider | None = None,
-        meter_provider: MeterProvider | None = None,
-        capture_content: bool | None = None,
-        propagate: bool = True,
-    ) -> None:
+    def __init__(self, **params: Unpack[TelemetryParams]) -> None:
+        if unknown := params.keys() - TelemetryParams.__annotations__.keys():
+            known = ", ".join(TelemetryParams.__annotations__)
+            raise TypeError(f"unknown parameter {min(unknown)!r}: Telemetry takes {known}")
         self._tracer = trace.get_tracer(
-            "horay_async", __version__, tracer_provider, schema_url=SCHEMA_URL
+            "horay_async", __version__, params.get("tracer_provider"), schema_url=SCHEMA_URL
         )
         self._histograms = Histograms(
-            metrics.get_meter("horay_async", __version__, meter_provider, schema_url=SCHEMA_URL)
+            metrics.get_meter(
+                "horay_async", __version__, params.get("meter_provider"), schema_url=SCHEMA_URL
+            )
         )
-        self._capture = content_captured() if capture_content is None else capture_content
-        self._propagate = propagate
+        capture = params.get("capture_content")
+        self._capture = content_captured() if capture is None else capture
+        self._propagate = params.get("propagate", True)
 
     def begin(self, call: Begun) -> Watcher | None:
         """Begins the span of a call; none where the context suppresses it."""

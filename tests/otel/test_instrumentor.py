@@ -68,6 +68,13 @@ async def test_own_telemetry_comes_first(
     assert "gen_ai.input.messages" not in recorded.attributes
 
 
+def test_parameters_are_named() -> None:
+    """A parameter that isn't there is refused, and those that are there are named."""
+    misspelt: dict[str, Any] = {"capture_contents": True}
+    with pytest.raises(TypeError, match="'capture_contents': Telemetry takes .*capture_content,"):
+        Telemetry(**misspelt)
+
+
 def test_twice(
     recorded: Recorded, instrumentor: HorayInstrumentor, caplog: pytest.LogCaptureFixture
 ) -> None:
