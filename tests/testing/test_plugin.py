@@ -16,6 +16,8 @@ OPTIONS = (
     *("-p", "no:horay_async", "-p", "horay_async.testing.plugin"),
     # Hypothesis is loaded anew by each inner run, which takes longer than all the rest.
     *("-p", "no:hypothesispytest", "-p", "no:cacheprovider", "-W", "error"),
+    # The outer run has loaded it; whether by an import that rewrites asserts, installers decide.
+    *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
 )
 
 
