@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
+import math
 import random
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -120,17 +122,16 @@ async def course(
             answered, refused = server.answered - answered, server.refused - refused
             rates.append(Rate(answered / (seconds / 2), refused / max(1, answered + refused)))
 
-    def prompts() -> AsyncIterator[dict[str, object]]:
-        async def endless() -> AsyncIterator[dict[str, object]]:
-            while not watching.done():
-                yield {
-                    "custom_id": f"{server.answered}-{random.random()}",
-                    "method": "POST",
-                    "url": "/v1/completions",
-                    "body": {"model": "m", "prompt": "p"},
-                }
-
-        return endless()
+    async def prompts() -> AsyncIterator[dict[str, object]]:
+        for number in itertools.count():
+            if watching.done():
+                return
+            yield {
+                "custom_id": f"{number}",
+                "method": "POST",
+                "url": "/v1/completions",
+                "body": {"model": "m", "prompt": "p"},
+            }
 
     async with (
         server.running() as base_url,
@@ -172,11 +173,18 @@ async def each_minute(minutes: float) -> list[tuple[str, float, str, Rate]]:
     ]
 
 
+def _time(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be more than 0 and finite; got {text}")
+    return value
+
+
 def main() -> int:
     """Runs the comparison and prints its table; exit status 1 below 85 % or above 2 % refused."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each phase")
-    parser.add_argument("--minutes", type=float, help="of each phase, with limits a minute")
+    parser.add_argument("--seconds", type=_time, default=60.0, help="of each phase")
+    parser.add_argument("--minutes", type=_time, help="of each phase, with limits a minute")
     options = parser.parse_args()
     rows = asyncio.run(
         each_minute(options.minutes) if options.minutes else under_way(options.seconds)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -94,4 +94,8 @@ def _ratios(row: Mapping[str, Any]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    plot(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.plot")
+    parser.add_argument("figures", type=Path, metavar="FIGURES.json")
+    parser.add_argument("picture", type=Path, metavar="FILE.png")
+    given = parser.parse_args()
+    plot(json.loads(given.figures.read_text()), given.picture)

@@ -84,10 +84,8 @@ def differences(sent: Any, into: type[Model], path: str = "$") -> list[Finding]:
     counts, so a path can be there more than once.
     """
     found: list[Finding] = []
-    check = _check_of(
-        cast(Any, into)
-    )  # mypy takes the classes for unhashable, as their instances are
-    check(sent, path, found)
+    # mypy takes the classes for unhashable, as their instances are.
+    _check_of(cast(Any, into))(sent, path, found)
     return found
 
 

@@ -24,9 +24,9 @@ class HorayInstrumentor:
         if PROCESS.telemetry is not None:
             LOG.warning("telemetry is on already: it stays as it is")
             return
-        for name in params.keys() - TelemetryParams.__annotations__.keys():
-            del cast("dict[str, Any]", params)[name]
-        PROCESS.telemetry = Telemetry(**params)
+        names = TelemetryParams.__annotations__
+        known = {name: value for name, value in params.items() if name in names}
+        PROCESS.telemetry = Telemetry(**cast("TelemetryParams", known))
 
     def uninstrument(self, **others: Any) -> None:
         """Switches it off for the calls that begin from now on."""

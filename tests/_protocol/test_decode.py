@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 from decimal import Decimal
 from typing import Any
@@ -28,6 +29,7 @@ from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.images import ImageResponse
 from horay_async.models.user import UserInfo
+from tests.mutations import ANSWERS
 
 
 def encoded(value: Any) -> bytes:
@@ -64,25 +66,8 @@ CHAT: dict[str, Any] = {
     "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
 }
 
-USER: dict[str, Any] = {
-    "code": 20000,
-    "message": "OK",
-    "status": True,
-    "data": {
-        "id": "u-1",
-        "name": "Ada",
-        "image": "https://h.example/a.png",
-        "email": "a@h.example",
-        "isAdmin": False,
-        "balance": "0.88",
-        "status": "normal",
-        "introduction": "",
-        "role": "user",
-        "chargeBalance": "88.00",
-        "totalBalance": "88.88",
-        "newField": 1,
-    },
-}
+USER: dict[str, Any] = copy.deepcopy(ANSWERS[UserInfo])
+USER["data"]["newField"] = 1
 
 
 def test_completion() -> None:

@@ -54,6 +54,18 @@ class Stub:
             self._changed.clear()
             await self._changed.wait()
 
+    def hold_first(self) -> asyncio.Event:
+        """Keeps the answer to the first prompt back until the event is set; the others aren't."""
+        hold = asyncio.Event()
+
+        async def reply(body: Json) -> web.Response:
+            if body["prompt"] == "prompt 0":
+                await hold.wait()
+            return completion(body)
+
+        self.reply = reply
+        return hold
+
     async def start(self) -> web.AppRunner:
         """Listens on a free port."""
         app = web.Application(client_max_size=2**26)

@@ -337,14 +337,7 @@ async def test_results_that_nobody_takes_hold_up_the_sending(stub: Stub, batch: 
 
 async def test_order_is_kept_on_demand(stub: Stub, batch: AsyncBatch) -> None:
     """Results wait for older ones; others are sent meanwhile, up to a bound."""
-    hold = asyncio.Event()
-
-    async def reply(body: Json) -> web.Response:
-        if body["prompt"] == "prompt 0":
-            await hold.wait()
-        return completion(body)
-
-    stub.reply = reply
+    hold = stub.hold_first()
     run = batch.run(lines(100), ordered=True, concurrency=3)
     first = asyncio.ensure_future(anext(run))
     await stub.reached(lambda: len(stub.requests) == 3 * 8 + 1)

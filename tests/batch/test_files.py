@@ -148,14 +148,7 @@ async def test_lines_are_written_while_others_are_under_way(
     stub: Stub, batch: AsyncBatch, files: Files
 ) -> None:
     """What has come is safe, whatever becomes of the rest."""
-    hold = asyncio.Event()
-
-    async def reply(body: Json) -> web.Response:
-        if body["prompt"] == "prompt 0":
-            await hold.wait()
-        return completion(body)
-
-    stub.reply = reply
+    hold = stub.hold_first()
     files.ask(*lines(20))
     run = asyncio.ensure_future(batch.run_file(files.requests, files.answers))
     await until(lambda: files.answers.exists() and len(files.outcomes) == 19)
