@@ -13,8 +13,8 @@ from typer.core import TyperGroup
 import horay_async
 from horay_async.cli import batch, chat, complete, image, listings, serving
 from horay_async.cli.doctor import doctor
-from horay_async.cli.failures import complain, explained
-from horay_async.cli.statuses import TABLE, Status
+from horay_async.cli.errors import print_error, report_error
+from horay_async.cli.exit_codes import MEANINGS, ExitCode
 
 __all__ = ["app", "run"]
 
@@ -28,11 +28,13 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: Any) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
-        return name, serving.whole(command) if name == "serve" else command, rest
+        return name, serving.load_command(command) if name == "serve" else command, rest
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Exit status"):
-            formatter.write_dl([(str(int(status)), meaning) for status, meaning in TABLE.items()])
+            formatter.write_dl(
+                [(str(int(status)), meaning) for status, meaning in MEANINGS.items()]
+            )
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -40,10 +42,10 @@ class Commands(TyperGroup):
         except (UsageError, typer.Exit):
             raise
         except KeyboardInterrupt:
-            complain("stopped")
-            raise typer.Exit(Status.INTERRUPTED) from None
+            print_error("stopped")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
         except Exception as error:
-            raise typer.Exit(explained(error)) from error
+            raise typer.Exit(report_error(error)) from error
 
 
 def _version(wanted: bool) -> None:
@@ -100,14 +102,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         usage = cast("Any", error)
         path = usage.ctx.command_path if usage.ctx else "horay"
-        complain(f"{usage.format_message().rstrip('.')}; see {path} --help")
-        status = Status.USAGE
+        print_error(f"{usage.format_message().rstrip('.')}; see {path} --help")
+        status = ExitCode.USAGE
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence
-        status = explained(error)
+        status = report_error(error)
     try:
         sys.stdout.flush()
     except OSError as error:
-        status = status or explained(error)
+        status = status or report_error(error)
         # Python would try once more when it ends, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return status if isinstance(status, int) else Status.DONE
+    return status if isinstance(status, int) else ExitCode.DONE

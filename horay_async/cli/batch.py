@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 import horay_async
-from horay_async.cli.failures import complain
-from horay_async.cli.options import Server, takes
+from horay_async.cli.errors import print_error
+from horay_async.cli.exit_codes import ExitCode
+from horay_async.cli.options import Server, expand_groups
 from horay_async.cli.output import note, write_json
 from horay_async.cli.pace import span
-from horay_async.cli.progress import watching
-from horay_async.cli.session import client_of
-from horay_async.cli.statuses import Status
+from horay_async.cli.progress import show_progress
+from horay_async.cli.session import open_client
 
 if TYPE_CHECKING:
     from horay_async import BatchOptions, BatchTotals
@@ -34,7 +34,7 @@ def _concurrency(given: str) -> str:
     return given
 
 
-@takes
+@expand_groups
 def batch(
     requests: Annotated[
         Path, typer.Argument(metavar="IN", help="The requests, one JSON object a line.")
@@ -74,21 +74,21 @@ def batch(
         "tpm": tpm,
         "fail_fast": fail_fast,
     }
-    with client_of(server) as client:
+    with open_client(server) as client:
         try:
-            with watching(totals):
+            with show_progress(totals):
                 client.batch.run_file(
                     requests, answers, retry_failed=retry_failed, totals=totals, **options
                 )
         except KeyboardInterrupt:
-            complain(f"stopped with {_told(totals)}; the same command goes on from there")
-            raise typer.Exit(Status.INTERRUPTED) from None
+            print_error(f"stopped with {_told(totals)}; the same command goes on from there")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
     note(f"{_told(totals)}, in {span(totals.seconds)}")
     if as_json:
         write_json({name: getattr(totals, name) for name in TOLD})
     if totals.failed or totals.skipped_failed:
         note(f"{answers} tells what failed; --retry-failed sends it again")
-        raise typer.Exit(Status.PARTLY)
+        raise typer.Exit(ExitCode.PARTLY)
 
 
 def _told(totals: BatchTotals) -> str:

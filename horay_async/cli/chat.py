@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from horay_async.cli.answers import answer
 from horay_async.cli.options import (
     AsJson,
     ChatModel,
@@ -15,15 +14,16 @@ from horay_async.cli.options import (
     Server,
     Streamed,
     Text,
-    takes,
+    expand_groups,
 )
-from horay_async.cli.output import text_of
-from horay_async.cli.session import client_of
+from horay_async.cli.output import read_text
+from horay_async.cli.responses import print_response
+from horay_async.cli.session import open_client
 
 __all__ = ["chat"]
 
 
-@takes
+@expand_groups
 def chat(
     message: Text = None,
     *,
@@ -43,15 +43,15 @@ def chat(
     if message is None and sys.stdin.isatty() and sys.stdout.isatty() and not as_json:
         from horay_async.cli.conversation import Conversation  # noqa: PLC0415 - loads readline
 
-        with client_of(server) as client:
-            Conversation(client, server.named(model), system, sampling.params()).run()
+        with open_client(server) as client:
+            Conversation(client, server.model_or_default(model), system, sampling.params()).run()
         return
     messages = [{"role": "system", "content": system}] if system else []
-    messages.append({"role": "user", "content": text_of(message)})
+    messages.append({"role": "user", "content": read_text(message)})
     params: dict[str, Any] = {
-        "model": server.named(model),
+        "model": server.model_or_default(model),
         "messages": messages,
         **sampling.params(),
     }
-    with client_of(server) as client:
-        answer(client.chat.completions, params, as_json=as_json, streamed=streamed)
+    with open_client(server) as client:
+        print_response(client.chat.completions, params, as_json=as_json, streamed=streamed)

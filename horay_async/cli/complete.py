@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from horay_async.cli.answers import answer
 from horay_async.cli.options import (
     AsJson,
     ChatModel,
@@ -14,15 +13,16 @@ from horay_async.cli.options import (
     Server,
     Streamed,
     Text,
-    takes,
+    expand_groups,
 )
-from horay_async.cli.output import text_of
-from horay_async.cli.session import client_of
+from horay_async.cli.output import read_text
+from horay_async.cli.responses import print_response
+from horay_async.cli.session import open_client
 
 __all__ = ["complete"]
 
 
-@takes
+@expand_groups
 def complete(
     prompt: Text = None,
     *,
@@ -37,8 +37,12 @@ def complete(
     server: Server,
 ) -> None:
     """Continue a text."""
-    params = {"model": server.named(model), "prompt": text_of(prompt), **sampling.params()}
+    params = {
+        "model": server.model_or_default(model),
+        "prompt": read_text(prompt),
+        **sampling.params(),
+    }
     if n is not None:
         params["n"] = n
-    with client_of(server) as client:
-        answer(client.completions, params, as_json=as_json, streamed=streamed)
+    with open_client(server) as client:
+        print_response(client.completions, params, as_json=as_json, streamed=streamed)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import horay_async
-from horay_async.cli import answers
-from horay_async.cli.failures import complain, explained
+from horay_async.cli import responses
+from horay_async.cli.errors import print_error, report_error
 from horay_async.cli.output import colours, note
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Conversation:
         self._system = system
         self._params = params
         self._said: list[dict[str, str]] = []
-        self._orders: dict[str, Callable[[str], None]] = {
+        self._commands: dict[str, Callable[[str], None]] = {
             "/model": self._change_model,
             "/system": self._change_system,
             "/clear": self._clear,
@@ -56,7 +56,7 @@ class Conversation:
                 if word == "/exit":
                     return
                 if word.startswith("/"):
-                    self._orders.get(word, self._unknown)(rest.strip())
+                    self._commands.get(word, self._unknown)(rest.strip())
                 elif line.strip():
                     self._ask(line)
             except EOFError:
@@ -82,11 +82,11 @@ class Conversation:
             with completions.stream(
                 model=self._model, messages=self._messages(), **self._params
             ) as events:
-                answers.pour(events, pieces)
+                responses.write_stream(events, pieces)
         except KeyboardInterrupt:
             note("(stopped)")
         except horay_async.HorayError as error:
-            explained(error)
+            report_error(error)
             failed = True
         finally:
             if pieces and not failed:
@@ -116,7 +116,7 @@ class Conversation:
     def _save(self, name: str) -> None:
         """FILE: write the conversation there, as the JSON of `messages`."""
         if not name:
-            complain("/save needs the name of a file")
+            print_error("/save needs the name of a file")
             return
         path = Path(name).expanduser()
         try:
@@ -124,19 +124,19 @@ class Conversation:
                 json.dumps(self._messages(), ensure_ascii=False, indent=2), encoding="utf-8"
             )
         except OSError as error:
-            explained(error)
+            report_error(error)
         else:
             note(f"saved as {path}")
 
     def _help(self, _: str) -> None:
         """Show these lines."""
-        for word, order in self._orders.items():
-            note(f"{word:<9}{order.__doc__}", indent=9)
+        for word, command in self._commands.items():
+            note(f"{word:<9}{command.__doc__}", indent=9)
         note(f"{'/exit':<9}Leave, as Ctrl-D does.")
         note("A line that ends in a backslash goes on in the next.")
 
     def _unknown(self, _: str) -> None:
-        complain("there is no such command; /help lists those there are")
+        print_error("there is no such command; /help lists those there are")
 
 
 def _prompt(mark: str) -> str:

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import typer
 
 import horay_async
-from horay_async.cli.options import AsJson, Server, Text, one_of, takes
-from horay_async.cli.output import Working, note, text_of, write_json
-from horay_async.cli.session import client_of
-from horay_async.cli.statuses import Failure
+from horay_async.cli.exit_codes import CommandError
+from horay_async.cli.options import AsJson, Server, Text, expand_groups, literal_option
+from horay_async.cli.output import Spinner, note, read_text, write_json
+from horay_async.cli.session import open_client
 
 if TYPE_CHECKING:
     from horay_async import GeneratedImage, Horay, ImageParams
@@ -30,7 +30,7 @@ LONGEST_NAME: Final = 40
 """Characters of a prompt that go into a file's name."""
 
 
-@takes
+@expand_groups
 def image(
     prompt: Text = None,
     *,
@@ -41,7 +41,9 @@ def image(
         ),
     ] = None,
     model: Annotated[str, typer.Option("-m", "--model", help="The model's name.")] = DEFAULT_MODEL,
-    size: Annotated[str, one_of(lambda: horay_async.ImageSize, "Width by height.")] = "1024x1024",
+    size: Annotated[
+        str, literal_option(lambda: horay_async.ImageSize, "Width by height.")
+    ] = "1024x1024",
     seed: Annotated[
         int | None, typer.Option(help="The same seed gives the same picture; above 0.")
     ] = None,
@@ -50,18 +52,18 @@ def image(
     server: Server,
 ) -> None:
     """Draw a picture, save it, and print the file's name."""
-    described = text_of(prompt)
+    described = read_text(prompt)
     asked: dict[str, Any] = {"model": model, "prompt": described, "image_size": size}
     if seed is not None:
         asked["seed"] = seed
     folder = output.parent if output else Path()
     if not os.access(folder, os.W_OK | os.X_OK):  # rather now than when the picture is paid for
-        raise Failure(
+        raise CommandError(
             f"nothing can be saved in {folder}: no such folder, or no right to write there"
         )
     params = cast("ImageParams", asked)
-    with client_of(server) as client:
-        with Working("drawing"):
+    with open_client(server) as client:
+        with Spinner("drawing"):
             answer = client.images.generate(**params)
         if as_json:
             write_json(answer.to_dict())
@@ -82,7 +84,7 @@ def image(
 
 def _save(client: Horay, picture: GeneratedImage, path: Path) -> None:
     try:
-        with Working("fetching the picture"):
+        with Spinner("fetching the picture"):
             client.images.save(picture, path)
     except (horay_async.HorayError, OSError):
         note(f"the picture is made, and can be had for a while at {picture.url}")

@@ -6,9 +6,9 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import horay_async
-from horay_async.cli.options import AsJson, Server, one_of, takes
-from horay_async.cli.output import shown, write_json
-from horay_async.cli.session import client_of
+from horay_async.cli.options import AsJson, Server, expand_groups, literal_option
+from horay_async.cli.output import for_stdout, write_json
+from horay_async.cli.session import open_client
 
 if TYPE_CHECKING:
     from horay_async import ModelListParams
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["models", "user"]
 
 
-@takes
+@expand_groups
 def models(
-    type: Annotated[str | None, one_of(lambda: horay_async.ModelType, "Such as text.")] = None,
+    type: Annotated[
+        str | None, literal_option(lambda: horay_async.ModelType, "Such as text.")
+    ] = None,
     sub_type: Annotated[
-        str | None, one_of(lambda: horay_async.ModelSubType, "Such as chat.")
+        str | None, literal_option(lambda: horay_async.ModelSubType, "Such as chat.")
     ] = None,
     *,
     as_json: AsJson = False,
@@ -29,7 +31,7 @@ def models(
     """List the models: in a pipe their names, one a line."""
     asked: dict[str, Any] = {"type": type, "sub_type": sub_type}
     params = cast("ModelListParams", {key: word for key, word in asked.items() if word})
-    with client_of(server) as client:
+    with open_client(server) as client:
         found = client.models.list(**params)
     if as_json:
         write_json(found.to_dict())
@@ -41,10 +43,10 @@ def models(
         print("\n".join(model.id for model in found))
 
 
-@takes
+@expand_groups
 def user(*, as_json: AsJson = False, server: Server) -> None:
     """Show the account behind the key, and what is left on it."""
-    with client_of(server) as client:
+    with open_client(server) as client:
         info = client.user.info()
     if as_json:
         write_json(info.to_dict())
@@ -59,4 +61,4 @@ def user(*, as_json: AsJson = False, server: Server) -> None:
         ("total", info.total_balance),
     ):
         if value not in (None, ""):
-            print(f"{label:<10}{shown(str(value))}")
+            print(f"{label:<10}{for_stdout(str(value))}")

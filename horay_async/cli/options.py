@@ -1,6 +1,6 @@
 """The options that several commands share, each declared once, and how a command takes them.
 
-A command takes a group by a parameter of its class: `takes` spreads its fields out into options. Plain
+A command takes a group by a parameter of its class: `expand_groups` spreads its fields out into options. Plain
 dataclasses, since attrs would take longer to load than the rest of the command line.
 """
 
@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hint
 import typer
 
 __all__ = ["AsJson", "ChatModel", "Sampling", "Server", "Streamed", "Text"]
-__all__ += ["one_of", "takes"]
+__all__ += ["expand_groups", "literal_option"]
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ class Server:
         ),
     ] = False
 
-    def named(self, model: str | None) -> str:
+    def model_or_default(self, model: str | None) -> str:
         """The model to ask for, where none may have been named."""
         return model or (LOCAL_MODEL if self.local else DEFAULT_MODEL)
 
@@ -155,7 +155,7 @@ Text = Annotated[
 """What is asked."""
 
 
-def one_of(literal: Callable[[], Any], help: str) -> Any:
+def literal_option(literal: Callable[[], Any], help: str) -> Any:
     """An option for a word of one of the client's `Literal`s, which is loaded when it is needed."""
 
     def words() -> list[str]:
@@ -169,7 +169,7 @@ def one_of(literal: Callable[[], Any], help: str) -> Any:
     return typer.Option(metavar="WORD", help=help, callback=check, autocompletion=words)
 
 
-def takes(command: Callable[..., T]) -> Callable[..., T]:
+def expand_groups(command: Callable[..., T]) -> Callable[..., T]:
     """Lets a command take groups of options: see the module's docstring."""
     signature = inspect.signature(command, eval_str=True)
     groups: dict[str, type[Any]] = {}

@@ -10,10 +10,10 @@ import sys
 import textwrap
 from typing import Any, Final, Self, TextIO
 
-from horay_async.cli.statuses import Failure, Status
+from horay_async.cli.exit_codes import CommandError, ExitCode
 
-__all__ = ["Working", "colours", "note", "printable", "read_input", "shown", "styled"]
-__all__ += ["text_of", "wrapped", "write_json"]
+__all__ = ["Spinner", "colours", "for_stdout", "note", "printable", "read_input", "styled"]
+__all__ += ["read_text", "wrapped", "write_json"]
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Characters that can move the cursor, change colours or retitle the window: all controls but tab and
@@ -29,7 +29,7 @@ def printable(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
-def shown(text: str) -> str:
+def for_stdout(text: str) -> str:
     """`text` as standard output should get it: as it is, unless that is a terminal."""
     return printable(text) if sys.stdout.isatty() else text
 
@@ -37,7 +37,7 @@ def shown(text: str) -> str:
 def write_json(value: Any) -> None:
     """Prints JSON: indented on a terminal, else on one line."""
     indent = 2 if sys.stdout.isatty() else None
-    print(shown(json.dumps(value, ensure_ascii=False, indent=indent)), flush=True)
+    print(for_stdout(json.dumps(value, ensure_ascii=False, indent=indent)), flush=True)
 
 
 def note(text: str, *, indent: int = 0) -> None:
@@ -71,7 +71,7 @@ def styled(text: str, style: str, out: TextIO) -> str:
     return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if colours(out) else text
 
 
-class Working:
+class Spinner:
     """Says on a terminal what takes a while, and takes it back when it is over."""
 
     def __init__(self, what: str) -> None:
@@ -90,16 +90,18 @@ class Working:
             sys.stderr.flush()
 
 
-def text_of(text: str | None) -> str:
+def read_text(text: str | None) -> str:
     """What an argument means: `-`, and nothing in a pipe, stand for standard input.
 
-    Raises `Failure` where there is no text.
+    Raises `CommandError` where there is no text.
     """
     if text is None and sys.stdin.isatty():
-        raise Failure("there is no text: give it as an argument, or - and pipe it in", Status.USAGE)
+        raise CommandError(
+            "there is no text: give it as an argument, or - and pipe it in", ExitCode.USAGE
+        )
     found = read_input() if text in (None, "-") else text
     if not found.strip():
-        raise Failure("the text is empty", Status.USAGE)
+        raise CommandError("the text is empty", ExitCode.USAGE)
     return found
 
 
@@ -108,5 +110,5 @@ def read_input() -> str:
     try:
         text = sys.stdin.read()
     except UnicodeDecodeError as error:
-        raise Failure("standard input isn't UTF-8 text", Status.USAGE) from error
+        raise CommandError("standard input isn't UTF-8 text", ExitCode.USAGE) from error
     return text.removesuffix("\n").removesuffix("\r")

@@ -14,14 +14,14 @@ from horay_async.cli.pace import Pace
 if TYPE_CHECKING:
     from horay_async import BatchTotals
 
-__all__ = ["watching"]
+__all__ = ["show_progress"]
 
 EVERY: Final = 5.0
 """Seconds between two lines."""
 
 
 @contextmanager
-def watching(totals: BatchTotals) -> Generator[None]:
+def show_progress(totals: BatchTotals) -> Generator[None]:
     """Shows the totals, on standard error, until the block ends."""
     pace = Pace(totals)
     if sys.stderr.isatty():

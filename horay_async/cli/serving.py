@@ -6,14 +6,14 @@ from typing import Any
 
 import typer
 
-__all__ = ["serve", "whole"]
+__all__ = ["load_command", "serve"]
 
 
 def serve() -> None:
     """Serve the Horay API on this machine, on a real model."""
 
 
-def whole(stub: Any) -> Any:
+def load_command(stub: Any) -> Any:
     """The command that `stub` stands for. It is loaded only here: it brings a web server along."""
     from horay_async.local.__main__ import serve as real  # noqa: PLC0415 - see above
 

@@ -7,31 +7,31 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import horay_async
+from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.options import Server
-from horay_async.cli.output import Working
-from horay_async.cli.statuses import Failure, Status
+from horay_async.cli.output import Spinner
 
 if TYPE_CHECKING:
     from horay_async import ClientParams, Horay
 
-__all__ = ["client_of", "params_of", "server_of"]
+__all__ = ["client_params", "open_client", "open_server"]
 
 NO_KEY = "there is no API key: set HORAY_API_KEY, or try --local, which needs none"
 
 
 @contextmanager
-def client_of(server: Server) -> Generator[Horay]:
-    """A client for the options. Raises `Failure` without a key, and where the local model can't be had."""
-    with server_of(server) as reached:
+def open_client(server: Server) -> Generator[Horay]:
+    """A client for the options. Raises `CommandError` without a key, and where the local model can't be had."""
+    with open_server(server) as reached:
         if not reached.api_key:
-            raise Failure(NO_KEY, Status.USAGE)
-        with horay_async.Horay(reached.api_key, **params_of(reached)) as client:
+            raise CommandError(NO_KEY, ExitCode.USAGE)
+        with horay_async.Horay(reached.api_key, **client_params(reached)) as client:
             yield client
 
 
 @contextmanager
-def server_of(server: Server) -> Generator[Server]:
-    """The options with `local` made true: a server is started, and they name it. Raises `Failure`."""
+def open_server(server: Server) -> Generator[Server]:
+    """The options with `local` made true: a server is started, and they name it. Raises `CommandError`."""
     if not server.local:
         yield server
         return
@@ -39,10 +39,10 @@ def server_of(server: Server) -> Generator[Server]:
 
     with ExitStack() as stack:
         try:
-            with Working("starting the local model"):
+            with Spinner("starting the local model"):
                 local = stack.enter_context(LocalServer())
         except LocalServerError as error:
-            raise Failure(str(error)) from error
+            raise CommandError(str(error)) from error
         yield Server(
             local=True,
             base_url=local.base_url,
@@ -52,7 +52,7 @@ def server_of(server: Server) -> Generator[Server]:
         )
 
 
-def params_of(server: Server) -> ClientParams:
+def client_params(server: Server) -> ClientParams:
     """The keyword arguments of a client."""
     params: ClientParams = {
         "base_url": server.base_url,

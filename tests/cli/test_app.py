@@ -9,7 +9,7 @@ import pytest
 
 import horay_async
 from horay_async.cli import app, listings, main
-from horay_async.cli.statuses import TABLE, Status
+from horay_async.cli.exit_codes import MEANINGS, ExitCode
 from horay_async.testing import Cut, FaultServer, Scripted, error, respond
 
 from .conftest import Horay, bare_horay
@@ -21,10 +21,10 @@ COMMANDS = ["chat", "complete", "batch", "models", "user", "image", "serve", "do
 def test_help(arguments: list[str]) -> None:
     """Without a command, or asked for it, the commands and exit statuses are listed."""
     result = bare_horay(*arguments)
-    assert result.exit_code == Status.DONE
+    assert result.exit_code == ExitCode.DONE
     for command in COMMANDS:
         assert f"\n  {command} " in result.stdout
-    for status, meaning in TABLE.items():
+    for status, meaning in MEANINGS.items():
         assert f" {status.value} {meaning}" in " ".join(result.stdout.split())
 
 
@@ -32,7 +32,7 @@ def test_help(arguments: list[str]) -> None:
 def test_help_of_commands(command: str) -> None:
     """Every command explains itself, and no help line of its options is missing."""
     result = bare_horay(command, "--help")
-    assert result.exit_code == Status.DONE
+    assert result.exit_code == ExitCode.DONE
     options = result.stdout.partition("Options:\n")[2].splitlines()
     assert all(len(line) > 32 for line in options if line.strip().startswith("-"))
 
@@ -44,7 +44,7 @@ def test_version() -> None:
 
 def test_statuses_are_explained() -> None:
     """The table has every status."""
-    assert list(TABLE) == list(Status)
+    assert list(MEANINGS) == list(ExitCode)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_usage_errors(
     arguments: list[str], words: str, hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A wrong command line is answered with one sentence, and nothing is sent."""
-    assert app.run(arguments) == Status.USAGE
+    assert app.run(arguments) == ExitCode.USAGE
     told = capsys.readouterr()
     assert told.out == ""
     assert re.fullmatch(rf"horay: .*{re.escape(words)}.*; see {hint}\n", told.err)
@@ -74,7 +74,7 @@ def test_main_leaves_with_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["horay", "models"])
     with pytest.raises(SystemExit) as left:
         main()
-    assert left.value.code == Status.USAGE
+    assert left.value.code == ExitCode.USAGE
 
 
 def test_main_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ def test_main_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "run", interrupted)
     with pytest.raises(SystemExit) as left:
         main()
-    assert left.value.code == Status.INTERRUPTED
+    assert left.value.code == ExitCode.INTERRUPTED
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
@@ -100,21 +100,21 @@ def test_without_the_extra(missing: str, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("answer", "status", "words"),
     [
-        (error(400, "bad field"), Status.FAILED, "bad field"),
-        (error(401, "wrong key"), Status.REFUSED, "wrong key"),
-        (error(402, "no funds"), Status.REFUSED, "no funds"),
-        (error(403, "not you"), Status.REFUSED, "not you"),
-        (error(404, "no model"), Status.FAILED, "no model"),
-        (error(429, "slow\ndown"), Status.BUSY, "slow down"),
-        (error(503, "full"), Status.BUSY, "full"),
-        (error(500, "ill", shape="empty"), Status.BUSY, "500"),
-        (respond("{"), Status.BROKEN, "isn't valid JSON"),
-        (respond().but(Cut(0)), Status.UNREACHED, "closed the connection"),
-        (error(404, "red \x1b[31mletters"), Status.FAILED, "red [31mletters"),
+        (error(400, "bad field"), ExitCode.FAILED, "bad field"),
+        (error(401, "wrong key"), ExitCode.REFUSED, "wrong key"),
+        (error(402, "no funds"), ExitCode.REFUSED, "no funds"),
+        (error(403, "not you"), ExitCode.REFUSED, "not you"),
+        (error(404, "no model"), ExitCode.FAILED, "no model"),
+        (error(429, "slow\ndown"), ExitCode.BUSY, "slow down"),
+        (error(503, "full"), ExitCode.BUSY, "full"),
+        (error(500, "ill", shape="empty"), ExitCode.BUSY, "500"),
+        (respond("{"), ExitCode.BROKEN, "isn't valid JSON"),
+        (respond().but(Cut(0)), ExitCode.UNREACHED, "closed the connection"),
+        (error(404, "red \x1b[31mletters"), ExitCode.FAILED, "red [31mletters"),
     ],
 )
 def test_failures(
-    answer: Scripted, status: Status, words: str, horay: Horay, fault_server: FaultServer
+    answer: Scripted, status: ExitCode, words: str, horay: Horay, fault_server: FaultServer
 ) -> None:
     """Each failure is one sentence on standard error, with no traceback, and has its exit status."""
     fault_server.always(answer)
@@ -134,7 +134,7 @@ def test_server_that_echoes_the_key(horay: Horay, fault_server: FaultServer) -> 
 def test_no_key(fault_server: FaultServer) -> None:
     """Without a key the sentence says how to go on; nothing is sent."""
     result = bare_horay("models", "--base-url", fault_server.base_url)
-    assert result.exit_code == Status.USAGE
+    assert result.exit_code == ExitCode.USAGE
     assert "set HORAY_API_KEY, or try --local" in result.stderr
     assert not fault_server.requests
 
@@ -150,7 +150,7 @@ def test_no_key(fault_server: FaultServer) -> None:
 def test_settings_are_named_as_options(setting: list[str], words: str) -> None:
     """The client's complaints speak of options, not of Python parameters."""
     result = bare_horay("models", "--api-key", "any", *setting)
-    assert result.exit_code == Status.USAGE
+    assert result.exit_code == ExitCode.USAGE
     assert words in result.stderr
 
 
@@ -160,9 +160,9 @@ def test_interrupt(horay: Horay, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(listings, "client_of", interrupted)
+    monkeypatch.setattr(listings, "open_client", interrupted)
     result = horay("models")
-    assert (result.exit_code, result.stderr) == (Status.INTERRUPTED, "horay: stopped\n")
+    assert (result.exit_code, result.stderr) == (ExitCode.INTERRUPTED, "horay: stopped\n")
 
 
 def test_unforeseen_error(horay: Horay, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +171,7 @@ def test_unforeseen_error(horay: Horay, monkeypatch: pytest.MonkeyPatch) -> None
     def broken(_: object) -> None:
         raise TypeError("oh")
 
-    monkeypatch.setattr(listings, "client_of", broken)
+    monkeypatch.setattr(listings, "open_client", broken)
     result = horay("models")
-    assert result.exit_code == Status.FAILED
+    assert result.exit_code == ExitCode.FAILED
     assert result.stderr == "horay: unexpected TypeError, please report it: oh\n"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from horay_async.cli import app, progress
-from horay_async.cli.statuses import Status
+from horay_async.cli.exit_codes import ExitCode
 from horay_async.testing import FaultServer, Gate, Late, Reply, error
 
 from .conftest import Horay, bare_horay
@@ -44,7 +44,7 @@ def ids(answers: Path) -> list[str]:
 def test_all_done(horay: Horay, requests: Path, answers: Path) -> None:
     """Each request has its answer; the totals are told, in words and on demand in JSON."""
     result = horay("batch", str(requests), str(answers), "--json")
-    assert result.exit_code == Status.DONE
+    assert result.exit_code == ExitCode.DONE
     assert ids(answers) == ["r-0", "r-1", "r-2"]
     told: dict[str, Any] = json.loads(result.stdout)
     assert (told["total"], told["done"], told["failed"], told["completion_tokens"]) == (3, 3, 0, 15)
@@ -73,14 +73,14 @@ def test_some_failed(
     """Failures have a status of their own, and can be sent again."""
     fault_server.add(error(400, "no such field"))
     result = horay("batch", str(requests), str(answers))
-    assert result.exit_code == Status.PARTLY
+    assert result.exit_code == ExitCode.PARTLY
     assert "3 of 3 finished, 1 failed" in result.stderr
     assert f"{answers} tells what failed; --retry-failed sends it again" in result.stderr
     result = horay("batch", str(requests), str(answers))
-    assert result.exit_code == Status.PARTLY  # nothing to send, but not all is answered either
+    assert result.exit_code == ExitCode.PARTLY  # nothing to send, but not all is answered either
     assert "3 of 3 finished (3 in earlier runs), 1 failed" in result.stderr
     result = horay("batch", str(requests), str(answers), "--retry-failed")
-    assert result.exit_code == Status.DONE
+    assert result.exit_code == ExitCode.DONE
     assert ids(answers) == ["r-0", "r-1", "r-2"]
 
 
@@ -88,7 +88,7 @@ def test_fail_fast(horay: Horay, requests: Path, answers: Path, fault_server: Fa
     """The first failure ends it, with the status of that failure."""
     fault_server.always(error(401, "wrong key"))
     result = horay("batch", str(requests), str(answers), "--fail-fast")
-    assert result.exit_code == Status.REFUSED
+    assert result.exit_code == ExitCode.REFUSED
     assert "wrong key" in result.stderr
 
 
@@ -96,7 +96,7 @@ def test_bad_line(horay: Horay, requests: Path, answers: Path, fault_server: Fau
     """A line that can't be read is told by its number, before anything is sent."""
     requests.write_text(line(0) + "{\n")
     result = horay("batch", str(requests), str(answers))
-    assert result.exit_code == Status.FAILED
+    assert result.exit_code == ExitCode.FAILED
     assert "line 2" in result.stderr
     assert not fault_server.requests
 
@@ -107,7 +107,7 @@ def test_concurrency(
 ) -> None:
     """A number of requests at once that is none."""
     arguments = ["batch", str(requests), str(answers), "--concurrency", given]
-    assert app.run(arguments) == Status.USAGE
+    assert app.run(arguments) == ExitCode.USAGE
     assert 'must be "auto" or a whole number above 0' in capsys.readouterr().err
 
 
@@ -129,7 +129,7 @@ def test_lines_of_progress(
         gate.open()
 
     monkeypatch.setattr(progress, "note", note)
-    assert horay("batch", str(requests), str(answers)).exit_code == Status.DONE
+    assert horay("batch", str(requests), str(answers)).exit_code == ExitCode.DONE
     assert told[0] == "0 of 3 · 0.0/s · 0 tokens · 0 failed"
 
 
@@ -137,7 +137,7 @@ def test_lines_of_progress(
 def test_local_model(requests: Path, answers: Path) -> None:
     """`--local` runs it on the local model."""
     result = bare_horay("batch", str(requests), str(answers), "--local")
-    assert (result.exit_code, ids(answers)) == (Status.DONE, ["r-0", "r-1", "r-2"])
+    assert (result.exit_code, ids(answers)) == (ExitCode.DONE, ["r-0", "r-1", "r-2"])
     assert "SmolLM2" in answers.read_text()
 
 
@@ -158,14 +158,14 @@ if sys.platform != "win32":
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
         gate.open()
-        assert (process.returncode, out) == (Status.INTERRUPTED, "")
+        assert (process.returncode, out) == (ExitCode.INTERRUPTED, "")
         assert err == (
             "horay: stopped with 1 of 3 finished, 0 failed; the same command goes on from there\n"
         )
         assert ids(answers) == ["r-0"]
         again = start(*command, environment=environment)
         _, err = again.communicate(timeout=PATIENCE)
-        assert (again.returncode, ids(answers)) == (Status.DONE, ["r-0", "r-1", "r-2"])
+        assert (again.returncode, ids(answers)) == (ExitCode.DONE, ["r-0", "r-1", "r-2"])
         assert err.startswith("3 of 3 finished (1 in earlier runs), 0 failed")
 
     def test_bar(requests: Path, answers: Path, fault_server: FaultServer) -> None:
@@ -182,4 +182,4 @@ if sys.platform != "win32":
             terminal.until("━" * 60)
             gate.open()
             terminal.until("3 of 3 finished, 0 failed, in 0:0")
-            assert terminal.end() == Status.DONE
+            assert terminal.end() == ExitCode.DONE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from horay_async.cli.statuses import Status
+from horay_async.cli.exit_codes import ExitCode
 from horay_async.testing import FaultServer, json_answer
 
 from .conftest import Horay
@@ -14,7 +14,7 @@ def test_message(horay: Horay, fault_server: FaultServer) -> None:
     """A message is answered, and that's it."""
     fault_server.reply("Berlin.")
     result = horay("chat", "What is the capital of Germany?", "-n", "5", "-m", "m")
-    assert (result.exit_code, result.stdout) == (Status.DONE, "Berlin.\n")
+    assert (result.exit_code, result.stdout) == (ExitCode.DONE, "Berlin.\n")
     assert fault_server.requests[0].json() == {
         "model": "m",
         "messages": [{"role": "user", "content": "What is the capital of Germany?"}],

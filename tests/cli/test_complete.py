@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from horay_async.cli.statuses import Status
+from horay_async.cli.exit_codes import ExitCode
 from horay_async.testing import Cut, FaultServer, Hang
 
 from .conftest import Horay
@@ -28,7 +28,7 @@ def test_prompt(argument: str | None, piped: str, horay: Horay, fault_server: Fa
     """The prompt comes from the argument or from standard input, which loses its last line end."""
     fault_server.reply(" Berlin")
     result = horay("complete", *([argument] if argument else []), input=piped)
-    assert (result.exit_code, result.stdout, result.stderr) == (Status.DONE, " Berlin\n", "")
+    assert (result.exit_code, result.stdout, result.stderr) == (ExitCode.DONE, " Berlin\n", "")
     assert fault_server.requests[0].json()["prompt"] == PROMPT
 
 
@@ -42,7 +42,7 @@ def test_only_one_line_end_is_dropped(horay: Horay, fault_server: FaultServer) -
 def test_unusable_input(piped: bytes, horay: Horay, fault_server: FaultServer) -> None:
     """No text, or bytes that aren't text: nothing is asked, and so nothing paid for."""
     result = horay("complete", "-", input=piped)
-    assert result.exit_code == Status.USAGE
+    assert result.exit_code == ExitCode.USAGE
     assert result.stderr.startswith("horay: ")
     assert not fault_server.requests
 
@@ -89,7 +89,7 @@ def test_cut_stream(horay: Horay, fault_server: FaultServer) -> None:
     """A stream that is cut has its own status; what had come is there."""
     fault_server.stream([" Ber", "lin"], Cut(-20), finish_reason=None)
     result = horay("complete", PROMPT, "--stream")
-    assert (result.exit_code, result.stdout) == (Status.BROKEN, " Berlin\n")
+    assert (result.exit_code, result.stdout) == (ExitCode.BROKEN, " Berlin\n")
     assert result.stderr.startswith("horay: the stream")
 
 
@@ -97,5 +97,5 @@ def test_deadline(horay: Horay, fault_server: FaultServer) -> None:
     """`--timeout` is a deadline for the call."""
     fault_server.reply("x", Hang())
     result = horay("complete", PROMPT, "--timeout", "0.05")
-    assert result.exit_code == Status.UNREACHED
+    assert result.exit_code == ExitCode.UNREACHED
     assert "0.05 s" in result.stderr

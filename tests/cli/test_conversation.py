@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from horay_async import Horay
-from horay_async.cli import answers
+from horay_async.cli import responses
 from horay_async.cli.conversation import Conversation
 from horay_async.testing import FaultServer, Gate, error, sse
 
@@ -99,12 +99,12 @@ def interrupting(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
         said.extend(event.text for event in islice(events, after))
         raise KeyboardInterrupt
 
-    each = iter((interrupted, answers.pour))
+    each = iter((interrupted, responses.write_stream))
 
-    def pour(events: Any, said: list[str]) -> None:
+    def write_stream(events: Any, said: list[str]) -> None:
         next(each)(events, said)
 
-    monkeypatch.setattr(answers, "pour", pour)
+    monkeypatch.setattr(responses, "write_stream", write_stream)
 
 
 def test_interrupted_answer_is_kept(

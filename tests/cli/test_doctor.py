@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from horay_async.cli.doctor import route, settings
-from horay_async.cli.doctor.clock import compared
-from horay_async.cli.statuses import Status
+from horay_async.cli.doctor.clock import compare_clocks
+from horay_async.cli.exit_codes import ExitCode
 from horay_async.testing import (
     Cut,
     FaultServer,
@@ -46,7 +46,7 @@ def diagnosis(*arguments: str) -> dict[str, tuple[str, str]]:
         if found["state"] == "fault"
     }
     assert told["healthy"] is not bool(faults)
-    assert result.exit_code == (Status.PARTLY if faults else Status.DONE)
+    assert result.exit_code == (ExitCode.PARTLY if faults else ExitCode.DONE)
     assert all(todo for _, todo in faults.values())
     return faults
 
@@ -62,7 +62,7 @@ def nobody() -> Iterator[str]:
 def test_all_is_well(horay: Horay, fault_server: FaultServer) -> None:
     """With nothing broken all checks pass, down to a token; the key is shown masked."""
     result = horay("doctor")
-    assert result.exit_code == Status.DONE
+    assert result.exit_code == ExitCode.DONE
     assert result.stdout.endswith("\nAll is well.\n")
     assert fault_server.api_key not in result.stdout
     for line in ("API         answers in", "balance     88.88 is left", "gives a token in"):
@@ -73,7 +73,7 @@ def test_all_is_well(horay: Horay, fault_server: FaultServer) -> None:
 
 def test_token_is_spared(horay: Horay, fault_server: FaultServer) -> None:
     """`--no-token` asks nothing that is paid for."""
-    assert horay("doctor", "--no-token").exit_code == Status.DONE
+    assert horay("doctor", "--no-token").exit_code == ExitCode.DONE
     assert {request.method for request in fault_server.requests} == {"GET"}
 
 
@@ -114,7 +114,7 @@ def test_name_that_is_found(fault_server: FaultServer) -> None:
     """The addresses behind a name are told."""
     url = fault_server.base_url.replace("127.0.0.1", "localhost")
     result = bare_horay("doctor", "--base-url", url)
-    assert result.exit_code == Status.DONE
+    assert result.exit_code == ExitCode.DONE
     assert re.search("DNS +localhost is .*127.0.0.1", result.stdout)
 
 
@@ -177,7 +177,7 @@ def test_trusted_certificate(tmp_path: Path) -> None:
             text=True,
             check=False,
         )
-    assert (done.returncode, done.stderr) == (Status.DONE, "")
+    assert (done.returncode, done.stderr) == (ExitCode.DONE, "")
     assert "TLSv1.3, and the certificate is trusted" in done.stdout
 
 
@@ -310,9 +310,9 @@ def test_clock_off(off: timedelta, words: str, fault_server: FaultServer) -> Non
 def test_clock_of_a_server_without_a_date() -> None:
     """Nothing is said of a clock that can't be compared."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    assert compared(None, now).state == "unknown"
-    assert compared("yesterday", now).state == "unknown"
-    assert compared("Thu, 01 Jan 2026 00:00:29 GMT", now).state == "ok"
+    assert compare_clocks(None, now).state == "unknown"
+    assert compare_clocks("yesterday", now).state == "unknown"
+    assert compare_clocks("Thu, 01 Jan 2026 00:00:29 GMT", now).state == "ok"
 
 
 @pytest.mark.usefixtures("horay")
@@ -320,7 +320,7 @@ def test_clock_a_little_off(fault_server: FaultServer) -> None:
     """A minute breaks nothing, and is worth a warning."""
     fault_server.always(models(headers=dated(timedelta(minutes=2))), path="/models")
     result = bare_horay("doctor")
-    assert result.exit_code == Status.DONE
+    assert result.exit_code == ExitCode.DONE
     assert "warning  clock" in result.stdout
 
 
@@ -441,7 +441,7 @@ def test_limits_and_missing_accounts_are_no_faults(fault_server: FaultServer) ->
     fault_server.always(error(404), path="/user/info")
     fault_server.always(error(429, "slow down"), path="/completions")
     result = bare_horay("doctor")
-    assert result.exit_code == Status.DONE
+    assert result.exit_code == ExitCode.DONE
     assert "?        account" in result.stdout
     assert "warning  generation" in result.stdout
 
@@ -451,7 +451,7 @@ def test_account_without_a_balance(fault_server: FaultServer) -> None:
     """A server may not speak of money; then nothing is said of it."""
     fault_server.always(user({"totalBalance": None}), path="/user/info")
     result = bare_horay("doctor")
-    assert result.exit_code == Status.DONE
+    assert result.exit_code == ExitCode.DONE
     assert "balance" not in result.stdout
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from horay_async.cli.statuses import Status
+from horay_async.cli.exit_codes import ExitCode
 from horay_async.testing import FaultServer, error, image, picture
 
 from .conftest import Horay
@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_picture(horay: Horay, fault_server: FaultServer, folder: Path) -> None:
     """It is asked for, saved and named."""
     result = horay("image", "An island, at dusk!", "--size", "768x512", "--seed", "7")
-    assert (result.exit_code, result.stdout) == (Status.DONE, "an-island-at-dusk.png\n")
+    assert (result.exit_code, result.stdout) == (ExitCode.DONE, "an-island-at-dusk.png\n")
     assert (folder / "an-island-at-dusk.png").read_bytes().startswith(b"\x89PNG")
     assert fault_server.requests[0].json() == {
         "model": "black-forest-labs/FLUX.1-schnell",
@@ -71,7 +71,7 @@ def test_json(horay: Horay, fault_server: FaultServer, folder: Path) -> None:
 def test_no_folder(horay: Horay, fault_server: FaultServer) -> None:
     """Where it can't be saved, no picture is made, nor paid for."""
     result = horay("image", "x", "-o", "no/such/folder/x.png")
-    assert result.exit_code == Status.FAILED
+    assert result.exit_code == ExitCode.FAILED
     assert "nothing can be saved in no/such/folder" in result.stderr
     assert not fault_server.requests
 
@@ -80,5 +80,5 @@ def test_picture_that_cannot_be_fetched(horay: Horay, fault_server: FaultServer)
     """It was paid for: where it is to be had is told."""
     fault_server.always(error(404), method="GET")
     result = horay("image", "x", "--retries", "0")
-    assert result.exit_code == Status.FAILED
+    assert result.exit_code == ExitCode.FAILED
     assert fault_server.picture_url in result.stderr.splitlines()[0]

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from horay_async import ChatParams, ClientParams, CompletionParams
 from horay_async.cli.app import app as whole
-from horay_async.cli.options import Sampling, Server, takes
-from horay_async.cli.session import params_of
+from horay_async.cli.options import Sampling, Server, expand_groups
+from horay_async.cli.session import client_params
 from horay_async.testing import FaultServer
 
 from .conftest import Horay
@@ -32,7 +32,7 @@ def test_groups_are_spread_and_gathered() -> None:
     app = typer.Typer()
 
     @app.command()
-    @takes
+    @expand_groups
     def command(word: Annotated[str, typer.Argument()], *, pair: Pair) -> None:
         got.append((word, pair))
 
@@ -78,13 +78,13 @@ def test_set_options_are_sent(horay: Horay, fault_server: FaultServer) -> None:
 
 def test_server_options_become_client_options() -> None:
     """The settings of the client are those that were given; the environment's proxy counts."""
-    assert params_of(Server(base_url="https://a.test")) == ClientParams(
+    assert client_params(Server(base_url="https://a.test")) == ClientParams(
         base_url="https://a.test", trust_env=True, allow_insecure_http=False
     )
     given = Server(
         local=True, proxy="http://p.test:1", timeout=2.5, retries=0, allow_insecure_http=True
     )
-    assert params_of(given) == ClientParams(
+    assert client_params(given) == ClientParams(
         base_url=None,
         trust_env=False,
         allow_insecure_http=True,

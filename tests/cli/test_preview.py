@@ -34,7 +34,7 @@ def test_ways(environment: dict[str, str], colours: bool, way: Way) -> None:
     assert way_for(environment, colours=colours) == way
 
 
-def shown(way: Way, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def for_stdout(way: Way, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shows a picture on a terminal that is 80 columns wide, in true colours, and knows this way."""
 
     def known(*_: object, **__: object) -> Way:
@@ -51,7 +51,7 @@ def shown(way: Way, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_kitty(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A PNG file goes in pieces of at most 4,096 characters; only the last says that it is the last."""
     data = canned.PNG + bytes(7000)
-    shown("kitty", data, monkeypatch)
+    for_stdout("kitty", data, monkeypatch)
     pieces = re.findall("\x1b_G([^;]*);([^\x1b]*)\x1b\\\\", capsys.readouterr().out)
     assert [keys for keys, _ in pieces] == ["a=T,f=100,c=60,m=1", "m=1", "m=0"]
     assert base64.b64decode("".join(text for _, text in pieces)) == data
@@ -60,14 +60,14 @@ def test_kitty(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 
 def test_iterm(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Any file goes in one piece."""
-    shown("iterm", b"\xff\xd8", monkeypatch)
+    for_stdout("iterm", b"\xff\xd8", monkeypatch)
     assert capsys.readouterr().out == "\x1b]1337;File=inline=1;size=2;width=60:/9g=\a\n"
 
 
 def test_blocks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Two rows of pixels make one of half blocks, in their colours."""
     pixels = b"\0\1\2\3\0\4\5\6"
-    shown("blocks", png(1, 2, pixels), monkeypatch)
+    for_stdout("blocks", png(1, 2, pixels), monkeypatch)
     assert capsys.readouterr().out == "\x1b[38;2;1;2;3;48;2;4;5;6m▀\x1b[0m\n"
 
 
@@ -78,5 +78,5 @@ def test_nothing(
     way: Way, data: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where nothing can be shown, nothing is."""
-    shown(way, data, monkeypatch)
+    for_stdout(way, data, monkeypatch)
     assert capsys.readouterr().out == ""

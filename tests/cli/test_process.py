@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from horay_async.cli.statuses import Status
+from horay_async.cli.exit_codes import ExitCode
 from horay_async.testing import FaultServer, Gate, Hang
 
 from .process import COMMAND, PATIENCE, start, surroundings
@@ -29,7 +29,7 @@ def test_pipe(environment: Mapping[str, str], fault_server: FaultServer) -> None
     fault_server.reply(" Berlin.")
     process = start("complete", "-", environment=environment)
     out, err = process.communicate("The capital of Germany is\n", PATIENCE)
-    assert (process.returncode, out, err) == (Status.DONE, " Berlin.\n", "")
+    assert (process.returncode, out, err) == (ExitCode.DONE, " Berlin.\n", "")
     assert fault_server.requests[0].json()["prompt"] == "The capital of Germany is"
 
 
@@ -39,7 +39,7 @@ def test_characters_beyond_ascii(environment: Mapping[str, str], fault_server: F
     environment = {**environment, "PYTHONIOENCODING": "latin-1"}
     process = start("complete", "x", environment=environment, encoding="latin-1")
     out, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, out, err) == (Status.DONE, "Grüße ?\n", "")
+    assert (process.returncode, out, err) == (ExitCode.DONE, "Grüße ?\n", "")
 
 
 def test_interrupt(environment: Mapping[str, str], fault_server: FaultServer) -> None:
@@ -49,7 +49,7 @@ def test_interrupt(environment: Mapping[str, str], fault_server: FaultServer) ->
     fault_server.wait_for_requests(timeout=PATIENCE)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, out, err) == (Status.INTERRUPTED, "", "horay: stopped\n")
+    assert (process.returncode, out, err) == (ExitCode.INTERRUPTED, "", "horay: stopped\n")
     fault_server.wait_for_close(1)
 
 
@@ -63,7 +63,7 @@ def test_interrupted_stream(environment: Mapping[str, str], fault_server: FaultS
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
     gate.open()
-    assert (process.returncode, out, err) == (Status.INTERRUPTED, "\n", "horay: stopped\n")
+    assert (process.returncode, out, err) == (ExitCode.INTERRUPTED, "\n", "horay: stopped\n")
 
 
 def test_reader_that_goes(environment: Mapping[str, str], fault_server: FaultServer) -> None:
@@ -77,7 +77,7 @@ def test_reader_that_goes(environment: Mapping[str, str], fault_server: FaultSer
         gate.open()
         assert process.stderr is not None
         assert process.stderr.read() == ""
-    assert process.returncode == Status.PIPE
+    assert process.returncode == ExitCode.PIPE
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
@@ -95,14 +95,14 @@ def test_full_disk(arguments: list[str], environment: Mapping[str, str]) -> None
             text=True,
             check=False,
         )
-    assert (done.returncode, done.stderr) == (Status.FAILED, "horay: No space left on device\n")
+    assert (done.returncode, done.stderr) == (ExitCode.FAILED, "horay: No space left on device\n")
 
 
 def test_closed_outputs(environment: Mapping[str, str], fault_server: FaultServer) -> None:
     """A shell can close both outputs (`>&- 2>&-`)."""
     script = f'exec "{sys.executable}" -m horay_async.cli models >&- 2>&-'
     done = subprocess.run(["sh", "-c", script], env=surroundings(environment), check=False)
-    assert done.returncode == Status.DONE
+    assert done.returncode == ExitCode.DONE
     assert len(fault_server.requests) == 1
 
 

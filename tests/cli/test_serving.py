@@ -11,8 +11,8 @@ import urllib.request
 import pytest
 
 from horay_async.cli import app
+from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.serving import serve
-from horay_async.cli.statuses import Status
 from horay_async.local.__main__ import serve as real
 
 from .conftest import bare_horay
@@ -28,7 +28,7 @@ def test_options_are_those_of_the_server() -> None:
 
 def test_failure(capsys: pytest.CaptureFixture[str]) -> None:
     """What the server has to complain of is told by it, and the status says so."""
-    assert app.run(["serve", "--port", "70000"]) == Status.FAILED
+    assert app.run(["serve", "--port", "70000"]) == ExitCode.FAILED
     assert "port must be from 0 to 65535" in capsys.readouterr().err
 
 
@@ -49,4 +49,4 @@ def test_serves_until_interrupted() -> None:
             assert b"SmolLM2" in answer.read()
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, told) == (Status.DONE, "Stopped.\n")
+    assert (process.returncode, told) == (ExitCode.DONE, "Stopped.\n")

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.options import Server
-from horay_async.cli.session import server_of
-from horay_async.cli.statuses import Status
+from horay_async.cli.session import open_server
 
 from .conftest import bare_horay
 
@@ -19,7 +19,7 @@ def test_local_model(monkeypatch: pytest.MonkeyPatch) -> None:
     result = bare_horay(
         *("complete", "The capital of Germany is", "--local", "-n", "3", "-t", "0", "--json")
     )
-    assert (result.exit_code, result.stderr) == (Status.DONE, "")
+    assert (result.exit_code, result.stderr) == (ExitCode.DONE, "")
     assert "Berlin" in json.loads(result.stdout)["choices"][0]["text"]
 
 
@@ -27,7 +27,7 @@ def test_no_local_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that isn't there is a sentence."""
     monkeypatch.setenv("HORAY_LOCAL_MODEL", "/no/such.gguf")
     result = bare_horay("models", "--local")
-    assert result.exit_code == Status.FAILED
+    assert result.exit_code == ExitCode.FAILED
     assert result.stderr.startswith("horay: ")
     assert "/no/such.gguf" in result.stderr
 
@@ -35,5 +35,5 @@ def test_no_local_model(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_server_is_left_alone() -> None:
     """Without --local the options stay as they are."""
     given = Server(base_url="https://a.test")
-    with server_of(given) as server:
+    with open_server(given) as server:
         assert server is given

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from horay_async.cli.statuses import Status
+from horay_async.cli.exit_codes import ExitCode
 from horay_async.testing import FaultServer, Gate, sse
 
 if sys.platform == "win32":
@@ -51,7 +51,7 @@ def test_streams(open_terminal: Open, fault_server: FaultServer) -> None:
     gate.open()
     terminal.until(" two\n")
     terminal.until("(at the limit of tokens")
-    assert terminal.end() == Status.DONE
+    assert terminal.end() == ExitCode.DONE
 
 
 def test_conversation(open_terminal: Open, fault_server: FaultServer) -> None:
@@ -75,7 +75,7 @@ def test_conversation(open_terminal: Open, fault_server: FaultServer) -> None:
     terminal.until("Fine.\n")
     terminal.until("> ")
     terminal.type("\x04")
-    assert terminal.end() == Status.DONE
+    assert terminal.end() == ExitCode.DONE
     said = [message["content"] for message in fault_server.requests[1].json()["messages"]]
     assert said == ["Count", "One two", "Count slowly"]
 
@@ -86,13 +86,13 @@ def test_reasoning_is_dim(open_terminal: Open, fault_server: FaultServer) -> Non
     fault_server.stream([thought, "Yes"])
     terminal = open_terminal("chat", "Really?")
     terminal.until("\x1b[2mHm.\x1b[0m\nYes\n")
-    assert terminal.end() == Status.DONE
+    assert terminal.end() == ExitCode.DONE
 
 
 def test_no_colour(open_terminal: Open, fault_server: FaultServer) -> None:
     """With NO_COLOR there is no escape sequence but those that move the cursor."""
     terminal = open_terminal("doctor", "--no-token", environment={"NO_COLOR": "1"})
-    assert terminal.end() == Status.DONE
+    assert terminal.end() == ExitCode.DONE
     assert "\x1b" not in settled(terminal)
 
 
@@ -100,11 +100,11 @@ def test_no_colour(open_terminal: Open, fault_server: FaultServer) -> None:
 def test_nothing_is_wider_than_the_terminal(columns: int, open_terminal: Open) -> None:
     """Reports, help and complaints are wrapped to the terminal's width, and nothing is left out."""
     for arguments, status in (
-        (["doctor"], Status.DONE),
-        (["models"], Status.DONE),
-        (["user"], Status.DONE),
-        (["--help"], Status.DONE),
-        (["image", "an island", "--seeed", "7"], Status.USAGE),
+        (["doctor"], ExitCode.DONE),
+        (["models"], ExitCode.DONE),
+        (["user"], ExitCode.DONE),
+        (["--help"], ExitCode.DONE),
+        (["image", "an island", "--seeed", "7"], ExitCode.USAGE),
     ):
         terminal = open_terminal(*arguments, environment={"NO_COLOR": "1"}, columns=columns)
         assert terminal.end() == status
@@ -117,7 +117,7 @@ def test_json_is_indented_and_harmless(open_terminal: Open, fault_server: FaultS
     fault_server.reply("a\x9bb")
     terminal = open_terminal("complete", "x", "--json")
     terminal.until('\n      "text": "ab",\n')
-    assert terminal.end() == Status.DONE
+    assert terminal.end() == ExitCode.DONE
 
 
 def test_picture(
@@ -128,11 +128,11 @@ def test_picture(
     terminal = open_terminal("image", "x", environment={"KITTY_WINDOW_ID": "1"})
     terminal.until("x.png\n\x1b_Ga=T,f=100,c=59,m=0;")
     terminal.until("seed 7")
-    assert terminal.end() == Status.DONE
+    assert terminal.end() == ExitCode.DONE
 
 
 def test_no_text(open_terminal: Open) -> None:
     """Without a text and without a pipe nobody waits for what nobody knows to type."""
     terminal = open_terminal("complete")
     terminal.until("horay: there is no text: give it as an argument")
-    assert terminal.end() == Status.USAGE
+    assert terminal.end() == ExitCode.USAGE

@@ -8,16 +8,16 @@ from typing import Final
 
 from horay_async.cli.doctor.findings import Finding, fault, ok, unknown, warning
 
-__all__ = ["compared"]
+__all__ = ["compare_clocks"]
 
 FAULT: Final = timedelta(minutes=5)
 """From here on protocols refuse: it is what Kerberos and signed requests commonly tolerate."""
 
 WARNING: Final = timedelta(seconds=30)
-"""More than a request takes, and than a clock that is kept right is ever off."""
+"""More than a request expand_groups, and than a clock that is kept right is ever off."""
 
 
-def compared(date: str | None, now: datetime) -> Finding:
+def compare_clocks(date: str | None, now: datetime) -> Finding:
     """Compares the server's `Date` header with this machine's time (both in UTC)."""
     try:
         theirs = parsedate_to_datetime(date or "")

@@ -11,10 +11,10 @@ from typing import Annotated, Final
 import typer
 
 from horay_async.cli.doctor.findings import Finding, State
-from horay_async.cli.options import AsJson, ChatModel, Server, takes
-from horay_async.cli.output import Working, shown, styled, write_json
-from horay_async.cli.session import server_of
-from horay_async.cli.statuses import Status
+from horay_async.cli.exit_codes import ExitCode
+from horay_async.cli.options import AsJson, ChatModel, Server, expand_groups
+from horay_async.cli.output import Spinner, for_stdout, styled, write_json
+from horay_async.cli.session import open_server
 
 __all__ = ["doctor"]
 
@@ -30,7 +30,7 @@ INDENT: Final = 9 + 12
 """Columns before what was found: the state's word and the check's name."""
 
 
-@takes
+@expand_groups
 def doctor(
     *,
     model: ChatModel = None,
@@ -44,13 +44,13 @@ def doctor(
 
     Looks at the key, the address, the proxy, DNS, TLS, the clock, the account and the model.
     """
-    from horay_async.cli.doctor.examination import examine  # noqa: PLC0415 - loads http and ssl
+    from horay_async.cli.doctor.checks import run_checks  # noqa: PLC0415 - loads http and ssl
 
     findings: list[Finding] = []
-    with server_of(server) as reached:
-        checks = examine(reached, reached.named(model) if token else None)
+    with open_server(server) as reached:
+        checks = run_checks(reached, reached.model_or_default(model) if token else None)
         while True:
-            with Working("looking"):
+            with Spinner("looking"):
                 finding = next(checks, None)
             if finding is None:
                 break
@@ -63,7 +63,7 @@ def doctor(
     else:
         print(f"\nWhat is wrong: {', '.join(faults)}." if faults else "\nAll is well.")
     if faults:
-        raise typer.Exit(Status.PARTLY)
+        raise typer.Exit(ExitCode.PARTLY)
 
 
 def _lines(finding: Finding) -> str:
@@ -74,7 +74,7 @@ def _lines(finding: Finding) -> str:
     texts = [finding.found, *([f"→ {finding.todo}"] if finding.todo else [])]
     wrapped = [
         textwrap.fill(
-            shown(text),
+            for_stdout(text),
             width if sys.stdout.isatty() else 10_000,
             initial_indent=" " * INDENT,
             subsequent_indent=" " * INDENT,

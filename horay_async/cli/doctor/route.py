@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Final, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from horay_async.cli.doctor.explanations import ADVICE, describe, tls_fault
 from horay_async.cli.doctor.findings import Finding, fault, ok
-from horay_async.cli.doctor.words import TODO, refusal, tls_fault
 
-__all__ = ["Place", "Route"]
+__all__ = ["HostPort", "Route"]
 
 PATIENCE: Final = 10.0
 """Seconds for each step: a server that takes longer to accept a connection isn't well."""
@@ -25,14 +25,14 @@ PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
-class Place:
+class HostPort:
     """A host and a port."""
 
     host: str
     port: int
 
     @classmethod
-    def of(cls, url: SplitResult) -> Place:
+    def of(cls, url: SplitResult) -> HostPort:
         """Where a URL leads. Raises `ValueError` for a port that isn't one."""
         return cls(url.hostname or "", url.port or PORTS.get(url.scheme, 80))
 
@@ -45,71 +45,71 @@ class Route:
 
     def __init__(self, base_url: str, proxy: str | None) -> None:
         self._url = urlsplit(base_url)
-        self.server: Place = Place.of(self._url)
+        self.server: HostPort = HostPort.of(self._url)
         self._proxy_url = urlsplit(proxy or "")
-        self.proxy: Place | None = None
+        self.proxy: HostPort | None = None
         if self._proxy_url.scheme == "http":
             with contextlib.suppress(ValueError):
-                self.proxy = Place.of(self._proxy_url)
+                self.proxy = HostPort.of(self._proxy_url)
         self._wrong_proxy = bool(proxy) and not self.proxy
-        self.converses: bool = False
+        self.reachable: bool = False
         """Whether requests can be sent to the server, be its certificate right or wrong."""
         self._secure = self._url.scheme == "https"
 
-    def walk(self) -> Generator[Finding, None, bool]:
+    def check(self) -> Generator[Finding, None, bool]:
         """Goes as far as it can, and returns whether that was the whole way."""
         if self._wrong_proxy:
             # It isn't shown: it may hold a password.
-            yield fault("proxy", "it isn't of the form http://host:port", TODO["proxy"])
+            yield fault("proxy", "it isn't of the form http://host:port", ADVICE["proxy"])
             return False
         return (
-            (yield from self._look_up())
-            and (yield from self._connect())
-            and (not self._secure or (yield from self._speak()))
+            (yield from self._check_dns())
+            and (yield from self._check_connection())
+            and (not self._secure or (yield from self._check_tls()))
         )
 
-    def _look_up(self) -> Generator[Finding, None, bool]:
+    def _check_dns(self) -> Generator[Finding, None, bool]:
         place = self.proxy or self.server
         began = time.perf_counter()
         try:
             found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:  # the latter for what can't be a name
-            yield fault("DNS", f"{place.host} can't be looked up: {refusal(error)}", TODO["DNS"])
+            yield fault("DNS", f"{place.host} can't be looked up: {describe(error)}", ADVICE["DNS"])
             return False
         addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
         if place.host not in addresses:
-            yield ok("DNS", f"{place.host} is {', '.join(addresses)} ({_since(began)})")
+            yield ok("DNS", f"{place.host} is {', '.join(addresses)} ({_elapsed(began)})")
         return True
 
-    def _connect(self) -> Generator[Finding, None, bool]:
+    def _check_connection(self) -> Generator[Finding, None, bool]:
         name = "proxy" if self.proxy else "connection"
         place = self.proxy or self.server
         began = time.perf_counter()
         try:
             socket.create_connection((place.host, place.port), PATIENCE).close()
         except OSError as error:
-            yield fault(name, f"{place} {refusal(error)}", TODO[name])
+            yield fault(name, f"{place} {describe(error)}", ADVICE[name])
             return False
-        self.converses = not self._secure
-        yield ok(name, f"{place} accepts connections ({_since(began)})")
+        self.reachable = not self._secure
+        yield ok(name, f"{place} accepts connections ({_elapsed(began)})")
         return True
 
-    def _speak(self) -> Generator[Finding, None, bool]:
+    def _check_tls(self) -> Generator[Finding, None, bool]:
         began = time.perf_counter()
         try:
             with contextlib.closing(self._connection(ssl.create_default_context())) as connection:
                 connection.connect()
                 spoken = cast("ssl.SSLSocket", connection.sock).version()
         except ssl.SSLError as error:
-            self.converses = isinstance(error, ssl.SSLCertVerificationError)
+            self.reachable = isinstance(error, ssl.SSLCertVerificationError)
             yield tls_fault(error, self.server.host)
             return False
         except OSError as error:
             name = "proxy" if self.proxy else "TLS"
-            yield fault(name, f"{self.server} {refusal(error)}", TODO[name])
+            yield fault(name, f"{self.server} {describe(error)}", ADVICE[name])
             return False
-        self.converses = True
-        yield ok("TLS", f"{spoken}, and the certificate is trusted ({_since(began)})")
+        self.reachable = True
+        yield ok("TLS", f"{spoken}, and the certificate is trusted ({_elapsed(began)})")
         return True
 
     def date(self) -> str | None:
@@ -150,5 +150,5 @@ class Route:
         return {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
-def _since(began: float) -> str:
+def _elapsed(began: float) -> str:
     return f"{(time.perf_counter() - began) * 1000:.0f} ms"

@@ -11,13 +11,13 @@ from horay_async.cli.doctor.findings import Finding, fault, ok, unknown, warning
 if TYPE_CHECKING:
     from horay_async import Horay, HorayError, ResponseMeta, UserInfo
 
-__all__ = ["consult"]
+__all__ = ["check_service"]
 
 PUBLISHED: Final = "https://api.horay.ai/v1"
 """The base URL that the API's reference gives."""
 
 
-def consult(
+def check_service(
     client: Horay, model: str | None, *, paid: bool
 ) -> Generator[Finding, None, str | None]:
     """Asks the API, going on as long as it makes sense; returns the `Date` header of its first answer.

@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from horay_async.cli.doctor.words import refusal, tls_fault
+from horay_async.cli.doctor.explanations import describe, tls_fault
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from horay_async.cli.doctor.words import refusal, tls_fault
 )
 def test_refusals(error: Exception, words: str) -> None:
     """Each is told as what the other side did, or in the system's words."""
-    assert refusal(error) == words
+    assert describe(error) == words
 
 
 def refused(code: int) -> ssl.SSLCertVerificationError:

@@ -7,10 +7,10 @@ import sys
 from typing import Final
 
 import horay_async
+from horay_async.cli.exit_codes import ExitCode, exit_code_of
 from horay_async.cli.output import printable, wrapped
-from horay_async.cli.statuses import Status, status_of
 
-__all__ = ["complain", "explained"]
+__all__ = ["print_error", "report_error"]
 
 IN_OPTIONS: Final = {
     "pass allow_insecure_http=True": "pass --allow-insecure-http",
@@ -21,25 +21,25 @@ IN_OPTIONS: Final = {
 """The client's names of its settings, and the command line's."""
 
 
-def explained(error: Exception) -> Status:
+def report_error(error: Exception) -> ExitCode:
     """Says what went wrong, in a sentence, and gives the exit status."""
     if isinstance(error, BrokenPipeError):
-        return Status.PIPE  # whoever reads has seen enough
-    status = status_of(error)
+        return ExitCode.PIPE  # whoever reads has seen enough
+    status = exit_code_of(error)
     if status is None:
-        complain(f"unexpected {type(error).__qualname__}, please report it: {error}")
-        return Status.FAILED
+        print_error(f"unexpected {type(error).__qualname__}, please report it: {error}")
+        return ExitCode.FAILED
     sentence = str(error)
     if isinstance(error, OSError) and error.strerror:
         sentence = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, horay_async.ConfigurationError):
         for theirs, ours in IN_OPTIONS.items():
             sentence = sentence.replace(theirs, ours)
-    complain(sentence)
+    print_error(sentence)
     return status
 
 
-def complain(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """Writes an error on standard error: on one line, unless a terminal is narrower than that."""
     with contextlib.suppress(BrokenPipeError):  # then nobody is there to read it
         line = f"horay: {' '.join(printable(sentence).split())}"

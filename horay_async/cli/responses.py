@@ -8,18 +8,20 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import horay_async
-from horay_async.cli.output import Working, colours, note, shown, write_json
+from horay_async.cli.output import Spinner, colours, for_stdout, note, write_json
 
 if TYPE_CHECKING:
     from horay_async import ChatChoice, CompletionChoice
 
-__all__ = ["answer", "pour"]
+__all__ = ["print_response", "write_stream"]
 
 BETWEEN_CHOICES = "\n---\n"
 """What parts several choices."""
 
 
-def answer(operation: Any, params: dict[str, Any], *, as_json: bool, streamed: bool | None) -> None:
+def print_response(
+    operation: Any, params: dict[str, Any], *, as_json: bool, streamed: bool | None
+) -> None:
     """Asks and prints. `operation` is `client.completions` or `client.chat.completions`; `streamed` None streams text onto a terminal, as long as there is one choice."""
     if streamed is None:
         streamed = sys.stdout.isatty() and not as_json and params.get("n", 1) == 1
@@ -29,17 +31,17 @@ def answer(operation: Any, params: dict[str, Any], *, as_json: bool, streamed: b
                 write_json(chunk.to_dict())
     elif streamed:
         with operation.stream(**params) as events:
-            pour(events, [])
+            write_stream(events, [])
     else:
-        with Working("waiting for the answer"):
+        with Spinner("waiting for the answer"):
             whole = operation.create(**params)
         if as_json:
             write_json(whole.to_dict())
         else:
-            print(shown(BETWEEN_CHOICES.join(map(_text, whole.choices))))
+            print(for_stdout(BETWEEN_CHOICES.join(map(_text, whole.choices))))
 
 
-def pour(events: Iterable[Any], said: list[str]) -> None:
+def write_stream(events: Iterable[Any], said: list[str]) -> None:
     """Writes the first choice's text as it comes, and adds it to `said`; ends the line, come what may.
 
     On a terminal the reasoning before it is shown as well, dim.
@@ -81,7 +83,7 @@ class _Plain:
 
     def write(self, text: str, *, dim: bool = False) -> None:
         self._open = not text.endswith("\n")
-        sys.stdout.write(shown(text))
+        sys.stdout.write(for_stdout(text))
         sys.stdout.flush()
 
     def end(self) -> None:

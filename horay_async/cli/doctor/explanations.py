@@ -9,9 +9,9 @@ from typing import Final
 
 from horay_async.cli.doctor.findings import Finding, fault
 
-__all__ = ["TIME_FAULTS", "TODO", "refusal", "tls_fault"]
+__all__ = ["ADVICE", "TIME_FAULTS", "describe", "tls_fault"]
 
-TODO: Final = {
+ADVICE: Final = {
     "DNS": "Check the name in HORAY_BASE_URL or --base-url for a typing error, and whether this "
     "machine is online and has a name server.",
     "connection": "Check host and port in HORAY_BASE_URL or --base-url, whether the server runs, and "
@@ -33,7 +33,7 @@ TIME_FAULTS: Final = ("has expired", "isn't valid yet")
 """What a wrong clock makes of a good certificate."""
 
 
-def refusal(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """What became of an attempt, as the end of a sentence that begins with the place."""
     match error:
         case ConnectionRefusedError():
@@ -63,8 +63,8 @@ def tls_fault(error: ssl.SSLError, host: str) -> Finding:
             f"has {ssl.OPENSSL_VERSION}.",
         )
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
-        return fault("TLS", f"what answers at {host} doesn't speak TLS", TODO["TLS"])
-    return fault("TLS", f"the handshake with {host} failed: {reason}", TODO["TLS"])
+        return fault("TLS", f"what answers at {host} doesn't speak TLS", ADVICE["TLS"])
+    return fault("TLS", f"the handshake with {host} failed: {reason}", ADVICE["TLS"])
 
 
 def _certificate(error: ssl.SSLCertVerificationError, host: str) -> tuple[str, str]:
@@ -91,4 +91,4 @@ def _certificate(error: ssl.SSLCertVerificationError, host: str) -> tuple[str, s
                 "its authority's certificate; otherwise somebody may be reading along."
             ),
         )
-    return f"the certificate of {host} isn't accepted: {error.verify_message}", TODO["TLS"]
+    return f"the certificate of {host} isn't accepted: {error.verify_message}", ADVICE["TLS"]

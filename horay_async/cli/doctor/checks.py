@@ -9,20 +9,20 @@ from typing import Final
 
 import horay_async
 from horay_async.cli.doctor import settings
-from horay_async.cli.doctor.clock import compared
+from horay_async.cli.doctor.clock import compare_clocks
 from horay_async.cli.doctor.findings import Finding, ok
 from horay_async.cli.doctor.route import Route
-from horay_async.cli.doctor.service import consult
+from horay_async.cli.doctor.service import check_service
 from horay_async.cli.options import Server
-from horay_async.cli.session import params_of
+from horay_async.cli.session import client_params
 
-__all__ = ["examine"]
+__all__ = ["run_checks"]
 
 DEADLINE: Final = 30.0
 """Seconds for each question to the API, where none is set: far more than one token takes."""
 
 
-def examine(server: Server, model: str | None) -> Iterator[Finding]:
+def run_checks(server: Server, model: str | None) -> Iterator[Finding]:
     """Looks at everything between the settings and a token of `model` (None: without that token)."""
     yield settings.versions()
     key = settings.key(server.api_key)
@@ -35,8 +35,8 @@ def examine(server: Server, model: str | None) -> Iterator[Finding]:
     if proxy is None:
         yield ok("proxy", "none")
     route = Route(base_url, proxy)
-    arrived = yield from route.walk()
-    if not route.converses:
+    arrived = yield from route.check()
+    if not route.reachable:
         return
     date = None
     if arrived and key.state == "ok":
@@ -45,6 +45,6 @@ def examine(server: Server, model: str | None) -> Iterator[Finding]:
             timeout=server.timeout or DEADLINE,
             retries=server.retries or 0,
         )
-        with horay_async.Horay(server.api_key, **params_of(patient)) as client:
-            date = yield from consult(client, model, paid=not server.local)
-    yield compared(date or route.date(), datetime.now(UTC))
+        with horay_async.Horay(server.api_key, **client_params(patient)) as client:
+            date = yield from check_service(client, model, paid=not server.local)
+    yield compare_clocks(date or route.date(), datetime.now(UTC))
