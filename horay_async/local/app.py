@@ -20,7 +20,7 @@ from .errors import ApiProblem
 from .fields import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, is_object, validate
 from .images import Gallery, render
 from .replies import ChatReply, CompletionReply, Reply
-from .shapes import RENDERER, Call, Json, chat_call, completion_call
+from .requests import RENDERER, Call, Json, chat_call, completion_call
 
 # Generous for text, and far below what would hurt a laptop.
 MAX_BODY: Final = 4 * 1024 * 1024

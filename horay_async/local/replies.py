@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from .shapes import Call, Json
+from .requests import Call, Json
 from .tools import ForcedCall
 
 

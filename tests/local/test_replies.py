@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from horay_async.local.replies import ChatReply, CompletionReply, Reply
-from horay_async.local.shapes import Call, chat_call, completion_call
+from horay_async.local.requests import Call, chat_call, completion_call
 
 Json = dict[str, Any]
 USAGE = {"prompt_tokens": 4, "completion_tokens": 2, "total_tokens": 6}

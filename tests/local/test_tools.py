@@ -9,7 +9,7 @@ import pytest
 
 from horay_async.local.errors import ApiProblem
 from horay_async.local.replies import ChatReply
-from horay_async.local.shapes import chat_call
+from horay_async.local.requests import chat_call
 from horay_async.local.tools import ForcedCall, forced_call
 
 from .wire import Json, Wire

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from horay_async.local.errors import ApiProblem
-from horay_async.local.shapes import DEFAULT_MAX_TOKENS, RENDERER, chat_call, completion_call
+from horay_async.local.requests import DEFAULT_MAX_TOKENS, RENDERER, chat_call, completion_call
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 
