@@ -19,8 +19,8 @@ from .engine import Engine, Kind
 from .errors import ApiProblem
 from .fields import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, is_object, validate
 from .images import Gallery, render
-from .replies import ChatReply, CompletionReply, Reply
 from .requests import RENDERER, Call, Json, chat_call, completion_call
+from .responses import ChatResponseBuilder, CompletionResponseBuilder, ResponseBuilder
 
 # Generous for text, and far below what would hurt a laptop.
 MAX_BODY: Final = 4 * 1024 * 1024
@@ -118,31 +118,31 @@ class Service:
     async def completions(self, request: web.Request) -> web.StreamResponse:
         """`POST /completions`."""
         call = completion_call(await _body(request))
-        reply = CompletionReply(call, self.model, self.fingerprint)
-        return await self._generate(request, "completions", call, reply)
+        builder = CompletionResponseBuilder(call, self.model, self.fingerprint)
+        return await self._generate(request, "completions", call, builder)
 
     async def chat_completions(self, request: web.Request) -> web.StreamResponse:
         """`POST /chat/completions`."""
         call = chat_call(await _body(request))
-        reply = ChatReply(call, self.model, self.fingerprint)
-        return await self._generate(request, "chat_completions", call, reply)
+        builder = ChatResponseBuilder(call, self.model, self.fingerprint)
+        return await self._generate(request, "chat_completions", call, builder)
 
     async def _generate(
-        self, request: web.Request, kind: Kind, call: Call, reply: Reply
+        self, request: web.Request, kind: Kind, call: Call, builder: ResponseBuilder
     ) -> web.StreamResponse:
         async with self.engine.run(kind, call.jobs) as events:
             if not call.stream:
                 parts: list[Json] = []
                 async for index, event in events:
-                    parts += reply.choices(index, event)
-                return _json(reply.answer(parts))
+                    parts += builder.choices(index, event)
+                return _json(builder.answer(parts))
             response: web.StreamResponse | None = None
             try:
                 async for index, event in events:
                     # Only now, as a job that the engine refuses still gets a proper status.
                     response = response or await _open_stream(request)
-                    for choice in reply.choices(index, event):
-                        await response.write(_sse(reply.chunk(choice)))
+                    for choice in builder.choices(index, event):
+                        await response.write(_sse(builder.chunk(choice)))
             except ApiProblem as problem:
                 if response is None:
                     raise
@@ -150,7 +150,7 @@ class Service:
                 return response
             response = response or await _open_stream(request)
             if call.include_usage:
-                await response.write(_sse(reply.usage_chunk()))
+                await response.write(_sse(builder.usage_chunk()))
             await response.write(b"data: [DONE]\n\n")
             return response
 

@@ -1,6 +1,6 @@
 """From Horay's text requests to llama.cpp's: a request becomes a `Call` with one job per choice.
 
-Pure, like its counterpart for the answers, `replies`.
+Pure, like its counterpart for the answers, `responses`.
 """
 
 from __future__ import annotations

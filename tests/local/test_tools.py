@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from horay_async.local.errors import ApiProblem
-from horay_async.local.replies import ChatReply
 from horay_async.local.requests import chat_call
+from horay_async.local.responses import ChatResponseBuilder
 from horay_async.local.tools import ForcedCall, forced_call
 
 from .wire import Json, Wire
@@ -104,12 +104,12 @@ def test_pieces(size: int) -> None:
 def test_cut_call() -> None:
     """A call whose tokens ran out is no call that asks to be run."""
     body = {"model": "m", **QUESTION, "tools": [WEATHER], "tool_choice": "required"}
-    reply = ChatReply(chat_call(body), "local-model", "fp")
+    builder = ChatResponseBuilder(chat_call(body), "local-model", "fp")
     events: list[Json] = [
         {"choices": [{"delta": {"content": CALL[:60]}, "finish_reason": None}]},
         {"choices": [{"delta": {}, "finish_reason": "length"}]},
     ]
-    (choice,) = reply.answer([part for event in events for part in reply.choices(0, event)])[
+    (choice,) = builder.answer([part for event in events for part in builder.choices(0, event)])[
         "choices"
     ]
     assert choice["finish_reason"] == "length"

@@ -1,6 +1,6 @@
 """From llama.cpp's events to Horay's answers, streamed and whole.
 
-Pure. A `Reply` turns each event into streamed choices, and merges those into the whole answer, so
+Pure. A `ResponseBuilder` turns each event into streamed choices, and merges those into the whole answer, so
 that the two forms can't drift apart.
 """
 
@@ -18,7 +18,7 @@ from .tools import ForcedCall
 
 
 @dataclass
-class Reply(ABC):
+class ResponseBuilder(ABC):
     """The answer to one call, fed with the events of its jobs, one index a choice."""
 
     call: Call
@@ -99,7 +99,7 @@ class Reply(ABC):
         """Merge a streamed choice into a choice of the whole answer."""
 
 
-class CompletionReply(Reply):
+class CompletionResponseBuilder(ResponseBuilder):
     """`POST /completions`."""
 
     prefix = "cmpl"
@@ -143,7 +143,7 @@ class CompletionReply(Reply):
             target["logprobs"] = {name: kept[name] + part["logprobs"][name] for name in kept}
 
 
-class ChatReply(Reply):
+class ChatResponseBuilder(ResponseBuilder):
     """`POST /chat/completions`."""
 
     prefix = "chatcmpl"

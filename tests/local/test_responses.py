@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from horay_async.local.replies import ChatReply, CompletionReply, Reply
 from horay_async.local.requests import Call, chat_call, completion_call
+from horay_async.local.responses import (
+    ChatResponseBuilder,
+    CompletionResponseBuilder,
+    ResponseBuilder,
+)
 
 Json = dict[str, Any]
 USAGE = {"prompt_tokens": 4, "completion_tokens": 2, "total_tokens": 6}
@@ -23,30 +27,30 @@ def delta(finish: str | None = None, **parts: object) -> Json:
     return {"choices": [{"index": 0, "delta": parts, "finish_reason": finish}]}
 
 
-def completion(**body: object) -> CompletionReply:
-    """A reply to a completion."""
+def completion(**body: object) -> CompletionResponseBuilder:
+    """A builder to a completion."""
     call = completion_call({"model": "m", "prompt": "Once", **body})
-    return CompletionReply(call, "local-model", "fp")
+    return CompletionResponseBuilder(call, "local-model", "fp")
 
 
-def chat(**body: object) -> ChatReply:
-    """A reply to a chat completion."""
+def chat(**body: object) -> ChatResponseBuilder:
+    """A builder to a chat completion."""
     call = chat_call({"model": "m", "messages": [{"role": "user", "content": "x"}], **body})
-    return ChatReply(call, "local-model", "fp")
+    return ChatResponseBuilder(call, "local-model", "fp")
 
 
-def feed(reply: Reply, *events: tuple[int, Json]) -> list[Json]:
+def feed(builder: ResponseBuilder, *events: tuple[int, Json]) -> list[Json]:
     """All streamed choices that some events amount to."""
-    return [choice for index, event in events for choice in reply.choices(index, event)]
+    return [choice for index, event in events for choice in builder.choices(index, event)]
 
 
 def test_completion_whole() -> None:
     """Pieces, logprobs and usage add up to the documented object."""
-    reply = completion(logprobs=1)
+    builder = completion(logprobs=1)
     parts = feed(
-        reply, (0, text(" a", None, -0.5)), (0, text("b", None, -1)), (0, text("", "stop"))
+        builder, (0, text(" a", None, -0.5)), (0, text("b", None, -1)), (0, text("", "stop"))
     )
-    answer = reply.answer(parts)
+    answer = builder.answer(parts)
     assert answer["object"] == "text_completion"
     assert answer["model"] == "local-model"
     assert answer["system_fingerprint"] == "fp"
@@ -64,15 +68,15 @@ def test_completion_whole() -> None:
 
 def test_completion_choices_keep_apart() -> None:
     """Choices that arrive interleaved end up each in its place, the prompt counted once."""
-    reply = completion(n=2)
+    builder = completion(n=2)
     parts = feed(
-        reply,
+        builder,
         (1, text("x")),
         (0, text("a")),
         (1, text("y", "length")),
         (0, text("b", "stop")),
     )
-    answer = reply.answer(parts)
+    answer = builder.answer(parts)
     assert [choice["text"] for choice in answer["choices"]] == ["ab", "xy"]
     assert [choice["finish_reason"] for choice in answer["choices"]] == ["stop", "length"]
     assert answer["usage"] == {"prompt_tokens": 4, "completion_tokens": 4, "total_tokens": 8}
@@ -80,12 +84,12 @@ def test_completion_choices_keep_apart() -> None:
 
 def test_completion_chunk() -> None:
     """A streamed chunk has the family's shape."""
-    reply = completion()
-    (choice,) = feed(reply, (0, text(" a")))
-    assert reply.chunk(choice) == {
-        "id": reply.id,
+    builder = completion()
+    (choice,) = feed(builder, (0, text(" a")))
+    assert builder.chunk(choice) == {
+        "id": builder.id,
         "object": "text_completion",
-        "created": reply.created,
+        "created": builder.created,
         "model": "local-model",
         "system_fingerprint": "fp",
         "choices": [{"index": 0, "text": " a", "finish_reason": None, "logprobs": None}],
@@ -94,9 +98,9 @@ def test_completion_chunk() -> None:
 
 def test_echo() -> None:
     """With `echo` each choice's text starts with the prompt, once."""
-    reply = completion(echo=True)
-    parts = feed(reply, (0, text(" upon")), (0, text("", "stop")))
-    assert reply.answer(parts)["choices"][0]["text"] == "Once upon"
+    builder = completion(echo=True)
+    parts = feed(builder, (0, text(" upon")), (0, text("", "stop")))
+    assert builder.answer(parts)["choices"][0]["text"] == "Once upon"
 
 
 def test_progress_is_not_content() -> None:
@@ -108,19 +112,19 @@ def test_progress_is_not_content() -> None:
 
 def test_usage_chunk() -> None:
     """The usage comes in a chunk without choices."""
-    reply = completion()
-    feed(reply, (0, text("", "stop")))
-    chunk = reply.usage_chunk()
+    builder = completion()
+    feed(builder, (0, text("", "stop")))
+    chunk = builder.usage_chunk()
     assert chunk["choices"] == []
     assert chunk["usage"] == USAGE
 
 
 def test_chat_stream_names_the_role_once() -> None:
     """A choice's first chunk holds the role; the later ones hold content alone."""
-    reply = chat(n=2)
+    builder = chat(n=2)
     role = {"role": "assistant", "content": None}
     found = feed(
-        reply,
+        builder,
         (0, delta(**role)),
         (0, delta(content="He")),
         (1, delta(content="Oh")),
@@ -137,19 +141,19 @@ def test_chat_stream_names_the_role_once() -> None:
         (0, {}),
     ]
     assert found[-1]["finish_reason"] == "stop"
-    assert reply.chunk(found[0])["object"] == "chat.completion.chunk"
+    assert builder.chunk(found[0])["object"] == "chat.completion.chunk"
 
 
 def test_chat_whole() -> None:
     """Deltas add up to a message."""
-    reply = chat()
+    builder = chat()
     events: list[Json] = [
         delta(content="He"),
         delta(content="llo"),
         delta("stop"),
         {"choices": [], "usage": USAGE},
     ]
-    answer = reply.answer(feed(reply, *((0, event) for event in events)))
+    answer = builder.answer(feed(builder, *((0, event) for event in events)))
     assert answer["object"] == "chat.completion"
     assert answer["usage"] == USAGE
     assert answer["choices"] == [
@@ -164,18 +168,18 @@ def test_chat_whole() -> None:
 
 def test_chat_logprobs() -> None:
     """Tokens keep their logprobs, with as many alternatives as were asked for."""
-    reply = chat(logprobs=True)
+    builder = chat(logprobs=True)
     token = {"token": "A", "logprob": -1.0, "bytes": [65], "top_logprobs": [{"token": "B"}]}
     event = delta(content="A")
     event["choices"][0]["logprobs"] = {"content": [token]}
-    answer = reply.answer(feed(reply, (0, event), (0, event), (0, delta("stop"))))
+    answer = builder.answer(feed(builder, (0, event), (0, event), (0, delta("stop"))))
     bare = token | {"top_logprobs": []}
     assert answer["choices"][0]["logprobs"] == {"content": [bare, bare]}
 
 
 def test_tool_calls() -> None:
     """Tool calls that come in pieces are whole in the answer, and content stays null."""
-    reply = chat()
+    builder = chat()
 
     def piece(place: int, **function: str) -> Json:
         call: Json = {"index": place, "function": function}
@@ -184,14 +188,14 @@ def test_tool_calls() -> None:
         return delta(tool_calls=[call])
 
     parts = feed(
-        reply,
+        builder,
         (0, piece(0, name="now", arguments="")),
         (0, piece(0, arguments='{"a":')),
         (0, piece(1, name="then", arguments="{}")),
         (0, piece(0, arguments="1}")),
         (0, delta("tool_calls")),
     )
-    message = reply.answer(parts)["choices"][0]["message"]
+    message = builder.answer(parts)["choices"][0]["message"]
     assert message["content"] is None
     assert [call["id"] for call in message["tool_calls"]] == ["call0", "call1"]
     assert [call["function"] for call in message["tool_calls"]] == [
@@ -205,4 +209,4 @@ def test_ids_differ() -> None:
     assert completion().id.startswith("cmpl-")
     assert chat().id.startswith("chatcmpl-")
     assert completion().id != completion().id
-    assert CompletionReply(Call([{}], False, False), "m", "f").usage["total_tokens"] == 0
+    assert CompletionResponseBuilder(Call([{}], False, False), "m", "f").usage["total_tokens"] == 0
