@@ -17,10 +17,10 @@ from aiohttp import web
 
 from .engine import Engine, Kind
 from .errors import ApiProblem
-from .fields import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, is_object, validate
 from .images import Gallery, render
 from .requests import RENDERER, Call, Json, chat_call, completion_call
 from .responses import ChatResponseBuilder, CompletionResponseBuilder, ResponseBuilder
+from .validation import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, is_object, validate
 
 # Generous for text, and far below what would hurt a laptop.
 MAX_BODY: Final = 4 * 1024 * 1024

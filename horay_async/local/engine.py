@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from .errors import ApiProblem, LocalServerError
-from .fields import is_object
+from .validation import is_object
 
 Kind = Literal["completions", "chat_completions"]
 Event = dict[str, Any]

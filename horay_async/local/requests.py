@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .fields import CHAT, COMPLETION, is_object, refuse, validate
 from .tools import forced_call
+from .validation import CHAT, COMPLETION, is_object, refuse, validate
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .fields import is_array, is_object, refuse
+from .validation import is_array, is_object, refuse
 
 Json = dict[str, Any]
 

@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from horay_async.local.fields import IMAGE_SIZES
 from horay_async.local.images import Gallery, render
+from horay_async.local.validation import IMAGE_SIZES
 
 
 def decode(png: bytes) -> tuple[int, int, list[bytes]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from horay_async.local import fields
+from horay_async.local import validation
 from horay_async.local.errors import ApiProblem
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -60,7 +60,7 @@ IMAGE = {"model": "m", "prompt": "p", "image_size": "768x512"}
 def test_out_of_range(name: str, value: object) -> None:
     """A value outside its documented range is a 400 whose message and param name the field."""
     with pytest.raises(ApiProblem) as caught:
-        fields.validate(COMPLETION | {name: value}, fields.COMPLETION, ("model", "prompt"))
+        validation.validate(COMPLETION | {name: value}, validation.COMPLETION, ("model", "prompt"))
     assert caught.value.status == 400
     assert caught.value.message.startswith(name)
     assert (caught.value.param or "").startswith(name)
@@ -95,40 +95,42 @@ def test_out_of_range(name: str, value: object) -> None:
 def test_in_range(name: str, value: object) -> None:
     """The ends of each range are inside it."""
     body = COMPLETION | {name: value}
-    assert fields.validate(body, fields.COMPLETION, ("model", "prompt")) == body
+    assert validation.validate(body, validation.COMPLETION, ("model", "prompt")) == body
 
 
 def test_message_tells_the_range() -> None:
     """A refusal says what would be right."""
     with pytest.raises(ApiProblem, match=r"^n must be from 1 to 128, got 129$"):
-        fields.validate(COMPLETION | {"n": 129}, fields.COMPLETION, ())
+        validation.validate(COMPLETION | {"n": 129}, validation.COMPLETION, ())
     with pytest.raises(ApiProblem, match=r"^temperature must be at least 0 and at most 2, got 3$"):
-        fields.validate(COMPLETION | {"temperature": 3}, fields.COMPLETION, ())
+        validation.validate(COMPLETION | {"temperature": 3}, validation.COMPLETION, ())
 
 
 @pytest.mark.parametrize("body", [{"model": "m"}, {"model": "m", "prompt": None}])
 def test_required(body: dict[str, Any]) -> None:
     """A required field that is missing or null is named."""
     with pytest.raises(ApiProblem, match=r"^prompt is required$"):
-        fields.validate(body, fields.COMPLETION, ("model", "prompt"))
+        validation.validate(body, validation.COMPLETION, ("model", "prompt"))
 
 
 def test_null_is_unset() -> None:
     """Null for an optional field is as good as leaving it out."""
     body = COMPLETION | {"temperature": None, "stop": None}
-    assert fields.validate(body, fields.COMPLETION, ("model", "prompt")) == COMPLETION
+    assert validation.validate(body, validation.COMPLETION, ("model", "prompt")) == COMPLETION
 
 
 def test_unknown_fields_pass() -> None:
     """What the reference doesn't know is not refused."""
-    assert fields.validate(COMPLETION | {"user": "me"}, fields.COMPLETION, ())["user"] == "me"
+    assert (
+        validation.validate(COMPLETION | {"user": "me"}, validation.COMPLETION, ())["user"] == "me"
+    )
 
 
 @pytest.mark.parametrize("value", [[], {}, "hi", ["hi"], [{"content": "hi"}], [{"role": 1}]])
 def test_messages(value: object) -> None:
     """Messages are a non-empty array of objects with a role."""
     with pytest.raises(ApiProblem, match=r"^messages"):
-        fields.validate(CHAT | {"messages": value}, fields.CHAT, ("model", "messages"))
+        validation.validate(CHAT | {"messages": value}, validation.CHAT, ("model", "messages"))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ def test_messages(value: object) -> None:
 def test_wrong_form(name: str, value: object) -> None:
     """Tools and response formats are refused by name where llama.cpp would pass over them."""
     with pytest.raises(ApiProblem) as caught:
-        fields.validate(CHAT | {name: value}, fields.CHAT, ())
+        validation.validate(CHAT | {name: value}, validation.CHAT, ())
     assert (caught.value.param or "").startswith(name)
     assert caught.value.message.startswith(name)
 
@@ -169,22 +171,22 @@ def test_wrong_form(name: str, value: object) -> None:
 )
 def test_right_form(name: str, value: object) -> None:
     """What the API's vocabulary has for tools and response formats passes."""
-    assert fields.validate(CHAT | {name: value}, fields.CHAT, ())[name] == value
+    assert validation.validate(CHAT | {name: value}, validation.CHAT, ())[name] == value
 
 
 @pytest.mark.parametrize("seed", [0, 9999999999, -1, 1.5])
 def test_image_seed(seed: object) -> None:
     """An image's seed lies strictly between 0 and 9999999999."""
     with pytest.raises(ApiProblem, match=r"^seed must be .*from 1 to 9999999998"):
-        fields.validate(IMAGE | {"seed": seed}, fields.IMAGE, ())
+        validation.validate(IMAGE | {"seed": seed}, validation.IMAGE, ())
 
 
 def test_image_size() -> None:
     """An image's size is one of six, and a refusal lists them."""
-    for size in fields.IMAGE_SIZES:
-        fields.validate(IMAGE | {"image_size": size}, fields.IMAGE, ())
+    for size in validation.IMAGE_SIZES:
+        validation.validate(IMAGE | {"image_size": size}, validation.IMAGE, ())
     for wrong in ("1x1", 5, ["768x512"]):
         with pytest.raises(ApiProblem, match=r"^image_size must be one of .*1024x576"):
-            fields.validate(IMAGE | {"image_size": wrong}, fields.IMAGE, ())
+            validation.validate(IMAGE | {"image_size": wrong}, validation.IMAGE, ())
     with pytest.raises(ApiProblem, match=r"^image_size is required: .*768x1024"):
-        fields.validate({"model": "m", "prompt": "p"}, fields.IMAGE, ("image_size",))
+        validation.validate({"model": "m", "prompt": "p"}, validation.IMAGE, ("image_size",))
