@@ -17,7 +17,7 @@ from aiohttp import web
 
 from .engine import Engine, Kind
 from .errors import ApiProblem
-from .images import Gallery, render
+from .images import ImageStore, render
 from .requests import RENDERER, Call, Json, chat_call, completion_call
 from .responses import ChatResponseBuilder, CompletionResponseBuilder, ResponseBuilder
 from .validation import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, is_object, validate
@@ -38,7 +38,7 @@ class Service:
     """The local model's name, reported in every answer whatever name was asked for."""
     fingerprint: str
     api_key: str
-    gallery: Gallery
+    image_store: ImageStore
     started: int
     """Unix time of the start, in seconds."""
 
@@ -163,7 +163,7 @@ class Service:
         begun = time.perf_counter()
         picture = await asyncio.to_thread(render, str(given["prompt"]), seed, width, height)
         seconds = time.perf_counter() - begun
-        url = request.url.origin() / "pictures" / self.gallery.add(picture)
+        url = request.url.origin() / "pictures" / self.image_store.add(picture)
         return _json(
             {
                 "images": [{"url": str(url)}],
@@ -175,7 +175,7 @@ class Service:
 
     async def picture(self, request: web.Request) -> web.Response:
         """A picture's bytes; the name can't be guessed, so no key is asked for."""
-        picture = self.gallery.get(request.match_info["name"])
+        picture = self.image_store.get(request.match_info["name"])
         if picture is None:
             raise ApiProblem(404, "there is no such picture, or not any more", code="not_found")
         return web.Response(body=picture, content_type="image/png")

@@ -159,7 +159,7 @@ def _png(width: int, height: int, rows: bytes | bytearray) -> bytes:
     )
 
 
-class Gallery:
+class ImageStore:
     """The last pictures made, in memory, each under a name that can't be guessed."""
 
     def __init__(self, capacity: int = 64) -> None:

@@ -20,7 +20,7 @@ from . import weights
 from .app import Service
 from .engine import Engine
 from .errors import LocalServerError
-from .images import Gallery
+from .images import ImageStore
 from .templates import CHATML_WITH_TOOLS
 
 # Where a listening address stands for every interface, clients here reach it over loopback.
@@ -166,7 +166,7 @@ class LocalServer:
             model=path.stem,
             fingerprint=f"horay-local-{path.stem}",
             api_key=self.api_key,
-            gallery=Gallery(),
+            image_store=ImageStore(),
             started=int(time.time()),
         )
         return web.AppRunner(

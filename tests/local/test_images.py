@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from horay_async.local.images import Gallery, render
+from horay_async.local.images import ImageStore, render
 from horay_async.local.validation import IMAGE_SIZES
 
 
@@ -67,8 +67,8 @@ def test_says_what_made_it() -> None:
 
 def test_gallery_is_bounded() -> None:
     """The oldest picture goes first, and unknown names give nothing."""
-    gallery = Gallery(capacity=2)
-    names = [gallery.add(bytes([number])) for number in range(3)]
+    image_store = ImageStore(capacity=2)
+    names = [image_store.add(bytes([number])) for number in range(3)]
     assert len(set(names)) == 3
-    assert [gallery.get(name) for name in names] == [None, b"\1", b"\2"]
-    assert gallery.get("other.png") is None
+    assert [image_store.get(name) for name in names] == [None, b"\1", b"\2"]
+    assert image_store.get("other.png") is None
