@@ -46,7 +46,9 @@ def serve(
         int | None,
         typer.Option(help="Cores for the model; else all but one of those there are, at most 4."),
     ] = None,
-    context: Annotated[int, typer.Option(help="Tokens of one request, answer included.")] = 2048,
+    context: Annotated[
+        int, typer.Option(help="Tokens of one request, generated ones included.")
+    ] = 2048,
     slots: Annotated[int, typer.Option(help="Requests generating at the same time.")] = 8,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show llama.cpp's own log.")] = False,
 ) -> None:

@@ -35,7 +35,7 @@ class Service:
 
     engine: Engine
     model: str
-    """The local model's name, reported in every answer whatever name was asked for."""
+    """The local model's name, reported in every response whatever name was asked for."""
     fingerprint: str
     api_key: str
     image_store: ImageStore
@@ -67,7 +67,7 @@ class Service:
         except web.HTTPException as refused:
             return _refusal(_routing_problem(request, refused), Allow=refused.headers.get("Allow"))
         except ConnectionError:
-            raise  # the client is gone: nobody to answer
+            raise  # the client is gone: nobody to respond to
         except Exception:  # noqa: BLE001 - whatever a handler trips over is a 500, and logged
             _log.exception("the local server failed on %s %s", request.method, request.path)
             return _refusal(ApiProblem(500, "the local server failed", type="server_error"))
@@ -135,7 +135,7 @@ class Service:
                 parts: list[Json] = []
                 async for index, event in events:
                     parts += builder.choices(index, event)
-                return _json(builder.answer(parts))
+                return _json(builder.response(parts))
             response: web.StreamResponse | None = None
             try:
                 async for index, event in events:

@@ -54,7 +54,7 @@ def default_threads() -> int:
 class Engine:
     """A loaded model with `slots` requests at work at once; further ones wait in line.
 
-    `context` is the tokens of one request, prompt and answer together. Loading blocks the calling
+    `context` is the tokens of one request, prompt and generated text together. Loading blocks the calling
     thread, and for most of that time (0.3 s for the default model) the binding also holds
     the interpreter's lock. `chat_template` (Jinja) replaces the model's own; empty keeps that.
     Raises `LocalServerError` for a file that isn't a usable model.
@@ -100,7 +100,7 @@ class Engine:
                 f"llama.cpp can't load {path}: it is damaged, of an unknown kind, or too large "
                 "for this machine's memory."
             ) from refused
-        # An answer shows that llama.cpp's loop runs. Stopped before that, it would start afterwards
+        # A response shows that llama.cpp's loop runs. Stopped before that, it would start afterwards
         # and never end, nor would the wait for it.
         self._llama.handle_metrics()
         self.closing: bool = False

@@ -1,6 +1,6 @@
 """From Horay's text requests to llama.cpp's: a request becomes a `Call` with one job per choice.
 
-Pure, like its counterpart for the answers, `responses`.
+Pure, like its counterpart for the responses, `responses`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Call:
     include_usage: bool
     """Whether a stream ends with a chunk that holds nothing but the usage."""
     prompt: str = ""
-    """Completions only: what the answer echoes."""
+    """Completions only: what the response echoes."""
     echo: bool = False
     """Completions only: whether each choice's text starts with the prompt."""
     top_logprobs: int = 0

@@ -1,7 +1,7 @@
-"""From llama.cpp's events to Horay's answers, streamed and whole.
+"""From llama.cpp's events to Horay's responses, streamed and whole.
 
-Pure. A `ResponseBuilder` turns each event into streamed choices, and merges those into the whole answer, so
-that the two forms can't drift apart.
+Pure. A `ResponseBuilder` turns each event into streamed choices, and merges those into the whole
+response, so that the two forms can't drift apart.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .tools import ForcedCall
 
 @dataclass
 class ResponseBuilder(ABC):
-    """The answer to one call, fed with the events of its jobs, one index a choice."""
+    """The response to one call, fed with the events of its jobs, one index a choice."""
 
     call: Call
     model: str
@@ -62,8 +62,8 @@ class ResponseBuilder(ABC):
         """The last chunk of a stream whose request asked for the usage."""
         return self._envelope(self.piece) | {"choices": [], "usage": self.usage}
 
-    def answer(self, parts: list[Json]) -> Json:
-        """The whole answer, from every choice that a stream would have carried, in order."""
+    def response(self, parts: list[Json]) -> Json:
+        """The whole response, from every choice that a stream would have carried, in order."""
         merged: dict[int, Json] = {
             index: self._blank(index) for index in range(len(self.call.jobs))
         }
@@ -92,11 +92,11 @@ class ResponseBuilder(ABC):
 
     @abstractmethod
     def _blank(self, index: int) -> Json:
-        """A choice of the whole answer, before anything is merged into it."""
+        """A choice of the whole response, before anything is merged into it."""
 
     @abstractmethod
     def _add(self, target: Json, part: Json) -> None:
-        """Merge a streamed choice into a choice of the whole answer."""
+        """Merge a streamed choice into a choice of the whole response."""
 
 
 class CompletionResponseBuilder(ResponseBuilder):
@@ -105,8 +105,8 @@ class CompletionResponseBuilder(ResponseBuilder):
     prefix = "cmpl"
     whole = piece = "text_completion"
 
-    def answer(self, parts: list[Json]) -> Json:
-        return super().answer(parts) | {"prompt": [{"text": self.call.prompt, "logprobs": None}]}
+    def response(self, parts: list[Json]) -> Json:
+        return super().response(parts) | {"prompt": [{"text": self.call.prompt, "logprobs": None}]}
 
     def _choice(self, index: int, choice: Json) -> Json | None:
         logprobs = None

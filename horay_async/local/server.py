@@ -25,21 +25,21 @@ from .templates import CHATML_WITH_TOOLS
 
 # Where a listening address stands for every interface, clients here reach it over loopback.
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
-# How long stopping waits for answers under way; their jobs are stopped first, so this is a guard.
+# How long stopping waits for responses under way; their jobs are stopped first, so this is a guard.
 _GRACE = 2.0
 
 
 class LocalServer:
     """A Horay-compatible server on a real model, as `with LocalServer() as server` or `async with`.
 
-    It answers from its own thread and event loop, so it also serves a caller who blocks. `model`
+    It responds from its own thread and event loop, so it also serves a caller who blocks. `model`
     is a GGUF file; without it `HORAY_LOCAL_MODEL` counts, then the cached SmolLM2-135M-Instruct,
     which is fetched once (98 MB) where it is missing. Port 0 takes a free one. `threads` defaults
     to all but one of the cores this process may use, 1 to 4; `context` is the tokens of one
-    request, prompt and answer together; `slots` is how many requests generate at the same time,
+    request, prompt and generated text together; `slots` is how many requests generate at the same time,
     while more wait in line. `verbose` lets llama.cpp report on standard error.
 
-    Whatever model name a request carries, the loaded model answers and says its own name, except
+    Whatever model name a request carries, the loaded model generates and gives its own name, except
     that names of image models are refused for text. Unset sampling fields mean temperature 0.2,
     top_p 0.9, top_k 40 and at most 256 tokens. `response_format` and tool calls are held to their
     schemas by llama.cpp's grammar.
@@ -83,7 +83,7 @@ class LocalServer:
 
     @property
     def model(self) -> str:
-        """The loaded model's name, as answers give it; `LocalServerError` unless running."""
+        """The loaded model's name, as responses give it; `LocalServerError` unless running."""
         return self._started().ready.result()[1]
 
     def _started(self) -> _Life:

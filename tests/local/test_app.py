@@ -23,9 +23,9 @@ IMAGE: Json = {"prompt": "an island", "image_size": "768x512"}
 
 async def test_user_info(wire: Wire) -> None:
     """The local account comes in the documented envelope, with money as strings."""
-    answer = await wire.get("/user/info")
-    assert (answer["code"], answer["message"], answer["status"]) == (20000, "OK", True)
-    user = answer["data"]
+    response = await wire.get("/user/info")
+    assert (response["code"], response["message"], response["status"]) == (20000, "OK", True)
+    user = response["data"]
     assert user["name"] == "Local account"
     assert user["isAdmin"] is False
     assert (user["balance"], user["chargeBalance"], user["totalBalance"]) == (
@@ -37,9 +37,9 @@ async def test_user_info(wire: Wire) -> None:
 
 async def test_models(wire: Wire, server: LocalServer) -> None:
     """The list holds the model in use and the renderer, and the filters narrow it down."""
-    answer = await wire.get("/models")
-    assert answer["object"] == "list"
-    text, image = answer["data"]
+    response = await wire.get("/models")
+    assert response["object"] == "list"
+    text, image = response["data"]
     assert (text["id"], text["object"]) == (server.model, "model")
     assert "no diffusion model" in image["owned_by"]
     for query, found in (
@@ -55,19 +55,19 @@ async def test_models(wire: Wire, server: LocalServer) -> None:
 
 async def test_completion(wire: Wire, server: LocalServer) -> None:
     """A completion has the documented shape, and the model knows the answer."""
-    answer = await wire.post("/completions", **GERMANY, max_tokens=3)
-    assert answer["object"] == "text_completion"
-    assert answer["model"] == server.model
-    (choice,) = answer["choices"]
+    response = await wire.post("/completions", **GERMANY, max_tokens=3)
+    assert response["object"] == "text_completion"
+    assert response["model"] == server.model
+    (choice,) = response["choices"]
     assert "Berlin" in choice["text"]
     assert choice["finish_reason"] == "length"
     assert choice["logprobs"] is None
-    assert answer["prompt"] == [{"text": GERMANY["prompt"], "logprobs": None}]
-    assert answer["usage"] == {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+    assert response["prompt"] == [{"text": GERMANY["prompt"], "logprobs": None}]
+    assert response["usage"] == {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
 
 
 async def test_completion_stream(wire: Wire) -> None:
-    """A stream has one chunk a token, and they add up to the whole answer."""
+    """A stream has one chunk a token, and they add up to the whole response."""
     fields = {**GERMANY, "max_tokens": 8}
     whole = await wire.post("/completions", **fields)
     events = await wire.stream(
@@ -87,7 +87,7 @@ async def test_completion_stream(wire: Wire) -> None:
 
 
 async def test_chat(wire: Wire) -> None:
-    """A chat answer is a message; its stream says the same in pieces."""
+    """A chat response is a message; its stream says the same in pieces."""
     fields = {**HELLO, "max_tokens": 6}
     whole = await wire.post("/chat/completions", **fields)
     assert whole["object"] == "chat.completion"
@@ -103,7 +103,7 @@ async def test_chat(wire: Wire) -> None:
 
 
 async def test_image(wire: Wire) -> None:
-    """An image is a seeded PNG at a URL that needs no key, and the answer says what drew it."""
+    """An image is a seeded PNG at a URL that needs no key, and the response says what drew it."""
     one = await wire.post("/image/generations", **IMAGE, seed=7)
     again = await wire.post("/image/generations", **IMAGE, seed=7)
     other = await wire.post("/image/generations", **IMAGE)
@@ -112,14 +112,14 @@ async def test_image(wire: Wire) -> None:
     assert "no diffusion model" in one["model"]
     pictures: list[bytes] = []
     async with aiohttp.ClientSession() as keyless:
-        for answer in (one, again, other):
-            async with keyless.get(answer["images"][0]["url"]) as response:
-                assert response.status == 200
-                assert response.content_type == "image/png"
-                pictures.append(await response.read())
-        async with keyless.get(one["images"][0]["url"] + "x") as response:
-            assert response.status == 404
-            assert "no such picture" in (await response.json())["error"]["message"]
+        for response in (one, again, other):
+            async with keyless.get(response["images"][0]["url"]) as got:
+                assert got.status == 200
+                assert got.content_type == "image/png"
+                pictures.append(await got.read())
+        async with keyless.get(one["images"][0]["url"] + "x") as missing:
+            assert missing.status == 404
+            assert "no such picture" in (await missing.json())["error"]["message"]
     assert pictures[0][:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">2I", pictures[0][16:24]) == (768, 512)
     assert pictures[0] == pictures[1] != pictures[2]
@@ -240,7 +240,7 @@ async def test_own_failure(
 
 
 async def test_request_ids(wire: Wire) -> None:
-    """Every answer, streams and refusals included, carries a request id of its own."""
+    """Every response, streams and refusals included, carries a request id of its own."""
     ids: list[str] = []
     for path, body in (
         ("/completions", {**GERMANY, "max_tokens": 1}),

@@ -25,7 +25,7 @@ def forecast(city: str) -> str:
 
 
 async def test_no_drift(server: LocalServer) -> None:
-    """No answer and no chunk of any operation has a field that is unknown, missing or of another type."""
+    """No response and no chunk of any operation has a field that is unknown, missing or of another type."""
     chat: dict[str, Any] = {"model": server.model, "messages": HELLO, "max_tokens": 4}
     async with AsyncHoray(
         server.api_key, base_url=server.base_url, strict="raise", timeout=60

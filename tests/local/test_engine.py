@@ -100,7 +100,7 @@ async def test_leaving_a_stream(wire: Wire, llama: Llama) -> None:
 async def test_leaving_a_whole_answer(
     wire: Wire, llama: Llama, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The generation of an answer that nobody waits for any more is stopped as well."""
+    """The generation of a response that nobody waits for any more is stopped as well."""
     before, begun = llama.counted("n_decode_total"), Signal()
     monkeypatch.setattr(Run, "_take", begun.after(Run._take))
     asking = asyncio.create_task(wire.post("/completions", **LONG))

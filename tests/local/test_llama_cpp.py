@@ -89,7 +89,7 @@ async def test_completion(llama: str) -> None:
 
 @pytest.mark.anyio
 async def test_chat(llama: str) -> None:
-    """A chat answer, its stream, and the events with the whole answer at their end."""
+    """A chat response, its stream, and the events with the whole response at their end."""
     fields: ChatParams = {"model": MODEL, "messages": HELLO, "max_tokens": 4, "temperature": 0}
     async with AsyncHoray(KEY, base_url=llama) as client:
         whole = await client.chat.completions.create(**fields)
@@ -179,8 +179,10 @@ def test_blocking(llama: str) -> None:
     """The blocking client does the same."""
     with Horay(KEY, base_url=llama) as client:
         assert len(client.models.list()) == 1
-        answer = client.completions.create(model=MODEL, prompt=GERMANY, max_tokens=2, temperature=0)
-        assert "Berlin" in answer.choices[0].text
+        response = client.completions.create(
+            model=MODEL, prompt=GERMANY, max_tokens=2, temperature=0
+        )
+        assert "Berlin" in response.choices[0].text
         with client.chat.completions.create(
             model=MODEL, messages=HELLO, max_tokens=3, temperature=0, stream=True
         ) as chunks:

@@ -55,29 +55,29 @@ def test_models(client: openai.OpenAI, server: LocalServer) -> None:
 
 
 def test_chat(client: openai.OpenAI) -> None:
-    """A whole chat answer, its usage, and what the package adds to make of it."""
-    answer = client.chat.completions.create(
+    """A whole chat response, its usage, and what the package adds to make of it."""
+    response = client.chat.completions.create(
         model=MODEL, messages=HELLO, temperature=0, max_completion_tokens=3, n=2, logprobs=True
     )
-    assert [choice.index for choice in answer.choices] == [0, 1]
-    for choice in answer.choices:
+    assert [choice.index for choice in response.choices] == [0, 1]
+    for choice in response.choices:
         assert choice.message.role == "assistant"
         assert "Hello" in (choice.message.content or "")
         assert choice.finish_reason == "length"
         assert choice.logprobs is not None
         assert len(choice.logprobs.content or []) == 3
-    assert answer.usage is not None
-    assert answer.usage.completion_tokens == 6
-    assert answer._request_id
+    assert response.usage is not None
+    assert response.usage.completion_tokens == 6
+    assert response._request_id
 
 
 def test_completion(client: openai.OpenAI) -> None:
     """A whole completion."""
-    answer = client.completions.create(
+    response = client.completions.create(
         model=MODEL, prompt=GERMANY, temperature=0, max_tokens=4, stop=["\n"], echo=True
     )
-    assert answer.choices[0].text == GERMANY + " Berlin."
-    assert answer.choices[0].finish_reason == "stop"
+    assert response.choices[0].text == GERMANY + " Berlin."
+    assert response.choices[0].finish_reason == "stop"
 
 
 def test_streams(client: openai.OpenAI) -> None:
@@ -93,7 +93,7 @@ def test_streams(client: openai.OpenAI) -> None:
 
 
 def test_stream_helper(client: openai.OpenAI) -> None:
-    """The package's accumulating stream ends with the whole answer and its usage."""
+    """The package's accumulating stream ends with the whole response and its usage."""
     with client.chat.completions.stream(
         model=MODEL,
         messages=HELLO,
@@ -102,7 +102,7 @@ def test_stream_helper(client: openai.OpenAI) -> None:
         stream_options={"include_usage": True},
     ) as events:
         kinds = {event.type for event in events}
-        # Its own parsing step refuses answers that were cut by max_tokens; the snapshot is whole.
+        # Its own parsing step refuses responses that were cut by max_tokens; the snapshot is whole.
         final = events.current_completion_snapshot
     assert {"chunk", "content.delta"} <= kinds
     assert final.usage is not None
@@ -112,10 +112,10 @@ def test_stream_helper(client: openai.OpenAI) -> None:
 
 def test_tool_call(client: openai.OpenAI) -> None:
     """A required call is one to the package as well, whole and streamed; its result is taken."""
-    answer = client.chat.completions.create(
+    response = client.chat.completions.create(
         model=MODEL, messages=QUESTION, tools=[WEATHER], tool_choice="required", temperature=0
     )
-    message = answer.choices[0].message
+    message = response.choices[0].message
     assert message.tool_calls is not None
     (call,) = message.tool_calls
     assert call.type == "function"
@@ -145,7 +145,7 @@ def test_tool_call(client: openai.OpenAI) -> None:
 
 def test_response_format(client: openai.OpenAI) -> None:
     """JSON by a schema is what the package expects of it."""
-    answer = client.chat.completions.create(
+    response = client.chat.completions.create(
         model=MODEL,
         messages=HELLO,
         response_format={
@@ -161,7 +161,7 @@ def test_response_format(client: openai.OpenAI) -> None:
             },
         },
     )
-    assert isinstance(json.loads(answer.choices[0].message.content or "")["loud"], bool)
+    assert isinstance(json.loads(response.choices[0].message.content or "")["loud"], bool)
 
 
 def test_errors(client: openai.OpenAI) -> None:
@@ -178,13 +178,13 @@ def test_errors(client: openai.OpenAI) -> None:
 
 @pytest.mark.anyio
 async def test_async(async_client: openai.AsyncOpenAI, server: LocalServer) -> None:
-    """The asynchronous client: models, an answer, a stream."""
+    """The asynchronous client: models, a response, a stream."""
     models = [model.id async for model in async_client.models.list()]
     assert models[0] == server.model
-    answer = await async_client.chat.completions.create(
+    response = await async_client.chat.completions.create(
         model=MODEL, messages=HELLO, temperature=0, max_tokens=3
     )
-    content = answer.choices[0].message.content
+    content = response.choices[0].message.content
     assert content is not None
     stream = await async_client.chat.completions.create(
         model=MODEL, messages=HELLO, temperature=0, max_tokens=3, stream=True

@@ -63,7 +63,7 @@ def test_sampling_is_passed(make: Any) -> None:
 
 
 def test_every_job_can_be_stopped() -> None:
-    """Jobs are streamed with progress even where the caller wants one answer."""
+    """Jobs are streamed with progress even where the caller wants one response."""
     job = completion(stream=False)
     assert job["stream"] is True
     assert job["return_progress"] is True
@@ -91,7 +91,7 @@ def test_completion_logprobs(asked: object, sent: bool) -> None:
 
 
 def test_chat_logprobs() -> None:
-    """llama.cpp needs one alternative to be asked for; the answer lists what the caller asked."""
+    """llama.cpp needs one alternative to be asked for; the response lists what the caller asked."""
     assert chat(logprobs=True)["top_logprobs"] == 1
     call = chat_call({"model": "m", "messages": MESSAGES, "logprobs": True, "top_logprobs": 4})
     assert (call.jobs[0]["top_logprobs"], call.top_logprobs) == (4, 4)

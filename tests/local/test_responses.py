@@ -1,4 +1,4 @@
-"""How llama.cpp's events become answers, streamed and whole."""
+"""How llama.cpp's events become responses, streamed and whole."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def test_completion_whole() -> None:
     parts = feed(
         builder, (0, text(" a", None, -0.5)), (0, text("b", None, -1)), (0, text("", "stop"))
     )
-    answer = builder.answer(parts)
-    assert answer["object"] == "text_completion"
-    assert answer["model"] == "local-model"
-    assert answer["system_fingerprint"] == "fp"
-    assert answer["usage"] == USAGE
-    assert answer["prompt"] == [{"text": "Once", "logprobs": None}]
-    assert answer["choices"] == [
+    response = builder.response(parts)
+    assert response["object"] == "text_completion"
+    assert response["model"] == "local-model"
+    assert response["system_fingerprint"] == "fp"
+    assert response["usage"] == USAGE
+    assert response["prompt"] == [{"text": "Once", "logprobs": None}]
+    assert response["choices"] == [
         {
             "index": 0,
             "text": " ab",
@@ -76,10 +76,10 @@ def test_completion_choices_keep_apart() -> None:
         (1, text("y", "length")),
         (0, text("b", "stop")),
     )
-    answer = builder.answer(parts)
-    assert [choice["text"] for choice in answer["choices"]] == ["ab", "xy"]
-    assert [choice["finish_reason"] for choice in answer["choices"]] == ["stop", "length"]
-    assert answer["usage"] == {"prompt_tokens": 4, "completion_tokens": 4, "total_tokens": 8}
+    response = builder.response(parts)
+    assert [choice["text"] for choice in response["choices"]] == ["ab", "xy"]
+    assert [choice["finish_reason"] for choice in response["choices"]] == ["stop", "length"]
+    assert response["usage"] == {"prompt_tokens": 4, "completion_tokens": 4, "total_tokens": 8}
 
 
 def test_completion_chunk() -> None:
@@ -100,7 +100,7 @@ def test_echo() -> None:
     """With `echo` each choice's text starts with the prompt, once."""
     builder = completion(echo=True)
     parts = feed(builder, (0, text(" upon")), (0, text("", "stop")))
-    assert builder.answer(parts)["choices"][0]["text"] == "Once upon"
+    assert builder.response(parts)["choices"][0]["text"] == "Once upon"
 
 
 def test_progress_is_not_content() -> None:
@@ -153,10 +153,10 @@ def test_chat_whole() -> None:
         delta("stop"),
         {"choices": [], "usage": USAGE},
     ]
-    answer = builder.answer(feed(builder, *((0, event) for event in events)))
-    assert answer["object"] == "chat.completion"
-    assert answer["usage"] == USAGE
-    assert answer["choices"] == [
+    response = builder.response(feed(builder, *((0, event) for event in events)))
+    assert response["object"] == "chat.completion"
+    assert response["usage"] == USAGE
+    assert response["choices"] == [
         {
             "index": 0,
             "message": {"role": "assistant", "content": "Hello"},
@@ -172,13 +172,13 @@ def test_chat_logprobs() -> None:
     token = {"token": "A", "logprob": -1.0, "bytes": [65], "top_logprobs": [{"token": "B"}]}
     event = delta(content="A")
     event["choices"][0]["logprobs"] = {"content": [token]}
-    answer = builder.answer(feed(builder, (0, event), (0, event), (0, delta("stop"))))
+    response = builder.response(feed(builder, (0, event), (0, event), (0, delta("stop"))))
     bare = token | {"top_logprobs": []}
-    assert answer["choices"][0]["logprobs"] == {"content": [bare, bare]}
+    assert response["choices"][0]["logprobs"] == {"content": [bare, bare]}
 
 
 def test_tool_calls() -> None:
-    """Tool calls that come in pieces are whole in the answer, and content stays null."""
+    """Tool calls that come in pieces are whole in the response, and content stays null."""
     builder = chat()
 
     def piece(place: int, **function: str) -> Json:
@@ -195,7 +195,7 @@ def test_tool_calls() -> None:
         (0, piece(0, arguments="1}")),
         (0, delta("tool_calls")),
     )
-    message = builder.answer(parts)["choices"][0]["message"]
+    message = builder.response(parts)["choices"][0]["message"]
     assert message["content"] is None
     assert [call["id"] for call in message["tool_calls"]] == ["call0", "call1"]
     assert [call["function"] for call in message["tool_calls"]] == [
@@ -205,7 +205,7 @@ def test_tool_calls() -> None:
 
 
 def test_ids_differ() -> None:
-    """Each answer has an id of its own, told apart by its operation."""
+    """Each response has an id of its own, told apart by its operation."""
     assert completion().id.startswith("cmpl-")
     assert chat().id.startswith("chatcmpl-")
     assert completion().id != completion().id

@@ -19,8 +19,8 @@ STORY: Json = {"prompt": "Once upon a time", "temperature": 1.5, "top_p": 1, "ma
 
 async def text(wire: Wire, **body: Any) -> str:
     """The text of a completion's first choice."""
-    answer = await wire.post("/completions", **body)
-    first: str = answer["choices"][0]["text"]
+    response = await wire.post("/completions", **body)
+    first: str = response["choices"][0]["text"]
     return first
 
 
@@ -60,7 +60,7 @@ async def test_logit_bias(wire: Wire) -> None:
 
 
 async def test_seed(wire: Wire) -> None:
-    """The same seed repeats an answer; other seeds give others."""
+    """The same seed repeats a response; other seeds give others."""
     said = [await text(wire, **STORY, seed=seed) for seed in (1, 2, 3, 1, 2, 3)]
     assert said[:3] == said[3:]
     assert len(set(said)) == 3
@@ -70,8 +70,8 @@ async def test_stop(wire: Wire) -> None:
     """A stop sequence ends the text before it; it may be a list or a string."""
     body: Json = {"prompt": "The capital of Germany is", "temperature": 0, "max_tokens": 12}
     for stop in ("Berl", ["nowhere", "."]):
-        answer = await wire.post("/completions", **body, stop=stop)
-        (choice,) = answer["choices"]
+        response = await wire.post("/completions", **body, stop=stop)
+        (choice,) = response["choices"]
         assert choice["finish_reason"] == "stop"
         assert choice["text"] == (" " if stop == "Berl" else " Berlin")
 
@@ -79,13 +79,13 @@ async def test_stop(wire: Wire) -> None:
 async def test_choices(wire: Wire) -> None:
     """`n` choices come in order, differ, and are counted together; a stream has them all."""
     body: Json = {**STORY, "n": 3, "logprobs": True}
-    answer = await wire.post("/completions", **body)
-    choices = answer["choices"]
+    response = await wire.post("/completions", **body)
+    choices = response["choices"]
     assert [choice["index"] for choice in choices] == [0, 1, 2]
     assert len({choice["text"] for choice in choices}) == 3
     tokens = sum(len(choice["logprobs"]["tokens"]) for choice in choices)
-    assert answer["usage"]["completion_tokens"] == tokens
-    assert answer["usage"]["prompt_tokens"] == 4
+    assert response["usage"]["completion_tokens"] == tokens
+    assert response["usage"]["prompt_tokens"] == 4
     events = await wire.stream("/completions", **body)
     indexes = [choice["index"] for event in events for choice in event["choices"]]
     assert set(indexes) == {0, 1, 2}
@@ -94,8 +94,8 @@ async def test_choices(wire: Wire) -> None:
 async def test_logprobs(wire: Wire) -> None:
     """Logprobs belong to the tokens of the text, and greedy tokens are the likeliest."""
     body: Json = {"prompt": "The capital of Germany is", "max_tokens": 4, "logprobs": True}
-    answer = await wire.post("/completions", **body, temperature=0)
-    (choice,) = answer["choices"]
+    response = await wire.post("/completions", **body, temperature=0)
+    (choice,) = response["choices"]
     logprobs = choice["logprobs"]
     assert "".join(logprobs["tokens"]) == choice["text"]
     assert len(logprobs["token_logprobs"]) == 4

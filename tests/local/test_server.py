@@ -219,8 +219,8 @@ server = LocalServer(threads=1).__enter__()
 body = {"model": "any", "prompt": "One", "max_tokens": 2000, "ignore_eos": True, "stream": True}
 headers = {"Authorization": "Bearer local"}
 request = urllib.request.Request(server.base_url + "/completions", json.dumps(body).encode(), headers)
-with urllib.request.urlopen(request) as answer:
-    print(answer.readline().decode()[:6])
+with urllib.request.urlopen(request) as response:
+    print(response.readline().decode()[:6])
 """
     command = [sys.executable, "-W", "error", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -1,4 +1,4 @@
-"""Answers held to a form by llama.cpp's grammar: forced tool calls, and `response_format`."""
+"""Responses held to a form by llama.cpp's grammar: forced tool calls, and `response_format`."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_cut_call() -> None:
         {"choices": [{"delta": {"content": CALL[:60]}, "finish_reason": None}]},
         {"choices": [{"delta": {}, "finish_reason": "length"}]},
     ]
-    (choice,) = builder.answer([part for event in events for part in builder.choices(0, event)])[
+    (choice,) = builder.response([part for event in events for part in builder.choices(0, event)])[
         "choices"
     ]
     assert choice["finish_reason"] == "length"
@@ -120,10 +120,10 @@ def test_cut_call() -> None:
 @pytest.mark.anyio
 async def test_required_call(wire: Wire) -> None:
     """The real model calls a tool, with arguments that fit its schema and the question."""
-    answer = await wire.post(
+    response = await wire.post(
         "/chat/completions", **QUESTION, tools=[WEATHER], tool_choice="required", temperature=0
     )
-    (choice,) = answer["choices"]
+    (choice,) = response["choices"]
     assert choice["finish_reason"] == "tool_calls"
     assert choice["message"]["content"] is None
     (call,) = choice["message"]["tool_calls"]
@@ -162,13 +162,13 @@ async def test_call_of_its_own_accord(wire: Wire) -> None:
     ]
     body: Json = {"messages": messages, "tools": [WEATHER], "temperature": 0}
     for choice in (None, "auto"):
-        answer = await wire.post("/chat/completions", **body, tool_choice=choice)
-        message = answer["choices"][0]["message"]
+        response = await wire.post("/chat/completions", **body, tool_choice=choice)
+        message = response["choices"][0]["message"]
         assert message["content"] is None
         (call,) = message["tool_calls"]
         assert json.loads(call["function"]["arguments"]) == {"city": "Oslo"}
-    answer = await wire.post("/chat/completions", **body, tool_choice="none", max_tokens=8)
-    assert "tool_calls" not in answer["choices"][0]["message"]
+    response = await wire.post("/chat/completions", **body, tool_choice="none", max_tokens=8)
+    assert "tool_calls" not in response["choices"][0]["message"]
 
 
 @pytest.mark.anyio
@@ -179,8 +179,8 @@ async def test_tool_results_are_read(wire: Wire) -> None:
         {"role": "assistant", "content": None, "tool_calls": [CALLED]},
         {"role": "tool", "tool_call_id": "c1", "content": "18 degrees, sunny"},
     ]
-    answer = await wire.post("/chat/completions", messages=messages, temperature=0, max_tokens=24)
-    assert "18 degrees" in answer["choices"][0]["message"]["content"]
+    response = await wire.post("/chat/completions", messages=messages, temperature=0, max_tokens=24)
+    assert "18 degrees" in response["choices"][0]["message"]["content"]
 
 
 STARS: Json = {
@@ -198,8 +198,8 @@ def formatted(schema: Json) -> Json:
 
 @pytest.mark.anyio
 async def test_json_schema(wire: Wire) -> None:
-    """Hot, seeded answers all fit the schema. A hundred do as well, and take six times as long."""
-    answer = await wire.post(
+    """Hot, seeded responses all fit the schema. A hundred do as well, and take six times as long."""
+    response = await wire.post(
         "/chat/completions",
         messages=[{"role": "system", "content": ""}, {"role": "user", "content": '{"stars":3}'}],
         response_format=formatted(STARS),
@@ -208,7 +208,7 @@ async def test_json_schema(wire: Wire) -> None:
         n=16,
     )
     seen: set[int] = set()
-    for choice in answer["choices"]:
+    for choice in response["choices"]:
         assert choice["finish_reason"] == "stop"
         found = json.loads(choice["message"]["content"])
         assert list(found) == ["stars"]
@@ -225,8 +225,8 @@ async def test_json_object(wire: Wire) -> None:
         "response_format": {"type": "json_object"},
         "temperature": 0,
     }
-    answer = await wire.post("/chat/completions", **body)
-    content = answer["choices"][0]["message"]["content"]
+    response = await wire.post("/chat/completions", **body)
+    content = response["choices"][0]["message"]["content"]
     assert isinstance(json.loads(content), dict)
     events = await wire.stream("/chat/completions", **body)
     deltas = [event["choices"][0]["delta"] for event in events]

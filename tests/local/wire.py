@@ -13,19 +13,19 @@ Json = dict[str, Any]
 
 
 class Wire:
-    """A session with the right key, and the answers decoded."""
+    """A session with the right key, and the responses decoded."""
 
     def __init__(self, session: aiohttp.ClientSession, server: LocalServer) -> None:
         self.session = session
         self.url = server.base_url
 
     async def get(self, path: str, status: int = 200) -> Json:
-        """The JSON answer to a GET."""
+        """The JSON response to a GET."""
         async with self.session.get(self.url + path) as response:
             return await self._decoded(response, status)
 
     async def post(self, path: str, status: int = 200, **body: object) -> Json:
-        """The JSON answer to a POST of `body`."""
+        """The JSON response to a POST of `body`."""
         async with self.session.post(self.url + path, json={"model": "any", **body}) as response:
             return await self._decoded(response, status)
 
@@ -43,6 +43,6 @@ class Wire:
 
     @staticmethod
     async def _decoded(response: aiohttp.ClientResponse, status: int) -> Json:
-        answer: Json = await response.json()
-        assert response.status == status, answer
-        return answer
+        decoded: Json = await response.json()
+        assert response.status == status, decoded
+        return decoded
