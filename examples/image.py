@@ -2,7 +2,7 @@
 
     python examples/image.py ["what it shows"]
 
-The local server draws by rule, as it has no diffusion model: always a landscape.
+The local server has no diffusion model: its images are colour gradients.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ async def main(prompt: str) -> None:
     print(f'"{prompt}", seed {image.seed}')
     if image.timings and image.timings.inference:
         print(
-            f"drawn in {image.timings.inference:.2f} s{f' by {image.model}' if image.model else ''}"
+            f"made in {image.timings.inference:.2f} s{f' by {image.model}' if image.model else ''}"
         )
     print(f"saved as {path.resolve()} ({path.stat().st_size // 1000} kB)")
 

@@ -28,7 +28,7 @@ or try it without one:
   curl -N {server.base_url}/completions -H 'Authorization: Bearer {server.api_key}' \\
     -d '{{"model": "local", "prompt": "The capital of Germany is", "stream": true}}'
 
-Image generation draws by rule; there is no diffusion model here. Ctrl-C stops the server."""
+Images are computed by rule; there is no diffusion model here. Ctrl-C stops the server."""
 
 
 def serve(

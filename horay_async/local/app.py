@@ -24,7 +24,7 @@ from .validation import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, is_object, validate
 
 # Generous for text, and far below what would hurt a laptop.
 MAX_BODY: Final = 4 * 1024 * 1024
-_RENDERER_NOTE: Final = f"{RENDERER} (drawn by rule on this machine, no diffusion model)"
+_RENDERER_NOTE: Final = f"{RENDERER} (computed by rule on this machine, no diffusion model)"
 
 _log = logging.getLogger("horay_async.local")
 
@@ -106,7 +106,7 @@ class Service:
         wanted = validate(request.query, MODEL_FILTERS, ())
         here = (
             (self.model, "text", "chat", "llama.cpp on this machine"),
-            (RENDERER, "image", "text-to-image", "drawn by rule, no diffusion model"),
+            (RENDERER, "image", "text-to-image", "computed by rule, no diffusion model"),
         )
         data = [
             {"id": name, "object": "model", "created": self.started, "owned_by": owner}

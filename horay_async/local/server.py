@@ -36,7 +36,7 @@ class LocalServer:
     is a GGUF file; without it `HORAY_LOCAL_MODEL` counts, then the cached SmolLM2-135M-Instruct,
     which is fetched once (98 MB) where it is missing. Port 0 takes a free one. `threads` defaults
     to all but one of the cores this process may use, 1 to 4; `context` is the tokens of one
-    request, prompt and generated text together; `slots` is how many requests generate at the same time,
+    request, prompt and generated text together; `slots` is how many generate at the same time,
     while more wait in line. `verbose` lets llama.cpp report on standard error.
 
     Whatever model name a request carries, the loaded model generates and gives its own name, except

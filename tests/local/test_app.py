@@ -103,7 +103,7 @@ async def test_chat(wire: Wire) -> None:
 
 
 async def test_image(wire: Wire) -> None:
-    """An image is a seeded PNG at a URL that needs no key, and the response says what drew it."""
+    """An image is a seeded PNG at a URL that needs no key, and the response says what made it."""
     one = await wire.post("/image/generations", **IMAGE, seed=7)
     again = await wire.post("/image/generations", **IMAGE, seed=7)
     other = await wire.post("/image/generations", **IMAGE)

@@ -65,7 +65,7 @@ def test_says_what_made_it() -> None:
     assert b"no diffusion model" in render("p", 1, 8, 8)
 
 
-def test_gallery_is_bounded() -> None:
+def test_image_store_is_bounded() -> None:
     """The oldest picture goes first, and unknown names give nothing."""
     image_store = ImageStore(capacity=2)
     names = [image_store.add(bytes([number])) for number in range(3)]
