@@ -198,5 +198,8 @@ def _filled(hint: Any, given: Mapping[Any, Any]) -> Any:
 
 def own_docstring(cls: type[Any]) -> str:
     """The class's docstring; not one that it inherits, nor the signature that dataclasses put there."""
-    text = cast("str | None", cls.__dict__.get("__doc__")) or ""
-    return "" if text.startswith(f"{cls.__name__}(") else text
+    text = cls.__dict__.get("__doc__")
+    # Python 3.15 makes a dataclass's signature when it is first read: until then no text stands there.
+    if not isinstance(text, str) or text.startswith(f"{cls.__name__}("):
+        return ""
+    return text

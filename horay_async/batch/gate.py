@@ -117,7 +117,8 @@ def _open_files() -> float:
     import resource  # noqa: PLC0415 - there is none on Windows
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return math.inf if soft == resource.RLIM_INFINITY else soft
+    # No limit is -1 up to Python 3.14, and the greatest number of its type from 3.15 on.
+    return soft if soft >= 0 else math.inf
 
 
 _gates: WeakKeyDictionary[Any, WeakKeyDictionary[Any, dict[tuple[str, str], Gate]]] = (

@@ -85,7 +85,9 @@ async def test_session_of_the_callers_is_the_limit() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="open files aren't counted there")
-@pytest.mark.parametrize(("soft", "most"), [(1000, 750), (-1, MOST), (1, 1), (10**6, MOST)])
+@pytest.mark.parametrize(
+    ("soft", "most"), [(1000, 750), (-1, MOST), (2**64 - 1, MOST), (1, 1), (10**6, MOST)]
+)
 def test_connections_leave_room_for_other_files(
     monkeypatch: pytest.MonkeyPatch, soft: int, most: int
 ) -> None:
