@@ -24,8 +24,8 @@ import pdoc.render
 
 MODULES = (
     "horay_async",
-    "horay_async.otel",
-    "horay_async.ray",
+    "horay_async.integrations.otel",
+    "horay_async.integrations.ray",
     "horay_async.testing",
     "horay_async.local",
 )

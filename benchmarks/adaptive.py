@@ -100,7 +100,7 @@ class Limited:
 
 
 @attrs.frozen
-class Rate:
+class GCRA:
     """What came of a phase: answers a second, and the share of requests that were refused."""
 
     a_second: float
@@ -109,9 +109,9 @@ class Rate:
 
 async def course(
     server: Limited, limits: tuple[dict[str, int], ...], seconds: float, concurrency: int | None
-) -> list[Rate]:
+) -> list[GCRA]:
     """One batch, during which each of `limits` holds for so many seconds; concurrency None is "auto"."""
-    rates: list[Rate] = []
+    rates: list[GCRA] = []
 
     async def watch() -> None:
         for limit in limits:
@@ -120,7 +120,7 @@ async def course(
             answered, refused = server.answered, server.refused
             await asyncio.sleep(seconds / 2)
             answered, refused = server.answered - answered, server.refused - refused
-            rates.append(Rate(answered / (seconds / 2), refused / max(1, answered + refused)))
+            rates.append(GCRA(answered / (seconds / 2), refused / max(1, answered + refused)))
 
     async def prompts() -> AsyncIterator[dict[str, object]]:
         for number in itertools.count():
@@ -145,7 +145,7 @@ async def course(
     return rates
 
 
-async def under_way(seconds: float) -> list[tuple[str, float, str, Rate]]:
+async def under_way(seconds: float) -> list[tuple[str, float, str, GCRA]]:
     """Rows: the limit, the best fixed setting's answers a second, which it was, and what "auto" came to."""
     best: list[tuple[float, str]] = []
     for limit in AT_ONCE:
@@ -163,7 +163,7 @@ async def under_way(seconds: float) -> list[tuple[str, float, str, Rate]]:
     ]
 
 
-async def each_minute(minutes: float) -> list[tuple[str, float, str, Rate]]:
+async def each_minute(minutes: float) -> list[tuple[str, float, str, GCRA]]:
     """The same for limits of requests a minute, of which the best to be had is all of it."""
     limits = tuple({"a_minute": n} for n in A_MINUTE)
     rates = await course(Limited(), limits, minutes * 60, None)

@@ -19,7 +19,7 @@ import ray
 import ray.data
 from connect import connect
 
-from horay_async.ray import complete_dataset
+from horay_async.integrations.ray import complete_dataset
 
 MODEL = "meta-llama/Meta-Llama-3.1-8B-Instruct"
 COUNTRIES = ("Austria", "Canada", "Chile", "Cuba", "Denmark", "France", "Germany", "Japan", "Spain")

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
         AsyncBatchRun,
         BatchFileError,
         BatchOptions,
+        BatchProgress,
         BatchRequest,
         BatchResult,
-        BatchTotals,
         InvalidRequestError,
     )
     from horay_async.client import AsyncHoray
@@ -56,14 +56,6 @@ if TYPE_CHECKING:
         StreamError,
         StreamTruncatedError,
         UnprocessableEntityError,
-    )
-    from horay_async.models.anything import AnyResponse
-    from horay_async.models.catalogue import (
-        ModelInfo,
-        ModelList,
-        ModelListParams,
-        ModelSubType,
-        ModelType,
     )
     from horay_async.models.chat import (
         ChatChoice,
@@ -131,6 +123,13 @@ if TYPE_CHECKING:
         UserMessage,
     )
     from horay_async.models.meta import Attempt, ResponseMeta
+    from horay_async.models.models import (
+        ModelInfo,
+        ModelList,
+        ModelListParams,
+        ModelSubType,
+        ModelType,
+    )
     from horay_async.models.options import CallOptions, GenerationOptions
     from horay_async.models.parsed import (
         ParsedChoice,
@@ -139,6 +138,7 @@ if TYPE_CHECKING:
         ParsedMessage,
         ParsedToolCall,
     )
+    from horay_async.models.raw import JSONResponse
     from horay_async.models.usage import CompletionTokensDetails, PromptTokensDetails, Usage
     from horay_async.models.user import UserInfo
     from horay_async.options import ClientOptions, ClientParams, RetryPolicy, Timeouts
@@ -157,7 +157,6 @@ __all__ = [
     "AnswerError",
     "AnswerFault",
     "AnswerParsed",
-    "AnyResponse",
     "AssistantMessage",
     "AsyncBatch",
     "AsyncBatchRun",
@@ -170,10 +169,10 @@ __all__ = [
     "BadRequestError",
     "BatchFileError",
     "BatchOptions",
+    "BatchProgress",
     "BatchRequest",
     "BatchResult",
     "BatchRun",
-    "BatchTotals",
     "CallEvent",
     "CallOptions",
     "ChatChoice",
@@ -222,6 +221,7 @@ __all__ = [
     "InsufficientBalanceError",
     "InternalServerError",
     "InvalidRequestError",
+    "JSONResponse",
     "Message",
     "ModelInfo",
     "ModelList",
@@ -285,8 +285,8 @@ _MODULES = (
     "errors",
     "options",
     "client",
-    "models.anything",
-    "models.catalogue",
+    "models.raw",
+    "models.models",
     "models.chat",
     "models.completions",
     "models.drift",

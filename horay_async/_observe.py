@@ -12,7 +12,7 @@ import attrs
 from horay_async.models._record import Record
 
 if TYPE_CHECKING:
-    from horay_async._protocol.request import Request
+    from horay_async._protocol.wire.request import Request
     from horay_async.errors import APIError
     from horay_async.models._base import Response
     from horay_async.models.chat import ToolCall

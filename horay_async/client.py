@@ -7,18 +7,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from horay_async._protocol.decode import AnyDecoder
-from horay_async._protocol.params import check
-from horay_async._protocol.request import assemble, check_path
-from horay_async.models.anything import AnyResponse
+from horay_async._protocol.wire.decode import JSONDecoder
+from horay_async._protocol.wire.params import check
+from horay_async._protocol.wire.request import build_request, check_path
 from horay_async.models.drift import Drift
 from horay_async.models.options import CallOptions
+from horay_async.models.raw import JSONResponse
 from horay_async.options import ClientOptions, ClientParams
 from horay_async.resources._base import fetch, new_key
-from horay_async.resources.catalogue import AsyncModels
 from horay_async.resources.chat import AsyncChat
 from horay_async.resources.completions import AsyncCompletions
 from horay_async.resources.images import AsyncImages
+from horay_async.resources.models import AsyncModels
 from horay_async.resources.user import AsyncUser
 
 if TYPE_CHECKING:
@@ -95,23 +95,23 @@ class AsyncHoray:
 
     async def request(
         self, method: str, path: str, *, body: Any = None, **options: Unpack[CallOptions]
-    ) -> AnyResponse:
+    ) -> JSONResponse:
         """Calls what has no method yet: `path` is below the base URL, `body` anything that JSON holds.
 
         Retries, clocks and errors are those of every call; a request that may have been run isn't sent
         again, since nothing is known of what it costs, unless it is a GET, which runs nothing.
         """
         check(options, CallOptions)
-        request = assemble(
+        request = build_request(
             method.upper(),
             check_path(method, path),
             options,
             self.options,
             body=body,
             new_key=new_key(),
-            per_piece=method.upper() != "GET",
+            billed_per_run=method.upper() != "GET",
         )
-        return await fetch(self._transport, request, AnyDecoder())
+        return await fetch(self._transport, request, JSONDecoder())
 
     async def close(self) -> None:
         """Closes the connections, those of `with_options` copies included. Closing twice is fine."""

@@ -280,12 +280,12 @@ class AnswerError(APIError):
     """The answer came, but isn't what was asked for: it can't be parsed, or asks for ever more tools."""
 
     reason: AnswerFault
-    """What kind of misfit it is."""
+    """What kind of mismatch it is."""
     text: str
     """The model's text as it came: the arguments where a tool call doesn't fit."""
     path: str | None
     """Where the text doesn't fit first, such as `$.lines[2].price`; None unless it is a mismatch."""
-    misfits: tuple[tuple[str, str], ...]
+    errors: tuple[tuple[str, str], ...]
     """Every path that doesn't fit, and what is wrong there."""
     completion: Any
     """The answer as a whole (a `ChatCompletion`); None where just a text was parsed."""
@@ -297,7 +297,7 @@ class AnswerError(APIError):
         reason: AnswerFault = "mismatch",
         text: str = "",
         path: str | None = None,
-        misfits: tuple[tuple[str, str], ...] = (),
+        errors: tuple[tuple[str, str], ...] = (),
         completion: Any = None,
         execution: Execution = "executed",
         **known: Any,
@@ -306,7 +306,7 @@ class AnswerError(APIError):
         self.reason = reason
         self.text = text
         self.path = path
-        self.misfits = misfits
+        self.errors = errors
         self.completion = completion
 
 

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from horay_async.integrations.otel import Telemetry
     from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
-    from horay_async.otel import Telemetry
 
 __all__ = ["ClientOptions", "ClientParams", "RetryPolicy", "Timeouts"]
 
@@ -116,11 +116,11 @@ class RetryPolicy:
     """The same for images, which are paid by the piece."""
 
     def delay(
-        self, error: APIError, *, retries: int, per_piece: bool, random: Callable[[], float]
+        self, error: APIError, *, retries: int, billed_per_run: bool, random: Callable[[], float]
     ) -> float | None:
         """Seconds to wait before the next attempt, or None to give up and raise `error`.
 
-        `retries` counts the retries already made. `per_piece` says that each run is paid for, as with
+        `retries` counts the retries already made. `billed_per_run` says that each run is paid for, as with
         images. `random` gives a number from 0 up to 1.
 
         Backoff is exponential with full jitter: a random part of a bound that doubles, as the AWS
@@ -128,7 +128,7 @@ class RetryPolicy:
         asked for is kept, plus up to a tenth of it and at least a quarter of a second, so that callers
         who were told the same don't come back as one.
         """
-        if retries >= self.max_retries or not self.retryable(error, per_piece=per_piece):
+        if retries >= self.max_retries or not self.retryable(error, billed_per_run=billed_per_run):
             return None
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         if asked is not None:
@@ -137,7 +137,7 @@ class RetryPolicy:
         # 2**64 is far over any bound, and min() keeps a large count from overflowing a float.
         return random() * min(self.max_backoff, self.initial_backoff * 2.0 ** min(retries, 64))
 
-    def retryable(self, error: APIError, *, per_piece: bool) -> bool:
+    def retryable(self, error: APIError, *, billed_per_run: bool) -> bool:
         """Whether trying again can help, and is safe."""
         if error.execution == "executed":
             return False
@@ -153,7 +153,7 @@ class RetryPolicy:
             safe = error.execution == "not_sent"
         else:
             return False
-        return safe or (self.retry_unknown_images if per_piece else self.retry_unknown)
+        return safe or (self.retry_unknown_images if billed_per_run else self.retry_unknown)
 
 
 class ClientParams(TypedDict, total=False):
@@ -261,7 +261,7 @@ def _hook(instance: object, attribute: attrs.Attribute[Any], value: object) -> N
 def _telemetry(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and (isinstance(value, type) or not hasattr(value, "begin")):
         raise ConfigurationError(
-            f"telemetry must be an instance of horay_async.otel.Telemetry; got {value!r}"
+            f"telemetry must be an instance of horay_async.integrations.otel.Telemetry; got {value!r}"
         )
 
 
@@ -321,7 +321,7 @@ class ClientOptions:
     """Called with a `ResponseEvent` once for each call, when it is over, however it ended; for a stream that
     is when it was read to its end or left."""
     telemetry: Telemetry | None = attrs.field(default=None, validator=_telemetry, repr=False)
-    """OpenTelemetry for this client's calls; see `horay_async.otel`."""
+    """OpenTelemetry for this client's calls; see `horay_async.integrations.otel`."""
 
     def __attrs_post_init__(self) -> None:
         if self.on_truncation not in ("raise", "return"):

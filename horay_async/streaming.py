@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from horay_async._protocol.decode import decoder
-from horay_async._protocol.limits import MAX_EVENT_BYTES
-from horay_async._protocol.stream import ChunkReader
+from horay_async._protocol.wire.bounds import MAX_EVENT_BYTES
+from horay_async._protocol.wire.decode import decoder
+from horay_async._protocol.wire.stream import ChunkReader
 from horay_async.errors import APIConnectionError, APIError, APITimeoutError, HorayError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 
 if TYPE_CHECKING:
-    from horay_async._protocol.accumulate import Accumulator
+    from horay_async._protocol.wire.accumulate import Accumulator
     from horay_async._transport import Call, RawResponse
 
     # Named for type checkers alone: the twins stand above, and know this module.

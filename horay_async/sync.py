@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar, Unpack, cast
 
 from horay_async._bridge import Facade, Lease, Loop, Pump, answering, blocking
-from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult, BatchTotals
+from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchProgress, BatchResult
 from horay_async.client import AsyncHoray
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
@@ -15,10 +15,10 @@ from horay_async.models.drift import Drift
 from horay_async.models.events import ToolRunEvent
 from horay_async.models.meta import ResponseMeta
 from horay_async.options import ClientOptions, ClientParams
-from horay_async.resources.catalogue import AsyncModels
 from horay_async.resources.chat import AsyncChat, AsyncChatCompletions
 from horay_async.resources.completions import AsyncCompletions
 from horay_async.resources.images import AsyncImages
+from horay_async.resources.models import AsyncModels
 from horay_async.resources.user import AsyncUser
 from horay_async.streaming import AsyncEventStream, AsyncStream, Select, all_of, texts_of
 from horay_async.tools.run import AsyncToolRun
@@ -187,7 +187,7 @@ class BatchRun(_Reading, Generic[AnswerT_co], of=AsyncBatchRun):
     _twin: AsyncBatchRun[AnswerT_co]
 
     @property
-    def totals(self) -> BatchTotals:
+    def totals(self) -> BatchProgress:
         """How far the batch has come."""
         return self._twin.totals
 

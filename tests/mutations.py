@@ -12,10 +12,10 @@ import attrs
 from hypothesis import strategies as st
 
 from horay_async.models._base import Response
-from horay_async.models.catalogue import ModelList
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.images import ImageResponse
+from horay_async.models.models import ModelList
 from horay_async.models.user import UserInfo
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}

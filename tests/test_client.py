@@ -151,7 +151,8 @@ async def test_errors_can_be_copied_and_pickled(
 ) -> None:
     """So can errors, what had come of an answer included."""
     fault_server.add(
-        error(429, "slow", retry_after=1, form="ms"), stream(["a"], done=False).but(Cut(-100))
+        error(429, "slow", retry_after=1, form="ms"),
+        stream(["a"], done=False).with_faults(Cut(-100)),
     )
     async with connect() as client:
         with pytest.raises(APIError) as limited:
@@ -238,7 +239,7 @@ FAILURES: list[Answer] = [
     respond(f"<html>{KEY}</html>", content_type="text/html"),
     respond(f'{{"choices": [{{"text": "{KEY}'),
     respond(f'{{"error": {{"message": "{KEY}"}}}}'),
-    completion(KEY).but(Cut(-1)),
+    completion(KEY).with_faults(Cut(-1)),
     raw(Reset()),
     raw(b"HTTP/1.1 200 OK\r\nX-Echo: " + KEY.encode() + b"\0\r\n\r\n"),
     raw(KEY.encode()),

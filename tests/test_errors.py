@@ -65,7 +65,7 @@ def filled(cls: type[APIError]) -> APIError:
         "transient": False,
         "text": "{}",
         "path": "$.a",
-        "misfits": (("$.a", "missing"),),
+        "errors": (("$.a", "missing"),),
         "completion": partial,
     }
     taken: set[str] = set()

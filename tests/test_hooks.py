@@ -25,7 +25,7 @@ from horay_async import (
     ServiceOverloadedError,
     StreamTruncatedError,
 )
-from horay_async._protocol.accumulate import ChatAccumulator
+from horay_async._protocol.wire.accumulate import ChatAccumulator
 from horay_async.testing import FaultServer, Reset, Stall, error, raw, respond
 
 if TYPE_CHECKING:

@@ -305,7 +305,7 @@ def delay(
 ) -> float | None:
     """What the policy says."""
     policy = policy or RetryPolicy()
-    return policy.delay(error, retries=retries, per_piece=image, random=lambda: chance)
+    return policy.delay(error, retries=retries, billed_per_run=image, random=lambda: chance)
 
 
 @pytest.mark.parametrize(
@@ -479,7 +479,7 @@ def test_policy_can_be_replaced() -> None:
 
     class Stubborn(RetryPolicy):
         def delay(
-            self, error: APIError, *, retries: int, per_piece: bool, random: Any
+            self, error: APIError, *, retries: int, billed_per_run: bool, random: Any
         ) -> float | None:
             return 1.0 if retries < 5 else None
 

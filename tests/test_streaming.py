@@ -61,7 +61,7 @@ def sse_answer(*pieces: bytes | Step) -> Answer:
 
 def cut_as_asked(answer: Answer, by: Ending) -> Callable[[Request], Answer]:
     """A handler that cuts `answer` after as many bytes as the request's model says."""
-    return lambda request: answer.but(Cut(int(request.json()["model"]), by=by))
+    return lambda request: answer.with_faults(Cut(int(request.json()["model"]), by=by))
 
 
 def contents(answer: Any) -> dict[int, tuple[str, str | None]] | None:
@@ -197,7 +197,7 @@ async def test_unmarked_end_can_be_accepted(
 ) -> None:
     """`on_truncation="return"` takes an orderly end for complete, but not a connection that was cut."""
     unmarked = stream(["Ber", "lin"], finish_reason=None, done=False)
-    fault_server.add(unmarked, unmarked.but(Cut(-1)))
+    fault_server.add(unmarked, unmarked.with_faults(Cut(-1)))
     async with connect(on_truncation="raise" if of_the_call else "return") as client:
         options: Any = {"on_truncation": "return"} if of_the_call else {}
 

@@ -46,11 +46,11 @@ class _OnRay:
 
 
 class HorayOnRay(_OnRay):
-    """`horay_async.ray`."""
+    """`horay_async.integrations.ray`."""
 
     def answers(self, model: str, count: int) -> list[str]:
         """The texts of so many answers."""
-        from horay_async.ray import complete_dataset  # noqa: PLC0415 - loads Ray
+        from horay_async.integrations.ray import complete_dataset  # noqa: PLC0415 - loads Ray
 
         lazy = complete_dataset(
             self._rows(count, talk="What is the capital of Germany?"),

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import aiohttp
 from multidict import CIMultiDict, istr
 
-from horay_async._protocol.failures import bad_response, status_error
-from horay_async._protocol.limits import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
-from horay_async._protocol.request import Request
+from horay_async._protocol.wire.bounds import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
+from horay_async._protocol.wire.errors import bad_response, status_error
+from horay_async._protocol.wire.request import Request
 from horay_async._transport.faults import FOREIGN, timed_out, translate
 from horay_async._transport.log import LOG
 from horay_async._transport.response import Exchange, RawResponse, exchange
@@ -26,7 +26,7 @@ from horay_async.models.meta import Attempt, ResponseMeta
 if TYPE_CHECKING:
     from yarl import URL
 
-    from horay_async._protocol.drift import DriftWatch
+    from horay_async._protocol.wire.drift import DriftWatch
     from horay_async._transport.pool import Pool
     from horay_async._transport.transport import Transport
     from horay_async.models._base import Response
@@ -83,7 +83,7 @@ class Call:
         delay = self.request.retry.delay(
             error,
             retries=len(self.attempts) - 1,
-            per_piece=self.request.per_piece,
+            billed_per_run=self.request.billed_per_run,
             random=random.random,
         )
         now = self._loop.time()
@@ -172,7 +172,7 @@ class Call:
         self.attempts.append(attempt)
         options = self._transport.options
         # A caller's own session can carry headers of its own, which are no business of other hosts.
-        own = options.session is None or self.request.foreign
+        own = options.session is None or self.request.external
         pools = self._transport.pools
         pool = pools.known(options, own=own) or await pools.made(options, own=own)
         slots = pool.slots(options.max_connections)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from multidict import CIMultiDict
     from yarl import URL
 
-    from horay_async._protocol.request import Request
+    from horay_async._protocol.wire.request import Request
     from horay_async._transport.transport import Transport
     from horay_async.errors import APIError, APIStatusError
     from horay_async.models.meta import ResponseMeta

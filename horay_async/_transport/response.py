@@ -10,8 +10,8 @@ import aiohttp
 from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import istr
 
-from horay_async._protocol.limits import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
-from horay_async._protocol.request import Request
+from horay_async._protocol.wire.bounds import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
+from horay_async._protocol.wire.request import Request
 from horay_async._transport.faults import FOREIGN, Unanswered, timed_out, told, translate_read
 from horay_async._transport.watch import Watch
 from horay_async.errors import APIError, Clock, Execution

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from horay_async._protocol.request import Request
+from horay_async._protocol.wire.request import Request
 
 if TYPE_CHECKING:
     from multidict import CIMultiDict
@@ -58,13 +58,13 @@ def by_session(
         transport.url(request.path),
         data=_payload(request.body),
         headers=headers,
-        allow_redirects=request.foreign,
+        allow_redirects=request.external,
         proxy=proxy,
         ssl=transport.options.ssl_context or True,
         timeout=transport.connect_timer(request.timeouts.connect),
         # A caller's own session may be set up otherwise.
         raise_for_status=False,
-        auto_decompress=not request.foreign,
+        auto_decompress=not request.external,
     )
 
 

@@ -9,9 +9,9 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from horay_async._observe import PROCESS, Complaints, Observer, Telemetry
-from horay_async._protocol.drift import DriftWatch
-from horay_async._protocol.request import Request
-from horay_async._protocol.retry import RetryBudget
+from horay_async._protocol.limits.retry import RetryBudget
+from horay_async._protocol.wire.drift import DriftWatch
+from horay_async._protocol.wire.request import Request
 from horay_async._transport import log
 from horay_async._transport.call import EVENT_STREAM, JSON, Call
 from horay_async._transport.pool import Pools
@@ -103,7 +103,7 @@ class Transport:
 
     def headers(self, request: Request, accept: str) -> CIMultiDict[str]:
         """Everything that one request is sent with."""
-        if request.foreign:
+        if request.external:
             # The client's own headers, the key above all, are meant for the API alone.
             headers = CIMultiDict({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
             headers.update(request.headers)

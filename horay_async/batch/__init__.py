@@ -10,7 +10,7 @@ from horay_async.batch.errors import BatchFileError, InvalidRequestError
 from horay_async.batch.options import BatchOptions
 from horay_async.batch.requests import BatchRequest
 from horay_async.batch.resource import AsyncBatch
-from horay_async.batch.results import BatchResult, BatchTotals
+from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.run import AsyncBatchRun
 
 __all__ = [
@@ -18,8 +18,8 @@ __all__ = [
     "AsyncBatchRun",
     "BatchFileError",
     "BatchOptions",
+    "BatchProgress",
     "BatchRequest",
     "BatchResult",
-    "BatchTotals",
     "InvalidRequestError",
 ]

@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from horay_async.batch.engine import Engine
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import IdTable
-from horay_async.batch.inputs import read, survey
+from horay_async.batch.inputs import index_input, read
 from horay_async.batch.journal import Finished, Journal
 from horay_async.batch.locks import FileLock
 from horay_async.batch.options import Settings
-from horay_async.batch.results import BatchResult, BatchTotals
+from horay_async.batch.results import BatchProgress, BatchResult
+from horay_async.batch.runner import BatchRunner
 
 if TYPE_CHECKING:
     from horay_async._transport import Transport
@@ -31,7 +31,7 @@ async def run_file(
     requests: Path,
     answers: Path,
     settings: Settings,
-    totals: BatchTotals,
+    totals: BatchProgress,
     *,
     retry_failed: bool,
     sync_interval: float,
@@ -46,7 +46,7 @@ async def run_file(
                 f"{answers} holds the requests: their answers need a file of their own",
                 path=str(answers),
             )
-        total = survey(requests, ids)
+        total = index_input(requests, ids)
         return total, journal.open(ids, retry_failed=retry_failed)
 
     def write(results: list[BatchResult[Any]]) -> None:
@@ -58,7 +58,7 @@ async def run_file(
         totals.total, finished = await _in_thread(look)
         totals.skipped, totals.skipped_failed = finished
         items = read(requests, ids)
-        engine = Engine(transport, settings, totals, items, ordered=False, threaded=True)
+        engine = BatchRunner(transport, settings, totals, items, ordered=False, threaded=True)
         syncing = asyncio.create_task(_sync_regularly(journal, sync_interval, engine))
         try:
             while results := await engine.take():
@@ -71,7 +71,7 @@ async def run_file(
             await _in_thread(journal.sync)
 
 
-async def _sync_regularly(journal: Journal, seconds: float, engine: Engine) -> None:
+async def _sync_regularly(journal: Journal, seconds: float, engine: BatchRunner) -> None:
     """Sees to it that what was written is on the disk; stops the engine where it can't be."""
     while seconds:
         await asyncio.sleep(seconds)

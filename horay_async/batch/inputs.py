@@ -12,7 +12,7 @@ from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import FINISHED, LISTED, IdTable
 from horay_async.batch.requests import Line
 
-__all__ = ["BUFFER", "UNREADABLE", "read", "survey"]
+__all__ = ["BUFFER", "UNREADABLE", "index_input", "read"]
 
 BUFFER = 2**20
 """Bytes of a file that are read at once."""
@@ -33,7 +33,7 @@ _named = msgspec.json.Decoder(_Named).decode
 _line = msgspec.json.Decoder(Line).decode
 
 
-def survey(path: Path, ids: IdTable) -> int:
+def index_input(path: Path, ids: IdTable) -> int:
     """Reads the whole file and marks its ids; gives how many there are.
 
     Raises `BatchFileError` for a line that is no JSON object with a `custom_id`, or one whose id was there

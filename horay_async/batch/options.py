@@ -29,7 +29,7 @@ class BatchOptions(TypedDict, total=False):
     fail_fast: bool
     """Whether the first failure ends the batch, with its error; otherwise a failure is a result like any
     other."""
-    patience: float
+    give_up_after: float
     """Seconds for which a request is put off and sent again, 600, where the server refuses it for its load
     (429, 503), or can't be reached though it has answered before. Then that is the request's result. All
     other failures are retried as the client's `RetryPolicy` says, and no more."""
@@ -68,7 +68,7 @@ class Settings:
     rpm: float | None = attrs.field(default=None, validator=_positive)
     tpm: float | None = attrs.field(default=None, validator=_positive)
     fail_fast: bool = False
-    patience: float = attrs.field(default=600.0, validator=_positive)
+    give_up_after: float = attrs.field(default=600.0, validator=_positive)
 
     @classmethod
     def of(cls, **options: Unpack[BatchOptions]) -> Settings:

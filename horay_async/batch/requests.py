@@ -9,8 +9,15 @@ from typing import Any, Generic, Required, TypeVar, Unpack, cast, get_origin, ge
 import attrs
 import msgspec
 
-from horay_async._protocol.decode import AnyDecoder, Decodes, decoder
-from horay_async._protocol.request import Operation, Request, assemble, build, check_path, encode
+from horay_async._protocol.wire.decode import BodyDecoder, JSONDecoder, decoder
+from horay_async._protocol.wire.request import (
+    Operation,
+    Request,
+    build,
+    build_request,
+    check_path,
+    encode,
+)
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.errors import (
     APIConnectionError,
@@ -107,7 +114,7 @@ class Job:
     custom_id: str
     item: Any
     request: Request
-    into: Decodes[Any]
+    into: BodyDecoder[Any]
     policy: RetryPolicy
     """The caller's; the request's own leaves refusals to the batch."""
     max_tokens: int | None = None
@@ -126,7 +133,7 @@ class Job:
         business, so it is asked as for the first time.
         """
         delay = self.policy.delay(
-            error, retries=0, per_piece=self.request.per_piece, random=_middle
+            error, retries=0, billed_per_run=self.request.billed_per_run, random=_middle
         )
         return delay is not None
 
@@ -250,14 +257,14 @@ def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> 
         for name in _required(operation.params):
             if not bytes(getattr(body, name)):
                 raise InvalidRequestError(f"body.{name} is missing")
-    request = assemble(
+    request = build_request(
         "POST",
         check_path("POST", path),
         {},
         options,
         new_key=new_key(),
         # Of an operation that isn't known, neither is what a second run costs.
-        per_piece=operation is None or operation.per_piece,
+        billed_per_run=operation is None or operation.billed_per_run,
     )
     request.body = raw
     return Job(
@@ -266,7 +273,7 @@ def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> 
         item=item,
         request=request,
         policy=request.retry,
-        into=AnyDecoder() if operation is None else decoder(operation.answer),
+        into=JSONDecoder() if operation is None else decoder(operation.answer),
         max_tokens=_number(body.max_completion_tokens) or _number(body.max_tokens),
         choices=_number(body.n) or 1,
     )

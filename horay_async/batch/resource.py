@@ -7,11 +7,11 @@ from collections.abc import AsyncIterable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
 
-from horay_async.batch.engine import Engine
 from horay_async.batch.options import BatchOptions, Settings, check_interval
 from horay_async.batch.requests import BatchRequest
-from horay_async.batch.results import BatchTotals
+from horay_async.batch.results import BatchProgress
 from horay_async.batch.run import AsyncBatchRun
+from horay_async.batch.runner import BatchRunner
 from horay_async.models._base import Response
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ class AsyncBatch:
                 f"not a value of type {type(requests).__qualname__}"
             )
 
-        def start(totals: BatchTotals, threaded: bool) -> Engine:
-            return Engine(
+        def start(totals: BatchProgress, threaded: bool) -> BatchRunner:
+            return BatchRunner(
                 self._transport, settings, totals, requests, ordered=ordered, threaded=threaded
             )
 
@@ -88,9 +88,9 @@ class AsyncBatch:
         *,
         retry_failed: bool = False,
         sync_interval: float = 5.0,
-        totals: BatchTotals | None = None,
+        totals: BatchProgress | None = None,
         **options: Unpack[BatchOptions],
-    ) -> BatchTotals:
+    ) -> BatchProgress:
         """Sends the requests of one file, writes their answers to another, and gives the totals.
 
         Both have one JSON object a line, in the form of OpenAI's batch files and of their output. The
@@ -112,7 +112,7 @@ class AsyncBatch:
         from horay_async.batch.files import run_file  # noqa: PLC0415 - what only files need
 
         settings = Settings.of(**options)
-        totals = BatchTotals() if totals is None else totals
+        totals = BatchProgress() if totals is None else totals
         await run_file(
             self._transport,
             Path(requests),

@@ -13,7 +13,7 @@ from horay_async.models._record import Record
 from horay_async.models.meta import Attempt
 from horay_async.models.usage import Usage
 
-__all__ = ["BatchResult", "BatchTotals"]
+__all__ = ["BatchProgress", "BatchResult"]
 
 AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
 
@@ -46,7 +46,7 @@ class BatchResult(Record, Generic[AnswerT_co]):
 
 
 @attrs.define(eq=False, repr=False)
-class BatchTotals(Record):
+class BatchProgress(Record):
     """How far a batch has come. It can be read at any time and from any thread."""
 
     total: int | None = None

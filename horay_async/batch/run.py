@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from horay_async.batch.engine import LEFT, Engine
-from horay_async.batch.results import BatchResult, BatchTotals
+from horay_async.batch.results import BatchProgress, BatchResult
+from horay_async.batch.runner import LEFT, BatchRunner
 from horay_async.errors import HorayError
 from horay_async.models._base import Response
 from horay_async.streaming import Mirrored
@@ -30,15 +30,15 @@ class AsyncBatchRun(Mirrored["BatchRun[AnswerT_co]"], Generic[AnswerT_co]):
     when the client is closed meanwhile.
     """
 
-    def __init__(self, start: Callable[[BatchTotals, bool], Engine]) -> None:
+    def __init__(self, start: Callable[[BatchProgress, bool], BatchRunner]) -> None:
         self._start = start
-        self._engine: Engine | None = None
+        self._engine: BatchRunner | None = None
         self._left = False
         self._ready: Iterator[BatchResult[AnswerT_co]] = iter(())
-        self._totals = BatchTotals()
+        self._totals = BatchProgress()
 
     @property
-    def totals(self) -> BatchTotals:
+    def totals(self) -> BatchProgress:
         """How far the batch has come."""
         return self._totals
 

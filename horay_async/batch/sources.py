@@ -48,8 +48,8 @@ def source_of(
     without holding up the loop. Raises `TypeError` for what can't be iterated over.
     """
     if isinstance(items, AsyncIterable):
-        return _Pulled(items, changed)
-    return _Fed(iter(items), changed) if threaded else _Inline(iter(items))
+        return _AsyncSource(items, changed)
+    return _ThreadSource(iter(items), changed) if threaded else _Inline(iter(items))
 
 
 class _Inline:
@@ -65,7 +65,7 @@ class _Inline:
         self._items = iter(())
 
 
-class _Pulled:
+class _AsyncSource:
     """An asynchronous iterable, read by a task."""
 
     def __init__(self, items: AsyncIterable[Any], changed: Callable[[], None]) -> None:
@@ -105,7 +105,7 @@ class _Pulled:
                 await items.aclose()
 
 
-class _Fed:
+class _ThreadSource:
     """A plain iterable, read by a thread."""
 
     def __init__(self, items: Iterator[Any], changed: Callable[[], None]) -> None:

@@ -17,7 +17,7 @@ from horay_async.cli.progress import show_progress
 from horay_async.cli.session import open_client
 
 if TYPE_CHECKING:
-    from horay_async import BatchOptions, BatchTotals
+    from horay_async import BatchOptions, BatchProgress
 
 __all__ = ["batch"]
 
@@ -67,7 +67,7 @@ def batch(
     Both have the form of OpenAI's batch files and of their output. A run that was stopped, however it
     was, goes on where it was when the same command is given again.
     """
-    totals = horay_async.BatchTotals()
+    totals = horay_async.BatchProgress()
     options: BatchOptions = {
         "concurrency": "auto" if concurrency == "auto" else int(concurrency),
         "rpm": rpm,
@@ -91,7 +91,7 @@ def batch(
         raise typer.Exit(ExitCode.PARTLY)
 
 
-def _told(totals: BatchTotals) -> str:
+def _told(totals: BatchProgress) -> str:
     """The totals in words."""
     finished = totals.skipped + totals.done + totals.failed
     failed = totals.skipped_failed + totals.failed

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from horay_async import BatchTotals
+    from horay_async import BatchProgress
 
 __all__ = ["Look", "Pace", "span"]
 
@@ -43,7 +43,7 @@ class Look:
 class Pace:
     """Looks at the totals of a batch; what was seen within `WINDOW` makes the rate."""
 
-    def __init__(self, totals: BatchTotals) -> None:
+    def __init__(self, totals: BatchProgress) -> None:
         self._totals = totals
         self._seen: deque[tuple[float, int]] = deque([(0.0, 0)])
 

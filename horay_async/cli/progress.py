@@ -12,7 +12,7 @@ from horay_async.cli.output import note
 from horay_async.cli.pace import Pace
 
 if TYPE_CHECKING:
-    from horay_async import BatchTotals
+    from horay_async import BatchProgress
 
 __all__ = ["show_progress"]
 
@@ -21,7 +21,7 @@ EVERY: Final = 5.0
 
 
 @contextmanager
-def show_progress(totals: BatchTotals) -> Generator[None]:
+def show_progress(totals: BatchProgress) -> Generator[None]:
     """Shows the totals, on standard error, until the block ends."""
     pace = Pace(totals)
     if sys.stderr.isatty():

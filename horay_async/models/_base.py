@@ -33,9 +33,9 @@ class Model(Record):
 class Response(Model):
     """A model that is an answer, or one streamed chunk of it, as a whole."""
 
-    __slots__ = ("_loose", "_raw", "meta")
+    __slots__ = ("_lenient", "_raw", "meta")
 
-    _loose: bool
+    _lenient: bool
     """Set, to true, where the values didn't all have the types of the fields."""
     _raw: bytes
     meta: ResponseMeta

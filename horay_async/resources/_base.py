@@ -7,21 +7,21 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from horay_async._protocol.decode import (
-    Decodes,
-    EnvelopeFailure,
-    NotDecodable,
+from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
+from horay_async._protocol.wire.decode import (
+    BodyDecoder,
+    ErrorInBody,
+    InvalidBody,
     decoder,
     reports_failure,
 )
-from horay_async._protocol.failures import bad_response, envelope_failure
-from horay_async._protocol.limits import MAX_BODY_BYTES
-from horay_async._protocol.request import Operation, Request, build
+from horay_async._protocol.wire.errors import bad_response, envelope_failure
+from horay_async._protocol.wire.request import Operation, Request, build
 from horay_async.models._base import Response
 from horay_async.streaming import AsyncEventStream, AsyncStream
 
 if TYPE_CHECKING:
-    from horay_async._protocol.accumulate import Accumulator
+    from horay_async._protocol.wire.accumulate import Accumulator
     from horay_async._transport import Call, RawResponse, Transport
 
 __all__ = ["Resource", "fetch", "new_key"]
@@ -84,14 +84,14 @@ def new_key() -> str:
     return os.urandom(16).hex()
 
 
-def fetch(transport: Transport, request: Request, into: Decodes[AnswerT]) -> Awaitable[AnswerT]:
+def fetch(transport: Transport, request: Request, into: BodyDecoder[AnswerT]) -> Awaitable[AnswerT]:
     """Sends a request, as often as the policy says, and decodes the answer."""
     call = transport.call(request)
 
     return call.run(partial(_decoded, call, into))
 
 
-async def _decoded(call: Call, into: Decodes[AnswerT], response: RawResponse) -> AnswerT:
+async def _decoded(call: Call, into: BodyDecoder[AnswerT], response: RawResponse) -> AnswerT:
     """The answer that `response` holds."""
     if call.request.method != "GET":  # which runs nothing: it can be sent again
         response.execution = "executed"
@@ -105,11 +105,11 @@ async def _decoded(call: Call, into: Decodes[AnswerT], response: RawResponse) ->
     else:
         try:
             answer = into.one(body)
-        except EnvelopeFailure:
+        except ErrorInBody:
             raise envelope_failure(
                 body, label=call.request.label, key=call.key, request_id=meta.request_id
             ) from None
-        except NotDecodable as error:
+        except InvalidBody as error:
             problem = str(error)
         else:
             answer.meta = meta

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast, ov
 
 import attrs
 
-from horay_async._protocol.accumulate import ChatAccumulator
-from horay_async._protocol.request import Operation
+from horay_async._protocol.wire.accumulate import ChatAccumulator
+from horay_async._protocol.wire.request import Operation
 from horay_async.models.chat import (
     ChatCompletion,
     ChatCompletionChunk,
@@ -85,9 +85,9 @@ class AsyncChatCompletions(Resource):
         if into is None or isinstance(into, Mapping):
             return self._events(CREATE, params, ChatCompletionChunk, ChatAccumulator)
         # cattrs loads with them, which takes as long as all the rest.
-        from horay_async._protocol.schema import response_format  # noqa: PLC0415 - see above
-        from horay_async._protocol.typed import parse_completion  # noqa: PLC0415 - see above
-        from horay_async._protocol.typed_stream import TypedAccumulator  # noqa: PLC0415 - see above
+        from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see above
+        from horay_async._protocol.structured.parse_stream import TypedAccumulator  # noqa: PLC0415 - see above
+        from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - see above
 
         sent = {**params, "response_format": response_format(into)}
         classes = _argument_classes(params.get("tools"))
@@ -114,8 +114,8 @@ class AsyncChatCompletions(Resource):
         an answer besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
         and `AnswerError` where the model declined, the answer was cut at the token limit, or it doesn't fit.
         """
-        from horay_async._protocol.schema import response_format  # noqa: PLC0415 - see `stream`
-        from horay_async._protocol.typed import parse_completion  # noqa: PLC0415 - see `stream`
+        from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see `stream`
+        from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - see `stream`
 
         into = params.pop("response_format", None)
         if into is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal, Unpack, overload
 
-from horay_async._protocol.accumulate import CompletionAccumulator
-from horay_async._protocol.request import Operation
+from horay_async._protocol.wire.accumulate import CompletionAccumulator
+from horay_async._protocol.wire.request import Operation
 from horay_async.models.completions import Completion, CompletionChunk, CompletionParams
 from horay_async.models.events import CompletionEvent
 from horay_async.resources._base import Resource

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
-from horay_async._protocol.failures import bad_response
-from horay_async._protocol.limits import MAX_IMAGE_BYTES
-from horay_async._protocol.request import Operation, download
+from horay_async._protocol.wire.bounds import MAX_IMAGE_BYTES
+from horay_async._protocol.wire.errors import bad_response
+from horay_async._protocol.wire.request import Operation, download
 from horay_async.models.images import GeneratedImage, ImageParams, ImageResponse
 from horay_async.models.options import CallOptions
 from horay_async.resources._base import Resource
@@ -23,7 +23,7 @@ GENERATE: Final = Operation(
     path="/image/generations",
     params=ImageParams,
     answer=ImageResponse,
-    per_piece=True,
+    billed_per_run=True,
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Unpack
 
-from horay_async._protocol.request import Operation
+from horay_async._protocol.wire.request import Operation
 from horay_async.models.options import CallOptions
 from horay_async.models.user import UserInfo
 from horay_async.resources._base import Resource

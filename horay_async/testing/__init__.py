@@ -15,7 +15,7 @@ With pytest, the fixtures `horay_server`, `horay_client`, `blocking_horay_client
 without an import.
 """
 
-from horay_async.testing._wire import Greeting
+from horay_async.testing._server_connection import Greeting
 from horay_async.testing.answers import (
     Answer,
     Coding,
@@ -42,14 +42,14 @@ from horay_async.testing.chaos import Chaos, ChaosKind, Dealt
 from horay_async.testing.failures import (
     ErrorShape,
     RetryForm,
-    bomb,
+    decompression_bomb,
     error,
     error_event,
     pings,
+    rate_limits,
     redirect,
-    storm,
 )
-from horay_async.testing.faults import CloseUnderNext, Cut, Ending, Executed, Hang, Late, Split
+from horay_async.testing.faults import CloseUnderNext, Cut, Delay, Ending, Executed, Hang, Split
 from horay_async.testing.ledger import Ledger
 from horay_async.testing.records import Connection, Headers, Request
 from horay_async.testing.script import Handler, Scripted
@@ -76,6 +76,7 @@ __all__ = [
     "Connection",
     "Cut",
     "Dealt",
+    "Delay",
     "Ending",
     "ErrorShape",
     "Executed",
@@ -87,7 +88,6 @@ __all__ = [
     "Handler",
     "Hang",
     "Headers",
-    "Late",
     "Ledger",
     "MarkExecuted",
     "MessageOptions",
@@ -105,9 +105,9 @@ __all__ = [
     "Step",
     "TLSKind",
     "Then",
-    "bomb",
     "chat",
     "completion",
+    "decompression_bomb",
     "error",
     "error_event",
     "image",
@@ -115,11 +115,11 @@ __all__ = [
     "models",
     "picture",
     "pings",
+    "rate_limits",
     "raw",
     "redirect",
     "respond",
     "sse",
-    "storm",
     "stream",
     "user",
 ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import time
 
-from horay_async.testing._desk import Desk
+from horay_async.testing._handler import RequestHandler
 from horay_async.testing._parse import BadRequest, Head, read_body, read_head
-from horay_async.testing._play import play
-from horay_async.testing._wire import ClientLeft, Wire
+from horay_async.testing._server_connection import ClientLeft, ServerConnection
+from horay_async.testing._steps import play
 from horay_async.testing.answers import Answer, Then, raw
 from horay_async.testing.failures import error
 from horay_async.testing.steps import Fin, Reset
@@ -21,7 +21,7 @@ _UNDER: dict[Then, Answer] = {
 }
 
 
-async def converse(wire: Wire, desk: Desk) -> None:
+async def converse(wire: ServerConnection, desk: RequestHandler) -> None:
     """Answers requests until either side ends the connection."""
     then: Then = "keep"
     try:
@@ -38,7 +38,9 @@ async def converse(wire: Wire, desk: Desk) -> None:
         wire.close()
 
 
-async def _exchange(wire: Wire, desk: Desk, head: Head, fixed: Answer | None) -> Then:
+async def _exchange(
+    wire: ServerConnection, desk: RequestHandler, head: Head, fixed: Answer | None
+) -> Then:
     """Reads and answers one request; `fixed`, where given, instead of what the script has."""
     request = desk.request(head, time.monotonic())
     scripted = fixed or desk.script(request)
@@ -61,7 +63,7 @@ async def _exchange(wire: Wire, desk: Desk, head: Head, fixed: Answer | None) ->
     return "close"
 
 
-async def _turn_down(wire: Wire, problem: BadRequest) -> None:
+async def _turn_down(wire: ServerConnection, problem: BadRequest) -> None:
     answer = error(400, str(problem), headers={"Connection": "close"})
     with contextlib.suppress(ClientLeft):
         await play(wire, answer, lambda: None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from horay_async.testing._wire import Wire
+from horay_async.testing._server_connection import ServerConnection
 from horay_async.testing.records import Headers
 
 __all__ = ["BadRequest", "Head", "read_body", "read_head"]
@@ -35,7 +35,7 @@ class Head:
         return "close" in wish or (self.version == "HTTP/1.0" and "keep-alive" not in wish)
 
 
-async def read_head(wire: Wire) -> Head:
+async def read_head(wire: ServerConnection) -> Head:
     """The next request's head. Raises `BadRequest`."""
     lines = (await wire.until(b"\r\n\r\n")).decode("latin-1").strip("\r\n").split("\r\n")
     parts = lines[0].split(" ")
@@ -51,7 +51,7 @@ async def read_head(wire: Wire) -> Head:
     return Head(method, target, version, Headers(headers))
 
 
-async def read_body(wire: Wire, head: Head, into: bytearray, most: int | None) -> bool:
+async def read_body(wire: ServerConnection, head: Head, into: bytearray, most: int | None) -> bool:
     """Reads the body, or `most` bytes of it; says whether that was all. Raises `BadRequest`."""
     if "chunked" in head.headers.get("Transfer-Encoding", "").lower():
         return await _read_chunks(wire, into, most)
@@ -60,7 +60,7 @@ async def read_body(wire: Wire, head: Head, into: bytearray, most: int | None) -
     return len(into) == size
 
 
-async def _read_chunks(wire: Wire, into: bytearray, most: int | None) -> bool:
+async def _read_chunks(wire: ServerConnection, into: bytearray, most: int | None) -> bool:
     while most is None or len(into) < most:
         size = _number((await wire.until(b"\r\n")).partition(b";")[0].decode("latin-1"), 16)
         if size == 0:
@@ -74,7 +74,7 @@ async def _read_chunks(wire: Wire, into: bytearray, most: int | None) -> bool:
     return False
 
 
-async def _read(wire: Wire, into: bytearray, size: int) -> None:
+async def _read(wire: ServerConnection, into: bytearray, size: int) -> None:
     due = len(into) + size
     while len(into) < due:
         into += await wire.some(due - len(into))

@@ -56,7 +56,7 @@ class Answer:
         end = self.data.find(b"\r\n\r\n")
         return 0 if end < 0 else end + 4
 
-    def but(self, *faults: Fault) -> Answer:
+    def with_faults(self, *faults: Fault) -> Answer:
         """The same answer with faults, applied from left to right."""
         answer = self
         for fault in faults:

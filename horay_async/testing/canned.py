@@ -238,7 +238,7 @@ class Reply:
             make = chat if kind == "chat" else completion
             text = "".join(piece for piece in pieces if isinstance(piece, str))
             answer = make(*[text] * choices, model=model, **options)
-        return answer.but(*self.faults)
+        return answer.with_faults(*self.faults)
 
 
 def default(request: Request) -> Answer:

@@ -13,7 +13,7 @@ import attrs
 from horay_async.testing.answers import Answer, framed, raw, respond
 from horay_async.testing.canned import default
 from horay_async.testing.failures import RETRY_FORMS, error, error_event
-from horay_async.testing.faults import CloseUnderNext, Cut, Ending, Executed, Hang, Late, Split
+from horay_async.testing.faults import CloseUnderNext, Cut, Delay, Ending, Executed, Hang, Split
 from horay_async.testing.records import Request
 from horay_async.testing.script import Scripted, made
 from horay_async.testing.steps import Fin, Reset, Send
@@ -187,19 +187,21 @@ def _some_chunks(good: Answer, draw: random.Random, *more: bytes) -> Answer:
 
 _DEALERS: dict[ChaosKind, Dealer] = {
     "good": lambda good, draw, wait: good,
-    "split": lambda good, draw, wait: good.but(Split(seed=draw.getrandbits(32), gap=0)),
-    "late": lambda good, draw, wait: good.but(Late(draw.uniform(0, wait))),
-    "close_under_next": lambda good, draw, wait: good.but(CloseUnderNext(_by(draw))),
+    "split": lambda good, draw, wait: good.with_faults(Split(seed=draw.getrandbits(32), gap=0)),
+    "late": lambda good, draw, wait: good.with_faults(Delay(draw.uniform(0, wait))),
+    "close_under_next": lambda good, draw, wait: good.with_faults(CloseUnderNext(_by(draw))),
     "ended_unexecuted": _ended,
-    "ended_executed": lambda good, draw, wait: _ended(good, draw, wait).but(Executed()),
-    "cut_head": lambda good, draw, wait: good.but(
+    "ended_executed": lambda good, draw, wait: _ended(good, draw, wait).with_faults(Executed()),
+    "cut_head": lambda good, draw, wait: good.with_faults(
         Cut(draw.randrange(1, good.head_size), by=_by(draw))
     ),
-    "cut_body": lambda good, draw, wait: good.but(
+    "cut_body": lambda good, draw, wait: good.with_faults(
         Cut(draw.randrange(good.head_size, len(good.data)), by=_by(draw))
     ),
-    "hung": lambda good, draw, wait: good.but(Hang(0)),
-    "hung_within": lambda good, draw, wait: good.but(Hang(draw.randrange(1, len(good.data)))),
+    "hung": lambda good, draw, wait: good.with_faults(Hang(0)),
+    "hung_within": lambda good, draw, wait: good.with_faults(
+        Hang(draw.randrange(1, len(good.data)))
+    ),
     "rate_limited": _rate_limited,
     "overloaded": lambda good, draw, wait: error(503, "Model service overloaded", shape="code"),
     "server_error": lambda good, draw, wait: error(500),

@@ -19,7 +19,16 @@ from horay_async.testing.answers import (
 from horay_async.testing.records import Request
 from horay_async.testing.steps import Pause, Step
 
-__all__ = ["ErrorShape", "RetryForm", "bomb", "error", "error_event", "pings", "redirect", "storm"]
+__all__ = [
+    "ErrorShape",
+    "RetryForm",
+    "decompression_bomb",
+    "error",
+    "error_event",
+    "pings",
+    "rate_limits",
+    "redirect",
+]
 
 ErrorShape = Literal[
     "nested",
@@ -115,7 +124,7 @@ def _retry_headers(seconds: float, form: RetryForm) -> dict[str, str]:
             return {}
 
 
-def storm(
+def rate_limits(
     count: int, *, retry_after: float = 0.0, forms: Sequence[RetryForm] = RETRY_FORMS
 ) -> list[Callable[[Request], Answer]]:
     """So many 429 answers, which go through the `forms` of Retry-After in turn. Dates count from the moment
@@ -156,11 +165,12 @@ def redirect(location: str, status: int = 307, **options: Unpack[MessageOptions]
     return json_answer({}, status, **settled)
 
 
-def bomb(size: int, **options: Unpack[MessageOptions]) -> Answer:
+def decompression_bomb(size: int, **options: Unpack[MessageOptions]) -> Answer:
     """A JSON string of `size` spaces, compressed to about a thousandth, by gzip unless `coding` says otherwise."""
     block = b" " * min(size, 2**20)
     rest = size % len(block) if block else 0
     blocks = [block] * (size // len(block) if block else 0)
     return respond(
-        [b'"', *blocks, block[:rest], b'"'], **defaulted(options, name="bomb", coding="gzip")
+        [b'"', *blocks, block[:rest], b'"'],
+        **defaulted(options, name="decompression_bomb", coding="gzip"),
     )

@@ -1,4 +1,4 @@
-"""Faults: each makes a faulty answer of a good one, as in `chat("Berlin").but(Cut(40, by="rst"))`."""
+"""Faults: each makes a faulty answer of a good one, as in `chat("Berlin").with_faults(Cut(40, by="rst"))`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import attrs
 from horay_async.testing.answers import Answer
 from horay_async.testing.steps import Fin, Gate, MarkExecuted, Pause, Reset, Send, Stall, Step
 
-__all__ = ["CloseUnderNext", "Cut", "Ending", "Executed", "Hang", "Late", "Split"]
+__all__ = ["CloseUnderNext", "Cut", "Delay", "Ending", "Executed", "Hang", "Split"]
 
 Ending = Literal["fin", "rst"]
 """How a connection ends: by a TCP FIN, or by a reset."""
@@ -91,7 +91,7 @@ class Split:
 
 
 @attrs.frozen
-class Late:
+class Delay:
     """Begins the answer only after so many seconds, or when a gate opens."""
 
     by: float | Gate

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import attrs
 
-from horay_async.testing._wire import Greeting
+from horay_async.testing._server_connection import Greeting
 from horay_async.testing.answers import Answer
 from horay_async.testing.canned import Reply, default
 from horay_async.testing.records import Request
@@ -58,7 +58,7 @@ class Script:
         with self._lock:
             self._rules.insert(0, _Planned(scripted, method, path))
 
-    def greet(self, greeting: Greeting, times: int) -> None:
+    def on_connect(self, greeting: Greeting, times: int) -> None:
         """Puts greetings in line for connections to come."""
         with self._lock:
             self._greetings.extend(greeting for _ in range(times))

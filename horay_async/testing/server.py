@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from horay_async.testing._connection import converse
-from horay_async.testing._desk import BASE_PATH, Desk
-from horay_async.testing._wire import ClientLeft, Greeting, Wire
+from horay_async.testing._handler import BASE_PATH, RequestHandler
+from horay_async.testing._server_connection import ClientLeft, Greeting, ServerConnection
 from horay_async.testing.answers import Fault, MessageOptions
 from horay_async.testing.canned import Piece, Reply, picture_url
 from horay_async.testing.ledger import Ledger
@@ -58,7 +58,7 @@ class FaultServer(Ledger):
         self._check_key = check_key
         found = None if tls is None else certificates(tls)
         # asyncio closes without the alert that a client should hear, so this one is played by hand.
-        self._always_greet: Greeting | None = "old_tls" if tls == "old" else None
+        self._always_on_connect: Greeting | None = "old_tls" if tls == "old" else None
         self._tls = None if found is None else found.server
         self.ssl_context: ssl.SSLContext | None = None if found is None else found.client
         """For clients: trusts the server's certificate authority. None without TLS."""
@@ -125,9 +125,9 @@ class FaultServer(Ledger):
         """Answers all requests so that find nothing in line; later rules come before earlier ones."""
         self._script.always(answer, method, path)
 
-    def greet(self, greeting: Greeting, *, times: int = 1) -> None:
+    def on_connect(self, greeting: Greeting, *, times: int = 1) -> None:
         """Turns away the next connections."""
-        self._script.greet(greeting, times)
+        self._script.on_connect(greeting, times)
 
     @property
     def waiting(self) -> int:
@@ -207,9 +207,9 @@ class FaultServer(Ledger):
             self._problems.append(problem)
 
     async def _connection(self, accepted: socket.socket, record: Connection) -> None:
-        wire = Wire(lambda who: self._books.closed(record, who))
-        greeting = self._script.greeting() or self._always_greet
-        desk = Desk(
+        wire = ServerConnection(lambda who: self._books.closed(record, who))
+        greeting = self._script.greeting() or self._always_on_connect
+        desk = RequestHandler(
             self._books,
             self._script,
             record,
@@ -221,7 +221,7 @@ class FaultServer(Ledger):
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: wire, accepted, ssl=self._tls if greeting is None else None
             )
-            await (converse(wire, desk) if greeting is None else wire.greet(greeting))
+            await (converse(wire, desk) if greeting is None else wire.on_connect(greeting))
         except ClientLeft:
             pass
         except OSError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from horay_async._protocol.typed import parse_text
+from horay_async._protocol.structured.parse import parse_text
 from horay_async.errors import AnswerError
 from horay_async.models.chat import ToolCall
 from horay_async.models.events import ToolResult
@@ -43,7 +43,7 @@ async def _run(call: ToolCall, tools: Mapping[str, Tool[..., Any]]) -> ToolResul
         value = await _called(call, tools)
         content = _text(value)
     except AnswerError as error:
-        content, failure = _misfits(error), error
+        content, failure = _mismatches(error), error
     except Exception as error:  # noqa: BLE001 - a tool may raise anything; the model is to know
         content, failure = f"Error: {type(error).__name__}: {error}", error
     seconds = time.perf_counter() - began
@@ -82,8 +82,8 @@ def _in_thread(function: Callable[..., Any], args: list[Any], kwargs: dict[str, 
         raise RuntimeError("it raised StopIteration") from error
 
 
-def _misfits(error: AnswerError) -> str:
-    found = "; ".join(f"{path}: {message}" for path, message in error.misfits)
+def _mismatches(error: AnswerError) -> str:
+    found = "; ".join(f"{path}: {message}" for path, message in error.errors)
     return f"Error: the arguments don't fit: {found}"
 
 

@@ -10,8 +10,8 @@ from typing import Any, cast, get_type_hints
 
 import attrs
 
-from horay_async._protocol.docstrings import described
-from horay_async._protocol.members import is_record, own_docstring, union, unwrapped
+from horay_async._protocol.structured.docstrings import described
+from horay_async._protocol.structured.hints import is_record, own_docstring, union, unwrapped
 
 __all__ = ["Signature", "signature_of"]
 

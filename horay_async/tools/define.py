@@ -54,7 +54,7 @@ class Tool(Mapping[str, object], Generic[P, R]):
 
     @cached_property
     def _form(self) -> dict[str, object]:
-        from horay_async._protocol.schema import schema  # noqa: PLC0415 - needed by tools alone
+        from horay_async._protocol.structured.schema import schema  # noqa: PLC0415 - needed by tools alone
 
         form = schema(self.signature.arguments)
         parameters = {name: value for name, value in form.json.items() if name != "description"}

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from horay_async import AsyncHoray, RetryPolicy
-from horay_async._protocol.recess import Recess
+from horay_async._protocol.limits.shared_pause import SharedPause
 from horay_async.batch import AsyncBatch
 from horay_async.options import ClientParams
 
@@ -99,9 +99,9 @@ class Stub:
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that the server doesn't ask for take no time to speak of."""
-    monkeypatch.setattr(Recess, "FIRST", 0.001)
-    monkeypatch.setattr(Recess, "LONGEST", 0.002)
-    monkeypatch.setattr(Recess, "LEAST_SPREAD", 0.001)
+    monkeypatch.setattr(SharedPause, "FIRST", 0.001)
+    monkeypatch.setattr(SharedPause, "LONGEST", 0.002)
+    monkeypatch.setattr(SharedPause, "LEAST_SPREAD", 0.001)
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ import pytest
 from aiohttp import web
 
 from horay_async import BadRequestError, ConfigurationError
-from horay_async.batch import AsyncBatch, BatchFileError, BatchTotals
+from horay_async.batch import AsyncBatch, BatchFileError, BatchProgress
 from horay_async.batch.ids import IdTable
-from horay_async.batch.inputs import survey
+from horay_async.batch.inputs import index_input
 from horay_async.batch.locks import FileLock
 
 from .conftest import KEY, Json, Stub, completion, line, lines, refusal, until
@@ -132,7 +132,7 @@ async def test_totals_can_be_watched(stub: Stub, batch: AsyncBatch, files: Files
     """By whoever passes them in."""
     files.ask(*lines(20))
     stub.open.clear()
-    totals = BatchTotals()
+    totals = BatchProgress()
     run = asyncio.ensure_future(
         batch.run_file(files.requests, files.answers, totals=totals, concurrency=6)
     )
@@ -171,7 +171,7 @@ async def test_cancelled_run_keeps_what_has_come(
         return completion(body)
 
     stub.reply = reply
-    totals = BatchTotals()
+    totals = BatchProgress()
     run = asyncio.ensure_future(
         batch.run_file(files.requests, files.answers, totals=totals, concurrency=4)
     )
@@ -199,9 +199,9 @@ async def test_cancelled_run_waits_for_its_threads(
         assert go_on.wait(20)
         if broken:
             raise OSError
-        return survey(path, ids)
+        return index_input(path, ids)
 
-    monkeypatch.setattr("horay_async.batch.files.survey", slow)
+    monkeypatch.setattr("horay_async.batch.files.index_input", slow)
     files.ask(*lines(3))
     run = asyncio.ensure_future(batch.run_file(files.requests, files.answers))
     await until(begun.is_set)

@@ -9,7 +9,7 @@ import pytest
 
 from horay_async.batch import BatchFileError
 from horay_async.batch.ids import FINISHED, IdTable
-from horay_async.batch.inputs import read, survey
+from horay_async.batch.inputs import index_input, read
 
 from .conftest import line, lines
 
@@ -32,7 +32,7 @@ def test_requests_are_read_with_their_bytes(path: Path) -> None:
         '{"custom_id": "c", "method": 3}',
     )
     ids = IdTable()
-    assert survey(path, ids) == 3
+    assert index_input(path, ids) == 3
     found = list(read(path, ids))
     assert [item.custom_id for item in found] == ["a", "é", "c"]
     assert (found[0].method, found[0].url, bytes(found[0].body)) == (
@@ -50,7 +50,7 @@ def test_what_editors_leave_is_passed_over(path: Path) -> None:
         path, b"\xef\xbb\xbf", '{"custom_id": "a"}\r\n', "\r\n", "  \n", '{"custom_id": "b"}\r\n\n'
     )
     ids = IdTable()
-    assert survey(path, ids) == 2
+    assert index_input(path, ids) == 2
     assert [item.custom_id for item in read(path, ids)] == ["a", "b"]
 
 
@@ -60,14 +60,14 @@ def test_finished_requests_are_left_out(path: Path) -> None:
     ids = IdTable()
     ids.mark("id-1", FINISHED)
     ids.mark("id-4", FINISHED)
-    assert survey(path, ids) == 5
+    assert index_input(path, ids) == 5
     assert [item.custom_id for item in read(path, ids)] == ["id-0", "id-2", "id-3"]
 
 
 def test_empty_file(path: Path) -> None:
     """Holds no requests."""
     path.touch()
-    assert survey(path, IdTable()) == 0
+    assert index_input(path, IdTable()) == 0
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_bad_line_is_named(path: Path, bad: str | bytes) -> None:
     """With its file and number, before anything is sent."""
     write(path, json.dumps(line("ok")), "\n\n", bad, "\n")
     with pytest.raises(BatchFileError, match=r"in\.jsonl, line 3: not a JSON object") as caught:
-        survey(path, IdTable())
+        index_input(path, IdTable())
     assert (caught.value.path, caught.value.line) == (str(path), 3)
 
 
@@ -97,5 +97,5 @@ def test_duplicate_id_is_named(path: Path) -> None:
     """With both its lines."""
     write(path, *(json.dumps(line(name)) + "\n" for name in ("a", "b", "c", "b")))
     with pytest.raises(BatchFileError, match=r"line 4: the custom_id 'b' was in line 2") as caught:
-        survey(path, IdTable())
+        index_input(path, IdTable())
     assert caught.value.line == 4

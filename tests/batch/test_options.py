@@ -15,7 +15,7 @@ def test_defaults() -> None:
     settings = Settings.of()
     assert (settings.concurrency, settings.rpm, settings.tpm) == ("auto", None, None)
     assert not settings.fail_fast
-    assert settings.patience == 600
+    assert settings.give_up_after == 600
 
 
 def test_options_and_settings_have_the_same_names() -> None:
@@ -34,9 +34,9 @@ def test_options_and_settings_have_the_same_names() -> None:
         {"rpm": "600"},
         {"tpm": -1},
         {"tpm": float("inf")},
-        {"patience": 0},
-        {"patience": None},
-        {"patience": True},
+        {"give_up_after": 0},
+        {"give_up_after": None},
+        {"give_up_after": True},
     ],
 )
 def test_what_cant_work_is_refused(options: Any) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from horay_async import BadRequestError, RateLimitError, RetryPolicy, ServiceOverloadedError
-from horay_async._protocol.decode import AnyDecoder, decoder
+from horay_async._protocol.wire.decode import JSONDecoder, decoder
 from horay_async.batch import BatchRequest, InvalidRequestError
 from horay_async.batch.requests import (
     OPERATIONS,
@@ -65,7 +65,7 @@ def test_typed_requests() -> None:
     assert body_of(chat) == CHAT
     assert chat.into is decoder(ChatCompletion)
     assert (text.max_tokens, text.choices, text.into) == (3, 2, decoder(Completion))
-    assert image.request.per_piece
+    assert image.request.billed_per_run
     assert image.into is decoder(ImageResponse)
 
 
@@ -112,8 +112,8 @@ def test_other_paths() -> None:
     """What has no method is sent all the same, and not twice where it may have been run."""
     job = prepare(line("a", url="/v1/embeddings", body={"input": "x"}))
     assert job.request.path == "/embeddings"
-    assert job.request.per_piece
-    assert isinstance(job.into, AnyDecoder)
+    assert job.request.billed_per_run
+    assert isinstance(job.into, JSONDecoder)
 
 
 def test_every_request_has_its_idempotency_key() -> None:
@@ -182,7 +182,7 @@ def test_refusals_are_left_to_the_batch() -> None:
     policy = prepare(line("a")).request.retry
 
     def delay(error: APIError, retries: int = 0) -> float | None:
-        return policy.delay(error, retries=retries, per_piece=False, random=lambda: 1.0)
+        return policy.delay(error, retries=retries, billed_per_run=False, random=lambda: 1.0)
 
     assert delay(RateLimitError("", status_code=429)) is None
     assert delay(ServiceOverloadedError("", status_code=503)) is None

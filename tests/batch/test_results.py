@@ -7,7 +7,7 @@ import time
 import pytest
 
 from horay_async import HorayError, RateLimitError
-from horay_async.batch import BatchResult, BatchTotals
+from horay_async.batch import BatchProgress, BatchResult
 from horay_async.models.completions import Completion
 from horay_async.models.images import ImageResponse
 from horay_async.models.usage import Usage
@@ -29,7 +29,7 @@ def test_unwrap_gives_the_response_or_raises() -> None:
 
 def test_totals_count_tokens_where_there_are_some() -> None:
     """Answers without usage and failures count as such."""
-    totals = BatchTotals()
+    totals = BatchProgress()
     totals.count(Completion(usage=Usage(prompt_tokens=3, completion_tokens=2, total_tokens=5)))
     totals.count(Completion())
     totals.count(ImageResponse())
@@ -42,7 +42,7 @@ def test_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """It runs from the start to the end, and starts and ends once."""
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    totals = BatchTotals()
+    totals = BatchProgress()
     seen = [totals.seconds]
     for step in (totals.start, totals.start, totals.end, totals.end):
         step()

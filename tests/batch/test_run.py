@@ -14,7 +14,7 @@ import pytest
 
 from horay_async import HorayError
 from horay_async.batch import AsyncBatch, BatchRequest
-from horay_async.batch.gate import gate_of
+from horay_async.batch.throttle import throttle_of
 
 from .conftest import Json, Stub, client_of, line, lines, until
 
@@ -23,14 +23,14 @@ pytestmark = pytest.mark.anyio
 
 def engine_tasks() -> int:
     """Tasks of batches that are still there."""
-    return sum("Engine" in repr(task.get_coro()) for task in asyncio.all_tasks())
+    return sum("BatchRunner" in repr(task.get_coro()) for task in asyncio.all_tasks())
 
 
 async def gone(stub: Stub, batch: AsyncBatch) -> None:
     """Waits until nothing of a batch is left, on either side."""
     await stub.reached(lambda: stub.under_way == 0)
     await until(lambda: not engine_tasks())
-    assert gate_of(batch._transport).admission.in_flight == 0
+    assert throttle_of(batch._transport).admission.in_flight == 0
 
 
 async def test_nothing_happens_before_iteration(stub: Stub, batch: AsyncBatch) -> None:
@@ -71,7 +71,7 @@ async def test_block_cancels_what_is_under_way(stub: Stub, batch: AsyncBatch) ->
         first = asyncio.ensure_future(anext(run))
         await stub.reached(lambda: stub.under_way == 5)
     assert engine_tasks() == 0
-    assert gate_of(batch._transport).admission.in_flight == 0
+    assert throttle_of(batch._transport).admission.in_flight == 0
     assert run.totals.in_flight == 0
     with pytest.raises(HorayError, match="was left"):
         await first
@@ -145,7 +145,7 @@ async def test_requests_cancelled_before_they_began(stub: Stub, batch: AsyncBatc
     """Give back their permits all the same."""
     run = batch.run(lines(50), concurrency=7)
     first = asyncio.ensure_future(anext(run))
-    admission = gate_of(batch._transport).admission
+    admission = throttle_of(batch._transport).admission
     await until(lambda: admission.in_flight == 7)
     await run.close()
     assert admission.in_flight == 0

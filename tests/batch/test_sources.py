@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from horay_async.batch.notifier import Notifier
 from horay_async.batch.sources import AHEAD, ENDED, PENDING, Source, source_of
-from horay_async.batch.turns import Turns
 
 from .conftest import until
 
 pytestmark = pytest.mark.anyio
 
 
-async def read(source: Source, turns: Turns) -> list[Any]:
+async def read(source: Source, turns: Notifier) -> list[Any]:
     """All items."""
     items: list[Any] = []
     while (item := source.poll()) is not ENDED:
@@ -44,7 +44,7 @@ def plain(count: int, taken: list[int]) -> Iterator[int]:
 @pytest.mark.parametrize("kind", ["inline", "threaded", "asynchronous"])
 async def test_all_items_come_in_order(kind: str) -> None:
     """However they are read, and many more of them than are read ahead."""
-    turns = Turns()
+    turns = Notifier()
     items = numbers(500) if kind == "asynchronous" else range(500)
     source = source_of(items, turns.wake, threaded=kind == "threaded")
     assert await asyncio.wait_for(read(source, turns), 20) == list(range(500))
@@ -66,7 +66,7 @@ async def test_plain_iterables_are_read_when_asked() -> None:
 
 async def test_asynchronous_iterables_are_read_a_little_ahead() -> None:
     """The task that reads them waits until there is room again; stopping closes them at once."""
-    turns = Turns()
+    turns = Notifier()
     taken: list[int] = []
     items = numbers(10_000, taken)
     source = source_of(items, turns.wake, threaded=False)
@@ -100,13 +100,13 @@ async def test_asynchronous_iterables_need_not_be_generators() -> None:
             self.left -= 1
             return self.left
 
-    turns = Turns()
+    turns = Notifier()
     assert await read(source_of(Countdown(), turns.wake, threaded=False), turns) == [2, 1, 0]
 
 
 async def test_threads_read_a_little_ahead() -> None:
     """The thread waits for room, and ends when it is told to."""
-    turns = Turns()
+    turns = Notifier()
     taken: list[int] = []
     source = source_of(plain(10_000, taken), turns.wake, threaded=True)
     while source.poll() is PENDING:
@@ -130,7 +130,7 @@ async def test_threads_may_wait_for_the_loop() -> None:
         for number in range(3):
             yield asyncio.run_coroutine_threadsafe(slow(number), loop).result(20)
 
-    turns = Turns()
+    turns = Notifier()
     source = source_of(waiting(), turns.wake, threaded=True)
     assert await asyncio.wait_for(read(source, turns), 20) == [0, 10, 20]
 
@@ -147,7 +147,7 @@ async def test_what_the_iterable_raises_comes_after_its_items(kind: str) -> None
         yield 1
         raise KeyError("theirs")
 
-    turns = Turns()
+    turns = Notifier()
     items = failing_too() if kind == "asynchronous" else failing()
     source = source_of(items, turns.wake, threaded=kind == "threaded")
     while (item := source.poll()) is PENDING:

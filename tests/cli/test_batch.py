@@ -12,7 +12,7 @@ import pytest
 
 from horay_async.cli import app, progress
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.testing import FaultServer, Gate, Late, Reply, error
+from horay_async.testing import Delay, FaultServer, Gate, Reply, error
 
 from .conftest import Horay, bare_horay
 
@@ -120,7 +120,7 @@ def test_lines_of_progress(
 ) -> None:
     """Off a terminal a line now and then tells how far it is."""
     gate = Gate()
-    fault_server.add(*[Reply("x", faults=(Late(gate),))] * 3)
+    fault_server.add(*[Reply("x", faults=(Delay(gate),))] * 3)
     monkeypatch.setattr(progress, "EVERY", 0.001)
     told: list[str] = []
 
@@ -151,7 +151,7 @@ if sys.platform != "win32":
             "HORAY_BASE_URL": fault_server.base_url,
         }
         gate = Gate()
-        fault_server.add(Reply("x"), *[Reply("x", faults=(Late(gate),))] * 2)
+        fault_server.add(Reply("x"), *[Reply("x", faults=(Delay(gate),))] * 2)
         command = ("batch", str(requests), str(answers), "--concurrency", "1")
         process = start(*command, environment=environment)
         fault_server.wait_for_requests(2, timeout=PATIENCE)
@@ -171,7 +171,7 @@ if sys.platform != "win32":
     def test_bar(requests: Path, answers: Path, fault_server: FaultServer) -> None:
         """On a terminal a bar shows it, and goes when all is done."""
         gate = Gate()
-        fault_server.add(*[Reply("x", faults=(Late(gate),))] * 3)
+        fault_server.add(*[Reply("x", faults=(Delay(gate),))] * 3)
         environment = {
             "HORAY_API_KEY": fault_server.api_key,
             "HORAY_BASE_URL": fault_server.base_url,

@@ -220,7 +220,7 @@ def test_no_handshake(
 ) -> None:
     """The server accepts a connection, and then no TLS."""
     monkeypatch.setattr(route, "PATIENCE", 0.05)
-    fault_server.greet(greeting, times=2)
+    fault_server.on_connect(greeting, times=2)
     url = fault_server.base_url.replace("http:", "https:")
     faults = diagnosis("--api-key", "any", "--base-url", url)
     assert faults.keys() == {"TLS"}
@@ -258,7 +258,7 @@ def test_proxy_without_a_password(fault_server: FaultServer) -> None:
 @pytest.mark.usefixtures("horay")
 def test_server_that_goes_away(fault_server: FaultServer) -> None:
     """When nobody answers any more, the clock isn't compared."""
-    fault_server.always(user().but(Cut(0)))
+    fault_server.always(user().with_faults(Cut(0)))
     faults = diagnosis()
     assert faults.keys() == {"API"}
 
@@ -410,7 +410,7 @@ def garbled(server: FaultServer) -> None:
 
 
 def silent(server: FaultServer) -> None:
-    server.always(user().but(Cut(0)), path="/user/info")
+    server.always(user().with_faults(Cut(0)), path="/user/info")
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from horay_async import BatchTotals
+from horay_async import BatchProgress
 from horay_async.cli.pace import WINDOW, Look, Pace, span
 
 
-class Clocked(BatchTotals):
+class Clocked(BatchProgress):
     """Totals whose clock is set by hand."""
 
     now = 0.0

@@ -116,7 +116,7 @@ def test_describe_image(
 
 def test_ray_dataset(environment: dict[str, str], tmp_path: Path) -> None:
     """Every row of the dataset is answered. Ray writes to standard error, and warns of its own settings."""
-    pytest.importorskip("ray", reason="horay_async.ray needs the extra `ray`")
+    pytest.importorskip("ray", reason="horay_async.integrations.ray needs the extra `ray`")
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / "ray_dataset.py")],
         cwd=tmp_path,

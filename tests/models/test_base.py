@@ -14,10 +14,8 @@ import attrs
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from horay_async._protocol.decode import AnyDecoder, decoder
+from horay_async._protocol.wire.decode import JSONDecoder, decoder
 from horay_async.models._base import Response
-from horay_async.models.anything import AnyResponse
-from horay_async.models.catalogue import ModelInfo, ModelList
 from horay_async.models.chat import ChatChunkChoice, ChatCompletion, ChatCompletionChunk, ChatDelta
 from horay_async.models.completions import (
     Completion,
@@ -27,6 +25,8 @@ from horay_async.models.completions import (
 )
 from horay_async.models.images import ImageResponse
 from horay_async.models.meta import Attempt, ResponseMeta
+from horay_async.models.models import ModelInfo, ModelList
+from horay_async.models.raw import JSONResponse
 from horay_async.models.user import UserInfo
 
 BODIES: dict[type[Response], dict[str, Any]] = {
@@ -120,9 +120,9 @@ def test_deepcopy_is_deep() -> None:
 @WAYS
 def test_copies_of_any_answer(way: Callable[[Any], Any]) -> None:
     """The answer of `request(...)` is no exception."""
-    answer = AnyDecoder().one(b'{"a": [1]}')
+    answer = JSONDecoder().one(b'{"a": [1]}')
     again = way(answer)
-    assert isinstance(again, AnyResponse)
+    assert isinstance(again, JSONResponse)
     assert again["a"] == [1]
     assert again.to_dict() == {"a": [1]}
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from horay_async.models._base import Model
 from horay_async.models._converter import structure
-from horay_async.models.catalogue import ModelInfo, ModelList
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk, ChatMessage, TokenLogprob
 from horay_async.models.completions import (
     Completion,
@@ -20,6 +19,7 @@ from horay_async.models.completions import (
     CompletionLogprobs,
 )
 from horay_async.models.images import ImageResponse, ImageTimings
+from horay_async.models.models import ModelInfo, ModelList
 from horay_async.models.usage import Usage
 from horay_async.models.user import UserInfo
 

@@ -11,7 +11,7 @@ import pytest
 
 from horay_async.models._base import Model
 
-for part in ("catalogue", "chat", "completions", "images", "usage", "user"):
+for part in ("models", "chat", "completions", "images", "usage", "user"):
     import_module(f"horay_async.models.{part}")
 
 

@@ -14,7 +14,7 @@ from horay_async.models._record import Record
 from horay_async.models.events import RefusalDelta, TextDelta
 from horay_async.models.meta import Attempt, ResponseMeta
 
-for part in ("catalogue", "chat", "completions", "events", "images", "parsed", "usage", "user"):
+for part in ("models", "chat", "completions", "events", "images", "parsed", "usage", "user"):
     import_module(f"horay_async.models.{part}")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from horay_async._protocol.schema import response_format
+from horay_async._protocol.structured.schema import response_format
 from horay_async.errors import AnswerError, StreamTruncatedError
 from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.events import AnswerParsed, ChoiceFinished, PartialObject, TextDelta

@@ -14,13 +14,13 @@ from horay_async.testing import (
     ErrorShape,
     FaultServer,
     RetryForm,
-    bomb,
+    decompression_bomb,
     error,
     error_event,
     pings,
+    rate_limits,
     redirect,
     respond,
-    storm,
 )
 
 from .rawclient import RawClient
@@ -98,8 +98,8 @@ def test_retry_after_as_a_date(server: FaultServer, raw_client: RawClient) -> No
 
 
 def test_storm(server: FaultServer, raw_client: RawClient) -> None:
-    """A storm goes through every form in turn."""
-    server.add(*storm(7, retry_after=1))
+    """A run of rate limits goes through every form in turn."""
+    server.add(*rate_limits(7, retry_after=1))
     seen = [retry_headers(raw_client) for _ in range(7)]
     assert seen[0] == seen[6] == {"retry-after": "1"}
     assert "GMT" in seen[1]["retry-after"]
@@ -150,7 +150,7 @@ def test_redirect(server: FaultServer, raw_client: RawClient) -> None:
 @pytest.mark.parametrize("size", [0, 1, 3_000_001])
 def test_bomb(server: FaultServer, raw_client: RawClient, size: int) -> None:
     """A small body that grows to what was asked for."""
-    server.add(bomb(size))
+    server.add(decompression_bomb(size))
     raw_client.request()
     _, headers, body = raw_client.answer()
     assert headers["content-encoding"] == "gzip"

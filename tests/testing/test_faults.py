@@ -8,12 +8,12 @@ from horay_async.testing import (
     Answer,
     CloseUnderNext,
     Cut,
+    Delay,
     Ending,
     Executed,
     FaultServer,
     Gate,
     Hang,
-    Late,
     Pause,
     Send,
     Split,
@@ -34,7 +34,7 @@ BERLIN = respond("Berlin")
 @pytest.mark.parametrize("at", [0, 1, 40, -3, -1])
 def test_cut(server: FaultServer, raw_client: RawClient, at: int, by: Ending) -> None:
     """Exactly the bytes before the place come, and then the FIN or the reset."""
-    server.add(BERLIN.but(Cut(at, by=by)))
+    server.add(BERLIN.with_faults(Cut(at, by=by)))
     raw_client.request()
     assert raw_client.to_the_end() == (BERLIN.data[:at], by)
 
@@ -45,14 +45,14 @@ def test_cut_within_the_body(
     server: FaultServer, raw_client: RawClient, at: int, rest: bytes, by: Ending
 ) -> None:
     """A place in the body is counted from behind the head."""
-    server.add(BERLIN.but(Cut(at, by=by, within="body")))
+    server.add(BERLIN.with_faults(Cut(at, by=by, within="body")))
     raw_client.request()
     assert raw_client.to_the_end() == (BERLIN.data[: BERLIN.head_size] + rest, by)
 
 
 def test_what_comes_after_a_fin(server: FaultServer, raw_client: RawClient) -> None:
     """Whatever the client still sends is taken, so that the FIN doesn't turn into a reset."""
-    server.add(BERLIN.but(Cut(-1)))
+    server.add(BERLIN.with_faults(Cut(-1)))
     raw_client.request()
     assert raw_client.to_the_end()[1] == "fin"
     for _ in range(2):
@@ -66,7 +66,7 @@ def test_what_comes_after_a_fin(server: FaultServer, raw_client: RawClient) -> N
 def test_cut_short_chunks(server: FaultServer, raw_client: RawClient) -> None:
     """A stream that is cut lacks its last chunk."""
     answer = stream(["Ber", "lin"])
-    server.add(answer.but(Cut(-5)))
+    server.add(answer.with_faults(Cut(-5)))
     raw_client.request()
     data, _ = raw_client.to_the_end()
     assert answer.data == data + b"0\r\n\r\n"
@@ -74,7 +74,7 @@ def test_cut_short_chunks(server: FaultServer, raw_client: RawClient) -> None:
 
 def test_cut_over_many_pieces() -> None:
     """Whole pieces before the place stay as they are, with the steps between them."""
-    answer = raw(b"abc", Pause(1), b"def", Pause(2), b"ghi").but(Cut(4))
+    answer = raw(b"abc", Pause(1), b"def", Pause(2), b"ghi").with_faults(Cut(4))
     assert [step for step in answer.steps if isinstance(step, Send | Pause)] == [
         Send(b"abc"),
         Pause(1),
@@ -85,7 +85,7 @@ def test_cut_over_many_pieces() -> None:
 @pytest.mark.parametrize("at", [0, 1, -1])
 def test_hang(server: FaultServer, raw_client: RawClient, at: int) -> None:
     """The answer stops at the place, and the connection stays open until the client leaves."""
-    server.add(BERLIN.but(Hang(at)))
+    server.add(BERLIN.with_faults(Hang(at)))
     raw_client.request()
     kept = BERLIN.data[:at]
     assert raw_client.exactly(len(kept)) == kept
@@ -105,7 +105,7 @@ def sizes(answer: Answer) -> list[int]:
 
 def test_split_at_places(server: FaultServer, raw_client: RawClient) -> None:
     """The pieces come one by one, and are the whole."""
-    answer = BERLIN.but(Split([1, 2], gap=0.01, within="body"))
+    answer = BERLIN.with_faults(Split([1, 2], gap=0.01, within="body"))
     server.add(answer)
     raw_client.request()
     assert raw_client.some() == BERLIN.data[: BERLIN.head_size]
@@ -115,7 +115,7 @@ def test_split_at_places(server: FaultServer, raw_client: RawClient) -> None:
 
 def test_split_every_byte() -> None:
     """A slow body is one that is split often."""
-    answer = BERLIN.but(Split(every=1, gap=0.5))
+    answer = BERLIN.with_faults(Split(every=1, gap=0.5))
     assert sizes(answer) == [1] * len(BERLIN.data)
     assert answer.steps.count(Pause(0.5)) == len(BERLIN.data) - 1
     assert answer.data == BERLIN.data
@@ -124,7 +124,9 @@ def test_split_every_byte() -> None:
 @pytest.mark.parametrize("pieces", [2, 8, 1000])
 def test_split_at_random(pieces: int) -> None:
     """The same seed splits at the same places, another one elsewhere; there can't be more than bytes."""
-    first, again, other = (BERLIN.but(Split(seed=seed, pieces=pieces)) for seed in (1, 1, 2))
+    first, again, other = (
+        BERLIN.with_faults(Split(seed=seed, pieces=pieces)) for seed in (1, 1, 2)
+    )
     assert sizes(first) == sizes(again)
     assert len(sizes(first)) == min(pieces, len(BERLIN.data))
     assert first.data == BERLIN.data
@@ -133,7 +135,7 @@ def test_split_at_random(pieces: int) -> None:
 
 def test_split_pauses_between_pieces_that_were_there() -> None:
     """The gap also parts the pieces that the answer was made of."""
-    answer = raw(b"ab", Stall(), b"cd").but(Split([1], gap=3))
+    answer = raw(b"ab", Stall(), b"cd").with_faults(Split([1], gap=3))
     assert answer.steps == (
         Send(b"a"),
         Pause(3),
@@ -147,7 +149,7 @@ def test_split_pauses_between_pieces_that_were_there() -> None:
 def test_late_by_a_gate(server: FaultServer, raw_client: RawClient) -> None:
     """Nothing comes until the gate opens."""
     gate = Gate()
-    server.add(BERLIN.but(Late(gate)))
+    server.add(BERLIN.with_faults(Delay(gate)))
     raw_client.request()
     server.wait_for_requests()
     raw_client.socket.settimeout(0.02)
@@ -160,7 +162,7 @@ def test_late_by_a_gate(server: FaultServer, raw_client: RawClient) -> None:
 
 def test_late_by_a_gate_that_never_opens(server: FaultServer, raw_client: RawClient) -> None:
     """A client that leaves meanwhile is noticed."""
-    server.add(BERLIN.but(Late(Gate())))
+    server.add(BERLIN.with_faults(Delay(Gate())))
     raw_client.request()
     server.wait_for_requests()
     raw_client.socket.close()
@@ -170,7 +172,7 @@ def test_late_by_a_gate_that_never_opens(server: FaultServer, raw_client: RawCli
 
 def test_late_by_seconds(server: FaultServer, raw_client: RawClient) -> None:
     """The answer begins no sooner."""
-    answer = BERLIN.but(Late(0.02))
+    answer = BERLIN.with_faults(Delay(0.02))
     server.add(answer)
     raw_client.request()
     assert raw_client.answer()[2] == b"Berlin"
@@ -180,7 +182,7 @@ def test_late_by_seconds(server: FaultServer, raw_client: RawClient) -> None:
 @pytest.mark.parametrize("by", ["fin", "rst"])
 def test_closed_under_the_next_request(server: FaultServer, connect: Connect, by: Ending) -> None:
     """The connection looks kept, and ends the moment the next request comes, which uses no answer up."""
-    server.add(BERLIN.but(CloseUnderNext(by)), respond("Bonn"))
+    server.add(BERLIN.with_faults(CloseUnderNext(by)), respond("Bonn"))
     client = connect()
     client.request()
     assert client.answer()[2] == b"Berlin"
@@ -199,7 +201,7 @@ def test_closed_under_the_next_request(server: FaultServer, connect: Connect, by
 @pytest.mark.parametrize("by", ["fin", "rst"])
 def test_executed_without_an_answer(server: FaultServer, raw_client: RawClient, by: Ending) -> None:
     """A request can be run and its answer lost."""
-    server.add(BERLIN.but(Cut(0, by=by), Executed()))
+    server.add(BERLIN.with_faults(Cut(0, by=by), Executed()))
     raw_client.request()
     assert raw_client.to_the_end() == (b"", by)
     assert server.executions == 1
@@ -207,7 +209,7 @@ def test_executed_without_an_answer(server: FaultServer, raw_client: RawClient, 
 
 def test_faults_name_the_answer(server: FaultServer, raw_client: RawClient) -> None:
     """The record says what a request was answered with."""
-    server.add(chat().but(Split(every=50), Cut(9)))
+    server.add(chat().with_faults(Split(every=50), Cut(9)))
     raw_client.request()
     raw_client.to_the_end()
     answer = server.requests[0].answer

@@ -22,7 +22,7 @@ from horay_async.testing import (
     raw,
     respond,
 )
-from horay_async.testing._desk import Desk
+from horay_async.testing._handler import RequestHandler
 
 from .conftest import Connect
 from .rawclient import RawClient
@@ -150,7 +150,7 @@ async def test_waiting_awaited(server: FaultServer) -> None:
 @pytest.mark.parametrize("greeting", ["reset", "fin"])
 def test_turned_away(server: FaultServer, connect: Connect, greeting: Greeting) -> None:
     """A connection can be ended before anything is read of it; the next one is served."""
-    server.greet(greeting)
+    server.on_connect(greeting)
     ending = "rst"
     with contextlib.suppress(ConnectionResetError):  # it can come before connecting has ended
         first = connect()
@@ -167,7 +167,7 @@ def test_turned_away(server: FaultServer, connect: Connect, greeting: Greeting) 
 
 def test_met_by_silence(server: FaultServer, connect: Connect) -> None:
     """A connection can be accepted and then ignored, as many as wanted, until the client leaves."""
-    server.greet("stall", times=2)
+    server.on_connect("stall", times=2)
     for _ in range(2):
         client = connect()
         client.request()
@@ -226,7 +226,7 @@ def test_a_failure_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail_to_note(*_: object) -> Request:
         raise MemoryError("no room for records")
 
-    monkeypatch.setattr(Desk, "request", fail_to_note)
+    monkeypatch.setattr(RequestHandler, "request", fail_to_note)
     server = FaultServer().__enter__()
     with RawClient(server) as client:
         client.request()
@@ -262,7 +262,7 @@ def test_many_at_once(server: FaultServer) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child(server: FaultServer, raw_client: RawClient) -> None:
     """A child is served like any client, and holds no connection of the server's open."""
-    server.add(respond("Bonn").but(Cut(-1, by="rst")), path="/chat/completions")
+    server.add(respond("Bonn").with_faults(Cut(-1, by="rst")), path="/chat/completions")
     raw_client.send(b"POST /v1/chat")
     server.wait(lambda: server.open_connections)
     wait, go_on = os.pipe()

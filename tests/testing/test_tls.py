@@ -84,7 +84,7 @@ def test_an_old_protocol() -> None:
 def test_a_handshake_that_never_comes() -> None:
     """A connection can be ignored before TLS is spoken."""
     with FaultServer(tls="good") as server:
-        server.greet("stall")
+        server.on_connect("stall")
         port = int(server.origin.rpartition(":")[2])
         with (
             socket.create_connection(("127.0.0.1", port), 0.02) as plain,
@@ -120,7 +120,7 @@ def test_many_pieces() -> None:
 def test_cut(by: Ending) -> None:
     """A cut comes without TLS's goodbye: nothing but a FIN, or a reset."""
     with FaultServer(tls="good") as server, RawClient(server) as client:
-        server.add(respond([b"Ber", b"l", b"in"]).but(Cut(-3, by=by)))
+        server.add(respond([b"Ber", b"l", b"in"]).with_faults(Cut(-3, by=by)))
         came, to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
         secure = context_of(server).wrap_bio(came, to_send, server_hostname="127.0.0.1")
 

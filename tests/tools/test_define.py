@@ -12,7 +12,7 @@ import openai
 import pydantic
 import pytest
 
-from horay_async._protocol.request import plain
+from horay_async._protocol.wire.request import plain
 from horay_async.tools.define import Tool, pydantic_function_tool, tool
 
 Json = dict[str, Any]

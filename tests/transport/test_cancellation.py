@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from horay_async import AsyncHoray
-from horay_async.testing import FaultServer, Gate, Late, Reply, Split, error, models, stream
+from horay_async.testing import Delay, FaultServer, Gate, Reply, Split, error, models, stream
 
 if TYPE_CHECKING:
     from horay_async.testing import Answer, Request
@@ -105,7 +105,7 @@ class Slow:
         if request.json()["model"] == HELD:
             return stream(["x", self.gate])
         pieces = Split(seed=self._draw.randrange(2**20), pieces=5, gap=0.001)
-        return Reply("a few words to be read")(request).but(pieces, Late(0.001))
+        return Reply("a few words to be read")(request).with_faults(pieces, Delay(0.001))
 
 
 def descriptors() -> int:

@@ -22,9 +22,9 @@ from horay_async import (
     Timeouts,
 )
 from horay_async.testing import (
+    Delay,
     FaultServer,
     Gate,
-    Late,
     Repeat,
     Stall,
     error,
@@ -122,7 +122,7 @@ async def test_connect_of_tcp(full_backlog: str, connect: Connect) -> None:
 async def test_connect_of_tls(connect: Connect) -> None:
     """So does one that accepts and doesn't shake hands."""
     with FaultServer(tls="good") as server:
-        server.greet("stall", times=2)
+        server.on_connect("stall", times=2)
         async with connect(
             base_url=server.base_url,
             ssl_context=server.ssl_context,
@@ -135,7 +135,7 @@ async def test_connect_of_tls(connect: Connect) -> None:
 
 async def test_connect_through_a_proxy(fault_server: FaultServer, connect: Connect) -> None:
     """And a proxy that accepts and never tunnels."""
-    fault_server.greet("stall")
+    fault_server.on_connect("stall")
     async with connect(
         base_url="https://api.example/v1",
         proxy=fault_server.origin,
@@ -362,7 +362,7 @@ async def test_number_is_the_deadline_of_a_call(
 
 async def test_late_answer_is_in_time(fault_server: FaultServer, connect: Connect) -> None:
     """A clock that hasn't run out leaves no trace, and the timeline says where the time went."""
-    fault_server.reply("Berlin", Late(0.03))
+    fault_server.reply("Berlin", Delay(0.03))
     async with connect(timeout=Timeouts(5, 5, 5, 5, 5)) as client:
         meta = (await client.completions.create(model="m", prompt="p")).meta
     assert meta.total is not None

@@ -127,10 +127,10 @@ async def test_redirects_are_followed(
 @pytest.mark.parametrize(
     ("answer", "raises"),
     [
-        (picture(b"x" * 100).but(Cut(-1)), APIConnectionError),
-        (picture(b"x" * 100).but(Cut(-1, by="rst")), APIConnectionError),
+        (picture(b"x" * 100).with_faults(Cut(-1)), APIConnectionError),
+        (picture(b"x" * 100).with_faults(Cut(-1, by="rst")), APIConnectionError),
         (picture(b"x" * 100, content_length=200, then="close"), APIConnectionError),
-        (picture(b"x" * 100, framing="chunked").but(Cut(-3)), APIConnectionError),
+        (picture(b"x" * 100, framing="chunked").with_faults(Cut(-3)), APIConnectionError),
         (picture(b"x" * 100, framing="close"), APIResponseError),
         (picture(b"x" * 100, coding="gzip"), APIResponseError),
         (picture(b""), APIResponseError),
@@ -171,7 +171,7 @@ async def test_broken_download_is_tried_again(
 ) -> None:
     """Fetching costs nothing, so it is repeated wherever it broke."""
     fault_server.add(
-        picture(b"x" * 100).but(Cut(-1)), error(503), raw(b"HTTP/1.1 2", Reset()), path=PATH
+        picture(b"x" * 100).with_faults(Cut(-1)), error(503), raw(b"HTTP/1.1 2", Reset()), path=PATH
     )
     fault_server.add(picture(b"whole"), path=PATH)
     async with connect(retries=3) as client:

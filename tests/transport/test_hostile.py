@@ -26,7 +26,7 @@ from horay_async.testing import (
     Pause,
     Repeat,
     Stall,
-    bomb,
+    decompression_bomb,
     raw,
     redirect,
     respond,
@@ -220,7 +220,7 @@ LIBRARIES = {"br": "brotli", "zstd": "backports.zstd"}
 def bomb_in(coding: str, media: str) -> Answer:
     """A string of spaces, 64 times the small limit, packed to next to nothing."""
     if coding not in LIBRARIES:
-        return bomb(64 * MEBI, coding=cast("Coding", coding), content_type=media)
+        return decompression_bomb(64 * MEBI, coding=cast("Coding", coding), content_type=media)
     module: Any = pytest.importorskip(LIBRARIES[coding])
     packed = module.compress(b'"%b"' % (b" " * 64 * MEBI))
     return respond(packed, content_type=media, headers={"Content-Encoding": coding})

@@ -35,9 +35,9 @@ from horay_async.testing import (
     error,
     image,
     models,
+    rate_limits,
     raw,
     respond,
-    storm,
 )
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class Impatient(RetryPolicy):
 
 async def test_every_form_of_retry_after(fault_server: FaultServer, connect: Connect) -> None:
     """Seconds, a date, milliseconds and both are kept, a little more is waited; what can't be read isn't."""
-    fault_server.add(*storm(6, retry_after=5))
+    fault_server.add(*rate_limits(6, retry_after=5))
     policy = Impatient(max_retries=6, initial_backoff=0.5)
     async with connect(retry=policy) as client:
         answer = await complete(client)
@@ -241,9 +241,9 @@ PHASES = {
     "before it is run": Phase(lambda _: raw(Reset()), {"unknown"}, 0),
     "before it is run, in order": Phase(lambda _: raw(Fin()), {"unknown"}, 0),
     "after it was run": Phase(lambda _: raw(MarkExecuted(), Reset()), {"unknown"}, 1),
-    "within the head": Phase(lambda good: good.but(Cut(20, by="rst")), {"unknown"}, 1),
-    "after the head": Phase(lambda good: good.but(Cut(0, within="body")), {"executed"}, 1),
-    "within the answer": Phase(lambda good: good.but(Cut(-1, by="rst")), {"executed"}, 1),
+    "within the head": Phase(lambda good: good.with_faults(Cut(20, by="rst")), {"unknown"}, 1),
+    "after the head": Phase(lambda good: good.with_faults(Cut(0, within="body")), {"executed"}, 1),
+    "within the answer": Phase(lambda good: good.with_faults(Cut(-1, by="rst")), {"executed"}, 1),
 }
 
 
@@ -251,7 +251,7 @@ def break_first(server: FaultServer, phase: Phase, good: Answer) -> None:
     """Lets the first exchange break in `phase`."""
     broken = phase.break_(good)
     if broken is None:
-        server.greet("reset")
+        server.on_connect("reset")
     else:
         server.add(broken)
 
@@ -361,7 +361,9 @@ async def test_broken_body_of_a_get_is_fetched_again(
     fault_server: FaultServer, connect: Connect
 ) -> None:
     """A GET runs nothing, so it is sent again wherever it broke."""
-    fault_server.add(models().but(Cut(-1)), models().but(Cut(0, within="body", by="rst")))
+    fault_server.add(
+        models().with_faults(Cut(-1)), models().with_faults(Cut(0, within="body", by="rst"))
+    )
     async with connect(retries=2) as client:
         answer = await client.models.list()
     assert [attempt.execution for attempt in answer.meta.attempts] == ["unknown", "unknown", None]
@@ -372,13 +374,13 @@ async def test_connection_that_closes_under_a_request(
     fault_server: FaultServer, connect: Connect, ending: Any
 ) -> None:
     """No request is repeated off the record: each that the server saw is an attempt."""
-    fault_server.add(models().but(CloseUnderNext(ending)), models())
+    fault_server.add(models().with_faults(CloseUnderNext(ending)), models())
     async with connect(retries=1) as client:
         await client.models.list()
         answer = await client.models.list()
         assert [attempt.error for attempt in answer.meta.attempts] == ["APIConnectionError", None]
         assert len(fault_server.requests) == 3
-        fault_server.add(models().but(CloseUnderNext(ending)))
+        fault_server.add(models().with_faults(CloseUnderNext(ending)))
         await client.with_options(max_retries=0).models.list()
         with pytest.raises(APIConnectionError) as raised:
             await client.with_options(max_retries=0).models.list()

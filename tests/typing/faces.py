@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import assert_type
 
 from horay_async import (
-    AnyResponse,
     AsyncEventStream,
     AsyncHoray,
     AsyncStream,
@@ -23,6 +22,7 @@ from horay_async import (
     EventStream,
     Horay,
     ImageResponse,
+    JSONResponse,
     ModelList,
     ResponseMeta,
     Stream,
@@ -37,7 +37,7 @@ async def awaited(client: AsyncHoray, either: bool) -> None:
     assert_type(await client.user.info(), UserInfo)
     assert_type((await client.user.info()).balance, Decimal | None)
     assert_type(await client.models.list(type="text", sub_type="chat"), ModelList)
-    assert_type(await client.request("POST", "/path", body={}), AnyResponse)
+    assert_type(await client.request("POST", "/path", body={}), JSONResponse)
     assert_type(
         await client.images.generate(model="m", prompt="p", image_size="768x512"), ImageResponse
     )
@@ -67,7 +67,7 @@ def blocking(client: Horay, either: bool) -> None:
     """The blocking face: the same, without waiting."""
     assert_type(client.user.info(), UserInfo)
     assert_type(client.models.list(type="text", sub_type="chat"), ModelList)
-    assert_type(client.request("POST", "/path", body={}), AnyResponse)
+    assert_type(client.request("POST", "/path", body={}), JSONResponse)
     assert_type(client.images.generate(model="m", prompt="p", image_size="768x512"), ImageResponse)
     completions = client.completions
     assert_type(completions.create(model="m", prompt="p"), Completion)

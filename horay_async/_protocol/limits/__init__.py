@@ -1,0 +1,1 @@
+"""When to send: retries, rates, concurrency and pauses. Pure."""

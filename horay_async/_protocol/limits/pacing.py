@@ -1,0 +1,99 @@
+"""Sending no faster than was asked for: requests and tokens a minute."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["GCRA", "RateLimiter", "TokenEstimate"]
+
+BURST_SECONDS = 0.1
+"""How much of a rate may go at once, in addition to one: timers fire late by some milliseconds, and what was
+missed is caught up with."""
+
+MINUTE = 60.0
+"""Seconds."""
+
+
+class GCRA:
+    """Spaces out what it lets go, `per_second` units each second.
+
+    The generic cell rate algorithm of ATM networks, in its virtual-scheduling form: no more than
+    `per_second * seconds + burst` go in any `seconds`, a last one that goes over it included.
+    """
+
+    __slots__ = ("_burst", "_due", "per_second")
+
+    def __init__(self, per_second: float, burst: float = 1.0) -> None:
+        self.per_second = per_second
+        self._burst = burst
+        self._due = -math.inf  # when all that was let go would be through at the exact rate
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next may go."""
+        return max(0.0, self._due - (self._burst - 1) / self.per_second - now)
+
+    def take(self, units: float, now: float) -> None:
+        """Lets go `units`, or takes some back where it is negative."""
+        self._due = max(self._due, now) + units / self.per_second
+
+
+class RateLimiter:
+    """Keeps within `rpm` requests and `tpm` tokens a minute, each None for no limit.
+
+    They go evenly spaced: what a server allows a minute, it mostly enforces over shorter times. Times are
+    passed in, in seconds of one steady clock.
+    """
+
+    def __init__(self, rpm: float | None = None, tpm: float | None = None) -> None:
+        self._requests = None if rpm is None else _per_minute(rpm)
+        self._tokens = None if tpm is None else _per_minute(tpm)
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next request may go, whatever its size."""
+        return max(
+            0.0 if self._requests is None else self._requests.wait(now),
+            0.0 if self._tokens is None else self._tokens.wait(now),
+        )
+
+    def take(self, tokens: float, now: float) -> None:
+        """Counts a request of about so many tokens."""
+        if self._requests is not None:
+            self._requests.take(1.0, now)
+        self.correct(tokens, now)
+
+    def correct(self, tokens: float, now: float) -> None:
+        """Counts tokens in addition: what an answer took beyond its estimate, negative for less."""
+        if self._tokens is not None:
+            self._tokens.take(tokens, now)
+
+
+def _per_minute(units: float) -> GCRA:
+    """At most `units` in any minute: the burst is taken off the rate."""
+    extra = units / MINUTE * BURST_SECONDS
+    return GCRA((units - extra) / MINUTE, 1 + extra)
+
+
+class TokenEstimate:
+    """Guesses what a request will take before it is sent, and learns from what the answers took."""
+
+    TOKENS_PER_BYTE = 0.25
+    """To begin with: four bytes a token are usual for English text."""
+    ANSWER_TOKENS = 256.0
+    """To begin with, for a choice of a request without `max_tokens`."""
+    WEIGHT = 0.05
+    """Of the newest answer in the running means."""
+
+    def __init__(self) -> None:
+        self._per_byte = self.TOKENS_PER_BYTE
+        self._answer = self.ANSWER_TOKENS
+
+    def of(self, size: int, most: int | None, choices: int) -> float:
+        """Tokens of a request with a body of `size` bytes, for `choices` of `most` tokens each; None is
+        no maximum.
+        """
+        return size * self._per_byte + (self._answer if most is None else most) * choices
+
+    def learn(self, size: int, choices: int, *, prompt: int, completion: int) -> None:
+        """Takes in the token counts of an answer."""
+        self._per_byte += self.WEIGHT * (prompt / max(1, size) - self._per_byte)
+        self._answer += self.WEIGHT * (completion / max(1, choices) - self._answer)

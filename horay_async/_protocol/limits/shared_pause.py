@@ -1,0 +1,63 @@
+"""Pauses in which nothing is sent, each followed by a spread-out return."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+__all__ = ["SharedPause"]
+
+
+class SharedPause:
+    """When to be silent, and for how long.
+
+    `random` gives a number from 0 up to 1. Times are passed in, in seconds of one steady clock.
+    """
+
+    FIRST = 0.5
+    LONGEST = 16.0
+    """Seconds of a pause that the server gave no length for: it doubles from the first to the longest."""
+    SPREAD = 0.1
+    LEAST_SPREAD = 0.25
+    """The return takes this part of the pause, and at least so many seconds: what a single call adds to a
+    `Retry-After` at random, see `RetryPolicy`."""
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self._random = random
+        self._next = -math.inf
+        self._until = -math.inf
+        self._spread_until = -math.inf
+        self._gap = 0.0
+        self._length = self.FIRST
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next may be sent."""
+        return max(0.0, self._next - now)
+
+    def begin(self, now: float) -> None:
+        """Counts one that is sent: during the return, the next goes a little later."""
+        if now < self._spread_until:
+            self._next = now + self._gap
+
+    def pause(self, seconds: float | None, *, sharers: int, now: float) -> float:
+        """Pauses for the `seconds` that the server asked for, or for as long as seems fit; gives how much
+        longer nothing is sent because of it. `sharers` is how many will want to go when it is over.
+        """
+        if seconds is None:
+            spread = self.LEAST_SPREAD
+            length = self._length * (0.5 + 0.5 * self._random())
+            self._length = min(self.LONGEST, self._length * 2)
+        else:
+            spread = max(self.LEAST_SPREAD, self.SPREAD * seconds)
+            length = seconds + spread * self._random()
+        before = max(self._until, now)
+        if now + length <= before:
+            return 0.0
+        self._until = self._next = now + length
+        self._spread_until = self._until + spread
+        self._gap = spread / sharers
+        return self._until - before
+
+    def over(self) -> None:
+        """Notes that the server answers again."""
+        self._length = self.FIRST

@@ -1,0 +1,85 @@
+"""What doesn't fit a caller's class, and where in the JSON it stands. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import attrs
+from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
+
+from horay_async._protocol.structured.hints import named
+
+__all__ = ["InvalidValue", "Mismatch", "Mismatches", "NestedMismatches", "found_in", "step"]
+
+
+@attrs.frozen
+class Mismatch:
+    """One thing that doesn't fit."""
+
+    path: str
+    """Where, as a JSON path: `$.lines[2].price`."""
+    message: str
+
+
+class Mismatches(Exception):
+    """The value doesn't fit the class; `found` says where, at least once."""
+
+    def __init__(self, found: list[Mismatch]) -> None:
+        super().__init__(found)
+        self.found = found
+
+
+class InvalidValue(ValueError):
+    """A value that doesn't fit where it stands; the text says what was expected."""
+
+    def __init__(self, expected: str, value: Any) -> None:
+        super().__init__(f"expected {expected}, got {_shown(value)}")
+
+
+class NestedMismatches(Mismatches):
+    """Mismatches below the place where this is raised: their paths go on from there."""
+
+
+def found_in(error: BaseException, path: str) -> Iterator[Mismatch]:
+    """The mismatches behind an error of cattrs, of a hook, or of the class itself.
+
+    Raises `error` where it is a `RecursionError`: the path to it would be as deep as the value.
+    """
+    if isinstance(error, RecursionError):
+        raise error
+    if isinstance(error, ClassValidationError):
+        placed, unplaced = error.group_exceptions()
+        for inner, field in placed:
+            yield from found_in(inner, f"{path}{step(field.name)}")
+        for inner in unplaced:
+            yield from found_in(inner, path)
+    elif isinstance(error, ForbiddenExtraKeysError):
+        for name in sorted(error.extra_fields):
+            yield Mismatch(f"{path}{step(name)}", f"{named(error.cl)} has no such field")
+    elif isinstance(error, NestedMismatches):
+        for misfit in error.found:
+            yield Mismatch(f"{path}{misfit.path}", misfit.message)
+    elif isinstance(error, KeyError):  # what cattrs raises for a field that isn't there
+        yield Mismatch(path, "is missing")
+    else:  # a hook's words, or those of a validator; attrs' own have more than words in their arguments
+        words = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+        yield Mismatch(path, words or type(error).__name__)
+
+
+def step(name: Any) -> str:
+    """One step of a path: into a property, or an array's item."""
+    if isinstance(name, int):
+        return f"[{name}]"
+    return f".{name}" if str(name).isidentifier() else f"[{name!r}]"
+
+
+def _shown(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return f"an array of {len(cast('list[Any]', value))}"
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -1,0 +1,155 @@
+"""From a model's text to an instance of a caller's class, or to the error that says why not. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, TypeVar, cast
+
+import attrs
+import msgspec
+
+from horay_async._protocol.structured.hints import named
+from horay_async._protocol.structured.mismatch import Mismatches
+from horay_async._protocol.structured.structuring import structured
+from horay_async.errors import AnswerError
+from horay_async.models._base import Model
+from horay_async.models.chat import ChatChoice, ChatCompletion, ToolCall
+from horay_async.models.parsed import (
+    ParsedChoice,
+    ParsedCompletion,
+    ParsedFunctionCall,
+    ParsedMessage,
+    ParsedToolCall,
+)
+
+__all__ = ["parse_choice", "parse_completion", "parse_text", "so_far", "upgraded"]
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Model)
+
+DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
+FENCED = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
+"""A Markdown code block: what models put JSON into that aren't held to a schema."""
+
+
+def parse_text(into: type[T], text: str) -> T:
+    """`text`, JSON or a Markdown block of it, as an instance of `into`; raises `AnswerError`."""
+    try:
+        value = _decoded(text)
+    except ValueError as error:
+        raise _mismatch(into, text, [("$", str(error))]) from error
+    try:
+        found: T = structured(value, into)
+    except Mismatches as error:
+        pairs = [(misfit.path, misfit.message) for misfit in error.found]
+        raise _mismatch(into, text, pairs) from error
+    return found
+
+
+def _decoded(text: str) -> Any:
+    """The JSON in `text`; raises `ValueError` that completes "$: ..."."""
+    try:
+        return DECODE(text)
+    except RecursionError as error:
+        raise ValueError("is nested too deep") from error
+    except ValueError as error:
+        block = FENCED.search(text)
+        if block is not None:
+            return _decoded(block[1])
+        raise ValueError(f"is no JSON: {error}" if text.strip() else "is empty") from error
+
+
+def _mismatch(into: Any, text: str, mismatches: list[tuple[str, str]]) -> AnswerError:
+    (path, message), *more = mismatches
+    also = f" (and {len(more)} more)" if more else ""
+    return AnswerError(
+        f"the answer doesn't fit {named(into)}: {path}: {message}{also}",
+        reason="mismatch",
+        path=path,
+        errors=tuple(mismatches),
+        text=text,
+    )
+
+
+def parse_completion(
+    completion: ChatCompletion, into: type[T] | None, tools: Mapping[str, type[Any]]
+) -> ParsedCompletion[T]:
+    """`completion` with its choices' texts as instances of `into`, or left alone where that is None.
+
+    `tools` maps the names of tools to the classes of their arguments. Raises `AnswerError`, which holds
+    the completion.
+    """
+    try:
+        choices = [parse_choice(choice, into, tools) for choice in completion.choices]
+    except AnswerError as error:
+        error.completion = completion
+        error.request_id = _meta(completion, "request_id")
+        error.attempts = _meta(completion, "attempts") or ()
+        raise
+    return upgraded(completion, choices)
+
+
+def parse_choice(
+    choice: ChatChoice, into: type[T] | None, tools: Mapping[str, Any]
+) -> ParsedChoice[T]:
+    """One choice, parsed. Raises `AnswerError`."""
+    message = choice.message
+    text = message.content or ""
+    if message.refusal:
+        raise AnswerError(
+            f"the model declined: {message.refusal}", reason="refusal", text=message.refusal
+        )
+    if choice.finish_reason == "length":
+        raise AnswerError(
+            "the answer was cut at the token limit: raise max_tokens", reason="length", text=text
+        )
+    if choice.finish_reason == "content_filter":
+        raise AnswerError(
+            "the server's content filter cut the answer", reason="content_filter", text=text
+        )
+    calls = [_parse_call(call, tools) for call in message.tool_calls or ()]
+    parsed = None if into is None or (calls and not text) else parse_text(into, text)
+    return _choice(choice, parsed, calls)
+
+
+def so_far(choice: ChatChoice, whole: ParsedChoice[T] | None) -> ParsedChoice[T]:
+    """One choice with what was parsed when it was `whole`; with nothing where it isn't yet."""
+    if whole is not None:
+        return _choice(choice, whole.message.parsed, whole.message.tool_calls or [])
+    return _choice(choice, None, [_call(call, None) for call in choice.message.tool_calls or ()])
+
+
+def upgraded(completion: ChatCompletion, choices: list[ParsedChoice[T]]) -> ParsedCompletion[T]:
+    """`completion` as a `ParsedCompletion` with these choices."""
+    answer = _made(ParsedCompletion[T], completion, choices=choices)
+    for name in ("_raw", "meta"):  # filled in by the transport; not there in what was merged
+        if hasattr(completion, name):
+            setattr(answer, name, getattr(completion, name))
+    return answer
+
+
+def _parse_call(call: ToolCall, tools: Mapping[str, type[Any]]) -> ParsedToolCall:
+    kind = tools.get(call.function.name)
+    return _call(call, None if kind is None else parse_text(kind, call.function.arguments))
+
+
+def _call(call: ToolCall, arguments: Any) -> ParsedToolCall:
+    function = _made(ParsedFunctionCall, call.function, parsed_arguments=arguments)
+    return _made(ParsedToolCall, call, function=function)
+
+
+def _choice(choice: ChatChoice, parsed: T | None, calls: list[ParsedToolCall]) -> ParsedChoice[T]:
+    message = _made(ParsedMessage[T], choice.message, parsed=parsed, tool_calls=calls or None)
+    return _made(ParsedChoice[T], choice, message=message)
+
+
+def _made(into: type[M], model: Model, **changed: Any) -> M:
+    """An instance of `into` with the fields of `model`, some of them changed."""
+    known = {f.name: getattr(model, f.name) for f in attrs.fields(cast(Any, type(model)))}
+    return into(**{**known, **changed})
+
+
+def _meta(completion: ChatCompletion, name: str) -> Any:
+    return getattr(getattr(completion, "meta", None), name, None)

@@ -1,0 +1,118 @@
+"""Merging the chunks of an answer that is to become an instance of a class. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from horay_async._protocol.structured.parse import parse_choice, so_far, upgraded
+from horay_async._protocol.structured.partial_json import PartialJSON
+from horay_async._protocol.wire.accumulate import Accumulator, ChatAccumulator
+from horay_async.errors import AnswerError
+from horay_async.models.chat import ChatChoice, ChatCompletionChunk, ChatMessage
+from horay_async.models.events import (
+    AnswerParsed,
+    ChatEvent,
+    ChoiceFinished,
+    PartialObject,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDone,
+)
+from horay_async.models.parsed import ParsedChoice, ParsedCompletion
+
+__all__ = ["TypedAccumulator"]
+
+T = TypeVar("T")
+
+
+class _Draft:
+    """One choice, as far as it has come."""
+
+    def __init__(self) -> None:
+        self.json = PartialJSON()
+        self.text: list[str] = []
+        self.refusal: list[str] = []
+        self.calls: list[ToolCallDone] = []
+
+    def choice(self, end: ChoiceFinished) -> ChatChoice:
+        text, calls = "".join(self.text), [done.tool_call for done in self.calls]
+        message = ChatMessage(
+            content=text, refusal="".join(self.refusal) or None, tool_calls=calls or None
+        )
+        return ChatChoice(index=end.index, message=message, finish_reason=end.finish_reason)
+
+
+class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
+    """Merges the chunks of a chat completion, and parses each choice as it finishes.
+
+    `into` is the class of the text, None where there is none; `tools` maps the names of tools to the
+    classes of their arguments.
+    """
+
+    def __init__(self, into: type[T] | None, tools: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._into = into
+        self._tools = tools
+        self._merged = ChatAccumulator()
+        self._drafts: dict[int, _Draft] = {}
+        self._whole: dict[int, ParsedChoice[T]] = {}
+
+    @property
+    def complete(self) -> bool:
+        return self._merged.complete
+
+    @property
+    def empty(self) -> bool:
+        return self._merged.empty
+
+    def add(self, chunk: ChatCompletionChunk, events: list[Any] | None = None) -> bool:
+        """Takes in `chunk`; raises `AnswerError` where it finishes a choice that doesn't fit."""
+        plain: list[ChatEvent] = []
+        content = self._merged.add(chunk, plain)
+        told = [] if events is None else events
+        for event in plain:
+            self._tell(event, told)
+        return content
+
+    def result(self) -> ParsedCompletion[T]:
+        merged = self._merged.result()
+        choices = [so_far(choice, self._whole.get(choice.index)) for choice in merged.choices]
+        return upgraded(merged, choices)
+
+    def _tell(self, event: ChatEvent, events: list[Any]) -> None:
+        if isinstance(event, TextDelta):
+            draft = self._draft(event.index)
+            draft.text.append(event.text)
+            events.append(event)
+            if self._into is not None and draft.json.feed(event.text):
+                events.append(PartialObject(event.index, draft.json))
+        elif isinstance(event, ToolCallDone):
+            # Told with its choice's end: only then is it known not to be cut.
+            self._draft(event.index).calls.append(event)
+        elif isinstance(event, ChoiceFinished):
+            self._end(event, events)
+            events.append(event)
+        else:
+            if isinstance(event, RefusalDelta):
+                self._draft(event.index).refusal.append(event.text)
+            events.append(event)
+
+    def _end(self, end: ChoiceFinished, events: list[Any]) -> None:
+        draft = self._draft(end.index)
+        try:
+            choice = parse_choice(draft.choice(end), self._into, self._tools)
+        except AnswerError as error:
+            error.completion = self._merged.result()
+            raise
+        self._whole[end.index] = choice
+        for done, call in zip(draft.calls, choice.message.tool_calls or (), strict=True):
+            events.append(ToolCallDone(done.index, done.tool_index, call))
+        if choice.message.parsed is not None:
+            events.append(AnswerParsed(end.index, choice.message.parsed))
+
+    def _draft(self, index: int) -> _Draft:
+        draft = self._drafts.get(index)
+        if draft is None:
+            draft = self._drafts[index] = _Draft()
+        return draft

@@ -1,0 +1,1 @@
+"""What goes over the wire: requests, event streams, responses and their errors. Pure."""

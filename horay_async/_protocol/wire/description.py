@@ -1,0 +1,263 @@
+"""What the API describes of its answers, and how one differs from that. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from types import GenericAlias, NoneType
+from typing import Any, cast, get_args, get_origin, get_type_hints
+
+import attrs
+import msgspec
+
+from horay_async.errors import DriftKind
+from horay_async.models import chat, completions, images, models, usage, user
+from horay_async.models._base import Model, Response, camel
+
+__all__ = ["REQUIRED", "Envelope", "Finding", "differences", "list_differences", "outline"]
+
+Finding = tuple[str, DriftKind]
+"""A path, and what is the matter there."""
+
+Check = Callable[[Any, str, list[Finding]], None]
+"""Looks at a value that stands at a path, and appends what it finds."""
+
+NAME_SHOWN = 100
+"""Characters of an unknown field's name that go into its path: it is the server's, and is kept."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Envelope(Model):
+    """What some answers are wrapped in."""
+
+    code: int = 0
+    message: str | None = None
+    status: bool = False
+    data: Any = None
+
+
+ANSWER = ("id", "object", "created", "model", "choices")
+
+REQUIRED: dict[type[Model], tuple[str, ...]] = {
+    chat.ChatChoice: ("message", "finish_reason"),
+    chat.ChatChunkChoice: ("delta",),
+    chat.ChatCompletion: ANSWER,
+    chat.ChatCompletionChunk: ANSWER,
+    chat.ChatMessage: ("role", "content"),
+    chat.FunctionCall: ("name", "arguments"),
+    chat.TokenLogprob: ("token", "logprob"),
+    chat.ToolCall: ("id", "type", "function"),
+    chat.TopLogprob: ("token", "logprob"),
+    completions.Completion: ANSWER,
+    completions.CompletionChoice: ("text", "finish_reason"),
+    completions.CompletionChunk: ANSWER,
+    completions.CompletionLogprobs: ("tokens", "token_logprobs"),
+    completions.PromptEcho: ("text",),
+    images.GeneratedImage: ("url",),
+    images.ImageResponse: ("images", "timings", "seed"),
+    images.ImageTimings: ("inference",),
+    models.ModelInfo: ("id", "object", "created", "owned_by"),
+    models.ModelList: ("object", "data"),
+    usage.Usage: ("prompt_tokens", "completion_tokens", "total_tokens"),
+    user.UserInfo: (
+        "id",
+        "name",
+        "image",
+        "email",
+        "is_admin",
+        "balance",
+        "status",
+        "introduction",
+        "role",
+        "charge_balance",
+        "total_balance",
+    ),
+    Envelope: ("code", "message", "status", "data"),
+}
+"""The fields that are in every such object: those which the API reference shows without saying that they can
+be missing and, where it is silent, those which all servers of the family send. All others can be left out."""
+
+
+def differences(sent: Any, into: type[Model], path: str = "$") -> list[Finding]:
+    """How `sent`, decoded JSON that stands at `path`, differs from what `into` describes. Each occurrence
+    counts, so a path can be there more than once.
+    """
+    found: list[Finding] = []
+    # mypy takes the classes for unhashable, as their instances are.
+    _check_of(cast(Any, into))(sent, path, found)
+    return found
+
+
+def list_differences(sent: list[Any], into: type[Response], path: str = "$") -> list[Finding]:
+    """The same for the list that `into` is about, sent without the object around it."""
+    found: list[Finding] = [(path, "retyped")]
+    _check_of(get_type_hints(into)[into.holds])(sent, path, found)
+    return found
+
+
+def outline(into: type[Model]) -> msgspec.json.Decoder[Any]:
+    """What decodes JSON of the types that `into` describes if `differences` finds nothing in it, and raises
+    otherwise. To make it takes as long as a thousand uses.
+    """
+    return msgspec.json.Decoder(_outline_of(into))
+
+
+# The outlines of the models
+
+
+def _outline_of(into: type[Model]) -> type[msgspec.Struct]:
+    """A struct that takes an object with the fields of `into` and no others."""
+    always = REQUIRED.get(into, ())
+    fields: list[Any] = []
+    for name, type_ in _fields_of(into):
+        outline = _outlined(type_)
+        fields.append((name, outline) if name in always else (name, outline, None))
+    # Without the collector: what is thrown away at once has no use for it.
+    return msgspec.defstruct(
+        into.__name__, fields, kw_only=True, forbid_unknown_fields=True, gc=False
+    )
+
+
+def _outlined(type_: Any) -> Any:
+    """`type_` with outlines in place of models. Lists and dicts without models are skipped, not read."""
+    arguments = get_args(type_)
+    if NoneType in arguments:
+        inner = _outlined(_without_null(arguments))
+        return inner if inner is msgspec.Raw else inner | None
+    if get_origin(type_) is list and _is_model(arguments[0]):
+        return GenericAlias(list, _outline_of(arguments[0]))
+    if arguments or type_ is Any:
+        return msgspec.Raw
+    return _outline_of(type_) if _is_model(type_) else type_
+
+
+# Field by field
+
+
+@cache
+def _check_of(type_: Any) -> Check:
+    """What looks at values described as `type_`."""
+    arguments = get_args(type_)
+    if NoneType in arguments:
+        return _nullable(_check_of(_without_null(arguments)))
+    if get_origin(type_) is list:
+        return _list(_check_of(arguments[0]))
+    if get_origin(type_) is dict:
+        return _dict(_check_of(arguments[1]))
+    return _object(type_) if _is_model(type_) else _scalar(type_)
+
+
+def _nullable(inner: Check) -> Check:
+    def check(value: Any, path: str, found: list[Finding]) -> None:
+        if value is not None:
+            inner(value, path, found)
+
+    return check
+
+
+def _list(inner: Check) -> Check:
+    def check(value: Any, path: str, found: list[Finding]) -> None:
+        if not isinstance(value, list):
+            found.append((path, "retyped"))
+            return
+        path += "[]"
+        for item in cast("list[Any]", value):
+            inner(item, path, found)
+
+    return check
+
+
+def _dict(inner: Check) -> Check:
+    """An object with names of its own, such as the tokens that were likely: a star stands for all."""
+
+    def check(value: Any, path: str, found: list[Finding]) -> None:
+        if not isinstance(value, dict):
+            found.append((path, "retyped"))
+            return
+        path += ".*"
+        for item in cast("dict[str, Any]", value).values():
+            inner(item, path, found)
+
+    return check
+
+
+def _object(into: type[Model]) -> Check:
+    spell: Callable[[str], str] = camel if into.wire_case == "camel" else str
+    always = [spell(name) for name in REQUIRED.get(into, ())]
+    checks = {spell(name): _check_of(type_) for name, type_ in _fields_of(into)}
+    keeps_alive = issubclass(into, Response) and into.may_be_bare
+
+    def check(value: Any, path: str, found: list[Finding]) -> None:
+        if not isinstance(value, dict):
+            found.append((path, "retyped"))
+            return
+        fields = cast("dict[str, Any]", value)
+        for name, item in fields.items():
+            if (inner := checks.get(name)) is not None:
+                inner(item, f"{path}.{name}", found)
+            else:
+                found.append((path + _step(name), "unknown"))
+        if keeps_alive and not fields.keys() & checks.keys():
+            return
+        found.extend((f"{path}.{name}", "missing") for name in always if name not in fields)
+
+    return check
+
+
+def _scalar(type_: Any) -> Check:
+    is_described = DESCRIBED[type_]
+
+    def check(value: Any, path: str, found: list[Finding]) -> None:
+        if not is_described(value):
+            found.append((path, "retyped"))
+
+    return check
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_integer(value: Any) -> bool:
+    return _is_number(value) and (isinstance(value, int) or value.is_integer())
+
+
+def _is_money(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and Decimal(value).is_finite()
+    except InvalidOperation:
+        return False
+
+
+DESCRIBED: dict[Any, Callable[[Any], bool]] = {
+    Any: lambda _: True,
+    str: lambda value: isinstance(value, str),
+    bool: lambda value: isinstance(value, bool),
+    int: _is_integer,
+    float: _is_number,
+    Decimal: _is_money,
+}
+"""Whether a JSON value is one of the described type. JSON has one type of number: 1.0 is an integer."""
+
+
+def _fields_of(into: type[Model]) -> list[tuple[str, Any]]:
+    """Names and types. All models are attrs classes; their plain base can't say so."""
+    hints = get_type_hints(into)
+    return [(field.name, hints[field.name]) for field in attrs.fields(cast(Any, into))]
+
+
+def _is_model(type_: Any) -> bool:
+    return isinstance(type_, type) and issubclass(type_, Model)
+
+
+def _without_null(arguments: tuple[Any, ...]) -> Any:
+    """The one type that null is an alternative to; the models have no other unions."""
+    (inner,) = (argument for argument in arguments if argument is not NoneType)
+    return inner
+
+
+def _step(name: str) -> str:
+    if len(name) > NAME_SHOWN:
+        name = f"{name[:NAME_SHOWN]}…"
+    return f".{name}" if name.isidentifier() else f"[{name!r}]"

@@ -1,0 +1,184 @@
+"""Reading what a server says of a failure, in every form that this family of servers has."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, cast
+
+import attrs
+import msgspec
+
+__all__ = ["SHOWN", "ErrorBody", "masked", "read", "status_of", "without_key"]
+
+SHOWN = 500
+"""How many characters of a server's words or of an undecipherable body go into an error."""
+
+MASK = "[API key]"
+"""What stands in an error wherever a server echoed the key."""
+
+_STATUS_OF_WORD: dict[str, int] = {
+    "badrequest": 400,
+    "invalidrequest": 400,
+    "authentication": 401,
+    "invalidapikey": 401,
+    "unauthorized": 401,
+    "insufficientbalance": 402,
+    "insufficientquota": 402,
+    "permission": 403,
+    "permissiondenied": 403,
+    "modelnotfound": 404,
+    "notfound": 404,
+    "conflict": 409,
+    "unprocessableentity": 422,
+    "ratelimit": 429,
+    "ratelimitexceeded": 429,
+    "api": 500,
+    "internal": 500,
+    "internalserver": 500,
+    "server": 500,
+    "overloaded": 503,
+    "serviceoverloaded": 503,
+    "serviceunavailable": 503,
+}
+"""What servers put into an error's `code` or `type`, in lower case, letters alone and without a closing
+"error", as HTTP statuses: `rate_limit_error`, `RateLimitError` and `rate-limit` are one."""
+
+_STATUS_OF_CODE: dict[int, int] = {20012: 400, 50505: 503}
+"""The API's own codes seen so far."""
+
+
+@attrs.frozen(kw_only=True)
+class ErrorBody:
+    """A failure in the server's words."""
+
+    message: str | None
+    """At most `SHOWN` characters of it."""
+    type: str | None = None
+    code: str | int | None = None
+    param: str | None = None
+    body: Any = None
+    """The whole body: decoded where it is JSON, else its text; None where it is empty."""
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All but the message, as the errors take them."""
+        return {"type": self.type, "code": self.code, "param": self.param, "body": self.body}
+
+
+def read(body: bytes, key: str) -> ErrorBody:
+    """The words in a body of any shape; `key`, the API key, is masked wherever it stands."""
+    text = without_key(body.decode("utf-8", "replace").strip(), key)
+    if not text:
+        return ErrorBody(message=None)
+    try:
+        decoded = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        decoded = text
+    if isinstance(decoded, str):
+        return ErrorBody(message=_from_text(decoded), body=decoded)
+    if not isinstance(decoded, dict):
+        return ErrorBody(message=None if decoded is None else text[:SHOWN], body=decoded)
+    outer = cast("dict[str, Any]", decoded)
+    inner = outer.get("error")
+    fields = cast("dict[str, Any]", inner) if isinstance(inner, dict) else outer
+    message = fields.get("message") or (inner if isinstance(inner, str) else outer.get("message"))
+    if not message and fields.get("detail"):
+        message = _from_detail(fields["detail"])
+    code = fields.get("code")
+    return ErrorBody(
+        # Words of an unknown shape are shown as they are, rather than none.
+        message=(_text(message) if message else text)[:SHOWN],
+        type=_string(fields.get("type")),
+        code=code if isinstance(code, str | int) and not isinstance(code, bool) else None,
+        param=_string(fields.get("param")),
+        body=decoded,
+    )
+
+
+def status_of(words: ErrorBody) -> int | None:
+    """The HTTP status that a failure's `code` or else its `type` stands for."""
+    for word in (words.code, words.type):
+        if isinstance(word, str):
+            if not (word.isascii() and word.isdigit()):
+                letters = re.sub("[^a-z]", "", word.lower()).removesuffix("error")
+                if status := _STATUS_OF_WORD.get(letters):
+                    return status
+                continue
+            word = int(word[:6])  # noqa: PLW2901 - the same, as the number that it spells
+        if word is not None:
+            if 400 <= word <= 599:
+                return word
+            if status := _STATUS_OF_CODE.get(word):
+                return status
+    return None
+
+
+def masked(body: bytes, key: str) -> str:
+    """The first `SHOWN` characters of a body, with `key` masked and undecodable bytes replaced."""
+    # A character takes up to four bytes, and one of the key's up to six where JSON escapes it: the
+    # masking must see the key whole, wherever it stands.
+    beginning = body[: 4 * SHOWN + 6 * len(key)]
+    return without_key(beginning.decode("utf-8", "replace"), key)[:SHOWN]
+
+
+def without_key(text: str, key: str) -> str:
+    """`text` with the API key masked, however JSON or a URL spells it."""
+    return _spellings(key).sub(MASK, text)
+
+
+@lru_cache(maxsize=8)
+def _spellings(key: str) -> re.Pattern[str]:
+    return re.compile("".join(map(_spelling, key)))
+
+
+def _spelling(character: str) -> str:
+    """A pattern for one character of the key, which is printable ASCII.
+
+    JSON within JSON doubles the backslashes; none may be left over, since it would escape the mask.
+    """
+    digits = "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in f"{ord(character):02x}")
+    plain = re.escape(character)
+    escaped = rf"\\{{1,8}}{plain}|" if character in '"\\/' else ""
+    return rf"(?:{escaped}{plain}|\\{{1,8}}u00{digits}|%{digits})"
+
+
+def _string(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.encode(value).decode()
+    except RecursionError:
+        return "an explanation nested too deep to show"
+
+
+def _from_text(text: str) -> str:
+    """Plain text as it is; of an HTML page the title, since the rest is markup."""
+    if not text.startswith("<"):
+        return text[:SHOWN]
+    # The head of a page alone: the search takes quadratic time for hostile ones.
+    title = re.search("<title[^>]*>(.*?)</title>", text[:4096], re.IGNORECASE | re.DOTALL)
+    if not title:
+        return "an HTML page without a title"
+    return f"an HTML page, {' '.join(title.group(1).split())[:SHOWN]!r}"
+
+
+def _from_detail(detail: Any) -> str:
+    """`detail` is text, or a list of complaints that each name the place they are about."""
+    if not isinstance(detail, list):
+        return _text(detail)
+    complaints: list[str] = []
+    for entry in cast("list[Any]", detail):
+        if isinstance(entry, dict):
+            fields = cast("dict[str, Any]", entry)
+            place = fields.get("loc")
+            path = ".".join(map(_text, cast("list[Any]", place))) if isinstance(place, list) else ""
+            text = _text(fields.get("msg") or "not valid")
+            complaints.append(f"{path}: {text}" if path else text)
+        else:
+            complaints.append(_text(entry))
+    return "; ".join(complaints)

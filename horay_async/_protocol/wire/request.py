@@ -1,0 +1,261 @@
+"""From an operation and its parameters to the bytes to send."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Literal, TypeVar, cast
+from urllib.parse import quote, urlencode
+
+import attrs
+import msgspec
+
+from horay_async._checks import check_headers, http_url
+from horay_async._protocol.wire.params import check
+from horay_async.errors import ConfigurationError
+from horay_async.models._base import Model
+from horay_async.models.options import CallOptions, GenerationOptions
+from horay_async.options import ClientOptions, RetryPolicy, Timeouts
+
+__all__ = ["Operation", "Request", "build", "build_request", "check_path", "download", "plain"]
+
+AnswerT = TypeVar("AnswerT")
+
+OPTIONS = frozenset(CallOptions.__annotations__) | frozenset(GenerationOptions.__annotations__)
+"""Parameters that steer the call and aren't sent as fields."""
+
+IDEMPOTENCY = "idempotency-key"
+"""The header by which a server can tell a retry from a new request."""
+
+
+@attrs.frozen(kw_only=True)
+class Operation(Generic[AnswerT]):
+    """One operation of the API."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    """Below the base URL, with its leading slash."""
+    params: type
+    """The typed dict that declares the parameters."""
+    answer: type[AnswerT]
+    """The class of the answer."""
+    billed_per_run: bool = False
+    """Paid by the run, not by the token: never run twice unless the caller says so."""
+
+
+@attrs.define(kw_only=True)
+class Request:
+    """One call, ready to send as often as need be."""
+
+    method: str
+    path: str
+    """Below the base URL; the query included."""
+    headers: dict[str, str]
+    """What is sent beside the client's own headers."""
+    body: bytes | None
+    timeouts: Timeouts
+    retry: RetryPolicy
+    billed_per_run: bool
+    choices: int = 1
+    """How many choices were asked for."""
+    keep_truncated: bool = False
+    """Whether a stream without a mark of its end counts as complete."""
+    external: bool = False
+    """Whether `path` is a whole URL on a host that the key and the default headers aren't meant for."""
+
+    @property
+    def label(self) -> str:
+        """Method and path, as messages name the call."""
+        path = self.path.partition("?")[0]
+        if self.external:  # its address may hold a password
+            scheme, _, rest = path.partition("://")
+            authority, slash, rest = rest.partition("/")
+            path = f"{scheme}://{authority.rpartition('@')[2]}{slash}{rest}"
+        return f"{self.method} {path}"
+
+
+def build(
+    operation: Operation[Any],
+    params: Mapping[str, Any],
+    options: ClientOptions,
+    *,
+    new_key: str,
+    stream: bool = False,
+) -> Request:
+    """The request for `operation` with `params`, a mapping of the operation's parameters.
+
+    `new_key` is the idempotency key to use where the caller gave none. Raises `TypeError` for a
+    parameter that doesn't fit its declaration, `ConfigurationError` for a header that can't be sent.
+    """
+    check(params, operation.params)
+    fields = {name: value for name, value in params.items() if name not in OPTIONS}
+    if operation.method == "GET":
+        return build_request("GET", operation.path, params, options, query=fields)
+    if stream:
+        fields["stream"] = True
+    for name in ("messages", "tools"):
+        if name in fields:
+            try:
+                fields[name] = plain(fields[name])
+            except RecursionError as error:
+                raise TypeError(f"{name} can't be sent as JSON: it is nested too deep") from error
+    return build_request(
+        operation.method,
+        operation.path,
+        params,
+        options,
+        body=fields,
+        new_key=new_key,
+        billed_per_run=operation.billed_per_run,
+    )
+
+
+def build_request(
+    method: str,
+    path: str,
+    call: Mapping[str, Any],
+    options: ClientOptions,
+    *,
+    query: Mapping[str, Any] | None = None,
+    body: Any = None,
+    new_key: str | None = None,
+    billed_per_run: bool = False,
+) -> Request:
+    """A request from its parts; `call` holds the call's options (`CallOptions`)."""
+    headers: dict[str, str] = {}
+    if "extra_headers" in call:
+        headers = check_headers(call["extra_headers"], "extra_headers")
+    if method != "GET" and not (headers and any(name.lower() == IDEMPOTENCY for name in headers)):
+        if own := call.get("idempotency_key"):
+            headers |= check_headers({"Idempotency-Key": own}, "idempotency_key")
+        elif new_key:
+            headers["Idempotency-Key"] = new_key
+    if extra_body := call.get("extra_body"):
+        if not isinstance(body, dict):
+            raise TypeError("extra_body needs a JSON object as the body to put its fields into")
+        body = {**cast("dict[str, Any]", body), **extra_body}
+    if options.default_query or query or "extra_query" in call:
+        query = {**options.default_query, **(query or {}), **call.get("extra_query", {})}
+    if query and (text := _query(query)):
+        path = f"{path}{'&' if '?' in path else '?'}{text}"
+    timeouts, retry = options.timeout, options.retry
+    if "timeout" in call:
+        timeout = call["timeout"]
+        timeouts = (
+            timeout if isinstance(timeout, Timeouts) else attrs.evolve(timeouts, total=timeout)
+        )
+    if "max_retries" in call:
+        retry = attrs.evolve(retry, max_retries=call["max_retries"])
+    choices = cast("dict[str, Any]", body).get("n") if isinstance(body, dict) else 1
+    return Request(
+        method=method,
+        path=path,
+        headers=headers,
+        body=None if body is None else encode(body),
+        timeouts=timeouts,
+        retry=retry,
+        billed_per_run=billed_per_run,
+        choices=choices if isinstance(choices, int) and choices > 0 else 1,
+        keep_truncated=call.get("on_truncation", options.on_truncation) == "return",
+    )
+
+
+def download(url: str, options: ClientOptions, call: Mapping[str, Any]) -> Request:
+    """The request for a file on another host, with the headers and the query that `call` asks for, and none
+    of the client's. Raises `ConfigurationError` for a URL that isn't one and for a header with the API key
+    in it, and `TypeError` for an option that doesn't fit its declaration.
+    """
+    check(call, CallOptions)
+    if http_url(url) is None:
+        raise ConfigurationError(f"an http:// or https:// URL is needed; got {url!r}")
+    request = build_request("GET", url, call, attrs.evolve(options, default_query={}))
+    for name, value in request.headers.items():
+        if options.api_key in value:
+            raise ConfigurationError(
+                f"extra_headers {name!r} would send the API key to another host"
+            )
+    return attrs.evolve(request, external=True)
+
+
+def check_path(method: str, path: str) -> str:
+    """`path`, percent-encoded where need be; raises `ConfigurationError` for one that can't be."""
+    if not path.startswith("/") or path.startswith("//"):
+        raise ConfigurationError(f"the path starts with one '/', below the base URL; got {path!r}")
+    if not path.isprintable() or not (method.isascii() and method.isalpha()):
+        raise ConfigurationError(
+            "the method or the path has a line break or another such character"
+        )
+    return quote(path, safe="/?&=%:@!$'()*+,;~-._")
+
+
+def plain(value: Any) -> Any:
+    """`value` for JSON: the models in it as their fields, other mappings as dicts; the rest as it is."""
+    # What conversations are mostly made of is told by its exact class: the questions below take longer.
+    kind: type[Any] = value.__class__
+    if kind is str:
+        return value
+    if kind is dict:
+        return {name: plain(item) for name, item in value.items()}
+    if kind is list:
+        return [plain(item) for item in value]
+    if isinstance(value, Model):
+        fields: dict[str, Any] = {}
+        for field in attrs.fields(cast(Any, type(value))):
+            content = getattr(value, field.name)
+            # None is for what isn't there; but a message's content stands there even when it's null.
+            if (content is not None or field.name == "content") and field.metadata.get(
+                "sent", True
+            ):
+                fields[field.name] = plain(content)
+        return fields
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in cast("Sequence[Any]", value)]
+    return value
+
+
+def encode(body: Any) -> bytes:
+    """`body` as JSON. Raises `TypeError` that names the field whose value JSON can't hold."""
+    try:
+        encoded = msgspec.json.encode(body)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"{_culprit(body)} can't be sent as JSON: {error}") from error
+    # What is no number in JSON becomes a null, without a word.
+    if b"null" in encoded and (path := _not_finite(body)) is not None:
+        place = path.lstrip(".") or "the body"
+        raise TypeError(f"{place} can't be sent as JSON: it must be a finite number")
+    return encoded
+
+
+def _culprit(body: Any) -> str:
+    if isinstance(body, dict):
+        for name, value in cast("dict[Any, Any]", body).items():
+            try:
+                msgspec.json.encode(value)
+            except (TypeError, ValueError, RecursionError):
+                return str(name)
+    return "the body"
+
+
+def _not_finite(value: Any) -> str | None:
+    """The path of a number that is infinite or none at all; None where there is no such."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else ""
+    if isinstance(value, Mapping):
+        inside = ((f".{key}", item) for key, item in cast("Mapping[Any, Any]", value).items())
+    elif isinstance(value, list | tuple):
+        inside = ((f"[{i}]", item) for i, item in enumerate(cast("Sequence[Any]", value)))
+    else:
+        return None
+    for step, item in inside:
+        if (rest := _not_finite(item)) is not None:
+            return step + rest
+    return None
+
+
+def _query(query: Mapping[str, Any]) -> str:
+    # The API spells truth in the JSON way, as does every server of its family.
+    return urlencode(
+        {k: str(v).lower() if isinstance(v, bool) else v for k, v in query.items() if v is not None}
+    )

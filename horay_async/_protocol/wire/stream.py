@@ -1,0 +1,263 @@
+"""From the bytes of a stream to its chunks, and to the verdict on how it ended."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+from horay_async._protocol.wire.accumulate import Accumulator
+from horay_async._protocol.wire.decode import (
+    Decoder,
+    ErrorInBody,
+    InvalidBody,
+    reports_error,
+    reports_failure,
+)
+from horay_async._protocol.wire.drift import DriftWatch, Frame
+from horay_async._protocol.wire.errors import bad_response, stream_error
+from horay_async._protocol.wire.sse import EventTooLarge, NamedEvent, SSEDecoder
+from horay_async.errors import APIError, DriftError, StreamTruncatedError
+from horay_async.models._base import Response
+from horay_async.models.meta import ResponseMeta
+
+__all__ = ["ChunkReader"]
+
+C = TypeVar("C", bound=Response)
+A = TypeVar("A", bound=Response)
+
+DONE = b"[DONE]"
+OPENING = 2**14
+"""Bytes that are kept of a body without an event: an error that was sent as one is hardly longer."""
+ERROR = "error"
+"""The name of an event that reports a failure, whatever its data."""
+OBJECT = b"{"
+"""How a chunk begins. Whatever else is to be told from one compares as less: `[DONE]`, an empty event,
+blanks in front."""
+
+
+class ChunkReader(Generic[C, A]):
+    """Fed the bytes of one stream, gives its chunks and merges them on the way.
+
+    `label` names the call in messages; `key` is masked where the server echoes it. `drift` is told how
+    chunks differ from what the API describes; the error that it may want is raised at the end, so that none
+    of the answer is lost.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder[C],
+        merged: Accumulator[C, A],
+        *,
+        meta: ResponseMeta,
+        label: str,
+        key: str,
+        max_event_bytes: int,
+        drift: DriftWatch,
+    ) -> None:
+        self.merged = merged
+        self.done = False
+        """Whether `[DONE]` has come, or a failure: nothing after it counts."""
+        self._failure: APIError | None = None
+        self._drift_error: DriftError | None = None
+        self.content = False
+        """Whether the newest chunks held anything generated."""
+        self._decoder = decoder
+        self._sse = SSEDecoder(max_event_bytes=max_event_bytes)
+        self._meta = meta
+        self._label = label
+        self._key = key
+        self._max_event_bytes = max_event_bytes
+        self._drift = drift
+        self._frame = Frame(drift.counts)
+        self._opening: bytes | None = b""  # how the body begins, until an event has come
+
+    @property
+    def failure(self) -> APIError | None:
+        """What to raise once the chunks before it are delivered."""
+        failure = self._failure or self._drift_error
+        if failure is not None and not self.merged.empty:
+            failure.execution = "executed"
+            failure.partial = self.partial
+            if isinstance(failure, DriftError):
+                failure.answer = failure.partial
+        return failure
+
+    @property
+    def partial(self) -> A | None:
+        """The answer, merged, as far as it has come; None where no chunk has."""
+        if self.merged.empty:
+            return None
+        partial = self.merged.result()
+        partial.meta = self._meta
+        return partial
+
+    def feed(self, piece: bytes) -> list[C]:
+        """The chunks that `piece` completes; none once the stream is done."""
+        if self.done:
+            return []
+        try:
+            datas = self._sse.feed(piece)
+        except EventTooLarge as overrun:
+            chunks = self._chunks(overrun.events) if overrun.events else []
+            self._overrun(piece)
+            return chunks
+        if datas:
+            self._opening = None
+            return self._chunks(datas)
+        if self._opening is not None and len(self._opening) < OPENING:
+            self._opening += piece
+        return []
+
+    def end(self, reason: str, *, keep_truncated: bool, cause: APIError | None = None) -> list[C]:
+        """The last chunks of a stream whose bytes ended, for `reason`; a `failure` where it wasn't
+        complete. `cause` is the error that ended it, if one did.
+        """
+        if self.done:
+            return []
+        chunks: list[C] = []
+        torn = False
+        for data in self._sse.flush():
+            if _is_whole(data):
+                chunks = self._chunks([data])
+            else:
+                torn = True
+                reason = f"{reason}, in the middle of an event"
+        self._judge(reason, may_end_here=keep_truncated and cause is None and not torn, cause=cause)
+        return chunks
+
+    def _overrun(self, piece: bytes) -> None:
+        if not self.done:  # what came before the event may have been the end
+            self._fail(
+                self._bad(f"has an event of more than {self._max_event_bytes:,} bytes", piece)
+            )
+
+    def _judge(self, reason: str, *, may_end_here: bool, cause: APIError | None) -> None:
+        """Whether the stream was complete when its bytes ended."""
+        if self.done:
+            return
+        if problem := self._misnamed():
+            self._fail(problem)
+            return
+        if self.merged.complete or may_end_here:
+            self.done = True
+            return
+        failure = StreamTruncatedError(
+            f"the stream of {self._label} is incomplete: {reason}",
+            reason=reason,
+            request_id=self._meta.request_id,
+        )
+        failure.__cause__ = cause
+        self._fail(failure)
+
+    def _misnamed(self) -> APIError | None:
+        """What a body is that was sent as an event stream and isn't one: JSON, or a page."""
+        opening = (self._opening or b"").lstrip()
+        if not opening.startswith((b"{", b"[", b"<", b'"')):
+            return None
+        if reports_failure(opening):
+            return self._reported(opening)
+        return self._bad("isn't an event stream", opening)
+
+    def _chunks(self, datas: list[bytes]) -> list[C]:
+        if min(datas) < OBJECT:
+            datas = self._until_done(datas)
+        lines = b"\n".join(datas)
+        # Only a string of JSON's own holds these bytes: within a text the quotes are escaped.
+        if b'"error"' in lines or self._sse.named:
+            chunks = self._one_by_one(datas)
+        else:
+            try:
+                chunks = self._decoder.many(datas, lines)
+            except (InvalidBody, ErrorInBody):
+                chunks = self._one_by_one(datas)
+        content = False
+        meta = self._meta
+        add = self.merged.add
+        for chunk in chunks:
+            chunk.meta = meta
+            if add(chunk):
+                content = True
+        self.content = content
+        if chunks and not self._frame.counted(lines, len(chunks)):
+            self._look_for_drift(chunks, lines)
+        return chunks
+
+    def _look_for_drift(self, chunks: list[C], lines: bytes) -> None:
+        """Counts how `chunks`, which came as `lines`, differ from what the API describes."""
+        last, found_in_last = chunks[-1], []
+        for chunk, found in self._decoder.drift_in_lines(chunks, lines):
+            error = self._drift.note(
+                found,
+                chunk,
+                label=self._label,
+                key=self._key,
+                request_id=self._meta.request_id,
+            )
+            self._drift_error = self._drift_error or error
+            if chunk is last:
+                found_in_last = found
+        self._frame.take(last._raw, self.merged.texts, found_in_last)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
+
+    def _until_done(self, datas: list[bytes]) -> list[bytes]:
+        """The events before `[DONE]`, without the empty ones that only keep the connection alive."""
+        kept: list[bytes] = []
+        for data in datas:
+            text = data.strip()
+            if text == DONE:
+                self.done = True
+                break
+            if text or (isinstance(data, NamedEvent) and data.name == ERROR):
+                kept.append(data)
+        return kept
+
+    def _one_by_one(self, datas: list[bytes]) -> list[C]:
+        """The chunks up to the first event that isn't one, which becomes the failure."""
+        chunks: list[C] = []
+        for data in datas:
+            name = data.name if isinstance(data, NamedEvent) else ""
+            try:
+                if name == ERROR or (b'"error"' in data and reports_error(data)):
+                    raise ErrorInBody
+                chunk = self._decoder.one(data)
+            except ErrorInBody:
+                self._fail(self._reported(data))
+                break
+            except InvalidBody as problem:
+                if name:
+                    continue  # an event of some other kind, such as `event: ping`
+                self._fail(self._bad(f"has an event that {problem}", data))
+                break
+            if not name or self._decoder.says_something(chunk):
+                chunks.append(chunk)
+        return chunks
+
+    def _reported(self, data: bytes) -> APIError:
+        return stream_error(
+            data, label=self._label, key=self._key, request_id=self._meta.request_id
+        )
+
+    def _bad(self, what: str, data: bytes) -> APIError:
+        return bad_response(
+            what,
+            data,
+            status=self._meta.status,
+            label=self._label,
+            key=self._key,
+            request_id=self._meta.request_id,
+        )
+
+    def _fail(self, error: APIError) -> None:
+        self.done = True
+        self._failure = error
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether an event that lacks its blank line was cut there, and not in its middle."""
+    if isinstance(data, NamedEvent) or data.strip() == DONE:
+        return True
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,159 @@
+"""Prompts and answers in the JSON form that the conventions have for messages.
+
+Spans take no objects, so each is a text. The forms are those of `gen-ai-input-messages.json`,
+`gen-ai-output-messages.json` and `gen-ai-tool-definitions.json` beside the conventions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.completions import Completion
+from horay_async.models.images import ImageResponse
+
+if TYPE_CHECKING:
+    from horay_async.integrations.otel.requests import Body
+    from horay_async.models._base import Response
+    from horay_async.models.chat import ChatMessage
+
+__all__ = ["input_messages", "output_messages", "tool_definitions", "tool_result"]
+
+Part = dict[str, Any]
+
+
+def input_messages(body: Body) -> str | None:
+    """What the model was sent: the conversation, or the prompt as a message of the user."""
+    if bytes(body.messages):
+        messages = _decoded(body.messages)
+        if not isinstance(messages, list):
+            return None
+        return _text([_message(message) for message in cast("list[Any]", messages)])
+    if bytes(body.prompt):
+        return _text([{"role": "user", "parts": list(_parts(_decoded(body.prompt)))}])
+    return None
+
+
+def output_messages(answer: Response) -> str | None:
+    """What the model answered: one message a choice."""
+    if isinstance(answer, ChatCompletion):
+        found = [
+            {
+                "role": choice.message.role,
+                "parts": list(_answered(choice.message)),
+                "finish_reason": choice.finish_reason or "",
+            }
+            for choice in answer.choices
+        ]
+    elif isinstance(answer, Completion):
+        found = [
+            {
+                "role": "assistant",
+                "parts": [_said(choice.text)],
+                "finish_reason": choice.finish_reason or "",
+            }
+            for choice in answer.choices
+        ]
+    elif isinstance(answer, ImageResponse):
+        parts = [{"type": "uri", "modality": "image", "uri": image.url} for image in answer.images]
+        found = [{"role": "assistant", "parts": parts, "finish_reason": "stop"}]
+    else:
+        return None
+    return _text(found)
+
+
+def tool_definitions(body: Body) -> str | None:
+    """The tools that the model may ask for, by name alone: their schemas are large."""
+    tools = _decoded(body.tools) if bytes(body.tools) else None
+    if not isinstance(tools, list):
+        return None
+    functions = [_object(_object(tool).get("function")) for tool in cast("list[Any]", tools)]
+    return _text([{"type": "function", "name": str(each.get("name"))} for each in functions])
+
+
+def tool_result(content: str) -> str:
+    """What a tool gave, as the JSON that it is told to the model in, or else as a JSON text."""
+    try:
+        msgspec.json.decode(content)
+    except msgspec.DecodeError:
+        return _text(content)
+    return content
+
+
+def _message(message: Any) -> Part:
+    fields = _object(message)
+    role = str(fields.get("role", "user"))
+    content = fields.get("content")
+    if role == "tool":
+        part = {"type": "tool_call_response", "id": fields.get("tool_call_id"), "response": content}
+        return {"role": role, "parts": [part]}
+    parts = list(_parts(content))
+    calls = fields.get("tool_calls")
+    for call in cast("list[Any]", calls) if isinstance(calls, list) else ():
+        function = _object(_object(call).get("function"))
+        parts.append(
+            _call(_object(call).get("id"), function.get("name"), function.get("arguments"))
+        )
+    return {"role": role, "parts": parts}
+
+
+def _parts(content: Any) -> Iterator[Part]:
+    """The parts of a message's content."""
+    if isinstance(content, str):
+        yield _said(content)
+    elif isinstance(content, list):
+        for part in cast("list[Any]", content):
+            fields = _object(part)
+            if "text" in fields:
+                yield _said(str(fields["text"]))
+            elif "image_url" in fields:
+                yield _image(str(_object(fields["image_url"]).get("url", "")))
+            else:
+                yield {"type": str(fields.get("type", "unknown"))}
+
+
+def _image(url: str) -> Part:
+    """A picture by its address; one that is sent in full is only told of, for its size."""
+    if not url.startswith("data:"):
+        return {"type": "uri", "modality": "image", "uri": url}
+    kind, _, data = url.removeprefix("data:").partition(",")
+    return {"type": "image", "mime_type": kind.partition(";")[0], "characters": len(data)}
+
+
+def _answered(message: ChatMessage) -> Iterator[Part]:
+    if message.reasoning_content:
+        yield {"type": "reasoning", "content": message.reasoning_content}
+    for text in (message.content, message.refusal):
+        if text:
+            yield _said(text)
+    for call in message.tool_calls or ():
+        yield _call(call.id, call.function.name, call.function.arguments)
+
+
+def _said(text: str) -> Part:
+    return {"type": "text", "content": text}
+
+
+def _call(name_of_call: Any, name: Any, arguments: Any) -> Part:
+    """A call of a tool; its arguments as an object, where the model wrote JSON."""
+    if isinstance(arguments, str):
+        with suppress(msgspec.DecodeError):
+            arguments = msgspec.json.decode(arguments)
+    return {"type": "tool_call", "id": name_of_call, "name": str(name), "arguments": arguments}
+
+
+def _object(value: Any) -> Part:
+    """`value`, if it is an object: what is wrong with a request is the server's to say."""
+    return cast("Part", value) if isinstance(value, dict) else {}
+
+
+def _decoded(raw: msgspec.Raw) -> Any:
+    return msgspec.json.decode(raw)
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

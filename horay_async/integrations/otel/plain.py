@@ -1,0 +1,51 @@
+"""Calls that have nothing generated: spans by the conventions for HTTP clients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from horay_async.errors import APIStatusError
+from horay_async.integrations.otel.requests import server
+from horay_async.integrations.otel.spans import CallSpan
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+    from horay_async._observe import Begun, Outcome
+    from horay_async.models._base import Response
+
+__all__ = ["PlainCall"]
+
+TEMPLATES = frozenset({"/models", "/user/info"})
+"""Paths of which there aren't any number, so that they may stand in a span's name."""
+
+
+class PlainCall(CallSpan):
+    """The span of one call."""
+
+    def __init__(self, tracer: Tracer, call: Begun, *, propagate: bool) -> None:
+        method, path = call.request.method, call.request.path.partition("?")[0]
+        attributes: dict[str, Any] = {
+            "http.request.method": method,
+            "url.full": call.url,
+            **server(call.url),
+        }
+        name = method
+        if path in TEMPLATES:
+            name = f"{method} {path}"
+            attributes["url.template"] = path
+        super().__init__(tracer, name, attributes, propagate=propagate)
+
+    def received(self, chunks: Sequence[Response]) -> None:
+        """Nothing here is streamed."""
+
+    def over(self, outcome: Outcome) -> None:
+        """Ends the span."""
+        if (status := outcome.attempts[-1].status) is not None:
+            self.span.set_attribute("http.response.status_code", status)
+        error = outcome.error
+        kind = type(error).__qualname__ if isinstance(error, Exception) else None
+        if isinstance(error, APIStatusError):
+            kind = str(error.status_code)
+        self.finish(outcome, kind, capture=False)

@@ -1,0 +1,115 @@
+"""`complete_dataset`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, Unpack, cast
+
+import ray
+from ray.data import ActorPoolStrategy, Dataset
+
+from horay_async.batch.options import Settings
+from horay_async.errors import ConfigurationError
+from horay_async.integrations.ray.limiter import Limits
+from horay_async.integrations.ray.options import SealedOptions
+from horay_async.integrations.ray.rows import Rows
+from horay_async.integrations.ray.worker import Worker
+from horay_async.options import ClientParams
+
+__all__ = ["complete_dataset"]
+
+BATCHES = 16
+"""Batches that a worker has under way, where the concurrency is found by itself: 1,024 rows by default. The
+end of one is no gap, since the others go on."""
+
+SPARE = 2
+"""Batches that wait at a worker for one to end: enough to hide the way there."""
+
+MEMORY = 160 * 2**20
+"""Bytes that Ray reckons with for a worker: it was seen to take 120 MiB, most of it Ray and Arrow themselves."""
+
+
+def complete_dataset(
+    ds: Dataset,
+    *,
+    model: str,
+    prompt_column: str | None = None,
+    messages_column: str | None = None,
+    params: Mapping[str, object] | None = None,
+    rpm: float | None = None,
+    tpm: float | None = None,
+    concurrency: int | Literal["auto"] = "auto",
+    give_up_after: float = 600.0,
+    prefix: str = "",
+    nodes: int | None = None,
+    batch_size: int = 64,
+    api_key: str | None = None,
+    **options: Unpack[ClientParams],
+) -> Dataset:
+    """A lazy dataset with the rows of `ds` and three columns more.
+
+    `answer` is the text of the first choice, `usage` the counts `prompt_tokens`, `completion_tokens` and
+    `total_tokens`, and `error` is null, or the `type`, `message` and HTTP `status` of what a row failed
+    with; then the other two are null. `prefix` stands before these names.
+
+    With `prompt_column` each row is a text completion of what that column holds; with `messages_column` a
+    chat completion, of a list of messages or of one user message's text. `params` are further parameters
+    of the operation, the same for all rows.
+
+    `rpm` and `tpm` are the most requests and tokens a minute of all nodes together, kept to within 5 %.
+    `concurrency` and `give_up_after` are those of `BatchOptions`, for each node. There is one worker on each
+    node with CPUs, or `nodes` of them. Each takes `batch_size` rows at a time, up to 16 times over; what
+    was under way on a node that dies, and answers of it that nobody had fetched yet, are asked for again.
+
+    Without `api_key` each worker takes `HORAY_API_KEY` from the environment of its node. A key that is
+    passed goes to the workers with the other `options` of the client, through Ray's object store and never
+    into its logs. `session` and `ssl_context` can't be passed.
+
+    Raises `ConfigurationError` for an option that can't work; when it runs, the dataset raises it, wrapped
+    by Ray, where a node has no key or the columns aren't there.
+    """
+    if (prompt_column is None) == (messages_column is None):
+        raise ConfigurationError("pass one of prompt_column and messages_column")
+    for name, count in (("nodes", nodes), ("batch_size", batch_size)):
+        if count is not None and count < 1:
+            raise ConfigurationError(f"{name} must be at least 1; got {count}")
+    settings = Settings(concurrency=concurrency, give_up_after=give_up_after, rpm=rpm, tpm=tpm)
+    chat = messages_column is not None
+    rows = Rows(
+        column=messages_column or prompt_column or "",
+        chat=chat,
+        params={**(params or {}), "model": model},
+        prefix=prefix,
+    )
+    sealed = SealedOptions(api_key, **options)
+    batches = BATCHES if concurrency == "auto" else math.ceil(concurrency / batch_size) + 1
+    blocks = cast(Any, ds.repartition(target_num_rows_per_block=batch_size, strict=True))
+    answered: Dataset = blocks.map_batches(  # not all of its parameters have types
+        Worker,
+        fn_constructor_kwargs={
+            "options": sealed,
+            "rows": rows,
+            "settings": settings,
+            "limits": None if rpm is None and tpm is None else Limits.start(rpm, tpm),
+        },
+        batch_size=None,  # a block as it is: the unit that is done again
+        batch_format="pyarrow",
+        udf_modifying_row_count=False,
+        compute=ActorPoolStrategy(
+            size=nodes or _nodes(),
+            max_concurrent_calls_per_actor=batches,
+            max_tasks_in_flight_per_actor=batches + SPARE,
+        ),
+        # It mostly waits, and must fit where the node of another one has died. What takes nothing at all
+        # Ray wouldn't spread over the nodes.
+        num_cpus=0,
+        memory=MEMORY,
+    )
+    return answered
+
+
+def _nodes() -> int:
+    """How many nodes there are to run something."""
+    nodes: list[dict[str, Any]] = cast(Any, ray).nodes()  # it has no types
+    return sum(node["Alive"] and node["Resources"].get("CPU", 0) > 0 for node in nodes)

@@ -1,0 +1,124 @@
+"""From the rows of a table to requests, and from their results to columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import Any, Final, TypeAlias, cast
+
+import attrs
+
+from horay_async._protocol.wire.request import Operation
+from horay_async.batch import BatchRequest, BatchResult
+from horay_async.errors import APIStatusError, ConfigurationError, HorayError
+from horay_async.models._base import Response
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.completions import Completion
+from horay_async.models.usage import Usage
+from horay_async.resources import chat, completions
+
+__all__ = ["COLUMNS", "Rows", "Table"]
+
+pa: Any = import_module("pyarrow")  # it comes without types
+
+Table: TypeAlias = Any
+"""A `pyarrow.Table`."""
+
+COUNTS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+COLUMNS: Final[Any] = pa.schema(
+    [
+        ("answer", pa.string()),
+        ("usage", pa.struct([(name, pa.int64()) for name in COUNTS])),
+        (
+            "error",
+            pa.struct([("type", pa.string()), ("message", pa.string()), ("status", pa.int64())]),
+        ),
+    ]
+)
+"""What is added to a dataset. The types are fixed: a block in which nothing failed has them as well."""
+
+
+@attrs.frozen(kw_only=True)
+class Rows:
+    """What is asked for each row, and where the answers go."""
+
+    column: str
+    """With the prompt, or the messages of a chat."""
+    chat: bool
+    """Whether it is chat completions that are asked for."""
+    params: Mapping[str, Any]
+    """Further parameters of each request, the model among them."""
+    prefix: str = ""
+    """Stands before the names of the new columns."""
+
+    def requests(self, table: Table) -> list[BatchRequest[Any]]:
+        """A request for each row. Raises `ConfigurationError` where the columns aren't as they must be."""
+        if self.column not in table.column_names:
+            raise ConfigurationError(
+                f"the dataset has no column {self.column!r}, but {', '.join(table.column_names)}"
+            )
+        for name in COLUMNS.names:
+            if self.prefix + name in table.column_names:
+                raise ConfigurationError(
+                    f"the dataset has a column {self.prefix + name!r} already: pass a prefix for the new "
+                    "ones"
+                )
+        operation: Operation[Any] = chat.CREATE if self.chat else completions.CREATE
+        name = "messages" if self.chat else "prompt"
+        return [
+            BatchRequest(operation, {**self.params, name: self._asked(cell)})
+            for cell in table.column(self.column).to_pylist()
+        ]
+
+    def _asked(self, cell: object) -> object:
+        if not self.chat:
+            return cell
+        return (
+            [{"role": "user", "content": cell}] if isinstance(cell, str) else _without_nulls(cell)
+        )
+
+    def answered(self, table: Table, results: Iterable[BatchResult[Any]]) -> Table:
+        """The table with what became of each row."""
+        cells = [_cells(result) for result in sorted(results, key=lambda result: result.index)]
+        for at, field in enumerate(COLUMNS):
+            column = pa.array([row[at] for row in cells], field.type)
+            table = table.append_column(self.prefix + field.name, column)
+        return table
+
+
+def _without_nulls(value: object) -> object:
+    """A cell without the fields that a table adds to objects which don't have them."""
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[str, object]", value).items()
+        return {name: _without_nulls(field) for name, field in fields if field is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in cast("list[object]", value)]
+    return value
+
+
+def _cells(result: BatchResult[Any]) -> tuple[str | None, object, object]:
+    """Answer, usage and error."""
+    response: Response | None = result.response
+    if response is None:
+        return None, None, _failure(result.error)
+    usage = getattr(response, "usage", None)
+    return _text(response), _counts(usage) if isinstance(usage, Usage) else None, None
+
+
+def _text(response: Response) -> str | None:
+    """The text of the first choice."""
+    if isinstance(response, ChatCompletion) and response.choices:
+        return response.choices[0].message.content
+    if isinstance(response, Completion) and response.choices:
+        return response.choices[0].text
+    return None
+
+
+def _counts(usage: Usage) -> dict[str, int]:
+    return {name: getattr(usage, name) for name in COUNTS}
+
+
+def _failure(error: HorayError | None) -> dict[str, object]:
+    status = error.status_code if isinstance(error, APIStatusError) else None
+    return {"type": type(error).__name__, "message": str(error), "status": status}

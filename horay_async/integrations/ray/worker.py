@@ -1,0 +1,96 @@
+"""What runs on each node: one client, and one batch for each table of rows that Ray Data hands it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from horay_async._protocol.limits.concurrency import Concurrency
+from horay_async._transport import Transport
+from horay_async.batch import BatchProgress, BatchResult
+from horay_async.batch.options import Settings
+from horay_async.batch.runner import BatchRunner
+from horay_async.batch.throttle import throttle_of
+from horay_async.integrations.ray.limiter import Limits
+from horay_async.integrations.ray.options import SealedOptions
+from horay_async.integrations.ray.rows import Rows, Table
+from horay_async.integrations.ray.slices import SlicedPacer
+
+__all__ = ["Worker"]
+
+
+class Worker:
+    """A callable class for Ray Data, one instance a node.
+
+    Ray Data calls it for several tables at once, on one event loop. Their batches share the client and its
+    concurrency; a table is the unit that is done again when the node dies.
+    """
+
+    def __init__(
+        self, options: SealedOptions, rows: Rows, settings: Settings, limits: Limits | None
+    ) -> None:
+        self._rows = rows
+        self._settings = settings
+        self._limits = limits
+        self._transport = Transport(options.open(), made_at=__name__)
+        self._shared: tuple[Concurrency, SlicedPacer | None] | None = None
+        self._running: dict[BatchRunner, BatchProgress] = {}
+        self._asking: asyncio.Task[None] | None = None
+
+    async def __call__(self, table: Table) -> Table:
+        """The table with the columns for its answers."""
+        requests = self._rows.requests(table)
+        if self._shared is None:
+            self._shared = self._share()
+        level, pacer = self._shared
+        totals = BatchProgress(total=len(requests))
+        engine = BatchRunner(
+            self._transport,
+            self._settings,
+            totals,
+            requests,
+            ordered=False,
+            threaded=False,
+            level=level,
+            pacer=pacer,
+        )
+        self._running[engine] = totals
+        results: list[BatchResult[Any]] = []
+        try:
+            while taken := await engine.take():
+                results += taken
+        finally:
+            del self._running[engine]
+            await engine.close()
+        return self._rows.answered(table, results)
+
+    def _share(self) -> tuple[Concurrency, SlicedPacer | None]:
+        """What the batches of this worker have in common; to be made on the loop that they run on."""
+        level, limits = throttle_of(self._transport).level(self._settings), self._limits
+        if limits is None:
+            return level, None
+        return level, SlicedPacer(limits.rpm, limits.tpm, ask=self._ask, unsent=self._unsent)
+
+    def _unsent(self) -> int:
+        """Rows that wait to be sent."""
+        return sum(
+            (totals.total or 0) - totals.done - totals.failed - totals.in_flight
+            for totals in self._running.values()
+        )
+
+    def _ask(self, pacer: SlicedPacer, seconds: float) -> None:
+        """Gets a slice of the cluster's rate; meanwhile what is held is used."""
+        self._asking = asyncio.create_task(self._get(pacer, seconds))
+        self._asking.add_done_callback(self._got)
+
+    async def _get(self, pacer: SlicedPacer, seconds: float) -> None:
+        assert self._limits is not None
+        delay = await self._limits.limiter.take.remote(seconds)
+        pacer.add(delay, seconds, asyncio.get_running_loop().time())
+        throttle_of(self._transport).turns.wake()
+
+    def _got(self, task: asyncio.Task[None]) -> None:
+        """Without a limiter nothing more can be sent."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            for engine in self._running:
+                engine.stop(error)

@@ -1,0 +1,243 @@
+"""Concurrency, a learnt rate and pauses taken together: by hand, and in simulated batches."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from horay_async._protocol.limits.admission import Admission, Permit
+from horay_async._protocol.limits.concurrency import Concurrency
+
+from .simulation import Server, simulate
+
+
+class RequestHandler:
+    """An admission with one level, and a clock that is moved by hand."""
+
+    def __init__(self, limit: int = 10) -> None:
+        self.admission = Admission(lambda: 0.0)
+        self.level = Concurrency(start=limit, ceiling=1000)
+        self.now = 0.0
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the next may go."""
+        return self.admission.wait(self.level, self.now)
+
+    def let_go(self, count: int = 1) -> list[Permit]:
+        """Lets so many go, each as soon as it may."""
+        permits: list[Permit] = []
+        for _ in range(count):
+            assert self.wait < math.inf
+            self.now += self.wait
+            permits.append(self.admission.begin(self.level, self.now))
+        return permits
+
+    def answer(self, *permits: Permit, latency: float | None = None) -> None:
+        """Answers some."""
+        for permit in permits:
+            self.admission.answered(permit, self.now, latency=latency)
+
+    def refuse(self, *permits: Permit, retry_after: float | None = None) -> None:
+        """Refuses some."""
+        for permit in permits:
+            self.admission.refused(permit, self.now, retry_after=retry_after)
+
+
+def test_limit_holds_back_until_one_ends() -> None:
+    """No more go than the limit allows, whatever the ends are."""
+    desk = RequestHandler(2)
+    first, second = desk.let_go(2)
+    assert desk.wait == math.inf
+    desk.admission.end(first)
+    assert desk.wait == 0.0
+    assert not first.open
+    assert second.open
+
+
+def test_refusal_waits_for_the_next_end() -> None:
+    """While others are under way, one that ends is the sign to go on."""
+    desk = RequestHandler()
+    first, second, _ = desk.let_go(3)
+    desk.refuse(first)
+    assert desk.wait == math.inf
+    desk.answer(second)
+    assert desk.wait < math.inf
+
+
+def test_refusal_of_a_lone_request_pauses() -> None:
+    """With nothing under way there is nothing to wait for but time."""
+    desk = RequestHandler()
+    desk.refuse(*desk.let_go())
+    assert desk.wait == 0.25
+
+
+def test_refusals_upon_refusals_pause() -> None:
+    """What goes next after a refusal, and is refused as well, means a pause."""
+    desk = RequestHandler()
+    first, second, *_ = desk.let_go(4)
+    desk.refuse(first)
+    desk.answer(second)
+    desk.refuse(*desk.let_go())
+    assert 0 < desk.wait < math.inf
+
+
+def test_after_three_refusals_one_goes_at_a_time() -> None:
+    """Until one is answered."""
+    desk = RequestHandler()
+    for _ in range(3):
+        desk.refuse(*desk.let_go())
+    (canary,) = desk.let_go()
+    assert desk.wait == math.inf
+    desk.answer(canary)
+    assert desk.wait < math.inf
+    desk.let_go(2)
+
+
+def test_requested_wait_is_kept() -> None:
+    """By all, even for requests that were sent before the refusal was known."""
+    desk = RequestHandler()
+    permits = desk.let_go(4)
+    desk.refuse(permits[0], retry_after=3.0)
+    assert desk.wait == 3.0
+    desk.refuse(permits[1], retry_after=5.0)
+    assert desk.wait == 5.0
+
+
+def test_outage_is_timed() -> None:
+    """From the first refusal to the next answer."""
+    desk = RequestHandler()
+    first, second, third = desk.let_go(3)
+    since = [desk.admission.refusing_since]
+    desk.now = 7.0
+    desk.refuse(first, second)
+    since.append(desk.admission.refusing_since)
+    desk.answer(third)
+    since.append(desk.admission.refusing_since)
+    assert since == [None, 7.0, None]
+
+
+def test_latency_is_learnt_from_single_attempts() -> None:
+    """What took several says nothing of the server."""
+    desk = RequestHandler()
+    desk.answer(*desk.let_go(), latency=None)
+    assert desk.level.latency == 0.0
+    desk.answer(*desk.let_go(), latency=2.0)
+    assert desk.level.latency == 2.0
+
+
+def test_levels_count_together() -> None:
+    """A batch with a limit of its own shares the pauses, not the limit."""
+    desk = RequestHandler(1)
+    other = Concurrency(start=5, floor=5, ceiling=5)
+    first = desk.admission.begin(other, 0.0)
+    (second,) = desk.let_go()
+    assert (first.alone, second.alone) == (True, False)
+    assert desk.wait == math.inf
+    assert desk.admission.wait(other, 0.0) == 0.0
+    desk.refuse(second, retry_after=1.0)
+    assert desk.admission.wait(other, 0.0) == 1.0
+
+
+def test_long_wait_is_for_a_window() -> None:
+    """It doesn't lower the limit, but gives a rate, which holds back what comes after it."""
+    desk = RequestHandler(10)
+    for _ in range(10):
+        desk.answer(*desk.let_go(10), latency=0.0)
+    limit = desk.level.limit
+    desk.now += 10
+    desk.refuse(*desk.let_go(), retry_after=50.0)
+    desk.answer(*desk.let_go())
+    assert desk.level.limit == limit
+    desk.let_go(3)
+    assert 0.1 < desk.wait < 1.0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("retry_after", [None, 1.0])
+def test_limit_of_requests_under_way(retry_after: float | None, seed: int) -> None:
+    """A capacity of 37 is found within 15 % and held, with few refusals and most of the throughput."""
+    server = Server(at_once=37, retry_after=retry_after)
+    course = simulate(server, 240, seed=seed)
+    assert 0.85 * 37 <= course.limit(60, 240) <= 1.15 * 37
+    assert course.throughput(60, 240) >= 0.85 * 37 / server.latency
+    assert course.refused(60, 240) < 0.02
+
+
+def test_answers_in_step() -> None:
+    """So it is where all answers take the same time, and come in bursts."""
+    course = simulate(Server(at_once=37, spread=0.0), 240)
+    assert 0.85 * 37 <= course.limit(60, 240) <= 1.15 * 37
+    assert course.throughput(60, 240) >= 0.85 * 37
+    assert course.refused(60, 240) < 0.02
+
+
+def test_doubled_and_halved_limit() -> None:
+    """What changes on the way is found again."""
+    changes = {120.0: {"at_once": 74}, 300.0: {"at_once": 20}}
+    course = simulate(Server(at_once=37), 420, changes=changes)
+    assert course.limit(220, 300) == pytest.approx(74, rel=0.15)
+    assert course.throughput(220, 300) >= 0.85 * 74
+    assert course.limit(340, 420) == pytest.approx(20, rel=0.15)
+    assert course.throughput(340, 420) >= 0.85 * 20
+    assert course.refused(220, 300) < 0.02
+
+
+def test_small_limit() -> None:
+    """A server that takes three at once is kept busy with three."""
+    course = simulate(Server(at_once=3), 600)
+    assert course.limit(200, 600) == pytest.approx(3, abs=0.3)
+    assert course.throughput(200, 600) >= 0.85 * 3
+    assert course.refused(200, 600) < 0.02
+
+
+def test_queue_without_refusals() -> None:
+    """A server that lets requests wait in line is met where the line begins."""
+    course = simulate(Server(workers=37, spread=0.1), 300)
+    assert course.limit(100, 300) == pytest.approx(37, rel=0.15)
+    assert course.throughput(100, 300) >= 0.9 * 37
+    doubled = simulate(Server(workers=37, spread=0.1), 400, changes={100.0: {"workers": 74}})
+    assert doubled.limit(250, 400) == pytest.approx(74, rel=0.15)
+
+
+@pytest.mark.parametrize("retry_after", [None, 1.0, "window"])
+@pytest.mark.parametrize("latency", [0.1, 2.0])
+def test_limit_of_requests_a_minute(retry_after: float | str | None, latency: float) -> None:
+    """The rate is learnt, whether or not the server says when to come back."""
+    server = Server(latency=latency, window=(600, 60.0), retry_after=retry_after)
+    course = simulate(server, 900)
+    assert course.throughput(400, 900) >= 0.85 * 10
+    assert course.refused(400, 900) < 0.02
+
+
+def test_changed_limit_of_requests_a_minute() -> None:
+    """The rate follows, up and down."""
+    changes = {300.0: {"window": (1200, 60.0)}, 900.0: {"window": (300, 60.0)}}
+    course = simulate(Server(window=(600, 60.0)), 1500, changes=changes)
+    assert course.throughput(600, 900) >= 0.85 * 20
+    assert course.refused(600, 900) < 0.02
+    assert course.throughput(1100, 1500) >= 0.85 * 5
+    assert course.refused(1100, 1500) < 0.02
+
+
+def test_short_window() -> None:
+    """Ten a second, where answers take longer than that."""
+    course = simulate(Server(window=(10, 1.0)), 600)
+    assert course.throughput(250, 600) >= 0.85 * 10
+    assert course.refused(250, 600) < 0.02
+
+
+def test_refusals_for_no_reason_dont_stop_a_batch() -> None:
+    """One request in a hundred refused at random costs little more than itself."""
+    level = Concurrency(start=16, ceiling=50)
+    course = simulate(Server(failing=0.01), 400, level=level)
+    assert course.throughput(100, 400) >= 0.8 * 50
+
+
+def test_recovery_from_an_outage() -> None:
+    """A server that refused everything for half a minute is soon used to the full again."""
+    changes = {100.0: {"at_once": 0}, 130.0: {"at_once": 37}}
+    course = simulate(Server(at_once=37), 260, changes=changes)
+    assert len([at for at in course.refusals if 101 < at < 130]) < 15
+    assert course.throughput(180, 260) >= 0.85 * 37

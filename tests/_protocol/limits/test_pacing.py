@@ -1,0 +1,116 @@
+"""Requests and tokens a minute."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_left
+
+import pytest
+
+from horay_async._protocol.limits.pacing import GCRA, RateLimiter, TokenEstimate
+
+
+def times(
+    pacer: RateLimiter, seconds: float, *, tokens: float = 0.0, late: float = 0.0
+) -> list[float]:
+    """When requests go that are sent as soon as they may, by timers that fire up to `late` seconds late."""
+    chance = random.Random(1)
+    now, sent = 0.0, list[float]()
+    while now < seconds:
+        if (wait := pacer.wait(now)) > 0:
+            now += wait + late * chance.random()
+        else:
+            pacer.take(tokens, now)
+            sent.append(now)
+    return sent
+
+
+def most_in(sent: list[float], seconds: float) -> int:
+    """The most that went in any so many seconds."""
+    return max(bisect_left(sent, at + seconds) - index for index, at in enumerate(sent))
+
+
+@pytest.mark.parametrize("rpm", [1, 10, 60, 601, 3000])
+def test_no_minute_holds_more_than_was_asked_for(rpm: int) -> None:
+    """Not at the beginning, nor with timers that are late; and it is nearly used up."""
+    sent = times(RateLimiter(rpm=rpm), 240, late=0.01)
+    assert most_in(sent, 60 - 1e-6) <= rpm
+    assert len(sent) >= 0.97 * rpm * 4
+
+
+def test_requests_go_evenly_spaced() -> None:
+    """Sixty a minute go a second apart, give or take a tenth of a second."""
+    assert times(RateLimiter(rpm=60), 5) == pytest.approx([0, 0.9, 1.9, 2.9, 3.9, 4.9], abs=0.02)
+
+
+def test_what_was_missed_is_caught_up_with_within_bounds() -> None:
+    """After a silence no more than a tenth of a second's worth goes at once."""
+    pacer = RateLimiter(rpm=60_000)
+    pacer.take(0, 0.0)
+    burst = 0
+    while pacer.wait(10.0) <= 0:
+        pacer.take(0, 10.0)
+        burst += 1
+    assert burst == pytest.approx(100, abs=1)
+
+
+def test_tokens_are_paced_whatever_the_size() -> None:
+    """A request larger than the burst goes, and the next waits until it is paid off."""
+    pacer = RateLimiter(tpm=6000)
+    pacer.take(1000, 0.0)
+    assert pacer.wait(0.0) == pytest.approx(10, rel=0.02)
+
+
+def test_estimates_are_corrected() -> None:
+    """What an answer didn't take is given back, what it took beyond is added."""
+    pacer = RateLimiter(tpm=6000)
+    pacer.take(1000, 0.0)
+    pacer.correct(-500, 0.0)
+    assert pacer.wait(0.0) == pytest.approx(5, rel=0.02)
+    pacer.correct(200, 0.0)
+    assert pacer.wait(0.0) == pytest.approx(7, rel=0.02)
+
+
+def test_both_limits_hold() -> None:
+    """The stricter one decides."""
+    assert len(times(RateLimiter(rpm=60, tpm=600), 60, tokens=100)) == pytest.approx(6, abs=1)
+    assert len(times(RateLimiter(rpm=6, tpm=600_000), 60, tokens=100)) == pytest.approx(6, abs=1)
+
+
+def test_no_limit_never_waits() -> None:
+    """Without limits everything goes at once."""
+    pacer = RateLimiter()
+    pacer.take(1e9, 0.0)
+    assert pacer.wait(0.0) == 0.0
+
+
+def test_rate_can_be_raised() -> None:
+    """The rate is free to change while it is in use."""
+    rate = GCRA(1.0)
+    rate.take(1, 0.0)
+    assert rate.wait(0.0) == 1.0
+    rate.per_second = 10.0
+    rate.take(1, 1.0)
+    assert rate.wait(1.0) == pytest.approx(0.1)
+
+
+def test_estimate_to_begin_with() -> None:
+    """Four bytes a token, and as many as asked for in the answer."""
+    estimate = TokenEstimate()
+    assert estimate.of(400, 50, 2) == 200
+    assert estimate.of(400, None, 1) == 100 + TokenEstimate.ANSWER_TOKENS
+
+
+def test_estimate_learns() -> None:
+    """After some answers it knows the language and the length of answers."""
+    estimate = TokenEstimate()
+    for _ in range(200):
+        estimate.learn(100, 2, prompt=50, completion=40)
+    assert estimate.of(100, None, 1) == pytest.approx(70, rel=0.01)
+
+
+def test_estimate_takes_empty_requests() -> None:
+    """A body or an answer without a size divides nothing by 0."""
+    estimate = TokenEstimate()
+    estimate.learn(0, 0, prompt=1, completion=1)
+    assert estimate.of(0, 0, 1) == 0

@@ -1,0 +1,477 @@
+"""Texts as instances of classes: exact round trips, and a path to whatever doesn't fit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, MutableSet, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from enum import Enum, IntEnum
+from typing import Annotated, Any, Generic, Literal, NewType, TypeVar
+from uuid import UUID
+
+import attrs
+import jsonschema  # type: ignore[import-untyped] # its types are a package of their own
+import msgspec
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typing_extensions import TypeAliasType
+
+from horay_async._protocol.structured import structuring
+from horay_async._protocol.structured.parse import parse_completion, parse_text
+from horay_async._protocol.structured.schema import schema
+from horay_async.errors import AnswerError, AnswerFault
+from horay_async.models._base import Response
+from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage, FunctionCall, ToolCall
+from horay_async.models.meta import Attempt, ResponseMeta
+from horay_async.models.parsed import ParsedCompletion
+
+from .classes import Kind, records
+
+T = TypeVar("T")
+VALIDATOR: Any = jsonschema.Draft202012Validator
+ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+class Unit(str, Enum):  # noqa: UP042 - as those write it who come from 3.10
+    """A choice of words that are strings too."""
+
+    PIECE = "piece"
+    HOUR = "hour"
+
+
+class Level(IntEnum):
+    """A choice of numbers."""
+
+    LOW = 1
+
+
+class Rate(Enum):
+    """A choice of fractions."""
+
+    FULL = 0.2
+    HALF = 0.1
+
+
+@attrs.define
+class Line:
+    """One line of an invoice."""
+
+    name: str
+    price: Decimal = attrs.field(validator=attrs.validators.gt(Decimal(0)))
+    unit: Unit = Unit.PIECE
+
+
+@dataclasses.dataclass
+class Invoice:
+    """A bill."""
+
+    lines: list[Line]
+    due: date | None
+
+
+@dataclasses.dataclass
+class Circle:
+    """A shape, told by its tag."""
+
+    kind: Literal["circle"]
+    radius: float
+
+
+@dataclasses.dataclass
+class Square:
+    """Another, with the same fields but for the tag."""
+
+    kind: Literal["square"]
+    radius: float
+
+
+@dataclasses.dataclass
+class Named:
+    """Told by its field."""
+
+    name: str
+    note: str = ""
+
+
+@dataclasses.dataclass
+class Numbered:
+    """Told by its field."""
+
+    number: int
+
+
+@dataclasses.dataclass
+class Box(Generic[T]):
+    """Holds anything."""
+
+    item: T
+
+
+@attrs.define
+class Tree:
+    """Holds itself."""
+
+    children: list[Tree] = attrs.field(factory=list["Tree"])
+
+
+class Place(pydantic.BaseModel):
+    """A pydantic model, which has rules of its own."""
+
+    city: str = pydantic.Field(alias="cityName")
+    size: int = pydantic.Field(gt=0)
+
+
+class Fussy(pydantic.BaseModel):
+    """One that raises an error of its own."""
+
+    word: str
+
+    @classmethod
+    def model_validate_json(cls, *_: object, **__: object) -> Any:
+        """Complains without pydantic's details."""
+        raise ValueError("no word suits me")
+
+
+Metres = NewType("Metres", float)
+NUMBER = TypeAliasType("NUMBER", int)
+
+
+INVOICE = '{"lines": [{"name": "tea", "price": 0.10, "unit": "hour"}], "due": "2025-12-31"}'
+
+
+def one(hint: Any, value: str) -> Any:
+    """`value`, JSON, as the only field of a class."""
+    cls: Any = attrs.make_class("One", {"x": attrs.field(type=hint)})
+    return parse_text(cls, f'{{"x": {value}}}').x
+
+
+def mismatches(hint: Any, value: str) -> list[tuple[str, str]]:
+    """What is wrong with `value`, JSON, as the only field of a class."""
+    with pytest.raises(AnswerError) as caught:
+        one(hint, value)
+    return list(caught.value.errors)
+
+
+@given(records(), st.data())
+def test_round_trip(record: Kind, data: st.DataObject) -> None:
+    """An instance, written as JSON, is parsed to an equal instance."""
+    cls, instances = record
+    instance = data.draw(instances)
+    assert parse_text(cls, ENCODER.encode(instance).decode()) == instance
+
+
+ODDITIES = st.sampled_from([None, True, 0, -3, 1.5, "", "oddity", [], [None], {}, {"tag": "first"}])
+
+
+@given(records(), st.data())
+def test_stricter_than_the_schema(record: Kind, data: st.DataObject) -> None:
+    """What a validator of the schema refuses is refused, with a path."""
+    cls, instances = record
+    value = json.loads(ENCODER.encode(data.draw(instances)))
+    for name in value:
+        if data.draw(st.booleans()):
+            value[name] = data.draw(ODDITIES)
+    if data.draw(st.booleans()):
+        value["surplus"] = 1
+    valid = VALIDATOR(schema(cls).json).is_valid(value)
+    if not valid:
+        with pytest.raises(AnswerError) as caught:
+            parse_text(cls, json.dumps(value))
+        assert str(caught.value.path).startswith("$")
+
+
+def test_exact_decimals() -> None:
+    """The digits are read as they stand, not through binary fractions."""
+    invoice = parse_text(Invoice, INVOICE)
+    assert str(invoice.lines[0].price) == "0.10"
+    assert invoice == Invoice([Line("tea", Decimal("0.10"), Unit.HOUR)], date(2025, 12, 31))
+
+
+def test_default_for_what_is_missing() -> None:
+    """A field with a default may be missing: not every server holds the model to the schema."""
+    assert parse_text(Line, '{"name": "tea", "price": 1}').unit is Unit.PIECE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"```json\n{INVOICE}\n```",
+        f"Here you are:\n\n```\n{INVOICE}\n```\nAnything else?",
+        f"\n  {INVOICE}\n",
+    ],
+)
+def test_markdown_block(text: str) -> None:
+    """JSON in a block, as models without a schema write it, is found."""
+    assert parse_text(Invoice, text).due == date(2025, 12, 31)
+
+
+@pytest.mark.parametrize(
+    ("hint", "text", "expected"),
+    [
+        (float, "1", 1.0),
+        (int, "2.0", 2),
+        (Decimal, '"12.50"', Decimal("12.50")),
+        (datetime, '"2025-12-31t23:59:59z"', datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        (time, '"23:59"', time(23, 59)),
+        (UUID, '"12345678-1234-5678-1234-56781234567A"', UUID("1234567812345678123456781234567a")),
+        (Level, "1.0", Level.LOW),
+        (Rate, "0.1", Rate.HALF),
+        (Literal[Unit.HOUR, 3], '"hour"', Unit.HOUR),
+        (Literal[1, True], "true", True),
+        (Literal[1, True], "1", 1),
+        (Any, '[1.5, {"a": null}]', [1.5, {"a": None}]),
+        (object, "0.1", 0.1),
+        (list, "[1, 0.5]", [1, 0.5]),
+        (Sequence[int], "[1]", [1]),
+        (MutableSet[int], "[1, 1]", {1}),
+        (frozenset[int], "[1]", frozenset({1})),
+        (tuple[int, ...], "[1, 2]", (1, 2)),
+        (tuple[int, str], '[1, "a"]', (1, "a")),
+        (dict, '{"a": 0.5}', {"a": 0.5}),
+        (Mapping[str, int], '{"a": 1}', {"a": 1}),
+        (Annotated[int, "a number"], "1", 1),
+        (Metres, "1.5", 1.5),
+        (NUMBER, "1", 1),  # what `type X = int` makes in 3.12
+        (Box[int], '{"item": 1}', Box(1)),
+        (Place, '{"cityName": "Rome", "size": 3}', Place(cityName="Rome", size=3)),
+    ],
+)
+def test_values(hint: Any, text: str, expected: object) -> None:
+    """What JSON has but one word for becomes what the hint says."""
+    found = one(hint, text)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("hint", "text", "expected"),
+    [
+        (int | float, "1", 1),
+        (int | float, "1.0", 1.0),
+        (float | int | None, "null", None),
+        (str | date, '"2025-12-31"', date(2025, 12, 31)),
+        (str | date, '"New Year\'s Eve"', "New Year's Eve"),
+        (str | Unit, '"hour"', Unit.HOUR),
+        (str | Literal["a"], '"a"', "a"),  # noqa: PYI051 - as people write it
+        (bool | int, "true", True),
+        (list[int] | list[str], '["a"]', ["a"]),
+        (Circle | Square, '{"kind": "square", "radius": 1}', Square("square", 1.0)),
+        (Named | Numbered, '{"number": 1}', Numbered(1)),
+        (Named | Numbered | None, '{"name": "a"}', Named("a")),
+        (Box[int] | Box[str], '{"item": "a"}', Box("a")),
+        (Named | dict[str, int], '{"a": 1}', {"a": 1}),
+    ],
+)
+def test_unions(hint: Any, text: str, expected: object) -> None:
+    """A value becomes the member that it fits best."""
+    found = one(hint, text)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("hint", "text", "expected"),
+    [
+        (str, "1", ("$.x", "expected a string, got 1")),
+        (int, "true", ("$.x", "expected an integer, got true")),
+        (int, "1.5", ("$.x", "expected an integer, got 1.5")),
+        (int, "1e999999999", ("$.x", "expected an integer, got 1E+999999999")),
+        (bool, "0", ("$.x", "expected true or false, got 0")),
+        (type(None), "0", ("$.x", "expected null, got 0")),
+        (float, '"1"', ("$.x", "expected a number, got '1'")),
+        (float, "1e400", ("$.x", "expected a number that a float can hold, got 1E+400")),
+        (
+            float,
+            f"1{'0' * 400}",
+            ("$.x", f"expected a number that a float can hold, got 1{'0' * 58}…"),
+        ),
+        (Decimal, '"ten"', ("$.x", "expected a number, got 'ten'")),
+        (Decimal, '"NaN"', ("$.x", "expected a number, got 'NaN'")),
+        (Decimal, "true", ("$.x", "expected a number, got true")),
+        (date, '"20251231"', ("$.x", "expected a date such as '2025-12-31', got '20251231'")),
+        (date, '"2025-02-30"', ("$.x", "expected a date such as '2025-12-31', got '2025-02-30'")),
+        (time, "12", ("$.x", "expected a time such as '23:59:59', got 12")),
+        (Unit, '"kilo"', ("$.x", 'expected one of "piece","hour", got \'kilo\'')),
+        (Literal[1], "true", ("$.x", "expected one of 1, got true")),
+        (list[int], "{}", ("$.x", "expected an array, got an object")),
+        (list[int], '[1, 2, "3"]', ("$.x[2]", "expected an integer, got '3'")),
+        (tuple[int, str], "[1]", ("$.x", "expected an array of 2, got an array of 1")),
+        (tuple[int, str], "[1, 2]", ("$.x[1]", "expected a string, got 2")),
+        (dict[str, int], "[]", ("$.x", "expected an object, got an array of 0")),
+        (dict[str, int], '{"a b": null}', ("$.x['a b']", "expected an integer, got null")),
+        (Named, "3", ("$.x", "expected an object (Named), got 3")),
+        (Named, "{}", ("$.x.name", "is missing")),
+        (Named, '{"name": "a", "age": 3}', ("$.x.age", "Named has no such field")),
+        (Line, '{"name": "a", "price": -1}', ("$.x", "'price' must be > 0: -1")),
+        (int | None, '"a"', ("$.x", "expected an integer, got 'a'")),
+        (int | str | None, "[]", ("$.x", "expected int or str or null, got an array of 0")),
+        (
+            Circle | Square,
+            '{"kind": "square", "radius": "a"}',
+            ("$.x.radius", "expected a number, got 'a'"),
+        ),
+        (Circle | Square, '{"kind": "cube"}', ("$.x", "expected Circle or Square, got an object")),
+        (Circle | Square, "3", ("$.x", "expected Circle or Square, got 3")),
+        (Circle | None, "3", ("$.x", "expected an object (Circle), got 3")),
+        (Place, '{"cityName": "Rome", "size": 0}', ("$.x.size", "Input should be greater than 0")),
+        (Fussy, "{}", ("$.x", "no word suits me")),
+    ],
+)
+def test_mismatches(hint: Any, text: str, expected: tuple[str, str]) -> None:
+    """What doesn't fit is told by its path, and by what was expected there."""
+    assert mismatches(hint, text) == [expected]
+
+
+def test_several_mismatches() -> None:
+    """All are on record; the message has the first and counts the others."""
+    text = INVOICE.replace('"tea"', "3").replace('"hour"', '"kilo"')
+    with pytest.raises(AnswerError) as caught:
+        parse_text(Invoice, text)
+    error = caught.value
+    assert error.path == "$.lines[0].name"
+    assert [path for path, _ in error.errors] == ["$.lines[0].name", "$.lines[0].unit"]
+    assert str(error) == (
+        "the answer doesn't fit Invoice: $.lines[0].name: expected a string, got 3 (and 1 more)"
+    )
+    assert (error.reason, error.text, error.completion) == ("mismatch", text, None)
+    assert error.execution == "executed"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "$: is empty"),
+        ("Sorry, no.", "$: is no JSON: JSON is malformed: invalid character (byte 0)"),
+        ('{"lines": [', "$: is no JSON: Input data was truncated"),
+        ('{"lines": NaN}', "$: is no JSON: JSON is malformed"),
+        ("```\nnothing\n```", "$: is no JSON"),
+        ('"\ud800"', "$: is no JSON"),
+        ("[" * 100_000, "$: is nested too deep"),
+    ],
+)
+def test_no_json(text: str, message: str) -> None:
+    """A text that isn't JSON is a mismatch of the whole."""
+    with pytest.raises(AnswerError) as caught:
+        parse_text(Invoice, text)
+    assert f"the answer doesn't fit Invoice: {message}" in str(caught.value)
+
+
+def test_deep_nesting() -> None:
+    """JSON that is fine, but deeper than a class can be made, is a mismatch."""
+    depth = 300
+    text = '{"children": [' * depth + "]}" * depth
+    with pytest.raises(AnswerError, match="nested too deep"):
+        parse_text(Tree, text)
+
+
+def test_list_of_classes() -> None:
+    """Any type that a field may have can be parsed at the top."""
+    hint: Any = list[Numbered]
+    assert parse_text(hint, '[{"number": 1}, {"number": 2}]') == [Numbered(1), Numbered(2)]
+
+
+@pytest.mark.parametrize("hint", [bytearray, list[bytearray]])
+def test_no_way(hint: Any) -> None:
+    """A type that JSON can't be made into is the caller's mistake."""
+    with pytest.raises(TypeError, match="<class 'bytearray'> has no JSON schema"):
+        parse_text(hint, "[1]")
+
+
+def test_no_growth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Classes that come and go are forgotten again."""
+    monkeypatch.setattr(structuring, "MAX_CLASSES", 3)
+    structuring._made.clear()
+    for _ in range(8):
+        assert one(int, "1") == 1
+        assert len(structuring._made) <= 4
+
+
+# --- whole completions
+
+
+def completion(**message: Any) -> ChatCompletion:
+    """An answer of one choice."""
+    reason = message.pop("finish_reason", "stop")
+    choice = ChatChoice(message=ChatMessage(**message), finish_reason=reason)
+    answer = ChatCompletion(id="c1", choices=[choice])
+    meta = ResponseMeta(
+        request_id="r1",
+        status=200,
+        headers={},
+        attempts=(Attempt(started=0), Attempt(started=1)),
+        queue=0,
+        connect=0,
+        first_byte=0,
+    )
+    received: Response = answer
+    received._raw = b'{"id": "c1", "unknown": 1}'
+    received.meta = meta
+    return answer
+
+
+def call(arguments: str, name: str = "look") -> ToolCall:
+    """A tool call."""
+    return ToolCall(id="call1", function=FunctionCall(name=name, arguments=arguments))
+
+
+def test_completion() -> None:
+    """The text becomes the instance; everything else stays as it was."""
+    answer = completion(content=INVOICE, reasoning_content="Hm.")
+    parsed = parse_completion(answer, Invoice, {})
+    message = parsed.choices[0].message
+    assert message.parsed == parse_text(Invoice, INVOICE)
+    assert (message.content, message.reasoning_content) == (INVOICE, "Hm.")
+    assert parsed.choices[0].finish_reason == "stop"
+    assert parsed.to_dict() == {"id": "c1", "unknown": 1}
+    assert parsed.meta is answer.meta
+
+
+def test_merged_completion() -> None:
+    """An answer that was merged by hand has neither meta nor bytes, and needs none."""
+    merged = ChatCompletion(choices=[ChatChoice(message=ChatMessage(content='{"number": 1}'))])
+    assert parse_completion(merged, Numbered, {}).choices[0].message.parsed == Numbered(1)
+
+
+def test_tool_calls() -> None:
+    """A message that calls tools needs no text; the arguments of known tools are parsed."""
+    answer = completion(content=None, tool_calls=[call('{"number": 3}'), call("{}", "other")])
+    message = parse_completion(answer, Invoice, {"look": Numbered}).choices[0].message
+    assert message.parsed is None
+    assert message.tool_calls is not None
+    assert [c.function.parsed_arguments for c in message.tool_calls] == [Numbered(3), None]
+    assert message.tool_calls[0].id == "call1"
+
+
+def test_text_beside_tool_calls() -> None:
+    """With no class, the text is left alone."""
+    answer = completion(content="Let me see.", tool_calls=[call('{"number": 3}')])
+    parsed: ParsedCompletion[None] = parse_completion(answer, None, {"look": Numbered})
+    message = parsed.choices[0].message
+    assert (message.content, message.parsed) == ("Let me see.", None)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason", "text", "said"),
+    [
+        ({"content": "{"}, "mismatch", "{", r"doesn't fit Invoice: \$: is no JSON"),
+        ({"content": None}, "mismatch", "", r"\$: is empty"),
+        ({"refusal": "I won't."}, "refusal", "I won't.", r"the model declined: I won't\."),
+        ({"content": "{", "finish_reason": "length"}, "length", "{", "cut at the token limit"),
+        ({"finish_reason": "content_filter"}, "content_filter", "", "content filter cut"),
+        ({"tool_calls": [call('{"number": "x"}')]}, "mismatch", '{"number": "x"}', r"\$\.number"),
+    ],
+)
+def test_failures(message: dict[str, Any], reason: AnswerFault, text: str, said: str) -> None:
+    """What is wrong is told, with the raw text, the answer as a whole, and the request's id."""
+    answer = completion(**message)
+    with pytest.raises(AnswerError, match=said) as caught:
+        parse_completion(answer, Invoice, {"look": Numbered})
+    error = caught.value
+    assert (error.reason, error.text) == (reason, text)
+    assert error.completion is answer
+    assert error.request_id == "r1"
+    assert len(error.attempts) == 2

@@ -1,0 +1,206 @@
+"""Chunks of an answer that is to become an instance: its events, and what is wrong where it doesn't."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import attrs
+import pytest
+
+from horay_async._protocol.structured.parse_stream import TypedAccumulator
+from horay_async._protocol.wire.accumulate import Accumulator, ChatAccumulator
+from horay_async.errors import AnswerError
+from horay_async.models.chat import (
+    ChatChunkChoice,
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatDelta,
+    FunctionCallDelta,
+    ToolCallDelta,
+)
+from horay_async.models.events import (
+    AnswerParsed,
+    ChoiceFinished,
+    PartialObject,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallArgumentsDelta,
+    ToolCallDone,
+    ToolCallStarted,
+)
+from horay_async.models.parsed import ParsedToolCall
+
+
+@attrs.define
+class Point:
+    """What the text is to become."""
+
+    x: int
+    y: int = 0
+
+
+def chunk(index: int = 0, finish_reason: str | None = None, **delta: Any) -> ChatCompletionChunk:
+    """A chunk of one choice."""
+    choice = ChatChunkChoice(index=index, delta=ChatDelta(**delta), finish_reason=finish_reason)
+    return ChatCompletionChunk(id="c1", choices=[choice])
+
+
+def call(arguments: str, name: str | None = None) -> ChatCompletionChunk:
+    """A chunk of a tool call."""
+    function = FunctionCallDelta(name=name, arguments=arguments)
+    return chunk(tool_calls=[ToolCallDelta(index=0, id=name, function=function)])
+
+
+def told(merging: TypedAccumulator[Any], *chunks: ChatCompletionChunk) -> list[Any]:
+    """The events of chunks."""
+    events: list[Any] = []
+    for each in chunks:
+        merging.add(each, events)
+    return events
+
+
+def test_object() -> None:
+    """The object grows with the text, and is an instance once its choice is finished."""
+    merging = TypedAccumulator(Point, {})
+    values: list[Any] = []
+    for event in told(merging, chunk(content='{"x"'), chunk(content=': 1, "y": 2')):
+        if isinstance(event, PartialObject):
+            values.append(event.value)
+        else:
+            assert isinstance(event, TextDelta)
+    assert values == [{"x": 1}] * 2  # one object that goes on growing
+    assert values[0] is values[1]
+    assert merging.result().choices[0].message.parsed is None
+    last = told(merging, chunk(content="}"), chunk(finish_reason="stop"))
+    assert last[-2:] == [AnswerParsed(0, Point(1, 2)), ChoiceFinished(0, "stop")]
+    whole = merging.result()
+    assert whole.choices[0].message.parsed == Point(1, 2)
+    assert whole.choices[0].message.content == '{"x": 1, "y": 2}'
+    assert merging.complete
+    assert not merging.empty
+
+
+def test_choices_in_any_order() -> None:
+    """Each choice is parsed when it is finished, whatever the others do."""
+    merging = TypedAccumulator(Point, {})
+    events = told(
+        merging,
+        chunk(2, content='{"x": 2}'),
+        chunk(0, content='{"x": '),
+        chunk(2, finish_reason="stop"),
+        chunk(0, reasoning_content="Hm."),
+        chunk(0, content="0}", finish_reason="stop"),
+    )
+    assert [e for e in events if isinstance(e, AnswerParsed | ReasoningDelta)] == [
+        AnswerParsed(2, Point(2)),
+        ReasoningDelta(0, "Hm."),
+        AnswerParsed(0, Point(0)),
+    ]
+    assert [c.message.parsed for c in merging.result().choices] == [Point(0), Point(2)]
+    assert merging.result().choices[0].message.reasoning_content == "Hm."
+
+
+def test_tools() -> None:
+    """A call is told as done when its choice is, with its arguments parsed; no text is needed then."""
+    merging = TypedAccumulator(Point, {"move": Point})
+    events = told(merging, call('{"x"', "move"), call(": 3}"), chunk(finish_reason="tool_calls"))
+    assert events[:3] == [
+        ToolCallStarted(0, 0, "move", "move"),
+        ToolCallArgumentsDelta(0, 0, '{"x"'),
+        ToolCallArgumentsDelta(0, 0, ": 3}"),
+    ]
+    done, end = events[3:]
+    assert isinstance(done, ToolCallDone)
+    assert isinstance(done.tool_call, ParsedToolCall)
+    assert done.tool_call.function.parsed_arguments == Point(3)
+    assert isinstance(end, ChoiceFinished)
+    [snapshot] = merging.result().choices[0].message.tool_calls or []
+    assert snapshot.function.parsed_arguments == Point(3)
+
+
+def test_without_a_class() -> None:
+    """Text alone has no objects; snapshots before the end show unparsed calls."""
+    merging: TypedAccumulator[None] = TypedAccumulator(None, {})
+    events = told(merging, chunk(content="Let me see."), call("{}", "move"))
+    assert not any(isinstance(event, PartialObject) for event in events)
+    [snapshot] = merging.result().choices[0].message.tool_calls or []
+    assert snapshot.function.parsed_arguments is None
+
+
+@pytest.mark.parametrize(
+    ("chunks", "said"),
+    [
+        ([chunk(content='{"x": "a"}'), chunk(finish_reason="stop")], r"\$\.x: expected an integer"),
+        ([chunk(content='{"x'), chunk(finish_reason="length")], "cut at the token limit"),
+        ([chunk(refusal="I "), chunk(refusal="won't", finish_reason="stop")], "declined: I won't"),
+        ([call('{"x', "move"), chunk(finish_reason="length")], "cut at the token limit"),
+    ],
+)
+def test_failures(chunks: list[ChatCompletionChunk], said: str) -> None:
+    """The chunk that finishes a choice raises what is wrong with it; what came before was told."""
+    merging = TypedAccumulator(Point, {"move": Point})
+    events = told(merging, *chunks[:-1])
+    assert events
+    with pytest.raises(AnswerError, match=said) as caught:
+        merging.add(chunks[-1], events)
+    assert caught.value.completion.id == "c1"
+    if chunks[0].choices[0].delta.refusal:
+        assert events == [RefusalDelta(0, "I "), RefusalDelta(0, "won't")]
+
+
+def test_merging_alone() -> None:
+    """Nobody has to ask for events."""
+    merging = TypedAccumulator(Point, {})
+    assert merging.empty
+    assert merging.add(chunk(content='{"x": 1}'))
+    assert not merging.complete
+    assert merging.result().choices[0].message.parsed is None
+
+
+class Piece(str):
+    """A piece of text that is never to be copied into a longer one before the end."""
+
+    __slots__ = ()
+
+    def __add__(self, other: str) -> str:
+        raise AssertionError("joined before the end")
+
+    __radd__ = __add__
+
+
+def operations(merging: Accumulator[ChatCompletionChunk, Any], count: int) -> int:
+    """Calls of functions, Python's and C's, for a tool call of `count` chunks, its merging included."""
+    pieces = ['{"x": 1, "y": ', *"1" * (count - 2), "}"]
+    chunks = [call(Piece(piece)) for piece in pieces]
+    calls = 0
+
+    def counting(_frame: object, event: str, _arg: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    merging.add(call("", "move"))
+    events: list[Any] = []
+    sys.setprofile(counting)
+    try:
+        for each in chunks:
+            merging.add(each, events)
+        merging.add(chunk(finish_reason="tool_calls"), events)
+        answer: ChatCompletion = merging.result()
+    finally:
+        sys.setprofile(None)
+    assert len(events) >= count
+    assert len((answer.choices[0].message.tool_calls or [])[0].function.arguments) > count
+    return calls
+
+
+@pytest.mark.parametrize("typed", [False, True])
+def test_linear(typed: bool) -> None:
+    """4,000 chunks of tool arguments take as many operations a chunk as 500, and nothing is joined twice."""
+
+    def fresh() -> Accumulator[ChatCompletionChunk, Any]:
+        return TypedAccumulator(Point, {}) if typed else ChatAccumulator()
+
+    few, many = operations(fresh(), 500), operations(fresh(), 4_000)
+    assert many / 4_000 <= few / 500

@@ -1,0 +1,140 @@
+"""JSON that is still being written: what can be seen of it, and what looking costs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from horay_async._protocol.structured import partial_json
+from horay_async._protocol.structured.partial_json import PartialJSON
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+CONTAINERS = st.lists(VALUES, max_size=4) | st.dictionaries(st.text(max_size=4), VALUES, max_size=4)
+
+
+def steps(text: str) -> list[Any]:
+    """What is seen after each character that shows something new, copied."""
+    seen: list[Any] = []
+    reading = PartialJSON()
+    for character in text:
+        grown = reading.feed(character)
+        value = json.loads(json.dumps(reading.value))
+        assert grown or value == (seen or [None])[-1]
+        if grown and value not in seen[-1:]:  # half an escape shows nothing yet
+            seen.append(value)
+    return seen
+
+
+def test_fills() -> None:
+    """Strings grow from their first character; the rest appears once it is whole."""
+    assert steps('{"a": "xy", "n": 12, "l": [true, {"b": null}], "e": {}}') == [
+        {},
+        {"a": ""},
+        {"a": "x"},
+        {"a": "xy"},
+        {"a": "xy", "n": 12},
+        {"a": "xy", "n": 12, "l": []},
+        {"a": "xy", "n": 12, "l": [True]},
+        {"a": "xy", "n": 12, "l": [True, {}]},
+        {"a": "xy", "n": 12, "l": [True, {"b": None}]},
+        {"a": "xy", "n": 12, "l": [True, {"b": None}], "e": {}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "texts"),
+    [
+        (r"a\"b", ["", "a", 'a"', 'a"b']),
+        (r"\\n", ["", "\\", "\\n"]),
+        (r"\u00e9x", ["", "é", "éx"]),
+        (r"\ud83d\ude00!", ["", "😀", "😀!"]),
+        (r"x\\ud83d", ["", "x", "x\\", "x\\u", "x\\ud", "x\\ud8", "x\\ud83", "x\\ud83d"]),
+    ],
+)
+def test_escapes(raw: str, texts: list[str]) -> None:
+    """An escape shows when it is whole, a surrogate pair when both halves are there."""
+    assert steps(f'["{raw}') == [[], *([text] for text in texts)]
+
+
+def test_around_the_json() -> None:
+    """Text before the first brace and after the last one says nothing."""
+    assert steps('Sure: ```json\n{"a": 1}\n``` {"b": 2}') == [{}, {"a": 1}]
+    reading = PartialJSON()
+    assert not reading.feed("Sure, ")
+    assert reading.value is None
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ('{"a": 1,, "b": 2}', {"a": 1}),
+        ('{"a": 1] "b": 2}', {"a": 1}),
+        ('{"a" 1, "b": 2}', {}),
+        ('{"a": tru, "b": 2}', {}),
+        ("[1, ]", [1]),
+        ("[1 2]", [1]),
+        ("{3: 4}", {}),
+        ('{"a\nb": 4}', {}),
+        ('["a\nb", 4]', [""]),
+        ("[nan, 1]", []),
+    ],
+)
+def test_broken(text: str, last: object) -> None:
+    """What isn't JSON ends the reading: what came before it stays."""
+    assert (steps(text) or [None])[-1] == last
+
+
+@given(CONTAINERS, st.data())
+def test_pieces_make_no_difference(value: Any, data: st.DataObject) -> None:
+    """However a text is cut into pieces, at its end the value is there."""
+    text = json.dumps(value, ensure_ascii=data.draw(st.booleans()))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    reading = PartialJSON()
+    for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+        reading.feed(text[start:end])
+        _ = reading.value  # looking changes nothing
+    assert reading.value == value
+
+
+def test_one_object_all_along() -> None:
+    """The value is one object that goes on filling, so that nothing is copied."""
+    reading = PartialJSON()
+    reading.feed('{"l": [1')
+    first = reading.value
+    reading.feed(', 2], "s": "x')
+    assert reading.value is first
+    assert first == {"l": [1, 2], "s": "x"}
+
+
+def test_linear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every character is decoded at most once, however many pieces there are."""
+    decoded = 0
+
+    def counting(raw: str) -> Any:
+        nonlocal decoded
+        decoded += len(raw)
+        return json.loads(raw)
+
+    monkeypatch.setattr(partial_json, "DECODE", counting)
+    text = json.dumps(
+        {f"key{n}": ["some text", n, None] for n in range(400)} | {"long": "x" * 9_000}
+    )
+    reading = PartialJSON()
+    for character in text:
+        reading.feed(character)
+    assert reading.value["long"] == "x" * 9_000
+    assert decoded <= len(text)

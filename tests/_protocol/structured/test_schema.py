@@ -1,0 +1,316 @@
+"""Schemas of classes: strict where they can be, accepted by validators, with a path to what has none."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum, IntEnum
+from typing import Annotated, Any, Generic, Literal, NewType, TypeVar
+from uuid import UUID
+
+import attrs
+import jsonschema  # type: ignore[import-untyped] # its types are a package of their own
+import msgspec
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typing_extensions import TypeAliasType
+
+from horay_async._protocol.structured.schema import response_format, schema
+
+from .classes import Kind, records
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+
+class Colour(Enum):
+    """A choice of words."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+class Level(IntEnum):
+    """A choice of numbers."""
+
+    LOW = 1
+    HIGH = 2
+
+
+@attrs.define
+class Line:
+    """One line of an invoice.
+
+    Attributes:
+        name: What was sold.
+    """
+
+    name: str
+    price: Decimal = attrs.field(default=Decimal(0), metadata={"description": "In euros."})
+
+
+@dataclasses.dataclass
+class Invoice:
+    """A bill."""
+
+    lines: list[Line]
+    due: date | None
+    best: Line = dataclasses.field(metadata={"description": "The dearest."})
+    made: str = dataclasses.field(default="", init=False)
+
+
+@attrs.define
+class Tree:
+    """Holds itself."""
+
+    children: list[Tree]
+
+
+@dataclasses.dataclass
+class Box(Generic[T]):
+    """Holds anything."""
+
+    item: T
+    more: list[T]
+
+
+class Place(pydantic.BaseModel):
+    """Somewhere."""
+
+    city: str = pydantic.Field(description="Its name.", alias="cityName")
+    size: int = 3
+
+
+Metres = NewType("Metres", float)
+NUMBER = TypeAliasType("NUMBER", int)
+
+
+def properties(cls: Any) -> Json:
+    """The schemas of a class's fields."""
+    found: Json = schema(cls).json["properties"]
+    return found
+
+
+def of(hint: Any) -> Json:
+    """The schema of one hint."""
+    found: Json = properties(attrs.make_class("One", {"x": attrs.field(type=hint)}))["x"]
+    return found
+
+
+def test_class() -> None:
+    """Everything is required, nothing else allowed; docstrings and metadata describe."""
+    assert schema(Line).json == {
+        "description": "One line of an invoice.",
+        "type": "object",
+        "properties": {
+            "name": {"description": "What was sold.", "type": "string"},
+            "price": {"description": "In euros.", "type": "number"},
+        },
+        "required": ["name", "price"],
+        "additionalProperties": False,
+    }
+    assert schema(Line).strict
+
+
+def test_class_within_a_class() -> None:
+    """It stands among the definitions, once; beside a reference there is nothing else."""
+    form = schema(Invoice)
+    assert form.json["properties"] == {
+        "lines": {"type": "array", "items": {"$ref": "#/$defs/Line"}},
+        "due": {"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]},
+        "best": {"description": "The dearest.", "anyOf": [{"$ref": "#/$defs/Line"}]},
+    }
+    assert list(form.json["$defs"]) == ["Line"]
+    assert form.description == "A bill."
+
+
+def test_recursion() -> None:
+    """A class that holds itself is its own definition, and an object at the top all the same."""
+    form = schema(Tree).json
+    assert form["type"] == "object"
+    assert form["properties"]["children"]["items"] == {"$ref": "#/$defs/Tree"}
+    VALIDATOR(form).validate({"children": [{"children": []}]})
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        (str, {"type": "string"}),
+        (int, {"type": "integer"}),
+        (float, {"type": "number"}),
+        (bool, {"type": "boolean"}),
+        (type(None), {"type": "null"}),
+        (datetime, {"type": "string", "format": "date-time"}),
+        (time, {"type": "string", "format": "time"}),
+        (UUID, {"type": "string", "format": "uuid"}),
+        (Metres, {"type": "number"}),
+        (Literal["a", "b"], {"type": "string", "enum": ["a", "b"]}),
+        (Literal["a", 1], {"enum": ["a", 1]}),
+        (Literal[Colour.RED], {"type": "string", "enum": ["red"]}),
+        (int | str, {"anyOf": [{"type": "integer"}, {"type": "string"}]}),
+        (Sequence[int], {"type": "array", "items": {"type": "integer"}}),
+        (set[int], {"type": "array", "items": {"type": "integer"}}),
+        (tuple[int, ...], {"type": "array", "items": {"type": "integer"}}),
+        (
+            tuple[int, int],
+            {"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": "integer"}},
+        ),
+        (Annotated[int, "In metres.", 3], {"description": "In metres.", "type": "integer"}),
+        (NUMBER, {"type": "integer"}),  # what `type X = int` makes in 3.12
+    ],
+)
+def test_hints(hint: Any, expected: Json) -> None:
+    """Each type has its form in JSON."""
+    assert of(hint) == expected
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        (Any, {}),
+        (list, {"type": "array", "items": {}}),
+        (dict[str, int], {"type": "object", "additionalProperties": {"type": "integer"}}),
+        (Mapping, {"type": "object", "additionalProperties": {}}),
+        (
+            tuple[int, str],
+            {
+                "type": "array",
+                "minItems": 2,
+                "maxItems": 2,
+                "prefixItems": [{"type": "integer"}, {"type": "string"}],
+            },
+        ),
+        (tuple[()], {"type": "array", "minItems": 0, "maxItems": 0, "prefixItems": []}),
+    ],
+)
+def test_not_strict(hint: Any, expected: Json) -> None:
+    """What the strict form has no words for is described, but not called strict."""
+    cls = attrs.make_class("One", {"x": attrs.field(type=hint)})
+    assert properties(cls)["x"] == expected
+    assert not schema(cls).strict
+
+
+def test_enumerations() -> None:
+    """They are definitions, by their values."""
+    cls = attrs.make_class("One", {"x": attrs.field(type=Colour), "y": attrs.field(type=Level)})
+    assert schema(cls).json["$defs"] == {
+        "Colour": {"type": "string", "enum": ["red", "blue"]},
+        "Level": {"type": "integer", "enum": [1, 2]},
+    }
+
+
+def test_pydantic() -> None:
+    """A pydantic model is read like the others, under its aliases."""
+    assert properties(Place) == {
+        "cityName": {"description": "Its name.", "type": "string"},
+        "size": {"type": "integer"},
+    }
+
+
+def test_generic() -> None:
+    """A generic class has the schema of what it was given, and a name of its own."""
+    form = schema(attrs.make_class("Two", {"x": attrs.field(type=Box[int])}))
+    assert form.json["$defs"]["Box_int"]["properties"] == {
+        "item": {"type": "integer"},
+        "more": {"type": "array", "items": {"type": "integer"}},
+    }
+    assert schema(Box[int]).json["properties"]["item"] == {"type": "integer"}
+
+
+def test_names_are_told_apart() -> None:
+    """Two classes of one name are two definitions, under names that a format may have."""
+    first = attrs.make_class("Größe", {"x": attrs.field(type=int)})
+    second = attrs.make_class("Größe", {"y": attrs.field(type=int)})
+    cls = attrs.make_class("One", {"a": attrs.field(type=first), "b": attrs.field(type=second)})
+    assert list(schema(cls).json["$defs"]) == ["Gr_e", "Gr_e_2"]
+
+
+def test_response_format() -> None:
+    """What goes into the request."""
+    assert response_format(Tree) == {
+        "type": "json_schema",
+        "json_schema": {"name": "Tree", "schema": schema(Tree).json, "strict": True},
+    }
+
+
+def broken(hint: Any) -> Any:
+    """A class with a list of `hint` in it."""
+    generic: Any = list
+    return attrs.make_class("Broken", {"x": attrs.field(type=generic[hint])})
+
+
+UNBOUND: Any = T
+VALIDATOR: Any = jsonschema.Draft202012Validator
+
+
+@pytest.mark.parametrize(
+    ("cls", "message"),
+    [
+        (
+            broken(bytes),
+            r"^Broken\.x\[\]: <class 'bytes'> has no JSON schema; there is one for str",
+        ),
+        (broken(dict[int, str]), r"^Broken\.x\[\]: the keys of JSON objects are strings"),
+        (broken(Literal[b"x"]), r"b'x' of .* has no JSON form"),
+        (broken(Box[UNBOUND]), r"~T has no JSON schema"),
+        (list[int], r"an attrs class, a dataclass or a pydantic model is needed; got list\[int\]"),
+        ("Invoice", r"is needed; got 'Invoice'"),
+        (
+            broken(
+                attrs.make_class("A", {"x": attrs.field(type=int)})
+                | attrs.make_class("B", {"x": attrs.field(type=int)})
+            ),
+            r"^Broken\.x\[\]: A and B look the same in JSON; give each a field of its own",
+        ),
+    ],
+)
+def test_refusals(cls: Any, message: str) -> None:
+    """What has no schema is refused by name and path, before anything is sent."""
+    with pytest.raises(TypeError, match=message):
+        schema(cls)
+
+
+def test_unresolved_annotation() -> None:
+    """An annotation that nobody can look up is the caller's to mend."""
+
+    @attrs.define
+    class Local:
+        x: Nowhere  # type: ignore[name-defined] # noqa: F821 # pyright: ignore[reportUndefinedVariable] # on purpose
+
+    with pytest.raises(TypeError, match=r"an annotation of .*Local can't be resolved: .*Nowhere"):
+        schema(Local)
+
+
+def test_recursive_union_is_no_ambiguity() -> None:
+    """Classes that hold each other are compared once they are whole."""
+    form = schema(Left).json["$defs"]
+    assert form["Left"]["properties"]["next"]["anyOf"][1] == {"$ref": "#/$defs/Right"}
+
+
+@attrs.define
+class Left:
+    """One of two that hold each other."""
+
+    next: Left | Right | None
+
+
+@attrs.define
+class Right:
+    """The other."""
+
+    back: Left | Right | None
+
+
+@given(records(), st.data())
+def test_validators_accept(record: Kind, data: st.DataObject) -> None:
+    """The schema of any class is one, and takes every instance of the class."""
+    cls, instances = record
+    form = schema(cls).json
+    VALIDATOR.check_schema(form)
+    sent = msgspec.json.Encoder(decimal_format="number").encode(data.draw(instances))
+    VALIDATOR(form).validate(json.loads(sent))

@@ -1,0 +1,540 @@
+"""Chunks merged into the whole answer, and the events that they mean."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
+from horay_async.models._converter import structure
+from horay_async.models.chat import ChatCompletion, ChatCompletionChunk, ToolCall
+from horay_async.models.completions import Completion, CompletionChunk
+from horay_async.models.events import (
+    ChatEvent,
+    ChoiceFinished,
+    CompletionEvent,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallArgumentsDelta,
+    ToolCallDone,
+    ToolCallStarted,
+    UsageReported,
+)
+
+JSON = dict[str, Any]
+
+
+def chat(expected: int, *chunks: JSON) -> ChatAccumulator:
+    """Chat chunks, merged."""
+    merged = ChatAccumulator(expected)
+    for chunk in chunks:
+        merged.add(structure(chunk, ChatCompletionChunk))
+    return merged
+
+
+def text(expected: int, *chunks: JSON) -> CompletionAccumulator:
+    """Completion chunks, merged."""
+    merged = CompletionAccumulator(expected)
+    for chunk in chunks:
+        merged.add(structure(chunk, CompletionChunk))
+    return merged
+
+
+def delta(index: int | None = 0, finish: str | None = None, **fields: Any) -> JSON:
+    """One choice of a chat chunk."""
+    place = {} if index is None else {"index": index}
+    return {**place, "delta": fields, "finish_reason": finish}
+
+
+def piece(index: int | None = 0, text: str = "", **fields: Any) -> JSON:
+    """One choice of a completion chunk."""
+    return {**({} if index is None else {"index": index}), "text": text, **fields}
+
+
+# Random answers, split at random: what is merged must be the whole again.
+
+WORDS = st.text(st.sampled_from('ab ß語🌍\n"'), max_size=6)
+PIECES = st.lists(WORDS, max_size=4)
+NUMBERS = st.floats(-9, 0)
+
+
+@st.composite
+def completions(draw: st.DrawFn) -> tuple[JSON, list[JSON]]:
+    """A completion as the server would send it whole, and as chunks."""
+    count = draw(st.integers(1, 3))
+    with_logprobs, with_top = draw(st.booleans()), draw(st.booleans())
+    chat_shaped = draw(st.booleans())
+    choices: list[JSON] = []
+    deltas: list[JSON] = []
+    for index in range(count):
+        pieces = draw(PIECES)
+        whole: JSON = {"index": index, "text": "".join(pieces), "finish_reason": "stop"}
+        own: list[JSON] = [
+            {"index": index, "delta": {"content": one}} if chat_shaped else piece(index, one)
+            for one in pieces
+        ]
+        if with_logprobs and pieces:
+            whole["logprobs"] = {"tokens": [], "token_logprobs": [], "text_offset": []}
+            if with_top:
+                whole["logprobs"]["top_logprobs"] = []
+            for at, part in enumerate(own):
+                log: JSON = {
+                    "tokens": [pieces[at]],
+                    "token_logprobs": [draw(st.none() | NUMBERS)],
+                    "text_offset": [at],
+                }
+                if with_top:
+                    log["top_logprobs"] = [
+                        draw(st.none() | st.dictionaries(WORDS, NUMBERS, max_size=2))
+                    ]
+                part["logprobs"] = log
+                for name, values in log.items():
+                    whole["logprobs"][name] += values
+        own.append(piece(index, finish_reason="stop"))
+        choices.append(whole)
+        deltas = draw(interleaved(deltas, own))
+    base: JSON = {"id": "c", "object": "text_completion", "created": 7, "model": "m"}
+    chunks: list[JSON] = [{**base, "choices": group} for group in draw(grouped(deltas))]
+    usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+    chunks.append({**base, "choices": [], "usage": usage, "system_fingerprint": "f"})
+    prompt = [{"text": "The"}]
+    chunks[0]["prompt"] = prompt
+    whole = {
+        **base,
+        "choices": choices,
+        "usage": usage,
+        "system_fingerprint": "f",
+        "prompt": prompt,
+    }
+    return whole, chunks
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> tuple[JSON, list[JSON]]:
+    """A chat completion as the server would send it whole, and as chunks."""
+    choices: list[JSON] = []
+    deltas: list[JSON] = []
+    for index in range(draw(st.integers(1, 3))):
+        message: JSON = {"role": "assistant", "content": None}
+        own = [delta(index, role="assistant", content="")]
+        for name in draw(st.permutations(["reasoning_content", "refusal", "content"])):
+            pieces = draw(PIECES)
+            message[name] = "".join(pieces) or None
+            own += [delta(index, **{name: one}) for one in pieces]
+        calls: list[JSON] = []
+        for number in range(draw(st.integers(0, 2))):
+            parts, identity = draw(PIECES), f"call-{index}-{number}"
+            function = {"name": f"tool{number}", "arguments": "".join(parts)}
+            calls.append({"id": identity, "type": "function", "function": function})
+            first = {"index": number, "id": identity, "type": "function",
+                     "function": {"name": f"tool{number}", "arguments": ""}}  # fmt: skip
+            own.append(delta(index, tool_calls=[first]))
+            own += [
+                delta(index, tool_calls=[{"index": number, "function": {"arguments": part}}])
+                for part in parts
+            ]
+        if calls:
+            message["tool_calls"] = calls
+        if not (calls or message["refusal"]):
+            message["content"] = message["content"] or ""
+        whole: JSON = {"index": index, "message": message, "finish_reason": "stop"}
+        if draw(st.booleans()):
+            whole["logprobs"] = {"content": []}
+            for part in own:
+                tokens = draw(
+                    st.lists(
+                        st.fixed_dictionaries({"token": WORDS, "logprob": NUMBERS}), max_size=2
+                    )
+                )
+                part["logprobs"] = {"content": tokens}
+                whole["logprobs"]["content"] += tokens
+        own.append(delta(index, finish="stop"))
+        choices.append(whole)
+        deltas = draw(interleaved(deltas, own))
+    base: JSON = {"id": "c", "object": "chat.completion", "created": 7, "model": "m"}
+    extra: JSON = {"usage": {"total_tokens": 3}, "system_fingerprint": "f", "service_tier": "t"}
+    chunks: list[JSON] = [{**base, "choices": group} for group in draw(grouped(deltas))]
+    chunks.append({**base, "choices": [], **extra})
+    return {**base, "choices": choices, **extra}, chunks
+
+
+@st.composite
+def interleaved(draw: st.DrawFn, one: list[JSON], other: list[JSON]) -> list[JSON]:
+    """Two lists as one, each in its own order."""
+    one, other = one[:], other[:]
+    merged: list[JSON] = []
+    while one and other:
+        merged.append((one if draw(st.booleans()) else other).pop(0))
+    return merged + one + other
+
+
+@st.composite
+def grouped(draw: st.DrawFn, deltas: list[JSON]) -> list[list[JSON]]:
+    """Neighbours put into one chunk at times, as far as they are of different choices."""
+    groups: list[list[JSON]] = []
+    for one in deltas:
+        indexes = {choice["index"] for choice in groups[-1]} if groups else {one["index"]}
+        # Two choices of index 0 would say that the server numbers none.
+        if one["index"] in indexes or draw(st.booleans()):
+            groups.append([one])
+        else:
+            groups[-1].append(one)
+    return groups
+
+
+@given(completions())
+def test_completion_is_whole_again(made: tuple[JSON, list[JSON]]) -> None:
+    """Whatever the split, the merged completion is the one that would have come whole."""
+    whole, chunks = made
+    merged = text(len(whole["choices"]), *chunks)
+    assert merged.result() == structure(whole, Completion)
+    assert merged.complete
+
+
+@given(conversations())
+def test_chat_is_whole_again(made: tuple[JSON, list[JSON]]) -> None:
+    """Whatever the split, the merged chat completion is the one that would have come whole."""
+    whole, chunks = made
+    merged = chat(len(whole["choices"]), *chunks)
+    assert merged.result() == structure(whole, ChatCompletion)
+    assert merged.complete
+
+
+@given(conversations(), st.data())
+def test_chat_is_incomplete_until_the_end(
+    made: tuple[JSON, list[JSON]], data: st.DataObject
+) -> None:
+    """As long as any choice lacks its finish reason, the answer isn't complete."""
+    whole, chunks = made
+    count = data.draw(st.integers(0, len(chunks) - 1))
+    finished = {
+        choice["index"]
+        for chunk in chunks[:count]
+        for choice in chunk["choices"]
+        if choice["finish_reason"]
+    }
+    merged = chat(len(whole["choices"]), *chunks[:count])
+    assert merged.complete == (len(finished) == len(whole["choices"]))
+    assert merged.empty == (count == 0)
+
+
+@given(conversations(), st.data())
+def test_results_on_the_way(made: tuple[JSON, list[JSON]], data: st.DataObject) -> None:
+    """A result taken on the way doesn't change with what comes later, and doesn't change that."""
+    whole, chunks = made
+    at = data.draw(st.integers(0, len(chunks)))
+    merged = chat(1, *chunks[:at])
+    early = merged.result()
+    before = copy.deepcopy(early)
+    for chunk in chunks[at:]:
+        merged.add(structure(chunk, ChatCompletionChunk))
+    assert early == before
+    assert merged.result() == structure(whole, ChatCompletion)
+
+
+@given(completions())
+def test_completion_results_on_the_way(made: tuple[JSON, list[JSON]]) -> None:
+    """The same for completions, at every chunk."""
+    whole, chunks = made
+    merged = CompletionAccumulator()
+    early: list[tuple[Completion, Completion]] = []
+    for chunk in chunks:
+        merged.add(structure(chunk, CompletionChunk))
+        early.append((merged.result(), copy.deepcopy(merged.result())))
+    assert all(taken == before for taken, before in early)
+    assert merged.result() == structure(whole, Completion)
+
+
+@given(conversations())
+def test_events_tell_the_same(made: tuple[JSON, list[JSON]]) -> None:
+    """The events of a stream add up to its answer."""
+    whole, chunks = made
+    merged = ChatAccumulator(1)
+    events: list[ChatEvent] = []
+    for chunk in chunks:
+        merged.add(structure(chunk, ChatCompletionChunk), events)
+    kinds: dict[str, type[TextDelta | ReasoningDelta | RefusalDelta]] = {
+        "content": TextDelta,
+        "reasoning_content": ReasoningDelta,
+        "refusal": RefusalDelta,
+    }
+    for choice in whole["choices"]:
+        own = [e for e in events if not isinstance(e, UsageReported) and e.index == choice["index"]]
+        for name, kind in kinds.items():
+            told = "".join(event.text for event in own if isinstance(event, kind))
+            assert told == (choice["message"].get(name) or "")
+        calls: list[JSON] = choice["message"].get("tool_calls") or []
+        assert [(e.id, e.name) for e in own if isinstance(e, ToolCallStarted)] == [
+            (call["id"], call["function"]["name"]) for call in calls
+        ]
+        assert [e.tool_call for e in own if isinstance(e, ToolCallDone)] == [
+            structure(call, ToolCall) for call in calls
+        ]
+        for number, call in enumerate(calls):
+            told = "".join(
+                e.arguments
+                for e in own
+                if isinstance(e, ToolCallArgumentsDelta) and e.tool_index == number
+            )
+            assert told == call["function"]["arguments"]
+        assert own[-1] == ChoiceFinished(choice["index"], "stop")
+    assert isinstance(events[-1], UsageReported)
+
+
+# What servers do.
+
+
+def test_nothing_came() -> None:
+    """Without a chunk there is an empty answer, and it isn't complete."""
+    for merged in (ChatAccumulator(), CompletionAccumulator()):
+        assert merged.empty
+        assert not merged.complete
+        assert merged.result().choices == []
+
+
+def test_choices_without_index_in_one_chunk() -> None:
+    """Choices that come together without an index are told apart by their position."""
+    chunks: list[JSON] = [
+        {"choices": [piece(None, "a"), piece(None, "x")]},
+        {"choices": [piece(None, "b"), piece(None, "y", finish_reason="length")]},
+    ]
+    answer = text(2, *chunks).result()
+    assert [(c.index, c.text, c.finish_reason) for c in answer.choices] == [
+        (0, "ab", None),
+        (1, "xy", "length"),
+    ]
+    chatty = chat(2, {"choices": [delta(None, content="a"), delta(None, content="x")]}).result()
+    assert [(c.index, c.message.content) for c in chatty.choices] == [(0, "a"), (1, "x")]
+
+
+def test_choices_in_any_order() -> None:
+    """The merged choices stand in their order, whatever order they came in."""
+    merged = chat(
+        3,
+        {"choices": [delta(2, content="c", finish="stop")]},
+        {"choices": [delta(0, content="a", finish="stop")]},
+        {"choices": [delta(1, content="b")]},
+    )
+    assert [choice.message.content for choice in merged.result().choices] == ["a", "b", "c"]
+    assert not merged.complete
+    merged.add(structure({"choices": [delta(1, finish="length")]}, ChatCompletionChunk))
+    assert merged.complete
+
+
+def test_fewer_choices_than_asked_for() -> None:
+    """A choice that never came is missing."""
+    assert not text(2, {"choices": [piece(0, "a", finish_reason="stop")]}).complete
+    assert text(1, {"choices": [piece(0, "a", finish_reason="stop")]}).complete
+
+
+@pytest.mark.parametrize("reason", ["", None])
+def test_an_empty_finish_reason_is_none(reason: str | None) -> None:
+    """Some servers send an empty finish reason with each chunk: that is no end."""
+    plain = text(1, {"choices": [piece(0, "a", finish_reason=reason)]})
+    assert not plain.complete
+    assert plain.result().choices[0].finish_reason is None
+    assert not chat(1, {"choices": [delta(content="a", finish=reason)]}).complete
+
+
+def test_a_finish_reason_that_comes_twice() -> None:
+    """The last finish reason counts, and the choice finishes once."""
+    events: list[CompletionEvent] = []
+    merged = CompletionAccumulator()
+    for reason in ("stop", "length"):
+        merged.add(structure({"choices": [piece(finish_reason=reason)]}, CompletionChunk), events)
+    assert events == [ChoiceFinished(0, "stop")]
+    assert merged.result().choices[0].finish_reason == "length"
+    assert merged.complete
+    chat_events: list[ChatEvent] = []
+    chatty = ChatAccumulator()
+    for reason in ("stop", "length"):
+        chatty.add(structure({"choices": [delta(finish=reason)]}, ChatCompletionChunk), chat_events)
+    assert chat_events == [ChoiceFinished(0, "stop")]
+    assert chatty.complete
+
+
+def test_text_as_a_chat_delta() -> None:
+    """Text that comes as `delta.content` on the path of completions is the chunk's text too."""
+    chunk = structure({"choices": [{"delta": {"content": "Hi"}}]}, CompletionChunk)
+    merged = CompletionAccumulator()
+    events: list[CompletionEvent] = []
+    assert merged.add(chunk, events)
+    assert chunk.text == "Hi"
+    assert chunk.choices[0].text == "Hi"
+    assert events == [TextDelta(0, "Hi")]
+    odd: list[Any] = [None, 7, [], {}]
+    for content in odd:
+        sent: JSON = {"choices": [{"delta": {"content": content}}]}
+        assert not merged.add(structure(sent, CompletionChunk))
+    assert merged.result().choices[0].text == "Hi"
+
+
+def test_adding_a_chunk_again_elsewhere() -> None:
+    """A chunk can be merged in two places: the first leaves it fit for the second."""
+    sent: JSON = {"choices": [{"delta": {"content": "a"}}, {"delta": {"content": "b"}}]}
+    chunk = structure(sent, CompletionChunk)
+    results: list[Completion] = []
+    for _ in range(2):
+        merged = CompletionAccumulator(2)
+        merged.add(chunk)
+        results.append(merged.result())
+    assert results[0] == results[1]
+    assert [choice.text for choice in results[1].choices] == ["a", "b"]
+
+
+def test_what_is_content() -> None:
+    """Text, reasoning, refusals and tool calls are progress; roles, ends and usage aren't."""
+    merged = ChatAccumulator()
+
+    def add(**fields: Any) -> bool:
+        return merged.add(structure({"choices": [delta(**fields)]}, ChatCompletionChunk))
+
+    assert add(content="a")
+    assert add(reasoning_content="a")
+    assert add(refusal="a")
+    assert add(tool_calls=[{"index": 0, "function": {"arguments": "{"}}])
+    assert not add(role="assistant")
+    assert not add(content="")
+    assert not add(finish="stop")
+    assert not merged.add(structure({"choices": [], "usage": {}}, ChatCompletionChunk))
+    assert not merged.add(structure({}, ChatCompletionChunk))
+    plain = CompletionAccumulator()
+    assert plain.add(structure({"choices": [piece(text="a")]}, CompletionChunk))
+    assert not plain.add(structure({"choices": [piece(finish_reason="stop")]}, CompletionChunk))
+
+
+def test_the_head_comes_late() -> None:
+    """Id, model and time are those of the first chunk that has an id."""
+    answer = chat(1, {"choices": []}, {"id": "c", "model": "m", "created": 7}, {"id": "d"}).result()
+    assert (answer.id, answer.model, answer.created) == ("c", "m", 7)
+    plain = text(1, {"model": "m"}, {"model": "n"}).result()
+    assert (plain.id, plain.model) == ("", "m")
+    assert text(1, {"model": "m"}, {"id": "d", "model": "n"}).result().id == "d"
+
+
+def test_usage_of_each_chunk() -> None:
+    """Where usage comes with each chunk, the last one counts; null changes nothing."""
+    usages = [{"total_tokens": 1}, {"total_tokens": 2}, None]
+    chunks: list[JSON] = [{"choices": [], "usage": usage} for usage in usages]
+    for merged in (chat(1, *chunks), text(1, *chunks)):
+        usage = merged.result().usage
+        assert usage is not None
+        assert usage.total_tokens == 2
+
+
+def test_usage_event_of_a_completion() -> None:
+    """Usage is told by an event."""
+    events: list[CompletionEvent] = []
+    chunk = structure({"choices": [], "usage": {"total_tokens": 2}}, CompletionChunk)
+    CompletionAccumulator().add(chunk, events)
+    assert isinstance(events[0], UsageReported)
+    assert events[0].usage.total_tokens == 2
+
+
+def test_roles() -> None:
+    """The role is kept, and an empty one changes nothing."""
+    answer = chat(1, {"choices": [delta(role="tool")]}, {"choices": [delta(role="")]}).result()
+    assert answer.choices[0].message.role == "tool"
+
+
+@pytest.mark.parametrize(
+    ("fields", "content"),
+    [
+        ({}, ""),
+        ({"content": "a", "refusal": "b"}, "a"),
+        ({"refusal": "b"}, None),
+        ({"tool_calls": [{"index": 0}]}, None),
+        ({"reasoning_content": "b"}, ""),
+    ],
+    ids=str,
+)
+def test_content_is_null_where_something_else_came(fields: JSON, content: str | None) -> None:
+    """A message without text has null content if it has a refusal or tool calls instead."""
+    answer = chat(1, {"choices": [delta(**fields)]}).result()
+    assert answer.choices[0].message.content == content
+
+
+def test_logprobs_of_some_chunks() -> None:
+    """Alternatives stay aligned with the tokens where only some chunks have them."""
+
+    def log(token: str, **more: Any) -> JSON:
+        return {"choices": [piece(logprobs={"tokens": [token], "token_logprobs": [-1.0], **more})]}
+
+    answer = text(
+        1, log("a"), log("b", top_logprobs=[{"b": -1.0}]), log("c"), log("d", top_logprobs=None)
+    ).result()
+    have = answer.choices[0].logprobs
+    assert have is not None
+    assert have.tokens == ["a", "b", "c", "d"]
+    assert have.top_logprobs == [None, {"b": -1.0}, None, None]
+    assert have.text_offset is None
+    both = text(
+        1, log("a", top_logprobs=[{"a": -1.0}]), log("b", top_logprobs=[{"b": -1.0}])
+    ).result()
+    assert both.choices[0].logprobs is not None
+    assert both.choices[0].logprobs.top_logprobs == [{"a": -1.0}, {"b": -1.0}]
+    none = text(1, log("a"), log("b")).result()
+    assert none.choices[0].logprobs is not None
+    assert none.choices[0].logprobs.top_logprobs is None
+    empty = text(1, log("a", top_logprobs=[]), log("b", top_logprobs=[])).result()
+    assert empty.choices[0].logprobs is not None
+    assert empty.choices[0].logprobs.top_logprobs == []
+
+
+def test_logprobs_of_a_refusal() -> None:
+    """Log probabilities of a refusal are joined like those of the text."""
+    chunks: list[JSON] = [
+        {"choices": [{"delta": {}, "logprobs": {"refusal": [{"token": token}]}}]} for token in "ab"
+    ]
+    have = chat(1, *chunks).result().choices[0].logprobs
+    assert have is not None
+    assert have.content is None
+    assert have.refusal is not None
+    assert [entry.token for entry in have.refusal] == ["a", "b"]
+
+
+def tool(**fields: Any) -> JSON:
+    """A chunk with one tool call's delta."""
+    return {"choices": [delta(tool_calls=[fields])]}
+
+
+def calls_of(*chunks: JSON) -> list[tuple[str, str, str]]:
+    """The merged tool calls: id, name and arguments."""
+    calls = chat(1, *chunks).result().choices[0].message.tool_calls or []
+    return [(call.id, call.function.name, call.function.arguments) for call in calls]
+
+
+def test_tool_calls_without_index() -> None:
+    """Without an index, a new id begins a new call, and anything else goes on with the newest."""
+    assert calls_of(
+        tool(id="a", function={"name": "f", "arguments": "{"}),
+        tool(function={"arguments": "}"}),
+        tool(id="b", function={"name": "g", "arguments": "[]"}),
+        tool(id="b", function={"arguments": " "}),
+    ) == [("a", "f", "{}"), ("b", "g", "[] ")]
+    assert calls_of(tool(function={"name": "f"}), tool(id="a", function={"arguments": "1"})) == [
+        ("a", "f", "1")
+    ]
+
+
+def test_tool_calls_without_index_are_numbered() -> None:
+    """The events number such calls as they come."""
+    merged, events = ChatAccumulator(), list[ChatEvent]()
+    for chunk in (tool(id="a"), tool(id="b"), tool(id="c")):
+        merged.add(structure(chunk, ChatCompletionChunk), events)
+    assert [e.tool_index for e in events if isinstance(e, ToolCallStarted)] == [0, 1, 2]
+
+
+def test_tool_call_in_pieces() -> None:
+    """Name and arguments are joined, the type is kept, calls stand in their order."""
+    assert calls_of(
+        tool(index=1, id="b", type="custom", function={"name": "g"}),
+        tool(index=0, id="a", function={"name": "get_"}),
+        tool(index=0, function={"name": "time"}),
+        tool(index=1, function=None),
+    ) == [("a", "get_time", ""), ("b", "g", "")]

@@ -1,0 +1,453 @@
+"""From bytes to answers: the direct way, the lenient one, envelopes, and what is no answer."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from horay_async._protocol.wire.decode import (
+    Decoder,
+    ErrorInBody,
+    InvalidBody,
+    JSONDecoder,
+    decoder,
+    number_choices,
+    reports_error,
+    reports_failure,
+)
+from horay_async.models._base import Response
+from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
+from horay_async.models.completions import Completion, CompletionChunk
+from horay_async.models.images import ImageResponse
+from horay_async.models.models import ModelList
+from horay_async.models.user import UserInfo
+from tests.mutations import ANSWERS
+
+
+def encoded(value: Any) -> bytes:
+    """JSON as a server may send it."""
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+COMPLETION: dict[str, Any] = {
+    "id": "c-1",
+    "object": "text_completion",
+    "created": 123,
+    "model": "m",
+    "choices": [
+        {
+            "text": "Berlin",
+            "finish_reason": "stop",
+            "logprobs": {"tokens": ["Ber", "lin"], "token_logprobs": [None, -0.1]},
+            "seed": 7,
+        }
+    ],
+    "prompt": [{"text": "The", "logprobs": {"tokens": ["The"], "token_logprobs": [-0.5]}}],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    "x_extra": {"größe": [1, None, 1.5]},
+}
+
+CHAT: dict[str, Any] = {
+    "id": "c-1",
+    "object": "chat.completion",
+    "created": 123,
+    "model": "m",
+    "choices": [
+        {"message": {"role": "assistant", "content": "Hi", "x": 1}, "finish_reason": "stop"}
+    ],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+}
+
+USER: dict[str, Any] = copy.deepcopy(ANSWERS[UserInfo])
+USER["data"]["newField"] = 1
+
+
+def test_completion() -> None:
+    """The documented completion, field by field, and the JSON as it was sent."""
+    made = Decoder(Completion)
+    answer = made.one(encoded(COMPLETION))
+    choice = answer.choices[0]
+    assert (answer.id, answer.created, answer.model) == ("c-1", 123, "m")
+    assert (choice.index, choice.text, choice.finish_reason) == (0, "Berlin", "stop")
+    assert choice.logprobs is not None
+    assert choice.logprobs.tokens == ["Ber", "lin"]
+    assert choice.logprobs.token_logprobs == [None, -0.1]
+    assert answer.prompt is not None
+    assert answer.prompt[0].text == "The"
+    assert answer.usage is not None
+    assert answer.usage.total_tokens == 2
+    assert answer.to_dict() == COMPLETION
+
+
+def test_user_is_unwrapped() -> None:
+    """The user's envelope is taken off, camelCase read, and money exact."""
+    user = Decoder(UserInfo).one(encoded(USER))
+    assert (user.id, user.name, user.status, user.is_admin) == ("u-1", "Ada", "normal", False)
+    assert user.balance == Decimal("0.88")
+    assert str(user.charge_balance) == "88.00"
+    assert user.total_balance == Decimal("88.88")
+    assert user.to_dict() == USER
+
+
+def test_user_without_its_envelope() -> None:
+    """A user that comes bare is read as well."""
+    assert Decoder(UserInfo).one(encoded(USER["data"])).name == "Ada"
+
+
+@pytest.mark.parametrize(
+    "into", [Completion, ChatCompletion, ModelList, ImageResponse, UserInfo, CompletionChunk]
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "No."}},
+        {"error": "No."},
+        {"error": {"message": "No."}, "choices": []},
+        {"code": 20012, "message": "No.", "data": None},
+        {"code": "20012", "message": "No."},
+        {"code": 20000, "message": "No.", "data": {}, "status": False},
+        {"status": False, "message": "No."},
+        {"object": "error", "message": "No.", "type": "NotFoundError", "code": 404},
+        {"message": "No."},
+        {"detail": "Not Found"},
+        {"detail": [{"loc": ["body"], "msg": "No."}]},
+    ],
+    ids=str,
+)
+def test_failures_are_told(into: type[Response], body: dict[str, Any]) -> None:
+    """A failure is never taken for an answer, whatever class was expected."""
+    with pytest.raises(ErrorInBody):
+        Decoder(into).one(encoded(body))
+
+
+@pytest.mark.parametrize("into", [Completion, ChatCompletion, ModelList, ImageResponse, UserInfo])
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"", "isn't valid JSON"),
+        (b"<html>", "isn't valid JSON"),
+        (b'{"id": "x", "choices": [', "isn't valid JSON"),
+        (b'{"created": NaN}', "isn't valid JSON"),
+        (b'{"choices": [], "x": Infinity}', "isn't valid JSON"),
+        (b'\xef\xbb\xbf{"id": "x"}', "isn't valid JSON"),
+        (b'{"id": "\\ud800', "isn't valid JSON"),
+        (b'{"id": "\xff"}', "isn't valid UTF-8"),
+        (b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deep"),
+        (b"null", "expected a JSON object, got null"),
+        (b'"x"', "expected a JSON object, got a string"),
+        (b"7", "expected a JSON object, got a number"),
+        (b"true", "expected a JSON object, got a boolean"),
+        (b'{"code": 20000, "data": null}', "expected a JSON object, got null"),
+        (b"{}", "holds none of the fields"),
+        (b'{"hello": "world"}', "holds none of the fields"),
+        (b'{"code": 20000, "message": "OK", "data": {}}', "holds none of the fields"),
+        (b'{"choices": "none", "data": 7, "images": {}}', "holds none of the fields"),
+    ],
+    ids=str,
+)
+def test_what_is_no_answer(into: type[Response], body: bytes, problem: str) -> None:
+    """Bytes that hold no answer are refused, in words that say why."""
+    with pytest.raises(InvalidBody, match=problem):
+        Decoder(into).one(body)
+
+
+def test_a_list_where_an_object_is_due() -> None:
+    """A bare list is the list that the answer is about; a user has none."""
+    assert Decoder(ModelList).one(b'[{"id": "m"}]').data[0].id == "m"
+    assert Decoder(ModelList).one(b'{"code": 20000, "data": [{"id": "m"}]}').data[0].id == "m"
+    assert Decoder(ModelList).one(b'{"code": 20000, "status": true, "data": []}').data == []
+    with pytest.raises(InvalidBody, match="got an array"):
+        Decoder(UserInfo).one(b"[]")
+
+
+@pytest.mark.parametrize("where", ["known", "unknown", "late"])
+def test_utf8_is_checked_everywhere(where: str) -> None:
+    """Invalid UTF-8 is found where nothing reads it, too: `to_dict()` has to give it back."""
+    body = {
+        "known": b'{"id": "\xff", "choices": [{"text": "a"}]}',
+        "unknown": b'{"x": "\xff", "choices": [{"text": "a"}]}',
+        "late": b'{"choices": [{"text": "a", "x": "\xff"}]}',
+    }[where]
+    good = b'{"choices": [{"text": "\xc3\xa4"}]}'
+    for decode in (
+        lambda: Decoder(Completion).one(body),
+        lambda: Decoder(CompletionChunk).many([good, body], good + b"\n" + body),
+    ):
+        with pytest.raises(InvalidBody, match="UTF-8"):
+            decode()
+
+
+def test_empty_list_is_an_answer() -> None:
+    """An answer whose list is empty is one."""
+    assert Decoder(ModelList).one(b'{"object": "list", "data": []}').data == []
+    assert Decoder(ModelList).one(b'{"data": []}').data == []
+    assert Decoder(Completion).one(b'{"id": "x", "choices": []}').id == "x"
+
+
+def test_answer_in_an_envelope() -> None:
+    """An envelope around any other answer is taken off too."""
+    wrapped = {"code": 20000, "message": "OK", "data": COMPLETION}
+    made = Decoder(Completion)
+    assert made.one(encoded(wrapped)).choices[0].text == "Berlin"
+    assert made.one(encoded(wrapped)).to_dict() == wrapped
+    assert made.one(encoded({"status": True, "data": COMPLETION})).id == "c-1"
+    assert made.one(encoded({"code": "20000", "data": COMPLETION})).id == "c-1"
+
+
+def test_error_beside_choices_is_kept() -> None:
+    """A whole answer that has choices is one, even where the server remarks on something."""
+    answer = Decoder(Completion).one(encoded({**COMPLETION, "error": "partly"}))
+    assert answer.to_dict()["error"] == "partly"
+
+
+RETYPED: list[tuple[str, Any, str, Any]] = [
+    ("created", "123", "created", 123),
+    ("created", 123.0, "created", 123),
+    ("created", "soon", "created", 0),
+    ("created", None, "created", 0),
+    ("created", True, "created", 0),
+    ("id", 7, "id", "7"),
+    ("id", {"a": 1}, "id", ""),
+    ("usage", "none", "usage", None),
+    ("usage", [], "usage", None),
+    ("prompt", "The", "prompt", None),
+    ("system_fingerprint", 7, "system_fingerprint", "7"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "name", "read"), RETYPED, ids=str)
+def test_retyped_field(field: str, value: Any, name: str, read: Any) -> None:
+    """A field of another type is read if it can be, and never costs the others."""
+    made = Decoder(Completion)
+    body = {**COMPLETION, field: value}
+    answer = made.one(encoded(body))
+    assert getattr(answer, name) == read
+    assert answer.choices[0].text == "Berlin"
+    assert answer.choices[0].logprobs is not None
+    assert answer.model == "m"
+    assert answer.to_dict() == body
+
+
+def test_retyped_within() -> None:
+    """The same goes for fields within."""
+    body: dict[str, Any] = {
+        "id": "c",
+        "choices": [
+            {"index": "0", "message": {"role": "assistant", "content": [
+                {"type": "text", "text": "Hel"}, {"type": "image_url"}, {"type": "text", "text": "lo"}
+            ], "tool_calls": {}}, "finish_reason": 7, "logprobs": "none"},
+            None,
+            {"index": 1.0, "message": "Hello", "finish_reason": "stop"},
+        ],
+    }  # fmt: skip
+    answer = Decoder(ChatCompletion).one(encoded(body))
+    first, second = answer.choices
+    assert first.message.content == "Hello"
+    assert (first.index, first.finish_reason, first.logprobs) == (0, "7", None)
+    assert first.message.tool_calls is None
+    assert (second.index, second.message.content, second.finish_reason) == (1, None, "stop")
+    assert answer.to_dict() == body
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=3)
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)  # fmt: skip
+
+
+@given(st.sampled_from(sorted(attrs.fields_dict(Completion))), JSON)
+def test_any_retyped_field(name: str, value: Any) -> None:
+    """Whatever a field turns into, nothing fails, the rest is there, and all of it comes back."""
+    body = {**COMPLETION, name: value}
+    answer = Decoder(Completion).one(encoded(body))
+    assert answer.to_dict() == body
+    for other in ("id", "created", "model", "usage", "prompt"):
+        if other != name:
+            assert getattr(answer, other) == getattr(
+                Decoder(Completion).one(encoded(COMPLETION)), other
+            )
+
+
+@given(JSON)
+def test_any_json(value: Any) -> None:
+    """Any JSON is an answer, a failure, or no answer; nothing else happens."""
+    data = encoded(value)
+    for into in (Completion, ChatCompletionChunk, UserInfo, ModelList):
+        with contextlib.suppress(InvalidBody, ErrorInBody):
+            assert decoder(into).one(data).to_dict() == value
+    try:
+        assert JSONDecoder().one(data).json == value
+    except ErrorInBody:
+        assert reports_failure(data)
+
+
+def test_any_decoder() -> None:
+    """Whatever has no class of its own is taken as it is; failures are told, too."""
+    answer = JSONDecoder().one(b'{"data": [1], "x": {"y": "z"}}')
+    assert answer["x"]["y"] == "z"
+    assert answer.to_dict() == answer.json
+    assert JSONDecoder().one(b"[7]")[0] == 7
+    with pytest.raises(ErrorInBody):
+        JSONDecoder().one(b'{"error": "No."}')
+    with pytest.raises(InvalidBody):
+        JSONDecoder().one(b"No.")
+
+
+def test_numbers_beyond_the_usual() -> None:
+    """Integers of any size are exact; a number beyond a float doesn't cost the answer."""
+    big = 10**40
+    body = b'{"created": 1, "choices": [{"text": "a"}], "big": %d, "huge": 1e999}' % big
+    sent = Decoder(Completion).one(body).to_dict()
+    assert sent["big"] == big
+    assert sent["huge"] == float("inf")
+
+
+def chunks(*texts: str) -> list[bytes]:
+    """Chunks of one text each."""
+    return [encoded({"id": "c", "choices": [{"index": 0, "text": text}]}) for text in texts]
+
+
+def many(made: Decoder[CompletionChunk], datas: list[bytes]) -> list[CompletionChunk]:
+    """`datas`, decoded in one go."""
+    return made.many(datas, b"\n".join(datas))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7])
+def test_many(count: int) -> None:
+    """Many chunks decode as one by one, and each keeps its own bytes."""
+    made = Decoder(CompletionChunk)
+    datas = chunks(*(f"größe {number}" for number in range(count)))
+    answers = many(made, datas)
+    assert [answer.text for answer in answers] == [f"größe {number}" for number in range(count)]
+    assert [answer.to_dict() for answer in answers] == [json.loads(data) for data in datas]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"id": 7, "choices": [{"text": "x"}]}',
+        b'{\n"id": "7", "choices": [{"text": "x"}]\n}',
+        b'{"id": "7", "choices": [], "usage": {"total_tokens": 1}}',
+        b'{"code": 20000, "data": {"id": "7", "choices": [{"text": "x"}]}}',
+        b"{}",
+    ],
+)
+def test_many_with_an_odd_one(odd: bytes) -> None:
+    """One that needs a closer look doesn't cost the others."""
+    datas = [*chunks("a"), odd, *chunks("b")]
+    answers = many(Decoder(CompletionChunk), datas)
+    assert [answer.to_dict() for answer in answers] == [json.loads(data) for data in datas]
+    assert (answers[0].text, answers[2].text) == ("a", "b")
+    assert answers[1].id == ("" if odd == b"{}" else "7")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [b'{"id": "a"}{"id": "b"}', b""],
+        [b'{"id": "a"}, {"id": "b"', b'"x": 1}'],
+        [b'{"id": "a"', b', "x": 1}'],
+        [b'{"id": "a"} x', b"{}"],
+    ],
+)
+def test_many_never_shifts(bad: list[bytes]) -> None:
+    """Events that are only JSON together aren't taken for chunks."""
+    with pytest.raises(InvalidBody):
+        many(Decoder(CompletionChunk), bad)
+
+
+def test_many_tells_failures() -> None:
+    """A failure among chunks is told."""
+    with pytest.raises(ErrorInBody):
+        many(Decoder(CompletionChunk), [*chunks("a"), b'{"code": 50505, "message": "Busy"}'])
+
+
+def test_many_of_a_class_spelled_otherwise() -> None:
+    """A class in camelCase has no direct way, in a batch either."""
+    data = encoded(USER["data"])
+    assert [user.is_admin for user in Decoder(UserInfo).many([data, data], data + data)] == [
+        False
+    ] * 2
+
+
+def test_class_without_a_list() -> None:
+    """A class that names no list of its own is looked at closely each time."""
+
+    @attrs.define(kw_only=True)
+    class Plain(Response):
+        id: str = ""
+
+    assert Decoder(Plain).one(b'{"id": "x"}').id == "x"
+    with pytest.raises(ErrorInBody):
+        Decoder(Plain).one(b'{"error": "No."}')
+
+
+def test_choices_are_numbered() -> None:
+    """Choices without an index get their position; those that have one keep it."""
+    made = Decoder(Completion)
+    bare = made.one(encoded({"choices": [{"text": "a"}, {"text": "b"}, {"text": "c"}]}))
+    assert [choice.index for choice in bare.choices] == [0, 1, 2]
+    own = made.one(encoded({"choices": [{"text": "a", "index": 2}, {"text": "b", "index": 0}]}))
+    assert [choice.index for choice in own.choices] == [2, 0]
+    single = made.one(encoded({"choices": [{"text": "a", "index": 3}]}))
+    assert single.choices[0].index == 3
+    number_choices(single.choices)
+    assert single.choices[0].index == 3
+
+
+def test_bare_chunks_pass() -> None:
+    """A chunk may say nothing at all: some servers keep a stream alive that way."""
+    made = Decoder(ChatCompletionChunk)
+    assert not made.says_something(made.one(b"{}"))
+    assert made.one(b'{"x": 1}').to_dict() == {"x": 1}
+    assert made.says_something(made.one(encoded(CHAT)))
+
+
+def test_decoders_are_made_once() -> None:
+    """The decoder of a class is shared."""
+    assert decoder(Completion) is decoder(Completion)
+
+
+@pytest.mark.parametrize(
+    ("body", "failure", "error"),
+    [
+        (b'{"error": "No."}', True, True),
+        (b'{"error": "No.", "choices": [1]}', False, True),
+        (b'{"error": null, "choices": []}', False, False),
+        (b'{"code": 7, "message": ""}', True, False),
+        (b'{"choices": []}', False, False),
+        (b"[]", False, False),
+        (b"<html>", False, False),
+    ],
+)
+def test_reports(body: bytes, failure: bool, error: bool) -> None:
+    """What reports a failure, and what has an error in it."""
+    assert reports_failure(body) is failure
+    assert reports_error(body) is error
+
+
+def test_half_a_character_is_mended() -> None:
+    """An escape of half a character becomes U+FFFD; the rest of the answer, and a whole one, stay."""
+    body = b'{"id": "\\ud83d", "choices": [{"text": "\\ud83d\\ude00 a\\\\ud83d \\ude00."}]}'
+    answer = decoder(Completion).one(body)
+    assert answer.id == "\ufffd"
+    assert answer.choices[0].text == "\U0001f600 a\\ud83d \ufffd."
+
+
+def test_nothing_on_offer_is_an_answer() -> None:
+    """A bare empty list says that there are no models; of a completion it says nothing."""
+    assert len(decoder(ModelList).one(b"[]")) == 0
+    with pytest.raises(InvalidBody, match="got an array"):
+        decoder(Completion).one(b"[]")
+    with pytest.raises(InvalidBody, match="got an array"):
+        decoder(ModelList).one(b"[1]")

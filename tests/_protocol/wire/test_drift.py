@@ -1,0 +1,408 @@
+"""What differs from the API's description: found wherever it is, in answers and in streams."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Literal, cast
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from horay_async._protocol.wire.accumulate import (
+    Accumulator,
+    ChatAccumulator,
+    CompletionAccumulator,
+)
+from horay_async._protocol.wire.decode import Decoder, JSONDecoder, decoder
+from horay_async._protocol.wire.description import REQUIRED, differences
+from horay_async._protocol.wire.drift import DriftWatch
+from horay_async._protocol.wire.stream import ChunkReader
+from horay_async.errors import DriftError, DriftWarning, StreamTruncatedError
+from horay_async.models._base import Model, Response
+from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
+from horay_async.models.completions import Completion, CompletionChunk
+from horay_async.models.drift import Drift
+from horay_async.models.images import ImageResponse
+from horay_async.models.meta import ResponseMeta
+from horay_async.models.models import ModelList
+from horay_async.models.user import UserInfo
+from tests.mutations import ANSWERS, STREAMS, USAGE, encoded, mutated, mutations_of
+
+KEY = "sk-0123456789abcdef"
+
+Counts = Counter[tuple[str, str]]
+
+ACCUMULATORS: dict[type[Response], type[Accumulator[Any, Any]]] = {
+    ChatCompletionChunk: ChatAccumulator,
+    CompletionChunk: CompletionAccumulator,
+}
+
+
+def counts_of(drift: Drift) -> Counts:
+    """What was counted, by path and kind."""
+    return Counter(
+        {(path, kind): n for path, by in drift.to_dict().items() for kind, n in by.items()}
+    )
+
+
+def drift_in(into: type[Response], body: Any) -> Counts:
+    """What is found in an answer."""
+    made: Decoder[Response] = decoder(into)
+    return Counter(made.drift(made.one(encoded(body))))
+
+
+def reader(
+    into: type[Response] = ChatCompletionChunk,
+    watch: DriftWatch | None = None,
+) -> ChunkReader[Any, Any]:
+    """A reader of a stream."""
+    return ChunkReader(
+        decoder(into),
+        ACCUMULATORS[into](1),
+        meta=ResponseMeta(
+            request_id="req-1",
+            status=200,
+            headers={},
+            attempts=(),
+            queue=0.0,
+            connect=0.0,
+            first_byte=0.1,
+        ),
+        label="POST /x",
+        key=KEY,
+        max_event_bytes=10_000,
+        drift=watch or DriftWatch(None),
+    )
+
+
+def events(chunks: Iterable[Any], done: bool = True) -> list[bytes]:
+    """Chunks as events."""
+    sent = [b"data: " + encoded(chunk) + b"\n\n" for chunk in chunks]
+    return [*sent, b"data: [DONE]\n\n"] if done else sent
+
+
+def read(source: ChunkReader[Any, Any], pieces: Iterable[bytes]) -> list[Any]:
+    """All chunks that come of `pieces`."""
+    return [chunk for piece in pieces for chunk in source.feed(piece)]
+
+
+def told(text: str, **more: Any) -> dict[str, Any]:
+    """A chunk with a piece of text, and with more fields."""
+    return {
+        "id": "s", "object": "o", "created": 1, "model": "m",
+        "choices": [{"index": 0, "delta": {"content": text}}], **more,
+    }  # fmt: skip
+
+
+# Answers
+
+
+@pytest.mark.parametrize("into", ANSWERS, ids=lambda cls: cls.__name__)
+def test_what_is_described(into: type[Response]) -> None:
+    """An answer as it is described doesn't drift, whatever can be left out of it."""
+    assert not drift_in(into, ANSWERS[into])
+
+
+@pytest.mark.parametrize("into", ANSWERS, ids=lambda cls: cls.__name__)
+def test_every_single_mutation(into: type[Response]) -> None:
+    """Every change of one field, at any depth, is counted at its place as what it is, and never fatal."""
+    body = encoded(ANSWERS[into])
+    mutations = mutations_of(into, ANSWERS[into])
+    assert {mutation.kind for mutation in mutations} == {"unknown", "missing", "retyped"}
+    for mutation in mutations:
+        changed = json.loads(body)
+        mutation.apply(changed)
+        assert drift_in(into, changed) == {(mutation.path, mutation.kind): 1}, mutation
+
+
+@given(st.data())
+def test_several_mutations(data: st.DataObject) -> None:
+    """Several changes at once are each counted."""
+    into = data.draw(st.sampled_from(sorted(ANSWERS, key=lambda cls: cls.__name__)))
+    body, expected = data.draw(mutated(into, ANSWERS[into]))
+    assert drift_in(into, body) == expected
+
+
+@pytest.mark.parametrize(
+    ("into", "path", "value", "found"),
+    [
+        (Completion, ["id"], None, [("$.id", "retyped")]),
+        (Completion, ["created"], 1.5, [("$.created", "retyped")]),
+        (Completion, ["created"], 123.0, []),
+        (Completion, ["usage"], None, []),
+        (Completion, ["choices", 0, "finish_reason"], None, []),
+        (Completion, ["choices", 0, "größe"], 1, [("$.choices[].größe", "unknown")]),
+        (Completion, ["choices", 0, "a b"], 1, [("$.choices[]['a b']", "unknown")]),
+        (Completion, ["x" * 101], 1, [(f"$['{'x' * 100}…']", "unknown")]),
+        (UserInfo, ["data", "balance"], "much", [("$.data.balance", "retyped")]),
+        (UserInfo, ["data", "balance"], "NaN", [("$.data.balance", "retyped")]),
+        (ImageResponse, ["timings", "inference"], 2, []),
+    ],
+    ids=str,
+)
+def test_values(into: type[Response], path: list[Any], value: Any, found: list[Any]) -> None:
+    """What passes for a type, and how names are spelled."""
+    body = json.loads(encoded(ANSWERS[into]))
+    place = body
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    assert drift_in(into, body) == Counter(found)
+
+
+def test_each_occurrence_counts() -> None:
+    """A field that is odd in each item of a list counts for each."""
+    body = json.loads(encoded(ANSWERS[Completion]))
+    for choice in body["choices"]:
+        choice["mood"] = "good"
+        del choice["text"]
+    assert drift_in(Completion, body) == {
+        ("$.choices[].mood", "unknown"): 2,
+        ("$.choices[].text", "missing"): 2,
+    }
+
+
+def test_lists_without_their_object() -> None:
+    """A list that came bare drifts as a whole, and its items are looked at."""
+    bare = [*ANSWERS[ModelList]["data"], {"id": "m"}]
+    missing = [(f"$[].{name}", "missing") for name in ("object", "created", "owned_by")]
+    assert drift_in(ModelList, bare) == Counter([("$", "retyped"), *missing])
+
+
+def test_envelopes() -> None:
+    """An answer in an envelope is looked at inside, and so is the envelope; one needn't be there."""
+    envelope = {"code": 20000, "message": None, "status": True, "trace": 1}
+    inner = {**ANSWERS[ChatCompletion], "mood": 1}
+    assert drift_in(ChatCompletion, {**envelope, "data": inner}) == {
+        ("$.trace", "unknown"): 1,
+        ("$.data.mood", "unknown"): 1,
+    }
+    listed = [{"text": "a", "finish_reason": "stop", "mood": 1}]
+    assert drift_in(Completion, {**envelope, "data": listed}) == {
+        ("$.trace", "unknown"): 1,
+        ("$.data", "retyped"): 1,
+        ("$.data[].mood", "unknown"): 1,
+    }
+    assert not drift_in(UserInfo, ANSWERS[UserInfo]["data"])
+    # Beside the list that the answer is about, its marks are just unknown fields.
+    marked = {**ANSWERS[ModelList], "code": 20000, "message": "OK"}
+    assert drift_in(ModelList, marked) == {
+        ("$.code", "unknown"): 1,
+        ("$.message", "unknown"): 1,
+    }
+
+
+@pytest.mark.parametrize("value", ["1e999", "1" * 5000, '"\\ud800"', "[[]]", '{"a": 1, "a": 2}'])
+def test_values_that_nothing_else_reads(value: str) -> None:
+    """An unknown field that Python can hardly hold is just unknown."""
+    body = encoded({**ANSWERS[Completion], "x": "HERE"}).replace(b'"HERE"', value.encode())
+    made = decoder(Completion)
+    assert made.drift(made.one(body)) == [("$.x", "unknown")]
+
+
+def test_what_is_not_described() -> None:
+    """What `request` gives back has no description to differ from."""
+    assert not JSONDecoder().drift(JSONDecoder().one(b'{"a": 1}'))
+
+
+def test_what_always_comes() -> None:
+    """What is said to be always there are fields that the models have."""
+    for model, names in REQUIRED.items():
+        assert set(names) <= {field.name for field in attrs.fields(cast(Any, model))}, model
+
+
+def test_money_and_floats() -> None:
+    """A model outside the answers is gone through as well."""
+
+    @attrs.define(kw_only=True)
+    class Price(Model):
+        amount: Decimal = Decimal(0)
+        rate: float = 0.0
+
+    assert differences({"amount": "1.5", "rate": 10**400}, Price) == []
+    assert differences({"amount": 1.5, "rate": "1"}, Price, "$.p") == [
+        ("$.p.amount", "retyped"),
+        ("$.p.rate", "retyped"),
+    ]
+
+
+# Streams
+
+
+@pytest.mark.parametrize("into", STREAMS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("burst", [1, 3, 100])
+def test_streams_that_are_described(into: type[Response], burst: int) -> None:
+    """A stream as it is described doesn't drift, however it is cut into reads."""
+    watch = DriftWatch(None)
+    sent = events(STREAMS[into])
+    bursts = [b"".join(sent[at : at + burst]) for at in range(0, len(sent), burst)]
+    assert len(read(reader(into, watch), bursts)) == len(STREAMS[into])
+    assert not watch.counts
+
+
+@given(st.data())
+def test_mutated_streams(data: st.DataObject) -> None:
+    """Every change in every chunk is counted, and all chunks are delivered."""
+    into = data.draw(st.sampled_from(sorted(STREAMS, key=lambda cls: cls.__name__)))
+    chunks, expected = list(STREAMS[into]), Counter[tuple[str, str]]()
+    for at in data.draw(st.sets(st.integers(0, len(chunks) - 1), min_size=1)):
+        chunks[at], found = data.draw(mutated(into, chunks[at]))
+        expected += found
+    watch, sent = DriftWatch(None), b"".join(events(chunks))
+    cuts = sorted({0, len(sent), *data.draw(st.sets(st.integers(0, len(sent)), max_size=20))})
+    source = reader(into, watch)
+    got = read(source, [sent[start:end] for start, end in pairwise(cuts)])
+    assert len(got) == len(chunks)
+    assert source.failure is None
+    assert counts_of(watch.counts) == expected
+
+
+@pytest.mark.parametrize("burst", [1, 4])
+@pytest.mark.parametrize(
+    "text",
+    [*'a"\\\n\tü🌍', 'a"', "a\\", '","x":"', '"}', "id", "content", "model"],
+)
+def test_every_chunk_drifts(burst: int, text: str) -> None:
+    """Chunks that all drift in one way are all counted, whatever their text."""
+    watch = DriftWatch(None)
+    sent = events(told(text if number % 3 else "b", mood=1) for number in range(12))
+    read(reader(watch=watch), [b"".join(sent[at : at + burst]) for at in range(0, 13, burst)])
+    assert counts_of(watch.counts) == {("$.mood", "unknown"): 12}
+
+
+def test_nothing_hides_behind_a_text() -> None:
+    """A field that stands where others have just text is seen."""
+    watch = DriftWatch(None)
+    source = reader(watch=watch)
+    plain, odd = events([told("ab"), told("cd")], done=False)
+    hidden = plain.replace(b'"ab"', b'"ab","x":"y"')
+    read(source, [plain, odd, hidden, odd + hidden, plain])
+    assert counts_of(watch.counts) == {("$.choices[].delta.x", "unknown"): 2}
+
+
+def test_a_text_of_json_hides_nothing() -> None:
+    """A piece that was generated earlier, JSON itself, isn't taken for the same bytes as JSON."""
+    watch = DriftWatch(None)
+    source = reader(watch=watch)
+    read(source, events([told("a"), told('","x":"')], done=False))
+    read(source, [events([told("a")], done=False)[0].replace(b'"a"', b'"","x":""')])
+    assert counts_of(watch.counts) == {("$.choices[].delta.x", "unknown"): 1}
+
+
+def test_several_choices_and_kinds() -> None:
+    """Choices in turns, reasoning before the text and a clock that runs are no drift; fields in them are."""
+    watch = DriftWatch(None)
+    chunks: list[Any] = []
+    for number in range(12):
+        delta = {"content" if number > 6 else "reasoning_content": "x", "mood": 1}
+        choice = {"index": number % 2 if number > 8 else 0, "delta": delta}
+        chunks.append({**told(""), "created": number // 2, "choices": [choice]})
+    read(reader(watch=watch), events(chunks))
+    assert counts_of(watch.counts) == {("$.choices[].delta.mood", "unknown"): 12}
+
+
+def test_what_keeps_a_stream_alive() -> None:
+    """An object without any known field lacks none; events of other kinds aren't answers at all."""
+    watch = DriftWatch(None)
+    ping = b'event: ping\ndata: {"x": 1}\n\nevent: ping\ndata: now\n\n'
+    sent = [*events([{}, told("a"), {"wait": 1}], done=False), ping, b"data: [DONE]\n\n"]
+    assert len(read(reader(watch=watch), sent)) == 3
+    assert counts_of(watch.counts) == {("$.wait", "unknown"): 1}
+
+
+def test_chunks_before_a_failure() -> None:
+    """Chunks that came before an error event are counted."""
+    watch = DriftWatch(None)
+    source = reader(watch=watch)
+    read(source, [b"".join(events([told("a", x=1), {"error": {"message": "No."}}], done=False))])
+    assert source.failure is not None
+    assert not isinstance(source.failure, DriftError)
+    assert counts_of(watch.counts) == {("$.x", "unknown"): 1}
+
+
+# What is done about it
+
+Found = list[tuple[str, Literal["unknown", "missing", "retyped"]]]
+
+FOUND: Found = [("$.a", "unknown"), ("$.b", "missing"), ("$.a", "unknown"), ("$.a", "retyped")]
+
+
+def note(watch: DriftWatch, found: Found, body: bytes = b'{"a": 1}') -> DriftError | None:
+    """Notes what was found in an answer."""
+    answer = JSONDecoder().one(body)
+    return watch.note(found, answer, label="POST /x", key=KEY, request_id=f"r-{KEY}")
+
+
+def test_counting() -> None:
+    """Without more being asked for, drift is counted and nothing else."""
+    watch = DriftWatch(None)
+    assert note(watch, FOUND) is None
+    assert watch.counts.to_dict() == {"$.a": {"unknown": 2, "retyped": 1}, "$.b": {"missing": 1}}
+
+
+def test_warning() -> None:
+    """There is one warning a path and kind, and it points at the code outside of the package."""
+    watch = DriftWatch(None).changed("warn")
+    with pytest.warns(DriftWarning) as caught:
+        assert note(watch, FOUND) is None
+    messages: list[Any] = [warning.message for warning in caught]
+    assert [(warning.path, warning.kind) for warning in messages] == list(dict.fromkeys(FOUND))
+    assert str(messages[0]) == "the answer to POST /x isn't what the API describes: $.a is unknown"
+    assert {warning.filename for warning in caught} == {__file__}
+    with warnings.catch_warnings(record=True) as more:
+        warnings.simplefilter("always")
+        note(watch, FOUND)
+        note(watch.changed("warn"), FOUND)
+        note(DriftWatch(None), FOUND)
+    assert not more
+    assert watch.counts["$.a"].unknown == 6
+
+
+def test_raising() -> None:
+    """The error names the first place and all others, keeps body and answer, and masks the key."""
+    watch = DriftWatch("raise")
+    error = note(watch, FOUND, encoded({"größe": 1, "echo": KEY}))
+    assert error is not None
+    assert (error.path, error.kind, error.drifts) == ("$.a", "unknown", (*FOUND[:2], FOUND[3]))
+    assert error.message == (
+        "the answer to POST /x isn't what the API describes: $.a is unknown (and 2 more)"
+    )
+    assert error.body == '{"größe":1,"echo":"[API key]"}'
+    assert error.answer.json == {"größe": 1, "echo": KEY}
+    assert (error.execution, error.request_id) == ("executed", "r-[API key]")
+    assert watch.counts
+    single = note(watch, FOUND[:1])
+    assert single is not None
+    assert str(single).startswith(
+        "the answer to POST /x isn't what the API describes: $.a is unknown ("
+    )
+    assert watch.note(FOUND, JSONDecoder().one(b"{}"), label="x", key=KEY, request_id=None)
+
+
+def test_raising_in_a_stream() -> None:
+    """A stream is delivered to its end; then the first drift is raised, with the answer merged."""
+    source = reader(watch=DriftWatch("raise"))
+    sent = [told("Ber"), told("lin", x=1), told("!", y=2), told("?", usage=USAGE)]
+    assert len(read(source, events(sent))) == 4
+    error = source.failure
+    assert isinstance(error, DriftError)
+    assert (error.path, error.kind, error.drifts) == ("$.x", "unknown", (("$.x", "unknown"),))
+    assert json.loads(error.body) == told("lin", x=1)
+    assert error.answer.choices[0].message.content == "Berlin!?"
+    assert error.answer is error.partial
+    assert error.execution == "executed"
+
+
+def test_truncation_goes_first() -> None:
+    """Where a stream that drifts is cut as well, that is what is raised."""
+    source = reader(watch=DriftWatch("raise"))
+    read(source, events([told("a", x=1)], done=False))
+    source.end("the connection was closed", keep_truncated=False)
+    assert isinstance(source.failure, StreamTruncatedError)

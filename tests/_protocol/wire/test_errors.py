@@ -1,0 +1,202 @@
+"""Which error each failure becomes, and what it says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from horay_async import errors
+from horay_async._protocol.wire.errors import (
+    bad_response,
+    envelope_failure,
+    status_error,
+    stream_error,
+)
+from horay_async.errors import APIStatusError, StreamError
+
+KEY = "sk-0123456789abcdef"
+LABEL = "POST /completions"
+
+
+def refused(status: int, body: bytes = b"", *, reason: str = "", **headers: str) -> APIStatusError:
+    """The error for an answer with a failing status."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return status_error(
+        status, reason, sent, body, label=LABEL, key=KEY, now=0.0, request_id="req-1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "cls"),
+    [
+        (400, errors.BadRequestError),
+        (401, errors.AuthenticationError),
+        (402, errors.InsufficientBalanceError),
+        (403, errors.PermissionDeniedError),
+        (404, errors.NotFoundError),
+        (408, APIStatusError),
+        (409, errors.ConflictError),
+        (413, APIStatusError),
+        (422, errors.UnprocessableEntityError),
+        (429, errors.RateLimitError),
+        (500, errors.InternalServerError),
+        (502, errors.InternalServerError),
+        (503, errors.ServiceOverloadedError),
+        (504, errors.InternalServerError),
+        (529, errors.InternalServerError),
+        (999, errors.InternalServerError),
+    ],
+)
+def test_class_of_a_status(status: int, cls: type[APIStatusError]) -> None:
+    """Each status has its class, and the error carries all that is known."""
+    error = refused(status, b'{"error": {"message": "No.", "type": "t", "code": 7, "param": "n"}}')
+    assert type(error) is cls
+    assert error.status_code == status
+    assert (error.type, error.code, error.param) == ("t", 7, "n")
+    assert error.body["error"]["message"] == "No."
+    assert error.request_id == "req-1"
+    assert error.execution == "unknown"
+    assert str(error) == f"{status} from POST /completions: No. (request id req-1)"
+
+
+@pytest.mark.parametrize(
+    ("fields", "cls"),
+    [
+        (
+            {"message": "Sorry, your account balance is insufficient"},
+            errors.InsufficientBalanceError,
+        ),
+        ({"message": "Quota exceeded"}, errors.InsufficientBalanceError),
+        ({"message": "Insufficient funds"}, errors.InsufficientBalanceError),
+        ({"message": "No.", "code": "insufficient_balance"}, errors.InsufficientBalanceError),
+        ({"message": "No."}, errors.PermissionDeniedError),
+        ({"message": "The load balancer said no."}, errors.PermissionDeniedError),
+        ({}, errors.PermissionDeniedError),
+    ],
+    ids=str,
+)
+def test_exhausted_balance(fields: dict[str, Any], cls: type[APIStatusError]) -> None:
+    """A 403 that speaks of the balance isn't a question of permission."""
+    assert type(refused(403, json.dumps(fields).encode())) is cls
+
+
+def test_balance_is_only_a_403_s() -> None:
+    """Other statuses stay what they are, whatever they speak of."""
+    assert type(refused(429, b'{"message": "quota"}')) is errors.RateLimitError
+
+
+def test_nothing_is_explained() -> None:
+    """Without a body, the reason phrase stands in, or a clear statement."""
+    assert str(refused(504, reason="Gateway Time-out")).startswith(
+        "504 from POST /completions: Gateway Time-out"
+    )
+    assert "no explanation was sent" in str(refused(504))
+    assert refused(504).body is None
+
+
+def test_redirects_are_explained() -> None:
+    """A redirect isn't followed, and the error says why and where it went."""
+    error = refused(308, b"<html>", Location="https://elsewhere.example/v1")
+    assert "https://elsewhere.example/v1" in error.message
+    assert "base_url" in error.message
+    assert type(error) is APIStatusError
+    assert "an unnamed place" in refused(301).message
+    assert "an unnamed place" in refused(300).message
+    assert "redirected" not in refused(400, Location="https://elsewhere.example/v1").message
+
+
+def test_retry_after_is_read() -> None:
+    """The wait that the server asks for is on the error."""
+    assert refused(429, Retry_After="7").retry_after == 7.0
+    assert refused(503, retry_after_ms="250").retry_after == 0.25
+    assert refused(429).retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("body", "cls", "status", "words"),
+    [
+        ({"code": 20012, "message": "No.", "data": None}, errors.BadRequestError, 400, "with code 20012: No."),
+        ({"code": 50505, "message": "Busy", "data": None}, errors.ServiceOverloadedError, 503, "with code 50505: Busy"),
+        ({"code": 99999, "message": "No.", "data": None}, APIStatusError, 200, "with code 99999: No."),
+        ({"status": False, "message": "No."}, APIStatusError, 200, "failed: No."),
+        ({"error": {"message": "No.", "type": "rate_limit_error"}}, errors.RateLimitError, 429, "failed: No."),
+        ({"code": 403, "message": "balance"}, errors.InsufficientBalanceError, 403, "with code 403: balance"),
+        (None, APIStatusError, 200, "failed: no explanation was sent"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_envelope(body: Any, cls: type[APIStatusError], status: int, words: str) -> None:
+    """A failure under status 200 gets the class that its code or type stands for."""
+    error = envelope_failure(
+        json.dumps(body).encode(), label="GET /user/info", key=KEY, request_id="r"
+    )
+    assert type(error) is cls
+    assert error.status_code == status
+    assert error.message.endswith(words)
+    assert error.message.startswith("GET /user/info failed")
+    assert error.request_id == "r"
+    assert error.body == body
+
+
+@pytest.mark.parametrize(
+    ("data", "cls", "words"),
+    [
+        (
+            b'{"error": {"message": "No.", "code": "rate_limit_exceeded"}}',
+            errors.RateLimitError,
+            "No.",
+        ),
+        (b'{"error": "No."}', StreamError, "No."),
+        (b'{"code": 50505, "message": "Busy"}', errors.ServiceOverloadedError, "Busy"),
+        (b"out of memory", StreamError, "out of memory"),
+        (b"", StreamError, "no explanation was sent"),
+    ],
+)
+def test_stream_error(data: bytes, cls: type[Exception], words: str) -> None:
+    """An error event gets the class that its code or type stands for, or else its own."""
+    error = stream_error(data, label=LABEL, key=KEY, request_id="r")
+    assert type(error) is cls
+    assert (
+        error.message == f"the server reported an error in the stream of POST /completions: {words}"
+    )
+    assert error.request_id == "r"
+
+
+def test_bad_response() -> None:
+    """What isn't an answer is shown by its beginning; once its head has come, it has been run."""
+    error = bad_response(
+        "isn't JSON", b"<html>" + b"x" * 900, status=200, label=LABEL, key=KEY, request_id=None
+    )
+    assert error.message == "the answer to POST /completions isn't JSON"
+    assert error.body == "<html>" + "x" * 494
+    assert error.status_code == 200
+    assert error.execution == "executed"
+    assert error.request_id is None
+    headless = bad_response("is cut", b"", status=None, label=LABEL, key=KEY, request_id=None)
+    assert headless.execution == "unknown"
+
+
+def test_key_is_in_no_error() -> None:
+    """The key is masked wherever a server can put it: body, reason, headers, content type."""
+    leak = json.dumps(
+        {"error": {"message": KEY, "type": KEY, "code": KEY, "param": KEY, KEY: KEY}}
+    ).encode()
+    found = [
+        status_error(
+            status, KEY, {"Location": KEY}, body, label=LABEL, key=KEY, now=0.0, request_id=KEY
+        )
+        for status in (302, 400, 403, 500)
+        for body in (leak, leak[:-1], b"", KEY.encode())
+    ]
+    rest = [
+        envelope_failure(leak, label=LABEL, key=KEY, request_id=KEY),
+        stream_error(leak, label=LABEL, key=KEY, request_id=KEY),
+        bad_response(
+            f"isn't JSON, but {KEY}", leak, status=200, label=LABEL, key=KEY, request_id=KEY
+        ),
+    ]
+    for error in [*found, *rest]:
+        assert KEY not in f"{error} {error!r} {vars(error)}"
+        assert error.request_id == "[API key]"

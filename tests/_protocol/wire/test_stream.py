@@ -1,0 +1,621 @@
+"""The bytes of a stream, its chunks, and the verdict on how it ended."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from horay_async import errors
+from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
+from horay_async._protocol.wire.decode import decoder
+from horay_async._protocol.wire.drift import DriftWatch
+from horay_async._protocol.wire.stream import ChunkReader
+from horay_async.errors import (
+    APIConnectionError,
+    APIResponseError,
+    APIStatusError,
+    StreamError,
+    StreamTruncatedError,
+)
+from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
+from horay_async.models.completions import Completion, CompletionChunk
+from horay_async.models.meta import ResponseMeta
+
+KEY = "sk-0123456789abcdef"
+CUT = "the connection was closed"
+
+Reader = ChunkReader[CompletionChunk, Completion]
+
+
+def meta() -> ResponseMeta:
+    """How the answer came about."""
+    return ResponseMeta(
+        request_id="req-1",
+        status=200,
+        headers={},
+        attempts=(),
+        queue=0.0,
+        connect=0.0,
+        first_byte=0.1,
+    )
+
+
+def text_reader(choices: int = 1, limit: int = 10_000) -> Reader:
+    """A reader of a completion's stream."""
+    return ChunkReader(
+        decoder(CompletionChunk),
+        CompletionAccumulator(choices),
+        meta=meta(),
+        label="POST /completions",
+        key=KEY,
+        max_event_bytes=limit,
+        drift=DriftWatch(None),
+    )
+
+
+def chat_reader() -> ChunkReader[ChatCompletionChunk, ChatCompletion]:
+    """A reader of a chat completion's stream."""
+    return ChunkReader(
+        decoder(ChatCompletionChunk),
+        ChatAccumulator(),
+        meta=meta(),
+        label="POST /chat/completions",
+        key=KEY,
+        max_event_bytes=10_000,
+        drift=DriftWatch(None),
+    )
+
+
+def event(value: Any, name: str = "") -> bytes:
+    """`value` as an event."""
+    data = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    first = f"event: {name}\n" if name else ""
+    return f"{first}data: {data}\n\n".encode()
+
+
+def piece(text: str = "", finish: str | None = None, index: int = 0, **fields: Any) -> bytes:
+    """A chunk of one choice."""
+    choice = {"index": index, "text": text, "finish_reason": finish}
+    return event({"id": "c", "choices": [choice], **fields})
+
+
+DONE = event("[DONE]")
+
+
+def texts(chunks: list[CompletionChunk]) -> str:
+    """The chunks' text."""
+    return "".join(chunk.text for chunk in chunks)
+
+
+def merged(reader: Reader) -> str:
+    """The merged answer's text."""
+    return "".join(choice.text for choice in reader.merged.result().choices)
+
+
+def is_done(reader: Reader) -> bool:
+    """Whether the reader has seen the end; a function, since type checkers take an attribute for a fact."""
+    return reader.done
+
+
+def ended(
+    reader: Reader, *, keep: bool = False, cause: errors.APIError | None = None
+) -> list[CompletionChunk]:
+    """The chunks that a stream's end gives."""
+    return reader.end(CUT, keep_truncated=keep, cause=cause)
+
+
+def test_a_stream() -> None:
+    """Chunks come as they complete, share the answer's meta, and the end is told."""
+    reader = text_reader()
+    first = reader.feed(piece("Ber") + piece("lin")[:20])
+    assert texts(first) == "Ber"
+    assert not is_done(reader)
+    rest = reader.feed(piece("lin")[20:] + piece(finish="stop") + DONE)
+    assert texts(rest) == "lin"
+    assert is_done(reader)
+    assert reader.failure is None
+    assert first[0].meta is rest[0].meta
+    assert rest[0].to_dict()["choices"][0]["text"] == "lin"
+    assert ended(reader) == []
+    assert merged(reader) == "Berlin"
+
+
+def test_content_is_told() -> None:
+    """After each feed it is known whether anything generated was in it."""
+    reader = text_reader()
+    told: list[bool] = [reader.content]
+    for wire in (piece("a"), piece("", finish="stop"), piece("b") + piece("")):
+        reader.feed(wire)
+        told.append(reader.content)
+    assert told == [False, True, False, True]
+
+
+def test_partial_on_the_way() -> None:
+    """What has come can be had at any time, with how it came about; nothing is None."""
+    assert text_reader().partial is None
+    reader = text_reader()
+    reader.feed(piece("Ber"))
+    partial = reader.partial
+    assert partial is not None
+    assert partial.choices[0].text == "Ber"
+    assert partial.meta.request_id == "req-1"
+
+
+def test_nothing_after_done_counts() -> None:
+    """What comes behind `[DONE]` is passed over."""
+    reader = text_reader()
+    assert texts(reader.feed(piece("a") + DONE + piece("b") + event({"error": "No."}))) == "a"
+    assert reader.failure is None
+
+
+@pytest.mark.parametrize(
+    "done", ["data: [DONE] ", "data:[DONE]", "data:  [DONE]\t", "event: done\ndata: [DONE]"]
+)
+def test_done_with_spaces(done: str) -> None:
+    """`[DONE]` is known with spaces around it, and by whatever name."""
+    for before in (b"", piece("a"), piece("a") + piece("b")):
+        reader = text_reader()
+        reader.feed(before + f"{done}\n\n".encode() + piece("c"))
+        assert is_done(reader)
+        assert reader.failure is None
+        assert "c" not in merged(reader)
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [b"data:\n\n", b"data: \n\n", b"data:   \n\n", b": ping\n\n", b"\n\n", b"data\ndata\n\n"],
+)
+def test_empty_events_are_passed_over(empty: bytes) -> None:
+    """Events without data keep the connection alive, and are neither chunks nor progress."""
+    reader = text_reader()
+    assert reader.feed(empty) == []
+    assert texts(reader.feed(empty + piece("a") + empty + piece("b") + empty)) == "ab"
+    reader.content = False
+    assert reader.feed(empty + empty) == []
+    assert not reader.content
+    assert not is_done(reader)
+
+
+def test_bare_objects_pass() -> None:
+    """An object that says nothing is handed on: what it holds can be known to the caller."""
+    reader = text_reader()
+    chunks = reader.feed(event({"x_state": "queued"}))
+    assert chunks[0].to_dict() == {"x_state": "queued"}
+    assert not reader.content
+
+
+@pytest.mark.parametrize("name", ["ping", "status", "größe"])
+@pytest.mark.parametrize("data", ["hello", "{}", '{"type": "ping"}', "[1]", "12"])
+def test_events_of_other_kinds(name: str, data: str) -> None:
+    """A named event that is no chunk is of some other kind, and passed over."""
+    reader = text_reader()
+    assert texts(reader.feed(piece("a") + event(data, name) + piece("b"))) == "ab"
+    assert len(reader.feed(event(data, name))) == 0
+    assert reader.failure is None
+
+
+def test_chunks_under_a_name() -> None:
+    """A named event that holds a chunk is one."""
+    reader = text_reader()
+    named = b"event: completion\n" + piece("a")
+    assert texts(reader.feed(named + named)) == "aa"
+    usage = event({"choices": [], "usage": {"total_tokens": 1}}, "usage")
+    assert reader.feed(usage)[0].usage is not None
+
+
+# Errors in the stream.
+
+ERRORS = [
+    (event({"error": {"message": "No.", "type": "odd"}}), StreamError),
+    (event({"error": "No."}), StreamError),
+    (event({"error": {"message": "No."}, "choices": []}), StreamError),
+    (event({"error": {"message": "No."}, "choices": [{"text": "x"}]}), StreamError),
+    (event({"error": {"message": "No.", "code": 429}}), errors.RateLimitError),
+    (event({"error": {"message": "No.", "type": "overloaded_error"}}), errors.ServiceOverloadedError),
+    (event({"message": "No."}, "error"), StreamError),
+    (event("No.", "error"), StreamError),
+    (event({"error": {"message": "No."}}, "error"), StreamError),
+    (event({"error": {"message": "No.", "code": "rate_limit_exceeded"}}, "error"), errors.RateLimitError),
+    (event({"code": 50505, "message": "No.", "data": None}), errors.ServiceOverloadedError),
+    (event({"code": 20012, "message": "No."}), errors.BadRequestError),
+    (event({"status": False, "message": "No."}), StreamError),
+    (event({"message": "No."}), StreamError),
+    (event({"detail": "No."}), StreamError),
+    (event({"object": "error", "message": "No.", "type": "InternalServerError", "code": None}), errors.InternalServerError),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "cls"), ERRORS, ids=str)
+def test_errors_first(data: bytes, cls: type[APIStatusError | StreamError]) -> None:
+    """An error event before any chunk says nothing of the execution, so that it can be tried again."""
+    reader = text_reader()
+    assert reader.feed(data + piece("late")) == []
+    assert is_done(reader)
+    failure = reader.failure
+    assert isinstance(failure, cls)
+    assert type(failure) is cls
+    assert failure.message.endswith("in the stream of POST /completions: No.")
+    assert failure.execution == "unknown"
+    assert failure.request_id == "req-1"
+    if isinstance(failure, StreamError):
+        assert failure.partial is None
+
+
+@pytest.mark.parametrize(("data", "cls"), ERRORS, ids=str)
+@pytest.mark.parametrize("together", [True, False])
+def test_errors_in_the_middle(
+    data: bytes, cls: type[APIStatusError | StreamError], together: bool
+) -> None:
+    """An error event behind chunks leaves these to be delivered first, and is `executed`."""
+    reader = text_reader()
+    wire = [piece("a"), piece("b"), data, piece("late")]
+    if together:
+        wire = [b"".join(wire)]
+    chunks = [chunk for one in wire for chunk in reader.feed(one)]
+    assert texts(chunks) == "ab"
+    failure = reader.failure
+    assert isinstance(failure, cls)
+    assert type(failure) is cls
+    assert failure.execution == "executed"
+    if isinstance(failure, StreamError):
+        assert isinstance(failure.partial, Completion)
+        assert failure.partial.choices[0].text == "ab"
+        assert failure.partial.meta.request_id == "req-1"
+
+
+@pytest.mark.parametrize("data", ["event: error\ndata:\n\n", "event: error\ndata: \t\n\n"])
+def test_errors_without_words(data: str) -> None:
+    """An error event that says nothing is one all the same."""
+    reader = text_reader()
+    assert texts(reader.feed(piece("a") + data.encode() + piece("late"))) == "a"
+    assert isinstance(reader.failure, StreamError)
+    assert "no explanation was sent" in reader.failure.message
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        {"error": None},
+        {"error": {}},
+        {"error": ""},
+        {"code": 0},
+        {"code": None, "message": None},
+        {"x": {"error": "inner"}},
+        {"error_code": "none"},
+    ],
+    ids=str,
+)
+def test_no_errors(harmless: dict[str, Any]) -> None:
+    """A chunk that has an empty error, a code or the word in it isn't a failure."""
+    reader = text_reader()
+    assert texts(reader.feed(piece("a", **harmless) + piece("b", **harmless))) == "ab"
+    assert texts(reader.feed(piece('"error" {"error": "code"}'))) == '"error" {"error": "code"}'
+    assert reader.failure is None
+
+
+def test_chunk_in_an_envelope() -> None:
+    """An envelope that reports success is taken off a chunk."""
+    reader = text_reader()
+    wrapped = event({"code": 20000, "message": "OK", "data": {"choices": [{"text": "a"}]}})
+    assert texts(reader.feed(wrapped + wrapped)) == "aa"
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"data: hello\n\n", "isn't valid JSON"),
+        (b'data: {"choices": [{"text": NaN}]}\n\n', "isn't valid JSON"),
+        (b'data: {"choices": [{"text": "a"}]\n\n', "isn't valid JSON"),
+        (b'data: {"x": "\xff", "choices": [{"text": "a"}]}\n\n', "isn't valid UTF-8"),
+        (b'data: {"choices": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n\n", "nested too deep"),
+        (b"data: [1]\n\n", "expected a JSON object"),
+        (b"data: null\n\n", "expected a JSON object"),
+        (b"data: 7\n\n", "expected a JSON object"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_garbage(data: bytes, problem: str, before: int) -> None:
+    """An event that is no chunk ends the stream with what was wrong; chunks before it are delivered."""
+    reader = text_reader(limit=2**20)  # CPython 3.13 takes some thousand levels
+    assert texts(reader.feed(piece("a") * before + data + piece("late"))) == "a" * before
+    failure = reader.failure
+    assert isinstance(failure, APIResponseError)
+    with pytest.raises(APIResponseError, match=problem):
+        raise failure
+    assert failure.execution == "executed"
+    assert failure.status_code == 200
+    assert failure.body.startswith(data[6:40].decode("utf-8", "replace")[:20].strip())
+
+
+def test_the_key_is_in_no_failure() -> None:
+    """A key that the server echoes is masked."""
+    for data in (event({"error": KEY}), event(KEY), event({"message": KEY}, "error")):
+        reader = text_reader()
+        reader.feed(data)
+        assert reader.failure is not None
+        assert KEY not in f"{reader.failure!r} {vars(reader.failure)}"
+
+
+def test_event_over_the_limit() -> None:
+    """An event over the limit is refused, and the chunks before it are delivered."""
+    reader = text_reader(limit=200)
+    assert texts(reader.feed(piece("a") + piece("b") + piece("x" * 200) + piece("c"))) == "ab"
+    failure = reader.failure
+    assert isinstance(failure, APIResponseError)
+    assert "an event of more than 200 bytes" in failure.message
+    assert failure.execution == "executed"
+    reader = text_reader(limit=200)
+    assert reader.feed(b"data: " + b"x" * 250) == []
+    assert isinstance(reader.failure, APIResponseError)
+
+
+def test_what_comes_before_the_limit_decides() -> None:
+    """A stream that is done, or has failed, isn't over the limit afterwards."""
+    reader = text_reader(limit=200)
+    reader.feed(piece("a") + DONE + piece("x" * 200))
+    assert reader.failure is None
+    reader = text_reader(limit=200)
+    reader.feed(event({"error": "No."}) + piece("x" * 200))
+    assert isinstance(reader.failure, StreamError)
+
+
+# Bodies that are no streams, whatever they were called.
+
+MISNAMED: list[tuple[bytes, type[errors.APIError], str]] = [
+    (b'{"error": {"message": "No.", "code": 429}}', errors.RateLimitError, "No."),
+    (b' \n{"code": 50505, "message": "Busy"}\n', errors.ServiceOverloadedError, "Busy"),
+    (b'{"error": "No."}', StreamError, "No."),
+    (b'{"choices": [{"text": "a"}]}', APIResponseError, "isn't an event stream"),
+    (b'{"error": {"mess', APIResponseError, "isn't an event stream"),
+    (b"<html><title>Oops</title></html>\n", APIResponseError, "isn't an event stream"),
+    (b'"No."', APIResponseError, "isn't an event stream"),
+    (b"[]", APIResponseError, "isn't an event stream"),
+    (b"", StreamTruncatedError, "incomplete"),
+    (b"hello", StreamTruncatedError, "incomplete"),
+    (b": ping\n", StreamTruncatedError, "incomplete"),
+]
+
+
+@pytest.mark.parametrize(("wire", "cls", "words"), MISNAMED, ids=str)
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_bodies_that_are_no_streams(
+    wire: bytes, cls: type[errors.APIError], words: str, size: int
+) -> None:
+    """A body in JSON or HTML that was sent as a stream is told for what it is, in any pieces."""
+    reader = text_reader()
+    for at in range(0, len(wire), size):
+        assert reader.feed(wire[at : at + size]) == []
+    assert ended(reader) == []
+    failure = reader.failure
+    assert type(failure) is cls
+    assert words in str(failure)
+
+
+def test_a_piece_that_begins_like_json() -> None:
+    """Behind an event, what looks like JSON is the rest of another one, even if nothing came of both."""
+    reader = text_reader()
+    reader.feed(event({}, "ping") + b"data: ")
+    reader.feed(b'{"choices": ')
+    ended(reader)
+    assert isinstance(reader.failure, StreamTruncatedError)
+    assert reader.failure.partial is None
+
+
+def test_a_long_body_without_an_event() -> None:
+    """Only the beginning of such a body is kept."""
+    reader = text_reader(limit=100_000)
+    for _ in range(50):
+        reader.feed(b'{"x": "' + b"y" * 1000)
+    ended(reader)
+    assert isinstance(reader.failure, APIResponseError)
+    assert reader.failure.body.startswith('{"x": "yyy')
+
+
+# Ends.
+
+
+def test_end_without_done() -> None:
+    """Without `[DONE]`, a finish reason for every choice makes a stream complete."""
+    reader = text_reader(2)
+    reader.feed(piece("a", "stop"))
+    reader.feed(piece("b", "length", index=1))
+    assert ended(reader) == []
+    assert is_done(reader)
+    assert reader.failure is None
+
+
+def test_done_without_finish_reason() -> None:
+    """`[DONE]` alone does, too."""
+    reader = text_reader()
+    reader.feed(piece("a") + DONE)
+    ended(reader)
+    assert reader.failure is None
+
+
+@pytest.mark.parametrize(
+    "last", [b"data: [DONE]", b"data: [DONE]\n", b"data: [DONE] \r", b"event: end\ndata: [DONE]"]
+)
+def test_done_without_its_blank_line(last: bytes) -> None:
+    """A last event that lacks its blank line counts."""
+    reader = text_reader()
+    reader.feed(piece("a") + last)
+    assert not is_done(reader)
+    assert ended(reader) == []
+    assert is_done(reader)
+    assert reader.failure is None
+
+
+def test_chunk_without_its_blank_line() -> None:
+    """So does a last chunk, and its finish reason with it."""
+    reader = text_reader()
+    assert reader.feed(piece("a", "stop").rstrip()) == []
+    assert texts(ended(reader)) == "a"
+    assert reader.content
+    assert reader.failure is None
+
+
+def test_error_without_its_blank_line() -> None:
+    """And a last error, whether it is JSON or not."""
+    for data in (event({"error": "No."}), event("No.", "error")):
+        reader = text_reader()
+        reader.feed(piece("a") + data.rstrip())
+        assert ended(reader) == []
+        assert isinstance(reader.failure, StreamError)
+        assert reader.failure.partial.choices[0].text == "a"
+
+
+def test_cut() -> None:
+    """A stream that ends with neither was cut: what had come is there, merged."""
+    reader = text_reader()
+    reader.feed(piece("Ber") + piece("lin"))
+    assert ended(reader) == []
+    failure = reader.failure
+    assert isinstance(failure, StreamTruncatedError)
+    assert failure.message == f"the stream of POST /completions is incomplete: {CUT}"
+    assert failure.reason == CUT
+    assert failure.partial.choices[0].text == "Berlin"
+    assert failure.partial.choices[0].finish_reason is None
+    assert failure.partial.meta.request_id == "req-1"
+    assert failure.execution == "executed"
+    assert failure.request_id == "req-1"
+    assert failure.__cause__ is None
+
+
+def test_cut_before_anything_came() -> None:
+    """Nothing had come, so nobody knows what was run."""
+    reader = text_reader()
+    reader.feed(b": ping\n\n")
+    ended(reader)
+    failure = reader.failure
+    assert isinstance(failure, StreamTruncatedError)
+    assert failure.partial is None
+    assert failure.execution == "unknown"
+
+
+def test_cut_with_a_cause() -> None:
+    """The error that ended the stream is the cause."""
+    reader = text_reader()
+    reader.feed(piece("a"))
+    cause = APIConnectionError("reset by peer")
+    ended(reader, cause=cause)
+    assert reader.failure is not None
+    assert reader.failure.__cause__ is cause
+
+
+def test_reset_after_the_finish() -> None:
+    """A connection that breaks when everything has come takes nothing away."""
+    reader = text_reader()
+    reader.feed(piece("a", "stop"))
+    ended(reader, cause=APIConnectionError("reset by peer"))
+    assert is_done(reader)
+    assert reader.failure is None
+
+
+def test_truncation_can_be_taken_as_the_end() -> None:
+    """For servers that never mark the end, a clean one counts; a torn or broken one never does."""
+    reader = text_reader()
+    reader.feed(piece("a"))
+    assert ended(reader, keep=True) == []
+    assert is_done(reader)
+    assert reader.failure is None
+    reader = text_reader()
+    reader.feed(piece("a"))
+    ended(reader, keep=True, cause=APIConnectionError("reset by peer"))
+    assert isinstance(reader.failure, StreamTruncatedError)
+    reader = text_reader()
+    reader.feed(piece("a") + piece("b")[:-10])
+    ended(reader, keep=True)
+    assert isinstance(reader.failure, StreamTruncatedError)
+    assert reader.failure.reason == f"{CUT}, in the middle of an event"
+
+
+WIRE: list[bytes] = [
+    piece("Gr"),
+    b": ping\n\n",
+    piece("üße 🌍 "),
+    b"event: ping\ndata: {}\n\n",
+    piece("x\n\ndata: [DONE]", index=1),
+    piece("", "length", index=1),
+    piece("!", logprobs=None),
+    piece("", "stop"),
+    event({"choices": [], "usage": {"total_tokens": 3}}),
+    DONE,
+]
+
+
+def outcome(pieces: list[bytes]) -> tuple[str, str | None, Completion]:
+    """What a stream of two choices amounts to: the texts delivered, the failure, the merged answer."""
+    reader = text_reader(2)
+    chunks: list[CompletionChunk] = []
+    for one in pieces:
+        chunks += reader.feed(one)
+    chunks += ended(reader)
+    failure = reader.failure
+    if isinstance(failure, StreamTruncatedError) and not reader.merged.empty:
+        assert failure.partial == reader.merged.result()
+    delivered = "".join(choice.text for chunk in chunks for choice in chunk.choices)
+    return delivered, None if failure is None else type(failure).__name__, reader.merged.result()
+
+
+def test_cut_after_every_byte() -> None:
+    """Cut anywhere, a stream is complete or it raises, and `partial` is exact."""
+    wire = b"".join(WIRE)
+    starts = [len(b"".join(WIRE[: at + 1])) for at in range(len(WIRE))]
+    complete_at = starts[7] - 2  # both choices are finished: the blank line may be missing
+    whole = outcome([wire])
+    assert whole[1] is None
+    for at in range(len(wire)):
+        delivered, failure, merged_so_far = outcome([wire[:at]])
+        assert (failure is None) == (at >= complete_at), at
+        assert failure in (None, "StreamTruncatedError")
+        assert whole[0].startswith(delivered)
+        came = [one for one, end in zip(WIRE, starts, strict=True) if end - 2 <= at]
+        expected = outcome([b"".join(came)])
+        assert (delivered, merged_so_far) == (expected[0], expected[2])
+
+
+@given(st.data())
+def test_any_split_gives_the_same(data: st.DataObject) -> None:
+    """In whatever pieces a stream comes, cut or whole, it amounts to the same."""
+    wire = b"".join(WIRE)[: data.draw(st.integers(0, len(b"".join(WIRE))))]
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=20)))
+    pieces = [wire[a:b] for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True)]
+    assert outcome(pieces) == outcome([wire])
+
+
+def test_a_chat_stream() -> None:
+    """Chat streams are read in the same way."""
+    reader = chat_reader()
+    chunks = reader.feed(
+        event({"choices": [{"delta": {"role": "assistant"}}]})
+        + event({"choices": [{"delta": {"content": "Hi"}}]})
+        + event({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+        + DONE
+    )
+    assert [chunk.text for chunk in chunks] == ["", "Hi", ""]
+    assert reader.merged.result().choices[0].message.content == "Hi"
+    assert reader.failure is None
+
+
+def test_retyped_chunks() -> None:
+    """A retyped field in one chunk of many costs nothing but itself."""
+    reader = text_reader()
+    odd = event(
+        {
+            "id": 7,
+            "created": "123",
+            "usage": "none",
+            "choices": [{"index": "0", "text": ["x"], "finish_reason": None}],
+        }
+    )
+    parts = event({"choices": [{"index": "0", "text": [{"type": "text", "text": "c"}]}]})
+    chunks = reader.feed(piece("a") + odd + piece("b") + parts)
+    assert texts(chunks) == "abc"
+    assert (chunks[1].id, chunks[1].created, chunks[1].usage) == ("7", 123, None)
+    assert chunks[1].to_dict()["choices"][0]["text"] == ["x"]
+    assert reader.failure is None

@@ -1,0 +1,469 @@
+"""Sending a batch: what becomes of requests, and how many go at once."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from horay_async import (
+    APIConnectionError,
+    APITimeoutError,
+    AsyncHoray,
+    BadRequestError,
+    ConfigurationError,
+    InternalServerError,
+    RateLimitError,
+)
+from horay_async.batch import AsyncBatch, BatchRequest, BatchResult, InvalidRequestError, runner
+from horay_async.batch.options import Settings
+from horay_async.batch.throttle import throttle_of
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.completions import Completion
+from horay_async.models.images import ImageResponse
+from horay_async.models.raw import JSONResponse
+from horay_async.resources._base import fetch as fetch_
+
+from .conftest import Json, Stub, client_of, completion, line, lines, refusal
+
+pytestmark = pytest.mark.anyio
+
+
+async def results_of(run: Any) -> list[BatchResult[Any]]:
+    """All results, in the order of the requests."""
+    return sorted([result async for result in run], key=lambda result: result.index)
+
+
+async def results_until_failure(run: Any) -> tuple[list[int], Exception]:
+    """The indexes of the results, and what ended them."""
+    seen: list[int] = []
+    try:
+        while True:
+            seen.append((await anext(run)).index)
+    except Exception as error:  # noqa: BLE001 - for the test to look at
+        return seen, error
+
+
+async def test_results(stub: Stub, batch: AsyncBatch) -> None:
+    """One for each request, which tells what came of it."""
+    run = batch.run(lines(20))
+    results = await results_of(run)
+    assert [result.index for result in results] == list(range(20))
+    assert [result.custom_id for result in results] == [f"id-{number}" for number in range(20)]
+    assert [result.request for result in results] == list(lines(20))
+    for number, result in enumerate(results):
+        assert result.error is None
+        answer = result.unwrap()
+        assert isinstance(answer, Completion)
+        assert answer.choices[0].text == f"prompt {number}"
+        assert [attempt.status for attempt in result.attempts] == [200]
+        assert answer.meta.attempts == result.attempts
+        assert result.seconds >= 0
+    totals = run.totals
+    assert (totals.done, totals.failed, totals.in_flight) == (20, 0, 0)
+    assert (totals.prompt_tokens, totals.completion_tokens) == (60, 40)
+    assert len(stub.requests) == 20
+
+
+async def test_nothing_to_do(batch: AsyncBatch) -> None:
+    """No requests, no results."""
+    assert await results_of(batch.run([])) == []
+
+
+async def test_operations_can_be_mixed(stub: Stub, batch: AsyncBatch) -> None:
+    """Each is answered in its own class; what has none, as it is."""
+
+    def reply(body: Json) -> web.Response:
+        if "messages" in body:
+            return web.json_response({"id": "c", "choices": [{"message": {"content": "hi"}}]})
+        if "image_size" in body:
+            return web.json_response({"images": [{"url": "https://x/y.png"}]})
+        if "input" in body:
+            return web.json_response({"data": [1.5]})
+        return completion(body)
+
+    stub.reply = reply
+    message = {"role": "user", "content": "hi"}
+    results = await results_of(
+        batch.run(
+            [
+                BatchRequest.chat(model="m", messages=[message]),
+                BatchRequest.completion(model="m", prompt="x"),
+                BatchRequest.image(model="m", prompt="x", image_size="768x512"),
+                line("a"),
+                line("b", url="/v1/embeddings", body={"input": "x"}),
+            ]
+        )
+    )
+    kinds: list[type] = [result.response.__class__ for result in results]
+    assert kinds == [ChatCompletion, Completion, ImageResponse, Completion, JSONResponse]
+    paths = sorted(request["path"] for request in stub.requests)
+    assert paths == [
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/completions",
+        "/v1/embeddings",
+        "/v1/image/generations",
+    ]
+
+
+async def test_bad_items_dont_stop_the_rest(stub: Stub, batch: AsyncBatch) -> None:
+    """They are results that name what is wrong, and are never sent."""
+    items: list[Any] = [line("a"), {"custom_id": "b"}, 17, line("c")]
+    run = batch.run(items)
+    results = await results_of(run)
+    assert [result.custom_id for result in results] == ["a", "b", "request-2", "c"]
+    assert [type(result.error) for result in results] == [
+        type(None),
+        InvalidRequestError,
+        InvalidRequestError,
+        type(None),
+    ]
+    assert results[1].attempts == ()
+    assert (run.totals.done, run.totals.failed, len(stub.requests)) == (2, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "attempts"), [(400, BadRequestError, 1), (500, InternalServerError, 3)]
+)
+async def test_failures_are_results(
+    stub: Stub, batch: AsyncBatch, status: int, kind: type[Exception], attempts: int
+) -> None:
+    """After as many attempts as the client's policy makes."""
+
+    def reply(body: Json) -> web.Response:
+        if body["prompt"] == "prompt 1":
+            return web.json_response({"message": "no"}, status=status)
+        return completion(body)
+
+    stub.reply = reply
+    results = await results_of(batch.run(lines(3)))
+    assert [result.error is None for result in results] == [True, False, True]
+    assert isinstance(results[1].error, kind)
+    assert len(results[1].attempts) == attempts
+
+
+async def test_unreachable_server(stub: Stub) -> None:
+    """So are failures without an answer."""
+    async with client_of(stub, base_url="http://127.0.0.1:9/v1") as client:
+        (result,) = await results_of(AsyncBatch(client._transport).run([line("a")]))
+    assert isinstance(result.error, APIConnectionError)
+    assert len(result.attempts) == 3
+
+
+async def test_outage_is_waited_for(
+    stub: Stub, batch: AsyncBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that has answered and can't be reached any more will come back."""
+    calls = itertools.count()
+
+    async def fetch(transport: Any, request: Any, into: Any) -> Any:
+        if 5 <= next(calls) < 25:
+            away = client.with_options(base_url="http://127.0.0.1:9/v1", max_retries=0)
+            return await fetch_(away._transport, request, into)
+        return await fetch_(transport, request, into)
+
+    monkeypatch.setattr(runner, "fetch", fetch)
+    client = client_of(stub)
+    run = batch.run(lines(20), concurrency=4)
+    results = await results_of(run)
+    await client.close()
+    assert all(result.error is None for result in results)
+    assert run.totals.refused == 20
+    assert max(len(result.attempts) for result in results) > 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_refused_requests_are_sent_again(stub: Stub, batch: AsyncBatch, status: int) -> None:
+    """However often, with the same key, and no retries of the policy used up."""
+    left = dict.fromkeys((f"prompt {number}" for number in range(3)), 5)
+
+    def reply(body: Json) -> web.Response:
+        left[body["prompt"]] -= 1
+        return completion(body) if left[body["prompt"]] < 0 else refusal(status)
+
+    stub.reply = reply
+    run = batch.run(lines(3))
+    results = await results_of(run)
+    for result in results:
+        answer = result.unwrap()
+        assert [attempt.status for attempt in result.attempts] == [status] * 5 + [200]
+        starts = [attempt.started for attempt in result.attempts]
+        assert starts == sorted(starts)
+        assert all(attempt.backoff is not None for attempt in result.attempts[:-1])
+        assert answer.meta.attempts == result.attempts
+    assert run.totals.refused == 15
+    for prompt in left:
+        keys = {request["key"] for request in stub.requests if request["prompt"] == prompt}
+        assert len(keys) == 1
+
+
+async def test_refusal_is_the_result_when_patience_is_over(stub: Stub, batch: AsyncBatch) -> None:
+    """Measured from the first refusal without an answer since."""
+    stub.reply = lambda body: refusal()
+    run = batch.run(lines(4), give_up_after=0.01)
+    for result in await results_of(run):
+        assert isinstance(result.error, RateLimitError)
+        assert result.attempts == result.error.attempts
+    assert run.totals.failed == 4
+    assert run.totals.refused >= 5
+
+
+async def test_policy_without_retries_takes_the_refusal(stub: Stub) -> None:
+    """Who wants none gets none."""
+    stub.reply = lambda body: refusal()
+    async with client_of(stub) as client:
+        patient = AsyncBatch(client.with_options(max_retries=0)._transport)
+        (result,) = await results_of(patient.run([line("a")]))
+    assert isinstance(result.error, RateLimitError)
+    assert len(stub.requests) == 1
+
+
+async def test_deadline_of_a_request_ends_its_refusals(stub: Stub, batch: AsyncBatch) -> None:
+    """Its total time counts from when it was first sent."""
+    stub.reply = lambda body: refusal()
+    request = BatchRequest.completion(model="m", prompt="", timeout=0.02)
+    (result,) = await results_of(batch.run([request]))
+    assert isinstance(result.error, RateLimitError | APITimeoutError)
+    assert result.seconds >= 0.02
+
+
+async def test_requested_wait_holds_for_all(stub: Stub, batch: AsyncBatch) -> None:
+    """After a refusal that says when to come back nothing is sent before that."""
+    loop = asyncio.get_running_loop()
+    times: list[float] = []
+
+    def reply(body: Json) -> web.Response:
+        times.append(loop.time())
+        return refusal(headers={"retry-after-ms": "30"}) if len(times) == 1 else completion(body)
+
+    stub.reply = reply
+    first = batch.run(lines(1))
+    second = batch.run(lines(2))
+    await asyncio.gather(anext(first), anext(second))
+    await first.close()
+    await second.close()
+    assert all(at - times[0] >= 0.03 for at in times[3:])
+
+
+async def test_wait_that_is_asked_for_is_bounded(stub: Stub) -> None:
+    """By the policy's `max_retry_after`: an hour isn't waited for."""
+    answers = iter([refusal(headers={"Retry-After": "3600"}), None])
+    stub.reply = lambda body: next(answers) or completion(body)
+    async with client_of(stub) as client:
+        options = client.options.retry
+        quick = client.with_options(retry=type(options)(max_retry_after=0.01))
+        (result,) = await results_of(AsyncBatch(quick._transport).run([line("a")]))
+    assert result.error is None
+
+
+@pytest.mark.parametrize("concurrency", [1, 3, 20])
+async def test_given_concurrency_is_used_and_kept(
+    stub: Stub, batch: AsyncBatch, concurrency: int
+) -> None:
+    """So many go at once, no more and no fewer."""
+    stub.open.clear()
+    run = batch.run(lines(60), concurrency=concurrency)
+    first = asyncio.ensure_future(anext(run))
+    await stub.reached(lambda: stub.under_way == concurrency)
+    assert run.totals.in_flight == concurrency
+    stub.open.set()
+    await first
+    await results_of(run)
+    assert stub.most == concurrency
+
+
+async def test_connections_of_the_client_are_no_limit(stub: Stub) -> None:
+    """A batch isn't silently capped by `max_connections`."""
+    stub.open.clear()
+    async with client_of(stub, max_connections=2) as client:
+        run = AsyncBatch(client._transport).run(lines(30), concurrency=12)
+        first = asyncio.ensure_future(anext(run))
+        await stub.reached(lambda: stub.under_way == 12)
+        stub.open.set()
+        await first
+        await run.close()
+
+
+async def test_hidden_limit_is_respected(stub: Stub, batch: AsyncBatch) -> None:
+    """A server that takes five at once is asked for hardly more, and all is answered."""
+
+    async def reply(body: Json) -> web.Response:
+        if stub.under_way > 5:
+            return refusal()
+        await asyncio.sleep(0.002)
+        return completion(body)
+
+    stub.reply = reply
+    run = batch.run(lines(400))
+    assert all(result.error is None for result in await results_of(run))
+    assert run.totals.refused < 60
+    assert throttle_of(batch._transport).level(Settings.of()).limit <= 8
+
+
+async def test_requests_are_read_as_they_are_needed(stub: Stub, batch: AsyncBatch) -> None:
+    """An endless generator is no more than one read ahead of what is sent."""
+    stub.open.clear()
+    taken = itertools.count()
+
+    def endless() -> Any:
+        while True:
+            yield line(f"id-{next(taken)}")
+
+    run = batch.run(endless(), concurrency=4)
+    first = asyncio.ensure_future(anext(run))
+    await stub.reached(lambda: stub.under_way == 4)
+    assert next(taken) == 5
+    stub.open.set()
+    await first
+    await run.close()
+
+
+async def test_results_that_nobody_takes_hold_up_the_sending(stub: Stub, batch: AsyncBatch) -> None:
+    """A slow caller isn't buried in results."""
+    run = batch.run(lines(500), concurrency=4)
+    seen = 0
+    while seen < 30:
+        await anext(run)
+        seen += 1
+        for _ in range(200):  # as much time as anything could need
+            await asyncio.sleep(0)
+        assert len(stub.requests) - seen <= 2 * (16 + 4)
+    await run.close()
+
+
+async def test_order_is_kept_on_demand(stub: Stub, batch: AsyncBatch) -> None:
+    """Results wait for older ones; others are sent meanwhile, up to a bound."""
+    hold = stub.hold_first()
+    run = batch.run(lines(100), ordered=True, concurrency=3)
+    first = asyncio.ensure_future(anext(run))
+    await stub.reached(lambda: len(stub.requests) == 3 * 8 + 1)
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert len(stub.requests) == 3 * 8 + 1
+    assert not first.done()
+    hold.set()
+    rest = [(await first).index] + [result.index async for result in run]
+    assert rest == list(range(100))
+
+
+async def test_bad_items_keep_their_place(batch: AsyncBatch) -> None:
+    """With order, as any other result."""
+    run = batch.run([line("a"), {}, line("c")], ordered=True)
+    assert [result.index async for result in run] == [0, 1, 2]
+
+
+async def test_first_failure_ends_the_batch_on_demand(stub: Stub, batch: AsyncBatch) -> None:
+    """What was there before it comes first; then its error, which says whose it is."""
+    run = batch.run([line("a"), line("b"), {"custom_id": "c"}, line("d")], fail_fast=True)
+    seen, error = await results_until_failure(run)
+    assert isinstance(error, InvalidRequestError)
+    assert error.__notes__ == ["request 2, custom_id 'c'"]
+    assert 3 not in seen
+    assert run.totals.failed == 1
+
+
+async def test_only_the_first_failure_counts(batch: AsyncBatch) -> None:
+    """What was read ahead is no longer looked at."""
+    run = batch.run([{} for _ in range(9)], fail_fast=True)
+    with pytest.raises(InvalidRequestError):
+        await run.burst()
+    await run.close()
+    assert run.totals.failed == 1
+
+
+async def test_first_failure_cancels_what_is_under_way(stub: Stub, batch: AsyncBatch) -> None:
+    """Nothing more is waited for."""
+    never = asyncio.Event()
+
+    async def reply(body: Json) -> web.Response:
+        if body["prompt"] != "prompt 1":
+            await never.wait()
+        return web.json_response({}, status=400)
+
+    stub.reply = reply
+    with pytest.raises(BadRequestError):
+        await results_of(batch.run(lines(10), fail_fast=True))
+    await stub.reached(lambda: stub.under_way == 0)
+
+
+async def test_what_the_iterable_raises_comes_after_its_answers(
+    stub: Stub, batch: AsyncBatch
+) -> None:
+    """The requests that were read are answered before."""
+
+    def failing() -> Any:
+        yield from lines(5)
+        raise KeyError("theirs")
+
+    seen, error = await results_until_failure(batch.run(failing()))
+    assert isinstance(error, KeyError)
+    assert sorted(seen) == list(range(5))
+
+
+async def test_closing_the_client_ends_the_batch(stub: Stub) -> None:
+    """That is no failure of a request."""
+    stub.open.clear()
+    client = client_of(stub)
+    run = AsyncBatch(client._transport).run(lines(10))
+    first = asyncio.ensure_future(anext(run))
+    await stub.reached(lambda: stub.under_way == 10)
+    await client.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        await first
+    assert run.totals.failed == 0
+
+
+async def test_bugs_arent_results(
+    stub: Stub, batch: AsyncBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody foresaw ends the batch."""
+
+    async def broken(*args: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(runner, "fetch", broken)
+    with pytest.raises(ZeroDivisionError):
+        await results_of(batch.run(lines(3)))
+    assert throttle_of(batch._transport).admission.in_flight == 0
+
+
+async def test_cancellation_from_outside_ends_the_batch(stub: Stub, batch: AsyncBatch) -> None:
+    """As when somebody cancels all tasks of the loop but the one that waits."""
+    stub.open.clear()
+    before = asyncio.all_tasks()
+    run = batch.run(lines(1))
+    first = asyncio.ensure_future(anext(run))
+    await stub.reached(lambda: stub.under_way == 1)
+    for task in asyncio.all_tasks() - before - {first}:
+        if "BatchRunner" in repr(task.get_coro()):
+            task.cancel()
+    with pytest.raises(ConfigurationError, match="cancelled from outside"):
+        await first
+
+
+async def test_estimates_give_way_to_what_was_used(stub: Stub, batch: AsyncBatch) -> None:
+    """A thousand tokens each would take ten seconds each; five don't."""
+    requests = [BatchRequest.completion(model="m", prompt="x", max_tokens=1000) for _ in range(4)]
+    run = batch.run(requests, tpm=6000)
+    assert len(await asyncio.wait_for(results_of(run), 8)) == 4
+
+
+async def test_refused_requests_take_no_tokens(stub: Stub, batch: AsyncBatch) -> None:
+    """Nor do they hold up the next."""
+    answers = iter([refusal(), refusal(), refusal()])
+    stub.reply = lambda body: next(answers, None) or completion(body)
+    request = BatchRequest.completion(model="m", prompt="x", max_tokens=1000)
+    assert len(await asyncio.wait_for(results_of(batch.run([request], tpm=6000)), 8)) == 1
+
+
+async def test_client_goes_on_during_a_batch(stub: Stub, client: AsyncHoray) -> None:
+    """Single calls aren't held up by the gate."""
+    run = AsyncBatch(client._transport).run(lines(50), concurrency=2)
+    results = asyncio.ensure_future(results_of(run))
+    answer = await client.completions.create(model="m", prompt="by the way")
+    assert answer.choices[0].text == "by the way"
+    assert len(await results) == 50

@@ -1,0 +1,26 @@
+"""Without Ray."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_extra_is_named() -> None:
+    """Importing the module says what to install; importing the package needs nothing of it."""
+    code = "import sys; sys.modules['ray'] = None; import horay_async; import horay_async.integrations.ray"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert (
+        last
+        == "ImportError: horay_async.integrations.ray runs on Ray Data: pip install 'horay-async[ray]'"
+    )
+
+
+def test_package_leaves_ray_alone() -> None:
+    """All public names can be had without Ray being imported."""
+    code = (
+        "import sys, horay_async; [getattr(horay_async, name) for name in horay_async.__all__]; "
+        "sys.exit(bool({'ray', 'pyarrow', 'horay_async.integrations.ray'} & sys.modules.keys()))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,90 @@
+"""A worker without Ray around it: what its batches share, and what it asks of the limiter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray", reason="horay_async.integrations.ray needs the extra `ray`")
+
+from horay_async.batch.options import Settings
+from horay_async.integrations.ray.limiter import Limits
+from horay_async.integrations.ray.options import SealedOptions
+from horay_async.integrations.ray.rows import Rows
+from horay_async.integrations.ray.slices import Allotment
+from horay_async.integrations.ray.worker import Worker
+from horay_async.testing import FaultServer
+
+pa: Any = import_module("pyarrow")
+
+pytestmark = pytest.mark.anyio
+
+ROWS = Rows(column="prompt", chat=False, params={"model": "m"})
+
+
+@asynccontextmanager
+async def working(
+    server: FaultServer, settings: Settings, limits: Limits | None = None
+) -> AsyncGenerator[Worker]:
+    """A worker, which Ray would end together with its process."""
+    options = SealedOptions(server.api_key, base_url=server.base_url)
+    worker = Worker(options, ROWS, settings, limits)
+    yield worker
+    await worker._transport.close()
+
+
+def limited(take: Callable[[float], float], rpm: float) -> Limits:
+    """Limits whose limiter is a function of this process, called as an actor is."""
+
+    async def remote(seconds: float) -> float:
+        return take(seconds)
+
+    return Limits(rpm=rpm, tpm=None, limiter=SimpleNamespace(take=SimpleNamespace(remote=remote)))
+
+
+def table(*prompts: str) -> Any:
+    return pa.table({"prompt": prompts})
+
+
+async def test_tables_share_the_concurrency(fault_server: FaultServer) -> None:
+    """What is set is for the worker as a whole, however many batches it has under way."""
+    async with working(fault_server, Settings(concurrency=2)) as worker:
+        first, second = await asyncio.gather(worker(table("a", "b", "c")), worker(table(*"defg")))
+    assert first.column("prompt").to_pylist() == ["a", "b", "c"]
+    assert [*first.column("error").to_pylist(), *second.column("error").to_pylist()] == [None] * 7
+    assert len(fault_server.requests) == 7
+    assert len(fault_server.connections) <= 2
+
+
+async def test_limiter_is_asked_for_what_is_to_be_sent(fault_server: FaultServer) -> None:
+    """Not for each request, and for no more than there are rows."""
+    allotment, asked = Allotment(), list[float]()
+
+    def take(seconds: float) -> float:
+        asked.append(seconds)
+        return allotment.take(seconds, asyncio.get_running_loop().time())
+
+    rpm = 60_000
+    async with working(fault_server, Settings(rpm=rpm), limited(take, rpm)) as worker:
+        answered = await worker(table(*map(str, range(100))))
+    assert answered.column("error").to_pylist() == [None] * 100
+    assert sum(asked) == pytest.approx(100 * 60 / rpm, rel=0.1)
+    assert len(asked) < 20
+
+
+async def test_lost_limiter_ends_the_batch(fault_server: FaultServer) -> None:
+    """Without it nobody knows what may be sent: the failure is the job's."""
+
+    def take(seconds: float) -> float:
+        raise ConnectionError("the limiter has gone")
+
+    async with working(fault_server, Settings(rpm=60), limited(take, 60)) as worker:
+        with pytest.raises(ConnectionError, match="the limiter has gone"):
+            await worker(table("a"))
+    assert not fault_server.requests
