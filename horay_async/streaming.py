@@ -110,16 +110,18 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
 
     def __del__(self) -> None:
         if hasattr(self, "_response"):  # __init__ may have failed before
-            self._response.close_soon()
             self._over()
+            self._response.close_soon()
 
     def abandon(self) -> None:
         """Closes without awaiting, from any thread."""
         if not self._exhausted:
             self._closed = True
             self._ready = iter(())
-            self._response.close_soon()
+            # First, since the first word on a call counts: on its loop, the call may see the connection
+            # close before this thread goes on.
             self._over()
+            self._response.close_soon()
 
     @property
     def ready(self) -> Iterator[ChunkT]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from opentelemetry import context, trace
 
 from horay_async import AsyncHoray, BatchRequest, Horay, RequestEvent
 from horay_async._transport.log import LOG
+from horay_async._transport.response import RawResponse
 from horay_async.integrations.otel import Telemetry
 from horay_async.testing import FaultServer, Stall, error, respond, sse
 
@@ -143,6 +145,33 @@ def test_blocking_callers(
     for name in ("text_completion m", "chat m"):
         assert parent_of(spans[name]) == caller.get_span_context().span_id
     assert dict(spans["chat m"].attributes or {})["horay.cancelled"] is True
+
+
+def test_stream_left_by_a_slow_caller(
+    fault_server: FaultServer,
+    connect_blocking: ConnectBlocking,
+    recorded: Recorded,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was left, and didn't fail, also where its loop sees the closing before the caller goes on."""
+    head = sse({"choices": [{"delta": {"content": "a"}}]})
+    fault_server.add(respond([head, Stall()], content_type="text/event-stream", framing="chunked"))
+    close_soon = RawResponse.close_soon
+
+    def slow(response: RawResponse) -> None:
+        close_soon(response)
+        if threading.current_thread() is threading.main_thread() and response.loop.is_running():
+            asyncio.run_coroutine_threadsafe(turns(), response.loop).result(10)
+
+    async def turns() -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(RawResponse, "close_soon", slow)
+    with connect_blocking(telemetry=recorded.telemetry()) as client:
+        for _ in client.chat.completions.create(model="m", messages=[], stream=True):
+            break
+    assert dict(recorded.span.attributes or {})["horay.cancelled"] is True
 
 
 def test_stream_dropped_after_its_loop(fault_server: FaultServer, recorded: Recorded) -> None:
