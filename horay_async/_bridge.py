@@ -12,7 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from functools import partial, wraps
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -26,6 +26,7 @@ from typing import (
     overload,
 )
 
+from horay_async import _job
 from horay_async._job import CalledOff, Job
 from horay_async.errors import ConfigurationError, HorayError
 from horay_async.models._base import Model
@@ -227,7 +228,7 @@ class Pump(Generic[T]):
         if self._task is None:
             self._task = self._lease.start(self._run)
         try:
-            burst = self._bursts.get()
+            burst = self._next_burst()
         except BaseException:
             self.stop()
             raise
@@ -240,6 +241,11 @@ class Pump(Generic[T]):
         self._over = not burst
         self.ready = iter(burst)
         return not self._over
+
+    def _next_burst(self) -> list[T] | BaseException:
+        while True:
+            with contextlib.suppress(Empty):
+                return self._bursts.get(timeout=_job.MAX_WAIT)
 
     def stop(self) -> None:
         """Cancels the pulling, unless the source has come to its end."""

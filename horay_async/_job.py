@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -10,9 +11,13 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["CalledOff", "Job", "Place"]
+__all__ = ["MAX_WAIT", "CalledOff", "Job", "Place"]
 
 R = TypeVar("R")
+
+MAX_WAIT: float | None = 0.2 if sys.platform == "win32" else None
+"""Seconds that a caller waits for the other thread at a time. On Windows Ctrl-C doesn't wake a thread that
+waits for a lock, and is noticed between two waits; elsewhere one wait without an end does."""
 
 
 class Place(Protocol):
@@ -49,7 +54,8 @@ class Job(Generic[R]):
 
     def result(self) -> R:
         """Waits for what the function gives or raises; raises `CalledOff` if it was cancelled."""
-        self._done.acquire()
+        while not self._done.acquire(timeout=-1 if MAX_WAIT is None else MAX_WAIT):
+            pass
         try:
             if self._task is None or not self._task.done() or self._task.cancelled():
                 raise CalledOff

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -149,6 +151,30 @@ def test_interrupted_before_it_starts(lease: Lease) -> None:
     holding.result()
     lease.run(nothing)
     assert not ran
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="shows on POSIX what Windows does")
+@pytest.mark.parametrize("streamed", [False, True])
+def test_interrupt_that_wakes_nobody(
+    lease: Lease, monkeypatch: pytest.MonkeyPatch, streamed: bool
+) -> None:
+    """On Windows Ctrl-C doesn't end a wait for another thread; it is noticed all the same."""
+    monkeypatch.setattr("horay_async._job.MAX_WAIT", 0.01)
+    lease.run(nothing)  # the loop's thread has the signal unblocked
+    source = Source([])
+    interrupt = threading.Thread(
+        target=lambda: (source.stalled.wait(10), os.kill(os.getpid(), signal.SIGINT))
+    )
+    interrupt.start()
+    # From here on another thread gets the signal, and this one isn't woken.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            _ = drain(Pump(lease, source.pull)) if streamed else lease.run(source.pull)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        interrupt.join()
+    assert source.cancelled.wait(10)
 
 
 @pytest.mark.anyio

@@ -14,12 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Connector"]
 
-_GONE = (
-    select.POLLERR | select.POLLHUP | getattr(select, "POLLRDHUP", 0)
-    if hasattr(select, "poll")
-    else 0  # on Windows, where the event loop's word has to do
-)
-
 
 class Connector(aiohttp.TCPConnector):
     """aiohttp's connector, which looks at an idle connection before it hands it out.
@@ -41,8 +35,17 @@ def _spent(connection: Connection) -> bool:
         return True
     transport = connection.transport
     socket = None if transport is None else transport.get_extra_info("socket")
-    if not _GONE or socket is None:
-        return False
+    return socket is not None and _has_ended(socket.fileno())
+
+
+def _has_ended(handle: int) -> bool:
+    """What the operating system knows of an idle connection, also where the event loop hasn't heard of it."""
+    if not hasattr(select, "poll"):  # on Windows; `select` takes any handle there
+        return bool(select.select([handle], [], [], 0)[0])
     poll = select.poll()
-    poll.register(socket.fileno(), _GONE)
+    # Only Linux tells that the other side has ended its sending. Elsewhere that shows as something to read, and
+    # nothing else may come on an idle connection.
+    poll.register(
+        handle, select.POLLERR | select.POLLHUP | getattr(select, "POLLRDHUP", select.POLLIN)
+    )
     return bool(poll.poll(0))
