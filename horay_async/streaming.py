@@ -1,5 +1,9 @@
 """Answers that come in pieces: the stream of chunks, and the stream of events made from it."""
 
+# The loops and the blocking twins are at home among the streams' private names, which users don't see:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -86,7 +90,7 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
         while True:
             for chunk in self._ready:
                 return chunk
-            if not await self.advance():
+            if not await self._advance():
                 raise StopAsyncIteration
 
     def text(self) -> AsyncIterator[str]:
@@ -95,7 +99,7 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
 
     async def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
-        self.abandon()
+        self._abandon()
 
     async def __aenter__(self) -> Self:
         return self
@@ -106,14 +110,14 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.abandon()
+        self._abandon()
 
     def __del__(self) -> None:
         if hasattr(self, "_response"):  # __init__ may have failed before
             self._over()
             self._response.close_soon()
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Closes without awaiting, from any thread."""
         if not self._exhausted:
             self._closed = True
@@ -123,25 +127,20 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
             self._over()
             self._response.close_soon()
 
-    @property
-    def ready(self) -> Iterator[ChunkT]:
-        """The chunks that have come and weren't handed out yet."""
-        return self._ready
-
-    async def burst(self) -> list[ChunkT]:
+    async def _burst(self) -> list[ChunkT]:
         """The chunks that have come, waiting for at least one; none at the end of the stream."""
         if chunks := list(self._ready):
             return chunks
-        return list(self._ready) if await self.advance() else []
+        return list(self._ready) if await self._advance() else []
 
-    def merged(self) -> Any:
+    def _merged(self) -> Any:
         """The answer, merged, as far as it has come."""
         answer = self._reader.merged.result()
         answer.meta = self.meta
         return answer
 
-    async def advance(self) -> bool:
-        """Waits until chunks are `ready`; false at the end of the stream."""
+    async def _advance(self) -> bool:
+        """Waits until chunks are in `_ready`; false at the end of the stream."""
         if self._failure is not None:
             raise self._failure
         if self._closed:
@@ -160,7 +159,7 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
                 self._failure = None
             except BaseException as error:
                 self._over(error)
-                self.abandon()
+                self._abandon()
                 raise
             else:
                 if chunks:
@@ -246,7 +245,7 @@ class Loop(Generic[ItemT]):
     def __init__(self, stream: AsyncStream[Any], select: Select[ItemT]) -> None:
         self._stream = stream
         self._select = select
-        self._items = select(stream.ready)
+        self._items = select(stream._ready)
 
     def __aiter__(self) -> Self:
         return self
@@ -255,12 +254,12 @@ class Loop(Generic[ItemT]):
         while True:
             for item in self._items:
                 return item
-            if not await self._stream.advance():
+            if not await self._stream._advance():
                 raise StopAsyncIteration
-            self._items = self._select(self._stream.ready)
+            self._items = self._select(self._stream._ready)
 
     def __del__(self) -> None:
-        self._stream.abandon()
+        self._stream._abandon()
 
 
 def all_of(chunks: Iterator[ItemT]) -> Iterator[ItemT]:
@@ -325,7 +324,7 @@ class AsyncEventStream(Mirrored["EventStream[EventT, AnswerT]"], Generic[EventT,
         await self.close()
 
     def __aiter__(self) -> AsyncIterator[EventT]:
-        return Loop(self.chunks, self.events_of)
+        return Loop(self.chunks, self._events_of)
 
     def text(self) -> AsyncIterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
@@ -334,29 +333,29 @@ class AsyncEventStream(Mirrored["EventStream[EventT, AnswerT]"], Generic[EventT,
     async def final(self) -> AnswerT:
         """The whole answer. Reads what is left of the stream; raises as iteration does."""
         chunks = self.chunks
-        while await chunks.advance():
+        while await chunks._advance():
             pass
-        return self.merged()
+        return self._merged()
 
-    def merged(self) -> AnswerT:
+    def _merged(self) -> AnswerT:
         """The answer, merged, as far as it has come."""
-        answer: AnswerT = self.chunks.merged()
+        answer: AnswerT = self.chunks._merged()
         return answer if self._finish is None else self._finish(answer)
 
     async def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
-        self.abandon()
+        self._abandon()
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Closes without awaiting, from any thread."""
         if self._stream is not None:
-            self._stream.abandon()
+            self._stream._abandon()
 
-    async def burst(self) -> list[Any]:
+    async def _burst(self) -> list[Any]:
         """The chunks that have come, waiting for at least one; none at the end of the stream."""
-        return await self.chunks.burst()
+        return await self.chunks._burst()
 
-    def events_of(self, chunks: Iterator[Any]) -> Iterator[EventT]:
+    def _events_of(self, chunks: Iterator[Any]) -> Iterator[EventT]:
         """The events that chunks mean."""
         for chunk in chunks:
             events: list[EventT] = []

@@ -1,5 +1,9 @@
 """The blocking client: the asynchronous one, run in a thread of its own. No logic of its own."""
 
+# The blocking twins are at home among the streams' private names, which users don't see:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -50,11 +54,11 @@ class _Reading(Facade):
 
     def _reader(self) -> Pump[Any]:
         if self._pump is None:
-            self._pump = Pump(self._lease, self._twin.burst)
+            self._pump = Pump(self._lease, self._twin._burst)
         return self._pump
 
     def _abandon(self) -> None:
-        self._twin.abandon()
+        self._twin._abandon()
         if self._pump is not None:
             self._pump.stop()
 
@@ -126,11 +130,11 @@ class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
         return self._chunks
 
     def _reader(self) -> Pump[Any]:
-        return self.chunks._reader()  # noqa: SLF001 - one pump for the events and their chunks
+        return self.chunks._reader()  # one pump for the events and their chunks
 
     def _abandon(self) -> None:
         if self._chunks is None:
-            self._twin.abandon()
+            self._twin._abandon()
         else:
             self._chunks.close()
 
@@ -139,7 +143,7 @@ class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
         return self
 
     def __iter__(self) -> Iterator[EventT]:
-        return self._loop(self._twin.events_of)
+        return self._loop(self._twin._events_of)
 
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
@@ -150,7 +154,7 @@ class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
         pump = self._reader()
         while pump.advance():
             pass
-        return self._twin.merged()
+        return self._twin._merged()
 
 
 class ToolRun(_Reading, of=AsyncToolRun):
@@ -178,7 +182,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
         pump = self._reader()
         while pump.advance():
             pass
-        return self._twin.merged()
+        return self._twin._merged()
 
 
 class BatchRun(_Reading, Generic[AnswerT_co], of=AsyncBatchRun):

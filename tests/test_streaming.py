@@ -102,7 +102,7 @@ async def read(client: AsyncHoray, ask: Callable[[Any, str], Any], at: int) -> o
             pass
     except APIError as error:
         return error
-    return chunks.merged()
+    return chunks._merged()
 
 
 @pytest.mark.parametrize("by", ["fin", "rst"])

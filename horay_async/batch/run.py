@@ -1,5 +1,9 @@
 """The results of a batch, as they come."""
 
+# The loop over a run is at home among its private names, which users don't see:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -54,7 +58,7 @@ class AsyncBatchRun(Mirrored["BatchRun[AnswerT_co]"], Generic[AnswerT_co]):
                 raise StopAsyncIteration
             self._ready = iter(results)
 
-    async def burst(self) -> list[BatchResult[AnswerT_co]]:
+    async def _burst(self) -> list[BatchResult[AnswerT_co]]:
         """The results that are there, waiting for at least one; none at the end. For the blocking face:
         the requests are read in a thread of their own, since their code may wait for the loop that this
         runs on.
@@ -70,7 +74,7 @@ class AsyncBatchRun(Mirrored["BatchRun[AnswerT_co]"], Generic[AnswerT_co]):
 
     async def close(self) -> None:
         """Cancels what is under way. Closing twice is fine."""
-        self.abandon()
+        self._abandon()
         if self._engine is not None:
             await self._engine.close()
 
@@ -89,7 +93,7 @@ class AsyncBatchRun(Mirrored["BatchRun[AnswerT_co]"], Generic[AnswerT_co]):
         if self._engine is not None:
             self._engine.stop_soon()
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Cancels what is under way without awaiting, from any thread."""
         self._left = True
         self._ready = iter(())
@@ -118,4 +122,4 @@ class _Loop(Generic[AnswerT_co]):
 
     def __del__(self) -> None:
         if not self._ended:
-            self._run.abandon()
+            self._run._abandon()

@@ -1,5 +1,9 @@
 """The loop: the model asks for tool calls, they are run, and it is told what came of them."""
 
+# A run is at home among the streams' private names, which users don't see:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import asyncio
@@ -76,24 +80,19 @@ class AsyncToolRun(Mirrored["ToolRun"]):
         """The conversation so far: the messages given, the model's, and the tools'."""
         return list(self._messages)
 
-    @property
-    def ready(self) -> Iterator[ToolRunEvent]:
-        """The events that have come and weren't handed out yet."""
-        return self._ready
-
     def __aiter__(self) -> AsyncIterator[ToolRunEvent]:
-        # The loop of streams needs nothing of a stream but `ready`, `advance` and `abandon`.
+        # The loop of streams needs nothing of a stream but `_ready`, `_advance` and `_abandon`.
         return Loop(cast(Any, self), all_of)
 
     async def final(self) -> ChatCompletion:
         """The answer that calls no more tools. Goes through what is left; raises as iteration does."""
-        while await self.advance():
+        while await self._advance():
             pass
-        return self.merged()
+        return self._merged()
 
     async def close(self) -> None:
         """Stops the run, unless it is over. Closing twice is fine."""
-        self.abandon()
+        self._abandon()
         await self._stop()
 
     async def __aenter__(self) -> Self:
@@ -107,28 +106,28 @@ class AsyncToolRun(Mirrored["ToolRun"]):
     ) -> None:
         await self.close()
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Stops without awaiting, from any thread."""
         if self._next is None:
             return
         self._closed = True
         if self._stream is not None:
-            self._stream.abandon()
+            self._stream._abandon()
         if self._tasks and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._cancel)
 
-    async def burst(self) -> Events:
+    async def _burst(self) -> Events:
         """The events that have come, waiting for at least one; none at the end of the run."""
-        return list(self._ready) if await self.advance() else []
+        return list(self._ready) if await self._advance() else []
 
-    def merged(self) -> ChatCompletion:
+    def _merged(self) -> ChatCompletion:
         """The newest answer; raises `HorayError` where there is none yet."""
         if self._answer is None:
             raise HorayError("the run has no answer yet")
         return self._answer
 
-    async def advance(self) -> bool:
-        """Waits until events are `ready`; false at the end of the run."""
+    async def _advance(self) -> bool:
+        """Waits until events are in `_ready`; false at the end of the run."""
         if self._failure is not None:
             raise self._failure
         if self._closed:
@@ -144,7 +143,7 @@ class AsyncToolRun(Mirrored["ToolRun"]):
                     return True
         except BaseException as error:
             self._failure = error if isinstance(error, Exception) else None
-            self.abandon()
+            self._abandon()
             await self._stop()
             raise
         return False
@@ -187,10 +186,10 @@ class AsyncToolRun(Mirrored["ToolRun"]):
 
     async def _read(self) -> Events:
         stream = cast("AsyncEventStream[ChatEvent, ChatCompletion]", self._stream)
-        if chunks := await stream.burst():
-            return list(stream.events_of(iter(chunks)))
+        if chunks := await stream._burst():
+            return list(stream._events_of(iter(chunks)))
         self._stream = None
-        self._answer = answer = stream.merged()
+        self._answer = answer = stream._merged()
         self._next = None
         if answer.choices:
             self._take(answer.choices[0])

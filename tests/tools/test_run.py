@@ -113,9 +113,9 @@ async def test_no_call(fault_server: FaultServer, connect: Connect) -> None:
         client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather]) as run,
     ):
         with pytest.raises(HorayError, match="no answer yet"):
-            run.merged()
+            run._merged()
         assert (await run.final()).choices[0].message.content == "Fine."
-        assert await run.burst() == []
+        assert await run._burst() == []
         await run.close()
         assert await run.final() is await run.final()
 
@@ -311,7 +311,7 @@ async def close(run: AsyncToolRun) -> None:
 
 async def abandon(run: AsyncToolRun) -> None:
     """Closes without waiting."""
-    run.abandon()
+    run._abandon()
 
 
 @pytest.mark.parametrize("stop", [close, abandon])
@@ -324,7 +324,7 @@ async def test_stopping_between_results(
     async with connect() as client:
         tools = [weather, hanging(cancelled, begun)]
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
-        while not results(await run.burst()):
+        while not results(await run._burst()):
             pass
         await begun.wait()
         await stop(run)
@@ -342,7 +342,7 @@ async def test_leaving_the_loop(fault_server: FaultServer, connect: Connect) -> 
             if isinstance(event, TextDelta):
                 break
         with pytest.raises(HorayError, match="the run was stopped"):
-            await run.burst()
+            await run._burst()
         await fault_server.until(lambda: fault_server.open_connections == 0, what="closing")
 
 
