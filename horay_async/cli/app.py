@@ -92,11 +92,13 @@ for _command, _in_short in (
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line, `sys.argv` unless others are given, and gives the exit status."""
-    for name in ("stdout", "stderr"):
+    for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller, as `>&-` does
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the end
-        # A character that the terminal's encoding lacks is no reason to fail.
-        getattr(sys, name).reconfigure(errors="replace")
+            stand_in = open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8")  # noqa: SIM115 - until the end
+            setattr(sys, name, stand_in)
+    for stream in (sys.stdout, sys.stderr):
+        # A character that the encoding lacks is no reason to fail.
+        cast("Any", stream).reconfigure(errors="replace")
     try:
         status = app(arguments, prog_name="horay", standalone_mode=False)
     except UsageError as error:
@@ -106,10 +108,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         status = ExitCode.USAGE
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence
         status = report_error(error)
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        status = status or report_error(error)
-        # Python would try once more when it ends, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            status = status or report_error(error)
+            # Python would try once more when it ends, and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return status if isinstance(status, int) else ExitCode.DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,8 +13,6 @@ from horay_async.cli.errors import print_error
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.options import Server, expand_groups
 from horay_async.cli.output import note, write_json
-from horay_async.cli.pace import span
-from horay_async.cli.progress import show_progress
 from horay_async.cli.session import open_client
 
 if TYPE_CHECKING:
@@ -67,6 +66,8 @@ def batch(
     Both have the form of OpenAI's batch files and of their output. A run that was stopped, however it
     was, goes on where it was when the same command is given again.
     """
+    from horay_async.cli.progress import show_progress  # noqa: PLC0415 - loads rich
+
     totals = horay_async.BatchProgress()
     options: BatchOptions = {
         "concurrency": "auto" if concurrency == "auto" else int(concurrency),
@@ -83,7 +84,7 @@ def batch(
         except KeyboardInterrupt:
             print_error(f"stopped with {_told(totals)}; the same command goes on from there")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
-    note(f"{_told(totals)}, in {span(totals.seconds)}")
+    note(f"{_told(totals)}, in {timedelta(seconds=round(totals.seconds))}")
     if as_json:
         write_json({name: getattr(totals, name) for name in TOLD})
     if totals.failed or totals.skipped_failed:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, cast
 
 import typer
 
+from horay_async.cli.inputs import Content, read_content
 from horay_async.cli.options import (
-    AsJson,
     ChatModel,
+    Output,
     Sampling,
     Server,
-    Streamed,
     Text,
     expand_groups,
 )
-from horay_async.cli.output import read_text
 from horay_async.cli.responses import print_response
 from horay_async.cli.session import open_client
 
@@ -27,31 +27,56 @@ __all__ = ["chat"]
 def chat(
     message: Text = None,
     *,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "-f",
+            "--file",
+            metavar="FILE",
+            help="Text or an image to send with the message; may be repeated.",
+        ),
+    ] = None,
     model: ChatModel = None,
     system: Annotated[
-        str | None, typer.Option("-s", "--system", help="What the model is to be told first.")
+        str | None, typer.Option("-s", "--system", help="What the model is told first.")
     ] = None,
     sampling: Sampling,
-    streamed: Streamed = None,
-    as_json: AsJson = False,
+    markdown: Annotated[
+        bool, typer.Option(help="Lay out Markdown on a terminal. A pipe gets it as it is.")
+    ] = True,
+    output: Output,
     server: Server,
 ) -> None:
     """Talk with a model.
 
-    Without a message, on a terminal, it is a conversation: /help there tells the rest.
+    Without a message, on a terminal, it is a conversation: /help there tells the rest. A pipe and files
+    join the message.
     """
-    if message is None and sys.stdin.isatty() and sys.stdout.isatty() and not as_json:
+    to_terminal = sys.stdout.isatty() and not output.as_json and not output.file
+    if message is None and sys.stdin.isatty() and to_terminal:
         from horay_async.cli.conversation import Conversation  # noqa: PLC0415 - loads readline
 
+        # Bytes that aren't UTF-8 are told of when the line is read, see `decode_argument`.
+        cast("Any", sys.stdin).reconfigure(errors="surrogateescape")
+        attached = Content()
+        attached.add_files(files or ())
         with open_client(server) as client:
-            Conversation(client, server.model_or_default(model), system, sampling.params()).run()
+            Conversation(
+                client,
+                server.model_or_default(model),
+                system,
+                sampling.params(),
+                markdown=markdown,
+                attached=attached,
+            ).run()
         return
-    messages = [{"role": "system", "content": system}] if system else []
-    messages.append({"role": "user", "content": read_text(message)})
+    messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
+    content = read_content(message, files or (), images=True)
+    messages.append({"role": "user", "content": content.parts()})
     params: dict[str, Any] = {
         "model": server.model_or_default(model),
         "messages": messages,
         **sampling.params(),
     }
     with open_client(server) as client:
-        print_response(client.chat.completions, params, as_json=as_json, streamed=streamed)
+        print_response(client.chat.completions, params, output, markdown=markdown)

@@ -6,16 +6,15 @@ from typing import Annotated
 
 import typer
 
+from horay_async.cli.inputs import read_content
 from horay_async.cli.options import (
-    AsJson,
     ChatModel,
+    Output,
     Sampling,
     Server,
-    Streamed,
     Text,
     expand_groups,
 )
-from horay_async.cli.output import read_text
 from horay_async.cli.responses import print_response
 from horay_async.cli.session import open_client
 
@@ -32,17 +31,16 @@ def complete(
         int | None,
         typer.Option("--choices", help="Continuations to generate; --- parts them."),
     ] = None,
-    streamed: Streamed = None,
-    as_json: AsJson = False,
+    output: Output,
     server: Server,
 ) -> None:
     """Continue a text."""
     params = {
         "model": server.model_or_default(model),
-        "prompt": read_text(prompt),
+        "prompt": read_content(prompt).text(),
         **sampling.params(),
     }
     if n is not None:
         params["n"] = n
     with open_client(server) as client:
-        print_response(client.completions, params, as_json=as_json, streamed=streamed)
+        print_response(client.completions, params, output)

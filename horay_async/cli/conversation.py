@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 import horay_async
 from horay_async.cli import responses
 from horay_async.cli.errors import print_error, report_error
-from horay_async.cli.output import colours, note
+from horay_async.cli.exit_codes import CommandError
+from horay_async.cli.inputs import Content, decode, decode_argument, read_file
+from horay_async.cli.output import note
+from horay_async.cli.terminal import has_colours
 
 if TYPE_CHECKING:
     from horay_async import Horay
 
 __all__ = ["Conversation"]
 
+ROLES: Final = frozenset({"system", "user", "assistant"})
 WAYS_OUT: Final = "Ctrl-D or /exit leaves"
 
 
@@ -27,18 +31,29 @@ class Conversation:
     """A conversation that remembers what was said, until it is told to forget."""
 
     def __init__(
-        self, client: Horay, model: str, system: str | None, params: dict[str, Any]
+        self,
+        client: Horay,
+        model: str,
+        system: str | None,
+        params: dict[str, Any],
+        *,
+        markdown: bool = False,
+        attached: Content | None = None,
     ) -> None:
         self._client = client
         self._model = model
         self._system = system
         self._params = params
-        self._said: list[dict[str, str]] = []
+        self._markdown = markdown
+        self._attached = attached or Content()
+        """Files that go with the next message."""
+        self._said: list[dict[str, Any]] = []
         self._commands: dict[str, Callable[[str], None]] = {
             "/model": self._change_model,
             "/system": self._change_system,
             "/clear": self._clear,
             "/save": self._save,
+            "/load": self._load,
             "/help": self._help,
         }
 
@@ -51,7 +66,7 @@ class Conversation:
         )
         while True:
             try:
-                line = self._read()
+                line = decode_argument(self._read(), "the line")
                 word, _, rest = line.partition(" ")
                 if word == "/exit":
                     return
@@ -59,6 +74,8 @@ class Conversation:
                     self._commands.get(word, self._unknown)(rest.strip())
                 elif line.strip():
                     self._ask(line)
+            except (CommandError, OSError) as error:
+                report_error(error)
             except EOFError:
                 print()
                 return
@@ -74,7 +91,9 @@ class Conversation:
         return line
 
     def _ask(self, text: str) -> None:
-        self._said.append({"role": "user", "content": text})
+        content = Content(text)
+        content.add_content(self._attached)
+        self._said.append({"role": "user", "content": content.parts()})
         pieces: list[str] = []
         completions: Any = self._client.chat.completions  # no checker can tell what `params` holds
         failed = False
@@ -82,20 +101,23 @@ class Conversation:
             with completions.stream(
                 model=self._model, messages=self._messages(), **self._params
             ) as events:
-                responses.write_stream(events, pieces)
+                responses.write_stream(events, pieces, markdown=self._markdown)
         except KeyboardInterrupt:
             note("(stopped)")
-        except horay_async.HorayError as error:
+        except (horay_async.HorayError, CommandError) as error:
             report_error(error)
             failed = True
         finally:
             if pieces and not failed:
                 self._said.append({"role": "assistant", "content": "".join(pieces)})
+                self._attached = Content()
             else:
                 del self._said[-1]  # so that the same can be asked again
 
-    def _messages(self) -> list[dict[str, str]]:
-        system = [{"role": "system", "content": self._system}] if self._system else []
+    def _messages(self) -> list[dict[str, Any]]:
+        system: list[dict[str, Any]] = (
+            [{"role": "system", "content": self._system}] if self._system else []
+        )
         return system + self._said
 
     def _change_model(self, name: str) -> None:
@@ -119,14 +141,21 @@ class Conversation:
             print_error("/save needs the name of a file")
             return
         path = Path(name).expanduser()
-        try:
-            path.write_text(
-                json.dumps(self._messages(), ensure_ascii=False, indent=2), encoding="utf-8"
-            )
-        except OSError as error:
-            report_error(error)
-        else:
-            note(f"saved as {path}")
+        path.write_text(
+            json.dumps(self._messages(), ensure_ascii=False, indent=2),
+            encoding="utf-8",
+            errors="replace",
+        )
+        note(f"saved as {path}")
+
+    def _load(self, name: str) -> None:
+        """FILE: go on with a conversation that /save wrote."""
+        if not name:
+            print_error("/load needs the name of a file")
+            return
+        path = Path(name).expanduser()
+        self._system, self._said = _parse_messages(read_file(path), str(path))
+        note(f"loaded {path}: {len(self._said)} messages")
 
     def _help(self, _: str) -> None:
         """Show these lines."""
@@ -139,8 +168,22 @@ class Conversation:
         print_error("there is no such command; /help lists those there are")
 
 
+def _parse_messages(data: bytes, source: str) -> tuple[str | None, list[dict[str, Any]]]:
+    """The system message and the others. Raises `CommandError` for what isn't the JSON of `messages`."""
+    try:
+        messages: Any = json.loads(decode(data, source))
+        roles = [message["role"] for message in messages if "content" in message]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        roles = []
+    if not roles or len(roles) < len(messages) or not {*roles} <= ROLES:
+        raise CommandError(f"{source} holds no conversation as /save writes it")
+    if roles[0] == "system" and isinstance(messages[0]["content"], str):
+        return messages[0]["content"], messages[1:]
+    return None, messages
+
+
 def _prompt(mark: str) -> str:
-    if not colours(sys.stdout):
+    if not has_colours(sys.stdout):
         return mark
     # The escapes stand between the marks that tell readline that they take no room.
     return f"\001\x1b[1m\002{mark}\001\x1b[0m\002"

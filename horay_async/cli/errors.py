@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from typing import Final
 
 import horay_async
 from horay_async.cli.exit_codes import ExitCode, exit_code_of
-from horay_async.cli.output import printable, wrapped
+from horay_async.cli.output import write_stderr
+from horay_async.cli.terminal import printable, wrapped
 
 __all__ = ["print_error", "report_error"]
 
@@ -41,6 +41,5 @@ def report_error(error: Exception) -> ExitCode:
 
 def print_error(sentence: str) -> None:
     """Writes an error on standard error: on one line, unless a terminal is narrower than that."""
-    with contextlib.suppress(BrokenPipeError):  # then nobody is there to read it
-        line = f"horay: {' '.join(printable(sentence).split())}"
-        print(wrapped(line, sys.stderr), file=sys.stderr, flush=True)
+    line = f"horay: {' '.join(printable(sentence).split())}"
+    write_stderr(f"{wrapped(line, sys.stderr)}\n")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 from urllib.parse import urlsplit
 
 import typer
 
 import horay_async
-from horay_async.cli.exit_codes import CommandError
+from horay_async.cli.exit_codes import CommandError, ExitCode
+from horay_async.cli.inputs import read_content
 from horay_async.cli.options import AsJson, Server, Text, expand_groups, literal_option
-from horay_async.cli.output import Spinner, note, read_text, write_json
+from horay_async.cli.output import Spinner, check_writable, note, write_json
+from horay_async.cli.preview import show
 from horay_async.cli.session import open_client
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ DEFAULT_MODEL: Final = "black-forest-labs/FLUX.1-schnell"
 """The one that the API's reference names for pictures."""
 
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+STDOUT: Final = Path("-")
 LONGEST_NAME: Final = 40
 """Characters of a prompt that go into a file's name."""
 
@@ -37,7 +40,10 @@ def image(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", help="Where to save it; by default a name made of the text."
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Where to save it; - is standard output. By default a name made of the text.",
         ),
     ] = None,
     model: Annotated[str, typer.Option("-m", "--model", help="The model's name.")] = DEFAULT_MODEL,
@@ -52,22 +58,29 @@ def image(
     server: Server,
 ) -> None:
     """Draw a picture, save it, and print the file's name."""
-    described = read_text(prompt)
+    described = read_content(prompt).text()
     asked: dict[str, Any] = {"model": model, "prompt": described, "image_size": size}
     if seed is not None:
         asked["seed"] = seed
-    folder = output.parent if output else Path()
-    if not os.access(folder, os.W_OK | os.X_OK):  # rather now than when the picture is paid for
+    to_stdout = output == STDOUT
+    if to_stdout and (as_json or sys.stdout.isatty()):
         raise CommandError(
-            f"nothing can be saved in {folder}: no such folder, or no right to write there"
+            "-o - writes the picture itself: send it to a file or a pipe, without --json",
+            ExitCode.USAGE,
         )
+    check_writable(output or Path("image"))
     params = cast("ImageParams", asked)
     with open_client(server) as client:
         with Spinner("drawing"):
-            answer = client.images.generate(**params)
+            response = client.images.generate(**params)
         if as_json:
-            write_json(answer.to_dict())
-        for number, picture in enumerate(answer.images, 1):
+            write_json(response.to_dict())
+        if not response.images:
+            raise CommandError("the response holds no picture", ExitCode.BROKEN)
+        if to_stdout:
+            _write_to_stdout(client, response.images[0])
+            return
+        for number, picture in enumerate(response.images, 1):
             path = _numbered(output, number) if output else _free_name(described, picture.url)
             _save(client, picture, path)
             if as_json:
@@ -75,11 +88,16 @@ def image(
                 continue
             print(path, flush=True)
             if preview and sys.stdout.isatty():
-                from horay_async.cli.preview import show  # noqa: PLC0415 - loads rich
-
                 show(path.read_bytes())
-    if answer.seed is not None and sys.stdout.isatty():
-        note(f"seed {answer.seed}")
+    if response.seed is not None and sys.stdout.isatty():
+        note(f"seed {response.seed}")
+
+
+def _write_to_stdout(client: Horay, picture: GeneratedImage) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "picture")
+        _save(client, picture, path)
+        sys.stdout.buffer.write(path.read_bytes())
 
 
 def _save(client: Horay, picture: GeneratedImage, path: Path) -> None:

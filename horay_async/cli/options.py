@@ -11,11 +11,14 @@ import json
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hints
 
 import typer
 
-__all__ = ["AsJson", "ChatModel", "Sampling", "Server", "Streamed", "Text"]
+from horay_async.cli.inputs import decode_argument
+
+__all__ = ["AsJson", "ChatModel", "Output", "Sampling", "Server", "Text"]
 __all__ += ["expand_groups", "literal_option"]
 
 T = TypeVar("T")
@@ -135,16 +138,35 @@ ChatModel = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print what the server sent, as JSON.")]
 """Whether to print JSON."""
 
-Streamed = Annotated[
-    bool | None,
-    typer.Option(
-        "--stream/--no-stream",
-        show_default=False,
-        help="Show the text as it comes, or with --json its chunks, one a line; done on a terminal "
-        "unless --json is given.",
-    ),
-]
-"""Whether to stream; None for what suits the output."""
+
+@dataclass(kw_only=True)
+class Output:
+    """Where a response goes, and in which form."""
+
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write the response to this file; - is standard output.",
+        ),
+    ] = None
+    streamed: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream",
+            show_default=False,
+            help="Show the text as it comes, or with --json its chunks, one a line; done on a "
+            "terminal unless --json is given.",
+        ),
+    ] = None
+    as_json: AsJson = False
+
+    def __post_init__(self) -> None:
+        if self.file == Path("-"):
+            self.file = None
+
 
 Text = Annotated[
     str | None,
@@ -193,6 +215,12 @@ def expand_groups(command: Callable[..., T]) -> Callable[..., T]:
 
     @wraps(command)
     def gathered(**values: Any) -> T:
+        for name, value in values.items():
+            source = f"--{name.replace('_', '-')}"
+            if isinstance(value, str):
+                values[name] = decode_argument(value, source)
+            elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+                values[name] = [decode_argument(item, source) for item in value]
         for name, group in groups.items():
             values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
         return command(**values)

@@ -1,32 +1,18 @@
-"""What a command says: results on standard output, everything else on standard error."""
+"""What a command writes: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import re
-import shutil
 import sys
-import textwrap
-from typing import Any, Final, Self, TextIO
+from pathlib import Path
+from typing import Any, Self
 
-from horay_async.cli.exit_codes import CommandError, ExitCode
+from horay_async.cli.exit_codes import CommandError
+from horay_async.cli.terminal import is_dumb, printable, styled, wrapped
 
-__all__ = ["Spinner", "colours", "for_stdout", "note", "printable", "read_input", "styled"]
-__all__ += ["read_text", "wrapped", "write_json"]
-
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Characters that can move the cursor, change colours or retitle the window: all controls but tab and
-line feed."""
-
-
-STYLES: Final = {"dim": 2, "red": 31, "green": 32, "yellow": 33}
-"""Names of "Select Graphic Rendition" parameters (ECMA-48, 8.3.117)."""
-
-
-def printable(text: str) -> str:
-    """`text` without what a terminal would obey: a model's words are no orders."""
-    return _CONTROL.sub("", text)
+__all__ = ["Spinner", "check_writable", "for_stdout", "note", "write_json", "write_stderr"]
 
 
 def for_stdout(text: str) -> str:
@@ -37,7 +23,30 @@ def for_stdout(text: str) -> str:
 def write_json(value: Any) -> None:
     """Prints JSON: indented on a terminal, else on one line."""
     indent = 2 if sys.stdout.isatty() else None
-    print(for_stdout(json.dumps(value, ensure_ascii=False, indent=indent)), flush=True)
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # JSON can spell any character in ASCII
+        text = json.dumps(value, indent=indent)
+    print(for_stdout(text), flush=True)
+
+
+def check_writable(file: Path) -> None:
+    """Raises `CommandError` if `file` can't be written: rather now than when the response is paid for."""
+    folder = file.parent
+    if file.is_dir():
+        raise CommandError(f"{file} is a folder")
+    if not os.access(folder, os.X_OK) or not os.access(file if file.exists() else folder, os.W_OK):
+        raise CommandError(
+            f"nothing can be saved in {folder}: no such folder, or no right to write there"
+        )
+
+
+def write_stderr(text: str) -> None:
+    """Writes on standard error. Where that is closed or full, nobody can be told, and work goes on."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def note(text: str, *, indent: int = 0) -> None:
@@ -45,30 +54,7 @@ def note(text: str, *, indent: int = 0) -> None:
     lines after the first.
     """
     text = wrapped(printable(text), sys.stderr, indent=indent)
-    print(styled(text, "dim", sys.stderr), file=sys.stderr, flush=True)
-
-
-def wrapped(text: str, out: TextIO, *, indent: int = 0) -> str:
-    """`text` in lines that fit, where `out` is a terminal; words, such as paths, stay whole."""
-    if not out.isatty():
-        return text
-    return textwrap.fill(
-        text,
-        shutil.get_terminal_size().columns - 1,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,  # --options stay whole
-    )
-
-
-def colours(out: TextIO) -> bool:
-    """Whether escape sequences for colours and the like are welcome there (https://no-color.org)."""
-    return out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def styled(text: str, style: str, out: TextIO) -> str:
-    """`text` in a style of `STYLES`, where that is welcome."""
-    return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if colours(out) else text
+    write_stderr(f"{styled(text, 'dim', sys.stderr)}\n")
 
 
 class Spinner:
@@ -76,39 +62,13 @@ class Spinner:
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._shown = sys.stderr.isatty() and not is_dumb()
 
     def __enter__(self) -> Self:
         if self._shown:
-            sys.stderr.write(styled(f"{self._what} …", "dim", sys.stderr))
-            sys.stderr.flush()
+            write_stderr(styled(f"{self._what} …", "dim", sys.stderr))
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-
-
-def read_text(text: str | None) -> str:
-    """What an argument means: `-`, and nothing in a pipe, stand for standard input.
-
-    Raises `CommandError` where there is no text.
-    """
-    if text is None and sys.stdin.isatty():
-        raise CommandError(
-            "there is no text: give it as an argument, or - and pipe it in", ExitCode.USAGE
-        )
-    found = read_input() if text in (None, "-") else text
-    if not found.strip():
-        raise CommandError("the text is empty", ExitCode.USAGE)
-    return found
-
-
-def read_input() -> str:
-    """Standard input without its last line end, which `echo` adds and nobody means."""
-    try:
-        text = sys.stdin.read()
-    except UnicodeDecodeError as error:
-        raise CommandError("standard input isn't UTF-8 text", ExitCode.USAGE) from error
-    return text.removesuffix("\n").removesuffix("\r")
+            write_stderr("\r\x1b[K")

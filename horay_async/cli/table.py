@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.table import Table
 
-from horay_async.cli.output import colours, printable
+from horay_async.cli.terminal import make_console, printable
 
 if TYPE_CHECKING:
     from horay_async import ModelInfo
@@ -26,19 +25,17 @@ def show(models: Sequence[ModelInfo]) -> None:
         "owner": [model.owned_by for model in models],
         "since": [_day(model.created) for model in models],
     }
+    console = make_console(sys.stdout)
     told = {name: values for name, values in columns.items() if any(values)}
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, values in told.items():
-        # Names are there to be copied: what else there is makes room for them.
-        widest = max(map(cell_len, values)) if name == "model" else None
+        # Names are there to be copied: what else there is makes room for them, as far as there is any.
+        widest = min(max(map(cell_len, values)), console.width) if name == "model" else None
         table.add_column(
             name, style="" if name == "model" else "dim", overflow="fold", min_width=widest
         )
     for row in zip(*told.values(), strict=True):
         table.add_row(*map(printable, row))
-    console = Console(
-        color_system="auto" if colours(sys.stdout) else None, markup=False, highlight=False
-    )
     console.print(table)
 
 

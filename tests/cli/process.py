@@ -27,13 +27,16 @@ def surroundings(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def start(
-    *arguments: str, environment: Mapping[str, str], encoding: str = "utf-8"
+    *arguments: str,
+    environment: Mapping[str, str],
+    encoding: str = "utf-8",
+    stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[str]:
-    """`horay` with pipes."""
+    """`horay` with pipes; a pipe as `stdin` is read to its end."""
     return subprocess.Popen(
         [*COMMAND, *arguments],
         env=surroundings(environment),
-        stdin=subprocess.PIPE,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding=encoding,

@@ -101,7 +101,7 @@ def interrupting(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
 
     each = iter((interrupted, responses.write_stream))
 
-    def write_stream(events: Any, said: list[str]) -> None:
+    def write_stream(events: Any, said: list[str], **_: bool) -> None:
         next(each)(events, said)
 
     monkeypatch.setattr(responses, "write_stream", write_stream)

@@ -27,7 +27,7 @@ def environment(fault_server: FaultServer) -> Mapping[str, str]:
 def test_pipe(environment: Mapping[str, str], fault_server: FaultServer) -> None:
     """`echo … | horay complete -`, as users type it."""
     fault_server.reply(" Berlin.")
-    process = start("complete", "-", environment=environment)
+    process = start("complete", "-", environment=environment, stdin=subprocess.PIPE)
     out, err = process.communicate("The capital of Germany is\n", PATIENCE)
     assert (process.returncode, out, err) == (ExitCode.DONE, " Berlin.\n", "")
     assert fault_server.requests[0].json()["prompt"] == "The capital of Germany is"

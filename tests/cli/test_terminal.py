@@ -85,7 +85,8 @@ def test_reasoning_is_dim(open_terminal: Open, fault_server: FaultServer) -> Non
     thought = sse({"choices": [{"index": 0, "delta": {"reasoning_content": "Hm."}}]})
     fault_server.stream([thought, "Yes"])
     terminal = open_terminal("chat", "Really?")
-    terminal.until("\x1b[2mHm.\x1b[0m\nYes\n")
+    terminal.until("\x1b[2mHm.\x1b[0m\n")
+    terminal.until("Yes\n")
     assert terminal.end() == ExitCode.DONE
 
 

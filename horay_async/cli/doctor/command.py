@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import textwrap
 from dataclasses import asdict
@@ -13,8 +12,9 @@ import typer
 from horay_async.cli.doctor.findings import Finding, State
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.options import AsJson, ChatModel, Server, expand_groups
-from horay_async.cli.output import Spinner, for_stdout, styled, write_json
+from horay_async.cli.output import Spinner, for_stdout, write_json
 from horay_async.cli.session import open_server
+from horay_async.cli.terminal import columns, styled
 
 __all__ = ["doctor"]
 
@@ -70,7 +70,7 @@ def _lines(finding: Finding) -> str:
     """A finding as it is shown, wrapped to the terminal."""
     word, colour = SHOWN[finding.state]
     head = f"{word:<9}{finding.name:<12}"
-    width = max(40, min(100, shutil.get_terminal_size().columns))
+    width = max(40, min(100, columns()))
     texts = [finding.found, *([f"→ {finding.todo}"] if finding.todo else [])]
     wrapped = [
         textwrap.fill(

@@ -1,0 +1,147 @@
+"""Text that comes in: from arguments, the environment, files and standard input."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import horay_async
+from horay_async.cli.exit_codes import CommandError, ExitCode
+from horay_async.cli.output import Spinner
+
+if TYPE_CHECKING:
+    from horay_async import ImagePart
+
+__all__ = ["Content", "decode", "decode_argument", "read_content", "read_file"]
+
+STDIN: Final = Path("-")
+
+MOST_INPUT: Final = 64 * 2**20
+"""Bytes read from one source: more than any model takes, and little enough for memory."""
+
+
+def decode(data: bytes, source: str) -> str:
+    """UTF-8 text, without a byte-order mark. Raises `CommandError` for anything else.
+
+    Whatever the locale: what a pipe or a file holds doesn't depend on it.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CommandError(
+            f"{source} isn't UTF-8 text (byte {error.start})", ExitCode.USAGE
+        ) from error
+    if "\0" in text:
+        raise CommandError(f"{source} isn't text: it holds NUL bytes", ExitCode.USAGE)
+    return text
+
+
+def decode_argument(text: str, source: str) -> str:
+    """An argument, a variable or a typed line, which Python decodes by the locale. Bytes that the locale
+    lacks come as lone surrogates; they are decoded as UTF-8. Raises `CommandError` where they aren't.
+    """
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return decode(os.fsencode(text), source)
+    return text
+
+
+class Content:
+    """What goes into one message: texts, and the images among the files."""
+
+    def __init__(self, *texts: str) -> None:
+        self._texts = list(texts)
+        self._images: list[ImagePart] = []
+
+    def add(self, data: bytes, source: str, *, images: bool = True) -> None:
+        """Adds a file by what it holds, not by its name. Raises `CommandError` for what is neither text nor,
+        where `images` are taken, an image.
+        """
+        if images:
+            with contextlib.suppress(ValueError):
+                self._images.append(horay_async.ImagePart.of(data))
+                return
+        # The last line end is dropped: `echo` and editors add it, and nobody means it.
+        self._texts.append(decode(data, source).removesuffix("\n").removesuffix("\r"))
+
+    def add_files(self, files: Iterable[Path]) -> None:
+        """Adds each file; `-` is standard input. Raises `CommandError` and `OSError`."""
+        for file in files:
+            if file == STDIN:
+                self.add(_read_stdin(), "standard input")
+            else:
+                self.add(read_file(file), str(file))
+
+    def add_content(self, other: Content) -> None:
+        """Adds what another holds."""
+        self._texts += other._texts
+        self._images += other._images
+
+    def text(self) -> str:
+        """The texts, an empty line between them. Raises `CommandError` where there is none."""
+        text = "\n\n".join(filter(None, self._texts))
+        if not text.strip() and not self._images:
+            raise CommandError("the text is empty", ExitCode.USAGE)
+        return text
+
+    def parts(self) -> str | list[Any]:
+        """The `content` of a message: the text alone where there are no images."""
+        text = self.text()
+        if not self._images:
+            return text
+        images: list[Any] = [
+            {"type": "image_url", "image_url": {"url": image.image_url.url}}
+            for image in self._images
+        ]
+        return [{"type": "text", "text": text}, *images] if text.strip() else images
+
+
+def read_content(
+    text: str | None, files: Collection[Path] = (), *, images: bool = False
+) -> Content:
+    """What an argument, a pipe and files give together, in this order.
+
+    `-` stands for standard input. A pipe joins the argument, so that `cat FILE | horay chat "Summarise:"`
+    does what it says. Raises `CommandError` where there is neither text nor file.
+    """
+    piped = not sys.stdin.isatty()
+    if text is None and not piped and not files:
+        raise CommandError(
+            "there is no text: give it as an argument, or - and pipe it in", ExitCode.USAGE
+        )
+    content = Content(*([] if text in (None, "-") else [text]))
+    if text == "-" or (piped and STDIN not in files):
+        content.add(_read_stdin(), "standard input", images=images)
+    content.add_files(files)
+    return content
+
+
+def read_file(file: Path) -> bytes:
+    """A whole file. Raises `CommandError` where that is more than `MOST_INPUT`, and `OSError`."""
+    with file.open("rb") as opened:
+        return _read(opened, str(file))
+
+
+def _read_stdin() -> bytes:
+    with Spinner("reading standard input"):
+        try:
+            return _read(sys.stdin.buffer, "standard input")
+        except OSError as error:
+            if error.errno == errno.EBADF:  # not open for reading, as under nohup
+                return b""
+            raise
+
+
+def _read(file: BinaryIO, source: str) -> bytes:
+    data = file.read(MOST_INPUT + 1)
+    if len(data) > MOST_INPUT:
+        raise CommandError(f"{source} is over {MOST_INPUT >> 20} MiB", ExitCode.USAGE)
+    return data

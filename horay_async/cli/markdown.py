@@ -1,0 +1,145 @@
+"""Markdown on a terminal, drawn while it comes.
+
+Blocks (paragraphs, lists, code, tables) that are complete are printed once and stay. The last block, which
+still changes, is drawn over and over below them, and never taller than the screen: what has scrolled away
+can't be taken back, and would stand there twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Final, TextIO, cast
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.live import Live
+from rich.markdown import Markdown
+from rich.segment import Segment, Segments
+from rich.text import Text
+
+from horay_async.cli.terminal import make_console, printable
+
+__all__ = ["MarkdownWriter", "print_markdown"]
+
+REFRESHES: Final = 10
+"""Drawings of the last block a second."""
+
+LONGEST_BLOCK: Final = 50_000
+"""Characters of a block beyond which it is shown as it is: laying it out would take too long."""
+
+SHARE: Final = 10
+"""Looking for complete blocks may take one part in so many of the time."""
+
+
+class Block(Markdown):
+    """Markdown in which no text is lost: HTML, images and link definitions stand as they were written, links
+    show where they lead, and lines stay lines.
+    """
+
+    parser: Final = MarkdownIt(options_update={"html": False}).enable(["strikethrough", "table"])
+    parser.disable(["image", "reference"])
+
+    def __init__(self, text: str) -> None:
+        super().__init__("", code_theme="ansi_dark", hyperlinks=False)
+        self.markup = text
+        self.parsed = self.parser.parse(text)
+        for token in self.parsed:
+            for child in token.children or ():
+                if child.type == "softbreak":
+                    child.type = "hardbreak"
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The lines, without the blanks that would fill them up to the edge."""
+        segments = cast("Iterable[Segment]", super().__rich_console__(console, options))
+        for line in Segment.split_lines(segments):
+            yield from _without_trailing_blanks(line)
+            yield Segment.line()
+
+
+def _without_trailing_blanks(line: Iterable[Segment]) -> list[Segment]:
+    kept = list(line)
+    while kept and not kept[-1].text.strip(" "):
+        del kept[-1]
+    if kept:
+        kept[-1] = kept[-1]._replace(text=kept[-1].text.rstrip(" "))
+    return kept
+
+
+def _renderable(text: str) -> RenderableType:
+    return Text(text) if len(text) > LONGEST_BLOCK else Block(text)
+
+
+def print_markdown(text: str, out: TextIO) -> None:
+    """Prints a whole text on the terminal `out`."""
+    make_console(out).print(_renderable(printable(text).strip("\n")))
+
+
+class MarkdownWriter:
+    """Writes Markdown that comes piece by piece on the terminal `out`."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._console = make_console(out)
+        self._live: Live | None = None
+        """The drawing of the last block; None while there is no text since `end`."""
+        self._text = ""
+        """The last block, not printed yet."""
+        self._printed = False
+        """Whether a block stands above."""
+        self._next_look = 0.0
+        """When to look for complete blocks again, in the clock's seconds."""
+
+    def write(self, text: str) -> None:
+        """Adds a piece of text; control characters are left out."""
+        self._text += printable(text)
+        if self._live is None and self._text.strip():
+            self._live = Live(
+                console=self._console,
+                get_renderable=self._last_lines,
+                refresh_per_second=REFRESHES,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start(refresh=True)
+        if "\n" in text and (began := time.monotonic()) >= self._next_look:
+            self._print_complete_blocks()
+            ended = time.monotonic()
+            self._next_look = ended + max(1 / REFRESHES, (ended - began) * SHARE)
+
+    def end(self) -> None:
+        """Prints what is left. Text that follows begins anew."""
+        text, self._text = self._text.strip("\n"), ""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+            if text.strip():
+                self._print(text)
+        self._printed = False
+
+    def _print_complete_blocks(self) -> None:
+        tokens: list[Token] = Block.parser.parse(self._text)
+        starts = [token.map[0] for token in tokens if token.level == 0 and token.map]
+        if len(starts) < 2:
+            return
+        lines = self._text.split("\n")
+        self._text = "\n".join(lines[starts[-1] :])
+        self._print("\n".join(lines[: starts[-1]]).strip("\n"))
+
+    def _print(self, text: str) -> None:
+        if self._printed:
+            self._console.print()
+        self._console.print(_renderable(text))
+        self._printed = True
+
+    def _last_lines(self) -> RenderableType:
+        """The end of the last block, as far as the screen has room for it."""
+        console, text = self._console, self._text.strip("\n")
+        room = max(1, console.height - 2)
+        if len(text) > LONGEST_BLOCK:
+            text = text[-room * console.width :]
+        lines = console.render_lines(_renderable(text), pad=False)
+        if self._printed:
+            lines.insert(0, [])
+        return Segments(segment for line in lines[-room:] for segment in (*line, Segment.line()))

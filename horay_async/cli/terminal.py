@@ -1,0 +1,82 @@
+"""What a terminal can show, and what it must not be sent."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import textwrap
+from typing import TYPE_CHECKING, Final, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["columns", "has_colours", "is_dumb", "make_console", "printable", "styled", "wrapped"]
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""C0, DEL and C1 but tab and line feed: they can move the cursor, change colours or retitle the window."""
+
+STYLES: Final = {"dim": 2, "red": 31, "green": 32, "yellow": 33}
+"""Names of "Select Graphic Rendition" parameters (ECMA-48, 8.3.117)."""
+
+NARROWEST: Final = 20
+"""Columns to lay out for at least, whatever COLUMNS says: narrower text is harder to read than text that
+the terminal breaks."""
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal would obey, for all that a model or a server wrote.
+
+    An escape sequence loses its first character, and so its force. Joiners (U+200C, U+200D) and the marks
+    of text direction stay: scripts and emoji need them.
+    """
+    return _CONTROL.sub("", text)
+
+
+def is_dumb() -> bool:
+    """Whether the terminal can't move its cursor."""
+    return os.environ.get("TERM") in ("dumb", "unknown")
+
+
+def has_colours(out: TextIO) -> bool:
+    """Whether escape sequences for colours and the like are welcome there (https://no-color.org)."""
+    return out.isatty() and not os.environ.get("NO_COLOR") and not is_dumb()
+
+
+def styled(text: str, style: str, out: TextIO) -> str:
+    """`text` in a style of `STYLES`, where that is welcome."""
+    return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if has_colours(out) else text
+
+
+def columns() -> int:
+    """Columns to lay out for."""
+    return max(NARROWEST, shutil.get_terminal_size().columns)
+
+
+def wrapped(text: str, out: TextIO, *, indent: int = 0) -> str:
+    """`text` in lines that fit, where `out` is a terminal; words, such as paths, stay whole."""
+    if not out.isatty():
+        return text
+    return textwrap.fill(
+        text,
+        columns() - 1,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,  # --options stay whole
+    )
+
+
+def make_console(out: TextIO) -> Console:
+    """A console of rich on `out` that takes text as it is: no markup, emoji codes or highlighting."""
+    from rich.console import Console  # noqa: PLC0415 - pipes do without it
+
+    console = Console(
+        file=out,
+        color_system="auto" if has_colours(out) else None,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+    if console.width < NARROWEST:
+        console.width = NARROWEST
+    return console
