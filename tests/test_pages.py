@@ -23,7 +23,7 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "examples/guide").rglob("*.md"))]
 PRINTED = {
-    "README.md": ["Local account", "Berlin"],
+    "README.md": ["Berlin", "Local account"],
     "examples/guide/tutorial.md": ["Germany", "404"],
 }
 """What some of the pages promise to print, by their place."""
