@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 import attrs
 import msgspec
@@ -10,7 +10,20 @@ import msgspec
 from horay_async.models._record import Record
 from horay_async.models.meta import ResponseMeta
 
-__all__ = ["Model", "Response", "camel"]
+__all__ = ["Model", "Response", "WireForm", "camel"]
+
+
+@attrs.frozen(kw_only=True)
+class WireForm:
+    """How the JSON of one class of models is sent."""
+
+    case: Literal["snake", "camel"] = "snake"
+    """How the API spells the field names."""
+    list_field: str = ""
+    """The name of the list that the response is about: where it is empty, the body may be something else.
+    Empty where there is no such list."""
+    allow_empty: bool = False
+    """Whether an object with no known field in it passes, as one that keeps a stream alive does."""
 
 
 class Model(Record):
@@ -26,8 +39,8 @@ class Model(Record):
 
     __slots__ = ()
 
-    wire_case: str = "snake"
-    """How the API spells the field names of this class: `"snake"` or `"camel"`."""
+    __wire__ = WireForm()
+    """How it is sent. A dunder, as it is nothing that a user of the object needs."""
 
 
 class Response(Model):
@@ -40,12 +53,6 @@ class Response(Model):
     _raw: bytes
     meta: ResponseMeta
     """How the answer came about; the chunks of one stream share theirs."""
-
-    holds: str = ""
-    """The name of the list that the answer is about: where it is empty, the body may be something else.
-    Empty where there is no such list."""
-    may_be_bare: bool = False
-    """Whether an object with no known field in it passes, as one that keeps a stream alive does."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON that the server sent, unknown fields included.
@@ -81,7 +88,7 @@ class Response(Model):
 
 
 def camel(name: str) -> str:
-    """A field's name as `wire_case = "camel"` spells it."""
+    """A field's name as `case="camel"` spells it."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 

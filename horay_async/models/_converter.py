@@ -114,7 +114,7 @@ def _list_hook(type_: Any) -> Hook:
 def _model_hook(type_: Any) -> Hook:
     """Reads an object field by field; one that can't be read keeps its default."""
     hints = get_type_hints(type_)
-    spell: Callable[[str], str] = camel if type_.wire_case == "camel" else str
+    spell: Callable[[str], str] = camel if type_.__wire__.case == "camel" else str
     fields = [(spell(field.name), field.name, hints[field.name]) for field in attrs.fields(type_)]
 
     def hook(value: Any, _: Any) -> Any:

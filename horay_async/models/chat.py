@@ -7,7 +7,7 @@ from typing import Required
 
 import attrs
 
-from horay_async.models._base import Model, Response
+from horay_async.models._base import Model, Response, WireForm
 from horay_async.models.completions import SamplingParams
 from horay_async.models.usage import Usage
 
@@ -163,7 +163,7 @@ class ChatChoice(Model):
 class ChatCompletion(Response):
     """A whole chat completion."""
 
-    holds = "choices"
+    __wire__ = WireForm(list_field="choices")
 
     id: str = ""
     """The server's name for this answer."""
@@ -247,8 +247,7 @@ class ChatChunkChoice(Model):
 class ChatCompletionChunk(Response):
     """One streamed piece of a chat completion."""
 
-    holds = "choices"
-    may_be_bare = True
+    __wire__ = WireForm(list_field="choices", allow_empty=True)
 
     id: str = ""
     """The server's name for this answer."""

@@ -7,7 +7,7 @@ from typing import Any, Required
 
 import attrs
 
-from horay_async.models._base import Model, Response
+from horay_async.models._base import Model, Response, WireForm
 from horay_async.models.options import GenerationOptions
 from horay_async.models.usage import Usage
 
@@ -114,7 +114,7 @@ class PromptEcho(Model):
 class Completion(Response):
     """A whole text completion."""
 
-    holds = "choices"
+    __wire__ = WireForm(list_field="choices")
 
     id: str = ""
     """The server's name for this answer."""
@@ -160,8 +160,7 @@ class CompletionChunkChoice(Model):
 class CompletionChunk(Response):
     """One streamed piece of a completion."""
 
-    holds = "choices"
-    may_be_bare = True
+    __wire__ = WireForm(list_field="choices", allow_empty=True)
 
     id: str = ""
     """The server's name for this answer."""

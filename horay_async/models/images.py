@@ -6,7 +6,7 @@ from typing import Literal, Required
 
 import attrs
 
-from horay_async.models._base import Model, Response
+from horay_async.models._base import Model, Response, WireForm
 from horay_async.models.options import CallOptions
 
 __all__ = ["GeneratedImage", "ImageParams", "ImageResponse", "ImageSize", "ImageTimings"]
@@ -48,7 +48,7 @@ class ImageTimings(Model):
 class ImageResponse(Response):
     """The pictures of one call."""
 
-    holds = "images"
+    __wire__ = WireForm(list_field="images")
 
     images: list[GeneratedImage] = attrs.field(factory=list[GeneratedImage])
     """The pictures, in the order that they were made."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 import attrs
 
-from horay_async.models._base import Model, Response
+from horay_async.models._base import Model, Response, WireForm
 from horay_async.models.options import CallOptions
 
 __all__ = ["ModelInfo", "ModelList", "ModelListParams", "ModelSubType", "ModelType"]
@@ -53,7 +53,7 @@ class ModelInfo(Model):
 class ModelList(Response):
     """The models on offer; iterable, with a length."""
 
-    holds = "data"
+    __wire__ = WireForm(list_field="data")
 
     object: str = ""
     """What kind of object it is: `list`."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import attrs
 
-from horay_async.models._base import Response
+from horay_async.models._base import Response, WireForm
 
 __all__ = ["UserInfo"]
 
@@ -15,7 +15,7 @@ __all__ = ["UserInfo"]
 class UserInfo(Response):
     """The account behind the key."""
 
-    wire_case = "camel"
+    __wire__ = WireForm(case="camel")
 
     id: str = ""
     """The account's number."""

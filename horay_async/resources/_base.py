@@ -104,7 +104,7 @@ async def _decoded(call: Call, into: BodyDecoder[AnswerT], response: RawResponse
         problem = f"isn't JSON, but {media}"
     else:
         try:
-            answer = into.one(body)
+            answer = into.decode(body)
         except ErrorInBody:
             raise envelope_failure(
                 body, label=call.request.label, key=call.key, request_id=meta.request_id

@@ -72,7 +72,7 @@ def meta(headers: Any) -> ResponseMeta:
 
 def received(into: type[Response]) -> Response:
     """An answer as it comes from the wire."""
-    answer = decoder(into).one(json.dumps(BODIES[into]).encode())
+    answer = decoder(into).decode(json.dumps(BODIES[into]).encode())
     answer.meta = meta(CIMultiDictProxy(CIMultiDict({"X-Request-Id": "r", "Set-Cookie": "a"})))
     return answer
 
@@ -120,7 +120,7 @@ def test_deepcopy_is_deep() -> None:
 @WAYS
 def test_copies_of_any_answer(way: Callable[[Any], Any]) -> None:
     """The answer of `request(...)` is no exception."""
-    answer = JSONDecoder().one(b'{"a": [1]}')
+    answer = JSONDecoder().decode(b'{"a": [1]}')
     again = way(answer)
     assert isinstance(again, JSONResponse)
     assert again["a"] == [1]

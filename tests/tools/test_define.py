@@ -12,7 +12,7 @@ import openai
 import pydantic
 import pytest
 
-from horay_async._protocol.wire.request import plain
+from horay_async._protocol.wire.request import to_jsonable
 from horay_async.tools.define import Tool, pydantic_function_tool, tool
 
 Json = dict[str, Any]
@@ -55,7 +55,7 @@ class GetWeather(pydantic.BaseModel):
 
 def function(of: Tool[..., Any]) -> Json:
     """What a request says of a tool."""
-    form: Json = plain(of)
+    form: Json = to_jsonable(of)
     assert form.keys() == {"type", "function"}
     assert form["type"] == "function"
     described: Json = form["function"]
@@ -108,7 +108,7 @@ def test_as_openai_makes_it() -> None:
     parameters = theirs["function"]["parameters"]
     # It has pydantic's titles, and the description a second time.
     del parameters["title"], parameters["description"], parameters["properties"]["city"]["title"]
-    assert plain(pydantic_function_tool(GetWeather, name="get_weather")) == theirs
+    assert to_jsonable(pydantic_function_tool(GetWeather, name="get_weather")) == theirs
 
 
 def test_still_the_function() -> None:

@@ -55,7 +55,7 @@ class ErrorInBody(Exception):
 class BodyDecoder(Protocol[R_co]):
     """What makes an answer of bytes."""
 
-    def one(self, data: bytes) -> R_co:
+    def decode(self, data: bytes) -> R_co:
         """`data`, JSON, as an instance. Raises `InvalidBody`, or `ErrorInBody` where it reports a
         failure.
         """
@@ -88,15 +88,18 @@ class Decoder(Generic[R]):
 
     def __init__(self, into: type[R]) -> None:
         self._into = into
+        self._wire = wire = into.__wire__
         self._blank = into()
         # Field names are taken as they are here, so a class spelled otherwise has no direct way.
-        self._direct = into.wire_case == "snake"
+        self._direct = wire.case == "snake"
         self._json: msgspec.json.Decoder[R] = msgspec.json.Decoder(into)
-        self._held: Callable[[R], Any] = attrgetter(into.holds) if into.holds else _nothing
+        self._list_of: Callable[[R], Any] = (
+            attrgetter(wire.list_field) if wire.list_field else _nothing
+        )
         # The choices of a chunk are numbered where chunks are merged.
-        self._numbers = into.holds == "choices" and not into.may_be_bare
+        self._numbers = wire.list_field == "choices" and not wire.allow_empty
 
-    def one(self, data: bytes) -> R:
+    def decode(self, data: bytes) -> R:
         """`data`, a JSON object, as an instance. Raises `InvalidBody`, or `ErrorInBody` where it
         reports a failure.
         """
@@ -106,19 +109,19 @@ class Decoder(Generic[R]):
                 answer = self._json.decode(data)
             except MALFORMED:
                 answer = None
-        if answer is None or not self._held(answer) or not (data.isascii() or _is_utf8(data)):
+        if answer is None or not self._list_of(answer) or not (data.isascii() or _is_utf8(data)):
             answer = self._decode_leniently(data, answer)
         if self._numbers:
-            number_choices(self._held(answer))
+            number_choices(self._list_of(answer))
         answer._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return answer
 
-    def many(self, datas: list[bytes], lines: bytes) -> list[R]:
+    def decode_many(self, datas: list[bytes], lines: bytes) -> list[R]:
         """`datas`, JSON objects, as instances, decoded in one go. `lines` is the same, joined by LF.
-        Raises as `one` does.
+        Raises as `decode` does.
         """
         if len(datas) == 1 or not self._direct:
-            return [self.one(data) for data in datas]
+            return [self.decode(data) for data in datas]
         try:
             answers = self._json.decode_lines(lines)
         except MALFORMED:
@@ -126,10 +129,10 @@ class Decoder(Generic[R]):
         # Two objects in one event would shift all that follow, so the numbers must agree.
         if (
             len(answers) != len(datas)
-            or not all(map(self._held, answers))
+            or not all(map(self._list_of, answers))
             or not (lines.isascii() or _is_utf8(lines))
         ):
-            return [self.one(data) for data in datas]
+            return [self.decode(data) for data in datas]
         for answer, data in zip(answers, datas, strict=True):
             answer._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return answers
@@ -145,7 +148,7 @@ class Decoder(Generic[R]):
             else:
                 return []
         sent: Any = answer.to_dict()
-        if _is_envelope(sent) and not isinstance(sent.get(self._into.holds), list):
+        if _is_envelope(sent) and not isinstance(sent.get(self._wire.list_field), list):
             return [*differences(sent, Envelope), *self._drift_in(sent.get("data"), "$.data")]
         return self._drift_in(sent, "$")
 
@@ -177,18 +180,18 @@ class Decoder(Generic[R]):
         """Whether `inner` is the list that the answer is about, without the object around it. An empty one
         is an answer only where it is asked what there is.
         """
-        if not isinstance(inner, list) or self._into.may_be_bare:
+        if not isinstance(inner, list) or self._wire.allow_empty:
             return False
         if not all(isinstance(item, dict) for item in cast("list[Any]", inner)):
             return False
-        return self._into.holds == "data" or (self._into.holds != "" and inner != [])
+        return self._wire.list_field == "data" or (self._wire.list_field != "" and inner != [])
 
     def _decode_leniently(self, data: bytes, answer: R | None) -> R:
         """A closer look at `data`; `answer` is what it was decoded into, where it could be."""
         decoded = _parsed(data)
         inner = _unwrapped(decoded)
         if self._is_bare(inner):
-            inner = {self._into.holds: inner}
+            inner = {self._wire.list_field: inner}
         if answer is None or inner is not decoded:
             from horay_async.models._converter import structure  # noqa: PLC0415 - loads cattrs
 
@@ -203,7 +206,7 @@ class Decoder(Generic[R]):
             if isinstance(fields.get("message") or fields.get("detail"), str | list):
                 raise ErrorInBody
             # A list that is empty was sent, too.
-            if not (self._into.may_be_bare or isinstance(fields.get(self._into.holds), list)):
+            if not (self._wire.allow_empty or isinstance(fields.get(self._wire.list_field), list)):
                 raise InvalidBody("holds none of the fields that the API describes")
         return answer
 
@@ -211,8 +214,8 @@ class Decoder(Generic[R]):
 class JSONDecoder:
     """Takes any JSON as it is."""
 
-    def one(self, data: bytes) -> JSONResponse:
-        """`data` as the server sent it. Raises as `Decoder.one` does."""
+    def decode(self, data: bytes) -> JSONResponse:
+        """`data` as the server sent it. Raises as `Decoder.decode` does."""
         decoded = _parsed(data)
         _unwrapped(decoded)
         answer = JSONResponse(json=decoded)

@@ -92,7 +92,7 @@ def differences(sent: Any, into: type[Model], path: str = "$") -> list[Finding]:
 def list_differences(sent: list[Any], into: type[Response], path: str = "$") -> list[Finding]:
     """The same for the list that `into` is about, sent without the object around it."""
     found: list[Finding] = [(path, "retyped")]
-    _check_of(get_type_hints(into)[into.holds])(sent, path, found)
+    _check_of(get_type_hints(into)[into.__wire__.list_field])(sent, path, found)
     return found
 
 
@@ -183,10 +183,10 @@ def _dict(inner: Check) -> Check:
 
 
 def _object(into: type[Model]) -> Check:
-    spell: Callable[[str], str] = camel if into.wire_case == "camel" else str
+    spell: Callable[[str], str] = camel if into.__wire__.case == "camel" else str
     always = [spell(name) for name in REQUIRED.get(into, ())]
     checks = {spell(name): _check_of(type_) for name, type_ in _fields_of(into)}
-    keeps_alive = issubclass(into, Response) and into.may_be_bare
+    keeps_alive = issubclass(into, Response) and into.__wire__.allow_empty
 
     def check(value: Any, path: str, found: list[Finding]) -> None:
         if not isinstance(value, dict):

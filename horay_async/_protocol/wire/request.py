@@ -17,7 +17,15 @@ from horay_async.models._base import Model
 from horay_async.models.options import CallOptions, GenerationOptions
 from horay_async.options import ClientOptions, RetryPolicy, Timeouts
 
-__all__ = ["Operation", "Request", "build", "build_request", "check_path", "download", "plain"]
+__all__ = [
+    "Operation",
+    "Request",
+    "build",
+    "build_request",
+    "check_path",
+    "download",
+    "to_jsonable",
+]
 
 AnswerT = TypeVar("AnswerT")
 
@@ -96,7 +104,7 @@ def build(
     for name in ("messages", "tools"):
         if name in fields:
             try:
-                fields[name] = plain(fields[name])
+                fields[name] = to_jsonable(fields[name])
             except RecursionError as error:
                 raise TypeError(f"{name} can't be sent as JSON: it is nested too deep") from error
     return build_request(
@@ -188,16 +196,16 @@ def check_path(method: str, path: str) -> str:
     return quote(path, safe="/?&=%:@!$'()*+,;~-._")
 
 
-def plain(value: Any) -> Any:
+def to_jsonable(value: Any) -> Any:
     """`value` for JSON: the models in it as their fields, other mappings as dicts; the rest as it is."""
     # What conversations are mostly made of is told by its exact class: the questions below take longer.
     kind: type[Any] = value.__class__
     if kind is str:
         return value
     if kind is dict:
-        return {name: plain(item) for name, item in value.items()}
+        return {name: to_jsonable(item) for name, item in value.items()}
     if kind is list:
-        return [plain(item) for item in value]
+        return [to_jsonable(item) for item in value]
     if isinstance(value, Model):
         fields: dict[str, Any] = {}
         for field in attrs.fields(cast(Any, type(value))):
@@ -206,12 +214,12 @@ def plain(value: Any) -> Any:
             if (content is not None or field.name == "content") and field.metadata.get(
                 "sent", True
             ):
-                fields[field.name] = plain(content)
+                fields[field.name] = to_jsonable(content)
         return fields
     if isinstance(value, Mapping):
-        return {name: plain(item) for name, item in cast("Mapping[Any, Any]", value).items()}
+        return {name: to_jsonable(item) for name, item in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in cast("Sequence[Any]", value)]
+        return [to_jsonable(item) for item in cast("Sequence[Any]", value)]
     return value
 
 

@@ -168,7 +168,7 @@ class ChunkReader(Generic[C, A]):
             chunks = self._one_by_one(datas)
         else:
             try:
-                chunks = self._decoder.many(datas, lines)
+                chunks = self._decoder.decode_many(datas, lines)
             except (InvalidBody, ErrorInBody):
                 chunks = self._one_by_one(datas)
         content = False
@@ -219,7 +219,7 @@ class ChunkReader(Generic[C, A]):
             try:
                 if name == ERROR or (b'"error"' in data and reports_error(data)):
                     raise ErrorInBody
-                chunk = self._decoder.one(data)
+                chunk = self._decoder.decode(data)
             except ErrorInBody:
                 self._fail(self._reported(data))
                 break

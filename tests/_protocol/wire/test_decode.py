@@ -73,7 +73,7 @@ USER["data"]["newField"] = 1
 def test_completion() -> None:
     """The documented completion, field by field, and the JSON as it was sent."""
     made = Decoder(Completion)
-    answer = made.one(encoded(COMPLETION))
+    answer = made.decode(encoded(COMPLETION))
     choice = answer.choices[0]
     assert (answer.id, answer.created, answer.model) == ("c-1", 123, "m")
     assert (choice.index, choice.text, choice.finish_reason) == (0, "Berlin", "stop")
@@ -89,7 +89,7 @@ def test_completion() -> None:
 
 def test_user_is_unwrapped() -> None:
     """The user's envelope is taken off, camelCase read, and money exact."""
-    user = Decoder(UserInfo).one(encoded(USER))
+    user = Decoder(UserInfo).decode(encoded(USER))
     assert (user.id, user.name, user.status, user.is_admin) == ("u-1", "Ada", "normal", False)
     assert user.balance == Decimal("0.88")
     assert str(user.charge_balance) == "88.00"
@@ -99,7 +99,7 @@ def test_user_is_unwrapped() -> None:
 
 def test_user_without_its_envelope() -> None:
     """A user that comes bare is read as well."""
-    assert Decoder(UserInfo).one(encoded(USER["data"])).name == "Ada"
+    assert Decoder(UserInfo).decode(encoded(USER["data"])).name == "Ada"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_user_without_its_envelope() -> None:
 def test_failures_are_told(into: type[Response], body: dict[str, Any]) -> None:
     """A failure is never taken for an answer, whatever class was expected."""
     with pytest.raises(ErrorInBody):
-        Decoder(into).one(encoded(body))
+        Decoder(into).decode(encoded(body))
 
 
 @pytest.mark.parametrize("into", [Completion, ChatCompletion, ModelList, ImageResponse, UserInfo])
@@ -156,16 +156,16 @@ def test_failures_are_told(into: type[Response], body: dict[str, Any]) -> None:
 def test_what_is_no_answer(into: type[Response], body: bytes, problem: str) -> None:
     """Bytes that hold no answer are refused, in words that say why."""
     with pytest.raises(InvalidBody, match=problem):
-        Decoder(into).one(body)
+        Decoder(into).decode(body)
 
 
 def test_a_list_where_an_object_is_due() -> None:
     """A bare list is the list that the answer is about; a user has none."""
-    assert Decoder(ModelList).one(b'[{"id": "m"}]').data[0].id == "m"
-    assert Decoder(ModelList).one(b'{"code": 20000, "data": [{"id": "m"}]}').data[0].id == "m"
-    assert Decoder(ModelList).one(b'{"code": 20000, "status": true, "data": []}').data == []
+    assert Decoder(ModelList).decode(b'[{"id": "m"}]').data[0].id == "m"
+    assert Decoder(ModelList).decode(b'{"code": 20000, "data": [{"id": "m"}]}').data[0].id == "m"
+    assert Decoder(ModelList).decode(b'{"code": 20000, "status": true, "data": []}').data == []
     with pytest.raises(InvalidBody, match="got an array"):
-        Decoder(UserInfo).one(b"[]")
+        Decoder(UserInfo).decode(b"[]")
 
 
 @pytest.mark.parametrize("where", ["known", "unknown", "late"])
@@ -178,8 +178,8 @@ def test_utf8_is_checked_everywhere(where: str) -> None:
     }[where]
     good = b'{"choices": [{"text": "\xc3\xa4"}]}'
     for decode in (
-        lambda: Decoder(Completion).one(body),
-        lambda: Decoder(CompletionChunk).many([good, body], good + b"\n" + body),
+        lambda: Decoder(Completion).decode(body),
+        lambda: Decoder(CompletionChunk).decode_many([good, body], good + b"\n" + body),
     ):
         with pytest.raises(InvalidBody, match="UTF-8"):
             decode()
@@ -187,24 +187,24 @@ def test_utf8_is_checked_everywhere(where: str) -> None:
 
 def test_empty_list_is_an_answer() -> None:
     """An answer whose list is empty is one."""
-    assert Decoder(ModelList).one(b'{"object": "list", "data": []}').data == []
-    assert Decoder(ModelList).one(b'{"data": []}').data == []
-    assert Decoder(Completion).one(b'{"id": "x", "choices": []}').id == "x"
+    assert Decoder(ModelList).decode(b'{"object": "list", "data": []}').data == []
+    assert Decoder(ModelList).decode(b'{"data": []}').data == []
+    assert Decoder(Completion).decode(b'{"id": "x", "choices": []}').id == "x"
 
 
 def test_answer_in_an_envelope() -> None:
     """An envelope around any other answer is taken off too."""
     wrapped = {"code": 20000, "message": "OK", "data": COMPLETION}
     made = Decoder(Completion)
-    assert made.one(encoded(wrapped)).choices[0].text == "Berlin"
-    assert made.one(encoded(wrapped)).to_dict() == wrapped
-    assert made.one(encoded({"status": True, "data": COMPLETION})).id == "c-1"
-    assert made.one(encoded({"code": "20000", "data": COMPLETION})).id == "c-1"
+    assert made.decode(encoded(wrapped)).choices[0].text == "Berlin"
+    assert made.decode(encoded(wrapped)).to_dict() == wrapped
+    assert made.decode(encoded({"status": True, "data": COMPLETION})).id == "c-1"
+    assert made.decode(encoded({"code": "20000", "data": COMPLETION})).id == "c-1"
 
 
 def test_error_beside_choices_is_kept() -> None:
     """A whole answer that has choices is one, even where the server remarks on something."""
-    answer = Decoder(Completion).one(encoded({**COMPLETION, "error": "partly"}))
+    answer = Decoder(Completion).decode(encoded({**COMPLETION, "error": "partly"}))
     assert answer.to_dict()["error"] == "partly"
 
 
@@ -228,7 +228,7 @@ def test_retyped_field(field: str, value: Any, name: str, read: Any) -> None:
     """A field of another type is read if it can be, and never costs the others."""
     made = Decoder(Completion)
     body = {**COMPLETION, field: value}
-    answer = made.one(encoded(body))
+    answer = made.decode(encoded(body))
     assert getattr(answer, name) == read
     assert answer.choices[0].text == "Berlin"
     assert answer.choices[0].logprobs is not None
@@ -248,7 +248,7 @@ def test_retyped_within() -> None:
             {"index": 1.0, "message": "Hello", "finish_reason": "stop"},
         ],
     }  # fmt: skip
-    answer = Decoder(ChatCompletion).one(encoded(body))
+    answer = Decoder(ChatCompletion).decode(encoded(body))
     first, second = answer.choices
     assert first.message.content == "Hello"
     assert (first.index, first.finish_reason, first.logprobs) == (0, "7", None)
@@ -269,12 +269,12 @@ JSON = st.recursive(
 def test_any_retyped_field(name: str, value: Any) -> None:
     """Whatever a field turns into, nothing fails, the rest is there, and all of it comes back."""
     body = {**COMPLETION, name: value}
-    answer = Decoder(Completion).one(encoded(body))
+    answer = Decoder(Completion).decode(encoded(body))
     assert answer.to_dict() == body
     for other in ("id", "created", "model", "usage", "prompt"):
         if other != name:
             assert getattr(answer, other) == getattr(
-                Decoder(Completion).one(encoded(COMPLETION)), other
+                Decoder(Completion).decode(encoded(COMPLETION)), other
             )
 
 
@@ -284,30 +284,30 @@ def test_any_json(value: Any) -> None:
     data = encoded(value)
     for into in (Completion, ChatCompletionChunk, UserInfo, ModelList):
         with contextlib.suppress(InvalidBody, ErrorInBody):
-            assert decoder(into).one(data).to_dict() == value
+            assert decoder(into).decode(data).to_dict() == value
     try:
-        assert JSONDecoder().one(data).json == value
+        assert JSONDecoder().decode(data).json == value
     except ErrorInBody:
         assert reports_failure(data)
 
 
 def test_any_decoder() -> None:
     """Whatever has no class of its own is taken as it is; failures are told, too."""
-    answer = JSONDecoder().one(b'{"data": [1], "x": {"y": "z"}}')
+    answer = JSONDecoder().decode(b'{"data": [1], "x": {"y": "z"}}')
     assert answer["x"]["y"] == "z"
     assert answer.to_dict() == answer.json
-    assert JSONDecoder().one(b"[7]")[0] == 7
+    assert JSONDecoder().decode(b"[7]")[0] == 7
     with pytest.raises(ErrorInBody):
-        JSONDecoder().one(b'{"error": "No."}')
+        JSONDecoder().decode(b'{"error": "No."}')
     with pytest.raises(InvalidBody):
-        JSONDecoder().one(b"No.")
+        JSONDecoder().decode(b"No.")
 
 
 def test_numbers_beyond_the_usual() -> None:
     """Integers of any size are exact; a number beyond a float doesn't cost the answer."""
     big = 10**40
     body = b'{"created": 1, "choices": [{"text": "a"}], "big": %d, "huge": 1e999}' % big
-    sent = Decoder(Completion).one(body).to_dict()
+    sent = Decoder(Completion).decode(body).to_dict()
     assert sent["big"] == big
     assert sent["huge"] == float("inf")
 
@@ -319,7 +319,7 @@ def chunks(*texts: str) -> list[bytes]:
 
 def many(made: Decoder[CompletionChunk], datas: list[bytes]) -> list[CompletionChunk]:
     """`datas`, decoded in one go."""
-    return made.many(datas, b"\n".join(datas))
+    return made.decode_many(datas, b"\n".join(datas))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7])
@@ -375,7 +375,7 @@ def test_many_tells_failures() -> None:
 def test_many_of_a_class_spelled_otherwise() -> None:
     """A class in camelCase has no direct way, in a batch either."""
     data = encoded(USER["data"])
-    assert [user.is_admin for user in Decoder(UserInfo).many([data, data], data + data)] == [
+    assert [user.is_admin for user in Decoder(UserInfo).decode_many([data, data], data + data)] == [
         False
     ] * 2
 
@@ -387,19 +387,19 @@ def test_class_without_a_list() -> None:
     class Plain(Response):
         id: str = ""
 
-    assert Decoder(Plain).one(b'{"id": "x"}').id == "x"
+    assert Decoder(Plain).decode(b'{"id": "x"}').id == "x"
     with pytest.raises(ErrorInBody):
-        Decoder(Plain).one(b'{"error": "No."}')
+        Decoder(Plain).decode(b'{"error": "No."}')
 
 
 def test_choices_are_numbered() -> None:
     """Choices without an index get their position; those that have one keep it."""
     made = Decoder(Completion)
-    bare = made.one(encoded({"choices": [{"text": "a"}, {"text": "b"}, {"text": "c"}]}))
+    bare = made.decode(encoded({"choices": [{"text": "a"}, {"text": "b"}, {"text": "c"}]}))
     assert [choice.index for choice in bare.choices] == [0, 1, 2]
-    own = made.one(encoded({"choices": [{"text": "a", "index": 2}, {"text": "b", "index": 0}]}))
+    own = made.decode(encoded({"choices": [{"text": "a", "index": 2}, {"text": "b", "index": 0}]}))
     assert [choice.index for choice in own.choices] == [2, 0]
-    single = made.one(encoded({"choices": [{"text": "a", "index": 3}]}))
+    single = made.decode(encoded({"choices": [{"text": "a", "index": 3}]}))
     assert single.choices[0].index == 3
     number_choices(single.choices)
     assert single.choices[0].index == 3
@@ -408,9 +408,9 @@ def test_choices_are_numbered() -> None:
 def test_bare_chunks_pass() -> None:
     """A chunk may say nothing at all: some servers keep a stream alive that way."""
     made = Decoder(ChatCompletionChunk)
-    assert not made.says_something(made.one(b"{}"))
-    assert made.one(b'{"x": 1}').to_dict() == {"x": 1}
-    assert made.says_something(made.one(encoded(CHAT)))
+    assert not made.says_something(made.decode(b"{}"))
+    assert made.decode(b'{"x": 1}').to_dict() == {"x": 1}
+    assert made.says_something(made.decode(encoded(CHAT)))
 
 
 def test_decoders_are_made_once() -> None:
@@ -439,15 +439,15 @@ def test_reports(body: bytes, failure: bool, error: bool) -> None:
 def test_half_a_character_is_mended() -> None:
     """An escape of half a character becomes U+FFFD; the rest of the answer, and a whole one, stay."""
     body = b'{"id": "\\ud83d", "choices": [{"text": "\\ud83d\\ude00 a\\\\ud83d \\ude00."}]}'
-    answer = decoder(Completion).one(body)
+    answer = decoder(Completion).decode(body)
     assert answer.id == "\ufffd"
     assert answer.choices[0].text == "\U0001f600 a\\ud83d \ufffd."
 
 
 def test_nothing_on_offer_is_an_answer() -> None:
     """A bare empty list says that there are no models; of a completion it says nothing."""
-    assert len(decoder(ModelList).one(b"[]")) == 0
+    assert len(decoder(ModelList).decode(b"[]")) == 0
     with pytest.raises(InvalidBody, match="got an array"):
-        decoder(Completion).one(b"[]")
+        decoder(Completion).decode(b"[]")
     with pytest.raises(InvalidBody, match="got an array"):
-        decoder(ModelList).one(b"[1]")
+        decoder(ModelList).decode(b"[1]")

@@ -55,7 +55,7 @@ def counts_of(drift: Drift) -> Counts:
 def drift_in(into: type[Response], body: Any) -> Counts:
     """What is found in an answer."""
     made: Decoder[Response] = decoder(into)
-    return Counter(made.drift(made.one(encoded(body))))
+    return Counter(made.drift(made.decode(encoded(body))))
 
 
 def reader(
@@ -204,12 +204,12 @@ def test_values_that_nothing_else_reads(value: str) -> None:
     """An unknown field that Python can hardly hold is just unknown."""
     body = encoded({**ANSWERS[Completion], "x": "HERE"}).replace(b'"HERE"', value.encode())
     made = decoder(Completion)
-    assert made.drift(made.one(body)) == [("$.x", "unknown")]
+    assert made.drift(made.decode(body)) == [("$.x", "unknown")]
 
 
 def test_what_is_not_described() -> None:
     """What `request` gives back has no description to differ from."""
-    assert not JSONDecoder().drift(JSONDecoder().one(b'{"a": 1}'))
+    assert not JSONDecoder().drift(JSONDecoder().decode(b'{"a": 1}'))
 
 
 def test_what_always_comes() -> None:
@@ -336,7 +336,7 @@ FOUND: Found = [("$.a", "unknown"), ("$.b", "missing"), ("$.a", "unknown"), ("$.
 
 def note(watch: DriftWatch, found: Found, body: bytes = b'{"a": 1}') -> DriftError | None:
     """Notes what was found in an answer."""
-    answer = JSONDecoder().one(body)
+    answer = JSONDecoder().decode(body)
     return watch.note(found, answer, label="POST /x", key=KEY, request_id=f"r-{KEY}")
 
 
@@ -383,7 +383,7 @@ def test_raising() -> None:
     assert str(single).startswith(
         "the answer to POST /x isn't what the API describes: $.a is unknown ("
     )
-    assert watch.note(FOUND, JSONDecoder().one(b"{}"), label="x", key=KEY, request_id=None)
+    assert watch.note(FOUND, JSONDecoder().decode(b"{}"), label="x", key=KEY, request_id=None)
 
 
 def test_raising_in_a_stream() -> None:

@@ -18,7 +18,7 @@ from horay_async._protocol.wire.request import (
     build_request,
     check_path,
     download,
-    plain,
+    to_jsonable,
 )
 from horay_async.errors import ConfigurationError
 from horay_async.models.chat import (
@@ -332,9 +332,9 @@ def test_messages_that_loop() -> None:
 
 def test_plain() -> None:
     """What is no model stays what it is."""
-    assert plain("text") == "text"
-    assert plain(7) == 7
-    assert plain(None) is None
+    assert to_jsonable("text") == "text"
+    assert to_jsonable(7) == 7
+    assert to_jsonable(None) is None
 
 
 VALUES = st.recursive(
