@@ -15,15 +15,19 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from . import hosts
+from .embeddings import embedding_call, embedding_response
 from .engine import Engine, Kind
 from .errors import ApiProblem
 from .images import ImageStore, render
 from .requests import RENDERER, Call, Json, chat_call, completion_call
 from .responses import ChatResponseBuilder, CompletionResponseBuilder, ResponseBuilder
-from .validation import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, is_object, validate
+from .validation import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, is_object, refuse, validate
 
 # Generous for text, and far below what would hurt a laptop.
 MAX_BODY: Final = 4 * 1024 * 1024
+# Written in the documentation, so known to everybody.
+DEFAULT_API_KEY: Final = "local"
 _RENDERER_NOTE: Final = f"{RENDERER} (computed by rule on this machine, no diffusion model)"
 
 _log = logging.getLogger("horay_async.local")
@@ -34,6 +38,10 @@ class Service:
     """What the routes work with, and the routes themselves."""
 
     engine: Engine
+    embedding_engine: Callable[[], Engine]
+    """The engine for embeddings, started at the first call; the same one at every further call."""
+    host: str
+    """The address that the server was told to listen on, as it was given."""
     model: str
     """The local model's name, reported in every response whatever name was asked for."""
     fingerprint: str
@@ -48,6 +56,8 @@ class Service:
         app.on_response_prepare.append(_name_request)
         app.router.add_get("/v1/user/info", self.user_info, allow_head=False)
         app.router.add_get("/v1/models", self.models, allow_head=False)
+        app.router.add_get("/v1/models/{name:.+}", self.model_by_id, allow_head=False)
+        app.router.add_post("/v1/embeddings", self.embeddings)
         app.router.add_post("/v1/completions", self.completions)
         app.router.add_post("/v1/chat/completions", self.chat_completions)
         app.router.add_post("/v1/image/generations", self.images)
@@ -58,6 +68,7 @@ class Service:
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         """Ask for the key under /v1, and give every refusal the API's error body."""
         try:
+            self._check_host(request)
             if request.path.startswith("/v1/"):
                 self._authenticate(request)
             response: web.StreamResponse = await handler(request)
@@ -71,6 +82,22 @@ class Service:
         except Exception:  # noqa: BLE001 - whatever a handler trips over is a 500, and logged
             _log.exception("the local server failed on %s %s", request.method, request.path)
             return _refusal(ApiProblem(500, "the local server failed", type="server_error"))
+
+    def _check_host(self, request: web.Request) -> None:
+        """Refuse a `Host` that another site's name can stand behind, while the key is well known.
+
+        A web page can rebind its own name to this machine's address, and then read what this server
+        sends (DNS rebinding); but the browser goes on sending that name.
+        """
+        name = hosts.name_of(request.headers.get("Host", ""))
+        if self.api_key == DEFAULT_API_KEY and not hosts.is_own(name, self.host):
+            raise ApiProblem(
+                403,
+                f"this server doesn't answer to the host {name[:100]!r}; use localhost or an IP "
+                "address, or start it with an API key of your own",
+                type="permission_error",
+                code="host_not_allowed",
+            )
 
     def _authenticate(self, request: web.Request) -> None:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
@@ -104,16 +131,53 @@ class Service:
     async def models(self, request: web.Request) -> web.Response:
         """`GET /models`: the text model in use, and the renderer under its honest name."""
         wanted = validate(request.query, MODEL_FILTERS, ())
-        here = (
-            (self.model, "text", "chat", "llama.cpp on this machine"),
-            (RENDERER, "image", "text-to-image", "computed by rule, no diffusion model"),
-        )
         data = [
-            {"id": name, "object": "model", "created": self.started, "owned_by": owner}
-            for name, kind, sub_kind, owner in here
-            if wanted.get("type", kind) == kind and wanted.get("sub_type", sub_kind) == sub_kind
+            model
+            for model, kind, sub_kinds in self._models()
+            if wanted.get("type", kind) == kind
+            and wanted.get("sub_type", sub_kinds[0]) in sub_kinds
         ]
         return _json({"object": "list", "data": data})
+
+    async def model_by_id(self, request: web.Request) -> web.Response:
+        """`GET /models/{id}`."""
+        name = request.match_info["name"]
+        for model, _, _ in self._models():
+            if model["id"] == name:
+                return _json(model)
+        raise ApiProblem(
+            404, f"the model {name[:100]!r} does not exist", param="model", code="model_not_found"
+        )
+
+    def _models(self) -> list[tuple[Json, str, tuple[str, ...]]]:
+        """Each model with its `type` and its `sub_type`s."""
+        return [
+            (
+                {"id": name, "object": "model", "created": self.started, "owned_by": owner},
+                kind,
+                sub_kinds,
+            )
+            for name, kind, sub_kinds, owner in (
+                (self.model, "text", ("chat", "embedding"), "llama.cpp on this machine"),
+                (RENDERER, "image", ("text-to-image",), "computed by rule, no diffusion model"),
+            )
+        ]
+
+    async def embeddings(self, request: web.Request) -> web.Response:
+        """`POST /embeddings`: the loaded model's vectors, the mean over each text's tokens."""
+        call = embedding_call(await _body(request))
+        events: list[Json] = [{}] * len(call.inputs)
+        async with self.embedding_engine().run("embeddings", call.jobs()) as run:
+            try:
+                async for index, event in run:
+                    events[index] = event
+            except ApiProblem as problem:
+                # llama.cpp calls this a failure of its own (500), and advises a setting.
+                if "too large to process" in problem.message:
+                    limit = self.embedding_engine().options.longest
+                    raise refuse("input", f"must have at most {limit} tokens a text") from None
+                raise
+        return _json(embedding_response(call, events, self.model))
 
     async def completions(self, request: web.Request) -> web.StreamResponse:
         """`POST /completions`."""

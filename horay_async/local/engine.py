@@ -1,45 +1,61 @@
-"""llama.cpp in this process: one worker thread per slot, and events handed to an event loop.
+"""The model engine: llama.cpp in a process of its own, restarted when it dies.
 
-Of the two ways into the engine, calling its handlers and proxying to its own HTTP server, this is
-the first. Both stream tokens as they are sampled, but only a handler's callback, asked for progress
-events, can stop a job within one batch while a long prompt is still being read; the HTTP server
-notices a closed connection only when it writes the first token.
+llama.cpp ends its process on requests that it doesn't foresee, by a signal or an uncaught exception.
+Here that costs the requests under way a 500, and neither the local server nor the user's program
+that it runs in. `worker` is the other end of the pipes, and says what goes over them.
 
-The binding starts that HTTP server all the same, on a free loopback port. A random key that nobody
-is told closes it.
+Everything here runs in the server's event loop, but for two threads that read and write the pipes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
+import contextlib
+import importlib.util
 import json
 import os
-import secrets
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
+from . import worker
 from .errors import ApiProblem, LocalServerError
 from .validation import is_object
 
-Kind = Literal["completions", "chat_completions"]
+Kind = Literal["completions", "chat_completions", "embeddings", "metrics"]
 Event = dict[str, Any]
 
 # Prompt tokens read between two looks at whether the client is still there: about 0.4 s of two
 # slow cores for a model of this size.
 BATCH: Final = 128
+# Tokens of the longest text to embed: pooled text is read in one batch, whose memory grows with it.
+MAX_EMBEDDED: Final = 2048
 # More threads gain a model of this size nothing, and machines often grant fewer than they show.
 MAX_THREADS: Final = 4
 # Cores left to the clients and to whatever else runs. llama.cpp's threads wait for each other many
 # times a token, spinning, and one that has to share its core holds up all: on two busy cores, two
 # threads gave 4 tokens a second and one thread 60; on two idle ones, 107 and 65.
 SPARE_CORES: Final = 1
-# llama.cpp's levels: below 0 nothing at all, 3 its usual report on each request.
-QUIET: Final = -1
-VERBOSE: Final = 3
+# Bytes that the process may take beyond the loaded model: twenty times what the tests need. The
+# rest is for the stacks of threads, 8 MiB each on Linux.
+HEADROOM: Final = 1 << 30
+HEADROOM_PER_SLOT: Final = 16 << 20
+# Seconds without a word from a process that has jobs, until it counts as hung. It is silent longest
+# over a batch of `MAX_EMBEDDED` tokens: up to 30 s on one busy core.
+HUNG_AFTER: Final = 120.0
+# Seconds to wait for a thread whose pipe is closed already.
+_JOIN: Final = 2.0
+_MISSING: Final = (
+    "The local server's model engine is missing; install it with: pip install 'horay-async[local]'"
+)
 
 
 def default_threads() -> int:
@@ -51,156 +67,366 @@ def default_threads() -> int:
     return max(1, min(MAX_THREADS, cores - SPARE_CORES))
 
 
-class Engine:
-    """A loaded model with `slots` requests at work at once; further ones wait in line.
+@dataclass(frozen=True)
+class EngineOptions:
+    """What an engine is started with; `context` is tokens of a request, prompt and text together."""
 
-    `context` is the tokens of one request, prompt and generated text together. Loading blocks the calling
-    thread, and for most of that time (0.3 s for the default model) the binding also holds
-    the interpreter's lock. `chat_template` (Jinja) replaces the model's own; empty keeps that.
-    Raises `LocalServerError` for a file that isn't a usable model.
+    slots: int
+    context: int
+    threads: int | None = None
+    verbose: bool = False
+    embedding: bool = False
+    """Whether it embeds texts, one at a time, instead of generating."""
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest request."""
+        return min(self.context, MAX_EMBEDDED) if self.embedding else self.context
+
+    def config(self, path: Path, chat_template: str) -> Event:
+        """The worker's configuration."""
+        return {
+            "path": os.fspath(path),
+            "slots": self.slots,
+            "context": self.longest,
+            # A text to embed is read in one batch, any other in small ones.
+            "batch": self.longest if self.embedding else max(BATCH, self.slots),
+            "threads": self.threads or default_threads(),
+            "chat_template": chat_template,
+            "verbose": self.verbose,
+            "embedding": self.embedding,
+            "headroom": HEADROOM + self.slots * HEADROOM_PER_SLOT,
+        }
+
+
+class EngineDied(Exception):
+    """The process ended, or never came up; the message says how."""
+
+
+class Process:
+    """One worker process. `receive` gets each of its messages in the event loop, then None."""
+
+    def __init__(self, receive: Callable[[Event | None], None], *, verbose: bool) -> None:
+        self._receive = receive
+        self._loop = asyncio.get_running_loop()
+        arguments = json.dumps([os.getpid(), sys.path])
+        # Isolated and without site: the parent's sys.path is all that it needs. By its path: the
+        # package's own __init__ would load the web server.
+        command = [sys.executable, "-I", "-S", "-W", "ignore", worker.__file__, arguments]
+        try:
+            self.popen = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=None if verbose and sys.stderr is not None else subprocess.DEVNULL,
+                # A Ctrl-C in the terminal is for the user's program, which stops this process.
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+                # llama.cpp would start a debugger to print where it failed.
+                env=os.environ | {"GGML_NO_BACKTRACE": "1"},
+            )
+        except OSError as error:
+            raise EngineDied(f"{error.strerror or error}") from error
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=target, name=f"horay-local-{name}", daemon=True)
+            for target, name in ((self._read, "reader"), (self._write, "writer"))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def send(self, message: Event) -> None:
+        """Send a message, without waiting; one to a process that died is dropped."""
+        self._outbox.put(json.dumps(message).encode() + b"\n")
+
+    def kill(self) -> None:
+        """End the process; `receive` hears of it."""
+        self.popen.kill()
+
+    def close(self) -> None:
+        """End the process and both threads, and wait for that; `receive` hears nothing more."""
+        self._receive = _ignore
+        self.popen.kill()
+        self._outbox.put(None)
+        self.popen.wait()
+        for thread in self._threads:
+            # With an end: a process that the user's program forked while this one was started can
+            # hold its pipes open.
+            thread.join(_JOIN)
+
+    def ending(self) -> str:
+        """How the process ended, in words; it must have."""
+        status = self.popen.wait()
+        try:
+            return f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
+        except ValueError:  # a real-time signal
+            return f"by signal {-status}"
+
+    def _read(self) -> None:
+        assert self.popen.stdout is not None
+        with self.popen.stdout as lines:
+            for line in lines:
+                self._deliver(json.loads(line))
+        self._deliver(None)
+
+    def _deliver(self, message: Event | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(lambda: self._receive(message))
+
+    def _write(self) -> None:
+        assert self.popen.stdin is not None
+        # A process that died takes nothing more: the reader tells of that.
+        with contextlib.suppress(OSError), self.popen.stdin as pipe:
+            while (line := self._outbox.get()) is not None:
+                pipe.write(line)
+                pipe.flush()
+
+
+def _ignore(_: Event | None) -> None:
+    """Receives nothing."""
+
+
+@dataclass(eq=False)
+class Job:
+    """One job of a `Run`, waiting or in the process."""
+
+    kind: Kind
+    fields: Event
+    receive: Callable[[Event | None], None]
+    """Gets each event; None after the last one."""
+    cancelled: bool = False
+
+
+class Engine:
+    """A model in a process of its own with `slots` requests at work at once; more wait in line.
+
+    Make it in a running event loop. The process starts at once, and has its libraries loaded by the
+    time that `start` names the model. Where it dies, jobs under way end with a 500 and a new process
+    goes on with the line; where that doesn't come up, all jobs end so, and the next job tries again.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        slots: int,
-        context: int,
-        threads: int | None = None,
-        chat_template: str = "",
-        verbose: bool = False,
-    ) -> None:
-        try:
-            binding = importlib.import_module("xllamacpp")
-        except ImportError as missing:
-            raise LocalServerError(
-                "The local server's model engine is missing; "
-                "install it with: pip install 'horay-async[local]'"
-            ) from missing
-        params = binding.CommonParams()
-        params.model.path = os.fspath(path)
-        params.chat_template = chat_template
-        params.verbosity = VERBOSE if verbose else QUIET
-        params.n_parallel = slots
-        params.n_ctx = context * slots
-        params.n_batch = params.n_ubatch = max(BATCH, slots)
-        params.cpuparams.n_threads = threads or default_threads()
-        # Waiting threads sleep: the clients and this server share the cores with the model.
-        params.cpuparams.poll = 0
-        params.api_keys = [secrets.token_urlsafe()]
-        params.ui = False
-        params.endpoint_metrics = True
-        # No trial run, no fitting to a GPU, no store of old prompts: they only slow the start.
-        params.warmup = params.fit_params = False
-        params.cache_ram_mib = 0
-        try:
-            self._llama = binding.Server(params)
-        except RuntimeError as refused:
-            raise LocalServerError(
-                f"llama.cpp can't load {path}: it is damaged, of an unknown kind, or too large "
-                "for this machine's memory."
-            ) from refused
-        # A response shows that llama.cpp's loop runs. Stopped before that, it would start afterwards
-        # and never end, nor would the wait for it.
-        self._llama.handle_metrics()
+    def __init__(self, options: EngineOptions) -> None:
+        if importlib.util.find_spec("xllamacpp") is None:
+            raise LocalServerError(_MISSING)
+        self.options = options
+        """What it was made with."""
+        self._config: Event | None = None
+        """Tells which model to load; None until `load`."""
+        self._waiting: deque[Job] = deque()
+        self._running: dict[int, Job] = {}
+        self._numbers = 0
+        self._ready = False
+        self._start_failed: str | None = None
+        """Why the last process never came up, as a sentence without its full stop; else None."""
+        self._last_message = 0.0
+        """When the process last said something, by the loop's clock."""
+        self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.closing: bool = False
-        self._pool = ThreadPoolExecutor(slots, thread_name_prefix="horay-local-engine")
+        self.restarts: int = 0
+        """How many processes were started after the first one."""
+        self._watch: asyncio.TimerHandle | None = None
+        self._process: Process | None = None
+        self._spawn()
+
+    def load(self, path: Path, chat_template: str = "") -> None:
+        """Begin to load the model; jobs wait in line until then.
+
+        `chat_template` (Jinja) replaces the model's own; empty keeps that.
+        """
+        self._config = self.options.config(path, chat_template)
+        if self._process is not None:
+            self._process.send({"config": self._config})
+
+    async def loaded(self) -> None:
+        """Wait until the model is loaded; raises `LocalServerError` if it can't be."""
+        await asyncio.shield(self._started)
+        if self._start_failed is not None:
+            raise LocalServerError(f"{self._start_failed}.")
 
     def run(self, kind: Kind, jobs: Sequence[Event]) -> Run:
         """Queue one job per choice; use it as `async with` around an `async for`."""
         return Run(self, kind, jobs)
 
-    def submit(self, kind: Kind, job: Event, take: Callable[[Event], bool]) -> Future[None]:
-        """Queue one job; a worker calls `take` with each event, and stops when that says true."""
-        return self._pool.submit(_work, getattr(self._llama, f"handle_{kind}"), job, take)
+    def submit(self, job: Job) -> None:
+        """Queue one job."""
+        self._waiting.append(job)
+        if self._process is None:
+            self.restarts += 1
+            self._spawn()
+        self._fill()
+
+    def cancel(self, job: Job) -> None:
+        """Stop a job, waiting or at its next event; it hears nothing more."""
+        job.receive = _ignore
+        if job in self._waiting:
+            self._waiting.remove(job)
+        for number, running in self._running.items():
+            if running is job and not job.cancelled and self._process is not None:
+                job.cancelled = True
+                self._process.send({"cancel": number})
 
     def interrupt(self) -> None:
-        """Stop all jobs, now or at their next event; their streams end with a 503."""
+        """Stop all jobs now; their streams end with a 503."""
         self.closing = True
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._stop_watching()
+        self._end_jobs([*self._running.values(), *self._waiting], _stopping())
+        self._running.clear()
+        self._waiting.clear()
 
     def close(self) -> None:
-        """Stop all jobs, wait for the worker threads, and unload the model."""
+        """Stop all jobs and end the process."""
         self.interrupt()
-        self._pool.shutdown()
-        # The only reference: the binding stops its threads when the object goes.
-        del self._llama
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    def _spawn(self) -> None:
+        self._ready, self._start_failed = False, None
+        try:
+            self._process = Process(self._receive, verbose=self.options.verbose)
+        except EngineDied as failure:
+            self._not_started(f"The model engine can't be started: {failure}")
+            return
+        if self._config is not None:
+            self._process.send({"config": self._config})
+
+    def _receive(self, message: Event | None) -> None:
+        self._last_message = asyncio.get_running_loop().time()
+        if message is None:
+            self._died()
+        elif "ready" in message:
+            self._ready = True
+            self._set_started()
+            self._fill()
+        elif "failed" in message:
+            self._start_failed = f"The model engine can't be started: {message['failed']}"
+        elif "unloadable" in message:
+            assert self._config is not None
+            self._start_failed = (
+                f"llama.cpp can't load {self._config['path']}: it is damaged, of an unknown kind, "
+                f"or too large for this machine's memory ({message['unloadable']})"
+            )
+        else:
+            job = self._running.get(message["id"])
+            if job is None:
+                return
+            if "done" in message:
+                del self._running[message["id"]]
+                job.receive(None)
+                self._fill()
+                if not self._running:
+                    self._stop_watching()
+            elif is_object(message["event"]):
+                job.receive(message["event"])
+
+    def _died(self) -> None:
+        """The process ended by itself, or because it hung."""
+        assert self._process is not None
+        ending = self._process.ending()
+        self._process.close()
+        self._process = None
+        if self.closing:
+            return
+        if not self._ready:
+            ended = f"The model engine can't be started: its process ended {ending}"
+            self._not_started(self._start_failed or ended)
+            return
+        stopped, self._running = list(self._running.values()), {}
+        self._end_jobs(stopped, _failed(f"the model engine ended {ending}; it is restarted"))
+        self.restarts += 1
+        self._spawn()
+
+    def _not_started(self, reason: str) -> None:
+        self._start_failed = reason
+        self._set_started()
+        stopped = [*self._waiting]
+        self._waiting.clear()
+        self._end_jobs(stopped, _failed(reason))
+
+    def _set_started(self) -> None:
+        if not self._started.done():
+            self._started.set_result(None)
+
+    @staticmethod
+    def _end_jobs(jobs: Sequence[Job], problem: ApiProblem) -> None:
+        for job in jobs:
+            job.receive({"problem": problem})
+
+    def _fill(self) -> None:
+        """Send the process as many jobs as it has free slots."""
+        while self._ready and self._waiting and len(self._running) < self.options.slots:
+            job = self._waiting.popleft()
+            self._numbers += 1
+            self._running[self._numbers] = job
+            self._last_message = asyncio.get_running_loop().time()
+            assert self._process is not None  # it is ready
+            self._process.send({"id": self._numbers, "kind": job.kind, "job": job.fields})
+        if self._running and self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(HUNG_AFTER, self._end_hung)
+
+    def _stop_watching(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    def _end_hung(self) -> None:
+        """End the process if it has been silent for too long; else look again later."""
+        self._watch = None
+        if not self._running or self._process is None:
+            return
+        loop = asyncio.get_running_loop()
+        if self._last_message + HUNG_AFTER <= loop.time():
+            self._process.kill()
+        else:
+            self._watch = loop.call_at(self._last_message + HUNG_AFTER, self._end_hung)
 
 
 class Run:
     """The jobs of one request; iterating gives `(index of the choice, llama.cpp's event)`.
 
-    Leaving the context stops what is still running. Iterating raises `ApiProblem` with
-    llama.cpp's status and words when it refuses a job, or 503 when the engine stops.
+    Leaving the context stops what is still running. Iterating raises `ApiProblem`: with llama.cpp's
+    status and words when it refuses a job, 500 when its process dies, 503 when the server stops.
     """
 
     def __init__(self, engine: Engine, kind: Kind, jobs: Sequence[Event]) -> None:
         self._engine = engine
-        self._kind: Kind = kind
-        self._jobs = jobs
-        self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[tuple[int, Event | None]] = asyncio.Queue()
-        self._futures: list[Future[None]] = []
-        self._left = False
+        self._jobs = [Job(kind, job, partial(self._take, index)) for index, job in enumerate(jobs)]
 
     async def __aenter__(self) -> Self:
         if self._engine.closing:
             raise _stopping()
-        for index, job in enumerate(self._jobs):
-            future = self._engine.submit(self._kind, job, partial(self._take, index))
-            future.add_done_callback(partial(self._done, index))
-            self._futures.append(future)
+        for job in self._jobs:
+            self._engine.submit(job)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._left = True
-        for future in self._futures:
-            future.cancel()
+        for job in self._jobs:
+            self._engine.cancel(job)
 
     async def __aiter__(self) -> AsyncIterator[tuple[int, Event]]:
         running = len(self._jobs)
         while running:
             index, event = await self._events.get()
             if event is None:
-                if self._engine.closing:
-                    raise _stopping()
                 running -= 1
+            elif "problem" in event:
+                raise event["problem"]
             elif "error" in event:
                 raise _problem(event["error"])
             else:
                 yield index, event
 
-    def _take(self, index: int, event: Event) -> bool:
-        """Called in a worker thread with each event; true stops the job."""
-        if self._left or self._engine.closing:
-            return True
-        self._loop.call_soon_threadsafe(self._events.put_nowait, (index, event))
-        return False
-
-    def _done(self, index: int, _: Future[None]) -> None:
-        # Nobody reads on after leaving, and by then the loop may be closed.
-        if not self._left:
-            self._loop.call_soon_threadsafe(self._events.put_nowait, (index, None))
-
-
-def _work(
-    handler: Callable[[bytes, Callable[[bytes], bool]], None],
-    job: Event,
-    take: Callable[[Event], bool],
-) -> None:
-    def callback(raw: bytes) -> bool:
-        event: object = json.loads(raw)
-        return is_object(event) and take(event)
-
-    try:
-        handler(json.dumps(job).encode(), callback)
-    except (RuntimeError, ValueError) as refused:
-        # llama.cpp throws for requests it can't take, such as an image for a text model.
-        take({"error": {"code": 400, "message": str(refused)}})
+    def _take(self, index: int, event: Event | None) -> None:
+        self._events.put_nowait((index, event))
 
 
 def _stopping() -> ApiProblem:
     return ApiProblem(503, "the local server is stopping", type="server_error")
+
+
+def _failed(message: str) -> ApiProblem:
+    return ApiProblem(500, message, type="server_error", code="engine_failed")
 
 
 def _problem(error: Event) -> ApiProblem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import os
 import socket
 import threading
@@ -17,8 +18,8 @@ from typing import Any, Self
 from aiohttp import web
 
 from . import weights
-from .app import Service
-from .engine import Engine
+from .app import DEFAULT_API_KEY, Service
+from .engine import Engine, EngineOptions
 from .errors import LocalServerError
 from .images import ImageStore
 from .templates import CHATML_WITH_TOOLS
@@ -44,6 +45,14 @@ class LocalServer:
     top_p 0.9, top_k 40 and at most 256 tokens. `response_format` and tool calls are held to their
     schemas by llama.cpp's grammar.
 
+    llama.cpp runs in a process of its own. Where that dies, the requests under way end with a 500, a
+    new process takes its place, and neither this server nor the program around it is touched; on
+    Linux it also has a memory limit. It ends with the server, and with a program that is killed.
+
+    With the default `api_key`, which everybody knows, the server answers only where `Host` is an IP
+    address, localhost or `host`, so that no web page reaches it under a name of its own (DNS
+    rebinding).
+
     Starting raises `LocalServerError`: no usable weights, a port in use, a missing extra. A stopped
     server can be started again.
     """
@@ -54,7 +63,7 @@ class LocalServer:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        api_key: str = "local",
+        api_key: str = DEFAULT_API_KEY,
         threads: int | None = None,
         context: int = 2048,
         slots: int = 8,
@@ -108,6 +117,8 @@ class LocalServer:
 
     def __exit__(self, *_: object) -> None:
         life, self._life = self._started(), None
+        if life.pid != os.getpid():
+            return  # in a process forked from the one that runs the server, which goes on there
         life.stop()
         life.thread.join()
         life.over.result()
@@ -132,26 +143,46 @@ class LocalServer:
         life.thread.join()  # its last line has run: this is a matter of microseconds
 
     async def _serve(self, life: _Life) -> None:
-        with _bind(self._host, self._port) as listener:
+        stopping = asyncio.ensure_future(asyncio.wrap_future(life.stopping))
+        with _bind(self._host, self._port) as listener, contextlib.ExitStack() as engines:
+
+            def make_engine(*, slots: int, embedding: bool = False) -> Engine:
+                options = EngineOptions(
+                    slots=slots,
+                    context=self._context,
+                    threads=self._threads,
+                    verbose=self._verbose,
+                    embedding=embedding,
+                )
+                return engines.enter_context(contextlib.closing(Engine(options)))
+
+            @functools.cache
+            def embedding_engine() -> Engine:
+                # Texts are embedded one at a time: several at once take as long, and more memory.
+                engine = make_engine(slots=1, embedding=True)
+                engine.load(path)
+                return engine
+
+            engine = make_engine(slots=self._slots)
             path = weights.find(self._model, cancelled=life.stopping.done)
-            engine = Engine(
-                path,
-                slots=self._slots,
-                context=self._context,
-                threads=self._threads,
-                chat_template=CHATML_WITH_TOOLS if path.name == weights.FILE_NAME else "",
-                verbose=self._verbose,
-            )
-            with contextlib.closing(engine):
-                runner = self._runner(engine, path)
-                await runner.setup()
-                try:
-                    await self._listen(runner, listener)
-                    life.ready.set_result((_url(self._host, listener), path.stem))
-                    await asyncio.wrap_future(life.stopping)
-                finally:
-                    engine.interrupt()
-                    await runner.cleanup()
+            engine.load(path, CHATML_WITH_TOOLS if path.name == weights.FILE_NAME else "")
+            loading = asyncio.ensure_future(engine.loaded())
+            await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not loading.done():
+                loading.cancel()
+                raise LocalServerError(weights.CANCELLED)
+            await loading
+            runner = self._runner(engine, embedding_engine, path)
+            await runner.setup()
+            try:
+                await self._listen(runner, listener)
+                life.ready.set_result((_url(self._host, listener), path.stem))
+                await stopping
+            finally:
+                engine.interrupt()
+                if embedding_engine.cache_info().currsize:
+                    embedding_engine().interrupt()
+                await runner.cleanup()
 
     async def _listen(self, runner: web.AppRunner, listener: socket.socket) -> None:
         try:
@@ -160,9 +191,13 @@ class LocalServer:
             # Another process can have bound the same port too, and be the first to listen.
             raise _cannot_listen(self._host, listener.getsockname()[1], error) from error
 
-    def _runner(self, engine: Engine, path: Path) -> web.AppRunner:
+    def _runner(
+        self, engine: Engine, embedding_engine: Callable[[], Engine], path: Path
+    ) -> web.AppRunner:
         service = Service(
             engine=engine,
+            embedding_engine=embedding_engine,
+            host=self._host,
             model=path.stem,
             fingerprint=f"horay-local-{path.stem}",
             api_key=self.api_key,
@@ -222,6 +257,7 @@ class _Life:
         for promise in (self.ready, self.stopping, self.over):
             # From here on a waiter that gives up can't cancel what others rely on.
             promise.set_running_or_notify_cancel()
+        self.pid: int = os.getpid()
         self._lock = threading.Lock()
         # A daemon, so that a server that was never left doesn't keep the interpreter from ending.
         self.thread = threading.Thread(

@@ -27,6 +27,9 @@ IMAGE_SIZES: Final = (
 IMAGE_SEEDS: Final = (1, 9999999998)
 TOOL_CHOICES: Final = ("none", "auto", "required")
 RESPONSE_FORMATS: Final = ("text", "json_object", "json_schema")
+ENCODING_FORMATS: Final = ("float", "base64")
+# Texts of one request for embeddings, as OpenAI's reference has it.
+MAX_INPUTS: Final = 2048
 MODEL_TYPES: Final = ("text", "image", "audio", "video")
 MODEL_SUB_TYPES: Final = (
     "chat",
@@ -183,6 +186,26 @@ def response_format(name: str, value: object) -> None:
             raise refuse(f"{name}.json_schema", "must be an object that holds a schema")
 
 
+def embedding_input(name: str, value: object) -> None:
+    """A text, its token ids, or an array of one or the other; none of them empty."""
+    items: list[object] = value if is_array(value) and value and not _is_id(value[0]) else [value]
+    if len(items) > MAX_INPUTS:
+        raise refuse(name, f"must have at most {MAX_INPUTS} texts, got {len(items)}")
+    for item in items:
+        if isinstance(item, str) and item:
+            continue
+        if not is_array(item) or not item or not all(_is_id(token) for token in item):
+            raise refuse(
+                name, "must be a string, an array of token ids, or an array of those, none empty"
+            )
+    if len({isinstance(item, str) for item in items}) > 1:
+        raise refuse(name, "must not mix strings and token ids")
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= INT32_MAX
+
+
 SAMPLING: Final[Mapping[str, Check]] = {
     "max_tokens": integer(1),
     "stop": stops,
@@ -223,6 +246,12 @@ IMAGE: Final[Mapping[str, Check]] = {
     "prompt": string,
     "image_size": one_of(IMAGE_SIZES),
     "seed": integer(*IMAGE_SEEDS),
+}
+EMBEDDING: Final[Mapping[str, Check]] = {
+    "model": string,
+    "input": embedding_input,
+    "encoding_format": one_of(ENCODING_FORMATS),
+    "dimensions": integer(1),
 }
 MODEL_FILTERS: Final[Mapping[str, Check]] = {
     "type": one_of(MODEL_TYPES),

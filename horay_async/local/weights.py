@@ -30,6 +30,7 @@ FILE_NAME: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
 FILE_SIZE: Final = 98_362_432
 FILE_SHA256: Final = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
+CANCELLED: Final = "The start of the local server was cancelled."
 _MAGIC: Final = b"GGUF"
 _WAY_OUT: Final = f"name a GGUF file with model=, --model or {ENVIRONMENT}"
 
@@ -148,9 +149,7 @@ def _download(folder: Path, cancelled: Callable[[], bool]) -> None:
                     break
                 except subprocess.TimeoutExpired:
                     if cancelled():
-                        raise LocalServerError(
-                            "The start of the local server was cancelled."
-                        ) from None
+                        raise LocalServerError(CANCELLED) from None
         finally:
             process.kill()
             process.wait()

@@ -46,6 +46,7 @@ async def test_models(wire: Wire, server: LocalServer) -> None:
         ("type=text", [text]),
         ("type=image&sub_type=text-to-image", [image]),
         ("sub_type=chat", [text]),
+        ("sub_type=embedding", [text]),
         ("type=audio", []),
     ):
         assert (await wire.get(f"/models?{query}"))["data"] == found
@@ -125,6 +126,17 @@ async def test_image(wire: Wire) -> None:
     assert pictures[0] == pictures[1] != pictures[2]
 
 
+async def test_model_by_id(wire: Wire) -> None:
+    """Each model of the list is there by its id; any other is a 404 that repeats it."""
+    for model in (await wire.get("/models"))["data"]:
+        assert await wire.get(f"/models/{model['id']}") == model
+    for name in ("gpt-4", "a/b", "%2e%2e%2f", "x" * 4000):
+        refused = await wire.get(f"/models/{name}", status=404)
+        assert refused["error"]["code"] == "model_not_found"
+        assert refused["error"]["param"] == "model"
+        assert "does not exist" in refused["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "named"),
     [
@@ -200,8 +212,8 @@ async def test_wrong_key(server: LocalServer, headers: dict[str, str], path: str
 
 async def test_unknown_path(wire: Wire) -> None:
     """A path that isn't there is a 404 that repeats it."""
-    refused = await wire.post("/embeddings", status=404)
-    assert refused["error"]["message"] == "there is no /v1/embeddings here"
+    refused = await wire.post("/rerank", status=404)
+    assert refused["error"]["message"] == "there is no /v1/rerank here"
     assert refused["error"]["code"] == "not_found"
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import os
 import re
+import resource
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -14,10 +18,17 @@ from typing import Any
 import aiohttp
 import pytest
 
-from horay_async.local import LocalServer, LocalServerError, weights
+from horay_async.local import LocalServer, LocalServerError, weights, worker
 from horay_async.local import engine as engine_module
 from horay_async.local import server as server_module
-from horay_async.local.engine import Engine, Run, default_threads
+from horay_async.local.engine import (
+    Engine,
+    EngineOptions,
+    Process,
+    Run,
+    default_threads,
+)
+from horay_async.local.errors import ApiProblem
 
 from .wire import Json, Wire
 
@@ -31,18 +42,33 @@ class Llama:
 
     def __init__(self) -> None:
         self.engines: list[Engine] = []
+        self.loops: list[asyncio.AbstractEventLoop] = []
 
-    def engine(self, *args: Any, **options: Any) -> Engine:
+    def engine(self, options: EngineOptions) -> Engine:
         """Stands in for the class, and keeps what it makes."""
-        self.engines.append(Engine(*args, **options))
+        self.engines.append(Engine(options))
+        self.loops.append(asyncio.get_running_loop())
         return self.engines[-1]
 
-    def counted(self, name: str) -> int:
-        """One of llama.cpp's counters."""
-        metrics = self.engines[-1]._llama.handle_metrics()
-        found = re.search(rf"^llamacpp:{name} (\d+)$", metrics, re.MULTILINE)
+    async def counted(self, name: str) -> int:
+        """One of llama.cpp's counters, told once the slot is free."""
+
+        async def ask() -> str:
+            async with self.engines[0].run("metrics", [{}]) as events:
+                return "".join([event["metrics"] async for _, event in events])
+
+        asked = asyncio.run_coroutine_threadsafe(ask(), self.loops[0])
+        found = re.search(
+            rf"^llamacpp:{name} (\d+)$", await asyncio.wrap_future(asked), re.MULTILINE
+        )
         assert found is not None
         return int(found[1])
+
+    def pid(self) -> int:
+        """The engine's process."""
+        process = self.engines[0]._process
+        assert process is not None
+        return process.popen.pid
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +113,13 @@ class Signal:
 @pytest.mark.anyio
 async def test_leaving_a_stream(wire: Wire, llama: Llama) -> None:
     """A stream's first token comes while the rest is unsaid, and leaving leaves it so."""
-    before = llama.counted("n_decode_total")
+    before = await llama.counted("n_decode_total")
     async with wire.session.post(wire.url + "/completions", json=LONG | {"stream": True}) as left:
         assert (await left.content.readline()).startswith(b"data: {")
         left.close()
     await wire.post("/completions", **SHORT)  # answered only when the slot is free
-    assert llama.counted("n_decode_total") - before < 700
-    assert llama.counted("requests_processing") == 0
+    assert await llama.counted("n_decode_total") - before < 700
+    assert await llama.counted("requests_processing") == 0
 
 
 @pytest.mark.anyio
@@ -101,13 +127,13 @@ async def test_leaving_a_whole_answer(
     wire: Wire, llama: Llama, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The generation of a response that nobody waits for any more is stopped as well."""
-    before, begun = llama.counted("n_decode_total"), Signal()
+    before, begun = await llama.counted("n_decode_total"), Signal()
     monkeypatch.setattr(Run, "_take", begun.after(Run._take))
     asking = asyncio.create_task(wire.post("/completions", **LONG))
     await begun.wait()
     asking.cancel()
     await wire.post("/completions", **SHORT)
-    assert llama.counted("n_decode_total") - before < 700
+    assert await llama.counted("n_decode_total") - before < 700
 
 
 @pytest.mark.anyio
@@ -115,30 +141,31 @@ async def test_leaving_while_the_prompt_is_read(
     wire: Wire, llama: Llama, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A long prompt is read in batches, and no further than the client's patience."""
-    before, begun = llama.counted("n_decode_total"), Signal()
+    before, begun = await llama.counted("n_decode_total"), Signal()
     monkeypatch.setattr(Run, "_take", begun.after(Run._take))
     tokens = 1900
     asking = asyncio.create_task(wire.post("/completions", prompt="word " * tokens))
     await begun.wait()
     asking.cancel()
     await wire.post("/completions", **SHORT)
-    assert llama.counted("n_decode_total") - before < tokens / engine_module.BATCH
+    assert await llama.counted("n_decode_total") - before < tokens / engine_module.BATCH
 
 
 @pytest.mark.anyio
 async def test_leaving_the_line(
-    wire: Wire, server: LocalServer, llama: Llama, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that waits for the slot and is given up never gets it."""
-    queued, work = Signal(), engine_module._work
+    queued, send = Signal(), Process.send
     begun: list[str] = []
     monkeypatch.setattr(Engine, "submit", queued.after(Engine.submit, times=2))
 
-    def noted(handler: Any, job: Json, take: Any) -> None:
-        begun.append(job["prompt"])
-        work(handler, job, take)
+    def noted(process: Process, message: Json) -> None:
+        if "job" in message:
+            begun.append(message["job"]["prompt"])
+        send(process, message)
 
-    monkeypatch.setattr(engine_module, "_work", noted)
+    monkeypatch.setattr(Process, "send", noted)
     async with wire.session.post(wire.url + "/completions", json=LONG | {"stream": True}) as first:
         await first.content.readline()
         third: Json = LONG | {"prompt": "In line"}
@@ -155,10 +182,115 @@ async def test_leaving_the_line(
     assert begun == [LONG["prompt"], SHORT["prompt"]]
 
 
-def test_stopped_at_once() -> None:
-    """An engine that is closed as soon as it is there closes; llama.cpp alone hangs at times."""
-    for _ in range(3):
-        Engine(weights.find(), slots=1, context=64, threads=1).close()
+@pytest.mark.anyio
+@pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGKILL])
+async def test_crash(wire: Wire, llama: Llama, how: signal.Signals) -> None:
+    """A process that dies costs the requests under way a 500, and the line goes on in a new one."""
+    restarts = llama.engines[0].restarts
+    async with wire.session.post(wire.url + "/completions", json=LONG | {"stream": True}) as open_:
+        assert (await open_.content.readline()).startswith(b"data: {")
+        in_line = asyncio.create_task(wire.post("/completions", **SHORT))
+        await wire.get("/models")  # read after the request above, on a connection of its own
+        os.kill(llama.pid(), how)
+        *_, last = (await open_.text()).strip().split("\n\n")
+    error = json.loads(last.removeprefix("data: "))["error"]
+    assert f"ended by {how.name}" in error["message"]
+    assert (error["type"], error["code"]) == ("server_error", "engine_failed")
+    assert (await in_line)["usage"]["completion_tokens"] == 2
+    assert llama.engines[0].restarts == restarts + 1
+
+
+@pytest.mark.anyio
+async def test_crash_of_a_whole_response(
+    wire: Wire, llama: Llama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing was sent yet the response is a 500 in the API's form."""
+    begun = Signal()
+    monkeypatch.setattr(Run, "_take", begun.after(Run._take))
+    asking = asyncio.create_task(wire.post("/completions", status=500, **LONG))
+    await begun.wait()
+    os.kill(llama.pid(), signal.SIGABRT)
+    assert "ended by SIGABRT; it is restarted" in (await asking)["error"]["message"]
+    await wire.post("/completions", **SHORT)
+
+
+@pytest.mark.anyio
+async def test_hung(wire: Wire, llama: Llama, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that says nothing any more is ended, and the request answered 500."""
+    monkeypatch.setattr(engine_module, "HUNG_AFTER", 0.5)
+    os.kill(llama.pid(), signal.SIGSTOP)
+    refused = await wire.post("/completions", status=500, **SHORT)
+    assert "ended by SIGKILL" in refused["error"]["message"]
+    monkeypatch.undo()
+    await wire.post("/completions", **SHORT)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's data")
+@pytest.mark.anyio
+async def test_memory_limit(wire: Wire, llama: Llama) -> None:
+    """The process can't take more than the model's memory and a fixed amount."""
+    await wire.post("/completions", **SHORT)
+    limit, _ = resource.prlimit(llama.pid(), resource.RLIMIT_DATA)
+    assert engine_module.HEADROOM < limit < engine_module.HEADROOM + (2 << 30)
+
+
+@pytest.mark.anyio
+async def test_restart_that_fails(tmp_path: Path) -> None:
+    """Where the model is gone at a restart, jobs end with a 500 that says so, until it is back."""
+    path, away = tmp_path / "model.gguf", tmp_path / "away.gguf"
+    path.symlink_to(weights.find())
+    engine = Engine(EngineOptions(slots=1, context=64, threads=1))
+    with contextlib.closing(engine):
+        engine.load(path)
+        await engine.loaded()
+        path.rename(away)
+        assert engine._process is not None
+        engine._process.kill()
+        for words in ("ended by SIGKILL", r"can't load .*model\.gguf", r"can't load .*model\.gguf"):
+            with pytest.raises(ApiProblem, match=words) as caught:
+                await run_short(engine)
+            assert caught.value.status == 500
+        away.rename(path)
+        await run_short(engine)
+
+
+async def run_short(engine: Engine) -> None:
+    """A short job, run to its end."""
+    async with engine.run("completions", [{**SHORT, "stream": True}]) as events:
+        assert [event async for _, event in events]
+
+
+@pytest.mark.anyio
+async def test_closed_at_once() -> None:
+    """An engine that is closed as soon as it is there, or while it loads, ends its process."""
+    for loading in (False, True):
+        engine = Engine(EngineOptions(slots=1, context=64, threads=1))
+        assert engine._process is not None
+        popen = engine._process.popen
+        if loading:
+            engine.load(weights.find())
+        engine.close()
+        assert popen.poll() is not None
+
+
+@pytest.mark.anyio
+async def test_process_that_cannot_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An interpreter that can't be run is one plain sentence."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+    engine = Engine(EngineOptions(slots=1, context=64))
+    with contextlib.closing(engine):
+        engine.load(weights.find())
+        with pytest.raises(LocalServerError, match="can't be started: No such"):
+            await engine.loaded()
+
+
+@pytest.mark.anyio
+async def test_process_that_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So is a process that ends before the model is loaded."""
+    monkeypatch.setattr(worker, "__file__", os.devnull)
+    engine = Engine(EngineOptions(slots=1, context=64))
+    with contextlib.closing(engine), pytest.raises(LocalServerError, match="ended with status 0"):
+        await engine.loaded()
 
 
 def test_default_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,16 +307,21 @@ def test_default_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_threads() == 1
 
 
-def test_damaged_model(tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_damaged_model(tmp_path: Path) -> None:
     """A file that only begins like a model is one plain sentence."""
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + bytes(100))
-    with pytest.raises(LocalServerError, match=r"can't load .*broken\.gguf: it is damaged"):
-        Engine(broken, slots=1, context=64)
+    engine = Engine(EngineOptions(slots=1, context=64))
+    with contextlib.closing(engine):
+        engine.load(broken)
+        with pytest.raises(LocalServerError, match=r"can't load .*broken\.gguf: it is damaged"):
+            await engine.loaded()
 
 
-def test_missing_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_missing_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the `local` extra the error says how to install it."""
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
     with pytest.raises(LocalServerError, match=r"pip install 'horay-async\[local\]'"):
-        Engine(tmp_path / "any.gguf", slots=1, context=64)
+        Engine(EngineOptions(slots=1, context=64))

@@ -172,8 +172,19 @@ def test_errors(client: openai.OpenAI) -> None:
     assert caught.value.code == "invalid_value"
     with pytest.raises(openai.AuthenticationError, match="API key is missing or wrong"):
         client.with_options(api_key="wrong").models.list()
-    with pytest.raises(openai.NotFoundError, match="there is no /v1/embeddings here"):
-        client.embeddings.create(model=MODEL, input=GERMANY)
+    with pytest.raises(openai.NotFoundError, match="'gpt-4' does not exist"):
+        client.models.retrieve("gpt-4")
+
+
+def test_embeddings(client: openai.OpenAI, server: LocalServer) -> None:
+    """Vectors, which the package asks for as base64 by itself, and a model by its id."""
+    packed = client.embeddings.create(model=MODEL, input=["One", "Two"])
+    plain = client.embeddings.create(model=MODEL, input=["One", "Two"], encoding_format="float")
+    assert packed.model == client.models.retrieve(server.model).id == server.model
+    assert [one.index for one in packed.data] == [0, 1]
+    for one, other in zip(packed.data, plain.data, strict=True):
+        assert one.embedding == pytest.approx(other.embedding, abs=1e-5)
+    assert packed.usage == plain.usage
 
 
 @pytest.mark.anyio

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -39,6 +43,20 @@ def free_port() -> int:
     return port
 
 
+LONG = {"model": "any", "prompt": "One", "max_tokens": 2000, "ignore_eos": True, "stream": True}
+
+
+def engines() -> set[int]:
+    """The processes of the engines that this process has."""
+    children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    return {
+        int(child)
+        for file in children
+        for child in file.read_text().split()
+        if b"worker.py" in Path(f"/proc/{child}/cmdline").read_bytes()
+    }
+
+
 Threads = Callable[[], list[threading.Thread]]
 
 
@@ -69,7 +87,9 @@ def test_with(threads: Threads) -> None:
             assert server.base_url == f"http://127.0.0.1:{port}/v1"
             assert server.model == Path(weights.FILE_NAME).stem
             assert complete(server)
-            assert len(threads()) == 2  # the server's and the engine's
+            assert (
+                len(threads()) == 3
+            )  # the server's, and two for the pipes of the engine's process
             with pytest.raises(LocalServerError, match="running already"):
                 server.__enter__()
         assert threads() == []
@@ -187,7 +207,7 @@ async def test_start_cancelled(monkeypatch: pytest.MonkeyPatch, threads: Threads
     server = LocalServer()
     starting = asyncio.create_task(server.__aenter__())
     assert await asyncio.to_thread(begun.wait, 60)
-    (thread,) = threads()
+    (thread,) = (thread for thread in threads() if thread.name == "horay-local-server")
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
@@ -225,3 +245,73 @@ with urllib.request.urlopen(request) as response:
     command = [sys.executable, "-W", "error", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "data: \n", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc, and forks")
+@pytest.mark.parametrize("fork", [False, True])
+def test_killed(fork: bool) -> None:
+    """A program that is killed takes its engine along, also while a process forked from it lives."""
+    script = f"""
+import os, signal, sys
+from horay_async.local import LocalServer
+with LocalServer(threads=1, slots=1) as server:
+    children = open(f"/proc/self/task/{{server._life.thread.native_id}}/children").read()
+    if {fork} and os.fork() == 0:
+        sys.stdout.close()
+        os.close(1)
+        signal.pause()
+    print(children, flush=True)
+    sys.stdin.read()
+"""
+    command = [sys.executable, "-W", "error", "-c", script]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        engine = os.pidfd_open(int(process.stdout.readline()))
+        process.kill()
+        try:
+            assert select.select([engine], [], [], 60)[0]  # it has ended
+        finally:
+            os.close(engine)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # the forked process
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_fork() -> None:
+    """A process forked inside the block leaves it at once, and the server runs on in the other."""
+    script = """
+import os, sys, urllib.request
+from horay_async.local import LocalServer
+with LocalServer(threads=1, slots=1) as server:
+    forked = os.fork()
+    if forked:
+        assert os.waitpid(forked, 0)[1] == 0
+        request = urllib.request.Request(server.base_url + "/models")
+        request.add_header("Authorization", "Bearer local")
+        print(urllib.request.urlopen(request).status)
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "200\n", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_crash() -> None:
+    """A blocking program survives its engine: one 500, then everything works as before."""
+    others = engines()
+    with LocalServer(threads=1, slots=1) as server:
+        assert complete(server)
+        for _ in range(3):
+            request = urllib.request.Request(
+                server.base_url + "/completions",
+                json.dumps(LONG).encode(),
+                {"Authorization": f"Bearer {server.api_key}"},
+            )
+            with urllib.request.urlopen(request) as response:
+                response.readline()
+                (engine,) = engines() - others
+                os.kill(engine, signal.SIGSEGV)
+                assert "engine_failed" in response.read().decode()
+            assert complete(server)

@@ -1,0 +1,30 @@
+"""Which names in a request's `Host` header are this server's own. Pure.
+
+An IP address can't be rebound to another machine, and `localhost` (with the names below it, RFC
+6761) is this machine's by definition. Any other name may belong to somebody else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+
+def name_of(header: str) -> str:
+    """The host in a `Host` header, in lower case, without its port, brackets and final dot."""
+    name, bracket, _ = header.strip().lower().removeprefix("[").partition("]")
+    if not bracket:
+        name = name.partition(":")[0]
+    return name.removesuffix(".")
+
+
+def is_own(name: str, listening: str) -> bool:
+    """Whether a server that listens on the host `listening` may answer to `name`."""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    if name and name == listening.lower():
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
