@@ -16,7 +16,7 @@ from horay_async.cli.errors import print_error, report_error
 from horay_async.cli.exit_codes import CommandError
 from horay_async.cli.inputs import Content, decode, decode_argument, read_file
 from horay_async.cli.output import note
-from horay_async.cli.terminal import has_colours
+from horay_async.cli.terminal import has_colours, styled
 
 if TYPE_CHECKING:
     from horay_async import Horay
@@ -185,5 +185,7 @@ def _parse_messages(data: bytes, source: str) -> tuple[str | None, list[dict[str
 def _prompt(mark: str) -> str:
     if not has_colours(sys.stdout):
         return mark
+    if "readline" not in sys.modules:
+        return styled(mark, "bold", sys.stdout)
     # The escapes stand between the marks that tell readline that they take no room.
     return f"\001\x1b[1m\002{mark}\001\x1b[0m\002"

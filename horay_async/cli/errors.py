@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Final
 
@@ -10,7 +11,7 @@ from horay_async.cli.exit_codes import ExitCode, exit_code_of
 from horay_async.cli.output import write_stderr
 from horay_async.cli.terminal import printable, wrapped
 
-__all__ = ["print_error", "report_error"]
+__all__ = ["is_broken_pipe", "print_error", "report_error"]
 
 IN_OPTIONS: Final = {
     "pass allow_insecure_http=True": "pass --allow-insecure-http",
@@ -23,7 +24,7 @@ IN_OPTIONS: Final = {
 
 def report_error(error: Exception) -> ExitCode:
     """Says what went wrong, in a sentence, and gives the exit status."""
-    if isinstance(error, BrokenPipeError):
+    if is_broken_pipe(error):
         return ExitCode.PIPE  # whoever reads has seen enough
     status = exit_code_of(error)
     if status is None:
@@ -37,6 +38,13 @@ def report_error(error: Exception) -> ExitCode:
             sentence = sentence.replace(theirs, ours)
     print_error(sentence)
     return status
+
+
+def is_broken_pipe(error: Exception) -> bool:
+    """Whether nobody reads any more what is written. Windows calls that an invalid argument, of no file."""
+    if sys.platform == "win32" and isinstance(error, OSError) and error.errno == errno.EINVAL:
+        return error.filename is None
+    return isinstance(error, BrokenPipeError)
 
 
 def print_error(sentence: str) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
+import sys
 import textwrap
-from typing import TYPE_CHECKING, Final, TextIO
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,8 +19,14 @@ __all__ = ["columns", "has_colours", "is_dumb", "make_console", "printable", "st
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """C0, DEL and C1 but tab and line feed: they can move the cursor, change colours or retitle the window."""
 
-STYLES: Final = {"dim": 2, "red": 31, "green": 32, "yellow": 33}
+STYLES: Final = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33}
 """Names of "Select Graphic Rendition" parameters (ECMA-48, 8.3.117)."""
+
+STANDARD_OUTPUTS: Final = (-11, -12)
+"""STD_OUTPUT_HANDLE and STD_ERROR_HANDLE, of Windows' GetStdHandle."""
+
+OBEY_ESCAPES: Final = 0x0004
+"""ENABLE_VIRTUAL_TERMINAL_PROCESSING, of Windows' SetConsoleMode."""
 
 NARROWEST: Final = 20
 """Columns to lay out for at least, whatever COLUMNS says: narrower text is harder to read than text that
@@ -35,7 +44,23 @@ def printable(text: str) -> str:
 
 def is_dumb() -> bool:
     """Whether the terminal can't move its cursor."""
-    return os.environ.get("TERM") in ("dumb", "unknown")
+    if os.environ.get("TERM") in ("dumb", "unknown"):
+        return True
+    return sys.platform == "win32" and not _enable_escapes()
+
+
+@lru_cache(maxsize=1)
+def _enable_escapes() -> bool:
+    """Makes Windows' console obey escape sequences, which it shows as text at first. False before Windows 10."""
+    # Without a stub of it outside Windows.
+    console: Any = vars(ctypes)["windll"].kernel32
+    mode = ctypes.c_uint32()
+    enabled = False
+    for output in STANDARD_OUTPUTS:
+        handle = console.GetStdHandle(output)
+        if console.GetConsoleMode(handle, ctypes.byref(mode)):  # it isn't a file or a pipe
+            enabled |= bool(console.SetConsoleMode(handle, mode.value | OBEY_ESCAPES))
+    return enabled
 
 
 def has_colours(out: TextIO) -> bool:
