@@ -130,42 +130,72 @@ def build_request(
     billed_per_run: bool = False,
 ) -> Request:
     """A request from its parts; `call` holds the call's options (`CallOptions`)."""
+    body = _with_extra(body, call.get("extra_body"))
+    return Request(
+        method=method,
+        path=_with_query(path, call, options, query or {}),
+        headers=_headers(method, call, new_key),
+        body=None if body is None else encode(body),
+        timeouts=_timeouts(call, options),
+        retry=_retry(call, options),
+        billed_per_run=billed_per_run,
+        choices=_choices(body),
+        keep_truncated=call.get("on_truncation", options.on_truncation) == "return",
+    )
+
+
+def _headers(method: str, call: Mapping[str, Any], new_key: str | None) -> dict[str, str]:
+    """The call's own headers, and the idempotency key of what isn't a GET."""
     headers: dict[str, str] = {}
     if "extra_headers" in call:
         headers = check_headers(call["extra_headers"], "extra_headers")
-    if method != "GET" and not (headers and any(name.lower() == IDEMPOTENCY for name in headers)):
-        if own := call.get("idempotency_key"):
-            headers |= check_headers({"Idempotency-Key": own}, "idempotency_key")
-        elif new_key:
-            headers["Idempotency-Key"] = new_key
-    if extra_body := call.get("extra_body"):
-        if not isinstance(body, dict):
-            raise TypeError("extra_body needs a JSON object as the body to put its fields into")
-        body = {**cast("dict[str, Any]", body), **extra_body}
-    if options.default_query or query or "extra_query" in call:
-        query = {**options.default_query, **(query or {}), **call.get("extra_query", {})}
-    if query and (text := _query(query)):
-        path = f"{path}{'&' if '?' in path else '?'}{text}"
-    timeouts, retry = options.timeout, options.retry
-    if "timeout" in call:
-        timeout = call["timeout"]
-        timeouts = (
-            timeout if isinstance(timeout, Timeouts) else attrs.evolve(timeouts, total=timeout)
-        )
-    if "max_retries" in call:
-        retry = attrs.evolve(retry, max_retries=call["max_retries"])
-    choices = cast("dict[str, Any]", body).get("n") if isinstance(body, dict) else 1
-    return Request(
-        method=method,
-        path=path,
-        headers=headers,
-        body=None if body is None else encode(body),
-        timeouts=timeouts,
-        retry=retry,
-        billed_per_run=billed_per_run,
-        choices=choices if isinstance(choices, int) and choices > 0 else 1,
-        keep_truncated=call.get("on_truncation", options.on_truncation) == "return",
-    )
+    if method == "GET" or any(name.lower() == IDEMPOTENCY for name in headers):
+        return headers
+    if own := call.get("idempotency_key"):
+        return headers | check_headers({"Idempotency-Key": own}, "idempotency_key")
+    if new_key:
+        headers["Idempotency-Key"] = new_key
+    return headers
+
+
+def _with_extra(body: Any, extra: Mapping[str, object] | None) -> Any:
+    """`body` with the fields of `extra_body` over its own."""
+    if not extra:
+        return body
+    if not isinstance(body, dict):
+        raise TypeError("extra_body needs a JSON object as the body to put its fields into")
+    return {**cast("dict[str, Any]", body), **extra}
+
+
+def _with_query(
+    path: str, call: Mapping[str, Any], options: ClientOptions, query: Mapping[str, Any]
+) -> str:
+    """`path` with the client's query, the operation's and the call's, in this order of precedence."""
+    extra: Mapping[str, Any] = call.get("extra_query", {})
+    text = _query({**options.default_query, **query, **extra})
+    return f"{path}{'&' if '?' in path else '?'}{text}" if text else path
+
+
+def _timeouts(call: Mapping[str, Any], options: ClientOptions) -> Timeouts:
+    """The client's clocks; the call's `timeout` replaces them, or sets the total where it is a number."""
+    if "timeout" not in call:
+        return options.timeout
+    timeout: float | Timeouts | None = call["timeout"]
+    if isinstance(timeout, Timeouts):
+        return timeout
+    return attrs.evolve(options.timeout, total=timeout)
+
+
+def _retry(call: Mapping[str, Any], options: ClientOptions) -> RetryPolicy:
+    if "max_retries" not in call:
+        return options.retry
+    return attrs.evolve(options.retry, max_retries=call["max_retries"])
+
+
+def _choices(body: Any) -> int:
+    """How many choices `body` asks for."""
+    count = cast("dict[str, Any]", body).get("n") if isinstance(body, dict) else 1
+    return count if isinstance(count, int) and count > 0 else 1
 
 
 def download(url: str, options: ClientOptions, call: Mapping[str, Any]) -> Request:
