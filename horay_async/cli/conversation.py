@@ -172,7 +172,7 @@ def _parse_messages(data: bytes, source: str) -> tuple[str | None, list[dict[str
     """The system message and the others. Raises `CommandError` for what isn't the JSON of `messages`."""
     try:
         messages: Any = json.loads(decode(data, source))
-        roles = [message["role"] for message in messages if "content" in message]
+        roles = [str(message["role"]) for message in messages if "content" in message]
     except (ValueError, TypeError, KeyError, RecursionError):
         roles = []
     if not roles or len(roles) < len(messages) or not {*roles} <= ROLES:

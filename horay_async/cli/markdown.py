@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final, TextIO, cast
 
 from markdown_it import MarkdownIt
@@ -16,7 +17,7 @@ from markdown_it.token import Token
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
 from rich.markdown import Markdown
-from rich.segment import Segment, Segments
+from rich.segment import ControlType, Segment, Segments
 from rich.text import Text
 
 from horay_async.cli.terminal import make_console, printable
@@ -28,6 +29,12 @@ REFRESHES: Final = 10
 
 LONGEST_BLOCK: Final = 50_000
 """Characters of a block beyond which it is shown as it is: laying it out would take too long."""
+
+# DECAWM: without it a line that the terminal finds wider than rich does (they differ about emoji and marks)
+# would take two rows, and one of them would stay when the drawing is taken back. rich has no name for it:
+# any control code makes it pass the text on.
+CLIP: Final = Segment("\x1b[?7l", None, [(ControlType.HOME,)])
+WRAP: Final = Segment("\x1b[?7h", None, [(ControlType.HOME,)])
 
 SHARE: Final = 10
 """Looking for complete blocks may take one part in so many of the time."""
@@ -51,10 +58,12 @@ class Block(Markdown):
                     child.type = "hardbreak"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The lines, without the blanks that would fill them up to the edge."""
+        """The lines, without the blanks that would fill them up to the edge, and no empty ones around."""
         segments = cast("Iterable[Segment]", super().__rich_console__(console, options))
-        for line in Segment.split_lines(segments):
-            yield from _without_trailing_blanks(line)
+        lines = [_without_trailing_blanks(line) for line in Segment.split_lines(segments)]
+        filled = [number for number, line in enumerate(lines) if line]
+        for line in lines[filled[0] : filled[-1] + 1] if filled else ():
+            yield from line
             yield Segment.line()
 
 
@@ -67,13 +76,22 @@ def _without_trailing_blanks(line: Iterable[Segment]) -> list[Segment]:
     return kept
 
 
-def _renderable(text: str) -> RenderableType:
-    return Text(text) if len(text) > LONGEST_BLOCK else Block(text)
+def _blocks(text: str) -> list[str]:
+    """The source of each paragraph, list, table ... of `text`."""
+    tokens: list[Token] = Block.parser.parse(text)
+    starts = [token.map[0] for token in tokens if token.level == 0 and token.map]
+    lines = text.split("\n")
+    return ["\n".join(lines[start:end]) for start, end in pairwise([*starts, len(lines)])]
+
+
+def _renderable(block: str) -> RenderableType:
+    return Text(block) if len(block) > LONGEST_BLOCK else Block(block)
 
 
 def print_markdown(text: str, out: TextIO) -> None:
     """Prints a whole text on the terminal `out`."""
-    make_console(out).print(_renderable(printable(text).strip("\n")))
+    writer = MarkdownWriter(out)
+    writer.print_blocks(_blocks(printable(text)))
 
 
 class MarkdownWriter:
@@ -110,36 +128,35 @@ class MarkdownWriter:
 
     def end(self) -> None:
         """Prints what is left. Text that follows begins anew."""
-        text, self._text = self._text.strip("\n"), ""
+        text, self._text = self._text, ""
         if self._live is not None:
             self._live.stop()
             self._live = None
-            if text.strip():
-                self._print(text)
+        self.print_blocks(_blocks(text))
         self._printed = False
 
-    def _print_complete_blocks(self) -> None:
-        tokens: list[Token] = Block.parser.parse(self._text)
-        starts = [token.map[0] for token in tokens if token.level == 0 and token.map]
-        if len(starts) < 2:
-            return
-        lines = self._text.split("\n")
-        self._text = "\n".join(lines[starts[-1] :])
-        self._print("\n".join(lines[: starts[-1]]).strip("\n"))
+    def print_blocks(self, blocks: Iterable[str]) -> None:
+        """Prints complete blocks, an empty line between them."""
+        for block in blocks:
+            if self._printed:
+                self._console.print()
+            self._console.print(_renderable(block), end="")
+            self._printed = True
 
-    def _print(self, text: str) -> None:
-        if self._printed:
-            self._console.print()
-        self._console.print(_renderable(text))
-        self._printed = True
+    def _print_complete_blocks(self) -> None:
+        *complete, last = _blocks(self._text) or [self._text]
+        if complete:
+            self._text = last
+            self.print_blocks(complete)
 
     def _last_lines(self) -> RenderableType:
         """The end of the last block, as far as the screen has room for it."""
-        console, text = self._console, self._text.strip("\n")
+        console, text = self._console, self._text
         room = max(1, console.height - 2)
         if len(text) > LONGEST_BLOCK:
             text = text[-room * console.width :]
         lines = console.render_lines(_renderable(text), pad=False)
         if self._printed:
             lines.insert(0, [])
-        return Segments(segment for line in lines[-room:] for segment in (*line, Segment.line()))
+        drawn = [segment for line in lines[-room:] for segment in (*line, Segment.line())]
+        return Segments([CLIP, *drawn, WRAP])

@@ -195,6 +195,11 @@ def expand_groups(command: Callable[..., T]) -> Callable[..., T]:
     """Lets a command take groups of options: see the module's docstring."""
     signature = inspect.signature(command, eval_str=True)
     groups: dict[str, type[Any]] = {}
+    arguments = {
+        parameter.name
+        for parameter in signature.parameters.values()
+        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    }
     spread: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
         group = parameter.annotation
@@ -216,7 +221,7 @@ def expand_groups(command: Callable[..., T]) -> Callable[..., T]:
     @wraps(command)
     def gathered(**values: Any) -> T:
         for name, value in values.items():
-            source = f"--{name.replace('_', '-')}"
+            source = f"the {name}" if name in arguments else f"--{name.replace('_', '-')}"
             if isinstance(value, str):
                 values[name] = decode_argument(value, source)
             elif isinstance(value, list) and all(isinstance(item, str) for item in value):

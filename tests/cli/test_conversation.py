@@ -13,6 +13,7 @@ import pytest
 from horay_async import Horay
 from horay_async.cli import responses
 from horay_async.cli.conversation import Conversation
+from horay_async.cli.inputs import Content
 from horay_async.testing import FaultServer, Gate, error, sse
 
 Typed = str | type[BaseException]
@@ -168,6 +169,8 @@ def test_save(talk: Talk, fault_server: FaultServer, tmp_path: Path) -> None:
     ("order", "words"),
     [
         ("/save", "needs the name of a file"),
+        ("/load", "needs the name of a file"),
+        ("/load /no/such", "No such file or directory"),
         ("/save /no/such/folder/file", "No such file or directory"),
         ("/dance", "no such command"),
         ("/help", "/model   NAME: ask another model"),
@@ -191,3 +194,60 @@ def test_limit_and_reasoning_off_a_terminal(
     fault_server.stream([thought, "Yes"], finish_reason="length")
     assert talk("Hi", "Ho")[1][1] == assistant("Yes")
     assert "Hm." not in capsys.readouterr().out
+
+
+def test_load(talk: Talk, fault_server: FaultServer, tmp_path: Path) -> None:
+    """/load goes on with what /save wrote, the system message included."""
+    fault_server.reply("Ada.")
+    file = tmp_path / "talk.json"
+    asked = talk(
+        "Who?", f"/save {file}", "/clear", "/system", f"/load {file}", "Thanks", system="S"
+    )
+    said = [{"role": "system", "content": "S"}, user("Who?"), assistant("Ada."), user("Thanks")]
+    assert asked[1] == said
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"{",
+        b"{}",
+        b"[]",
+        b"[1]",
+        b'["role"]',
+        b'[{"role": "user"}]',
+        b'[{"role": 1, "content": ""}]',
+        b'[{"role": [], "content": ""}]',
+        b'[{"role": "tool", "content": ""}]',
+        b'[{"role": "user", "content": "a"}, {}]',
+        b"\xff",
+        b"[" * 10**5,
+    ],
+)
+def test_load_of_something_else(
+    data: bytes, talk: Talk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that holds no conversation is a sentence, and the talk stays as it was."""
+    file = tmp_path / "x"
+    file.write_bytes(data)
+    assert talk("Hi", f"/load {file}", "Ho")[1][0] == user("Hi")
+    assert f"{file} " in capsys.readouterr().err
+
+
+def test_attached_files_go_with_the_first_message(
+    client: Horay, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are sent once, with the first message that is answered."""
+    lines = iter(("One", "Two", "Three", EOFError))
+
+    def line(_: str) -> str:
+        following = next(lines)
+        if isinstance(following, str):
+            return following
+        raise following
+
+    monkeypatch.setattr("builtins.input", line)
+    fault_server.add(error(429, "slow down"))
+    Conversation(client, "m", None, {}, attached=Content("file")).run()
+    asked = [request.json()["messages"][-1]["content"] for request in fault_server.requests]
+    assert asked == ["One\n\nfile", "Two\n\nfile", "Three"]

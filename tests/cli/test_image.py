@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.testing import FaultServer, error, image, picture
+from horay_async.testing import FaultServer, error, image, json_answer, picture
 
 from .conftest import Horay
 
@@ -82,3 +82,28 @@ def test_picture_that_cannot_be_fetched(horay: Horay, fault_server: FaultServer)
     result = horay("image", "x", "--retries", "0")
     assert result.exit_code == ExitCode.FAILED
     assert fault_server.picture_url in result.stderr.splitlines()[0]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"], ["-o", "-"]])
+def test_no_picture(
+    arguments: list[str], horay: Horay, fault_server: FaultServer, folder: Path
+) -> None:
+    """A response without pictures is no success."""
+    fault_server.add(json_answer({"images": []}))
+    result = horay("image", "x", *arguments)
+    assert result.exit_code == ExitCode.BROKEN
+    assert result.stderr == "horay: the response holds no picture\n"
+    assert not list(folder.iterdir())
+
+
+def test_standard_output(horay: Horay, folder: Path) -> None:
+    """`-o -` writes the picture itself, and saves nothing."""
+    result = horay("image", "x", "-o", "-")
+    assert (result.exit_code, result.stdout_bytes[:8]) == (ExitCode.DONE, b"\x89PNG\r\n\x1a\n")
+    assert not list(folder.iterdir())
+
+
+def test_picture_and_json(horay: Horay, fault_server: FaultServer) -> None:
+    """Both on standard output would be neither."""
+    assert horay("image", "x", "-o", "-", "--json").exit_code == ExitCode.USAGE
+    assert not fault_server.requests

@@ -1,0 +1,167 @@
+"""Markdown on a terminal: each text stands there once, whatever its length, and none is lost."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pyte
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from horay_async.cli import markdown
+from horay_async.cli.markdown import MarkdownWriter, print_markdown
+from horay_async.cli.terminal import printable
+
+TEXT = """# Ports
+
+See [the list](https://a.test/ports), <b>html</b> and List<String>.
+![picture](https://a.test/x.png) 👩\u200d👩\u200d👧 \u202eabc\u202c
+
+[ref]: https://a.test/ref
+
+| name | port |
+|------|------|
+| http | 80   |
+
+```python
+def f():
+
+    return 1
+```
+
+Roses are red
+violets are blue
+
+- one
+- two
+
+""" + "\n".join(f"{number}. item number {number}" for number in range(1, 61))
+WIDTH, HEIGHT = 40, 12
+
+
+class Screen(io.StringIO):
+    """A terminal of 40 by 12, with what has scrolled off its top."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._screen: Any = pyte.HistoryScreen(WIDTH, HEIGHT, history=10_000)
+        self._screen.set_mode(pyte.modes.LNM)
+        self._stream = pyte.Stream(self._screen)
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self._stream.feed(text)
+        return len(text)
+
+    def lines(self) -> list[str]:
+        """All that can be seen, scrolling back."""
+        above = [
+            "".join(row[column].data for column in range(WIDTH)).rstrip()
+            for row in self._screen.history.top
+        ]
+        return [*above, *(row.rstrip() for row in self._screen.display)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _terminal() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TERM", "xterm-256color")
+        patch.setenv("COLUMNS", str(WIDTH))
+        patch.setenv("LINES", str(HEIGHT))
+        yield
+
+
+@pytest.fixture
+def screen() -> Screen:
+    return Screen()
+
+
+def seen(screen: Screen) -> str:
+    return "\n".join(screen.lines()).strip("\n")
+
+
+def write(screen: Screen, text: str, size: int) -> None:
+    """Streams `text` in pieces, the last block drawn after each."""
+    writer = MarkdownWriter(screen)
+    for start in range(0, len(text), size):
+        writer.write(text[start : start + size])
+        if writer._live is not None:
+            writer._live.refresh()
+    writer.end()
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 10_000])
+def test_stream_is_what_the_whole_is(size: int, screen: Screen) -> None:
+    """However the text comes, and however often its end is drawn, what stays is the same as in one go."""
+    write(screen, TEXT, size)
+    whole = Screen()
+    print_markdown(TEXT, whole)
+    assert seen(screen) == seen(whole)
+
+
+def test_nothing_is_lost(screen: Screen) -> None:
+    """HTML, images, link targets and definitions stand as they were written; lines stay lines."""
+    print_markdown(TEXT, screen)
+    told = " ".join(seen(screen).split())
+    for words in (
+        "See the list (https://a.test/ports), <b>html</b> and List<String>.",
+        "picture (https://a.test/x.png)",
+        "[ref]: https://a.test/ref",
+        "def f(): return 1",
+        "• one • two",
+        "60 item number 60",
+    ):
+        assert words in told
+    assert "Roses are red\nviolets are blue\n" in seen(screen)
+    assert "\n def f():\n\n     return 1\n" in seen(screen)
+
+
+def test_too_long_for_markdown(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block that would take too long to lay out is shown as it is, its last lines while it grows."""
+    monkeypatch.setattr(markdown, "LONGEST_BLOCK", 100)
+    text = "- *item*\n" * 50
+    write(screen, text, 20)
+    assert seen(screen) == text.strip()
+
+
+def test_leading_blanks_of_code(screen: Screen) -> None:
+    """Code that is indented instead of fenced keeps its indentation, trailing blanks go."""
+    write(screen, "\n    a\n      b\n\nc   ", 1)
+    assert seen(screen) == " a\n   b\n\nc"
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \n \n"])
+def test_no_text(text: str, screen: Screen) -> None:
+    """Nothing leaves nothing."""
+    write(screen, text, 1)
+    print_markdown(text, screen)
+    assert seen(screen) == ""
+
+
+def test_what_a_terminal_would_obey(screen: Screen) -> None:
+    """Escapes of the model have no force, in one piece or in several."""
+    write(screen, "a\x1b[2Jb\x9b31mc\x07\r\nd", 1)
+    assert seen(screen) == "a[2Jb31mc\nd"
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(st.sampled_from("ab \n#*-`>1.|_[]()<&\\\t"), max_size=60), st.integers(1, 9))
+def test_any_text(text: str, size: int) -> None:
+    """Whatever comes, in whatever pieces: no failure, and what stays is the same as in one go."""
+    streamed, whole = Screen(), Screen()
+    write(streamed, text, size)
+    print_markdown(text, whole)
+    assert seen(streamed) == seen(whole)
+
+
+@given(st.text())
+def test_printable(text: str) -> None:
+    """Controls go, tab and line feed aside; all else stays, joiners and marks of direction included."""
+    controls = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0))} - {"\t", "\n"}
+    text = f"{text}\u200c\u200d\u200e\u200f\u202a\u202e\u2066\u2069\u061c\x1b\x9b"
+    assert printable(text) == "".join(c for c in text if c not in controls)

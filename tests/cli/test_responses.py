@@ -1,0 +1,83 @@
+"""Where a response goes, and what becomes of one that holds nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from horay_async.cli.exit_codes import ExitCode
+from horay_async.testing import FaultServer, error, json_answer, respond
+
+from .conftest import Horay
+
+
+def test_into_a_file(horay: Horay, fault_server: FaultServer, tmp_path: Path) -> None:
+    """`-o FILE` takes what would be printed, whole or streamed, as text or JSON."""
+    file = tmp_path / "x"
+    fault_server.reply("Grüße")
+    assert horay("chat", "Hi", "-o", str(file)).stdout == ""
+    assert file.read_text(encoding="utf-8") == "Grüße\n"
+    fault_server.stream(["a", "b"])
+    horay("complete", "Hi", "--stream", "-o", str(file))
+    assert file.read_text(encoding="utf-8") == "ab\n"
+    horay("chat", "Hi", "--json", "-o", str(file))
+    assert json.loads(file.read_text(encoding="utf-8"))["choices"]
+
+
+def test_standard_output(horay: Horay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-o -` is standard output, and no file of that name."""
+    monkeypatch.chdir(tmp_path)
+    assert horay("chat", "Hi", "-o", "-").stdout == "Hello from the test server.\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_failure_leaves_the_file(horay: Horay, fault_server: FaultServer, tmp_path: Path) -> None:
+    """A failed request costs nothing that was there; an unwritable file costs no request."""
+    file = tmp_path / "x"
+    file.write_text("old")
+    fault_server.add(error(400, "no"))
+    assert horay("chat", "Hi", "-o", str(file)).exit_code == ExitCode.FAILED
+    assert file.read_text() == "old"
+    for bad in (tmp_path, tmp_path / "no" / "x"):
+        assert horay("chat", "Hi", "-o", str(bad)).exit_code == ExitCode.FAILED
+    assert len(fault_server.requests) == 1
+
+
+def test_cut_stream_is_kept(horay: Horay, fault_server: FaultServer, tmp_path: Path) -> None:
+    """What had come of a stream that fails is in the file."""
+    fault_server.stream(["half"], done=False, finish_reason=None)
+    assert horay("chat", "Hi", "--stream", "-o", str(tmp_path / "x")).exit_code == ExitCode.BROKEN
+    assert (tmp_path / "x").read_text() == "half\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"], ["--stream"], ["--stream", "--json"]])
+def test_no_choice(arguments: list[str], horay: Horay, fault_server: FaultServer) -> None:
+    """A response without a choice is a failure, however it is printed."""
+    if "--stream" in arguments:
+        fault_server.stream([b'data: {"choices": []}\n\n'], finish_reason=None)
+    else:
+        fault_server.add(json_answer({"choices": []}))
+    result = horay("chat", "Hi", *arguments)
+    assert result.exit_code == ExitCode.BROKEN
+    assert result.stderr.startswith("horay: ")
+
+
+def test_tool_calls_are_told_of(horay: Horay, fault_server: FaultServer) -> None:
+    """A response that isn't text says how to see it."""
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    fault_server.add(json_answer({"choices": [choice]}))
+    assert "--json shows the calls" in horay("chat", "Hi").stderr
+
+
+def test_json_in_ascii(horay: Horay, fault_server: FaultServer, tmp_path: Path) -> None:
+    """Half a surrogate pair, which no encoding can spell, is escaped in JSON: nothing is lost."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": "a\ud83db"}}
+    fault_server.add(respond(json.dumps({"choices": [choice]})))
+    result = horay("chat", "Hi", "--json", "-o", str(tmp_path / "x"))
+    assert result.exit_code == ExitCode.DONE
+    told = json.loads((tmp_path / "x").read_text(encoding="utf-8"))
+    assert told["choices"][0]["message"]["content"] == "a\ud83db"
