@@ -42,7 +42,7 @@ def report_error(error: Exception) -> ExitCode:
 
 def is_broken_pipe(error: Exception) -> bool:
     """Whether nobody reads any more what is written. Windows calls that an invalid argument, of no file."""
-    if sys.platform == "win32" and isinstance(error, OSError) and error.errno == errno.EINVAL:
+    if isinstance(error, OSError) and error.errno == errno.EINVAL and sys.platform == "win32":
         return error.filename is None
     return isinstance(error, BrokenPipeError)
 
