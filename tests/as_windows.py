@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
 import json
 import math
 import os
@@ -117,7 +118,10 @@ def translate_line_ends() -> None:
 def become_windows() -> None:
     """Takes away what isn't there."""
     for name in LIBRARIES:
-        importlib.import_module(name)
+        if importlib.util.find_spec(
+            name.partition(".")[0]
+        ):  # xllamacpp isn't built for every Python
+            importlib.import_module(name)
     loaded: dict[str, Any] = sys.modules
     loaded["msvcrt"] = locking()
     loaded.update(dict.fromkeys(MODULES))  # None makes importing one fail

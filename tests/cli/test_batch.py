@@ -38,7 +38,9 @@ def line(number: int) -> str:
 
 
 def ids(answers: Path) -> list[str]:
-    return sorted(json.loads(line)["custom_id"] for line in answers.read_text().splitlines())
+    return sorted(
+        json.loads(line)["custom_id"] for line in answers.read_text(encoding="utf-8").splitlines()
+    )
 
 
 def test_all_done(horay: Horay, requests: Path, answers: Path) -> None:
@@ -60,7 +62,7 @@ def test_options(horay: Horay, requests: Path, answers: Path, fault_server: Faul
 def test_going_on(horay: Horay, requests: Path, answers: Path, fault_server: FaultServer) -> None:
     """What is done isn't done again, and counts as answered."""
     horay("batch", str(requests), str(answers))
-    with requests.open("a") as file:
+    with requests.open("a", encoding="utf-8") as file:
         file.write(line(3))
     result = horay("batch", str(requests), str(answers))
     assert "4 of 4 finished (3 in earlier runs), 0 failed" in result.stderr
@@ -94,7 +96,7 @@ def test_fail_fast(horay: Horay, requests: Path, answers: Path, fault_server: Fa
 
 def test_bad_line(horay: Horay, requests: Path, answers: Path, fault_server: FaultServer) -> None:
     """A line that can't be read is told by its number, before anything is sent."""
-    requests.write_text(line(0) + "{\n")
+    requests.write_text(line(0) + "{\n", encoding="utf-8")
     result = horay("batch", str(requests), str(answers))
     assert result.exit_code == ExitCode.FAILED
     assert "line 2" in result.stderr
@@ -138,7 +140,7 @@ def test_local_model(requests: Path, answers: Path) -> None:
     """`--local` runs it on the local model."""
     result = bare_horay("batch", str(requests), str(answers), "--local")
     assert (result.exit_code, ids(answers)) == (ExitCode.DONE, ["r-0", "r-1", "r-2"])
-    assert "SmolLM2" in answers.read_text()
+    assert "SmolLM2" in answers.read_text(encoding="utf-8")
 
 
 if sys.platform != "win32":

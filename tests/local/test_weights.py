@@ -196,7 +196,7 @@ class Terminal:
     """Standard error as a terminal."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("w+")
+        self._file = path.open("w+", encoding="utf-8")
 
     def isatty(self) -> bool:
         return True
@@ -239,7 +239,7 @@ def test_no_standard_error(cache: Path, shop: Shop, monkeypatch: pytest.MonkeyPa
 def test_unusable_cache(cache: Path) -> None:
     """A cache folder that can't be made is one sentence that names it."""
     cache.parent.mkdir(parents=True)
-    cache.write_text("a file in the folder's place")
+    cache.write_text("a file in the folder's place", encoding="utf-8")
     with pytest.raises(LocalServerError, match=r"^The model's weights can't be kept in .*cache \("):
         weights.find()
 
