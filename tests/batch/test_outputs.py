@@ -19,7 +19,7 @@ from horay_async.models.meta import ResponseMeta
 
 def answered(raw: bytes, request_id: str | None = "req-1") -> bytes:
     """The line for an answer of these bytes."""
-    response: Response = JSONDecoder().one(raw)
+    response: Response = JSONDecoder().decode(raw)
     response.meta = ResponseMeta(
         request_id=request_id, status=200, headers={}, attempts=(), queue=0, connect=0, first_byte=0
     )
@@ -74,7 +74,7 @@ def test_answer_of_several_lines_becomes_one() -> None:
 
 def test_answer_that_isnt_text_is_a_failure() -> None:
     """One bad byte would keep others from reading the whole file."""
-    response: Response = JSONDecoder().one(b"{}")
+    response: Response = JSONDecoder().decode(b"{}")
     response._raw = b'{"a": "\xff"}'
     result = BatchResult(index=0, custom_id="a", request=None, response=response)
     line = json.loads(line_of(result))
