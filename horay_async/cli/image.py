@@ -14,6 +14,7 @@ import typer
 import horay_async
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.inputs import read_content
+from horay_async.cli.model_names import complete_models
 from horay_async.cli.options import AsJson, Server, Text, expand_groups, literal_option
 from horay_async.cli.output import Spinner, check_writable, note, write_json
 from horay_async.cli.preview import show
@@ -46,7 +47,12 @@ def image(
             help="Where to save it; - is standard output. By default a name made of the text.",
         ),
     ] = None,
-    model: Annotated[str, typer.Option("-m", "--model", help="The model's name.")] = DEFAULT_MODEL,
+    model: Annotated[
+        str,
+        typer.Option(
+            "-m", "--model", help="The model's name.", autocompletion=complete_models("image")
+        ),
+    ] = DEFAULT_MODEL,
     size: Annotated[
         str, literal_option(lambda: horay_async.ImageSize, "Width by height.")
     ] = "1024x1024",

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hint
 import typer
 
 from horay_async.cli.inputs import decode_argument
+from horay_async.cli.model_names import complete_models
 
 __all__ = ["AsJson", "ChatModel", "Output", "Sampling", "Server", "Text"]
 __all__ += ["expand_groups", "literal_option"]
@@ -131,6 +132,7 @@ ChatModel = Annotated[
         "--model",
         envvar="HORAY_MODEL",
         help=f"The model's name; {DEFAULT_MODEL} by default.",
+        autocompletion=complete_models("text"),
     ),
 ]
 """Of a model that writes text."""
