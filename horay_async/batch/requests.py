@@ -19,6 +19,8 @@ from horay_async._protocol.wire.request import (
     encode,
 )
 from horay_async.batch.errors import InvalidRequestError
+from horay_async.batch.jsonl import UNREADABLE
+from horay_async.batch.lines import Line
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -43,6 +45,12 @@ OPERATIONS: dict[str, Operation[Any]] = {
     operation.path: operation for operation in (chat.CREATE, completions.CREATE, images.GENERATE)
 }
 """Those whose answers have a class, by path."""
+
+UNUSABLE = (TypeError, ValueError, OverflowError, RecursionError, ConfigurationError)
+"""What building a request raises where an item's values can't be sent."""
+
+MOST_DIGITS = 9
+"""Digits of a number in a body that counts in estimates; one of more is the server's to refuse."""
 
 VERSION = "/v1"
 """What paths of batch files begin with; here it is part of the base URL."""
@@ -79,15 +87,6 @@ class BatchRequest(Generic[AnswerT_co]):
     ) -> BatchRequest[ImageResponse]:
         """As `images.generate`."""
         return BatchRequest(images.GENERATE, params, custom_id)
-
-
-class Line(msgspec.Struct):
-    """A line of a batch file. Its fields are as they were found, its body in the bytes that it is written in."""
-
-    custom_id: str
-    method: Any = None
-    url: Any = None
-    body: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Body(msgspec.Struct):
@@ -179,7 +178,7 @@ class Preparer:
         """The job for an item. Raises `InvalidRequestError` that names what is wrong with it."""
         try:
             job = self._prepare(item, index)
-        except (TypeError, ConfigurationError) as error:
+        except UNUSABLE as error:
             raise InvalidRequestError(str(error)) from error
         if job.policy is not self._deferred.policy:  # mostly it is the client's
             self._deferred = _Deferred(policy=job.policy)
@@ -234,6 +233,8 @@ def _as_line(item: Mapping[str, Any]) -> Line:
 
 
 def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> Job:
+    if line.problem is not None:
+        raise InvalidRequestError(line.problem)
     if line.method != "POST":
         raise InvalidRequestError(f'method must be "POST"; {_got(line.method)}')
     if not isinstance(line.url, str) or not line.url.startswith("/"):
@@ -246,11 +247,13 @@ def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> 
     operation = OPERATIONS.get(path)
     raw = bytes(line.body)
     try:
+        shown = raw.decode()
         body = _body_of(raw)
-    except msgspec.DecodeError as error:
-        raise InvalidRequestError(
-            f"body must be a JSON object; {_got(msgspec.json.decode(raw))}"
-        ) from error
+    except UnicodeDecodeError as error:
+        raise InvalidRequestError(f"body must be UTF-8: {error}") from error
+    except UNREADABLE as error:
+        given = "it is missing" if raw == b"null" else f"got {shown:.80}"
+        raise InvalidRequestError(f"body must be a JSON object; {given}") from error
     if bytes(body.stream) == b"true":
         raise InvalidRequestError("body.stream must be false: a batch takes whole answers")
     if operation is not None:
@@ -288,10 +291,15 @@ def _required(params: type) -> list[str]:
 
 def _got(value: object) -> str:
     """The end of a complaint about a value."""
-    return "it is missing" if value is None else f"got {value!r:.80}"
+    if value is None:
+        return "it is missing"
+    try:
+        return f"got {value!r:.80}"
+    except (ValueError, RecursionError):  # a number of thousands of digits; lists in lists in lists
+        return f"got a value of type {type(value).__name__}"
 
 
 def _number(raw: msgspec.Raw) -> int | None:
     """The whole number that is written there; whether anything else will do is the server's to say."""
     text = bytes(raw)
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdigit() and len(text) <= MOST_DIGITS else None

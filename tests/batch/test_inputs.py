@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from horay_async.batch import BatchFileError
+from horay_async.batch import BatchFileError, InvalidRequestError
 from horay_async.batch.ids import FINISHED, IdTable
 from horay_async.batch.inputs import index_input, read
+from horay_async.batch.jsonl import fields_of, text_of
+from horay_async.batch.lines import parse_line
+from horay_async.batch.requests import Preparer
+from horay_async.options import ClientOptions
 
 from .conftest import line, lines
+
+OPTIONS = ClientOptions.of("a-key-for-nothing")
 
 
 @pytest.fixture
@@ -99,3 +108,88 @@ def test_duplicate_id_is_named(path: Path) -> None:
     with pytest.raises(BatchFileError, match=r"line 4: the custom_id 'b' was in line 2") as caught:
         index_input(path, IdTable())
     assert caught.value.line == 4
+
+
+DEEP = b"[" * 50_000 + b"]" * 50_000
+
+UNUSABLE = {
+    "5,000 digits": b'"method": ' + b"1" * 5000,
+    "a number out of range": b'"method": 1e99999',
+    "a method that isn't UTF-8": b'"method": "PO\xffST"',
+    "a path that isn't UTF-8": b'"method": "POST", "url": "/v1/\xff"',
+    "half a surrogate pair": b'"method": "\\ud83d"',
+    "half a pair in a field of no interest": b'"more": "\\ud83d"',
+    "depth": b'"body": ' + DEEP,
+    "depth inside a body": b'"body": {"model": "m", "prompt": ' + DEEP + b"}",
+    "depth in a field of no interest": b'"more": ' + DEEP,
+    "no JSON value": b'"more": nonsense',
+}
+
+
+@pytest.mark.parametrize("fields", UNUSABLE.values(), ids=UNUSABLE)
+@pytest.mark.parametrize("form", [b'{"custom_id": "b", %b}', b'{%b, "custom_id": "b"}'])
+def test_line_with_an_id_is_a_request(path: Path, fields: bytes, form: bytes) -> None:
+    """What it can't be sent for is found when its turn comes, and costs no other line."""
+    write(path, json.dumps(line("a")), "\n", form % fields, "\n", json.dumps(line("c")))
+    ids = IdTable()
+    assert index_input(path, ids) == 3
+    found = list(read(path, ids))
+    assert [item.custom_id for item in found] == ["a", "b", "c"]
+    with pytest.raises(InvalidRequestError):
+        Preparer(OPTIONS).prepare(found[1], 1)
+
+
+def test_file_that_changes_meanwhile(path: Path) -> None:
+    """Is an error of the file, with the line."""
+    write(path, json.dumps(line("a")), "\n")
+    ids = IdTable()
+    index_input(path, ids)
+    write(path, json.dumps(line("a")), "\n", "nonsense")
+    with pytest.raises(BatchFileError, match="line 2"):
+        list(read(path, ids))
+
+
+@given(st.binary().filter(lambda raw: b"\n" not in raw and raw.strip()))
+@example(b'{"custom_id":"b","custom_id":"c"}')
+@example(
+    b'{"custom_id":"b","method":"POST","url":"/v1/completions","body":{"n":' + b"9" * 5000 + b"}}"
+)
+def test_any_bytes_as_a_line(raw: bytes) -> None:
+    """A line is a request with an id, or refused before anything is sent; the id is the same both times."""
+    try:
+        parsed = parse_line(raw)
+    except ValueError:
+        return
+    assert parse_line(raw).custom_id == parsed.custom_id
+    with contextlib.suppress(InvalidRequestError):
+        Preparer(OPTIONS).prepare(parsed, 0)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=[])),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"custom_id": st.text()},
+        optional={
+            "method": JSON | st.just("POST"),
+            "url": JSON | st.just("/v1/completions"),
+            "body": JSON,
+            "more": JSON,
+        },
+    )
+)
+def test_any_object_with_an_id_is_a_request(item: dict[str, object]) -> None:
+    """It gives a job, or says what is wrong; and the careful way finds the same id as the fast one."""
+    raw = json.dumps(item).encode()
+    assert parse_line(raw).custom_id == item["custom_id"] == text_of(fields_of(raw)["custom_id"])
+    with contextlib.suppress(InvalidRequestError):
+        Preparer(OPTIONS).prepare(parse_line(raw), 0)

@@ -1,0 +1,119 @@
+"""Reading lines of JSON that anybody may have written: whatever a line holds, its id is found if it has one.
+
+msgspec decodes a line fast, and gives up on what it can't hold: half a surrogate pair, a number out of range,
+nesting beyond the stack. Then the line's fields are cut out of it by its strings and brackets alone, without
+recursion, so that the line is still known by its id.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+__all__ = ["BUFFER", "UNREADABLE", "fields_of", "text_of", "whole_characters"]
+
+BUFFER = 2**20
+"""Bytes of a file that are read at once."""
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the decoding of a line can raise."""
+
+_TOKEN = re.compile(
+    rb"""[ \t\r\n]*+ ( "[^"\\]*+(?:\\.[^"\\]*+)*+" | [{}\[\]:,] | [^ \t\r\n{}\[\]:,"]++ )""",
+    re.VERBOSE | re.DOTALL,
+)
+"""A string, a bracket or mark, or anything else up to the next of them."""
+
+_CLOSING = {b"{": b"}", b"[": b"]"}
+
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
+    rb"|\\.",
+    re.DOTALL,
+)
+
+
+def fields_of(raw: bytes) -> dict[str, bytes]:
+    """The fields of a JSON object, their values as they are written, of which only the brackets are looked
+    at. Of a field that comes twice the last counts. Raises `ValueError` for what is no object.
+    """
+    tokens = _tokens(raw)
+    fields: dict[str, bytes] = {}
+    _expect(next(tokens)[2], b"{")
+    mark = b","
+    token = next(tokens)[2]
+    if token == b"}":
+        mark = token
+    while mark == b",":
+        if not token.startswith(b'"'):
+            raise ValueError(f"{_shown(token)} stands where a field's name is expected")
+        name = text_of(token)
+        _expect(next(tokens)[2], b":")
+        start, end, token = next(tokens)
+        if token in _CLOSING:
+            end = _skip(token, tokens)
+        elif token in b"}]:,":  # the end, which is empty, as well
+            raise ValueError("a value is missing")
+        if name is not None:
+            fields[name] = raw[start:end]
+        mark = next(tokens)[2]
+        if mark == b",":
+            token = next(tokens)[2]
+    _expect(mark, b"}")
+    _expect(next(tokens)[2], b"")
+    return fields
+
+
+def text_of(raw: bytes) -> str | None:
+    """The text of a JSON string; None for anything else, and for what isn't Unicode text."""
+    if not raw.startswith(b'"'):
+        return None
+    try:
+        text: str = json.loads(raw)
+        text.encode()
+    except ValueError:  # UnicodeError is one
+        return None
+    return text
+
+
+def whole_characters(raw: bytes) -> bytes:
+    """JSON with U+FFFD in place of each escape that holds half a surrogate pair."""
+    return _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], raw)
+
+
+def _tokens(raw: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Start, end and text of each token; at the end an empty one, for ever."""
+    at = 0
+    while found := _TOKEN.match(raw, at):
+        at = found.end()
+        yield (*found.span(1), found[1])
+    if raw[at:].strip():
+        raise ValueError("a string has no end")
+    while True:
+        yield at, at, b""
+
+
+def _skip(token: bytes, tokens: Iterator[tuple[int, int, bytes]]) -> int:
+    """Passes over the rest of an object or array; returns where it ends."""
+    open_ones = [_CLOSING[token]]
+    end = 0
+    while open_ones:
+        _, end, token = next(tokens)
+        if token in _CLOSING:
+            open_ones.append(_CLOSING[token])
+        elif token == b"" or token in b"}]":
+            _expect(token, open_ones.pop())
+    return end
+
+
+def _expect(token: bytes, expected: bytes) -> None:
+    if token != expected:
+        raise ValueError(f"{_shown(expected)} is expected where {_shown(token)} stands")
+
+
+def _shown(token: bytes) -> str:
+    return ascii(token.decode("utf-8", "replace")[:40]) if token else "the end"

@@ -1,0 +1,56 @@
+"""A line of a file of requests. Whatever else it holds, a line with an id is a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from horay_async.batch.jsonl import UNREADABLE, fields_of, text_of
+
+__all__ = ["Line", "parse_line"]
+
+
+class Line(msgspec.Struct):
+    """A line of a batch file. Its fields are as they were found, its body in the bytes that it is written in."""
+
+    custom_id: str
+    method: Any = None
+    url: Any = None
+    body: msgspec.Raw = msgspec.Raw(b"null")
+    problem: str | None = None
+    """Why it can't be sent, where it can't be read; its other fields are not set then."""
+
+
+class _Fields(msgspec.Struct):
+    """A line of which only the id is decoded; the rest of it is skipped, not built."""
+
+    custom_id: str
+    method: msgspec.Raw = msgspec.Raw(b"null")
+    url: msgspec.Raw = msgspec.Raw(b"null")
+    body: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_fields = msgspec.json.Decoder(_Fields).decode
+_any = msgspec.json.Decoder().decode
+
+
+def parse_line(raw: bytes) -> Line:
+    """The request that a line holds; one that can't be read further than its id has a `problem`.
+
+    Raises `ValueError` for a line that is no JSON object with a `custom_id`.
+    """
+    try:
+        fields = _fields(raw)
+    except UNREADABLE as error:
+        custom_id = text_of(fields_of(raw).get("custom_id", b""))
+        if custom_id is None:
+            raise ValueError(str(error)) from error
+        return Line(custom_id, problem=f"the line can't be read: {error}")
+    line = Line(fields.custom_id, body=fields.body)
+    for name in ("method", "url"):
+        try:
+            setattr(line, name, _any(getattr(fields, name)))
+        except UNREADABLE as error:
+            return Line(fields.custom_id, problem=f"{name} can't be read: {error}")
+    return line
