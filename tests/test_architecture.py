@@ -19,7 +19,7 @@ PACKAGE = Path(horay_async.__file__).parent
 
 LAYERS = [
     {"_version", "errors"},
-    {"_checks"},
+    {"_checks", "_files"},
     {"options"},
     {"models"},
     {"_protocol"},

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
 
+from horay_async.batch.jsonl import UNREADABLE, fields_of, text_of, whole_characters
 from horay_async.batch.results import BatchResult
-from horay_async.errors import APIStatusError
+from horay_async.errors import APIStatusError, HorayError
 from horay_async.models._base import Response
 from horay_async.resources._base import new_key
 
-__all__ = ["Answer", "line_of"]
+__all__ = ["Answer", "line_of", "read_outcome"]
 
 _encode = msgspec.json.encode
 
@@ -41,17 +44,77 @@ class Answer(msgspec.Struct):
         return not 200 <= self.response.status_code < 300
 
 
+_answer = msgspec.json.Decoder(Answer).decode
+
+_WRITING = (UnicodeError, ValueError, TypeError, OverflowError, RecursionError)
+"""What making a line can raise: text that isn't Unicode, numbers out of range, nesting beyond the stack."""
+
+
+def read_outcome(raw: bytes) -> Answer:
+    """The outcome that a line of answers holds. Raises `ValueError` for a line of which no id can be told.
+
+    A line that msgspec can't decode is read by its brackets and strings; without a status it has failed.
+    """
+    try:
+        return _answer(raw)
+    except UNREADABLE as error:
+        fields = fields_of(raw)
+        custom_id = text_of(fields.get("custom_id", b""))
+        if custom_id is None:
+            raise ValueError(str(error)) from error
+        response = fields.get("response", b"")
+        status = fields_of(response).get("status_code", b"") if response.startswith(b"{") else b""
+        code = int(status) if status.isdigit() and len(status) == 3 else 0  # noqa: PLR2004 - as HTTP has it
+        return Answer(custom_id, _Status(code), msgspec.Raw(fields.get("error", b"null")))
+
+
 def line_of(result: BatchResult[Any]) -> bytes:
-    """The line for a result. The server's answer stands in it as the server wrote it."""
+    """The line for a result. The server's answer stands in it as the server wrote it.
+
+    It is read back before it is given out. Where that shows that it couldn't be read at the next start, it is
+    written otherwise: with U+FFFD for half a surrogate pair, and if that isn't enough, as a failure.
+    """
+    try:
+        line = _line_of(result)
+        if _reads_back(line, result, _answer):
+            return line
+        line = whole_characters(line)
+        if _reads_back(line, result, read_outcome):
+            return line
+    except _WRITING:
+        pass
+    return _failed_line(result.custom_id, result.error, "it can't be written as a line of JSON")
+
+
+def _reads_back(line: bytes, result: BatchResult[Any], read: Callable[[bytes], Answer]) -> bool:
+    """Whether the next start finds the same outcome."""
+    try:
+        found = read(line)
+    except (*UNREADABLE, ValueError):
+        return False
+    kept = found.failed or result.error is None
+    return found.custom_id == result.custom_id and line.find(b"\n") == len(line) - 1 and kept
+
+
+def _line_of(result: BatchResult[Any]) -> bytes:
     response, error = result.response, result.error
     if response is not None and (body := _body_of(response)) is not None:
         meta = response.meta
         return _line(result.custom_id, meta.status, meta.request_id, body)
     if isinstance(error, APIStatusError) and error.status_code >= FAILED:
         return _line(result.custom_id, error.status_code, error.request_id, _failure(error))
-    code = "APIResponseError" if error is None else type(error).__name__
     message = "the answer isn't valid UTF-8" if error is None else str(error)
-    return _joined(result.custom_id, b"null", _encode({"code": code, "message": message}))
+    return _failed_line(result.custom_id, error, message)
+
+
+def _failed_line(custom_id: str, error: HorayError | None, message: str) -> bytes:
+    code = "APIResponseError" if error is None else type(error).__name__
+    return _joined(custom_id, b"null", _encode({"code": code, "message": _clean(message)}))
+
+
+def _clean(text: str) -> str:
+    """Text that can be written: of what a server sent in its headers, not all need be Unicode."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _body_of(response: Response) -> bytes | None:
@@ -68,13 +131,17 @@ def _failure(error: APIStatusError) -> bytes:
     """What the server said of a failure, if it was a JSON object, else the same in the usual form."""
     body = cast(object, error.body)
     if isinstance(body, dict):
-        return _encode(cast("dict[str, Any]", body))
+        with contextlib.suppress(*_WRITING):
+            return _encode(cast("dict[str, Any]", body))
     told = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
-    return _encode({"error": told})
+    shown = {
+        name: _clean(value) if isinstance(value, str) else value for name, value in told.items()
+    }
+    return _encode({"error": shown})
 
 
 def _line(custom_id: str, status: int, request_id: str | None, body: bytes) -> bytes:
-    head = b'{"status_code":%d,"request_id":%b,"body":' % (status, _encode(request_id or ""))
+    head = b'{"status_code":%d,"request_id":%b,"body":' % (status, _encode(_clean(request_id or "")))
     return _joined(custom_id, b"%b%b}" % (head, body), b"null")
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
+from horay_async._files import replacing, resolved
 from horay_async._protocol.wire.bounds import MAX_IMAGE_BYTES
 from horay_async._protocol.wire.errors import bad_response
 from horay_async._protocol.wire.request import Operation, download
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from horay_async._transport import RawResponse
 
 __all__ = ["AsyncImages"]
+
+PARTIAL_CONTENT = 206
+"""The HTTP status of a part (RFC 9110, 15.3.7)."""
 
 GENERATE: Final = Operation(
     method="POST",
@@ -47,7 +51,8 @@ class AsyncImages(Resource):
     ) -> Path:
         """Fetches a picture, or any URL, to a file, and gives the file's path.
 
-        The file appears whole or not at all. Neither the key nor the client's headers go to the
+        The file appears whole or not at all; one that is there already keeps its permissions, its owner and
+        the links that lead to it. Neither the key nor the client's headers go to the
         picture's host; `extra_headers` and `extra_query` do. Raises `APIError` in one of its classes
         when the picture can't be had or is over 64 MiB, and `OSError` when the file can't be written.
         """
@@ -72,13 +77,17 @@ class AsyncImages(Resource):
         content = await call.run(receive)
         import asyncio  # noqa: PLC0415 - here it is loaded, and `import horay_async` does without
 
-        return await asyncio.to_thread(_write, content, Path(path))
+        target = Path(path)
+        await asyncio.to_thread(_write, content, target)
+        return target
 
 
 def _problem(response: RawResponse, body: bytes, *, over: bool) -> str | None:
     """What is wrong with a downloaded picture, to complete "the answer ..."; None where all is well."""
     media = response.content_type
     headers = response.meta.headers
+    if response.meta.status == PARTIAL_CONTENT or "Content-Range" in headers:
+        return "is a part of a picture, which wasn't asked for"
     if over:
         return f"is over {MAX_IMAGE_BYTES:,} bytes"
     if media.startswith("text/") or media.endswith(("json", "xml")):
@@ -94,19 +103,7 @@ def _problem(response: RawResponse, body: bytes, *, over: bool) -> str | None:
     return None
 
 
-def _write(content: bytes, path: Path) -> Path:
-    """Writes beside the file first and renames: a reader never sees half a picture."""
-    import tempfile  # noqa: PLC0415 - as above
-
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)  # mkstemp's files are for the owner alone
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-    return path
+def _write(content: bytes, path: Path) -> None:
+    """A reader of the file sees the picture from before or the whole of this one."""
+    with replacing(resolved(path)) as file:
+        file.write(content)

@@ -166,6 +166,71 @@ async def test_whole_or_not_at_all(
     assert os.listdir(tmp_path) == ["x.png"]
 
 
+@pytest.mark.parametrize("headers", [{}, {"Content-Range": "bytes 0-2/10"}])
+@pytest.mark.parametrize("status", [200, 206])
+async def test_part_of_a_picture_is_no_picture(
+    fault_server: FaultServer,
+    connect: Connect,
+    tmp_path: Path,
+    status: int,
+    headers: dict[str, str],
+) -> None:
+    """What a server says is a part isn't saved as the whole."""
+    answer = respond(
+        [b"abc"], status=status, content_type="image/png", content_length=3, headers=headers
+    )
+    fault_server.always(answer, path=PATH)
+    async with connect() as client:
+        if status == 200 and not headers:
+            await client.images.save(fault_server.picture_url, tmp_path / "x.png")
+            return
+        with pytest.raises(APIResponseError, match="part of a picture"):
+            await client.images.save(fault_server.picture_url, tmp_path / "x.png")
+    assert not os.listdir(tmp_path)
+
+
+async def test_umask_of_the_process_is_left_alone(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is that of all threads; what it takes from new files is taken from these."""
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "umask", None)
+            async with connect() as client:
+                await client.images.save(fault_server.picture_url, tmp_path / "x.png")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "x.png").stat().st_mode) == 0o640
+
+
+async def test_file_that_is_there_keeps_what_is_its_own(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path
+) -> None:
+    """Its permissions, and the symbolic link that leads to it."""
+    target, link = tmp_path / "x.png", tmp_path / "link.png"
+    target.write_bytes(b"old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    async with connect() as client:
+        assert await client.images.save(fault_server.picture_url, link) == link
+    assert link.is_symlink()
+    assert target.read_bytes().startswith(b"\x89PNG")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert sorted(os.listdir(tmp_path)) == ["link.png", "x.png"]
+
+
+async def test_what_is_no_file_is_left_alone(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path
+) -> None:
+    """A pipe isn't waited for, nor replaced."""
+    os.mkfifo(tmp_path / "pipe")
+    async with connect() as client:
+        with pytest.raises(OSError, match="Not a regular file"):
+            await client.images.save(fault_server.picture_url, tmp_path / "pipe")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
 async def test_broken_download_is_tried_again(
     fault_server: FaultServer, connect: Connect, tmp_path: Path
 ) -> None:

@@ -1,0 +1,80 @@
+"""Putting a new file in the place of an old one: whole or not at all, and with nobody else's file in the way."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["is_regular", "replacing", "resolved", "sync_folder"]
+
+
+def is_regular(path: Path) -> bool:
+    """Whether there is a file of the usual kind, or none. Raises `OSError` where that can't be told."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return True
+
+
+def resolved(path: Path) -> Path:
+    """The file that a path leads to through symbolic links, whether it exists or not.
+
+    Raises `OSError` for what isn't a file of the usual kind: a directory, pipe, socket or device.
+    """
+    if not is_regular(path):
+        kind = errno.EISDIR if path.is_dir() else errno.EINVAL
+        reason = os.strerror(kind) if path.is_dir() else "Not a regular file"
+        raise OSError(kind, reason, str(path))
+    real = path.resolve()
+    if path.exists() and not (real.exists() and real.samefile(path)):
+        raise OSError(errno.ENOENT, "Its name can't be told", str(path))  # as of one that was deleted
+    return real
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file, which takes the place of `path` when the block ends without an exception.
+
+    It is made beside `path` under a random name, exclusively. Where there is a file at `path` already, the new
+    one has its permissions and its owner; else those that the process gives new files. Raises `OSError`.
+    """
+    beside = path.with_name(f".horay-{secrets.token_hex(8)}")
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    handle = os.open(beside, flags, 0o666)  # less what the process's umask takes away
+    try:
+        with open(handle, "r+b") as file:
+            _take_over(path, beside)
+            yield file
+            file.flush()
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(path: Path) -> None:
+    """Waits until the disk knows of the names in the folder that `path` is in, where that can be had."""
+    with contextlib.suppress(OSError):  # there is no such thing on Windows, nor on some file systems
+        handle = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _take_over(old: Path, new: Path) -> None:
+    """Gives `new` the owner and the permissions of `old`, if there is one."""
+    try:
+        before = old.stat()
+    except FileNotFoundError:
+        return
+    made = new.stat()
+    if (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
+        os.chown(new, before.st_uid, before.st_gid)
+    os.chmod(new, stat.S_IMODE(before.st_mode))  # after the owner, whose change takes some away
