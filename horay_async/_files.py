@@ -33,7 +33,9 @@ def resolved(path: Path) -> Path:
         raise OSError(kind, reason, str(path))
     real = path.resolve()
     if path.exists() and not (real.exists() and real.samefile(path)):
-        raise OSError(errno.ENOENT, "Its name can't be told", str(path))  # as of one that was deleted
+        raise OSError(
+            errno.ENOENT, "Its name can't be told", str(path)
+        )  # as of one that was deleted
     return real
 
 
@@ -45,7 +47,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     one has its permissions and its owner; else those that the process gives new files. Raises `OSError`.
     """
     beside = path.with_name(f".horay-{secrets.token_hex(8)}")
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     handle = os.open(beside, flags, 0o666)  # less what the process's umask takes away
     try:
         with open(handle, "r+b") as file:
@@ -60,7 +62,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 def sync_folder(path: Path) -> None:
     """Waits until the disk knows of the names in the folder that `path` is in, where that can be had."""
-    with contextlib.suppress(OSError):  # there is no such thing on Windows, nor on some file systems
+    with contextlib.suppress(
+        OSError
+    ):  # there is no such thing on Windows, nor on some file systems
         handle = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(handle)

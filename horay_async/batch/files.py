@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from horay_async.batch.locks import FileLock
 from horay_async.batch.options import Settings
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import BatchRunner
+from horay_async.batch.spool import input_file
 
 if TYPE_CHECKING:
     from horay_async._transport import Transport
@@ -38,26 +40,27 @@ async def run_file(
 ) -> None:
     """Answers the requests of one file in another; see `AsyncBatch.run_file`."""
     totals.start()
-    journal, ids = Journal(answers), IdTable()
+    ids = IdTable()
+    await asyncio.to_thread(_check_names, requests, answers)
 
     def look() -> tuple[int, Finished]:
-        if answers.exists() and answers.samefile(requests):
-            raise BatchFileError(
-                f"{answers} holds the requests: their answers need a file of their own",
-                path=str(answers),
-            )
-        total = index_input(requests, ids)
-        return total, journal.open(ids, retry_failed=retry_failed)
+        total = index_input(source, ids)
+        finished = journal.open(ids, retry_failed=retry_failed)
+        lock.sync_name()
+        return total, finished
 
     def write(results: list[BatchResult[Any]]) -> None:
         journal.append(results)
         if not sync_interval:
             journal.sync()
 
-    with FileLock(answers), contextlib.closing(journal):
+    async with contextlib.AsyncExitStack() as opened:
+        lock = opened.enter_context(FileLock(answers))
+        journal = opened.enter_context(contextlib.closing(Journal(answers, lock)))
+        source = await opened.enter_async_context(input_file(requests))
         totals.total, finished = await _in_thread(look)
         totals.skipped, totals.skipped_failed = finished
-        items = read(requests, ids)
+        items = read(source, ids)
         engine = BatchRunner(transport, settings, totals, items, ordered=False, threaded=True)
         syncing = asyncio.create_task(_sync_regularly(journal, sync_interval, engine))
         try:
@@ -69,6 +72,16 @@ async def run_file(
             await asyncio.wait([syncing])
             await _in_thread(partial(write, engine.taken()))
             await _in_thread(journal.sync)
+
+
+def _check_names(requests: Path, answers: Path) -> None:
+    """Raises for requests that aren't there, or that are in the file of answers, before that is touched."""
+    found = requests.stat()
+    if answers.exists() and os.path.samestat(found, answers.stat()):
+        raise BatchFileError(
+            f"{answers} holds the requests: their answers need a file of their own",
+            path=str(answers),
+        )
 
 
 async def _sync_regularly(journal: Journal, seconds: float, engine: BatchRunner) -> None:

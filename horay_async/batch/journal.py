@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import FINISHED, LISTED, IdTable
-from horay_async.batch.inputs import BUFFER, UNREADABLE
-from horay_async.batch.outputs import Answer, line_of
+from horay_async.batch.jsonl import BUFFER
+from horay_async.batch.locks import FileLock
+from horay_async.batch.outputs import HEAD, Answer, line_of, read_outcome
 from horay_async.batch.results import BatchResult
 
 __all__ = ["Finished", "Journal"]
 
-_answer = msgspec.json.Decoder(Answer).decode
+
+BLANK = b" \t\r\n\0"
+"""What a line is blank of which nothing else is left. A file system that was cut off from power may leave zeros."""
 
 
 class Finished(NamedTuple):
@@ -29,27 +31,41 @@ class Finished(NamedTuple):
 
 
 class Journal:
-    """A file of answers. All methods block."""
+    """A file of answers. All methods block.
 
-    def __init__(self, path: Path) -> None:
+    `lock` is the lock on it, where that is held already; else the journal holds its own while it is open.
+    """
+
+    def __init__(self, path: Path, lock: FileLock | None = None) -> None:
         self._path = path
-        self._handle = -1
-        self._size = 0
+        self._lock = FileLock(path) if lock is None else lock
+        self._owned = contextlib.ExitStack()
+        if lock is None:
+            self._owned.push(self._lock)
+        self._open = lock is not None
         self._unsynced = False
 
     def open(self, ids: IdTable, *, retry_failed: bool) -> Finished:
-        """Marks what is finished, and gives how many of the listed ids are.
+        """Marks what is finished, and returns how many of the listed ids are.
 
         Cuts off a line that was being written when its run was killed, and with `retry_failed` takes out
-        the failures. Raises `BatchFileError` for what isn't a file of answers.
+        the failures. A line that can't be read, in a file that has lines of ours, costs its own id at most: it
+        stays, and its request is sent again. Raises `BatchFileError` for what isn't a file of answers.
         """
-        finished = Finished(0, 0)
-        if self._path.exists():
+        if not self._open:
+            self._lock.__enter__()
+            self._open = True
+        try:
             finished, dropped = self._scan(ids, retry_failed=retry_failed)
             if dropped:
                 self._drop_failed()
-        self._handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        self._size = os.fstat(self._handle).st_size
+        except BaseException:
+            self.close()
+            raise
+        self._lock.keep = True
+        self._named = (
+            os.fstat(self._lock.handle).st_nlink > 0
+        )  # some file systems don't count names
         return finished
 
     def append(self, results: Iterable[BatchResult[Any]]) -> None:
@@ -57,16 +73,19 @@ class Journal:
         ends in a whole line.
         """
         data = b"".join(map(line_of, results))
-        written = 0
+        if not data:
+            return
+        handle, written = self._lock.handle, 0
         try:
+            if self._named and not os.fstat(handle).st_nlink:
+                raise FileNotFoundError(errno.ENOENT, "it was removed meanwhile")
             while written < len(data):
-                written += os.write(self._handle, memoryview(data)[written:])
+                written += os.write(handle, memoryview(data)[written:])
         except OSError as error:
-            whole = data.rfind(b"\n", 0, written) + 1
+            begun = written - (data.rfind(b"\n", 0, written) + 1)  # bytes of a line that has no end
             with contextlib.suppress(OSError):  # the next start cuts it off as well
-                os.ftruncate(self._handle, self._size + whole)
+                os.ftruncate(handle, os.fstat(handle).st_size - begun)
             raise self._failure(error) from error
-        self._size += len(data)
         self._unsynced = True
 
     def sync(self) -> None:
@@ -74,15 +93,15 @@ class Journal:
         if self._unsynced:
             self._unsynced = False
             try:
-                os.fsync(self._handle)
+                os.fsync(self._lock.handle)
             except OSError as error:
                 raise self._failure(error) from error
 
     def close(self) -> None:
-        """Closes the file."""
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        """Closes the file, unless the lock was passed in: then whoever holds that does."""
+        if self._open:
+            self._open = False
+            self._owned.close()
 
     def _failure(self, error: OSError) -> BatchFileError:
         return BatchFileError(
@@ -92,29 +111,46 @@ class Journal:
         )
 
     def _scan(self, ids: IdTable, *, retry_failed: bool) -> tuple[Finished, int]:
-        """Marks what is finished; gives how many of the listed ids are, and how many failures to drop."""
+        """Marks what is finished; returns how many of the listed ids are, and how many failures to drop."""
         finished = failed = dropped = size = 0
-        with self._path.open("r+b", buffering=BUFFER) as file:
-            for number, raw in enumerate(file, 1):
-                whole = raw.endswith(b"\n")
-                if not raw.isspace():
-                    try:
-                        answer = _answer(raw)
-                    except UNREADABLE as error:
-                        if not whole and _torn(raw):
-                            file.truncate(size)
-                            break
-                        raise self._foreign(number, error) from error
-                    if retry_failed and answer.failed:
-                        dropped += 1
-                    elif ids.mark(answer.custom_id, FINISHED) == LISTED:
-                        finished += 1
-                        failed += answer.failed
-                size += len(raw)
-                if not whole:
-                    file.seek(size)
-                    file.write(b"\n")
+        ours, foreign = False, None
+        raw = b"\n"
+        for number, raw in enumerate(self._lines(), 1):
+            ours |= raw.startswith(HEAD)
+            answer = None
+            try:
+                answer = _outcome(raw)
+            except ValueError as error:
+                if _torn(raw):
+                    break
+                foreign = foreign or self._foreign(number, error)
+            if answer is None and not raw.strip(b"\0"):
+                break
+            size += len(raw)
+            if answer is None:
+                continue
+            if retry_failed and answer.failed:
+                dropped += 1
+            elif ids.mark(answer.custom_id, FINISHED) == LISTED:
+                finished += 1
+                failed += answer.failed
+        if foreign is not None and not ours:
+            raise foreign
+        self._end_in_a_line(size, raw)
         return Finished(finished, failed), dropped
+
+    def _end_in_a_line(self, size: int, last: bytes) -> None:
+        """Cuts off what is beyond `size`, and ends the last line where it lacks just its end."""
+        handle = self._lock.handle
+        if os.fstat(handle).st_size > size:
+            os.ftruncate(handle, size)
+        elif not last.endswith(b"\n"):
+            os.write(handle, b"\n")
+
+    def _lines(self) -> Iterator[bytes]:
+        with open(self._lock.handle, "rb", BUFFER, closefd=False) as file:
+            file.seek(0)
+            yield from file
 
     def _foreign(self, number: int, error: Exception) -> BatchFileError:
         return BatchFileError(
@@ -125,17 +161,34 @@ class Journal:
         )
 
     def _drop_failed(self) -> None:
-        """Writes the file anew without the failures, and puts it in place of the old one at once."""
-        beside = self._path.with_name(f"{self._path.name}.new")
-        with self._path.open("rb", buffering=BUFFER) as old, beside.open("wb", BUFFER) as new:
-            new.writelines(raw for raw in old if raw.isspace() or not _answer(raw).failed)
-            new.flush()
-            os.fsync(new.fileno())
-        os.replace(beside, self._path)
+        """Writes the file anew without the failures. Raises `BatchFileError` where that can't be done, and
+        then it is as it was.
+        """
+        if os.fstat(self._lock.handle).st_nlink > 1:
+            raise BatchFileError(
+                f"{self._path} has other names (hard links), which would keep the failures that are taken "
+                "out of it: remove those names, or write to a copy",
+                path=str(self._path),
+            )
+        try:
+            self._lock.rewrite(raw for raw in self._lines() if not _has_failed(raw))
+        except OSError as error:
+            raise self._failure(error) from error
+
+
+def _outcome(raw: bytes) -> Answer | None:
+    """The outcome in a line, None for a blank one. Raises `ValueError` for what is no line of answers."""
+    return read_outcome(raw) if raw.strip(BLANK) else None
+
+
+def _has_failed(raw: bytes) -> bool:
+    try:
+        answer = _outcome(raw)
+    except ValueError:
+        return False
+    return answer is not None and answer.failed
 
 
 def _torn(raw: bytes) -> bool:
-    """Whether a last line is the beginning of one of ours, or what a file system makes of it that was cut
-    off from power: zeros.
-    """
-    return raw.startswith(b"{") or not raw.strip(b"\0")
+    """Whether a line that can't be read is the last one, and the beginning of one of ours."""
+    return raw.startswith(b"{") and not raw.endswith(b"\n")

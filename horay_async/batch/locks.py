@@ -1,44 +1,49 @@
-"""One run at a time on a file."""
+"""One run at a time on a file of answers, whatever name it is given by."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from horay_async._files import replacing, resolved, sync_folder
 from horay_async.batch.errors import BatchFileError
 
 __all__ = ["FileLock"]
 
 
 class FileLock:
-    """Holds a file beside `path` locked, for as long as the process lives at most.
+    """Holds a file open and locked, for as long as the process lives at most.
 
-    The operating system lets go of the lock whichever way the process ends, so a lock file that is left
-    behind locks nothing. Raises `BatchFileError` where another run holds it.
+    It is the file itself that is locked, so a second run finds it locked through any symbolic or hard link. The
+    operating system releases the lock whichever way the process ends. The file is made where there is none, and
+    removed again if it is still empty at the end, unless it was to be kept. Raises `BatchFileError` where another
+    run holds it, and for what is no file of the usual kind.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._beside = path.with_name(f"{path.name}.lock")
+        self.handle: int = -1
+        """The open file; what is written to it is appended."""
+        self.keep: bool = False
+        """Whether the file stays even if it is empty."""
+        self._made = False  # whether it was made here
 
     def __enter__(self) -> Self:
-        while True:
-            handle = os.open(self._beside, os.O_RDWR | os.O_CREAT, 0o666)
-            try:
-                _lock(handle)
-            except OSError as error:
-                os.close(handle)
-                raise BatchFileError(
-                    f"{self._path}: another run is writing it", path=str(self._path)
-                ) from error
-            # The run before may have removed the file between our opening and locking it.
-            if _same(handle, self._beside):
-                self._handle = handle
-                return self
-            os.close(handle)
+        try:
+            self._real = resolved(self._path)
+        except OSError as error:
+            raise BatchFileError(
+                f"{self._path}: the answers need a file that can be read again at the next start: "
+                f"{error.strerror}",
+                path=str(self._path),
+            ) from error
+        self._acquire()
+        return self
 
     def __exit__(
         self,
@@ -46,9 +51,77 @@ class FileLock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if sys.platform != "win32":  # where an open file can't be removed, and stays
-            self._beside.unlink(missing_ok=True)
-        os.close(self._handle)
+        empty = self._made and not self.keep and not os.fstat(self.handle).st_size
+        if sys.platform == "win32":  # where an open file can't be removed
+            self._close()
+        if empty and (self.handle < 0 or _same(self.handle, self._real)):
+            with contextlib.suppress(OSError):
+                self._real.unlink()
+        self._close()
+
+    def rewrite(self, lines: Iterable[bytes]) -> None:
+        """Puts a file with these lines in the place of this one, at once, with its owner and permissions; it
+        stays locked. Raises `OSError`, and then this one is as it was.
+        """
+        held = -1
+        try:
+            with replacing(self._real) as new:
+                new.writelines(lines)
+                new.flush()
+                os.fsync(new.fileno())
+                if sys.platform == "win32":  # where an open file can't be replaced
+                    self._close()
+                else:  # locked before anybody can open it by its name
+                    held = os.dup(new.fileno())
+                    _lock(held)
+        except BaseException:
+            if held >= 0:
+                os.close(held)
+            raise
+        finally:
+            if (
+                self.handle < 0
+            ):  # it was closed for a moment; whoever has locked it since is the other run
+                self._acquire()
+        self.sync_name()
+        if held >= 0:
+            self._close()
+            self.handle = held
+
+    def sync_name(self) -> None:
+        """Waits until the disk knows the file by its name, so that a loss of power can't take that away."""
+        sync_folder(self._real)
+
+    def _acquire(self) -> None:
+        while True:
+            handle = self._open()
+            try:
+                _lock(handle)
+            except OSError as error:
+                os.close(handle)
+                busy = isinstance(error, BlockingIOError | PermissionError)  # the second on Windows
+                told = "another run is writing it" if busy else f"can't be locked: {error.strerror}"
+                raise BatchFileError(f"{self._path}: {told}", path=str(self._path)) from error
+            # The run before may have replaced or removed the file between our opening and locking it.
+            if _same(handle, self._real):
+                self.handle = handle
+                return
+            os.close(handle)
+
+    def _open(self) -> int:
+        # Without O_BINARY, Windows would write other line ends than were counted.
+        flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        try:
+            handle = os.open(self._real, flags | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            return os.open(self._real, flags)
+        self._made = True
+        return handle
+
+    def _close(self) -> None:
+        if self.handle >= 0:
+            os.close(self.handle)
+            self.handle = -1
 
 
 def _same(handle: int, path: Path) -> bool:
@@ -61,7 +134,12 @@ def _same(handle: int, path: Path) -> bool:
 if sys.platform == "win32":
     import msvcrt
 
+    FAR = 2**31 - 2
+    """Where the byte is that is locked. Windows keeps others from reading a locked byte, so it is one that only
+    a file of 2 GiB has; further than this, `msvcrt` can't lock."""
+
     def _lock(handle: int) -> None:
+        os.lseek(handle, FAR, os.SEEK_SET)
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 
 else:

@@ -14,9 +14,12 @@ from horay_async.errors import APIStatusError, HorayError
 from horay_async.models._base import Response
 from horay_async.resources._base import new_key
 
-__all__ = ["Answer", "line_of", "read_outcome"]
+__all__ = ["HEAD", "Answer", "line_of", "read_outcome"]
 
 _encode = msgspec.json.encode
+
+HEAD = b'{"id":"batch_req_'
+"""What lines that were written here begin with, as OpenAI's do."""
 
 FAILED = 400
 """The first HTTP status that is a failure."""
@@ -64,7 +67,7 @@ def read_outcome(raw: bytes) -> Answer:
             raise ValueError(str(error)) from error
         response = fields.get("response", b"")
         status = fields_of(response).get("status_code", b"") if response.startswith(b"{") else b""
-        code = int(status) if status.isdigit() and len(status) == 3 else 0  # noqa: PLR2004 - as HTTP has it
+        code = int(status) if status.isdigit() and len(status) == 3 else 0
         return Answer(custom_id, _Status(code), msgspec.Raw(fields.get("error", b"null")))
 
 
@@ -141,12 +144,16 @@ def _failure(error: APIStatusError) -> bytes:
 
 
 def _line(custom_id: str, status: int, request_id: str | None, body: bytes) -> bytes:
-    head = b'{"status_code":%d,"request_id":%b,"body":' % (status, _encode(_clean(request_id or "")))
+    head = b'{"status_code":%d,"request_id":%b,"body":' % (
+        status,
+        _encode(_clean(request_id or "")),
+    )
     return _joined(custom_id, b"%b%b}" % (head, body), b"null")
 
 
 def _joined(custom_id: str, response: bytes, error: bytes) -> bytes:
-    return b'{"id":"batch_req_%b","custom_id":%b,"response":%b,"error":%b}\n' % (
+    return b'%b%b","custom_id":%b,"response":%b,"error":%b}\n' % (
+        HEAD,
         new_key().encode(),
         _encode(custom_id),
         response,

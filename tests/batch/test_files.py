@@ -7,8 +7,10 @@ import errno
 import json
 import os
 import random
+import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +265,193 @@ async def test_answers_need_a_file_of_their_own(batch: AsyncBatch, files: Files)
     with pytest.raises(BatchFileError, match="need a file of their own"):
         await batch.run_file(files.requests, files.requests)
     assert len(files.requests.read_text().splitlines()) == 3
+
+
+async def test_whatever_a_line_holds_is_one_result(
+    stub: Stub, batch: AsyncBatch, files: Files
+) -> None:
+    """Lines that can't be sent fail, and all others are answered; at the next start nothing is left to do."""
+    odd = [
+        b'"method": ' + b"1" * 5000,
+        b'"method": "PO\xffST"',
+        b'"method": "POST", "url": "/v1/completions", "body": ' + b"9" * 5000,
+        b'"body": ' + b"[" * 50_000 + b"]" * 50_000,
+        b'"more": "\\ud83d"',
+    ]
+    files.ask(*lines(20))
+    with files.requests.open("ab") as file:
+        for number, fields in enumerate(odd):
+            file.write(b'{"custom_id": "odd-%d", %b}\n' % (number, fields))
+    progress = await batch.run_file(files.requests, files.answers)
+    assert (progress.total, progress.done, progress.failed) == (25, 20, 5)
+    codes = {
+        name: answer["error"]["code"]
+        for name, answer in files.outcomes.items()
+        if answer["error"] is not None
+    }
+    assert codes == {f"odd-{number}": "InvalidRequestError" for number in range(5)}
+    progress = await batch.run_file(files.requests, files.answers)
+    assert (progress.skipped, progress.skipped_failed, progress.failed) == (25, 5, 0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"choices": [{"text": "\\ud83d"}]}',
+        b'{"choices": [{"text": "x"}], "more": ' + b"[" * 900 + b"]" * 900 + b"}",
+        b'{"choices": [{"text": "x"}], "more": ' + b"[" * 985 + b"]" * 985 + b"}",
+        b'{"choices": [{"text": "x"}], "more": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        b'{"error": {"message": "no", "more": ' + b"[" * 980 + b"]" * 980 + b"}}",
+    ],
+    ids=["half a pair", "deep", "on the edge", "too deep", "a deep error"],
+)
+@pytest.mark.parametrize("status", [200, 400])
+async def test_whatever_an_answer_holds_is_one_line(
+    stub: Stub, batch: AsyncBatch, files: Files, answer: bytes, status: int
+) -> None:
+    """And the next start can read the file."""
+    stub.reply = lambda _: web.Response(body=answer, status=status, content_type="application/json")
+    files.ask(*lines(3))
+    progress = await batch.run_file(files.requests, files.answers)
+    assert progress.done + progress.failed == 3
+    sent = len(stub.requests)
+    progress = await batch.run_file(files.requests, files.answers)
+    assert progress.skipped == 3
+    assert len(stub.requests) == sent
+
+
+async def test_requests_come_through_a_pipe(stub: Stub, batch: AsyncBatch, files: Files) -> None:
+    """They are read twice all the same."""
+    os.mkfifo(files.requests)
+    text = "".join(json.dumps(item) + "\n" for item in lines(20))
+    writer = threading.Thread(target=files.requests.write_text, args=(text,))
+    writer.start()
+    progress = await batch.run_file(files.requests, files.answers)
+    writer.join()
+    assert (progress.total, progress.done) == (20, 20)
+    assert files.texts == ALL
+
+
+async def test_bad_line_of_a_pipe_is_named_as_one(batch: AsyncBatch, files: Files) -> None:
+    """By the pipe, not by where its content is kept."""
+    os.mkfifo(files.requests)
+    writer = threading.Thread(target=files.requests.write_text, args=("nonsense\n",))
+    writer.start()
+    with pytest.raises(BatchFileError, match=r"in\.jsonl, line 1: not a JSON object") as caught:
+        await batch.run_file(files.requests, files.answers)
+    writer.join()
+    assert caught.value.path == str(files.requests)
+
+
+async def test_pipe_that_nobody_writes_to_can_be_left(batch: AsyncBatch, files: Files) -> None:
+    """Waiting for its other end holds up neither the loop nor its end."""
+    os.mkfifo(files.requests)
+    run = asyncio.ensure_future(batch.run_file(files.requests, files.answers))
+    await until(lambda: any(t.name == "horay-batch-spool" for t in threading.enumerate()))
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert not files.answers.exists()
+    with files.requests.open("wb"):  # lets the thread end
+        pass
+
+
+async def test_inherited_pipe(stub: Stub, files: Files) -> None:
+    """`/dev/stdin`, as a shell hands it over."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-W", "error", "-c", RUN, KEY, stub.base_url, "/dev/stdin", str(files.answers)),
+        stdin=asyncio.subprocess.PIPE,
+    )
+    text = "".join(json.dumps(item) + "\n" for item in lines(20))
+    await process.communicate(text.encode())
+    assert process.returncode == 0
+    assert files.texts == ALL
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+KINDS: dict[str, Callable[[Path], object]] = {
+    "folder": Path.mkdir,
+    "socket": make_socket,
+    "device": lambda path: path.symlink_to("/dev/zero"),
+    "pipe": os.mkfifo,
+}
+
+
+@pytest.mark.parametrize("kind", ["folder", "socket", "device"])
+async def test_requests_are_in_no_file(
+    batch: AsyncBatch, files: Files, kind: str, tmp_path: Path
+) -> None:
+    """Which is said at once, and nothing is made."""
+    KINDS[kind](files.requests)
+    with pytest.raises(BatchFileError, match="the requests must come in a file or through a pipe"):
+        await batch.run_file(files.requests, files.answers)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_answers_go_to_no_file(
+    stub: Stub, batch: AsyncBatch, files: Files, kind: str
+) -> None:
+    """Which is said before anything is sent or waited for, and what is there stays what it is."""
+    KINDS[kind](files.answers)
+    before = files.answers.lstat()
+    files.ask(*lines(3))
+    with pytest.raises(BatchFileError, match="the answers need a file"):
+        await batch.run_file(files.requests, files.answers)
+    assert files.answers.lstat() == before
+    assert stub.requests == []
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+async def test_two_runs_on_one_file_by_two_names(
+    batch: AsyncBatch, files: Files, link: Callable[[Path, Path], None]
+) -> None:
+    """It is the file that is locked, not its name."""
+    files.ask(*lines(3))
+    files.answers.touch()
+    other = files.folder / "other.jsonl"
+    link(files.answers, other)
+    with (
+        FileLock(files.answers),
+        pytest.raises(BatchFileError, match="another run is writing it"),
+    ):
+        await batch.run_file(files.requests, other)
+
+
+async def test_answers_go_where_a_link_leads(stub: Stub, batch: AsyncBatch, files: Files) -> None:
+    """Even if there is nothing yet; the link stays, and failures are taken out behind it."""
+    real = files.folder / "real.jsonl"
+    files.answers.symlink_to(real)
+    files.ask(*lines(20))
+    stub.reply = lambda body: (
+        web.json_response({}, status=400) if body["prompt"] == "prompt 3" else completion(body)
+    )
+    await batch.run_file(files.requests, files.answers)
+    real.chmod(0o600)
+    stub.reply = completion
+    await batch.run_file(files.requests, files.answers, retry_failed=True)
+    assert files.answers.is_symlink()
+    assert files.texts == ALL
+    assert real.stat().st_mode & 0o777 == 0o600
+    assert len(list(files.folder.iterdir())) == 3
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+async def test_answers_need_a_file_of_their_own_by_another_name(
+    batch: AsyncBatch, files: Files, link: Callable[[Path, Path], None]
+) -> None:
+    """A link to the requests is the requests."""
+    files.ask(*lines(3))
+    before = files.requests.read_bytes()
+    link(files.requests, files.answers)
+    with pytest.raises(BatchFileError, match="need a file of their own"):
+        await batch.run_file(files.requests, files.answers)
+    assert files.requests.read_bytes() == before
 
 
 async def test_full_disk_ends_the_run(

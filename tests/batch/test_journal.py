@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from horay_async import RateLimitError
 from horay_async.batch import BatchFileError, BatchResult
@@ -210,3 +213,201 @@ def test_earlier_failures_are_counted(path: Path) -> None:
         journal = Journal(path)
         assert journal.open(ids, retry_failed=retry_failed) == expected
         journal.close()
+
+
+OURS = (
+    b'{"id":"batch_req_x","custom_id":"%b","response":{"status_code":200,"body":%b},"error":null}\n'
+)
+
+
+def ours(*names: str, body: bytes = b"{}") -> bytes:
+    """Lines as they are written here."""
+    return b"".join(OURS % (name.encode(), body) for name in names)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [rb'"\ud83d"', b"[" * 50_000 + b"]" * 50_000, b"1" * 5000, b'"\xff"', b"nonsense"],
+    ids=["half a pair", "deep", "digits", "not UTF-8", "no JSON"],
+)
+def test_answer_that_cant_be_decoded_is_finished(path: Path, body: bytes) -> None:
+    """Its line has an id and a status; that is all that is asked of it."""
+    data = ours("a") + ours("b", body=body) + ours("c")
+    path.write_bytes(data)
+    journal, finished, names = opened(path, "a", "b", "c", "d")
+    assert (finished, names) == (3, ["a", "b", "c"])
+    journal.append([result("d")])
+    journal.close()
+    assert path.read_bytes().startswith(data)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        ours("b")[:40] + b"\n",
+        ours("b")[20:],
+        b"\xff\xfe\n",
+        b"\0" * 50 + ours("b"),
+        b"dear diary\n",
+        b"{}\n",
+        b'{"custom_id": 3}\n',
+        ours("b")[:60] + ours("b"),
+    ],
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_line_that_cant_be_read_costs_its_own_id(path: Path, garbage: bytes, before: bool) -> None:
+    """Where there are lines of ours: it stays, its id is run again, and all others are finished."""
+    data = (ours("a") if before else b"") + garbage + ours("c")
+    path.write_bytes(data)
+    journal, _, names = opened(path, *("abc" if before else "bc"))
+    assert names == (["a", "c"] if before else ["c"])
+    journal.append([result("b")])
+    journal.close()
+    assert path.read_bytes().startswith(data)
+    assert opened(path, "a", "b", "c")[2] == (["a", "b", "c"] if before else ["b", "c"])
+
+
+@pytest.mark.parametrize("retry_failed", [False, True])
+@given(
+    st.lists(st.sampled_from("abcdef"), unique=True),
+    st.lists(st.tuples(st.integers(0, 6), st.binary(max_size=30))),
+    st.floats(0, 1),
+)
+def test_any_journal(
+    tmp_path_factory: pytest.TempPathFactory,
+    retry_failed: bool,
+    names: list[str],
+    garbage: list[tuple[int, bytes]],
+    cut: float,
+) -> None:
+    """Cut anywhere and with anything between its lines, it is refused and left alone, or all that has a whole
+    line is finished, and what is appended can be read.
+    """
+    path = tmp_path_factory.mktemp("any") / "out.jsonl"
+    pieces = [ours(name) for name in names]
+    for at, piece in garbage:
+        pieces.insert(at, piece + b"\n")
+    data = b"".join(pieces)
+    data = data[: round(len(data) * cut)]
+    path.write_bytes(data)
+    whole = [name for name in names if ours(name)[:-1] in data.split(b"\n")]
+    try:
+        journal, _, found = opened(path, *"abcdef", retry_failed=retry_failed)
+    except BatchFileError:
+        assert path.read_bytes() == data
+        assert not whole
+        return
+    assert found == sorted(whole)
+    journal.append([result("new")])
+    journal.close()
+    assert opened(path, "new", *"abcdef")[2] == ["new", *sorted(whole)]
+
+
+def test_permissions_are_kept(path: Path) -> None:
+    """Where the file is written anew."""
+    path.write_bytes(written("a", "b", failing=("b",)))
+    path.chmod(0o600)
+    opened(path, "a", "b", retry_failed=True)[0].close()
+    assert names_in(path) == ["a"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_failures_of_a_file_behind_a_link(path: Path) -> None:
+    """The link stays one; files that only look like ours beside it stay as well."""
+    path.write_bytes(written("a", "b", failing=("b",)))
+    link = path.with_name("link")
+    link.symlink_to(path)
+    for name in ("out.jsonl.new", "link.new", "out.jsonl.lock"):
+        path.with_name(name).write_text("mine")
+    opened(link, "a", "b", retry_failed=True)[0].close()
+    assert link.is_symlink()
+    assert names_in(path) == ["a"]
+    for name in ("out.jsonl.new", "link.new", "out.jsonl.lock"):
+        assert path.with_name(name).read_text() == "mine"
+    assert len(list(path.parent.iterdir())) == 5
+
+
+def test_failures_of_a_file_with_other_names(path: Path) -> None:
+    """Can't be taken out of it under all of them at once, so they aren't."""
+    data = written("a", "b", failing=("b",))
+    path.write_bytes(data)
+    other = path.with_name("other")
+    os.link(path, other)
+    with pytest.raises(BatchFileError, match="other names"):
+        opened(path, "a", "b", retry_failed=True)
+    assert other.samefile(path)
+    assert path.read_bytes() == data
+    opened(path, "a", "b")[0].close()
+
+
+def test_failures_stay_where_there_is_no_room(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is as it was, nothing is left beside it, and it isn't locked."""
+    data = written("a", "b", failing=("b",))
+    path.write_bytes(data)
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(BatchFileError, match="No space left"):
+            opened(path, "a", "b", retry_failed=True)
+    assert path.read_bytes() == data
+    assert list(path.parent.iterdir()) == [path]
+    opened(path, "a", "b", retry_failed=True)[0].close()
+
+
+def test_file_that_was_written_anew_stays_locked(path: Path) -> None:
+    """Under its name there is no moment in which another run could have it."""
+    path.write_bytes(written("a", "b", failing=("b",)))
+    journal = opened(path, "a", "b", retry_failed=True)[0]
+    with pytest.raises(BatchFileError, match="another run"):
+        opened(path, "a")
+    journal.append([result("b")])
+    journal.close()
+    assert names_in(path) == ["a", "b"]
+
+
+def test_file_that_is_removed_meanwhile(path: Path) -> None:
+    """Nothing is written to where nobody could find it."""
+    journal, _, _ = opened(path)
+    path.unlink()
+    with pytest.raises(BatchFileError, match="it was removed meanwhile"):
+        journal.append([result("a")])
+    journal.close()
+
+
+def test_what_others_append_stays(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk takes away what was being written, and nothing else."""
+    journal, _, _ = opened(path)
+    with path.open("ab") as file:
+        file.write(written("other"))
+
+    def fail(*args: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "write", fail)
+    with pytest.raises(BatchFileError, match="full"):
+        journal.append([result("a")])
+    assert names_in(path) == ["other"]
+    journal.close()
+
+
+def test_windows_writes_the_bytes_that_were_given(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There a file is opened as text unless it is said otherwise, and line ends become two bytes."""
+    monkeypatch.setattr(os, "O_BINARY", os.O_NOATIME, raising=False)
+    seen: list[int] = []
+    real = os.open
+
+    def spy(name: Any, flags: int, *rest: int) -> int:
+        seen.append(flags)
+        return real(name, flags & ~os.O_NOATIME, *rest)
+
+    path.write_bytes(written("a", failing=("a",)))
+    monkeypatch.setattr(os, "open", spy)
+    opened(path, "a", retry_failed=True)[0].close()
+    writing = [flags for flags in seen if flags & os.O_RDWR]
+    assert len(writing) >= 2
+    assert all(flags & os.O_NOATIME for flags in writing)

@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from horay_async import APITimeoutError, BadRequestError, RateLimitError
 from horay_async._protocol.wire.decode import JSONDecoder
 from horay_async.batch import BatchResult, InvalidRequestError
-from horay_async.batch.outputs import Answer, line_of
+from horay_async.batch.outputs import Answer, line_of, read_outcome
 from horay_async.errors import APIStatusError, HorayError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -83,6 +85,75 @@ def test_answer_that_isnt_text_is_a_failure() -> None:
         "code": "APIResponseError",
         "message": "the answer isn't valid UTF-8",
     }
+
+
+@pytest.mark.parametrize(
+    ("raw", "written"),
+    [
+        (rb'{"a": "x\ud83d", "b": 1.50}', rb'{"a": "x\ufffd", "b": 1.50}'),
+        (rb'{"a": "\\ud83d \ud83d\ude00 \ude00"}', rb'{"a": "\\ud83d \ud83d\ude00 \ufffd"}'),
+    ],
+)
+def test_half_a_surrogate_pair_is_written_as_what_stands_for_it(raw: bytes, written: bytes) -> None:
+    """So that the line can be read at the next start, by any reader; the rest is as it was sent."""
+    line = answered(raw)
+    assert b'"body":' + written + b"}," in line
+    assert not outcome(line).failed
+
+
+def test_deep_answer_is_written_as_it_is() -> None:
+    """It was paid for; where msgspec can't read its line, the careful way can."""
+    response: Response = JSONDecoder().one(b"{}")
+    response._raw = b'{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+    response.meta = ResponseMeta(
+        request_id=None, status=200, headers={}, attempts=(), queue=0, connect=0, first_byte=0
+    )
+    line = line_of(BatchResult(index=0, custom_id="a", request=None, response=response))
+    assert response._raw in line
+    found = read_outcome(line)
+    assert (found.custom_id, found.failed) == ("a", False)
+
+
+def deep(depth: int) -> Any:
+    """A list in a list, and so on."""
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("body", [{"x": "\ud83d"}, {"x": deep(5000)}])
+def test_failure_that_cant_be_written_as_it_came(body: dict[str, Any]) -> None:
+    """Is written in the usual form; text of a header that isn't Unicode is made so."""
+    error = BadRequestError("no \udcff", status_code=400, body=body, request_id="r\udcff")
+    line = failed(error)
+    assert line["response"]["status_code"] == 400
+    assert line["response"]["request_id"] == "r?"
+    assert line["response"]["body"]["error"]["message"] == "no ?"
+
+
+def test_answer_with_an_id_of_a_header_that_isnt_unicode() -> None:
+    """The answer is written all the same."""
+    line = json.loads(answered(b'{"id": "x"}', "r\udcff"))
+    assert line["response"] == {"status_code": 200, "request_id": "r?", "body": {"id": "x"}}
+
+
+@given(st.binary(), st.text(), st.text(st.characters(exclude_categories=[])))
+def test_any_answer_gives_a_line_that_can_be_read(raw: bytes, name: str, text: str) -> None:
+    """With its id, whatever the server sent."""
+    response: Response = JSONDecoder().one(b"{}")
+    response._raw = raw
+    response.meta = ResponseMeta(
+        request_id=text, status=200, headers={}, attempts=(), queue=0, connect=0, first_byte=0
+    )
+    error = APIStatusError(text, status_code=400, body={text: text}, request_id=text)
+    for result in (
+        BatchResult(index=0, custom_id=name, request=None, response=response),
+        BatchResult(index=0, custom_id=name, request=None, error=error),
+    ):
+        line = line_of(result)
+        assert line.count(b"\n") == 1
+        assert read_outcome(line).custom_id == name
 
 
 def test_failure_that_the_server_answered_with() -> None:
