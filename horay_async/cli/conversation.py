@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Conversation"]
 
 ROLES: Final = frozenset({"system", "user", "assistant"})
-WAYS_OUT: Final = "Ctrl-D or /exit leaves"
+END_OF_INPUT: Final = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
+"""The keys by which a terminal ends the input."""
+
+WAYS_OUT: Final = f"{END_OF_INPUT} or /exit leaves"
 
 
 class Conversation:
@@ -161,7 +164,7 @@ class Conversation:
         """Show these lines."""
         for word, command in self._commands.items():
             note(f"{word:<9}{command.__doc__}", indent=9)
-        note(f"{'/exit':<9}Leave, as Ctrl-D does.")
+        note(f"{'/exit':<9}Leave, as {END_OF_INPUT} does.")
         note("A line that ends in a backslash goes on in the next.")
 
     def _unknown(self, _: str) -> None:
