@@ -18,7 +18,7 @@ from horay_async._bridge import Facade
 PACKAGE = Path(horay_async.__file__).parent
 
 LAYERS = [
-    {"_version", "errors"},
+    {"_extras", "_version", "errors"},
     {"_checks", "_files"},
     {"options"},
     {"models"},

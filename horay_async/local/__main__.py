@@ -9,10 +9,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
-try:
-    import typer
-except ImportError:
-    sys.exit("The command needs the local extra; install it with: pip install 'horay-async[local]'")
+from horay_async._extras import missing_extra
+
+if missing := missing_extra("The local server's command", "local", "typer"):
+    sys.exit(missing)
+
+import typer
 
 from .errors import LocalServerError
 from .server import LocalServer

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import json
 import os
 import queue
@@ -25,6 +24,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, Self
+
+from horay_async._extras import missing_extra
 
 from . import worker
 from .errors import ApiProblem, LocalServerError
@@ -53,9 +54,6 @@ HEADROOM_PER_SLOT: Final = 16 << 20
 HUNG_AFTER: Final = 120.0
 # Seconds to wait for a thread whose pipe is closed already.
 _JOIN: Final = 2.0
-_MISSING: Final = (
-    "The local server's model engine is missing; install it with: pip install 'horay-async[local]'"
-)
 
 
 def default_threads() -> int:
@@ -206,8 +204,8 @@ class Engine:
     """
 
     def __init__(self, options: EngineOptions) -> None:
-        if importlib.util.find_spec("xllamacpp") is None:
-            raise LocalServerError(_MISSING)
+        if missing := missing_extra("The local server", "local", "xllamacpp"):
+            raise LocalServerError(missing)
         self.options = options
         """What it was made with."""
         self._config: Event | None = None

@@ -20,6 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from horay_async._extras import missing_extra
+
 from .errors import LocalServerError
 
 ENVIRONMENT: Final = "HORAY_LOCAL_MODEL"
@@ -62,13 +64,9 @@ def find(
 
 def cache_folder() -> Path:
     """The user's cache folder for this package, as the operating system names it."""
-    try:
-        platformdirs = importlib.import_module("platformdirs")
-    except ImportError as missing:
-        raise LocalServerError(
-            "The local server's model engine is missing; "
-            "install it with: pip install 'horay-async[local]'"
-        ) from missing
+    if missing := missing_extra("The local server", "local", "platformdirs"):
+        raise LocalServerError(missing)
+    platformdirs = importlib.import_module("platformdirs")
     return Path(platformdirs.user_cache_dir("horay-async", appauthor=False))
 
 

@@ -33,6 +33,11 @@ not to the hosts of pictures. Prompts, answers and tools' arguments are recorded
 
 from __future__ import annotations
 
+from horay_async._extras import missing_extra
+
+if missing := missing_extra("horay_async.integrations.otel", "otel", "opentelemetry.trace"):
+    raise ImportError(missing)
+
 from horay_async.integrations.otel.instrumentor import HorayInstrumentor
 from horay_async.integrations.otel.telemetry import Telemetry, TelemetryParams
 

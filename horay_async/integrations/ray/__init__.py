@@ -23,12 +23,10 @@ asked for.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from horay_async._extras import missing_extra
 
-if not (find_spec("ray") and find_spec("pyarrow")):
-    raise ImportError(
-        "horay_async.integrations.ray runs on Ray Data: pip install 'horay-async[ray]'"
-    )
+if missing := missing_extra("horay_async.integrations.ray", "ray", "ray", "pyarrow"):
+    raise ImportError(missing)
 
 from horay_async.integrations.ray.dataset import complete_dataset
 

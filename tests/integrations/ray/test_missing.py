@@ -13,7 +13,7 @@ def test_extra_is_named() -> None:
     last = done.stderr.strip().splitlines()[-1]
     assert (
         last
-        == "ImportError: horay_async.integrations.ray runs on Ray Data: pip install 'horay-async[ray]'"
+        == "ImportError: horay_async.integrations.ray needs ray: pip install 'horay-async[ray]'"
     )
 
 
