@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from horay_async._protocol.limits.pacing import are_believable
 from horay_async.errors import HorayError
 from horay_async.models._base import Response
 from horay_async.models._record import Record
@@ -100,6 +101,8 @@ class BatchProgress(Record):
             return
         self.done += 1
         usage = getattr(response, "usage", None)
-        if isinstance(usage, Usage):
+        if isinstance(usage, Usage) and are_believable(
+            usage.prompt_tokens, usage.completion_tokens
+        ):
             self.prompt_tokens += usage.prompt_tokens
             self.completion_tokens += usage.completion_tokens

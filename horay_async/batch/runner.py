@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.admission import Permit
 from horay_async._protocol.limits.concurrency import Concurrency
+from horay_async._protocol.limits.pacing import are_believable
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.notifier import Notifier
 from horay_async.batch.options import Settings
@@ -18,7 +19,13 @@ from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.sources import ENDED, PENDING, source_of
 from horay_async.batch.throttle import Paces, throttle_of, unbound
-from horay_async.errors import APIError, APIStatusError, ConfigurationError, HorayError
+from horay_async.errors import (
+    APIError,
+    APIResponseError,
+    APIStatusError,
+    ConfigurationError,
+    HorayError,
+)
 from horay_async.models._base import Response
 from horay_async.models.meta import Attempt
 from horay_async.models.usage import Usage
@@ -183,6 +190,12 @@ class BatchRunner:
             last.backoff = began - job.started - last.started - (last.seconds or 0.0)
         try:
             response = cast(Response, await fetch(self._transport, job.request, job.into))
+        except RecursionError as error:
+            # An answer that is nested to the very edge of the stack: one result's matter, not the batch's.
+            failure = APIResponseError("the response is nested too deep")
+            failure.__cause__ = error
+            admission.end(permit)
+            self._failed(job, failure, clock())
         except APIError as error:
             now = clock()
             self._record(job, error.attempts, began)
@@ -226,6 +239,10 @@ class BatchRunner:
         """Puts what an answer really took in the place of its estimate."""
         usage = getattr(response, "usage", None)
         if not isinstance(usage, Usage) or not usage.total_tokens:
+            return
+        most = self._gate.estimate.most(job.size, job.max_tokens, job.choices)
+        counts = (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens)
+        if not are_believable(*counts, most=most):
             return
         self._gate.estimate.learn(
             job.size, job.choices, prompt=usage.prompt_tokens, completion=usage.completion_tokens

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import random
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
@@ -30,6 +31,10 @@ MOST = 4096
 
 OPEN_FILES = 0.75
 """Part of the files that the process may have open which `"auto"` uses for connections."""
+
+SPARE_FILES = 32
+"""Files beside connections that the process may still want to open: for looking up hosts, for certificates, its
+event loops and its own files."""
 
 NO_LIMIT = 2**31
 """As `max_connections`: the number under way is decided here."""
@@ -75,6 +80,12 @@ class Throttle:
                 f"concurrency={fixed} can't be reached: the connector of the session that was passed "
                 f"in allows {most} connections"
             )
+        free = _free_files()
+        if fixed > free:
+            raise ConfigurationError(
+                f"concurrency={fixed} can't be reached: each request takes a connection, and the process may "
+                f"open {max(0, int(free))} more (see `ulimit -n`)"
+            )
         return Concurrency(start=fixed, floor=fixed, ceiling=fixed)
 
     def pacer(self, settings: Settings) -> RateLimiter:
@@ -107,10 +118,23 @@ def _session_limit(options: ClientOptions) -> int | None:
 
 def _most(options: ClientOptions) -> int:
     """Most requests under way that `"auto"` tries."""
-    return max(1, int(min(_session_limit(options) or MOST, MOST, _open_files() * OPEN_FILES)))
+    files = min(_file_limit() * OPEN_FILES, _free_files())
+    return max(1, int(min(_session_limit(options) or MOST, MOST, files)))
 
 
-def _open_files() -> float:
+def _free_files() -> float:
+    """How many connections the process may open beside the files that it has open."""
+    limit = _file_limit()
+    if limit == math.inf:
+        return limit
+    try:
+        opened = len(os.listdir("/dev/fd"))
+    except OSError:  # a system, or a jail, without it
+        opened = SPARE_FILES
+    return limit - opened - SPARE_FILES
+
+
+def _file_limit() -> float:
     """How many files the process may have open at once, connections included."""
     if sys.platform == "win32":
         return math.inf

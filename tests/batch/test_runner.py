@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from horay_async.models.images import ImageResponse
 from horay_async.models.raw import JSONResponse
 from horay_async.resources._base import fetch as fetch_
 
-from .conftest import Json, Stub, client_of, completion, line, lines, refusal
+from .conftest import USAGE, Json, Stub, client_of, completion, line, lines, refusal
 
 pytestmark = pytest.mark.anyio
 
@@ -458,6 +459,55 @@ async def test_refused_requests_take_no_tokens(stub: Stub, batch: AsyncBatch) ->
     stub.reply = lambda body: next(answers, None) or completion(body)
     request = BatchRequest.completion(model="m", prompt="x", max_tokens=1000)
     assert len(await asyncio.wait_for(results_of(batch.run([request], tpm=6000)), 8)) == 1
+
+
+@pytest.mark.parametrize("tokens", ["1000000000000", "-1000000000", "1" * 400, "1e99", '"12"'])
+@pytest.mark.parametrize("name", ["total_tokens", "prompt_tokens", "completion_tokens"])
+async def test_usage_that_cant_be_true_steers_nothing(
+    stub: Stub, batch: AsyncBatch, name: str, tokens: str
+) -> None:
+    """Neither a stall nor an end of the batch; nor is it counted."""
+
+    def reply(body: Json) -> web.Response:
+        text = json.dumps({"choices": [{"text": "x"}], "usage": {**USAGE, name: "HERE"}})
+        return web.Response(text=text.replace('"HERE"', tokens), content_type="application/json")
+
+    stub.reply = reply
+    run = batch.run(lines(30), tpm=1_000_000)
+    results = await asyncio.wait_for(results_of(run), 20)
+    assert len(results) == 30
+    assert all(result.error is None or "JSON" in str(result.error) for result in results)
+    assert 0 <= run.totals.total_tokens <= 30 * 17
+
+
+@pytest.mark.parametrize("field", ["max_tokens", "n"])
+async def test_numbers_of_a_request_that_cant_be_true_steer_nothing(
+    stub: Stub, batch: AsyncBatch, field: str
+) -> None:
+    """What they are refused for is the server's to say."""
+    body = {"model": "m", "prompt": "x", field: 10**400}
+    typed: Any = {"model": "m", "prompt": "x", field: 10**400}
+    requests: list[Any] = [line("a", body=body), BatchRequest.completion(**typed)]
+    results = await asyncio.wait_for(results_of(batch.run(requests, tpm=100_000_000)), 20)
+    assert len(results) == 2
+
+
+async def test_answer_nested_to_the_edge_of_the_stack(
+    stub: Stub, batch: AsyncBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is the failure of its request, wherever the stack gave out."""
+
+    async def fetch(transport: Any, request: Any, into: Any) -> Any:
+        if b"prompt 3" in request.body:
+            raise RecursionError
+        return await fetch_(transport, request, into)
+
+    monkeypatch.setattr(runner, "fetch", fetch)
+    results = await results_of(batch.run(lines(20)))
+    assert len(results) == 20
+    failures = [result for result in results if result.error is not None]
+    assert [str(failed.error) for failed in failures] == ["the response is nested too deep"]
+    assert throttle_of(batch._transport).admission.in_flight == 0
 
 
 async def test_client_goes_on_during_a_batch(stub: Stub, client: AsyncHoray) -> None:

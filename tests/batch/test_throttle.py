@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 import aiohttp
@@ -98,6 +99,41 @@ def test_connections_leave_room_for_other_files(
 
     monkeypatch.setattr("resource.getrlimit", limits)
     assert module._most(OPTIONS) == most
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files aren't counted there")
+@pytest.mark.parametrize("opened", [None, 100])
+def test_fixed_number_has_to_fit_the_open_files(
+    monkeypatch: pytest.MonkeyPatch, opened: int | None
+) -> None:
+    """Otherwise requests would fail one after the other for want of a connection."""
+
+    def limits(_: int) -> tuple[int, int]:
+        return 1000, 1000
+
+    def names(_: object) -> list[str]:
+        if opened is None:
+            raise FileNotFoundError
+        return ["x"] * opened
+
+    monkeypatch.setattr("resource.getrlimit", limits)
+    monkeypatch.setattr(os, "listdir", names)
+    free = 1000 - module.SPARE_FILES - (module.SPARE_FILES if opened is None else opened)
+    throttle = Throttle(OPTIONS)
+    assert throttle.level(Settings.of(concurrency=free)).limit == free
+    with pytest.raises(ConfigurationError, match=rf"may open {free} more .*ulimit -n"):
+        throttle.level(Settings.of(concurrency=free + 1))
+
+
+@pytest.mark.parametrize("unlimited", [-1, 2**64 - 1])
+def test_fixed_number_without_a_limit(monkeypatch: pytest.MonkeyPatch, unlimited: int) -> None:
+    """No limit is told in two ways."""
+
+    def limits(_: int) -> tuple[int, int]:
+        return unlimited, unlimited
+
+    monkeypatch.setattr("resource.getrlimit", limits)
+    assert Throttle(OPTIONS).level(Settings.of(concurrency=5000)).limit == 5000
 
 
 def test_open_files_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:

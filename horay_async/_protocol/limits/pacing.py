@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["GCRA", "RateLimiter", "TokenEstimate"]
+__all__ = ["GCRA", "MAX_TOKENS", "RateLimiter", "TokenEstimate", "are_believable"]
 
 BURST_SECONDS = 0.1
 """How much of a rate may go at once, in addition to one: timers fire late by some milliseconds, and what was
 missed is caught up with."""
+
+MAX_TOKENS = 10_000_000
+"""Of one request, its prompt and its answers: the longest context of a model that is served."""
+
+MAX_ANSWER_TOKENS = 2**18
+"""Of one choice: twice the longest answer that models commonly give."""
+
+MAX_LINKED_TOKENS = 100_000
+"""Of a prompt, beyond the bytes of the request: images and the like that it names by their URL."""
+
+MAX_CHOICES = 128
+"""Of one request: what the OpenAI API allows."""
 
 MINUTE = 60.0
 """Seconds."""
@@ -73,6 +85,11 @@ def _per_minute(units: float) -> GCRA:
     return GCRA((units - extra) / MINUTE, 1 + extra)
 
 
+def are_believable(*counts: object, most: int = MAX_TOKENS) -> bool:
+    """Whether token counts that a server reports can be true, so that something may be steered by them."""
+    return all(isinstance(count, int) and 0 <= count <= most for count in counts)
+
+
 class TokenEstimate:
     """Guesses what a request will take before it is sent, and learns from what the answers took."""
 
@@ -91,7 +108,14 @@ class TokenEstimate:
         """Tokens of a request with a body of `size` bytes, for `choices` of `most` tokens each; None is
         no maximum.
         """
-        return size * self._per_byte + (self._answer if most is None else most) * choices
+        answer = self._answer if most is None else min(most, MAX_ANSWER_TOKENS)
+        return min(MAX_TOKENS, size * self._per_byte + answer * min(choices, MAX_CHOICES))
+
+    @staticmethod
+    def most(size: int, most: int | None, choices: int) -> int:
+        """Tokens that such a request can have taken; what a server reports beyond it isn't believed."""
+        answer = MAX_ANSWER_TOKENS if most is None else max(most, MAX_ANSWER_TOKENS)
+        return min(MAX_TOKENS, size + MAX_LINKED_TOKENS + answer * min(choices, MAX_CHOICES))
 
     def learn(self, size: int, choices: int, *, prompt: int, completion: int) -> None:
         """Takes in the token counts of an answer."""

@@ -7,7 +7,15 @@ from bisect import bisect_left
 
 import pytest
 
-from horay_async._protocol.limits.pacing import GCRA, RateLimiter, TokenEstimate
+from horay_async._protocol.limits.pacing import (
+    GCRA,
+    MAX_ANSWER_TOKENS,
+    MAX_LINKED_TOKENS,
+    MAX_TOKENS,
+    RateLimiter,
+    TokenEstimate,
+    are_believable,
+)
 
 
 def times(
@@ -114,3 +122,26 @@ def test_estimate_takes_empty_requests() -> None:
     estimate = TokenEstimate()
     estimate.learn(0, 0, prompt=1, completion=1)
     assert estimate.of(0, 0, 1) == 0
+
+
+@pytest.mark.parametrize("count", [10**12, -(10**9), 10**400, -1, None, 1.5, "3"])
+def test_counts_that_cant_be_true(count: object) -> None:
+    """Nothing is steered by them."""
+    assert not are_believable(3, count)
+    assert are_believable(3, 0, MAX_TOKENS)
+
+
+def test_most_tokens_that_are_believed() -> None:
+    """Those of the request's bytes, of what it names by URL, and of its answers."""
+    most = TokenEstimate.most
+    assert most(1000, 16, 1) == 1000 + MAX_LINKED_TOKENS + MAX_ANSWER_TOKENS
+    assert most(1000, None, 2) == 1000 + MAX_LINKED_TOKENS + 2 * MAX_ANSWER_TOKENS
+    assert most(0, 500_000, 1) == MAX_LINKED_TOKENS + 500_000
+    assert most(0, 10**400, 10**400) == MAX_TOKENS
+
+
+def test_estimate_of_what_cant_be_asked_for() -> None:
+    """Is a number that can be reckoned with; to refuse the request is the server's business."""
+    assert TokenEstimate().of(0, 10**400, 1) == MAX_ANSWER_TOKENS
+    assert TokenEstimate().of(0, 10, 10**400) == 1280
+    assert TokenEstimate().of(10**9, None, 1) == MAX_TOKENS
