@@ -103,7 +103,7 @@ def test_half_a_surrogate_pair_is_written_as_what_stands_for_it(raw: bytes, writ
 
 def test_deep_answer_is_written_as_it_is() -> None:
     """It was paid for; where msgspec can't read its line, the careful way can."""
-    response: Response = JSONDecoder().one(b"{}")
+    response: Response = JSONDecoder().decode(b"{}")
     response._raw = b'{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
     response.meta = ResponseMeta(
         request_id=None, status=200, headers={}, attempts=(), queue=0, connect=0, first_byte=0
@@ -141,7 +141,7 @@ def test_answer_with_an_id_of_a_header_that_isnt_unicode() -> None:
 @given(st.binary(), st.text(), st.text(st.characters(exclude_categories=[])))
 def test_any_answer_gives_a_line_that_can_be_read(raw: bytes, name: str, text: str) -> None:
     """With its id, whatever the server sent."""
-    response: Response = JSONDecoder().one(b"{}")
+    response: Response = JSONDecoder().decode(b"{}")
     response._raw = raw
     response.meta = ResponseMeta(
         request_id=text, status=200, headers={}, attempts=(), queue=0, connect=0, first_byte=0
