@@ -20,6 +20,7 @@ __all__ = [
     "ChatLogprobs",
     "ChatMessage",
     "ChatParams",
+    "ChatSettings",
     "ConversationParams",
     "FunctionCall",
     "FunctionCallDelta",
@@ -78,18 +79,11 @@ class ChatMessage(Message):
         self.content = self.refusal = self.reasoning_content = self.tool_calls = None
 
 
-class ConversationParams(SamplingParams, total=False):
-    """What every chat operation takes."""
+class ChatSettings(SamplingParams, total=False):
+    """The parameters of a chat operation that don't depend on the conversation."""
 
-    messages: Required[Sequence[Mapping[str, object] | Message]]
-    """The conversation, oldest first: objects with `role` and `content`, instances of the message
-    classes, and answers' messages."""
     max_completion_tokens: int | None
     """Most tokens to generate, reasoning included, for models that distinguish the two."""
-    tools: Sequence[Mapping[str, object]] | None
-    """The functions that the model may ask to be called: made by `@tool`, or in the API's JSON form."""
-    tool_choice: str | Mapping[str, object] | None
-    """`"auto"`, `"none"`, `"required"`, or the one tool to use."""
     parallel_tool_calls: bool | None
     """Whether one answer may ask for several calls."""
     logprobs: bool | None
@@ -98,6 +92,18 @@ class ConversationParams(SamplingParams, total=False):
     """How many alternatives to report for each token, with `logprobs=True`."""
     reasoning_effort: str | None
     """`"low"`, `"medium"`, `"high"` or another word that the model knows."""
+
+
+class ConversationParams(ChatSettings, total=False):
+    """What every chat operation takes."""
+
+    messages: Required[Sequence[Mapping[str, object] | Message]]
+    """The conversation, oldest first: objects with `role` and `content`, instances of the message
+    classes, and answers' messages."""
+    tools: Sequence[Mapping[str, object]] | None
+    """The functions that the model may ask to be called: made by `@tool`, or in the API's JSON form."""
+    tool_choice: str | Mapping[str, object] | None
+    """`"auto"`, `"none"`, `"required"`, or the one tool to use."""
 
 
 class ChatParams(ConversationParams, total=False):

@@ -71,7 +71,7 @@ def failed(index: int) -> BatchResult[Any]:
 
 
 def answered(index: int, kind: type[Any], body: bytes) -> BatchResult[Any]:
-    return BatchResult(index=index, custom_id="", request=None, response=decoder(kind).one(body))
+    return BatchResult(index=index, custom_id="", request=None, response=decoder(kind).decode(body))
 
 
 def test_columns() -> None:

@@ -1,0 +1,24 @@
+"""LangChain on this client: a chat model and embeddings. The extra is `langchain`.
+
+    from horay_async.integrations.langchain import ChatHoray
+
+    model = ChatHoray(model="meta-llama/Meta-Llama-3.1-8B-Instruct", temperature=0)
+    print(model.invoke("What is the capital of Germany?").text)
+
+`invoke`, `stream` and `batch` run on `Horay`, `ainvoke`, `astream` and `abatch` on `AsyncHoray`, each with the
+connections, timeouts, retries and limits of these. A stream that was cut raises `StreamTruncatedError`.
+"""
+
+from __future__ import annotations
+
+from langchain_core.load.load import ALL_SERIALIZABLE_MAPPINGS
+
+from horay_async.integrations.langchain.chat import ChatHoray
+
+__all__ = ["ChatHoray"]
+
+for _name in __all__:
+    # LangChain loads what it wrote down (`load(..., allowed_objects="all")`) where the class is on this list;
+    # `allowed_objects=[ChatHoray]` works without it.
+    _path = (*__name__.split("."), _name)
+    ALL_SERIALIZABLE_MAPPINGS.setdefault(_path, _path)

@@ -1,0 +1,99 @@
+"""What LangChain's classes share: the settings of a client, and the two clients made of them."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from langchain_core.load.serializable import Serializable
+from langchain_core.utils import secret_from_env
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
+
+from horay_async import AsyncHoray, Horay
+
+__all__ = ["HasClients"]
+
+
+class HasClients(Serializable):
+    """Settings of a client; each of the two clients is made when it is first used."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
+
+    api_key: SecretStr | None = Field(
+        default_factory=secret_from_env("HORAY_API_KEY", default=None)
+    )
+    """The API key; from `HORAY_API_KEY` unless given."""
+    base_url: str | None = None
+    """The API's address; from `HORAY_BASE_URL` unless given."""
+    client_options: dict[str, Any] = Field(default_factory=dict)
+    """Further keyword arguments of `AsyncHoray` and `Horay`, such as `proxy` or `default_headers`."""
+    client: Horay | None = Field(default=None, exclude=True)
+    """A blocking client of yours; it is never closed here. Settings of a client have no effect beside it."""
+    async_client: AsyncHoray | None = Field(default=None, exclude=True)
+    """The same for code that awaits."""
+
+    _made: Horay | None = PrivateAttr(default=None)
+    _made_async: AsyncHoray | None = PrivateAttr(default=None)
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether LangChain may write it down: the key is left out."""
+        return True
+
+    @classmethod
+    def get_lc_namespace(cls) -> list[str]:
+        """Where LangChain finds the class again."""
+        return ["horay_async", "integrations", "langchain"]
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """What is never written down, and the environment variable that it is read from instead."""
+        return {"api_key": "HORAY_API_KEY"}
+
+    def _settings(self) -> dict[str, Any]:
+        settings = dict(self.client_options)
+        if self.api_key is not None:
+            settings["api_key"] = self.api_key.get_secret_value()
+        if self.base_url is not None:
+            settings["base_url"] = self.base_url
+        return settings
+
+    @property
+    def _blocking(self) -> Horay:
+        if self.client is not None:
+            return self.client
+        if self._made is None:
+            self._made = Horay(**self._settings())
+        return self._made
+
+    @property
+    def _awaiting(self) -> AsyncHoray:
+        if self.async_client is not None:
+            return self.async_client
+        if self._made_async is None:
+            self._made_async = AsyncHoray(**self._settings())
+        return self._made_async
+
+    def close(self) -> None:
+        """Closes the blocking client, if one was made here. The next call makes a new one."""
+        made, self._made = self._made, None
+        if made is not None:
+            made.close()
+
+    async def aclose(self) -> None:
+        """Closes both clients, if they were made here. The next call makes new ones."""
+        made, self._made_async = self._made_async, None
+        if made is not None:
+            await made.close()
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()

@@ -1,0 +1,300 @@
+"""The chat model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, get_type_hints
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LangSmithParams, LanguageModelInput
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
+from langchain_core.output_parsers.base import OutputParserLike
+from langchain_core.output_parsers.openai_tools import (
+    JsonOutputKeyToolsParser,
+    PydanticToolsParser,
+)
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
+from langchain_core.utils.pydantic import TypeBaseModel, is_basemodel_subclass
+from pydantic import BaseModel, create_model
+
+from horay_async.integrations.langchain._clients import HasClients
+from horay_async.integrations.langchain.messages import StreamedMessage, result_of, sent_messages
+from horay_async.models.chat import ChatSettings
+from horay_async.parsing import parse_text
+
+__all__ = ["ChatHoray"]
+
+SETTINGS = tuple(
+    name for name in get_type_hints(ChatSettings) if name not in ("model", "stream_options")
+)
+"""The parameters of `create` that are settings of the model; `stream_usage` stands for `stream_options`."""
+
+Method = Literal["json_schema", "function_calling", "json_mode"]
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from horay_async import AsyncHoray, Horay
+
+    class Parameters(BaseChatModel, HasClients):
+        """The settings as fields."""
+else:
+    # LangChain wants fields; the settings are declared in `ChatSettings`, and nowhere else.
+    _hints = get_type_hints(ChatSettings)
+    Parameters = create_model(
+        "Parameters",
+        __base__=(BaseChatModel, HasClients),
+        **{name: (_hints[name] | None, None) for name in SETTINGS},
+    )
+
+
+class ChatHoray(Parameters):
+    """A chat model of the Horay API.
+
+    Takes every parameter of `chat.completions.create` that is a setting of the model, such as `temperature`,
+    `max_tokens`, `timeout` or `max_retries`; one that isn't given isn't sent. What a single call passes
+    (`model.invoke(messages, temperature=0)`) overrides it.
+    """
+
+    model: str
+    """The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`."""
+    streaming: bool = False
+    """Whether `invoke` streams too, so that callbacks get each piece."""
+    stream_usage: bool = True
+    """Whether a stream asks the server for the token usage."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            api_key: SecretStr | str | None = ...,
+            base_url: str | None = ...,
+            client_options: dict[str, Any] = ...,
+            client: Horay | None = ...,
+            async_client: AsyncHoray | None = ...,
+            streaming: bool = ...,
+            stream_usage: bool = ...,
+            **settings: Unpack[ChatSettings],
+        ) -> None: ...
+
+    @property
+    def _llm_type(self) -> str:
+        return "horay-chat"
+
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]:
+        return {"model": self.model, "base_url": self.base_url, **self._set()}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        told = super()._get_ls_params(stop=stop, **kwargs)
+        told["ls_provider"] = "horay"
+        return told
+
+    def _set(self) -> dict[str, Any]:
+        """The parameters that were given."""
+        return {name: value for name in SETTINGS if (value := getattr(self, name)) is not None}
+
+    def _sent(
+        self, messages: list[BaseMessage], stop: list[str] | None, call: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The parameters of one call."""
+        sent = {"model": self.model, **self._set(), **call, "messages": sent_messages(messages)}
+        if stop is not None:
+            sent["stop"] = stop
+        return sent
+
+    def _streamed(
+        self, messages: list[BaseMessage], stop: list[str] | None, call: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        options = dict(call)
+        usage = options.pop("stream_usage", self.stream_usage)
+        sent = self._sent(messages, stop, options)
+        if usage:
+            sent.setdefault("stream_options", {"include_usage": True})
+        if sent.get("n") not in (None, 1):
+            raise ValueError("n: LangChain streams one choice; call `generate` for several")
+        return sent
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        kwargs.pop("stream_usage", None)
+        sent = self._sent(messages, stop, kwargs)
+        completions: Any = self._blocking.chat.completions
+        return result_of(completions.create(**sent))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        kwargs.pop("stream_usage", None)
+        sent = self._sent(messages, stop, kwargs)
+        completions: Any = self._awaiting.chat.completions
+        return result_of(await completions.create(**sent))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        message = StreamedMessage()
+        sent = self._streamed(messages, stop, kwargs)
+        completions: Any = self._blocking.chat.completions
+        with completions.stream(**sent) as events:
+            for event in events:
+                yield from message.chunks(event)
+            yield message.last(events.final())
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        message = StreamedMessage()
+        sent = self._streamed(messages, stop, kwargs)
+        completions: Any = self._awaiting.chat.completions
+        async with completions.stream(**sent) as events:
+            async for event in events:
+                for chunk in message.chunks(event):
+                    yield chunk
+            yield message.last(await events.final())
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | bool | dict[str, Any] | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """A model that may call `tools`: functions, pydantic models, LangChain's tools or the API's JSON form.
+
+        `tool_choice` is `"auto"`, `"none"`, `"required"` (also as `"any"` or True), the name of a tool, or the
+        API's JSON form. `strict` asks the server to hold the arguments to their schema.
+        """
+        bound = [convert_to_openai_tool(one, strict=strict) for one in tools]
+        if tool_choice:
+            names = {one["function"]["name"] for one in bound if "function" in one}
+            kwargs["tool_choice"] = _tool_choice(tool_choice, names)
+        return super().bind(tools=bound, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        method: Method = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """A model that responds in the form of `schema`: a pydantic model, an attrs class or a dataclass (an
+        instance comes back), a typed dictionary or a JSON schema (a dict comes back).
+
+        `method` is `"json_schema"` (the schema as `response_format`), `"function_calling"` (a forced call) or
+        `"json_mode"` (JSON of any shape: say in the prompt which). With `include_raw` the result is a dict of
+        `raw`, `parsed` and `parsing_error`, and nothing is raised for what doesn't fit.
+        """
+        call, parser = _structured(schema, method, True if strict is None else strict)
+        call["ls_structured_output_format"] = {
+            "kwargs": {"method": method, "strict": strict},
+            "schema": schema,
+        }
+        model = self.bind(**call, **kwargs)
+        if not include_raw:
+            return cast("Runnable[LanguageModelInput, dict[str, Any] | BaseModel]", model | parser)
+        parsed = RunnablePassthrough.assign(
+            parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
+        )
+        failed = RunnablePassthrough.assign(parsed=lambda _: None)
+        return cast(
+            "Runnable[LanguageModelInput, dict[str, Any] | BaseModel]",
+            RunnableMap(raw=model) | parsed.with_fallbacks([failed], exception_key="parsing_error"),
+        )
+
+
+def _tool_choice(choice: str | bool | dict[str, Any], names: set[str]) -> str | dict[str, Any]:
+    if isinstance(choice, dict):
+        return choice
+    if choice is True or choice == "any":
+        return "required"
+    if choice in names:
+        return {"type": "function", "function": {"name": choice}}
+    if choice in ("auto", "none", "required"):
+        return str(choice)
+    raise ValueError(f"tool_choice {choice!r} is no tool: the tools are {', '.join(sorted(names))}")
+
+
+def _structured(
+    schema: dict[str, Any] | type, method: Method, strict: bool
+) -> tuple[dict[str, Any], OutputParserLike[Any] | Runnable[Any, Any]]:
+    """What is sent for a schema, and what makes the result of the message."""
+    ours = isinstance(schema, type) and (
+        hasattr(schema, "__attrs_attrs__") or hasattr(schema, "__dataclass_fields__")
+    )
+    pydantic = isinstance(schema, type) and not ours and is_basemodel_subclass(schema)
+    whole: OutputParserLike[Any] | Runnable[Any, Any]
+    if ours:
+
+        def read(message: Any) -> Any:
+            return parse_text(cast("type[Any]", schema), str(message.text))
+
+        whole = RunnableLambda(read)
+    elif pydantic:
+        whole = PydanticOutputParser(pydantic_object=cast("TypeBaseModel", schema))
+    else:
+        whole = JsonOutputParser()
+    if method == "json_mode":
+        return {"response_format": {"type": "json_object"}}, whole
+    if ours:
+        from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - loads cattrs
+
+        form = response_format(cast("type[Any]", schema))
+        described = form["json_schema"]
+        function = {"name": described["name"], "parameters": described["schema"]}
+    elif method == "json_schema":
+        function = convert_to_openai_function(schema, strict=strict)
+    else:
+        function = convert_to_openai_function(schema)
+    if method == "json_schema":
+        sent = {"name": function["name"], "schema": function["parameters"], "strict": strict}
+        return {"response_format": {"type": "json_schema", "json_schema": sent}}, whole
+    if method != "function_calling":
+        raise ValueError(
+            f"method must be 'json_schema', 'function_calling' or 'json_mode', not {method!r}"
+        )
+    name = function["name"]
+    call = {
+        "tools": [{"type": "function", "function": function}],
+        "tool_choice": {"type": "function", "function": {"name": name}},
+    }
+    if pydantic:
+        return call, PydanticToolsParser(
+            tools=[cast("TypeBaseModel", schema)], first_tool_only=True
+        )
+    arguments = JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
+    if not ours:
+        return call, arguments
+    import json  # noqa: PLC0415 - for this case alone
+
+    def made(values: Any) -> Any:
+        return parse_text(cast("type[Any]", schema), json.dumps(values))
+
+    return call, arguments | RunnableLambda(made)

@@ -1,0 +1,202 @@
+"""LangChain's messages as the API's, and the API's responses as LangChain's messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import attrs
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    InvalidToolCall,
+    ToolCall,
+    convert_to_openai_messages,
+)
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.output_parsers.openai_tools import make_invalid_tool_call, parse_tool_call
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+from horay_async.models.chat import ChatChoice, ChatCompletion
+from horay_async.models.events import (
+    ChatEvent,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallArgumentsDelta,
+    ToolCallDone,
+    ToolCallStarted,
+)
+from horay_async.models.usage import Usage
+
+__all__ = ["StreamedMessage", "result_of", "sent_messages"]
+
+PROVIDER = "horay"
+"""What LangChain's metadata calls this API."""
+
+
+def sent_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
+    """The messages in the API's form."""
+    sent: Any = convert_to_openai_messages(messages)  # a list for a list
+    return cast("list[dict[str, Any]]", sent)
+
+
+def result_of(response: ChatCompletion) -> ChatResult:
+    """A response as LangChain's result: one generation for each choice."""
+    usage = _usage(response.usage)
+    generations = [
+        ChatGeneration(
+            message=_message(response, choice, usage if number == 0 else None),
+            generation_info=_choice_info(choice),
+        )
+        for number, choice in enumerate(response.choices)
+    ]
+    output: dict[str, Any] = {"model_name": response.model, "id": response.id}
+    if usage is not None:
+        output["token_usage"] = response.to_dict().get("usage")
+    return ChatResult(generations=generations, llm_output=output)
+
+
+class StreamedMessage:
+    """The chunks of one streamed message, from the client's events. Further choices are left out."""
+
+    def __init__(self) -> None:
+        self._names: dict[int, str] = {}
+        """What was told of each tool call's name, by the call's number."""
+
+    def chunks(self, event: ChatEvent) -> Iterator[ChatGenerationChunk]:
+        """What an event adds: no chunk, or one."""
+        if getattr(event, "index", None) != 0:
+            return
+        match event:
+            case TextDelta(text=text):
+                yield _chunk(AIMessageChunk(content=text))
+            case ReasoningDelta(text=text):
+                yield _chunk(
+                    AIMessageChunk(content="", additional_kwargs={"reasoning_content": text})
+                )
+            case RefusalDelta(text=text):
+                yield _chunk(AIMessageChunk(content="", additional_kwargs={"refusal": text}))
+            case ToolCallStarted(tool_index=number, id=id_, name=name):
+                self._names[number] = name
+                yield _tool_chunk(number, id_, name, "")
+            case ToolCallArgumentsDelta(tool_index=number, arguments=arguments):
+                yield _tool_chunk(number, None, None, arguments)
+            case ToolCallDone(tool_index=number, tool_call=call):
+                rest = call.function.name.removeprefix(self._names.get(number, ""))
+                if rest:  # a name that came in pieces
+                    yield _tool_chunk(number, None, rest, "")
+            case _:
+                pass
+
+    def last(self, response: ChatCompletion) -> ChatGenerationChunk:
+        """What is known once the message is whole: finish reason, usage, log probabilities."""
+        choice = next((one for one in response.choices if one.index == 0), ChatChoice())
+        return ChatGenerationChunk(
+            message=AIMessageChunk(
+                content="",
+                usage_metadata=_usage(response.usage),
+                response_metadata=_metadata(response, choice),
+                chunk_position="last",
+            ),
+            generation_info=_choice_info(choice),
+        )
+
+
+def _chunk(message: AIMessageChunk) -> ChatGenerationChunk:
+    message.response_metadata = {"model_provider": PROVIDER}
+    return ChatGenerationChunk(message=message)
+
+
+def _tool_chunk(
+    number: int, id_: str | None, name: str | None, arguments: str
+) -> ChatGenerationChunk:
+    piece = tool_call_chunk(name=name, args=arguments, id=id_, index=number)
+    return _chunk(AIMessageChunk(content="", tool_call_chunks=[piece]))
+
+
+def _message(
+    response: ChatCompletion, choice: ChatChoice, usage: UsageMetadata | None
+) -> AIMessage:
+    sent = choice.message
+    calls: list[ToolCall] = []
+    invalid: list[InvalidToolCall] = []
+    for call in sent.tool_calls or ():
+        raw = {
+            "id": call.id,
+            "function": {"name": call.function.name, "arguments": call.function.arguments or "{}"},
+        }
+        try:
+            parsed = parse_tool_call(raw, return_id=True)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with them is told as LangChain does
+            invalid.append(make_invalid_tool_call(raw, str(error)))
+        else:
+            calls.append(cast("ToolCall", parsed))
+    extra = {
+        name: value
+        for name, value in (
+            ("refusal", sent.refusal),
+            ("reasoning_content", sent.reasoning_content),
+        )
+        if value is not None
+    }
+    return AIMessage(
+        content=sent.content or "",
+        tool_calls=calls,
+        invalid_tool_calls=invalid,
+        additional_kwargs=extra,
+        usage_metadata=usage,
+        response_metadata=_metadata(response, choice),
+    )
+
+
+def _metadata(response: ChatCompletion, choice: ChatChoice) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "model_provider": PROVIDER,
+        "model_name": response.model,
+        "id": response.id,
+        **_choice_info(choice),
+    }
+    if response.system_fingerprint is not None:
+        metadata["system_fingerprint"] = response.system_fingerprint
+    if response.service_tier is not None:
+        metadata["service_tier"] = response.service_tier
+    if response.meta.request_id is not None:
+        metadata["request_id"] = response.meta.request_id
+    return metadata
+
+
+def _choice_info(choice: ChatChoice) -> dict[str, Any]:
+    info: dict[str, Any] = {"finish_reason": choice.finish_reason}
+    if choice.logprobs is not None:
+        info["logprobs"] = attrs.asdict(choice.logprobs)
+    return info
+
+
+def _usage(usage: Usage | None) -> UsageMetadata | None:
+    if usage is None:
+        return None
+    read = usage.prompt_tokens_details
+    made = usage.completion_tokens_details
+    told = UsageMetadata(
+        input_tokens=usage.prompt_tokens,
+        output_tokens=usage.completion_tokens,
+        total_tokens=usage.total_tokens or usage.prompt_tokens + usage.completion_tokens,
+    )
+    inputs: InputTokenDetails = {}
+    if read is not None and read.cached_tokens is not None:
+        inputs["cache_read"] = read.cached_tokens
+    if read is not None and read.audio_tokens is not None:
+        inputs["audio"] = read.audio_tokens
+    outputs: OutputTokenDetails = {}
+    if made is not None and made.reasoning_tokens is not None:
+        outputs["reasoning"] = made.reasoning_tokens
+    if made is not None and made.audio_tokens is not None:
+        outputs["audio"] = made.audio_tokens
+    if inputs:
+        told["input_token_details"] = inputs
+    if outputs:
+        told["output_token_details"] = outputs
+    return told

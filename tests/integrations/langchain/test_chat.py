@@ -1,0 +1,197 @@
+"""`ChatHoray` over real connections: what comes back, and what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import attrs
+import pytest
+
+pytest.importorskip("langchain_core", reason="LangChain has an environment of its own")
+
+from langchain_core.messages import AIMessageChunk
+from langchain_core.tools import tool
+from pydantic import BaseModel
+
+from horay_async import AnswerError, AsyncHoray, Horay, RateLimitError, StreamTruncatedError
+from horay_async.integrations.langchain import ChatHoray
+from horay_async.testing import Cut, FaultServer, error, json_answer, rate_limits, respond, sse
+from tests.integrations.scripted_model import scripted_model
+
+pytestmark = pytest.mark.anyio
+
+Connect = Callable[..., ChatHoray]
+
+
+@pytest.fixture
+def connect(fault_server: FaultServer) -> Iterator[Connect]:
+    """Makes models of the test's server."""
+    made: list[ChatHoray] = []
+
+    def model(**options: Any) -> ChatHoray:
+        options = {"model": "m", "max_retries": 0, **options}
+        made.append(
+            ChatHoray(api_key=fault_server.api_key, base_url=fault_server.base_url, **options)
+        )
+        return made[-1]
+
+    yield model
+    for one in made:
+        one.close()
+
+
+def test_what_is_sent(fault_server: FaultServer, connect: Connect) -> None:
+    """Settings go out with each call, those of the call over those of the model; what isn't given isn't sent."""
+    model = connect(temperature=0.5, max_tokens=9, stop=["x"])
+    model.invoke("hi", temperature=0)
+    assert fault_server.requests[0].json() == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "hi"}],
+        "temperature": 0,
+        "max_tokens": 9,
+        "stop": ["x"],
+    }
+
+
+def test_unknown_parameter(connect: Connect) -> None:
+    """A parameter that doesn't exist is refused by name."""
+    with pytest.raises(TypeError, match="temprature"):
+        connect().invoke("hi", temprature=0)
+
+
+def test_cut_stream_raises(fault_server: FaultServer, connect: Connect) -> None:
+    """A stream that was cut is an error, never a shorter text."""
+    fault_server.stream(["Ber", "lin"], Cut(-500, by="rst"))
+    with pytest.raises(StreamTruncatedError):
+        list(connect().stream("hi"))
+
+
+async def test_retries(fault_server: FaultServer, connect: Connect) -> None:
+    """429s are retried by the client, as often as `max_retries` says."""
+    model = connect(max_retries=2)
+    fault_server.add(*rate_limits(2, retry_after=0))
+    fault_server.reply("Berlin")
+    assert (await model.ainvoke("hi")).text == "Berlin"
+    fault_server.add(error(429, "slow down"))
+    with pytest.raises(RateLimitError):
+        await model.ainvoke("hi", max_retries=0)
+    await model.aclose()
+
+
+def test_odd_tool_calls(fault_server: FaultServer, connect: Connect) -> None:
+    """Arguments that aren't JSON become invalid calls; a name in pieces is joined."""
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{oops"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    fault_server.add(json_answer({"id": "1", "choices": [choice]}))
+    response = connect().invoke("hi")
+    assert response.tool_calls == []
+    assert response.invalid_tool_calls[0]["name"] == "f"
+    deltas: list[dict[str, Any]] = [
+        {"index": 0, "id": "1", "function": {"name": "get_", "arguments": ""}},
+        {"index": 0, "function": {"name": "weather"}},
+        {"index": 0, "function": {"arguments": '{"a": 1}'}},
+    ]
+    events = [sse({"choices": [{"index": 0, "delta": {"tool_calls": [one]}}]}) for one in deltas]
+    events.append(sse({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}))
+    fault_server.add(respond([*events, sse("[DONE]")], content_type="text/event-stream"))
+    whole: AIMessageChunk | None = None
+    for chunk in connect().stream("hi"):
+        assert isinstance(chunk, AIMessageChunk)
+        whole = chunk if whole is None else whole + chunk
+    assert whole is not None
+    [made] = whole.tool_calls
+    assert (made["name"], made["args"], made["id"]) == ("get_weather", {"a": 1}, "1")
+
+
+@attrs.define
+class Order:
+    """An order."""
+
+    drink: str
+    count: int
+
+
+class Joke(BaseModel):
+    """A joke."""
+
+    setup: str
+    count: int
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize("form", [Order, Joke])
+def test_structured(
+    fault_server: FaultServer, connect: Connect, method: Any, form: type[Any]
+) -> None:
+    """An attrs class comes back as an instance, as a pydantic model does, by a schema or by a call."""
+    fault_server.always(scripted_model)
+    found: Any = connect().with_structured_output(form, method=method).invoke("3 of 'tea'")
+    assert isinstance(found, form)
+    assert found.count == 3
+    both = connect().with_structured_output(form, method=method, include_raw=True).invoke("3")
+    assert isinstance(both, dict)
+    assert isinstance(both["parsed"], form)
+
+
+def test_structured_mismatch(fault_server: FaultServer, connect: Connect) -> None:
+    """What doesn't fit raises; with `include_raw` it is told instead."""
+    fault_server.reply('{"drink": 3}')
+    fault_server.reply('{"drink": 3}')
+    with pytest.raises(AnswerError):
+        connect().with_structured_output(Order).invoke("hi")
+    both = connect().with_structured_output(Order, include_raw=True).invoke("hi")
+    assert isinstance(both, dict)
+    assert both["parsed"] is None
+    assert isinstance(both["parsing_error"], AnswerError)
+
+
+def test_bad_settings(connect: Connect) -> None:
+    """A method or a tool that doesn't exist is refused, with those that do."""
+    with pytest.raises(ValueError, match="json_mode"):
+        connect().with_structured_output(Joke, method=cast("Any", "magic"))
+    with pytest.raises(ValueError, match="is no tool"):
+        connect().bind_tools([weather], tool_choice="wether")
+    with pytest.raises(ValueError, match="n: LangChain streams one choice"):
+        list(connect(n=2).stream("hi"))
+
+
+async def test_clients_of_yours(fault_server: FaultServer) -> None:
+    """Given clients are used, and never closed."""
+    with Horay(fault_server.api_key, base_url=fault_server.base_url) as blocking:
+        async with AsyncHoray(fault_server.api_key, base_url=fault_server.base_url) as client:
+            with ChatHoray(model="m", client=blocking, async_client=client) as model:
+                model.invoke("hi")
+                await model.ainvoke("hi")
+            assert not blocking.closed
+            assert not client.closed
+
+
+@tool
+def weather(city: str) -> str:
+    """The weather in a city."""
+    return f"snow in {city}"
+
+
+@tool
+def population(city: str) -> int:
+    """How many people live in a city."""
+    return 3_700_000
+
+
+async def test_agent(fault_server: FaultServer, connect: Connect) -> None:
+    """An agent of LangGraph with two tools, streamed."""
+    agents = pytest.importorskip(
+        "langchain.agents", reason="LangChain's agents are in `tox -e langchain`"
+    )
+    fault_server.always(scripted_model)
+    model = connect()
+    agent = agents.create_agent(model, [weather, population])
+    pieces: list[str] = []
+    async for message, _ in agent.astream(
+        {"messages": [("user", "How is the weather in 'Oslo'?")]}, stream_mode="messages"
+    ):
+        pieces.append(message.text)
+    assert "The tool says: snow in Oslo" in "".join(pieces)
+    await model.aclose()
