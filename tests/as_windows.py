@@ -1,4 +1,4 @@
-"""What the package meets on Windows, made on POSIX: `python -m tests.as_windows`.
+"""What the package meets on Windows, made on POSIX: `python -m tests.as_windows FOLDER`.
 
 Modules and names that Python lacks there are taken away, and `msvcrt` is put in. What is loaded before has to be: the
 libraries and the standard library must go on working here. Then every module of the package is loaded, and calls,
@@ -17,7 +17,6 @@ import select
 import signal
 import socket
 import sys
-import tempfile
 import time
 import types
 from pathlib import Path
@@ -122,6 +121,7 @@ def become_windows() -> None:
             name.partition(".")[0]
         ):  # xllamacpp isn't built for every Python
             importlib.import_module(name)
+    asyncio.new_event_loop().close()  # settles which kind of loop there is
     loaded: dict[str, Any] = sys.modules
     loaded["msvcrt"] = locking()
     loaded.update(dict.fromkeys(MODULES))  # None makes importing one fail
@@ -129,6 +129,9 @@ def become_windows() -> None:
         for name in names:
             if hasattr(module, name):
                 delattr(module, name)
+
+    if sys.version_info >= (3, 13):
+        os.process_cpu_count = os.cpu_count
 
     def refuse(*_: object) -> None:
         raise NotImplementedError
@@ -196,9 +199,9 @@ def main() -> None:
 
     assert importlib.import_module("horay_async._job").MAX_WAIT
     assert "Ctrl-Z" in importlib.import_module("horay_async.cli.conversation").WAYS_OUT
-    with FaultServer() as server, tempfile.TemporaryDirectory() as folder:
+    with FaultServer() as server:
         asyncio.run(awaited(server))
-        blocking(server, Path(folder))
+        blocking(server, Path(sys.argv[1]))
     print(f"{loaded} modules")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import errno
 import re
 import subprocess
@@ -16,14 +17,15 @@ import pytest
 from horay_async.cli import conversation, terminal
 from horay_async.cli.errors import report_error
 from horay_async.cli.exit_codes import ExitCode
+from horay_async.tools.define import tool
 
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it is the real thing")
-def test_works_with_what_windows_has() -> None:
+def test_works_with_what_windows_has(tmp_path: Path) -> None:
     """Every module loads, and calls, streams and batches work, with the names that Python has on Windows."""
-    command = [sys.executable, "-W", "error", "-m", "tests.as_windows"]
+    command = [sys.executable, "-W", "error", "-m", "tests.as_windows", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"\d{3} modules\n", done.stdout)
@@ -95,3 +97,19 @@ def test_reader_that_has_left_on_windows(
     assert "a?b: Invalid argument" in capsys.readouterr().err
     windows.undo()
     assert report_error(OSError(errno.EINVAL, "Invalid argument")) != ExitCode.PIPE
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="hints are evaluated at once")
+def test_hints_that_are_evaluated_late() -> None:
+    """From Python 3.14 on, a module needs no future import for a name that isn't there; it is told by the tool."""
+    names: dict[str, Any] = {}
+    source = "def lookup(city: Nowhere) -> str: ..."
+    exec(compile(source, "late.py", "exec", dont_inherit=True), names)
+    with pytest.raises(
+        TypeError, match=r"a type hint of the tool lookup can't be resolved: .*Nowhere"
+    ):
+        dict(tool(names["lookup"]))
+    source = "class Trip:\n    city: Nowhere"
+    exec(compile(source, "late.py", "exec", dont_inherit=True), names)
+    with pytest.raises(TypeError, match=r"an annotation of Trip can't be resolved: .*Nowhere"):
+        dict(tool(dataclasses.dataclass(names["Trip"])))

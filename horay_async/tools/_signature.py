@@ -50,8 +50,9 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
         cls = cast("type[Any]", function)
         return Signature(arguments=cls, text=described(own_docstring(cls)).text)
     docs = described(inspect.getdoc(function) or "")
-    parameters = inspect.signature(function).parameters
+    # First: from Python 3.14 on, `signature` evaluates the hints as well, and explains no failure.
     hints = _hints(function, name)
+    parameters = inspect.signature(function).parameters
     fields: dict[str, Any] = {}
     nulled: set[str] = set()
     for parameter in parameters.values():
