@@ -188,7 +188,7 @@ ROWS: Final = (
         title="a chunk, blocking, against openai's blocking client",
         unit="µs a chunk",
         scale=MICRO,
-        target=0.10,
+        target=0.06,
         subject=Cell(
             "horay, blocking",
             "unit",
@@ -207,7 +207,7 @@ ROWS: Final = (
         title="a call, blocking, against openai's blocking client",
         unit="µs a call",
         scale=MICRO,
-        target=0.25,
+        target=0.30,
         subject=Cell("horay, blocking", "unit", "blocking_answers", {"calls": 2000}),
         reference=Cell("openai, blocking", "unit", "blocking_answers", {"calls": 2000}),
     ),

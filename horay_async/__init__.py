@@ -1,4 +1,4 @@
-"""The Python client for the Horay API: async first, with a blocking face.
+"""The Python client for the Horay API: async first, with a blocking client.
 
     from horay_async import AsyncHoray
 

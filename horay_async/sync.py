@@ -1,6 +1,6 @@
 """The blocking client: the asynchronous one, run in a thread of its own. No logic of its own."""
 
-# The blocking twins are at home among the streams' private names, which users don't see:
+# The blocking classes are at home among the streams' private names, which users don't see:
 # ruff: noqa: SLF001
 # pyright: reportPrivateUsage=false
 
@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar, Unpack, cast
 
-from horay_async._bridge import Facade, Lease, Loop, Pump, answering, blocking
+from horay_async._bridge import (
+    BlockingIterator,
+    BlockingWrapper,
+    LoopHandle,
+    Prefetcher,
+    blocking,
+    blocking_generic,
+)
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchProgress, BatchResult
 from horay_async.client import AsyncHoray
 from horay_async.models._base import Response
@@ -36,31 +43,31 @@ EventT = TypeVar("EventT")
 ItemT = TypeVar("ItemT")
 
 
-class _Reading(Facade):
-    """What the blocking streams share: a pump, and the `with` block."""
+class _Reading(BlockingWrapper):
+    """What the blocking streams share: a prefetcher, and the `with` block."""
 
-    _pump: Pump[Any] | None = None
+    _prefetcher: Prefetcher[Any] | None = None
 
-    def _loop(self, select: Select[ItemT]) -> Loop[ItemT]:
-        return Loop(self._reader(), select, self._abandon)
+    def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]:
+        return BlockingIterator(self._reader(), select, self._abandon)
 
     def _next(self) -> Any:
-        pump = self._reader()
+        prefetcher = self._reader()
         while True:
-            for item in pump.ready:
+            for item in prefetcher.ready:
                 return item
-            if not pump.advance():
+            if not prefetcher.advance():
                 raise StopIteration
 
-    def _reader(self) -> Pump[Any]:
-        if self._pump is None:
-            self._pump = Pump(self._lease, self._twin._burst)
-        return self._pump
+    def _reader(self) -> Prefetcher[Any]:
+        if self._prefetcher is None:
+            self._prefetcher = Prefetcher(self._handle, self._wrapped._burst)
+        return self._prefetcher
 
     def _abandon(self) -> None:
-        self._twin._abandon()
-        if self._pump is not None:
-            self._pump.stop()
+        self._wrapped._abandon()
+        if self._prefetcher is not None:
+            self._prefetcher.stop()
 
     def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
@@ -76,21 +83,21 @@ class _Reading(Facade):
 
 
 class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
-    """The blocking twin of `AsyncStream`."""
+    """The blocking form of `AsyncStream`."""
 
-    _twin: AsyncStream[ChunkT]
+    _wrapped: AsyncStream[ChunkT]
 
     @property
     def meta(self) -> ResponseMeta:
         """How the answer came about; its later times are filled in as they pass."""
-        return self._twin.meta
+        return self._wrapped.meta
 
     def __enter__(self) -> Self:
         return self
 
     def __del__(self) -> None:
-        # The task that reads holds the twin, whose own end would come too late.
-        if hasattr(self, "_twin"):  # __init__ may have failed before
+        # The task that reads holds the asynchronous stream, whose own end would come too late.
+        if hasattr(self, "_wrapped"):  # __init__ may have failed before
             self._abandon()
 
     def __iter__(self) -> Iterator[ChunkT]:
@@ -105,45 +112,45 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
 
 
 class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
-    """The blocking twin of `AsyncEventStream`."""
+    """The blocking form of `AsyncEventStream`."""
 
-    _twin: AsyncEventStream[EventT, AnswerT]
+    _wrapped: AsyncEventStream[EventT, AnswerT]
     _chunks: Stream[Any] | None = None
 
     @property
     def meta(self) -> ResponseMeta:
         """How the answer came about; its later times are filled in as they pass."""
-        return self._twin.meta
+        return self._wrapped.meta
 
     @property
     def snapshot(self) -> AnswerT:
         """The answer merged from the events handed out so far. Merging takes time linear in its length:
         ask for it when it is needed, not at every event.
         """
-        return self._twin.snapshot
+        return self._wrapped.snapshot
 
     @property
     def chunks(self) -> Stream[Any]:
         """The stream of chunks behind the events; raises `HorayError` outside a `with` block."""
         if self._chunks is None:
-            self._chunks = Stream(self._twin.chunks, self._lease)
+            self._chunks = Stream(self._wrapped.chunks, self._handle)
         return self._chunks
 
-    def _reader(self) -> Pump[Any]:
-        return self.chunks._reader()  # one pump for the events and their chunks
+    def _reader(self) -> Prefetcher[Any]:
+        return self.chunks._reader()  # one prefetcher for the events and their chunks
 
     def _abandon(self) -> None:
         if self._chunks is None:
-            self._twin._abandon()
+            self._wrapped._abandon()
         else:
             self._chunks.close()
 
     def __enter__(self) -> Self:
-        self._lease.run(self._twin.__aenter__)
+        self._handle.run(self._wrapped.__aenter__)
         return self
 
     def __iter__(self) -> Iterator[EventT]:
-        return self._loop(self._twin._events_of)
+        return self._loop(self._wrapped._events_of)
 
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
@@ -151,21 +158,21 @@ class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
 
     def final(self) -> AnswerT:
         """The whole answer. Reads what is left of the stream; raises as iteration does."""
-        pump = self._reader()
-        while pump.advance():
+        prefetcher = self._reader()
+        while prefetcher.advance():
             pass
-        return self._twin._merged()
+        return self._wrapped._merged()
 
 
 class ToolRun(_Reading, of=AsyncToolRun):
-    """The blocking twin of `AsyncToolRun`. The tools don't run in the caller's thread."""
+    """The blocking form of `AsyncToolRun`. The tools don't run in the caller's thread."""
 
-    _twin: AsyncToolRun
+    _wrapped: AsyncToolRun
 
     @property
     def messages(self) -> list[Any]:
         """The conversation so far: the messages given, the model's, and the tools'."""
-        return self._twin.messages
+        return self._wrapped.messages
 
     def __enter__(self) -> Self:
         return self
@@ -179,28 +186,28 @@ class ToolRun(_Reading, of=AsyncToolRun):
 
     def final(self) -> ChatCompletion:
         """The answer that calls no more tools. Goes through what is left; raises as iteration does."""
-        pump = self._reader()
-        while pump.advance():
+        prefetcher = self._reader()
+        while prefetcher.advance():
             pass
-        return self._twin._merged()
+        return self._wrapped._merged()
 
 
 class BatchRun(_Reading, Generic[AnswerT_co], of=AsyncBatchRun):
-    """The blocking twin of `AsyncBatchRun`."""
+    """The blocking form of `AsyncBatchRun`."""
 
-    _twin: AsyncBatchRun[AnswerT_co]
+    _wrapped: AsyncBatchRun[AnswerT_co]
 
     @property
     def totals(self) -> BatchProgress:
         """How far the batch has come."""
-        return self._twin.totals
+        return self._wrapped.totals
 
     def __enter__(self) -> Self:
         return self
 
     def __del__(self) -> None:
         # As for `Stream`.
-        if hasattr(self, "_twin"):
+        if hasattr(self, "_wrapped"):
             self._abandon()
 
     def __iter__(self) -> Iterator[BatchResult[AnswerT_co]]:
@@ -214,57 +221,57 @@ class BatchRun(_Reading, Generic[AnswerT_co], of=AsyncBatchRun):
         self._abandon()
 
 
-class Batch(Facade, of=AsyncBatch):
+class Batch(BlockingWrapper, of=AsyncBatch):
     """Sends any number of requests at the pace that the server can take."""
 
     run: Final = blocking(AsyncBatch.run)
     run_file: Final = blocking(AsyncBatch.run_file)
 
 
-class User(Facade, of=AsyncUser):
+class User(BlockingWrapper, of=AsyncUser):
     """The account behind the key."""
 
     info: Final = blocking(AsyncUser.info)
 
 
-class Models(Facade, of=AsyncModels):
+class Models(BlockingWrapper, of=AsyncModels):
     """The models on offer."""
 
     list: Final = blocking(AsyncModels.list)
 
 
-class ChatCompletions(Facade, of=AsyncChatCompletions):
+class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
     """Answers a conversation."""
 
     create: Final = blocking(AsyncChatCompletions.create)
     stream: Final = blocking(AsyncChatCompletions.stream)
-    parse: Final = answering(AsyncChatCompletions.parse)
+    parse: Final = blocking_generic(AsyncChatCompletions.parse)
     run_tools: Final = blocking(AsyncChatCompletions.run_tools)
 
 
-class Chat(Facade, of=AsyncChat):
+class Chat(BlockingWrapper, of=AsyncChat):
     """The chat operations."""
 
-    def __init__(self, twin: AsyncChat, lease: Lease) -> None:
-        super().__init__(twin, lease)
-        self.completions: ChatCompletions = ChatCompletions(twin.completions, lease)
+    def __init__(self, wrapped: AsyncChat, handle: LoopHandle) -> None:
+        super().__init__(wrapped, handle)
+        self.completions: ChatCompletions = ChatCompletions(wrapped.completions, handle)
 
 
-class Completions(Facade, of=AsyncCompletions):
+class Completions(BlockingWrapper, of=AsyncCompletions):
     """Continues a text."""
 
     create: Final = blocking(AsyncCompletions.create)
     stream: Final = blocking(AsyncCompletions.stream)
 
 
-class Images(Facade, of=AsyncImages):
+class Images(BlockingWrapper, of=AsyncImages):
     """Draws pictures."""
 
     generate: Final = blocking(AsyncImages.generate)
     save: Final = blocking(AsyncImages.save)
 
 
-class Horay(Facade, of=AsyncHoray):
+class Horay(BlockingWrapper, of=AsyncHoray):
     """A blocking client of the Horay API: `AsyncHoray` with the same methods, called without waiting.
 
     It works wherever Python code runs, be it a script, a notebook or a thread with a running event loop.
@@ -272,38 +279,38 @@ class Horay(Facade, of=AsyncHoray):
     request. Takes and raises what `AsyncHoray` does.
     """
 
-    _twin: AsyncHoray
+    _wrapped: AsyncHoray
 
     def __init__(self, api_key: str | None = None, **options: Unpack[ClientParams]) -> None:
-        self._use(AsyncHoray(api_key, **options), Lease())
+        self._use(AsyncHoray(api_key, **options), LoopHandle())
 
-    def _use(self, twin: AsyncHoray, lease: Lease) -> None:
-        super().__init__(twin, lease)
-        self.user: User = User(twin.user, lease)
-        self.models: Models = Models(twin.models, lease)
-        self.chat: Chat = Chat(twin.chat, lease)
-        self.completions: Completions = Completions(twin.completions, lease)
-        self.images: Images = Images(twin.images, lease)
+    def _use(self, wrapped: AsyncHoray, handle: LoopHandle) -> None:
+        super().__init__(wrapped, handle)
+        self.user: User = User(wrapped.user, handle)
+        self.models: Models = Models(wrapped.models, handle)
+        self.chat: Chat = Chat(wrapped.chat, handle)
+        self.completions: Completions = Completions(wrapped.completions, handle)
+        self.images: Images = Images(wrapped.images, handle)
 
     @property
     def batch(self) -> Batch:
         """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
-        return Batch(self._twin.batch, self._lease)
+        return Batch(self._wrapped.batch, self._handle)
 
     @property
     def options(self) -> ClientOptions:
         """The settings."""
-        return self._twin.options
+        return self._wrapped.options
 
     @property
     def closed(self) -> bool:
         """Whether the client was closed."""
-        return self._twin.closed
+        return self._wrapped.closed
 
     @property
     def drift(self) -> Drift:
         """How answers differed from what the API describes, counted; `with_options` copies count here too."""
-        return self._twin.drift
+        return self._wrapped.drift
 
     def with_options(self, **options: Unpack[ClientParams]) -> Self:
         """A copy with some options changed, on the same connections: closing one closes both.
@@ -311,14 +318,14 @@ class Horay(Facade, of=AsyncHoray):
         Cheap enough to make one for each request. Raises as making a client does.
         """
         copy = object.__new__(type(self))
-        copy._use(self._twin.with_options(**options), self._lease)
+        copy._use(self._wrapped.with_options(**options), self._handle)
         return copy
 
     request: Final = blocking(AsyncHoray.request)
 
     def close(self) -> None:
         """Closes the connections, those of `with_options` copies included. Closing twice is fine."""
-        self._lease.close(self._twin.close)
+        self._handle.close(self._wrapped.close)
 
     def __enter__(self) -> Self:
         return self
@@ -332,4 +339,4 @@ class Horay(Facade, of=AsyncHoray):
         self.close()
 
     def __repr__(self) -> str:
-        return repr(self._twin).removeprefix("Async")
+        return repr(self._wrapped).removeprefix("Async")

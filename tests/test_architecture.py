@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import horay_async
-from horay_async._bridge import Facade
+from horay_async._bridge import BlockingWrapper
 
 PACKAGE = Path(horay_async.__file__).parent
 
@@ -31,7 +31,6 @@ LAYERS = [
     {"resources"},
     {"client"},
     {"batch"},
-    {"_job"},
     {"_bridge"},
     {"sync"},
     {"__init__"},
@@ -168,7 +167,7 @@ def public(cls: type) -> set[str]:
     return {name for name in dir(cls) if not name.startswith("_")}
 
 
-FACES: dict[type, type[Facade]] = Facade._faces
+FACES: dict[type, type[BlockingWrapper]] = BlockingWrapper._classes
 
 
 @pytest.mark.parametrize("twin", FACES, ids=lambda twin: twin.__name__)
@@ -210,6 +209,6 @@ def test_top_shows_every_public_name() -> None:
 def test_attributes_of_the_clients_match() -> None:
     """Both clients hand out the same resources."""
     with horay_async.Horay("a-key-for-nothing") as blocking:
-        twin = blocking._twin
+        twin = blocking._wrapped
         resources = {name for name in vars(twin) if not name.startswith("_")}
         assert resources == {name for name in vars(blocking) if not name.startswith("_")}

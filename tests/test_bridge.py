@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from horay_async import AsyncHoray, ConfigurationError, Horay, HorayError
-from horay_async._bridge import AHEAD, Lease, Loop, Pump
+from horay_async._bridge import BlockingIterator, Call, LoopHandle, Prefetcher
+from horay_async._bridge.prefetch import MAX_PREFETCHED
 from horay_async.streaming import all_of
 
 THREAD = "horay-blocking"
@@ -26,15 +27,15 @@ def loop_threads() -> list[threading.Thread]:
 
 
 async def nothing() -> None:
-    """A farewell with nothing to say."""
+    """Nothing to do on closing."""
 
 
 @pytest.fixture
-def lease() -> Iterator[Lease]:
-    """A lease, given back at the end."""
-    lease = Lease()
-    yield lease
-    lease.close(nothing)
+def handle() -> Iterator[LoopHandle]:
+    """A handle, given back at the end."""
+    handle = LoopHandle()
+    yield handle
+    handle.close(nothing)
     assert not loop_threads()
 
 
@@ -67,14 +68,14 @@ class Source:
         return []
 
 
-def drain(pump: Pump[int]) -> list[int]:
-    """Everything that a pump brings."""
-    return list(Loop(pump, all_of, pump.stop))
+def drain(prefetcher: Prefetcher[int]) -> list[int]:
+    """Everything that a prefetcher brings."""
+    return list(BlockingIterator(prefetcher, all_of, prefetcher.stop))
 
 
-def test_thread_runs_from_the_first_lease_to_the_last() -> None:
-    """Two leases share one thread; it starts with the first call and ends with the last lease."""
-    first, second = Lease(), Lease()
+def test_thread_runs_from_the_first_handle_to_the_last() -> None:
+    """Two handles share one thread; it starts with the first call and ends with the last handle."""
+    first, second = LoopHandle(), LoopHandle()
     assert not loop_threads()
     first.run(nothing)
     second.run(nothing)
@@ -85,17 +86,17 @@ def test_thread_runs_from_the_first_lease_to_the_last() -> None:
     assert not thread.is_alive()
 
 
-def test_closed_lease_is_refused() -> None:
-    """A lease that was given back can't be used; giving back twice, or unused, is fine."""
-    lease = Lease()
-    lease.close(nothing)
-    lease.close(nothing)
+def test_closed_handle_is_refused() -> None:
+    """A handle that was given back can't be used; giving back twice, or unused, is fine."""
+    handle = LoopHandle()
+    handle.close(nothing)
+    handle.close(nothing)
     with pytest.raises(ConfigurationError, match="closed"):
-        lease.run(nothing)
+        handle.run(nothing)
     assert not loop_threads()
 
 
-def test_many_threads_start_one_loop(lease: Lease) -> None:
+def test_many_threads_start_one_loop(handle: LoopHandle) -> None:
     """Threads that come at the same moment get the same loop."""
     barrier = threading.Barrier(8)
     loops: list[Any] = []
@@ -105,7 +106,7 @@ def test_many_threads_start_one_loop(lease: Lease) -> None:
 
     def call() -> None:
         barrier.wait()
-        loops.append(lease.run(here))
+        loops.append(handle.run(here))
 
     threads = [threading.Thread(target=call) for _ in range(8)]
     for thread in threads:
@@ -116,17 +117,17 @@ def test_many_threads_start_one_loop(lease: Lease) -> None:
     assert len(loops) == 8
 
 
-def test_run_raises_what_the_coroutine_raises(lease: Lease) -> None:
+def test_run_raises_what_the_coroutine_raises(handle: LoopHandle) -> None:
     """An exception crosses the threads as it is."""
 
     async def fail() -> None:
         raise LookupError("lost")
 
     with pytest.raises(LookupError, match="lost"):
-        lease.run(fail)
+        handle.run(fail)
 
 
-def test_interrupted_before_it_starts(lease: Lease) -> None:
+def test_interrupted_before_it_starts(handle: LoopHandle) -> None:
     """Ctrl-C while the thread is too busy to begin a call: it never begins."""
     busy, go_on = threading.Event(), threading.Event()
     ran: list[int] = []
@@ -141,36 +142,39 @@ def test_interrupted_before_it_starts(lease: Lease) -> None:
     def interrupt() -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    holding = lease.start(hold_up)
+    holding = handle.submit(Call(hold_up))
     assert busy.wait(5)
     timer = threading.Timer(0.03, interrupt)
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        lease.run(run)
+        handle.run(run)
     go_on.set()
     holding.result()
-    lease.run(nothing)
+    handle.run(nothing)
     assert not ran
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="shows on POSIX what Windows does")
 @pytest.mark.parametrize("streamed", [False, True])
 def test_interrupt_that_wakes_nobody(
-    lease: Lease, monkeypatch: pytest.MonkeyPatch, streamed: bool
+    handle: LoopHandle, monkeypatch: pytest.MonkeyPatch, streamed: bool
 ) -> None:
     """On Windows Ctrl-C doesn't end a wait for another thread; it is noticed all the same."""
-    monkeypatch.setattr("horay_async._job.MAX_WAIT", 0.01)
-    lease.run(nothing)  # the loop's thread has the signal unblocked
+    monkeypatch.setattr("horay_async._bridge.thread.MAX_WAIT", 0.01)
+    handle.run(nothing)  # the loop's thread has the signal unblocked
     source = Source([])
-    interrupt = threading.Thread(
-        target=lambda: (source.stalled.wait(10), os.kill(os.getpid(), signal.SIGINT))
-    )
+
+    def send() -> None:
+        source.stalled.wait(10)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupt = threading.Thread(target=send)
     interrupt.start()
     # From here on another thread gets the signal, and this one isn't woken.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         with pytest.raises(KeyboardInterrupt):
-            _ = drain(Pump(lease, source.pull)) if streamed else lease.run(source.pull)
+            _ = drain(Prefetcher(handle, source.pull)) if streamed else handle.run(source.pull)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         interrupt.join()
@@ -178,13 +182,13 @@ def test_interrupt_that_wakes_nobody(
 
 
 @pytest.mark.anyio
-async def test_works_below_a_running_loop(lease: Lease) -> None:
+async def test_works_below_a_running_loop(handle: LoopHandle) -> None:
     """A thread whose event loop is running can call, as in a notebook."""
 
     async def answer() -> int:
         return 42
 
-    assert lease.run(answer) == 42
+    assert handle.run(answer) == 42
 
 
 @pytest.fixture
@@ -193,29 +197,29 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def test_pump_keeps_order_and_pulls_in_one_task(lease: Lease) -> None:
+def test_prefetcher_keeps_order_and_pulls_in_one_task(handle: LoopHandle) -> None:
     """All items come, in order, and one task pulls them all."""
     source = Source([[1, 2], [3], [4, 5, 6], []])
-    assert drain(Pump(lease, source.pull)) == [1, 2, 3, 4, 5, 6]
+    assert drain(Prefetcher(handle, source.pull)) == [1, 2, 3, 4, 5, 6]
     assert len(source.tasks) == 1
 
 
-def test_pump_raises_after_the_items(lease: Lease) -> None:
+def test_prefetcher_raises_after_the_items(handle: LoopHandle) -> None:
     """An error of the source comes after what came before it, and again for whoever reads on."""
-    pump = Pump(lease, Source([[1, 2]], LookupError("lost")).pull)
-    loop = Loop(pump, all_of, pump.stop)
+    prefetcher = Prefetcher(handle, Source([[1, 2]], LookupError("lost")).pull)
+    loop = BlockingIterator(prefetcher, all_of, prefetcher.stop)
     assert [next(loop), next(loop)] == [1, 2]
     for _ in range(2):
         with pytest.raises(LookupError, match="lost"):
             next(loop)
 
 
-def test_pump_reads_ahead_but_not_without_end(lease: Lease) -> None:
+def test_prefetcher_reads_ahead_but_not_without_end(handle: LoopHandle) -> None:
     """A caller who is slow stops the source after some bursts; going on starts it again."""
-    total = AHEAD * 5
+    total = MAX_PREFETCHED * 5
     source = Source([[number] for number in range(total)] + [[]])
-    pump = Pump(lease, source.pull)
-    loop = Loop(pump, all_of, pump.stop)
+    prefetcher = Prefetcher(handle, source.pull)
+    loop = BlockingIterator(prefetcher, all_of, prefetcher.stop)
     assert next(loop) == 0
 
     async def settled() -> int:
@@ -226,39 +230,39 @@ def test_pump_reads_ahead_but_not_without_end(lease: Lease) -> None:
                 await asyncio.sleep(0)
         return pulled
 
-    assert lease.run(settled) <= AHEAD + 1
+    assert handle.run(settled) <= MAX_PREFETCHED + 1
     assert list(loop) == list(range(1, total))
 
 
-def test_dropped_loop_stops_the_source(lease: Lease) -> None:
+def test_dropped_loop_stops_the_source(handle: LoopHandle) -> None:
     """Leaving a loop early cancels the task that pulls."""
     source = Source([[1, 2, 3]])
-    pump = Pump(lease, source.pull)
-    for number in Loop(pump, all_of, pump.stop):
+    prefetcher = Prefetcher(handle, source.pull)
+    for number in BlockingIterator(prefetcher, all_of, prefetcher.stop):
         assert number == 1
         assert source.stalled.wait(5)
         break
     assert source.cancelled.wait(5)
     with pytest.raises(HorayError, match="closed"):
-        pump.advance()
+        prefetcher.advance()
 
 
-def test_closing_the_lease_wakes_a_waiting_loop() -> None:
+def test_closing_the_handle_wakes_a_waiting_loop() -> None:
     """A loop in another thread ends with a clear error when the client is closed under it."""
-    lease = Lease()
+    handle = LoopHandle()
     source = Source([[1]])
     raised: list[BaseException] = []
 
     def read() -> None:
         try:
-            drain(Pump(lease, source.pull))
+            drain(Prefetcher(handle, source.pull))
         except ConfigurationError as error:
             raised.append(error)
 
     thread = threading.Thread(target=read)
     thread.start()
     assert source.stalled.wait(5)
-    lease.close(nothing)
+    handle.close(nothing)
     thread.join(5)
     assert not thread.is_alive()
     assert "closed" in str(raised[0])

@@ -40,7 +40,7 @@ def read(client: Horay, ask: Callable[[Any, str], Any], at: int) -> object:
             pass
     except APIError as failure:
         return failure
-    return chunks._twin._merged()
+    return chunks._wrapped._merged()
 
 
 @pytest.mark.parametrize("by", ["fin", "rst"])

@@ -259,7 +259,7 @@ def test_slow_blocking_caller_is_not_idle(
 ) -> None:
     """The same where another thread reads ahead, once it is as far ahead as it goes."""
     ahead = 4
-    monkeypatch.setattr("horay_async._bridge.AHEAD", ahead)
+    monkeypatch.setattr("horay_async._bridge.prefetch.MAX_PREFETCHED", ahead)
     gates = [Gate() for _ in range(ahead)]
     rest = Gate()
     steps = [step for gate in gates for step in (gate, "x")]
@@ -267,13 +267,13 @@ def test_slow_blocking_caller_is_not_idle(
     with connect_blocking(timeout=Timeouts(idle=5)) as client:
         chunks = client.chat.completions.create(model="m", messages=[], stream=True)
         assert next(chunks).text == "a"
-        pump = chunks._reader()
+        prefetcher = chunks._reader()
         for number, gate in enumerate(gates):
             gate.open()
-            while pump._bursts.qsize() <= number:
+            while prefetcher._lists.qsize() <= number:
                 time.sleep(0.001)
-        jump(10, chunks._twin._response.loop)
-        chunks._lease.run(asyncio.sleep, 0)
+        jump(10, chunks._wrapped._response.loop)
+        chunks._handle.run(asyncio.sleep, 0)
         rest.open()
         assert "".join(chunk.text for chunk in chunks) == "x" * ahead + "b"
 

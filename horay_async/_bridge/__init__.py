@@ -1,0 +1,19 @@
+"""Blocking clients over asynchronous ones: one event loop in one thread, shared by all of them.
+
+A call goes to that thread through anyio's portal; a stream is read ahead there by one task. Nothing waits on
+the thread itself.
+"""
+
+from horay_async._bridge.prefetch import BlockingIterator, Prefetcher
+from horay_async._bridge.thread import Call, LoopHandle
+from horay_async._bridge.wrapper import BlockingWrapper, blocking, blocking_generic
+
+__all__ = [
+    "BlockingIterator",
+    "BlockingWrapper",
+    "Call",
+    "LoopHandle",
+    "Prefetcher",
+    "blocking",
+    "blocking_generic",
+]

@@ -1,0 +1,140 @@
+"""Reading an asynchronous source ahead of a blocking caller."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from horay_async._bridge import thread
+from horay_async._bridge.thread import Call, LoopHandle
+from horay_async.errors import ConfigurationError, HorayError
+from horay_async.streaming import LEFT, Select
+
+__all__ = ["BlockingIterator", "Prefetcher"]
+
+T = TypeVar("T")
+
+MAX_PREFETCHED = 64
+"""Lists of items that are read ahead of a slow caller, a network read each: enough to keep a fast
+caller from ever waiting for the other thread, and at 32 KiB a read at most 2 MiB."""
+
+CLOSED = "the stream was closed while it was being read"
+
+
+class Prefetcher(Generic[T]):
+    """Brings the items of an asynchronous source, list by list, to a blocking caller.
+
+    One task reads, so that timeouts and cancel scopes that span several lists stay in one piece; and
+    what is there already is handed over without waking anybody.
+    """
+
+    def __init__(
+        self, handle: LoopHandle, read: Callable[[], Coroutine[Any, Any, list[T]]]
+    ) -> None:
+        self._handle = handle
+        self._read = read
+        self._call: Call[None] | None = None
+        self._lists: SimpleQueue[list[T] | BaseException] = SimpleQueue()
+        self._resume: Callable[[], object] | None = None
+        self._over = False
+        self._failure: BaseException | None = None
+        self.ready: Iterator[T] = iter(())
+        """What has come and wasn't handed out yet."""
+
+    def advance(self) -> bool:
+        """Waits until something is `ready`; false at the end of the source.
+
+        Raises what the source raised, and `HorayError` once it is stopped, each time anew.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._over:
+            return False
+        self._handle.check_thread()
+        if self._call is None:
+            self._call = Call(self._run)
+            # However the task ends, also before it has begun: nobody waits for it then.
+            self._handle.submit(self._call).add_done_callback(self._ended)
+        try:
+            items = self._next()
+        except BaseException:
+            self.stop()
+            raise
+        if (resume := self._resume) is not None and self._lists.qsize() < MAX_PREFETCHED // 2:
+            self._resume = None
+            resume()
+        if isinstance(items, BaseException):
+            self._failure = items
+            raise items
+        self._over = not items
+        self.ready = iter(items)
+        return not self._over
+
+    def _next(self) -> list[T] | BaseException:
+        while True:
+            with contextlib.suppress(Empty):
+                return self._lists.get(timeout=thread.MAX_WAIT)
+
+    def stop(self) -> None:
+        """Cancels the reading, unless the source has come to its end."""
+        if not self._over and self._failure is None:
+            self._failure = HorayError(LEFT)
+            self.ready = iter(())
+        if self._call is not None:
+            self._call.cancel()
+
+    def _ended(self, _: object) -> None:
+        self._lists.put(ConfigurationError(CLOSED))
+
+    async def _run(self) -> None:
+        import asyncio  # noqa: PLC0415 - loaded by now
+
+        loop = asyncio.get_running_loop()
+        put = self._lists.put
+        try:
+            while items := await self._read():
+                put(items)
+                if self._lists.qsize() >= MAX_PREFETCHED:
+                    room = asyncio.Event()
+                    self._resume = partial(loop.call_soon_threadsafe, room.set)
+                    # The caller may have emptied the queue before it could see this.
+                    if self._lists.qsize() >= MAX_PREFETCHED // 2:
+                        await room.wait()
+        except asyncio.CancelledError:
+            put(ConfigurationError(CLOSED))
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised where the caller waits
+            put(error)
+        else:
+            put([])
+
+
+class BlockingIterator(Generic[T]):
+    """One `for` over a stream. When it is dropped before the end, `abandon` is called."""
+
+    __slots__ = ("_abandon", "_items", "_prefetcher", "_select")
+
+    def __init__(
+        self, prefetcher: Prefetcher[Any], select: Select[T], abandon: Callable[[], None]
+    ) -> None:
+        self._prefetcher = prefetcher
+        self._select = select
+        self._abandon = abandon
+        self._items = select(prefetcher.ready)
+
+    def __iter__(self) -> BlockingIterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        while True:
+            for item in self._items:
+                return item
+            if not self._prefetcher.advance():
+                raise StopIteration
+            self._items = self._select(self._prefetcher.ready)
+
+    def __del__(self) -> None:
+        self._abandon()

@@ -1,0 +1,354 @@
+"""Where the blocking client could wait for itself, or lose its thread: each case in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+PREAMBLE = """
+import asyncio, gc, os, signal, sys, threading
+from horay_async import ConfigurationError, Horay, HorayError
+from horay_async.testing import FaultServer, Stall, raw, stream
+
+server = FaultServer().__enter__()
+
+def connect(**options):
+    return Horay(server.api_key, base_url=server.base_url, **options)
+
+def refused(act):
+    try:
+        act()
+    except ConfigurationError as error:
+        print(error)
+    else:
+        print("nothing was raised")
+"""
+
+END = """
+server.__exit__(None, None, None)
+"""
+
+
+def run(code: str, *, signals: bool = False, quiet: bool = True) -> str:
+    """What a script prints. It is killed, and the test fails, where it hangs."""
+    if signals and sys.platform == "win32":
+        pytest.skip("needs POSIX signals")
+    script = PREAMBLE + textwrap.dedent(code) + END
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-X", "faulthandler", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not quiet or done.stderr == ""
+    return done.stdout
+
+
+def test_call_in_a_hook() -> None:
+    """A hook runs on the loop's thread: calling a blocking client there raises, and the call goes on."""
+    printed = run("""
+        other = connect()
+        seen = []
+        def hook(event):
+            refused(other.models.list)
+            refused(client.models.list)
+            refused(lambda: next(stream_))
+        client = connect(on_request=hook)
+        server.stream(["a", "b"])
+        stream_ = connect().completions.create(model="m", prompt="p", stream=True)
+        print(len(client.models.list()))
+        print("".join(stream_.text()))
+    """)
+    lines = printed.splitlines()
+    assert all("use AsyncHoray in hooks" in line for line in lines[:3])
+    assert lines[3:] == ["2", "ab"]
+
+
+def test_call_in_an_async_tool() -> None:
+    """The same in an async tool: the model is told of the error."""
+    printed = run("""
+        from horay_async import tool
+        from horay_async.testing import respond, sse
+        @tool
+        async def ask() -> str:
+            "Asks."
+            refused(client.models.list)
+            return "asked"
+        client = connect()
+        call = {"index": 0, "id": "1", "function": {"name": "ask", "arguments": "{}"}}
+        chunk = {"choices": [{"index": 0, "finish_reason": "tool_calls", "delta": {"tool_calls": [call]}}]}
+        server.add(respond(sse(chunk) + sse("[DONE]"), content_type="text/event-stream"))
+        server.reply("done")
+        run = client.chat.completions.run_tools(model="m", messages=[], tools=[ask])
+        print(run.final().choices[0].message.content)
+    """)
+    assert "use AsyncHoray in hooks" in printed
+    assert printed.splitlines()[-1] == "done"
+
+
+def test_close_on_the_loops_thread() -> None:
+    """`close()` in a hook, or in a `__del__` that the collector runs there, doesn't wait: it is done soon
+    after, and the last client's thread ends.
+    """
+    printed = run("""
+        class Holder:
+            def __init__(self):
+                held.append(connect())
+                self.client = held[0]
+                self.client.models.list()
+                self.cycle = self
+            def __del__(self):
+                self.client.close()
+                print("closed in", threading.current_thread().name)
+        gc.disable()
+        held = []
+        Holder()
+        def hook(event):
+            gc.collect()
+            client.close()
+        client = connect(on_request=hook)
+        refused(client.models.list)
+        for thread in threading.enumerate():
+            if thread.name == "horay-blocking":
+                thread.join(20)
+        print([t.name for t in threading.enumerate() if t.name == "horay-blocking"], client.closed)
+        refused(client.models.list)
+    """)
+    where, closed_meanwhile, left, refused = printed.splitlines()
+    assert where == "closed in horay-blocking"
+    assert "the client was closed while the" in closed_meanwhile
+    assert left == "[] True"
+    assert refused == "the client is closed: make a new one"
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "sys.exit(3)",
+        "asyncio.get_running_loop().call_soon(sys.exit, 3)",
+        "asyncio.get_running_loop().stop()",
+    ],
+)
+def test_user_code_does_not_end_the_thread(ending: str) -> None:
+    """A `SystemExit` in a hook is raised where the call waits; other callers and later calls go on."""
+    printed = run(f"""
+        server.add(raw(Stall()))
+        waiting = connect()
+        def wait():
+            try:
+                waiting.models.list()
+            except HorayError as error:
+                print(error)
+        other = threading.Thread(target=wait)
+        other.start()
+        server.wait_for_requests()
+        def hook(event):
+            {ending}
+        client = connect(on_request=hook)
+        (before,) = [t for t in threading.enumerate() if t.name == "horay-blocking"]
+        try:
+            client.models.list()
+        except SystemExit as end:
+            print("exit", end.code)
+        quiet = client.with_options(on_request=None)
+        print(len(quiet.models.list()), before.is_alive(), other.is_alive())
+        waiting.close()
+        other.join()
+        client.close()
+        print(before.is_alive())
+    """)
+    lines = printed.splitlines()
+    assert lines[:1] == (["exit 3"] if ending.startswith("sys") else lines[:1])
+    assert lines[-3] == "2 True True"
+    assert "the client was closed" in lines[-2]
+    assert lines[-1] == "False"
+
+
+def test_dead_thread_is_replaced() -> None:
+    """Where the loop itself breaks, waiting calls raise, and the next call has a new thread."""
+    printed = run(
+        """
+        client = connect()
+        def hook(event):
+            loop = asyncio.get_running_loop()
+            loop._selector.close()
+        breaking = client.with_options(on_request=hook, max_retries=0)
+        try:
+            breaking.models.list()
+        except HorayError as error:
+            print(type(error).__name__)
+        print(len(client.models.list()))
+        client.close()
+        print([t.name for t in threading.enumerate() if t.name == "horay-blocking"])
+    """,
+        quiet=False,  # what breaks says so
+    )
+    assert printed.splitlines()[-2:] == ["2", "[]"]
+
+
+def test_call_in_a_signal_handler_during_the_first_call() -> None:
+    """A signal that comes at any moment of the first call: its handler's call and the first one are both
+    answered, and closing ends every thread.
+    """
+    printed = run(
+        """
+        import time
+        def handler(number, frame):
+            client.models.list()
+        signal.signal(signal.SIGALRM, handler)
+        for step in range(60):
+            client = connect()
+            signal.setitimer(signal.ITIMER_REAL, 0.00002 + step * 0.00005)
+            assert len(client.models.list()) == 2
+            while signal.getitimer(signal.ITIMER_REAL)[0]:
+                pass
+            client.close()
+            left = [t.name for t in threading.enumerate() if t.name == "horay-blocking"]
+            assert not left, (step, left)
+        print("done")
+    """,
+        signals=True,
+    )
+    assert printed == "done\n"
+
+
+def test_close_in_a_signal_handler_during_the_first_call() -> None:
+    """The same with a handler that closes the client: the call is answered, or raises that it is closed."""
+    printed = run(
+        """
+        def handler(number, frame):
+            client.close()
+        signal.signal(signal.SIGALRM, handler)
+        for step in range(60):
+            client = connect()
+            signal.setitimer(signal.ITIMER_REAL, 0.00002 + step * 0.00005)
+            try:
+                client.models.list()
+            except ConfigurationError as error:
+                assert "closed" in str(error), error
+            while signal.getitimer(signal.ITIMER_REAL)[0]:
+                pass
+            client.close()
+            left = [t for t in threading.enumerate() if t.name == "horay-blocking"]
+            for thread in left:
+                thread.join(5)
+            assert not any(t.is_alive() for t in left), step
+        print("done")
+    """,
+        signals=True,
+    )
+    assert printed == "done\n"
+
+
+def test_interrupted_first_call() -> None:
+    """Ctrl-C at any moment of the first call: the next one works."""
+    printed = run(
+        """
+        import time
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        for step in range(60):
+            client = connect()
+            try:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, 0.00002 + step * 0.00005)
+                    client.models.list()
+                    while True:
+                        time.sleep(0.0001)
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                pass
+            assert len(client.models.list()) == 2
+            client.close()
+        print("done")
+    """,
+        signals=True,
+    )
+    assert printed == "done\n"
+
+
+def test_closing_while_others_call() -> None:
+    """Clients closed by one thread while others are calling: each call is answered or raises, none hangs."""
+    printed = run("""
+        server.always(lambda request: request.json()["prompt"])
+        def call(client):
+            try:
+                while True:
+                    client.completions.create(model="m", prompt="p")
+            except ConfigurationError as error:
+                assert "closed" in str(error), error
+        for turn in range(25):
+            client = connect()
+            threads = [threading.Thread(target=call, args=(client,)) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            if turn % 2:
+                server.wait_for_requests(len(server.requests) + 1)
+            client.close()
+            for thread in threads:
+                thread.join()
+        print("done")
+    """)
+    assert printed == "done\n"
+
+
+def test_forked_child_has_a_thread_of_its_own() -> None:
+    """A client that the parent used works in a forked child, and so does closing it there."""
+    printed = run(
+        """
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        client = connect()
+        assert len(client.models.list()) == 2
+        server.stream(["a"])
+        opened = client.completions.create(model="m", prompt="p", stream=True)
+        child = os.fork()
+        if not child:
+            try:
+                assert len(client.models.list()) == 2
+                client.close()
+                refused(client.models.list)
+                sys.stdout.flush()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        print("".join(opened.text()))
+        client.close()
+    """,
+        signals=True,
+    )
+    assert printed.splitlines() == ["the client is closed: make a new one", "a"]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_end_of_the_program(closed: bool) -> None:
+    """Calls while the interpreter ends are answered or raise; none hangs, however the clients were left."""
+    printed = run(f"""
+        import atexit
+        def late():
+            try:
+                print(len(client.models.list()))
+            except HorayError as error:
+                print("refused")
+        class Global:
+            def __del__(self):
+                late()
+                self.client.close()
+        atexit.register(server.__exit__, None, None, None)
+        atexit.register(late)
+        client = connect()
+        held = Global()
+        held.client = client
+        print(len(client.models.list()))
+        if {closed}:
+            client.close()
+        server.__class__.__exit__ = lambda *_: None
+    """)
+    lines = printed.splitlines()
+    assert lines[0] == "2"
+    assert set(lines[1:]) <= {"2", "refused"}
