@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import NoneType
 from typing import Any, cast, get_type_hints
 
 import attrs
 
+from horay_async._protocol.structured.classes import is_record, own_docstring
 from horay_async._protocol.structured.docstrings import described
-from horay_async._protocol.structured.hints import is_record, own_docstring, union, unwrapped
+from horay_async._protocol.structured.hints import admits_null
 
 __all__ = ["Signature", "signature_of"]
 
@@ -53,29 +55,34 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
     # First: from Python 3.14 on, `signature` evaluates the hints as well, and explains no failure.
     hints = _hints(function, name)
     parameters = inspect.signature(function).parameters
-    fields: dict[str, Any] = {}
+    fields: list[tuple[str, Any, Any]] = []
     nulled: set[str] = set()
     for parameter in parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise TypeError(f"the tool {name} can't take {parameter}: name each parameter")
         if parameter.name not in hints:
             raise TypeError(f"the tool {name} needs a type hint for its parameter {parameter.name}")
-        hint, default = hints[parameter.name], cast(Any, attrs.NOTHING)
+        hint: Any = hints[parameter.name]
+        default: dict[str, Any] = {}
         if parameter.default is not parameter.empty:
-            default = parameter.default
-            if NoneType not in union(unwrapped(hint)[0]):
-                hint, default = hint | None, None
+            default = {"default_factory": partial(_same, parameter.default)}
+            if not admits_null(hint):
+                hint, default = hint | None, {"default": None}
                 nulled.add(parameter.name)
         metadata = {"description": docs.arguments.get(parameter.name)}
-        fields[parameter.name] = attrs.field(
-            default=default, type=cast(Any, hint), metadata=metadata
-        )
+        field: Any = dataclasses.field(metadata=metadata, **default)
+        fields.append((parameter.name, hint, field))
     return Signature(
-        arguments=attrs.make_class(name, fields, kw_only=True),
+        # attrs would keep the text of the methods that it makes for ever.
+        arguments=dataclasses.make_dataclass(re.sub(r"\W", "_", name), fields, kw_only=True),
         text=docs.text,
         parameters=parameters,
         nulled=frozenset(nulled),
     )
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:

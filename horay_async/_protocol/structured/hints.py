@@ -1,88 +1,280 @@
-"""What classes and hints are made of: the view that schemas and structuring share. Pure.
+"""A type hint as a tree, parsed once; schemas and structuring visit it. Pure.
 
-Classes are attrs classes, dataclasses and pydantic models; the latter are told by their own attributes, so
-that nothing here imports pydantic.
+Parsing does all that hints need: aliases, `NewType`, `Annotated`, `Final` and `Self` are looked through,
+type variables are filled in, unions flattened, constraints read. A class is a `Record` whose `Shape` has its
+fields; a class that holds itself is met again as the same `Shape`. Pydantic's classes are leaves here: they
+describe and parse themselves.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+from collections import abc
+from datetime import date, datetime, time
+from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    TypeVar,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Annotated, Any, Final, Literal, Self, TypeVar, Union, cast, get_args, get_origin
+from uuid import UUID
 
 import attrs
 
+from horay_async._protocol.structured.classes import (
+    fields_of,
+    filled,
+    is_pydantic,
+    is_record,
+    own_docstring,
+)
+from horay_async._protocol.structured.constraints import Constraint, constraints_of
 from horay_async._protocol.structured.docstrings import described
 
 __all__ = [
+    "MAX_REMEMBERED",
+    "Anything",
+    "Array",
+    "Choice",
+    "Constrained",
+    "FixedArray",
+    "Foreign",
+    "Map",
     "Member",
-    "is_pydantic",
-    "is_record",
-    "literals",
-    "members",
+    "Node",
+    "Options",
+    "Record",
+    "Scalar",
+    "Shape",
+    "admits_null",
     "named",
-    "own_docstring",
-    "union",
-    "unwrapped",
+    "parse_hint",
 ]
 
+MAX_REMEMBERED = 128
+"""Hints whose tree, schema and hook are remembered, the longest unused forgotten first: a service that makes a
+class for each request isn't to grow with them. Making all three anew takes about a millisecond a class."""
 
-@attrs.frozen(kw_only=True)
+SCALARS = frozenset({NoneType, bool, int, float, str, Decimal, datetime, date, time, UUID})
+"""What JSON writes as a single value."""
+ARRAYS = (list, set, frozenset, abc.Sequence, abc.MutableSequence, abc.Set, abc.MutableSet)
+SETS = (abc.Set, abc.MutableSet)
+MAPS = (dict, abc.Mapping, abc.MutableMapping)
+MAX_DEPTH = 100
+"""Of hints within hints and classes within classes: beyond, there is an alias that holds itself."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Node:
+    """What may stand at one place of a JSON document."""
+
+    hint: Any
+    """The hint, without what was looked through."""
+    description: str | None = None
+    """The first string in `Annotated[...]`, or the first description of a note there."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Anything(Node):
+    """`Any` or `object`: all that JSON has."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Constrained(Node):
+    """A node whose values may be constrained beside their type."""
+
+    constraints: tuple[Constraint, ...] = ()
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Scalar(Constrained):
+    """One of `SCALARS`, which is its hint."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Choice(Node):
+    """A `Literal` or an enumeration."""
+
+    values: tuple[tuple[Any, Any], ...]
+    """Each JSON value, and what becomes of it."""
+
+    @property
+    def is_enum(self) -> bool:
+        """Whether it is an enumeration, which has a name."""
+        return isinstance(self.hint, type)
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Array(Constrained):
+    """Any number of items of one kind."""
+
+    item: Node
+    into: type[Any]
+    """What it becomes: a list, a tuple, a set or a frozen set."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class FixedArray(Node):
+    """A tuple of a given length."""
+
+    items: tuple[Node, ...]
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Map(Constrained):
+    """An object with any properties."""
+
+    value: Node
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Options(Node):
+    """A union; none of its options is one."""
+
+    options: tuple[Node, ...]
+    path: str
+    """Where it stands, for messages."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
 class Member:
     """One field of a class, as a property of a JSON object."""
 
     name: str
-    """The property's name; but for pydantic's aliases, the attribute's name."""
-    hint: Any
-    """The type hint, with type variables replaced by what the class was given."""
+    """The property's name, which is the attribute's."""
+    parameter: str
+    """What the class's constructor calls it."""
+    node: Node
     description: str | None
     """From `metadata={"description": ...}`, else from the class's docstring."""
+    constraints: tuple[Constraint, ...]
+    """Those of the class's own validators, which check them."""
     optional: bool
     """Whether the class can be made without it."""
 
 
-def is_pydantic(cls: Any) -> bool:
-    """Whether `cls` is a pydantic model."""
-    return isinstance(cls, type) and hasattr(cls, "__pydantic_fields__")
+@attrs.define(eq=False, kw_only=True)
+class Shape:
+    """An attrs class or a dataclass; with its arguments, where it is generic."""
+
+    hint: Any
+    cls: type[Any]
+    """The class itself."""
+    text: str
+    """Its docstring up to the first section."""
+    members: tuple[Member, ...] = ()
+    """Empty until all are parsed: they may hold the class itself."""
 
 
-def is_record(hint: Any) -> bool:
-    """Whether `hint` is a class with fields, or a generic one with its arguments."""
-    cls = get_origin(hint) or hint
-    return isinstance(cls, type) and (
-        attrs.has(cls) or dataclasses.is_dataclass(cls) or is_pydantic(cls)
-    )
+@attrs.frozen(eq=False, kw_only=True)
+class Record(Node):
+    """An object with the fields of a class."""
+
+    shape: Shape
 
 
-def unwrapped(hint: Any) -> tuple[Any, str | None]:
-    """The hint behind `Annotated`, `NewType` and type aliases, and the description on the way.
+@attrs.frozen(eq=False, kw_only=True)
+class Foreign(Node):
+    """A pydantic model or dataclass, which is its hint."""
 
-    A string in `Annotated[...]` is a description.
-    """
-    description: str | None = None
-    while True:
-        if get_origin(hint) is Annotated:
-            hint, *notes = get_args(hint)
-            description = description or next((n for n in notes if isinstance(n, str)), None)
-        elif hasattr(hint, "__supertype__"):
-            hint = hint.__supertype__
-        elif hasattr(hint, "__value__"):
-            hint = hint.__value__
-        else:
-            return NoneType if hint is None else hint, description
+
+@lru_cache(MAX_REMEMBERED)
+def parse_hint(hint: Any) -> Node:
+    """The tree of `hint`. Raises `TypeError`, with the path to it, where JSON has no form for a part."""
+    return _Parser().parse(hint, named(hint), None)
+
+
+class _Parser:
+    """Parses one hint, and the classes that it leads to."""
+
+    def __init__(self) -> None:
+        self._shapes: dict[Any, Shape] = {}
+        """By class and arguments: each is parsed once, which also ends recursions."""
+        self._depth = 0
+        """Of the hint that is parsed."""
+
+    def parse(self, hint: Any, path: str, owner: Any) -> Node:
+        """The node of `hint`, which stands at `path`, in a field of the class `owner`."""
+        bare, notes = _look_through(hint, path, owner)
+        if self._depth > MAX_DEPTH:
+            raise _endless(hint, path)
+        self._depth += 1
+        node = self._bare(bare, path, owner)
+        self._depth -= 1
+        if constraints := constraints_of(notes, path):
+            node = _constrained(node, constraints, path)
+        texts = (
+            note if isinstance(note, str) else getattr(note, "description", None) for note in notes
+        )
+        description = next((text for text in texts if isinstance(text, str)), None)
+        return attrs.evolve(node, description=description) if description else node
+
+    def _bare(self, hint: Any, path: str, owner: Any) -> Node:
+        if hint is Any or hint is object:
+            return Anything(hint=hint)
+        if hint in SCALARS:
+            return Scalar(hint=hint)
+        if is_pydantic(hint):
+            return Foreign(hint=hint)
+        if is_record(hint):
+            return Record(hint=hint, shape=self._shape(hint, path))
+        if get_origin(hint) in (Union, UnionType):
+            return self._union(hint, path, owner)
+        if get_origin(hint) is Literal or (isinstance(hint, type) and issubclass(hint, Enum)):
+            return Choice(hint=hint, values=_values(hint, path))
+        origin, args = cast(Any, get_origin(hint) or hint), get_args(hint)
+        if origin in ARRAYS:
+            item = self.parse(args[0] if args else Any, f"{path}[]", owner)
+            into = origin if origin in (set, frozenset) else set if origin in SETS else list
+            return Array(hint=hint, item=item, into=into)
+        if origin is tuple:
+            return self._tuple(hint, path, owner)
+        if origin in MAPS:
+            key, value = args or (str, Any)
+            if _look_through(key, path, owner)[0] is not str:
+                raise TypeError(f"{path}: the keys of JSON objects are strings, not {key!r}")
+            return Map(hint=hint, value=self.parse(value, f"{path}{{}}", owner))
+        raise TypeError(
+            f"{path}: {hint!r} has no JSON schema; there is one for str, int, float, bool, None, "
+            "Decimal, datetime, date, time, UUID, enumerations, Literal, unions, list, tuple, set, "
+            "dict, attrs classes, dataclasses and pydantic models"
+        )
+
+    def _union(self, hint: Any, path: str, owner: Any) -> Node:
+        options: list[Node] = []
+        for arg in get_args(hint):
+            node = self.parse(arg, path, owner)
+            options += node.options if isinstance(node, Options) else (node,)
+        return Options(hint=hint, options=tuple(options), path=path)
+
+    def _tuple(self, hint: Any, path: str, owner: Any) -> Node:
+        args = get_args(hint)
+        if hint is tuple or hint == tuple[Any, ...] or (len(args) == 2 and args[1] is ...):
+            item = self.parse(args[0] if args else Any, f"{path}[]", owner)
+            return Array(hint=hint, item=item, into=tuple)
+        items = (self.parse(arg, f"{path}[{n}]", owner) for n, arg in enumerate(args))
+        return FixedArray(hint=hint, items=tuple(items))
+
+    def _shape(self, hint: Any, path: str) -> Shape:
+        if hint in self._shapes:
+            return self._shapes[hint]
+        cls: type[Any] = get_origin(hint) or hint
+        if not cls.__name__.isidentifier():
+            raise TypeError(
+                f"{path}: a class needs a name that Python can read, not {cls.__name__!r}"
+            )
+        docs = described(own_docstring(cls))
+        shape = self._shapes[hint] = Shape(hint=hint, cls=cls, text=docs.text)
+        shape.members = tuple(
+            Member(
+                name=field.name,
+                parameter=field.parameter,
+                node=self.parse(field.hint, f"{path}.{field.name}", hint),
+                description=field.description or docs.arguments.get(field.name),
+                constraints=field.constraints,
+                optional=field.optional,
+            )
+            for field in fields_of(hint)
+        )
+        return shape
 
 
 def named(hint: Any) -> str:
@@ -90,116 +282,86 @@ def named(hint: Any) -> str:
     return "null" if hint is NoneType else getattr(hint, "__name__", None) or str(hint)
 
 
-def union(hint: Any) -> tuple[Any, ...]:
-    """The members of a union, of unions within it as well; empty for anything else."""
-    if get_origin(hint) not in (Union, UnionType):
-        return ()
-    found: list[Any] = []
-    for arg in get_args(hint):
-        inner, _ = unwrapped(arg)
-        found.extend(union(inner) or (arg,))
-    return tuple(found)
+def admits_null(hint: Any) -> bool:
+    """Whether `hint` is None, or a union with it."""
+    bare, _ = _look_through(hint, named(hint), None)
+    if get_origin(bare) in (Union, UnionType):
+        return any(admits_null(arg) for arg in get_args(bare))
+    return bare is NoneType
 
 
-def literals(hint: Any) -> tuple[Any, ...]:
-    """The JSON values of a `Literal` or an enumeration; empty for anything else.
+def _look_through(hint: Any, path: str, owner: Any) -> tuple[Any, list[Any]]:
+    """The hint behind `Annotated`, `Final`, `InitVar`, `Self`, `NewType` and aliases, and the notes on the way."""
+    notes: list[Any] = []
+    for _ in range(MAX_DEPTH):
+        origin = get_origin(hint)
+        if origin is Annotated:
+            hint, *more = get_args(hint)
+            notes += more
+        elif origin is Final:
+            (hint,) = get_args(hint)
+        elif hint is Self and owner is not None:
+            return owner, notes
+        elif hasattr(hint, "__supertype__"):
+            hint = hint.__supertype__
+        elif hasattr(origin, "__value__"):  # a generic alias, with what it was given
+            given = dict(zip(origin.__type_params__, get_args(hint), strict=False))
+            hint = filled(origin.__value__, given)
+        elif hasattr(hint, "__value__") and not isinstance(hint, type | Enum):
+            hint = hint.__value__
+        elif isinstance(hint, TypeVar) and getattr(hint, "has_default", bool)():  # in 3.13
+            hint = cast(Any, hint).__default__
+        else:
+            return NoneType if hint is None else hint, notes
+    raise _endless(hint, path)
 
-    Raises `TypeError` for a value that JSON doesn't have.
-    """
-    if get_origin(hint) is Literal:
-        values = tuple(v.value if isinstance(v, Enum) else v for v in get_args(hint))
-    elif isinstance(hint, type) and issubclass(hint, Enum):
-        values = tuple(member.value for member in hint)
-    else:
-        return ()
-    for value in values:
-        if type(value) not in (str, int, float, bool, NoneType):
-            raise TypeError(f"{value!r} of {hint} has no JSON form: use strings or numbers")
-    return values
 
-
-@lru_cache(1_000)
-def members(hint: Any) -> tuple[Member, ...]:
-    """The fields of a class that its constructor takes, in order.
-
-    Raises `TypeError` for an annotation that can't be resolved.
-    """
-    cls: type[Any] = get_origin(hint) or hint
-    hints = _hints(cls)
-    parameters = cast("tuple[Any, ...]", getattr(cls, "__parameters__", ()))
-    given = dict(zip(parameters, get_args(hint), strict=False))
-    texts = described(own_docstring(cls)).arguments
-    return tuple(
-        Member(
-            name=name,
-            hint=_filled(hints.get(attribute, Any), given),
-            description=description or texts.get(attribute),
-            optional=optional,
-        )
-        for name, attribute, description, optional in _fields(cls)
+def _endless(hint: Any, path: str) -> TypeError:
+    where = path if len(path) < MAX_DEPTH else f"{path[:MAX_DEPTH]}…"
+    return TypeError(
+        f"{where}: {named(hint)} is nested too deep; an alias can't hold itself, a class can"
     )
 
 
-def _fields(cls: Any) -> list[tuple[str, str, str | None, bool]]:
-    """The name in JSON, the attribute, the description and whether it has a default, of each field."""
-    if is_pydantic(cls):
-        return [
-            (info.validation_alias or name, name, info.description, not info.is_required())
-            for name, info in cls.__pydantic_fields__.items()
-        ]
-    if attrs.has(cls):
-        return [
-            (
-                field.name,
-                field.name,
-                _description(field.metadata),
-                field.default is not attrs.NOTHING,
-            )
-            for field in attrs.fields(cls)
-            if field.init
-        ]
-    return [
-        (
-            field.name,
-            field.name,
-            _description(field.metadata),
-            field.default is not dataclasses.MISSING
-            or field.default_factory is not dataclasses.MISSING,
-        )
-        for field in dataclasses.fields(cls)
-        if field.init
-    ]
+def _values(hint: Any, path: str) -> tuple[tuple[Any, Any], ...]:
+    """The JSON values of a `Literal` or an enumeration, and what becomes of each."""
+    results = list(cast(Any, hint)) if isinstance(hint, type) else list(get_args(hint))
+    values = [result.value if isinstance(result, Enum) else result for result in results]
+    for value in values:
+        if type(value) not in (str, int, float, bool, NoneType):
+            raise TypeError(f"{path}: {value!r} of {hint} has no JSON form: use strings or numbers")
+    if not values:
+        raise TypeError(f"{path}: {hint} has no members")
+    return tuple(zip(values, results, strict=True))
 
 
-def _description(metadata: Mapping[Any, Any]) -> str | None:
-    text = metadata.get("description")
-    return text if isinstance(text, str) else None
+def _constrained(node: Node, constraints: tuple[Constraint, ...], path: str) -> Node:
+    """`node` with `constraints`; in a union, with those that say something of each option."""
+    if isinstance(node, Options):
+        options: list[Node] = []
+        used: set[Constraint] = set()
+        for option in node.options:
+            fit = tuple(each for each in constraints if _says(each, option))
+            used.update(fit)
+            options.append(_constrained(option, fit, path) if fit else option)
+        if left := [each for each in constraints if each not in used]:
+            raise _meaningless(left[0], node, path)
+        return attrs.evolve(node, options=tuple(options))
+    for each in constraints:
+        if not _says(each, node):
+            raise _meaningless(each, node, path)
+    known = cast(Constrained, node).constraints
+    return attrs.evolve(cast(Constrained, node), constraints=(*known, *constraints))
 
 
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    try:
-        return get_type_hints(cls, include_extras=True)
-    except NameError as error:
-        raise TypeError(
-            f"an annotation of {cls.__qualname__} can't be resolved: {error}; the names in it must be "
-            "defined at the top of its module"
-        ) from error
+def _meaningless(constraint: Constraint, node: Node, path: str) -> TypeError:
+    return TypeError(f"{path}: {constraint.name} says nothing of {named(node.hint)}")
 
 
-def _filled(hint: Any, given: Mapping[Any, Any]) -> Any:
-    """`hint` with its type variables replaced."""
-    if isinstance(hint, TypeVar):
-        return given.get(hint, hint)
-    parameters = cast("tuple[Any, ...]", getattr(hint, "__parameters__", ()))
-    if not parameters or isinstance(hint, type):
-        return hint
-    return hint[tuple(given.get(parameter, parameter) for parameter in parameters)]
-
-
-def own_docstring(cls: type[Any]) -> str:
-    """The class's docstring; not one that it inherits, nor the signature that dataclasses put there."""
-    text = cls.__dict__.get("__doc__")
-    # Python 3.15 makes a dataclass's signature when it is first read: until then no text stands there.
-    if not isinstance(text, str) or text.startswith(f"{cls.__name__}("):
-        return ""
-    return text
+def _says(constraint: Constraint, node: Node) -> bool:
+    """Whether `constraint` can be asked of the values of `node`."""
+    if isinstance(node, Scalar):
+        return constraint.applies_to(node.hint)
+    if isinstance(node, Array):
+        return constraint.applies_to(list)
+    return isinstance(node, Map) and constraint.applies_to(dict)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -13,6 +12,7 @@ import msgspec
 from horay_async._protocol.structured.hints import named
 from horay_async._protocol.structured.mismatch import Mismatches
 from horay_async._protocol.structured.structuring import structured
+from horay_async._protocol.structured.values import decimal
 from horay_async.errors import AnswerError
 from horay_async.models._base import Model
 from horay_async.models.chat import ChatChoice, ChatCompletion, ToolCall
@@ -29,7 +29,7 @@ __all__ = ["parse_choice", "parse_completion", "parse_text", "so_far", "upgraded
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 
-DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
+DECODE = msgspec.json.Decoder(float_hook=decimal).decode
 FENCED = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 """A Markdown code block: what models put JSON into that aren't held to a schema."""
 

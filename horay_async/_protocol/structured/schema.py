@@ -9,11 +9,9 @@ called strict.
 from __future__ import annotations
 
 import re
-from collections import abc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
-from enum import Enum
 from functools import lru_cache
 from itertools import count
 from types import NoneType
@@ -22,18 +20,27 @@ from uuid import UUID
 
 import attrs
 
-from horay_async._protocol.structured.docstrings import described
+from horay_async._protocol.structured.classes import is_record
+from horay_async._protocol.structured.constraints import Constraint
+from horay_async._protocol.structured.foreign import DEFS, foreign_schema
 from horay_async._protocol.structured.hints import (
-    is_record,
-    literals,
-    members,
-    named,
-    own_docstring,
-    union,
-    unwrapped,
+    MAX_REMEMBERED,
+    Anything,
+    Array,
+    Choice,
+    FixedArray,
+    Foreign,
+    Map,
+    Member,
+    Node,
+    Options,
+    Record,
+    Scalar,
+    Shape,
+    parse_hint,
 )
 
-__all__ = ["ARRAYS", "MAPS", "Schema", "check", "response_format", "schema"]
+__all__ = ["Schema", "check", "response_format", "schema"]
 
 Json = dict[str, Any]
 
@@ -50,9 +57,6 @@ SCALARS: dict[Any, Json] = {
     time: {"type": "string", "format": "time"},
     UUID: {"type": "string", "format": "uuid"},
 }
-ARRAYS = (list, set, frozenset, abc.Sequence, abc.MutableSequence, abc.Set, abc.MutableSet)
-MAPS = (dict, abc.Mapping, abc.MutableMapping)
-DEFS = "#/$defs/"
 
 
 @attrs.frozen
@@ -80,10 +84,10 @@ def schema(cls: Any) -> Schema:
     return _made(cls)
 
 
-@lru_cache(1_000)
+@lru_cache(MAX_REMEMBERED)
 def _made(cls: Any) -> Schema:
     writer = _Writer()
-    name = writer.define(cls, _named(cls))
+    name = writer.root(parse_hint(cls))
     writer.check_unions()
     # The root must be an object, not a reference. It stays among the definitions where it holds itself.
     root = writer.defs[name] if name in writer.referred else writer.defs.pop(name)
@@ -91,11 +95,10 @@ def _made(cls: Any) -> Schema:
     return Schema(name, whole, writer.strict, root.get("description", ""))
 
 
-@lru_cache(1_000)
-def check(hint: Any) -> None:
-    """Raises `TypeError`, as `schema` does, where JSON has no form for `hint`."""
+def check(node: Node) -> None:
+    """Raises `TypeError`, as `schema` does, where nobody could tell what a value of `node` is meant as."""
     writer = _Writer()
-    writer.of(hint, named(hint))
+    writer.of(node)
     writer.check_unions()
 
 
@@ -109,7 +112,7 @@ def response_format(cls: Any) -> Json:
 
 
 class _Writer:
-    """Writes hints as schemas and collects the definitions of classes on the way."""
+    """Writes trees as schemas and collects the definitions of classes on the way."""
 
     def __init__(self) -> None:
         self.defs: dict[str, Json] = {}
@@ -117,103 +120,189 @@ class _Writer:
         """The definitions that others, or they themselves, refer to."""
         self.strict = True
         self._names: dict[Any, str] = {}
-        self._unions: list[tuple[str, list[str]]] = []
+        """The definitions' names, by class, enumeration, or a pydantic class's name and schema."""
+        self._unions: list[tuple[Options, list[str]]] = []
 
-    def define(self, hint: Any, path: str) -> str:
-        """The name of the definition of a class or an enumeration, made where there is none yet."""
-        if hint not in self._names:
-            taken = set(self._names.values())
-            name = self._names[hint] = next(n for n in _numbered(_named(hint)) if n not in taken)
-            self.defs[name] = {}  # keeps the order, and the place in a recursion
-            self.defs[name] = self._record(hint, path) if is_record(hint) else _enum(literals(hint))
-        return self._names[hint]
+    def root(self, node: Node) -> str:
+        """The name of the definition of a class."""
+        if isinstance(node, Record):
+            return self._define_record(node.shape)
+        return self._define_foreign(node.hint)
+
+    def of(self, node: Node) -> Json:
+        """The schema of a node."""
+        return _noted(VISITS[type(node)](self, node), node.description)
 
     def check_unions(self) -> None:
         """Raises `TypeError` for a union of definitions of which two are the same."""
-        for path, names in self._unions:
+        for node, names in self._unions:
             shapes: dict[str, str] = {}
             for name in names:
                 shape = str({**self.defs[name], "description": ""})
                 if shapes.setdefault(shape, name) != name:
                     raise TypeError(
-                        f"{path}: {shapes[shape]} and {name} look the same in JSON; give each a field "
-                        'of its own, such as `kind: Literal["..."]`'
+                        f"{node.path}: {shapes[shape]} and {name} look the same in JSON; give each a "
+                        'field of its own, such as `kind: Literal["..."]`'
                     )
 
-    def of(self, hint: Any, path: str, description: str | None = None) -> Json:
-        """The schema of a hint that stands at `path`."""
-        hint, note = unwrapped(hint)
-        found = self._bare(hint, path)
-        description = description or note
-        if description is None:
-            return found
-        # Beside a reference the strict form allows nothing else.
-        return {"description": description, **({"anyOf": [found]} if "$ref" in found else found)}
+    def anything(self, _node: Anything) -> Json:
+        self.strict = False
+        return {}
 
-    def _bare(self, hint: Any, path: str) -> Json:
-        if hint in SCALARS:
-            return SCALARS[hint]
-        if hint is Any or hint is object:
-            self.strict = False
-            return {}
-        if options := union(hint):
-            return self._union(options, path)
-        if is_record(hint) or (isinstance(hint, type) and issubclass(hint, Enum)):
-            name = self.define(hint, path)
-            self.referred.add(name)
-            return {"$ref": f"{DEFS}{name}"}
-        if values := literals(hint):
-            return _enum(values)
-        origin = cast(Any, get_origin(hint) or hint)
-        args = get_args(hint)
-        if origin in ARRAYS:
-            return {"type": "array", "items": self.of(args[0] if args else Any, f"{path}[]")}
-        if origin is tuple:
-            return self._tuple(args, path)
-        if origin in MAPS:
-            return self._map(args, path)
-        raise TypeError(
-            f"{path}: {hint!r} has no JSON schema; there is one for str, int, float, bool, None, "
-            "Decimal, datetime, date, time, UUID, enumerations, Literal, unions, list, tuple, set, "
-            "dict, attrs classes, dataclasses and pydantic models"
-        )
+    def scalar(self, node: Scalar) -> Json:
+        return _constrained(SCALARS[node.hint], node.constraints, node.hint)
 
-    def _record(self, hint: Any, path: str) -> Json:
-        properties = {
-            field.name: self.of(field.hint, f"{path}.{field.name}", field.description)
-            for field in members(hint)
-        }
-        text = described(own_docstring(get_origin(hint) or hint)).text
-        return {
-            **({"description": text} if text else {}),
-            "type": "object",
-            "properties": properties,
-            "required": list(properties),
-            "additionalProperties": False,
-        }
+    def choice(self, node: Choice) -> Json:
+        form = _enum(tuple(value for value, _ in node.values))
+        if not node.is_enum:
+            return form
+        if node.hint not in self._names:
+            self.defs[self._name(node.hint, _named(node.hint))] = form
+        return self._reference(self._names[node.hint])
 
-    def _union(self, options: tuple[Any, ...], path: str) -> Json:
-        branches = [self.of(option, path) for option in options]
-        names = [branch["$ref"].removeprefix(DEFS) for branch in branches if "$ref" in branch]
-        self._unions.append((path, names))  # checked when all definitions are there
-        return {"anyOf": branches}
+    def array(self, node: Array) -> Json:
+        form = {"type": "array", "items": self.of(node.item)}
+        return _constrained(form, node.constraints, list)
 
-    def _tuple(self, args: tuple[Any, ...], path: str) -> Json:
-        if len(args) == 2 and args[1] is ...:
-            return {"type": "array", "items": self.of(args[0], f"{path}[]")}
-        items = [self.of(arg, f"{path}[{place}]") for place, arg in enumerate(args)]
+    def fixed_array(self, node: FixedArray) -> Json:
+        items = [self.of(item) for item in node.items]
         sized: Json = {"type": "array", "minItems": len(items), "maxItems": len(items)}
         if items and all(item == items[0] for item in items):
             return {**sized, "items": items[0]}
         self.strict = False
         return {**sized, "prefixItems": items}
 
-    def _map(self, args: tuple[Any, ...], path: str) -> Json:
-        key, value = args or (str, Any)
-        if unwrapped(key)[0] is not str:
-            raise TypeError(f"{path}: the keys of JSON objects are strings, not {key!r}")
+    def map(self, node: Map) -> Json:
         self.strict = False
-        return {"type": "object", "additionalProperties": self.of(value, f"{path}{{}}")}
+        form = {"type": "object", "additionalProperties": self.of(node.value)}
+        return _constrained(form, node.constraints, dict)
+
+    def union(self, node: Options) -> Json:
+        branches = [self.of(option) for option in node.options]
+        names = [branch["$ref"].removeprefix(DEFS) for branch in branches if "$ref" in branch]
+        self._unions.append((node, names))  # checked when all definitions are there
+        return {"anyOf": branches}
+
+    def record(self, node: Record) -> Json:
+        return self._reference(self._define_record(node.shape))
+
+    def foreign(self, node: Foreign) -> Json:
+        return self._reference(self._define_foreign(node.hint))
+
+    def _reference(self, name: str) -> Json:
+        self.referred.add(name)
+        return {"$ref": f"{DEFS}{name}"}
+
+    def _name(self, key: Any, wanted: str) -> str:
+        """A new definition's name. It stands there empty, which keeps the order, and the place in a recursion."""
+        taken = set(self._names.values())
+        name = self._names[key] = next(name for name in _numbered(wanted) if name not in taken)
+        self.defs[name] = {}
+        return name
+
+    def _define_record(self, shape: Shape) -> str:
+        if shape.hint not in self._names:
+            name = self._name(shape.hint, _named(shape.hint))
+            properties = {member.name: self._property(member) for member in shape.members}
+            self.defs[name] = {
+                **({"description": shape.text} if shape.text else {}),
+                "type": "object",
+                "properties": properties,
+                "required": list(properties),
+                "additionalProperties": False,
+            }
+        return self._names[shape.hint]
+
+    def _property(self, member: Member) -> Json:
+        form = self.of(member.node)
+        if member.constraints:
+            form = _narrowed(form, member.node, member.constraints)
+        return _noted(form, member.description)
+
+    def _define_foreign(self, hint: Any) -> str:
+        if hint in self._names:
+            return self._names[hint]
+        found = foreign_schema(hint)
+        self.strict = self.strict and found.strict
+        # Two classes of pydantic may hold the same third one, or two of one name.
+        keys = {name: (name, str(form)) for name, form in found.defs.items()}
+        new = [name for name, key in keys.items() if key not in self._names]
+        for name in new:
+            self._name(keys[name], _clean(name))
+        names = {f"{DEFS}{name}": f"{DEFS}{self._names[key]}" for name, key in keys.items()}
+        for name in new:
+            self.defs[self._names[keys[name]]] = _renamed(found.defs[name], names)
+        self.referred.update(self._names[key] for key in keys.values())
+        root = _renamed(found.root, names)
+        if root.keys() == {"$ref"}:  # it holds itself
+            self._names[hint] = root["$ref"].removeprefix(DEFS)
+        else:
+            self.defs[self._name(hint, _named(hint))] = root
+        return self._names[hint]
+
+
+VISITS: dict[type[Node], Callable[[_Writer, Any], Json]] = {
+    Anything: _Writer.anything,
+    Scalar: _Writer.scalar,
+    Choice: _Writer.choice,
+    Array: _Writer.array,
+    FixedArray: _Writer.fixed_array,
+    Map: _Writer.map,
+    Options: _Writer.union,
+    Record: _Writer.record,
+    Foreign: _Writer.foreign,
+}
+
+
+def _noted(form: Json, description: str | None) -> Json:
+    """`form` with a description, which goes before one that it has."""
+    if description is None:
+        return form
+    # Beside a reference the strict form allows nothing else.
+    return {"description": description, **({"anyOf": [form]} if "$ref" in form else _without(form))}
+
+
+def _without(form: Json) -> Json:
+    return {name: value for name, value in form.items() if name != "description"}
+
+
+def _constrained(form: Json, constraints: tuple[Constraint, ...], kind: Any) -> Json:
+    bounds = {each.keyword(kind): _number(each.bound) for each in constraints}
+    return {**form, **bounds}
+
+
+def _narrowed(form: Json, node: Node, constraints: tuple[Constraint, ...]) -> Json:
+    """`form` with what the class's validators ask for, where that says something of its values."""
+    if isinstance(node, Options):
+        branches = zip(form["anyOf"], node.options, strict=True)
+        return {
+            **form,
+            "anyOf": [_narrowed(each, option, constraints) for each, option in branches],
+        }
+    kind = node.hint if isinstance(node, Scalar) else list if isinstance(node, Array) else dict
+    fit = tuple(each for each in constraints if each.applies_to(kind))
+    return _constrained(form, fit, kind) if isinstance(node, Scalar | Array | Map) else form
+
+
+def _number(bound: Any) -> Any:
+    """A bound as JSON has it."""
+    if not isinstance(bound, Decimal):
+        return bound
+    return int(bound) if bound == bound.to_integral_value() else float(bound)
+
+
+def _renamed(form: Any, names: dict[str, str]) -> Any:
+    """A schema with its references renamed."""
+    if isinstance(form, list):
+        return [_renamed(each, names) for each in cast("list[Any]", form)]
+    if not isinstance(form, dict):
+        return form
+    return {
+        key: names.get(value, value)
+        if key == "$ref" and isinstance(value, str)
+        else _renamed(value, names)
+        for key, value in cast(Json, form).items()
+    }
 
 
 def _enum(values: tuple[Any, ...]) -> Json:
@@ -224,9 +313,11 @@ def _enum(values: tuple[Any, ...]) -> Json:
 def _named(hint: Any) -> str:
     """The name of a class, in the characters that a format's name may have."""
     args = [getattr(arg, "__name__", str(arg)) for arg in get_args(hint)]
-    return re.sub(
-        r"\W+", "_", "_".join([(get_origin(hint) or hint).__name__, *args]), flags=re.ASCII
-    )
+    return _clean("_".join([(get_origin(hint) or hint).__name__, *args]))
+
+
+def _clean(name: str) -> str:
+    return re.sub(r"\W+", "_", name, flags=re.ASCII).rstrip("_") or "_"
 
 
 def _numbered(name: str) -> Iterator[str]:

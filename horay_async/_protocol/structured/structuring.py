@@ -1,33 +1,41 @@
 """JSON values as instances of a caller's classes, by cattrs, with a path to whatever doesn't fit. Pure.
 
-Unlike the answers' own models, which take whatever can be read, nothing is bent to fit here: a number
+Unlike the responses' own models, which take whatever can be read, nothing is bent to fit here: a number
 isn't a string, and a property that the class doesn't know is a mismatch. A missing one takes its default.
+
+The tree of the hint is visited once and becomes a hook: a function from a JSON value to what it becomes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, MutableSet
-from collections.abc import Set as AbstractSet
-from datetime import date, datetime, time
-from decimal import Decimal
-from enum import Enum
-from functools import cache
-from types import NoneType
-from typing import Any, Literal, cast, get_args, get_origin
-from uuid import UUID
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
+from typing import Any, cast
 
+import attrs
 import cattrs
-import msgspec
-from cattrs.gen import make_dict_structure_fn
+from cattrs.gen import (
+    make_dict_structure_fn_from_attrs,  # pyright: ignore[reportUnknownVariableType] - cattrs leaves a parameter bare
+    override,
+)
 
+from horay_async._protocol.structured.foreign import foreign_hook
 from horay_async._protocol.structured.hints import (
-    is_pydantic,
-    is_record,
-    literals,
-    members,
+    MAX_REMEMBERED,
+    Anything,
+    Array,
+    Choice,
+    Constrained,
+    FixedArray,
+    Foreign,
+    Map,
+    Node,
+    Options,
+    Record,
+    Scalar,
+    Shape,
     named,
-    union,
-    unwrapped,
+    parse_hint,
 )
 from horay_async._protocol.structured.mismatch import (
     InvalidValue,
@@ -37,14 +45,11 @@ from horay_async._protocol.structured.mismatch import (
     found_in,
     step,
 )
-from horay_async._protocol.structured.schema import ARRAYS, MAPS, check
-from horay_async._protocol.structured.values import SCALARS, Hook, anything, chosen, is_enum, same
+from horay_async._protocol.structured.schema import check
+from horay_async._protocol.structured.unions import remembering, union_hook
+from horay_async._protocol.structured.values import SCALARS, Hook, anything, choice_hook
 
 __all__ = ["structured"]
-
-MAX_CLASSES = 1_000
-"""Classes whose way of being made is remembered, before all are forgotten: a service that makes a tool for
-each request isn't to grow with them. Making it anew takes about a millisecond a class."""
 
 
 def structured(value: Any, into: Any) -> Any:
@@ -52,208 +57,167 @@ def structured(value: Any, into: Any) -> Any:
 
     Raises `Mismatches`, or `TypeError` where `into` can't be made of JSON at all.
     """
-    check(into)
-    if len(_made) > MAX_CLASSES:
-        _made.clear()
-        _converter.cache_clear()
+    hook = _hook(into)
     try:
         try:
-            return _converter().structure(value, into)
+            with remembering():
+                return hook(value)
         except Exception as error:
             raise Mismatches(list(found_in(error, "$"))) from error
     except RecursionError as error:
         raise Mismatches([Mismatch("$", "is nested too deep")]) from error
 
 
-def _array(hint: Any, converter: cattrs.Converter) -> Hook:
-    origin: Any = get_origin(hint) or hint
-    item = (get_args(hint) or (Any,))[0]
-    into: Any = origin if origin in (tuple, set, frozenset) else set if origin in SETS else list
-
-    def hook(value: Any, _: Any) -> Any:
-        if not isinstance(value, list):
-            raise InvalidValue("an array", value)
-        return into(_each(((n, entry, item) for n, entry in enumerate(_list(value))), converter))
-
-    return hook
+@lru_cache(MAX_REMEMBERED)
+def _hook(hint: Any) -> Hook:
+    node = parse_hint(hint)
+    check(node)
+    return _Hooks().of(node)
 
 
-def _fixed(hint: Any, converter: cattrs.Converter) -> Hook:
-    """For a tuple of a given length."""
-    kinds = get_args(hint)
+class _Hooks:
+    """Makes the hooks of a tree."""
 
-    def hook(value: Any, _: Any) -> tuple[Any, ...]:
-        if not isinstance(value, list) or len(_list(value)) != len(kinds):
-            raise InvalidValue(f"an array of {len(kinds)}", value)
-        return tuple(_each(zip(range(len(kinds)), _list(value), kinds, strict=True), converter))
+    def __init__(self) -> None:
+        self._records: dict[Shape, Hook] = {}
+        """Those of classes: each is made once, which also ends recursions."""
 
-    return hook
+    def of(self, node: Node) -> Hook:
+        """The hook of any node."""
+        return HOOKS[type(node)](self, node)
+
+    def _constrained(self, node: Constrained, hook: Hook) -> Hook:
+        """`hook`, and then the node's constraints."""
+        if not node.constraints:
+            return hook
+
+        def checked(value: Any) -> Any:
+            result = hook(value)
+            for constraint in node.constraints:
+                # Of an array or an object the JSON counts: in a set, what stands there twice is one.
+                if not constraint.holds(result if isinstance(node, Scalar) else value):
+                    raise InvalidValue(str(constraint), value)
+            return result
+
+        return checked
+
+    def scalar(self, node: Scalar) -> Hook:
+        return self._constrained(node, SCALARS[node.hint])
+
+    def array(self, node: Array) -> Hook:
+        item, into = self.of(node.item), node.into
+
+        def hook(value: Any) -> Any:
+            if not isinstance(value, list):
+                raise InvalidValue("an array", value)
+            entries = enumerate(cast("list[Any]", value))
+            return into(_each((n, entry, item) for n, entry in entries))
+
+        return self._constrained(node, hook)
+
+    def fixed_array(self, node: FixedArray) -> Hook:
+        hooks = [self.of(item) for item in node.items]
+
+        def hook(value: Any) -> tuple[Any, ...]:
+            if not isinstance(value, list) or len(cast("list[Any]", value)) != len(hooks):
+                raise InvalidValue(f"an array of {len(hooks)}", value)
+            return tuple(
+                _each(zip(range(len(hooks)), cast("list[Any]", value), hooks, strict=True))
+            )
+
+        return hook
+
+    def map(self, node: Map) -> Hook:
+        item = self.of(node.value)
+
+        def hook(value: Any) -> dict[str, Any]:
+            if not isinstance(value, dict):
+                raise InvalidValue("an object", value)
+            entries = cast("dict[str, Any]", value)
+            items = _each((name, entry, item) for name, entry in entries.items())
+            return dict(zip(entries, items, strict=True))
+
+        return self._constrained(node, hook)
+
+    def union(self, node: Options) -> Hook:
+        return union_hook(node, [self.of(option) for option in node.options])
+
+    def record(self, node: Record) -> Hook:
+        shape = node.shape
+        if shape not in self._records:
+            fields: Hook | None = None
+
+            def hook(value: Any) -> Any:
+                if not isinstance(value, dict):
+                    raise InvalidValue(f"an object ({named(shape.hint)})", value)
+                return cast(Hook, fields)(cast("dict[str, Any]", value))
+
+            self._records[shape] = hook
+            fields = self._fields(shape)
+        return self._records[shape]
+
+    def _fields(self, shape: Shape) -> Hook:
+        """cattrs' function that makes an instance of a class."""
+        # cattrs reads names and defaults off attributes. A class of their kind has no methods made for it,
+        # whose text attrs would keep for ever.
+        attributes = {
+            member.name: attrs.field(
+                default=None if member.optional else attrs.NOTHING,
+                alias=member.parameter,
+                kw_only=True,
+            )
+            for member in shape.members
+        }
+        shadow: Any = attrs.make_class("Shadow", attributes, init=False, repr=False, eq=False)
+        hooks: dict[str, Any] = {
+            member.name: override(struct_hook=_cattrs_form(self.of(member.node)))
+            for member in shape.members
+        }
+        structure = make_dict_structure_fn_from_attrs(
+            list(attrs.fields(shadow)),
+            shape.cls,
+            _converter(),
+            # Only to name the function: every field brings its hook.
+            {parameter.__name__: Any for parameter in getattr(shape.cls, "__parameters__", ())},
+            _cattrs_forbid_extra_keys=True,
+            _cattrs_use_linecache=False,
+            **hooks,
+        )
+        return lambda value: structure(value, shape.cls)
 
 
-def _map(hint: Any, converter: cattrs.Converter) -> Hook:
-    kind = (get_args(hint) or (str, Any))[1]
-
-    def hook(value: Any, _: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise InvalidValue("an object", value)
-        entries = cast("dict[str, Any]", value)
-        items = _each(((name, entry, kind) for name, entry in entries.items()), converter)
-        return dict(zip(entries, items, strict=True))
-
-    return hook
-
-
-def _each(entries: Iterable[tuple[Any, Any, Any]], converter: cattrs.Converter) -> list[Any]:
-    """The structured values of (step, value, hint); raises `NestedMismatches` with the mismatches of all."""
+def _each(entries: Iterable[tuple[Any, Any, Hook]]) -> list[Any]:
+    """What becomes of (step, value, hook); raises `NestedMismatches` with the mismatches of all."""
     found: list[Any] = []
     mismatches: list[Mismatch] = []
-    for where, value, hint in entries:
+    for where, value, hook in entries:
         try:
-            found.append(converter.structure(value, hint))
-        except Exception as error:  # noqa: BLE001 - hooks raise whatever they meet
+            found.append(hook(value))
+        except Exception as error:  # noqa: BLE001 - classes raise whatever they like
             mismatches += found_in(error, step(where))
     if mismatches:
         raise NestedMismatches(mismatches)
     return found
 
 
-def _list(value: Any) -> list[Any]:
-    return cast("list[Any]", value)
-
-
-def _record(hint: Any, converter: cattrs.Converter) -> Hook:
-    members(hint)  # speaks of annotations that can't be resolved in its own words
-    _made.add(hint)
-    fields = make_dict_structure_fn(
-        hint, converter, _cattrs_forbid_extra_keys=True, _cattrs_use_linecache=False
-    )
-
-    def hook(value: Any, _: Any) -> Any:
-        if not isinstance(value, dict):
-            raise InvalidValue(f"an object ({named(hint)})", value)
-        return fields(cast("dict[str, Any]", value), hint)
-
-    return hook
-
-
-def _pydantic(hint: Any, _: Any) -> Hook:
-    encode = msgspec.json.Encoder(decimal_format="number").encode
-
-    def hook(value: Any, _: Any) -> Any:
-        try:
-            return hint.model_validate_json(encode(value))
-        except ValueError as error:
-            details: list[Any] = getattr(error, "errors", list)()
-            found = [
-                Mismatch("".join(map(step, detail["loc"])), detail["msg"]) for detail in details
-            ]
-            raise NestedMismatches(found or [Mismatch("", str(error))]) from error
-
-    return hook
-
-
-SETS = (AbstractSet, MutableSet)
-RANKS = (bool, int, float, Decimal, UUID, date, datetime, time, str)
-"""Which member of a union is tried first: what takes the fewest values."""
-
-
-def _rank(hint: Any) -> int:
-    if is_enum(hint) or get_origin(hint) is Literal:
-        return -1
-    return RANKS.index(hint) if hint in RANKS else len(RANKS)
-
-
-def _union(hint: Any, converter: cattrs.Converter) -> Hook:
-    options = [unwrapped(option)[0] for option in union(hint)]
-    nullable = NoneType in options
-    records = [option for option in options if is_record(option)]
-    others = sorted((o for o in options if o is not NoneType and not is_record(o)), key=_rank)
-    # 1.0 is an integer too, but where a float may stand it was written as one.
-    fractions = sorted(others, key=lambda option: option is int)
-
-    def hook(value: Any, _: Any) -> Any:
-        if value is None and nullable:
-            return None
-        pool = fractions if isinstance(value, Decimal) else others
-        if isinstance(value, dict):
-            pool = _candidates(cast("dict[str, Any]", value), records) + pool
-        elif not pool:
-            pool = records
-        if len(pool) == 1:
-            return converter.structure(value, pool[0])
-        for option in pool:
-            try:
-                return converter.structure(value, option)
-            except Exception:  # noqa: BLE001 - hooks raise whatever they meet; the next may fit
-                continue
-        raise InvalidValue(" or ".join(map(named, options)), value)
-
-    return hook
-
-
-def _candidates(value: dict[str, Any], records: list[Any]) -> list[Any]:
-    """The classes that an object can be meant as: the one that its tag names, else those whose fields
-    are there, else all.
-    """
-    tagged = [record for record in records if _tags_agree(value, record)]
-    named = [
-        record
-        for record in tagged
-        if value.keys() <= {member.name for member in members(record)}
-        and all(member.optional or member.name in value for member in members(record))
-    ]
-    return named or tagged or records
-
-
-def _tags_agree(value: dict[str, Any], record: Any) -> bool:
-    """Whether each field of few choices has one of them, where it is there at all."""
-    return all(
-        any(same(literal, value[member.name]) for literal in choices)
-        for member in members(record)
-        if member.name in value and (choices := literals(unwrapped(member.hint)[0]))
-    )
-
-
-_made: set[Any] = set()
+def _cattrs_form(hook: Hook) -> Callable[[Any, Any], Any]:
+    return lambda value, _: hook(value)
 
 
 @cache
 def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter(detailed_validation=True)
-    for kind, hook in SCALARS.items():
-        converter.register_structure_hook(kind, _exactly(hook))
-    converter.register_structure_hook(Enum, lambda value, hint: chosen(hint)(value, hint))
-    # Asked in turn from the last to the first.
-    factories: list[tuple[Callable[[Any], bool], Callable[[Any, cattrs.Converter], Hook]]] = [
-        (lambda hint: hint is Any or hint is object, lambda _hint, _converter: anything),
-        (is_record, _record),
-        (is_pydantic, _pydantic),
-        (lambda hint: (get_origin(hint) or hint) in MAPS, _map),
-        (lambda hint: (get_origin(hint) or hint) in ARRAYS, _array),
-        (lambda hint: get_origin(hint) is tuple, _tuple),
-        (lambda hint: bool(union(hint)), _union),
-        (lambda hint: get_origin(hint) is Literal, lambda hint, _converter: chosen(hint)),
-        (lambda hint: unwrapped(hint)[0] is not hint, _unwrapped),
-    ]
-    for predicate, factory in factories:
-        converter.register_structure_hook_factory(predicate, factory)
-    return converter
+    """It has no hooks of its own and remembers no class."""
+    return cattrs.Converter(detailed_validation=True)
 
 
-def _exactly(hook: Hook) -> Hook:
-    """`hook` for its class alone: cattrs asks it for subclasses too, such as enumerations of strings."""
-
-    def exact(value: Any, hint: Any) -> Any:
-        return (chosen(hint) if is_enum(hint) else hook)(value, hint)
-
-    return exact
-
-
-def _tuple(hint: Any, converter: cattrs.Converter) -> Hook:
-    args = get_args(hint)
-    repeated = len(args) == 2 and args[1] is ...
-    return (_array if repeated else _fixed)(hint, converter)
-
-
-def _unwrapped(hint: Any, converter: cattrs.Converter) -> Hook:
-    return converter.get_structure_hook(unwrapped(hint)[0])
+HOOKS: dict[type[Node], Callable[[_Hooks, Any], Hook]] = {
+    Anything: lambda _hooks, _node: anything,
+    Scalar: _Hooks.scalar,
+    Choice: lambda _hooks, node: choice_hook(node.values),
+    Array: _Hooks.array,
+    FixedArray: _Hooks.fixed_array,
+    Map: _Hooks.map,
+    Options: _Hooks.union,
+    Record: _Hooks.record,
+    Foreign: lambda _hooks, node: foreign_hook(node.hint),
+}

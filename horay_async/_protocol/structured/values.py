@@ -1,54 +1,60 @@
 """Single JSON values as Python's types: numbers, texts, dates, and choices among a few. Pure.
 
-Each hook takes a value and the hint it stands for, and raises `InvalidValue` where they don't agree.
+Each hook takes a JSON value, whose fractions are `Decimal`s, and raises `InvalidValue` where it doesn't fit.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
-from enum import Enum
-from functools import lru_cache
 from types import NoneType
-from typing import Any, cast, get_args
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
 
-from horay_async._protocol.structured.hints import literals
 from horay_async._protocol.structured.mismatch import InvalidValue
 
-__all__ = ["SCALARS", "Hook", "anything", "chosen", "is_enum", "same"]
+__all__ = ["SCALARS", "Hook", "anything", "choice_hook", "decimal", "same"]
 
-Hook = Callable[[Any, Any], Any]
+Hook = Callable[[Any], Any]
 
 
-def _text(value: Any, _: Any) -> str:
+def decimal(digits: str) -> Decimal:
+    """A fraction of JSON with its digits; one that even a `Decimal` can't hold is infinite, or 0."""
+    try:
+        return Decimal(digits)
+    except InvalidOperation:  # an exponent of twenty digits
+        return Decimal(float(digits))
+
+
+def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     raise InvalidValue("a string", value)
 
 
-def _boolean(value: Any, _: Any) -> bool:
+def _boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     raise InvalidValue("true or false", value)
 
 
-def _null(value: Any, _: Any) -> None:
+def _null(value: Any) -> None:
     if value is not None:
         raise InvalidValue("null", value)
 
 
-def _integer(value: Any, _: Any) -> int:
+def _integer(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     # 2.0 is an integer in JSON Schema's eyes. 1e999999999 would fill the memory: floats end at 1e308.
     if (
         isinstance(value, Decimal)
+        and value.is_finite()
         and value.adjusted() <= 308
         and value == value.to_integral_value()
     ):
@@ -56,7 +62,7 @@ def _integer(value: Any, _: Any) -> int:
     raise InvalidValue("an integer", value)
 
 
-def _number(value: Any, _: Any) -> float:
+def _number(value: Any) -> float:
     if not isinstance(value, int | Decimal) or isinstance(value, bool):
         raise InvalidValue("a number", value)
     try:
@@ -68,7 +74,7 @@ def _number(value: Any, _: Any) -> float:
     return number
 
 
-def _decimal(value: Any, _: Any) -> Decimal:
+def _decimal(value: Any) -> Decimal:
     """Exact; the decimal strings that some models write are fine too."""
     if isinstance(value, int | Decimal | str) and not isinstance(value, bool):
         try:
@@ -99,7 +105,7 @@ and its words."""
 def _written(kind: Any) -> Hook:
     form, read, words = WRITTEN[kind]
 
-    def hook(value: Any, _: Any) -> Any:
+    def hook(value: Any) -> Any:
         if isinstance(value, str) and form.fullmatch(value):
             try:
                 return read(value.upper())
@@ -121,22 +127,14 @@ SCALARS: dict[Any, Hook] = {
 }
 
 
-def is_enum(hint: Any) -> bool:
-    """Whether `hint` is an enumeration."""
-    return isinstance(hint, type) and issubclass(hint, Enum)
+def choice_hook(values: Sequence[tuple[Any, Any]]) -> Hook:
+    """The hook for a `Literal` or an enumeration, from its JSON values and what becomes of each."""
+    allowed = msgspec.json.encode([literal for literal, _ in values]).decode()
 
-
-@lru_cache(1_000)
-def chosen(hint: Any) -> Hook:
-    """The hook for a `Literal` or an enumeration."""
-    named = hint if is_enum(hint) else get_args(hint)
-    results = list(zip(literals(hint), named, strict=True))
-
-    def hook(value: Any, _: Any) -> Any:
-        for literal, result in results:
+    def hook(value: Any) -> Any:
+        for literal, result in values:
             if same(literal, value):
                 return result
-        allowed = msgspec.json.encode([literal for literal, _ in results]).decode()
         raise InvalidValue(f"one of {allowed[1:-1]}", value)
 
     return hook
@@ -151,12 +149,12 @@ def same(literal: Any, value: Any) -> bool:
     return bool(literal == value)
 
 
-def anything(value: Any, _: Any) -> Any:
+def anything(value: Any) -> Any:
     """A value as a plain decoder gives it: fractions as floats."""
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, list):
-        return [anything(item, None) for item in cast("list[Any]", value)]
+        return [anything(item) for item in cast("list[Any]", value)]
     if isinstance(value, dict):
-        return {name: anything(item, None) for name, item in cast("dict[str, Any]", value).items()}
+        return {name: anything(item) for name, item in cast("dict[str, Any]", value).items()}
     return value

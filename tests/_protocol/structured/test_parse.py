@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
+import linecache
+import weakref
 from collections.abc import Mapping, MutableSet, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -20,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import TypeAliasType
 
-from horay_async._protocol.structured import structuring
+from horay_async._protocol.structured.hints import MAX_REMEMBERED
 from horay_async._protocol.structured.parse import parse_completion, parse_text
 from horay_async._protocol.structured.schema import schema
 from horay_async.errors import AnswerError, AnswerFault
@@ -28,6 +31,7 @@ from horay_async.models._base import Response
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage, FunctionCall, ToolCall
 from horay_async.models.meta import Attempt, ResponseMeta
 from horay_async.models.parsed import ParsedCompletion
+from horay_async.tools.define import Tool
 
 from .classes import Kind, records
 
@@ -381,13 +385,36 @@ def test_no_way(hint: Any) -> None:
         parse_text(hint, "[1]")
 
 
-def test_no_growth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Classes that come and go are forgotten again."""
-    monkeypatch.setattr(structuring, "MAX_CLASSES", 3)
-    structuring._made.clear()
-    for _ in range(8):
-        assert one(int, "1") == 1
-        assert len(structuring._made) <= 4
+@pytest.mark.parametrize("form", ["attrs", "dataclass", "pydantic", "tool"])
+def test_no_growth(form: str) -> None:
+    """Classes that come and go are forgotten again, and so is the source text that was made for them."""
+    met: list[weakref.ref[Any]] = []
+    lines = len(linecache.cache)
+    for number in range(2 * MAX_REMEMBERED):
+        cls, name = temporary(form, f"x{number}")
+        assert getattr(parse_text(cls, f'{{"{name}": 1}}'), name) == 1
+        assert schema(cls).json["required"] == [name]
+        met.append(weakref.ref(cls))
+        del cls
+    gc.collect()
+    assert sum(ref() is not None for ref in met) <= 1.2 * MAX_REMEMBERED  # typing keeps some unions
+    if form != "attrs":  # attrs itself keeps the text of its methods
+        assert len(linecache.cache) - lines < 20
+
+
+def temporary(form: str, name: str) -> tuple[Any, str]:
+    """A class that nobody will use again, and the name of its only field."""
+    if form == "attrs":
+        return attrs.make_class("Temporary", {name: attrs.field(type=int)}), name
+    if form == "dataclass":
+        return dataclasses.make_dataclass("Temporary", [(name, int)]), name
+    if form == "pydantic":
+        fields: Any = {name: (int, ...)}
+        return pydantic.create_model("Temporary", **fields), name
+
+    def look(x: int) -> None: ...
+
+    return Tool(look, name=name).signature.arguments, "x"
 
 
 # --- whole completions

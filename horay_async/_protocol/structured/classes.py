@@ -1,0 +1,159 @@
+"""The fields of attrs classes and dataclasses, with their types as they are in the end. Pure.
+
+Pydantic's classes are told by their own attributes, so that nothing here imports pydantic.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Generic, Protocol, TypeVar, cast, get_args, get_origin, get_type_hints
+
+import attrs
+
+from horay_async._protocol.structured.constraints import Constraint, constraints_of_validator
+
+__all__ = ["Field", "fields_of", "filled", "is_pydantic", "is_record", "own_docstring"]
+
+
+@attrs.frozen(kw_only=True)
+class Field:
+    """One field that a class's constructor takes."""
+
+    name: str
+    """The attribute's name."""
+    parameter: str
+    """What the constructor calls it; attrs lets that differ."""
+    hint: Any
+    """Its type hint, with type variables replaced by what the class and its bases were given."""
+    description: str | None
+    """From `metadata={"description": ...}`."""
+    constraints: tuple[Constraint, ...]
+    """What the validators of an attrs class ask for."""
+    optional: bool
+    """Whether it has a default."""
+
+
+def is_pydantic(hint: Any) -> bool:
+    """Whether `hint` is a pydantic model or dataclass, or a generic one with its arguments."""
+    cls = get_origin(hint) or hint
+    return isinstance(cls, type) and hasattr(cls, "__pydantic_fields__")
+
+
+def is_record(hint: Any) -> bool:
+    """Whether `hint` is a class with fields, or a generic one with its arguments."""
+    cls = get_origin(hint) or hint
+    return isinstance(cls, type) and (
+        attrs.has(cls) or dataclasses.is_dataclass(cls) or is_pydantic(cls)
+    )
+
+
+def own_docstring(cls: type[Any]) -> str:
+    """The class's docstring; not one that it inherits, nor the signature that dataclasses put there."""
+    # Python 3.15 makes a dataclass's signature when it is asked for, and puts an object in its place till then.
+    text: object = cls.__dict__.get("__doc__")
+    return text if isinstance(text, str) and not text.startswith(f"{cls.__name__}(") else ""
+
+
+def fields_of(hint: Any) -> list[Field]:
+    """The fields of an attrs class or a dataclass that its constructor takes, in order.
+
+    Raises `TypeError` for an annotation that can't be resolved.
+    """
+    cls: type[Any] = get_origin(hint) or hint
+    hints = _hints(cls)
+    given = dict(_bindings(hint))
+
+    def typed(name: str, kind: Any) -> Any:
+        return filled(hints.get(name, kind), given.get(_owner(cls, name), {}))
+
+    return _attrs_fields(cls, typed) if attrs.has(cls) else _dataclass_fields(cls, typed)
+
+
+def _attrs_fields(cls: Any, typed: Any) -> list[Field]:
+    return [
+        Field(
+            name=field.name,
+            parameter=field.alias,
+            hint=typed(field.name, field.type or Any),
+            description=_description(field.metadata),
+            # What a converter makes of a value isn't what the validator's bounds are about.
+            constraints=() if field.converter else constraints_of_validator(field.validator),
+            optional=field.default is not attrs.NOTHING,
+        )
+        for field in attrs.fields(cls)
+        if field.init
+    ]
+
+
+def _dataclass_fields(cls: Any, typed: Any) -> list[Field]:
+    # `dataclasses.fields` leaves out what is for the constructor alone.
+    fields: Mapping[str, Any] = cls.__dataclass_fields__
+    return [
+        Field(
+            name=field.name,
+            parameter=field.name,
+            hint=typed(field.name, field.type),
+            description=_description(field.metadata),
+            constraints=(),
+            optional=field.default is not dataclasses.MISSING
+            or field.default_factory is not dataclasses.MISSING,
+        )
+        for field in fields.values()
+        if field.init and not _is_class_variable(field)
+    ]
+
+
+def _is_class_variable(field: Any) -> bool:
+    return str(field._field_type) == "_FIELD_CLASSVAR"  # noqa: SLF001 - dataclasses tell it by nothing else
+
+
+def _description(metadata: Mapping[Any, Any]) -> str | None:
+    text = metadata.get("description")
+    return text if isinstance(text, str) else None
+
+
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    try:
+        hints = get_type_hints(cls, include_extras=True)
+    except NameError as error:
+        raise TypeError(
+            f"an annotation of {cls.__qualname__} can't be resolved: {error}; the names in it must be "
+            "defined at the top of its module"
+        ) from error
+    return {
+        name: cast(Any, hint).type if isinstance(hint, dataclasses.InitVar) else hint
+        for name, hint in hints.items()
+    }
+
+
+Bindings = Mapping[Any, Any]
+"""Type variables, and what they stand for."""
+
+
+def _bindings(hint: Any) -> list[tuple[type[Any], Bindings]]:
+    """What the type variables of a class and of its bases stand for."""
+    cls: type[Any] = get_origin(hint) or hint
+    parameters = cast("tuple[Any, ...]", getattr(cls, "__parameters__", ()))
+    given = dict(zip(parameters, get_args(hint), strict=False))
+    found: list[tuple[type[Any], Bindings]] = []
+    for base in cast("tuple[Any, ...]", cls.__dict__.get("__orig_bases__", cls.__bases__)):
+        if get_origin(base) not in (Generic, Protocol):
+            found += _bindings(filled(base, given))
+    # A class stands last, after its bases: of two ways to a base, the nearer one counts.
+    return [*found, (cls, given)]
+
+
+def _owner(cls: type[Any], name: str) -> type[Any]:
+    """The class that declares a field; `cls` where that can't be told."""
+    return next((base for base in cls.__mro__ if name in getattr(base, "__annotations__", {})), cls)
+
+
+def filled(hint: Any, given: Bindings) -> Any:
+    """`hint` with its type variables replaced."""
+    if isinstance(hint, TypeVar):
+        return given.get(hint, hint)
+    parameters = cast("tuple[Any, ...]", getattr(hint, "__parameters__", ()))
+    if not parameters or isinstance(hint, type):
+        return hint
+    return hint[tuple(given.get(parameter, parameter) for parameter in parameters)]

@@ -1,0 +1,178 @@
+"""Constraints of fields beside their types: bounds, lengths and patterns. Pure.
+
+They are read off the attributes that annotated-types, pydantic, msgspec and attrs' validators give them, so
+that none of these is imported. Each has a keyword of JSON Schema, and is checked as that says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, cast
+
+import attrs
+
+__all__ = ["Constraint", "constraints_of", "constraints_of_validator"]
+
+NUMBERS = (int, float, Decimal)
+MAX_EXPONENT = 400
+"""Of the numbers whose remainder is asked for: those beyond would fill the memory; floats end at 1e308."""
+
+
+def _multiple(value: Any, bound: Any) -> bool:
+    if isinstance(value, Decimal) and abs(value.adjusted()) > MAX_EXPONENT:
+        return False
+    return Fraction(str(value)) % Fraction(str(bound)) == 0
+
+
+def _exact(bound: Any) -> Any:
+    """A bound that compares as its digits say: 0.1 is less than the float of that name."""
+    return Decimal(str(bound)) if isinstance(bound, float) else bound
+
+
+@attrs.frozen
+class _Kind:
+    """One kind of constraint."""
+
+    keywords: Mapping[Any, str]
+    """The keyword of JSON Schema by what is constrained."""
+    holds: Callable[[Any, Any], bool]
+    """Whether a value is within a bound."""
+    words: str
+    """What is asked for, with a place for the bound."""
+
+
+def _number(keyword: str) -> dict[Any, str]:
+    return dict.fromkeys(NUMBERS, keyword)
+
+
+KINDS: dict[str, _Kind] = {
+    "ge": _Kind(_number("minimum"), lambda value, bound: value >= _exact(bound), "at least {}"),
+    "gt": _Kind(
+        _number("exclusiveMinimum"), lambda value, bound: value > _exact(bound), "more than {}"
+    ),
+    "le": _Kind(_number("maximum"), lambda value, bound: value <= _exact(bound), "at most {}"),
+    "lt": _Kind(
+        _number("exclusiveMaximum"), lambda value, bound: value < _exact(bound), "less than {}"
+    ),
+    "multiple_of": _Kind(_number("multipleOf"), _multiple, "a multiple of {}"),
+    "min_length": _Kind(
+        {str: "minLength", list: "minItems", dict: "minProperties"},
+        lambda value, bound: len(value) >= bound,
+        "a length of at least {}",
+    ),
+    "max_length": _Kind(
+        {str: "maxLength", list: "maxItems", dict: "maxProperties"},
+        lambda value, bound: len(value) <= bound,
+        "a length of at most {}",
+    ),
+    "pattern": _Kind(
+        {str: "pattern"},
+        lambda value, bound: re.search(bound, value) is not None,
+        "what matches {!r}",
+    ),
+}
+"""By the attribute that holds the bound."""
+
+UNSPEAKABLE = ("func", "tz", "max_digits", "decimal_places")
+"""Attributes of notes for which JSON Schema has no keyword, such as annotated-types' `Predicate`."""
+LIBRARIES = ("annotated_types", "pydantic")
+"""The packages whose notes are known; what others put into `Annotated` is theirs."""
+
+
+@attrs.frozen
+class Constraint:
+    """One constraint of a value."""
+
+    name: str
+    """Its key in `KINDS`."""
+    bound: Any
+
+    def applies_to(self, kind: Any) -> bool:
+        """Whether it says something of values of this type."""
+        return kind in KINDS[self.name].keywords
+
+    def keyword(self, kind: Any) -> str:
+        """JSON Schema's name for it, at a value of this type."""
+        return KINDS[self.name].keywords[kind]
+
+    def holds(self, value: Any) -> bool:
+        """Whether it holds for a JSON value of a type that it applies to."""
+        return KINDS[self.name].holds(value, self.bound)
+
+    def __str__(self) -> str:
+        return KINDS[self.name].words.format(self.bound)
+
+
+def constraints_of(notes: Iterable[Any], path: str) -> tuple[Constraint, ...]:
+    """The constraints among the notes of an `Annotated` at `path`.
+
+    Raises `TypeError` for one that JSON Schema has no keyword for, and for a pattern that is none.
+    """
+    found: list[Constraint] = []
+    for note in _flat(notes):
+        known = type(note).__module__.partition(".")[0] in LIBRARIES
+        for name in UNSPEAKABLE:
+            if known and getattr(note, name, None) is not None:
+                raise TypeError(f"{path}: {note!r} has no form in a JSON schema")
+        for name in KINDS:
+            bound = getattr(note, name, None)
+            if bound is not None and not callable(bound):
+                found.append(Constraint(name, _written(name, bound, note, path)))
+    return tuple(constraint for constraint in found if constraint != Constraint("min_length", 0))
+
+
+def _flat(notes: Iterable[Any]) -> list[Any]:
+    """The notes, and those that stand for several: pydantic's `Field` keeps them as `metadata`."""
+    found: list[Any] = []
+    for note in notes:
+        more = getattr(note, "metadata", None)
+        found += _flat(cast("list[Any]", more)) if isinstance(more, list) else [note]
+    return found
+
+
+def _written(name: str, bound: Any, note: Any, path: str) -> Any:
+    """A bound as JSON writes it; patterns are checked."""
+    if name == "pattern":
+        text = getattr(bound, "pattern", bound)
+        try:
+            re.compile(text)
+        except (re.error, TypeError) as error:
+            raise TypeError(f"{path}: {text!r} is no pattern: {error}") from error
+        return text
+    if not isinstance(bound, NUMBERS):
+        raise TypeError(f"{path}: {note!r} has no form in a JSON schema")
+    return bound
+
+
+OPERATORS = {">=": "ge", ">": "gt", "<=": "le", "<": "lt"}
+
+
+def constraints_of_validator(validator: Any) -> tuple[Constraint, ...]:
+    """What a validator of attrs asks for, as far as JSON Schema has words for it."""
+    found: list[Constraint] = []
+    # `optional` holds one, and lets null pass, which the constraints say nothing of.
+    inner = getattr(validator, "validator", validator)
+    for each in getattr(inner, "_validators", None) or (inner,):
+        operator = OPERATORS.get(getattr(each, "compare_op", ""))
+        if operator and isinstance(each.bound, NUMBERS):
+            found.append(Constraint(operator, each.bound))
+        found += [
+            Constraint(name, bound)
+            for name in ("min_length", "max_length")
+            if isinstance(bound := getattr(each, name, None), int)
+        ]
+        pattern = getattr(each, "pattern", None)
+        if isinstance(pattern, re.Pattern) and pattern.flags == re.UNICODE:
+            found.append(Constraint("pattern", _anchored(cast("re.Pattern[str]", pattern), each)))
+    return tuple(found)
+
+
+def _anchored(pattern: re.Pattern[str], validator: Any) -> str:
+    """JSON Schema searches; attrs matches from the start, and to the end unless told otherwise."""
+    how = getattr(getattr(validator, "match_func", None), "__name__", "")
+    if how == "search":
+        return pattern.pattern
+    return f"^(?:{pattern.pattern})" + ("" if how == "match" else "$")

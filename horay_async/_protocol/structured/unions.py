@@ -1,0 +1,151 @@
+"""Which option of a union a JSON value becomes. Pure.
+
+Two questions: which options a value of this kind is tried as, in which order (a table), and which classes
+an object can be meant as (its tag, else its fields).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date, datetime, time
+from decimal import Decimal
+from types import NoneType
+from typing import Any, cast
+from uuid import UUID
+
+from horay_async._protocol.structured.hints import (
+    Anything,
+    Array,
+    Choice,
+    FixedArray,
+    Map,
+    Node,
+    Options,
+    Record,
+    Scalar,
+    named,
+)
+from horay_async._protocol.structured.mismatch import InvalidValue
+from horay_async._protocol.structured.values import Hook, same
+
+__all__ = ["remembering", "union_hook"]
+
+TRIED: dict[type[Any], tuple[Any, ...]] = {
+    NoneType: (NoneType,),
+    bool: (bool,),
+    int: (int, float, Decimal),
+    # 1.0 is an integer too, but where a float may stand it was written as one.
+    Decimal: (float, Decimal, int),
+    # A Decimal takes a string where nothing else does.
+    str: (UUID, date, datetime, time, str, Decimal),
+    list: (),
+    dict: (),
+}
+"""Single values that a JSON value of a kind can become: what takes the fewest comes first."""
+NESTED: dict[type[Any], tuple[type[Node], ...]] = {
+    list: (Array, FixedArray),
+    dict: (Record, Map),
+}
+"""Nodes that an array or an object can become."""
+
+
+def union_hook(node: Options, hooks: list[Hook]) -> Hook:
+    """The hook of a union from those of its options."""
+    options = list(zip(node.options, hooks, strict=True))
+    table = {kind: _tried(kind, options) for kind in TRIED}
+    records = [each for each in options if isinstance(each[0], Record)]
+    filled = [each for each in options if each[0].hint is not NoneType]
+    words = " or ".join(named(option.hint) for option in node.options)
+
+    def hook(value: Any) -> Any:
+        pool = table[type(value)]
+        if isinstance(value, dict) and records:
+            likely = _meant(
+                cast("dict[str, Any]", value), [cast(Record, node) for node, _ in records]
+            )
+            pool = [each for each in pool if each[0] in likely or not isinstance(each[0], Record)]
+        if not pool and len(filled) == 1:
+            pool = filled  # says what is wrong in its own words
+        if len(pool) == 1:
+            return pool[0][1](value)
+        return _first(pool, value, words)
+
+    return hook
+
+
+Tried = dict[tuple[Hook, int], Any]
+TRIED_BEFORE: ContextVar[Tried] = ContextVar("TRIED_BEFORE")
+"""What became of a value in an option, by the hook and the value's identity, while one document is structured:
+unions within unions would otherwise try the innermost values twice as often at each level."""
+FAILED = object()
+
+
+@contextmanager
+def remembering() -> Generator[None, None, None]:
+    """Within it, what was tried is remembered."""
+    token = TRIED_BEFORE.set({})
+    try:
+        yield
+    finally:
+        TRIED_BEFORE.reset(token)
+
+
+def _first(pool: list[tuple[Node, Hook]], value: Any, words: str) -> Any:
+    """What the first option that takes `value` makes of it."""
+    tried = TRIED_BEFORE.get()
+    for _, hook in pool:
+        key = (hook, id(value))
+        if key not in tried:
+            try:
+                tried[key] = hook(value)
+            except RecursionError:
+                raise
+            except Exception:  # noqa: BLE001 - classes raise whatever they like; the next may fit
+                tried[key] = FAILED
+        if tried[key] is not FAILED:
+            return tried[key]
+    raise InvalidValue(words, value)
+
+
+def _tried(kind: type[Any], options: list[tuple[Node, Hook]]) -> list[tuple[Node, Hook]]:
+    """The options that a value of a kind is tried as, in order."""
+
+    def rank(node: Node) -> int | None:
+        if isinstance(node, Choice):
+            return -1
+        if isinstance(node, Scalar):
+            return TRIED[kind].index(node.hint) if node.hint in TRIED[kind] else None
+        if isinstance(node, NESTED.get(kind, ())):
+            return 0 if isinstance(node, Record) else 1
+        if isinstance(node, Anything):
+            return len(TRIED[kind]) + 2
+        return None if isinstance(node, Array | FixedArray | Record | Map) else len(TRIED[kind]) + 1
+
+    ranked = [(place, each) for each in options if (place := rank(each[0])) is not None]
+    order: Callable[[tuple[int, Any]], int] = lambda entry: entry[0]  # noqa: E731 - typed
+    return [each for _, each in sorted(ranked, key=order)]
+
+
+def _meant(value: dict[str, Any], records: list[Record]) -> list[Record]:
+    """The classes that an object can be meant as: the one that its tag names, else those whose fields
+    are there, else all.
+    """
+    tagged = [record for record in records if _tags_agree(value, record)]
+    fitting = [
+        record
+        for record in tagged
+        if value.keys() <= {member.name for member in record.shape.members}
+        and all(member.optional or member.name in value for member in record.shape.members)
+    ]
+    return fitting or tagged or records
+
+
+def _tags_agree(value: dict[str, Any], record: Record) -> bool:
+    """Whether each field of few choices has one of them, where it is there at all."""
+    return all(
+        any(same(literal, value[member.name]) for literal, _ in member.node.values)
+        for member in record.shape.members
+        if member.name in value and isinstance(member.node, Choice)
+    )
