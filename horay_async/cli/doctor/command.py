@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Final
 
 import typer
 
 from horay_async.cli.doctor.findings import Finding, State
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.cli.options import AsJson, ChatModel, Server, expand_groups
+from horay_async.cli.options import ChatModel, Server, expand_groups
 from horay_async.cli.output import Spinner, for_stdout, write_json
-from horay_async.cli.session import open_server
+from horay_async.cli.session import open_client, open_server
 from horay_async.cli.terminal import columns, styled
 
 __all__ = ["doctor"]
@@ -37,13 +37,27 @@ def doctor(
     token: Annotated[
         bool, typer.Option(help="Have the model write one token, which costs next to nothing.")
     ] = True,
-    as_json: AsJson = False,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Call each of the five operations once and report how the responses differ from the "
+            "API's description. It costs two tokens and an image; it asks first.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --live: don't ask.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report of this command as JSON.")
+    ] = False,
     server: Server,
 ) -> None:
     """Find out why requests fail, and what to do.
 
     Looks at the key, the address, the proxy, DNS, TLS, the clock, the account and the model.
     """
+    if live:
+        _report_live(server, model, agreed=yes, as_json=as_json)
+        return
     from horay_async.cli.doctor.checks import run_checks  # noqa: PLC0415 - loads http and ssl
 
     findings: list[Finding] = []
@@ -63,6 +77,23 @@ def doctor(
     else:
         print(f"\nWhat is wrong: {', '.join(faults)}." if faults else "\nAll is well.")
     if faults:
+        raise typer.Exit(ExitCode.PARTLY)
+
+
+def _report_live(server: Server, model: str | None, *, agreed: bool, as_json: bool) -> None:
+    from horay_async.cli.doctor import live  # noqa: PLC0415 - seldom wanted
+
+    plan = live.Plan(model=server.model_or_default(model))
+    # One attempt each: what it costs has been said.
+    once = replace(server, timeout=server.timeout or live.DEADLINE, retries=0)
+    with open_client(once) as client:
+        live.confirm(plan, client.options.base_url, agreed=agreed or server.local)
+        report = live.run_live(client, plan)
+    if as_json:
+        write_json(report)
+    else:
+        print(for_stdout(live.describe_report(report)))
+    if any(operation["error"] for operation in report["operations"]):
         raise typer.Exit(ExitCode.PARTLY)
 
 

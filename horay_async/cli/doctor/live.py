@@ -1,0 +1,182 @@
+"""`horay doctor --live`: each operation once, at the least cost, and a report of what came back.
+
+The report holds no text that a model wrote, nothing of the account and no secret: shapes, names, times.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import horay_async
+from horay_async._protocol.wire.error_body import without_key
+from horay_async.cli.exit_codes import CommandError, ExitCode
+from horay_async.cli.output import Spinner, note, write_stderr
+
+if TYPE_CHECKING:
+    from horay_async import Horay
+
+__all__ = ["Plan", "confirm", "describe_report", "run_live"]
+
+IMAGE_MODEL: Final = "black-forest-labs/FLUX.1-schnell"
+IMAGE_SIZE: Final = "768x512"
+"""The smallest of the sizes that the API's reference lists."""
+
+MAX_TOKENS: Final = 1
+
+DEADLINE: Final = 120.0
+"""Seconds for each operation, where none is set: an image takes its time."""
+
+HARMLESS: Final = re.compile(
+    r"(age|cache-control|connection|content-(encoding|length|type)|date|keep-alive|retry-after(-ms)?|server"
+    r"|transfer-encoding|vary|via|(x-)?ratelimit-[a-z-]+|[a-z-]*processing-ms)",
+    re.IGNORECASE,
+)
+"""Headers whose values are shown. Of any other the report has the name alone: it may hold a session, an
+account or a key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is asked, and so what it costs."""
+
+    model: str
+    image_model: str = IMAGE_MODEL
+
+    def operations(self, client: Horay) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """Method and path of each operation, and what calls it."""
+        yield "GET /user/info", client.user.info
+        yield "GET /models", client.models.list
+        yield (
+            "POST /chat/completions",
+            lambda: client.chat.completions.create(
+                model=self.model,
+                messages=[{"role": "user", "content": "Hi"}],
+                max_tokens=MAX_TOKENS,
+            ),
+        )
+        yield (
+            "POST /completions",
+            lambda: client.completions.create(model=self.model, prompt="Hi", max_tokens=MAX_TOKENS),
+        )
+        yield (
+            "POST /image/generations",
+            lambda: client.images.generate(
+                model=self.image_model, prompt="a dot", image_size=IMAGE_SIZE
+            ),
+        )
+
+    def cost(self, base_url: str) -> str:
+        """What will be sent, in words."""
+        return (
+            f"This sends 5 requests to {_place(base_url)}, each once: user info and models, which are free; "
+            f"one chat completion and one completion of {self.model}, with a prompt of one word and at most "
+            f"{MAX_TOKENS} token each; and one image of {IMAGE_SIZE} of {self.image_model}. "
+            f"It costs at most {2 * MAX_TOKENS} generated tokens, their prompts, and one image."
+        )
+
+
+def confirm(plan: Plan, base_url: str, *, agreed: bool) -> None:
+    """Says what it costs, and asks whether to go on, unless that is `agreed`.
+
+    Raises `CommandError` where the user doesn't want it, or nobody can be asked.
+    """
+    note(plan.cost(base_url))
+    if agreed:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError(
+            "--live costs money, and nobody can be asked here: --yes goes on without asking",
+            ExitCode.USAGE,
+        )
+    write_stderr("Go on? [y/N] ")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise CommandError("nothing was sent", ExitCode.USAGE)
+
+
+def run_live(client: Horay, plan: Plan) -> dict[str, Any]:
+    """Sends the requests and returns the report, the API key masked wherever the server echoed it."""
+    operations: list[dict[str, Any]] = []
+    for name, call in plan.operations(client):
+        client.drift.clear()
+        with Spinner(name):
+            operations.append({"operation": name, **_record(call)})
+        operations[-1]["drift"] = client.drift.to_dict()
+    report: dict[str, Any] = {
+        "versions": {"horay-async": horay_async.__version__, "python": sys.version.split()[0]},
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "base_url": _place(client.options.base_url),
+        "operations": operations,
+    }
+    return {name: _masked(value, client.options.api_key) for name, value in report.items()}
+
+
+def _record(call: Callable[[], Any]) -> dict[str, Any]:
+    try:
+        response = call()
+    except horay_async.HorayError as error:
+        attempts = error.attempts if isinstance(error, horay_async.APIError) else ()
+        return {
+            "status": attempts[-1].status if attempts else None,
+            "error": f"{type(error).__name__}: {error}",
+            "seconds": {},
+            "headers": {},
+        }
+    meta = response.meta
+    return {
+        "status": meta.status,
+        "error": None,
+        "seconds": {
+            name: round(seconds, 4)
+            for name in ("queue", "connect", "first_byte", "total")
+            if (seconds := getattr(meta, name)) is not None
+        },
+        "headers": {
+            name: value if HARMLESS.fullmatch(name) else None
+            for name, value in meta.headers.items()
+        },
+    }
+
+
+def _masked(value: Any, key: str) -> Any:
+    """`value`, plain JSON, with `key` masked in every text, names of fields included."""
+    if isinstance(value, str):
+        return without_key(value, key)
+    if isinstance(value, dict):
+        return {_masked(name, key): _masked(item, key) for name, item in value.items()}
+    return [_masked(item, key) for item in value] if isinstance(value, list) else value
+
+
+def _place(base_url: str) -> str:
+    """A URL without user, password and query."""
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def describe_report(report: dict[str, Any]) -> str:
+    """The report in words."""
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    lines = [f"{report['base_url']} on {report['time']}, {versions}"]
+    for operation in report["operations"]:
+        times = ", ".join(
+            f"{name.replace('_', ' ')} {seconds * 1000:.0f} ms"
+            for name, seconds in operation["seconds"].items()
+        )
+        lines += ["", operation["operation"]]
+        if operation["error"]:
+            lines.append(f"  failed: {' '.join(operation['error'].split())}")
+        else:
+            lines.append(f"  {operation['status']}, {times}")
+        for path, kinds in operation["drift"].items():
+            found = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
+            lines.append(f"  not as described: {path}: {found}")
+        lines += [
+            f"  header {name}" + ("" if value is None else f": {value}")
+            for name, value in operation["headers"].items()
+        ]
+    return "\n".join(lines)
