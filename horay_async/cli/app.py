@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, Final, cast
 
 import typer
@@ -15,20 +16,40 @@ from horay_async.cli import batch, chat, complete, image, listings, serving
 from horay_async.cli.doctor import doctor
 from horay_async.cli.errors import print_error, report_error
 from horay_async.cli.exit_codes import MEANINGS, ExitCode
+from horay_async.cli.terminal import columns
 
 __all__ = ["app", "run"]
+
+WIDEST_HELP: Final = 100
+"""Columns of help at most: longer lines are hard to read."""
 
 UsageError: Final = cast("type[Exception]", typer.BadParameter.__base__)
 """The command line's own complaints. Typer shows the class under no name of its own, and where it comes
 from changes with typer's version."""
 
 
+class Context(typer.Context):
+    """The context of a command. Its help fits narrow terminals: names take two fifths of the width at most."""
+
+    def make_formatter(self) -> Any:
+        formatter: Any = super().make_formatter()
+        formatter.width = min(columns(), WIDEST_HELP) - 1
+        formatter.write_dl = partial(formatter.write_dl, col_max=min(30, formatter.width * 2 // 5))
+        return formatter
+
+
 class Commands(TyperGroup):
     """The group of commands; what one raises ends here."""
 
+    context_class = Context
+
     def resolve_command(self, ctx: Any, args: Any) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
-        return name, serving.load_command(command) if name == "serve" else command, rest
+        if name == "serve":
+            command = serving.load_command(command)
+        if command is not None:
+            command.context_class = Context
+        return name, command, rest
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Exit status"):
@@ -59,7 +80,7 @@ app: Final = typer.Typer(
     # Rich takes longer to lay out the help than all of this command takes to start.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 

@@ -39,7 +39,11 @@ def batch(
         Path, typer.Argument(metavar="IN", help="The requests, one JSON object a line.")
     ],
     answers: Annotated[
-        Path, typer.Argument(metavar="OUT", help="Where the answers go; what it has is not redone.")
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="Where the responses go; a request that has one there isn't sent again.",
+        ),
     ],
     *,
     concurrency: Annotated[

@@ -29,7 +29,7 @@ def complete(
     sampling: Sampling,
     n: Annotated[
         int | None,
-        typer.Option("--choices", help="Continuations to generate; --- parts them."),
+        typer.Option("--choices", help="Continuations to generate; a line --- separates them."),
     ] = None,
     output: Output,
     server: Server,

@@ -93,9 +93,9 @@ def _json_object(text: str | None) -> str | None:
 class Sampling:
     """How tokens are chosen: the fields are named as the API's parameters, and unset ones not sent."""
 
-    max_tokens: Annotated[int | None, typer.Option("-n", "--max-tokens", help="Most tokens.")] = (
-        None
-    )
+    max_tokens: Annotated[
+        int | None, typer.Option("-n", "--max-tokens", help="Most tokens to generate.")
+    ] = None
     temperature: Annotated[
         float | None, typer.Option("-t", "--temperature", help="Randomness; 0 is the least.")
     ] = None
@@ -111,7 +111,9 @@ class Sampling:
     stop: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="Ends the output; may be repeated.")
     ] = None
-    seed: Annotated[int | None, typer.Option(help="For answers that repeat.")] = None
+    seed: Annotated[
+        int | None, typer.Option(help="Makes responses repeatable, as far as the server can.")
+    ] = None
     extra: Annotated[
         str | None,
         typer.Option(metavar="JSON", callback=_json_object, help="Further fields of the request."),
@@ -159,8 +161,8 @@ class Output:
         typer.Option(
             "--stream/--no-stream",
             show_default=False,
-            help="Show the text as it comes, or with --json its chunks, one a line; done on a "
-            "terminal unless --json is given.",
+            help="Show the text as it comes, or with --json its chunks, one a line. The default "
+            "on a terminal without --json.",
         ),
     ] = None
     as_json: AsJson = False
@@ -173,7 +175,7 @@ class Output:
 Text = Annotated[
     str | None,
     typer.Argument(
-        show_default=False, help="The text; - reads standard input, as does a pipe without it."
+        show_default=False, help="The text; - is standard input. A pipe joins the text."
     ),
 ]
 """What is asked."""

@@ -97,7 +97,7 @@ def test_no_colour(open_terminal: Open, fault_server: FaultServer) -> None:
     assert "\x1b" not in settled(terminal)
 
 
-@pytest.mark.parametrize("columns", [60, 120])
+@pytest.mark.parametrize("columns", [40, 60, 120])
 def test_nothing_is_wider_than_the_terminal(columns: int, open_terminal: Open) -> None:
     """Reports, help and complaints are wrapped to the terminal's width, and nothing is left out."""
     for arguments, status in (
@@ -105,6 +105,7 @@ def test_nothing_is_wider_than_the_terminal(columns: int, open_terminal: Open) -
         (["models"], ExitCode.DONE),
         (["user"], ExitCode.DONE),
         (["--help"], ExitCode.DONE),
+        (["chat", "--help"], ExitCode.DONE),
         (["image", "an island", "--seeed", "7"], ExitCode.USAGE),
     ):
         terminal = open_terminal(*arguments, environment={"NO_COLOR": "1"}, columns=columns)
