@@ -199,7 +199,7 @@ def main() -> None:
     loaded = load_all()
     from horay_async.testing import FaultServer  # noqa: PLC0415 - loaded once this is Windows
 
-    assert importlib.import_module("horay_async._job").MAX_WAIT
+    assert importlib.import_module("horay_async._bridge.thread").MAX_WAIT
     assert "Ctrl-Z" in importlib.import_module("horay_async.cli.conversation").WAYS_OUT
     with FaultServer() as server:
         asyncio.run(awaited(server))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Protocol, Unpack
 
@@ -10,6 +11,12 @@ import pytest
 from horay_async import AsyncHoray, Horay, RetryPolicy
 from horay_async.options import ClientParams
 from horay_async.testing import FaultServer
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips on Windows what needs more than it has."""
+    if sys.platform == "win32" and item.get_closest_marker("posix"):
+        pytest.skip("needs POSIX")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import asyncio
 import inspect
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -127,6 +126,7 @@ def test_run_raises_what_the_coroutine_raises(handle: LoopHandle) -> None:
         handle.run(fail)
 
 
+@pytest.mark.posix
 def test_interrupted_before_it_starts(handle: LoopHandle) -> None:
     """Ctrl-C while the thread is too busy to begin a call: it never begins."""
     busy, go_on = threading.Event(), threading.Event()
@@ -154,7 +154,7 @@ def test_interrupted_before_it_starts(handle: LoopHandle) -> None:
     assert not ran
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="shows on POSIX what Windows does")
+@pytest.mark.posix
 @pytest.mark.parametrize("streamed", [False, True])
 def test_interrupt_that_wakes_nobody(
     handle: LoopHandle, monkeypatch: pytest.MonkeyPatch, streamed: bool

@@ -297,6 +297,7 @@ def test_closing_while_others_call() -> None:
     assert printed == "done\n"
 
 
+@pytest.mark.posix
 def test_forked_child_has_a_thread_of_its_own() -> None:
     """A client that the parent used works in a forked child, and so does closing it there."""
     printed = run(

@@ -22,7 +22,7 @@ from horay_async.tools.define import tool
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="it is the real thing")
+@pytest.mark.posix
 def test_works_with_what_windows_has(tmp_path: Path) -> None:
     """Every module loads, and calls, streams and batches work, with the names that Python has on Windows."""
     command = [sys.executable, "-W", "error", "-m", "tests.as_windows", str(tmp_path)]

@@ -131,6 +131,7 @@ def test_dropped_batch_is_cancelled(client: Horay, server: Threaded) -> None:
     server.reached(lambda stub: stub.under_way == 0)
 
 
+@pytest.mark.posix
 def test_interrupt_cancels_what_is_under_way(client: Horay, server: Threaded) -> None:
     """Ctrl-C while waiting for a result."""
     server.hold()

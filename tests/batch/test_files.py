@@ -320,6 +320,7 @@ async def test_whatever_an_answer_holds_is_one_line(
     assert len(stub.requests) == sent
 
 
+@pytest.mark.posix
 async def test_requests_come_through_a_pipe(stub: Stub, batch: AsyncBatch, files: Files) -> None:
     """They are read twice all the same."""
     os.mkfifo(files.requests)
@@ -332,6 +333,7 @@ async def test_requests_come_through_a_pipe(stub: Stub, batch: AsyncBatch, files
     assert files.texts == ALL
 
 
+@pytest.mark.posix
 async def test_bad_line_of_a_pipe_is_named_as_one(batch: AsyncBatch, files: Files) -> None:
     """By the pipe, not by where its content is kept."""
     os.mkfifo(files.requests)
@@ -343,6 +345,7 @@ async def test_bad_line_of_a_pipe_is_named_as_one(batch: AsyncBatch, files: File
     assert caught.value.path == str(files.requests)
 
 
+@pytest.mark.posix
 async def test_pipe_that_nobody_writes_to_can_be_left(batch: AsyncBatch, files: Files) -> None:
     """Waiting for its other end holds up neither the loop nor its end."""
     os.mkfifo(files.requests)
@@ -356,6 +359,7 @@ async def test_pipe_that_nobody_writes_to_can_be_left(batch: AsyncBatch, files: 
         pass
 
 
+@pytest.mark.posix
 async def test_inherited_pipe(stub: Stub, files: Files) -> None:
     """`/dev/stdin`, as a shell hands it over."""
     process = await asyncio.create_subprocess_exec(
@@ -407,6 +411,7 @@ async def test_answers_go_to_no_file(
     assert stub.requests == []
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("link", [os.symlink, os.link])
 async def test_two_runs_on_one_file_by_two_names(
     batch: AsyncBatch, files: Files, link: Callable[[Path, Path], None]
@@ -423,6 +428,7 @@ async def test_two_runs_on_one_file_by_two_names(
         await batch.run_file(files.requests, other)
 
 
+@pytest.mark.posix
 async def test_answers_go_where_a_link_leads(stub: Stub, batch: AsyncBatch, files: Files) -> None:
     """Even if there is nothing yet; the link stays, and failures are taken out behind it."""
     real = files.folder / "real.jsonl"
@@ -441,6 +447,7 @@ async def test_answers_go_where_a_link_leads(stub: Stub, batch: AsyncBatch, file
     assert len(list(files.folder.iterdir())) == 3
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("link", [os.symlink, os.link])
 async def test_answers_need_a_file_of_their_own_by_another_name(
     batch: AsyncBatch, files: Files, link: Callable[[Path, Path], None]

@@ -303,6 +303,7 @@ def test_any_journal(
     assert opened(path, "new", *"abcdef")[2] == ["new", *sorted(whole)]
 
 
+@pytest.mark.posix
 def test_permissions_are_kept(path: Path) -> None:
     """Where the file is written anew."""
     path.write_bytes(written("a", "b", failing=("b",)))
@@ -312,6 +313,7 @@ def test_permissions_are_kept(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.posix
 def test_failures_of_a_file_behind_a_link(path: Path) -> None:
     """The link stays one; files that only look like ours beside it stay as well."""
     path.write_bytes(written("a", "b", failing=("b",)))
@@ -327,6 +329,7 @@ def test_failures_of_a_file_behind_a_link(path: Path) -> None:
     assert len(list(path.parent.iterdir())) == 5
 
 
+@pytest.mark.posix
 def test_failures_of_a_file_with_other_names(path: Path) -> None:
     """Can't be taken out of it under all of them at once, so they aren't."""
     data = written("a", "b", failing=("b",))

@@ -182,6 +182,7 @@ async def test_leaving_the_line(
     assert begun == [LONG["prompt"], SHORT["prompt"]]
 
 
+@pytest.mark.posix
 @pytest.mark.anyio
 @pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGKILL])
 async def test_crash(wire: Wire, llama: Llama, how: signal.Signals) -> None:
@@ -200,6 +201,7 @@ async def test_crash(wire: Wire, llama: Llama, how: signal.Signals) -> None:
     assert llama.engines[0].restarts == restarts + 1
 
 
+@pytest.mark.posix
 @pytest.mark.anyio
 async def test_crash_of_a_whole_response(
     wire: Wire, llama: Llama, monkeypatch: pytest.MonkeyPatch
@@ -214,6 +216,7 @@ async def test_crash_of_a_whole_response(
     await wire.post("/completions", **SHORT)
 
 
+@pytest.mark.posix
 @pytest.mark.anyio
 async def test_hung(wire: Wire, llama: Llama, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that says nothing any more is ended, and the request answered 500."""
@@ -234,6 +237,7 @@ async def test_memory_limit(wire: Wire, llama: Llama) -> None:
     assert engine_module.HEADROOM < limit < engine_module.HEADROOM + (2 << 30)
 
 
+@pytest.mark.posix
 @pytest.mark.anyio
 async def test_restart_that_fails(tmp_path: Path) -> None:
     """Where the model is gone at a restart, jobs end with a 500 that says so, until it is back."""

@@ -42,6 +42,7 @@ pytestmark = pytest.mark.anyio
 PATH = "/files/picture.png"
 
 
+@pytest.mark.posix
 async def test_picture_is_saved(
     fault_server: FaultServer, connect: Connect, tmp_path: Path
 ) -> None:
@@ -189,6 +190,7 @@ async def test_part_of_a_picture_is_no_picture(
     assert not os.listdir(tmp_path)
 
 
+@pytest.mark.posix
 async def test_umask_of_the_process_is_left_alone(
     fault_server: FaultServer, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +206,7 @@ async def test_umask_of_the_process_is_left_alone(
     assert stat.S_IMODE((tmp_path / "x.png").stat().st_mode) == 0o640
 
 
+@pytest.mark.posix
 async def test_file_that_is_there_keeps_what_is_its_own(
     fault_server: FaultServer, connect: Connect, tmp_path: Path
 ) -> None:
@@ -220,6 +223,7 @@ async def test_file_that_is_there_keeps_what_is_its_own(
     assert sorted(os.listdir(tmp_path)) == ["link.png", "x.png"]
 
 
+@pytest.mark.posix
 async def test_what_is_no_file_is_left_alone(
     fault_server: FaultServer, connect: Connect, tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def run(server: FaultServer, script: str) -> str:
     return done.stdout
 
 
+@pytest.mark.posix
 def test_loops_threads_and_forks(fault_server: FaultServer) -> None:
     """One client over three runs, four threads and a fork: right answers on both sides, no warning."""
     run(
@@ -82,6 +83,7 @@ def test_loops_threads_and_forks(fault_server: FaultServer) -> None:
     assert len(fault_server.requests) == 2 * (3 + 4 + 1 + 1)
 
 
+@pytest.mark.posix
 def test_fork_beside_a_running_loop(fault_server: FaultServer) -> None:
     """A fork in the middle of a loop leaves the parent its connections, and the child makes its own."""
     run(
@@ -105,6 +107,7 @@ def test_fork_beside_a_running_loop(fault_server: FaultServer) -> None:
     assert len(fault_server.connections) == 2
 
 
+@pytest.mark.posix
 def test_blocking_clients_and_forks(fault_server: FaultServer) -> None:
     """Blocking clients share one thread, and all of them go on in parent and child."""
     run(
