@@ -7,10 +7,11 @@ from typing import Any, Literal, Self, cast
 import attrs
 import msgspec
 
+from horay_async.errors import APIResponseError, DriftKind
 from horay_async.models._record import Record
 from horay_async.models.meta import ResponseMeta
 
-__all__ = ["Model", "Response", "WireForm", "camel"]
+__all__ = ["Findings", "Model", "Response", "WireForm", "camel", "parse_json"]
 
 
 @attrs.frozen(kw_only=True)
@@ -43,13 +44,20 @@ class Model(Record):
     """How it is sent. A dunder, as it is nothing that a user of the object needs."""
 
 
+class Findings(list[tuple[str, DriftKind]]):
+    """How a body differs from what the API describes: paths, and what is the matter there."""
+
+    translated = False
+    """Whether something was put from where the server had it to where the API describes it."""
+
+
 class Response(Model):
     """A model that is an answer, or one streamed chunk of it, as a whole."""
 
-    __slots__ = ("_lenient", "_raw", "meta")
+    __slots__ = ("_drift", "_raw", "meta")
 
-    _lenient: bool
-    """Set, to true, where the values didn't all have the types of the fields."""
+    _drift: Findings
+    """How the body differed from what the API describes. Set where it did."""
     _raw: bytes
     meta: ResponseMeta
     """How the answer came about; the chunks of one stream share theirs."""
@@ -57,18 +65,21 @@ class Response(Model):
     def to_dict(self) -> dict[str, Any]:
         """The JSON that the server sent, unknown fields included.
 
-        An object that was merged from chunks, or made by hand, gives its known fields.
+        An object that was merged from chunks, or made by hand, gives its known fields. Raises
+        `APIResponseError` where the JSON is nested deeper than the stack reaches.
         """
         raw = getattr(self, "_raw", None)
         if raw is None:
             # Every subclass is an attrs class; this plain base of theirs can't say so.
             return attrs.asdict(cast(Any, self))
         try:
-            return cast("dict[str, Any]", msgspec.json.decode(raw))
-        except msgspec.DecodeError:  # in a field that nothing else reads: a number beyond a float
-            import json  # noqa: PLC0415 - hardly ever needed
-
-            return cast("dict[str, Any]", json.loads(raw, parse_int=_integer))
+            return cast("dict[str, Any]", parse_json(raw))
+        except RecursionError as error:
+            raise APIResponseError(
+                "the response is JSON nested too deep to be read from here",
+                body=raw[:500].decode("utf-8", "replace"),
+                execution="executed",
+            ) from error
 
     def __reduce__(self) -> tuple[Any, ...]:
         # attrs would copy and pickle its own fields alone: what only `to_dict()` knows would be lost.
@@ -87,10 +98,34 @@ class Response(Model):
         return answer
 
 
+def parse_json(data: bytes) -> Any:
+    """`data`, JSON, as Python's own types; a number beyond a float is infinite.
+
+    Raises `msgspec.DecodeError`, `UnicodeDecodeError`, or `RecursionError` where it is nested deeper than the
+    stack reaches from here.
+    """
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        if "out of range" not in str(error):
+            raise
+        import json  # noqa: PLC0415 - hardly ever needed
+
+        try:
+            return json.loads(data, parse_int=_integer, parse_constant=_refuse)
+        except ValueError:
+            raise error from None
+
+
 def camel(name: str) -> str:
     """A field's name as `case="camel"` spells it."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
+
+
+def _refuse(word: str) -> None:
+    """JSON has no `NaN` and no `Infinity`."""
+    raise ValueError(word)
 
 
 def _integer(digits: str) -> float:

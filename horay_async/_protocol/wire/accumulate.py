@@ -1,4 +1,4 @@
-"""Merging streamed chunks into the whole answer.
+"""Merging streamed chunks into the whole response.
 
 Adding a chunk takes constant time: pieces are collected, and joined only when a result is asked for.
 """
@@ -9,19 +9,25 @@ from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
 from horay_async._protocol.wire.decode import number_choices
-from horay_async._protocol.wire.pieces import Choice, add_tool, extended, extended_chat
+from horay_async._protocol.wire.tool_calls import ToolCalls
 from horay_async.models._base import Response
 from horay_async.models.chat import (
     ChatChoice,
+    ChatChunkChoice,
     ChatCompletion,
     ChatCompletionChunk,
+    ChatLogprobs,
     ChatMessage,
 )
-from horay_async.models.completions import Completion, CompletionChoice, CompletionChunk
+from horay_async.models.completions import (
+    Completion,
+    CompletionChoice,
+    CompletionChunk,
+    CompletionChunkChoice,
+    CompletionLogprobs,
+)
 from horay_async.models.events import (
-    ChatEvent,
     ChoiceFinished,
-    CompletionEvent,
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
@@ -31,12 +37,41 @@ from horay_async.models.events import (
 
 __all__ = ["Accumulator", "ChatAccumulator", "CompletionAccumulator"]
 
-
-AnswerT = TypeVar("AnswerT", bound=Response)
+ResponseT = TypeVar("ResponseT", bound=Response)
 ChunkT = TypeVar("ChunkT", bound=Response)
+PieceT = TypeVar("PieceT", CompletionChunk, ChatCompletionChunk)
+T = TypeVar("T")
+
+Events = list[Any] | None
+"""Where what a chunk means is appended as events; None where nobody asks for them."""
 
 
-class Accumulator(ABC, Generic[ChunkT, AnswerT]):
+class Choice:
+    """The pieces of one choice so far."""
+
+    __slots__ = ("finish_reason", "logprobs", "reasoning", "refusal", "role", "text", "tools")
+
+    def __init__(self) -> None:
+        self.text: list[str] = []
+        self.finish_reason: str | None = None
+        self.role = "assistant"
+        self.refusal: list[str] = []
+        self.reasoning: list[str] = []
+        self.tools: ToolCalls | None = None
+        self.logprobs: Any = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing generated has come."""
+        return not (self.text or self.tools or self.reasoning or self.refusal or self.logprobs)
+
+    def content(self) -> str | None:
+        """The text; None where something else came in its place, as servers send it unstreamed."""
+        other = self.tools or self.refusal
+        return "".join(self.text) if self.text or not other else None
+
+
+class Accumulator(ABC, Generic[ChunkT, ResponseT]):
     """Collects the chunks of one stream; `expected` is how many choices were asked for."""
 
     def __init__(self, expected: int = 1) -> None:
@@ -46,6 +81,9 @@ class Accumulator(ABC, Generic[ChunkT, AnswerT]):
         self._unfinished = 0
         self._usage: Any = None
         self._fingerprint: str | None = None
+        self.kept: int = 0
+        """Objects that the stream has left here: choices, tool calls and log probabilities; pieces of text
+        are counted by who reads the stream."""
 
     @property
     def complete(self) -> bool:
@@ -58,76 +96,118 @@ class Accumulator(ABC, Generic[ChunkT, AnswerT]):
         return self._first is None
 
     @property
-    def texts(self) -> tuple[list[str], ...]:
-        """The lists that text and reasoning are collected in, where there is just one choice."""
-        if len(self._choices) != 1:
-            return ()
-        (choice,) = self._choices.values()
-        return choice.text, choice.reasoning
+    def holds_nothing(self) -> bool:
+        """Whether there are choices, and nothing generated in any."""
+        return bool(self._choices) and all(choice.empty for choice in self._choices.values())
+
+    @property
+    def partly_finished(self) -> bool:
+        """Whether some choices have their finish reason, and others don't."""
+        return 0 < self._unfinished < len(self._choices)
 
     @abstractmethod
-    def add(self, chunk: ChunkT, events: list[Any] | None = None) -> bool:
+    def add(self, chunk: ChunkT, events: Events = None) -> bool:
         """Takes in `chunk`; says whether it held any generated content.
 
         `events`, where given, gets what the chunk means appended, as events.
         """
 
     @abstractmethod
-    def result(self) -> AnswerT:
-        """The whole answer, or as much of it as has come."""
+    def result(self) -> ResponseT:
+        """The whole response, or as much of it as has come."""
 
-    def _begin(self, index: int) -> Choice:
-        choice = self._choices[index] = Choice()
-        self._unfinished += 1
-        return choice
-
-    def _finish(self, choice: Choice, reason: str) -> None:
-        if choice.finish_reason is None:
-            self._unfinished -= 1
-        choice.finish_reason = reason
-
-    def _in_order(self) -> list[tuple[int, Choice]]:
-        return sorted(self._choices.items())
+    def text_in(self, chunk: ChunkT) -> str:
+        """The text, or the reasoning, of a chunk of one choice; empty where it has none."""
+        return ""
 
 
-class CompletionAccumulator(Accumulator[CompletionChunk, Completion]):
-    """Merges the chunks of a text completion."""
+class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
+    """Merges chunks choice by choice; what a choice has is for the derived classes to say."""
 
-    _prompt: Any = None
+    def add(self, chunk: PieceT, events: Events = None) -> bool:
+        """Takes in `chunk`; says whether it held any generated content.
 
-    def add(self, chunk: CompletionChunk, events: list[CompletionEvent] | None = None) -> bool:
+        `events`, where given, gets what the chunk means appended, as events.
+        """
         if self._first is None or (chunk.id and not self._first.id):
             self._first = chunk
-        choices = chunk.choices
+        choices: Any = chunk.choices
         if len(choices) > 1:
             number_choices(choices)
         content = False
         for piece in choices:
             choice = self._choices.get(piece.index) or self._begin(piece.index)
-            if piece.delta is not None and not piece.text:
-                # Some servers stream chat deltas on this path too.
-                sent = piece.delta.get("content")
-                piece.text = sent if isinstance(sent, str) else ""
-            if piece.text:
-                choice.text.append(piece.text)
+            if self._add_piece(choice, piece, events):
                 content = True
-                if events is not None:
-                    events.append(TextDelta(piece.index, piece.text))
-            if piece.finish_reason:  # some servers send "" until then
-                if events is not None and choice.finish_reason is None:
-                    events.append(ChoiceFinished(piece.index, piece.finish_reason))
-                self._finish(choice, piece.finish_reason)
+            if piece.finish_reason and piece.finish_reason != "null":  # some send "" until then
+                if choice.finish_reason is None:
+                    self._unfinished -= 1
+                    if events is not None:
+                        self._tell_end(choice, piece, events)
+                choice.finish_reason = piece.finish_reason
             if piece.logprobs is not None:
-                choice.logprobs = extended(choice.logprobs, piece.logprobs)
+                self._add_logprobs(choice, piece.logprobs)
         if chunk.usage is not None:
             self._usage = chunk.usage
             if events is not None:
                 events.append(UsageReported(chunk.usage))
-        if chunk.prompt is not None:
-            self._prompt = chunk.prompt
         if chunk.system_fingerprint is not None:
             self._fingerprint = chunk.system_fingerprint
+        self._add_rest(chunk)
         return content
+
+    @abstractmethod
+    def _add_piece(self, choice: Choice, piece: Any, events: Events) -> bool:
+        """Adds what a chunk has of one choice; says whether there was any."""
+
+    @abstractmethod
+    def _add_logprobs(self, choice: Choice, more: Any) -> None:
+        """Adds log probabilities."""
+
+    @abstractmethod
+    def _add_rest(self, chunk: PieceT) -> None:
+        """Adds what a chunk has beside its choices."""
+
+    def _tell_end(self, choice: Choice, piece: Any, events: list[Any]) -> None:
+        events.append(ChoiceFinished(piece.index, piece.finish_reason))
+
+    def _begin(self, index: int) -> Choice:
+        choice = self._choices[index] = Choice()
+        self._unfinished += 1
+        self.kept += 1
+        return choice
+
+    def _in_order(self) -> list[tuple[int, Choice]]:
+        return sorted(self._choices.items())
+
+
+class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
+    """Merges the chunks of a text completion."""
+
+    _prompt: Any = None
+
+    def _add_piece(self, choice: Choice, piece: CompletionChunkChoice, events: Events) -> bool:
+        if piece.delta is not None and not piece.text:
+            # Some servers stream chat deltas on this path too.
+            sent = piece.delta.get("content")
+            piece.text = sent if isinstance(sent, str) else ""
+        if not piece.text:
+            return False
+        choice.text.append(piece.text)
+        if events is not None:
+            events.append(TextDelta(piece.index, piece.text))
+        return True
+
+    def _add_logprobs(self, choice: Choice, more: CompletionLogprobs) -> None:
+        self.kept += len(more.tokens) + len(more.top_logprobs or ())
+        choice.logprobs = _extended(choice.logprobs, more)
+
+    def _add_rest(self, chunk: CompletionChunk) -> None:
+        if chunk.prompt is not None:
+            self._prompt = chunk.prompt
+
+    def text_in(self, chunk: CompletionChunk) -> str:
+        return chunk.choices[0].text if len(chunk.choices) == 1 else ""
 
     def result(self) -> Completion:
         first = self._first or CompletionChunk()
@@ -141,7 +221,7 @@ class CompletionAccumulator(Accumulator[CompletionChunk, Completion]):
                     index=index,
                     text="".join(choice.text),
                     finish_reason=choice.finish_reason,
-                    logprobs=choice.logprobs and extended(None, choice.logprobs),
+                    logprobs=choice.logprobs and _extended(None, choice.logprobs),
                 )
                 for index, choice in self._in_order()
             ],
@@ -151,59 +231,62 @@ class CompletionAccumulator(Accumulator[CompletionChunk, Completion]):
         )
 
 
-class ChatAccumulator(Accumulator[ChatCompletionChunk, ChatCompletion]):
+class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
     """Merges the chunks of a chat completion."""
 
     _service_tier: str | None = None
 
-    def add(self, chunk: ChatCompletionChunk, events: list[ChatEvent] | None = None) -> bool:
-        if self._first is None or (chunk.id and not self._first.id):
-            self._first = chunk
-        choices = chunk.choices
-        if len(choices) > 1:
-            number_choices(choices)
+    def _add_piece(self, choice: Choice, piece: ChatChunkChoice, events: Events) -> bool:
+        delta = piece.delta
         content = False
-        for piece in choices:
-            choice = self._choices.get(piece.index) or self._begin(piece.index)
-            delta = piece.delta
-            if delta.content:
-                choice.text.append(delta.content)
-                content = True
-                if events is not None:
-                    events.append(TextDelta(piece.index, delta.content))
-            if delta.role:
-                choice.role = delta.role
-            if delta.reasoning_content:
-                choice.reasoning.append(delta.reasoning_content)
-                content = True
-                if events is not None:
-                    events.append(ReasoningDelta(piece.index, delta.reasoning_content))
-            if delta.refusal:
-                choice.refusal.append(delta.refusal)
-                content = True
-                if events is not None:
-                    events.append(RefusalDelta(piece.index, delta.refusal))
-            if delta.tool_calls:
-                for call in delta.tool_calls:
-                    add_tool(choice, call, piece.index, events)
-                content = True
-            if piece.finish_reason:  # some servers send "" until then
-                if events is not None and choice.finish_reason is None:
-                    for number, tool in sorted(choice.tools.items()):
-                        events.append(ToolCallDone(piece.index, number, tool.call()))
-                    events.append(ChoiceFinished(piece.index, piece.finish_reason))
-                self._finish(choice, piece.finish_reason)
-            if piece.logprobs is not None:
-                choice.logprobs = extended_chat(choice.logprobs, piece.logprobs)
-        if chunk.usage is not None:
-            self._usage = chunk.usage
+        if delta.content:
+            choice.text.append(delta.content)
+            content = True
             if events is not None:
-                events.append(UsageReported(chunk.usage))
-        if chunk.system_fingerprint is not None:
-            self._fingerprint = chunk.system_fingerprint
+                events.append(TextDelta(piece.index, delta.content))
+        if delta.role:
+            choice.role = delta.role
+        if delta.reasoning_content:
+            choice.reasoning.append(delta.reasoning_content)
+            content = True
+            if events is not None:
+                events.append(ReasoningDelta(piece.index, delta.reasoning_content))
+        if delta.refusal:
+            choice.refusal.append(delta.refusal)
+            content = True
+            if events is not None:
+                events.append(RefusalDelta(piece.index, delta.refusal))
+        if delta.tool_calls:
+            if choice.tools is None:
+                choice.tools = ToolCalls()
+            before = len(choice.tools)
+            for position, call in enumerate(delta.tool_calls):
+                choice.tools.add(call, position, piece.index, events)
+            self.kept += len(delta.tool_calls) + len(choice.tools) - before
+            content = True
+        return content
+
+    def _tell_end(self, choice: Choice, piece: ChatChunkChoice, events: list[Any]) -> None:
+        if choice.tools:
+            for number, call in choice.tools.results():
+                events.append(ToolCallDone(piece.index, number, call))
+        super()._tell_end(choice, piece, events)
+
+    def _add_logprobs(self, choice: Choice, more: ChatLogprobs) -> None:
+        for entries in (more.content, more.refusal):
+            for entry in entries or ():
+                self.kept += 1 + len(entry.top_logprobs)
+        choice.logprobs = _extended_chat(choice.logprobs, more)
+
+    def _add_rest(self, chunk: ChatCompletionChunk) -> None:
         if chunk.service_tier is not None:
             self._service_tier = chunk.service_tier
-        return content
+
+    def text_in(self, chunk: ChatCompletionChunk) -> str:
+        if len(chunk.choices) != 1:
+            return ""
+        delta = chunk.choices[0].delta
+        return delta.content or delta.reasoning_content or ""
 
     def result(self) -> ChatCompletion:
         first = self._first or ChatCompletionChunk()
@@ -220,11 +303,12 @@ class ChatAccumulator(Accumulator[ChatCompletionChunk, ChatCompletion]):
                         content=choice.content(),
                         refusal="".join(choice.refusal) or None,
                         reasoning_content="".join(choice.reasoning) or None,
-                        tool_calls=[tool.call() for _, tool in sorted(choice.tools.items())]
-                        or None,
+                        tool_calls=[call for _, call in choice.tools.results()]
+                        if choice.tools
+                        else None,
                     ),
                     finish_reason=choice.finish_reason,
-                    logprobs=choice.logprobs and extended_chat(None, choice.logprobs),
+                    logprobs=choice.logprobs and _extended_chat(None, choice.logprobs),
                 )
                 for index, choice in self._in_order()
             ],
@@ -232,3 +316,38 @@ class ChatAccumulator(Accumulator[ChatCompletionChunk, ChatCompletion]):
             system_fingerprint=self._fingerprint,
             service_tier=self._service_tier,
         )
+
+
+def _extended(have: CompletionLogprobs | None, more: CompletionLogprobs) -> CompletionLogprobs:
+    """`have` with `more` behind it; a copy of `more` where there is none yet."""
+    if have is None:
+        have = CompletionLogprobs()
+    if more.top_logprobs is not None and have.top_logprobs is None:
+        have.top_logprobs = []
+    if have.top_logprobs or more.top_logprobs:
+        # Aligned with the tokens, also where only some of the chunks have alternatives.
+        have.top_logprobs = top = have.top_logprobs or []
+        top.extend([None] * (len(have.tokens) - len(top)))
+        top.extend(more.top_logprobs or [None] * len(more.tokens))
+    have.tokens.extend(more.tokens)
+    have.token_logprobs.extend(more.token_logprobs)
+    have.text_offset = _joined(have.text_offset, more.text_offset)
+    return have
+
+
+def _extended_chat(have: ChatLogprobs | None, more: ChatLogprobs) -> ChatLogprobs:
+    """`have` with `more` behind it; a copy of `more` where there is none yet."""
+    if have is None:
+        have = ChatLogprobs()
+    have.content = _joined(have.content, more.content)
+    have.refusal = _joined(have.refusal, more.refusal)
+    return have
+
+
+def _joined(have: list[T] | None, more: list[T] | None) -> list[T] | None:
+    if more is None:
+        return have
+    if have is None:
+        return list(more)
+    have.extend(more)
+    return have

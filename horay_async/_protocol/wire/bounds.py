@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "DRAIN_BYTES",
     "DRAIN_SECONDS",
@@ -10,7 +12,10 @@ __all__ = [
     "MAX_ERROR_SECONDS",
     "MAX_EVENT_BYTES",
     "MAX_IMAGE_BYTES",
+    "MAX_OBJECTS",
     "MAX_PIECE_BYTES",
+    "VALUES_PER_OBJECT",
+    "too_many_objects",
 ]
 
 MAX_BODY_BYTES = 64 * 2**20
@@ -40,3 +45,32 @@ DRAIN_BYTES = 2**16
 MAX_PIECE_BYTES = 2**15
 """Of what is read in one go. The chunks in it are decoded together, which is cheap as long as they all fit
 into a processor's second-level cache and don't get the garbage collector going; that is some hundred."""
+
+MAX_OBJECTS = 1_000_000
+"""JSON objects and lists in one whole response, in one event, or kept of one stream. An object becomes up to
+250 bytes of memory, while it takes three bytes to send, and a tenth of a byte compressed. In earnest, a
+completion of 20,000 tokens with log probabilities and 20 alternatives each has some 800,000."""
+
+VALUES_PER_OBJECT = 4
+"""How many values there may be, of the plain kind, to each object that there may be: they become 32 to 160
+bytes. An alternative token has seven, two of which are an object and a list."""
+
+STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+
+
+def too_many_objects(data: bytes, limit: int) -> bool:
+    """Whether `data` is JSON of more than `limit` objects and lists, or of too many values.
+
+    Asked before anything is decoded. Each object takes two bytes at least, so that nothing has to be
+    counted in what is short: no chunk, and hardly any body.
+    """
+    if len(data) <= 2 * limit:
+        return False
+    # Texts hold braces and commas, too, but seldom so many that they have to be told apart.
+    return _counted(data, limit) and _counted(STRING.sub(b"", data), limit)
+
+
+def _counted(data: bytes, limit: int) -> bool:
+    if data.count(b"{") + data.count(b"[") > limit:
+        return True
+    return data.count(b",") > VALUES_PER_OBJECT * limit

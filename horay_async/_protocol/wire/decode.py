@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
+from horay_async._protocol.wire.bounds import MAX_OBJECTS, VALUES_PER_OBJECT, too_many_objects
 from horay_async._protocol.wire.description import (
     Envelope,
     Finding,
@@ -17,7 +18,8 @@ from horay_async._protocol.wire.description import (
     list_differences,
     outline,
 )
-from horay_async.models._base import Response
+from horay_async._protocol.wire.dialects import translate, unread_response
+from horay_async.models._base import Findings, Response, parse_json
 from horay_async.models.raw import JSONResponse
 
 __all__ = [
@@ -44,6 +46,9 @@ SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
+NO_FINDINGS = Findings()
+
+
 class InvalidBody(Exception):
     """The bytes aren't a usable answer; the text completes "the answer ..."."""
 
@@ -55,8 +60,8 @@ class ErrorInBody(Exception):
 class BodyDecoder(Protocol[R_co]):
     """What makes an answer of bytes."""
 
-    def decode(self, data: bytes) -> R_co:
-        """`data`, JSON, as an instance. Raises `InvalidBody`, or `ErrorInBody` where it reports a
+    def decode(self, data: bytes, *, max_objects: int = ...) -> R_co:
+        """`data`, JSON, as an instance. Raises `InvalidBody`, also where it holds more than `max_objects`, or `ErrorInBody` where it reports a
         failure.
         """
         ...
@@ -80,10 +85,14 @@ def number_choices(choices: Sequence[Numbered]) -> None:
 
 
 class Decoder(Generic[R]):
-    """BodyDecoder answers of one class.
+    """Decodes responses of one class.
 
     JSON is decoded straight into the attrs class; what doesn't fit its types goes through the lenient
     converter, which keeps whatever can be read.
+
+    Each body is held against the description of the class, too, at the cost of a tenth of decoding it.
+    What differs is counted as drift, and searched for content that other servers of this family send
+    under other names (`dialects`).
     """
 
     def __init__(self, into: type[R]) -> None:
@@ -99,133 +108,179 @@ class Decoder(Generic[R]):
         # The choices of a chunk are numbered where chunks are merged.
         self._numbers = wire.list_field == "choices" and not wire.allow_empty
 
-    def decode(self, data: bytes) -> R:
-        """`data`, a JSON object, as an instance. Raises `InvalidBody`, or `ErrorInBody` where it
-        reports a failure.
+    def decode(
+        self, data: bytes, *, as_described: bool = False, max_objects: int = MAX_OBJECTS
+    ) -> R:
+        """`data`, a JSON object, as an instance. `as_described` says that it is known to hold no more than is
+        described. Raises `InvalidBody`, or `ErrorInBody` where it reports a failure.
         """
-        answer = None
-        if self._direct:
-            try:
-                answer = self._json.decode(data)
-            except MALFORMED:
-                answer = None
-        if answer is None or not self._list_of(answer) or not (data.isascii() or _is_utf8(data)):
-            answer = self._decode_leniently(data, answer)
+        check_size(data, max_objects)
+        try:
+            response = self._decode_directly(data, as_described)
+            if response is None:
+                response = self._decode_leniently(data)
+        except RecursionError as error:
+            raise InvalidBody("is JSON nested too deep") from error
         if self._numbers:
-            number_choices(self._list_of(answer))
-        answer._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-        return answer
+            number_choices(self._list_of(response))
+        response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        return response
 
-    def decode_many(self, datas: list[bytes], lines: bytes) -> list[R]:
+    def decode_many(
+        self,
+        datas: list[bytes],
+        lines: bytes,
+        *,
+        as_described: bool = False,
+        max_objects: int = MAX_OBJECTS,
+    ) -> list[R]:
         """`datas`, JSON objects, as instances, decoded in one go. `lines` is the same, joined by LF.
         Raises as `decode` does.
         """
-        if len(datas) == 1 or not self._direct:
-            return [self.decode(data) for data in datas]
-        try:
-            answers = self._json.decode_lines(lines)
-        except MALFORMED:
-            answers = []
+        if len(datas) == 1:
+            return [self.decode(lines, as_described=as_described, max_objects=max_objects)]
+        check_size(lines, max_objects)
+        responses: list[R] = []
+        if self._direct:
+            try:
+                responses = self._json.decode_lines(lines)
+                if not as_described:
+                    self._outline.decode_lines(lines)
+            except MALFORMED:
+                responses = []
         # Two objects in one event would shift all that follow, so the numbers must agree.
         if (
-            len(answers) != len(datas)
-            or not all(map(self._list_of, answers))
+            len(responses) != len(datas)
+            or not all(map(self._list_of, responses))
             or not (lines.isascii() or _is_utf8(lines))
         ):
-            return [self.decode(data) for data in datas]
-        for answer, data in zip(answers, datas, strict=True):
-            answer._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-        return answers
+            return [self.decode(data, max_objects=max_objects) for data in datas]
+        for response, data in zip(responses, datas, strict=True):
+            response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        return responses
 
-    def drift(self, answer: Response) -> list[Finding]:
-        """How `answer`, which was made here, differs from what the API describes."""
-        data = answer._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-        if not hasattr(answer, "_lenient"):
-            try:
-                self._outline.decode(data)
-            except MALFORMED:
-                pass
-            else:
-                return []
-        sent: Any = answer.to_dict()
-        if _is_envelope(sent) and not isinstance(sent.get(self._wire.list_field), list):
-            return [*differences(sent, Envelope), *self._drift_in(sent.get("data"), "$.data")]
-        return self._drift_in(sent, "$")
+    def drift(self, response: Response) -> Findings:
+        """How `response`, which was decoded here, differs from what the API describes."""
+        found: Any = getattr(response, "_drift", NO_FINDINGS)
+        return cast("Findings", found)
 
-    def drift_in_lines(self, answers: Sequence[R], lines: bytes) -> list[tuple[R, list[Finding]]]:
-        """The same of several, which came as `lines`: those that differ, each with how it does."""
-        if not any(hasattr(answer, "_lenient") for answer in answers):
-            try:
-                self._outline.decode_lines(lines)
-            except MALFORMED:
-                pass
-            else:
-                return []
-        return [(answer, found) for answer in answers if (found := self.drift(answer))]
-
-    def says_something(self, answer: R) -> bool:
-        """Whether any known field of `answer` was sent."""
-        return answer != self._blank
+    def says_something(self, response: R) -> bool:
+        """Whether any known field of `response` was sent."""
+        return response != self._blank
 
     @cached_property
     def _outline(self) -> msgspec.json.Decoder[Any]:
         return outline(self._into)
+
+    def _decode_directly(self, data: bytes, as_described: bool) -> R | None:
+        """`data` as an instance, where it is all as described; None where it needs a closer look."""
+        if not self._direct:
+            return None
+        try:
+            response = self._json.decode(data)
+            if not as_described:
+                self._outline.decode(data)
+        except MALFORMED:
+            return None
+        if not self._list_of(response) or not (data.isascii() or _is_utf8(data)):
+            return None
+        return response
+
+    def _decode_leniently(self, data: bytes) -> R:
+        """A closer look at `data`."""
+        decoded = _parsed(data)
+        inner = _unwrapped(decoded)
+        if self._is_bare_list(inner):
+            inner = {self._wire.list_field: inner}
+        found = Findings()
+        if isinstance(inner, dict):
+            found.extend(self._differences(decoded))
+            found.translated = translate(cast("dict[str, Any]", inner), self._into)
+        response = None
+        if self._direct and inner is decoded and not found.translated:
+            try:
+                response = self._json.decode(data)
+            except MALFORMED:
+                response = None
+        if response is None:
+            from horay_async.models._converter import structure  # noqa: PLC0415 - loads cattrs
+
+            try:
+                response = structure(cast("Any", inner), self._into)
+            except ValueError as error:
+                raise InvalidBody(f"isn't what the API describes: {error}") from error
+        fields = cast("dict[str, Any]", inner)
+        if response == self._blank:
+            self._check_blank(fields)
+        elif self._numbers and (unread := unread_response(fields, self._into)):
+            raise InvalidBody(f"is finished and holds nothing that is known, but {unread}")
+        if found or found.translated:
+            response._drift = found  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        return response
+
+    def _differences(self, decoded: Any) -> list[Finding]:
+        """How JSON differs from what the API describes."""
+        if _is_envelope(decoded) and not isinstance(decoded.get(self._wire.list_field), list):
+            return [*differences(decoded, Envelope), *self._drift_in(decoded.get("data"), "$.data")]
+        return self._drift_in(decoded, "$")
 
     def _drift_in(self, inner: Any, path: str) -> list[Finding]:
         if isinstance(inner, list):
             return list_differences(cast("list[Any]", inner), self._into, path)
         return differences(inner, self._into, path)
 
-    def _is_bare(self, inner: Any) -> bool:
-        """Whether `inner` is the list that the answer is about, without the object around it. An empty one
-        is an answer only where it is asked what there is.
+    def _is_bare_list(self, inner: Any) -> bool:
+        """Whether `inner` is the list that the response is about, without the object around it.
+
+        An empty list is a response only to the question what there is: no models. To a prompt it says
+        nothing. A chunk is never a bare list.
         """
-        if not isinstance(inner, list) or self._wire.allow_empty:
+        if not isinstance(inner, list) or not self._wire.list_field or self._wire.allow_empty:
             return False
-        if not all(isinstance(item, dict) for item in cast("list[Any]", inner)):
-            return False
-        return self._wire.list_field == "data" or (self._wire.list_field != "" and inner != [])
+        items = cast("list[Any]", inner)
+        return all(isinstance(item, dict) for item in items) and (
+            bool(items) or self._wire.list_field == "data"
+        )
 
-    def _decode_leniently(self, data: bytes, answer: R | None) -> R:
-        """A closer look at `data`; `answer` is what it was decoded into, where it could be."""
-        decoded = _parsed(data)
-        inner = _unwrapped(decoded)
-        if self._is_bare(inner):
-            inner = {self._wire.list_field: inner}
-        if answer is None or inner is not decoded:
-            from horay_async.models._converter import structure  # noqa: PLC0415 - loads cattrs
+    def _check_blank(self, fields: dict[str, Any]) -> None:
+        """Raises where an object without a value in any known field is no response.
 
-            try:
-                answer = structure(inner, self._into)
-            except ValueError as error:
-                raise InvalidBody(f"isn't what the API describes: {error}") from error
-            answer._lenient = True  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-        if answer == self._blank:
-            fields = cast("dict[str, Any]", inner)
-            # An object without any field of an answer may have a server's words instead.
-            if isinstance(fields.get("message") or fields.get("detail"), str | list):
-                raise ErrorInBody
-            # A list that is empty was sent, too.
-            if not (self._wire.allow_empty or isinstance(fields.get(self._wire.list_field), list)):
-                raise InvalidBody("holds none of the fields that the API describes")
-        return answer
+        - `message` or `detail`: a server's words in place of a response, which are a failure;
+        - the list that the response is about, empty: a response with nothing in it;
+        - neither: of a chunk, a sign that the stream is alive; of anything else, no response.
+        """
+        if isinstance(fields.get("message") or fields.get("detail"), str | list):
+            raise ErrorInBody
+        if isinstance(fields.get(self._wire.list_field), list) or self._wire.allow_empty:
+            return
+        raise InvalidBody("holds none of the fields that the API describes")
 
 
 class JSONDecoder:
     """Takes any JSON as it is."""
 
-    def decode(self, data: bytes) -> JSONResponse:
+    def decode(self, data: bytes, *, max_objects: int = MAX_OBJECTS) -> JSONResponse:
         """`data` as the server sent it. Raises as `Decoder.decode` does."""
+        check_size(data, max_objects)
         decoded = _parsed(data)
         _unwrapped(decoded)
-        answer = JSONResponse(json=decoded)
+        response = JSONResponse(json=decoded)
         # The cast: mypy takes the slots of an attrs class for all that there are.
-        cast("Response", answer)._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-        return answer
+        cast("Response", response)._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        return response
 
-    def drift(self, answer: Response) -> Sequence[Finding]:
+    def drift(self, response: Response) -> Sequence[Finding]:
         """None: nothing is described."""
         return ()
+
+
+def check_size(data: bytes, max_objects: int) -> None:
+    """Raises `InvalidBody` where `data` is JSON of more objects than may be made of it."""
+    if too_many_objects(data, max_objects):
+        raise InvalidBody(
+            f"holds more than {max_objects:,} JSON objects and lists, or {VALUES_PER_OBJECT} times as many "
+            "values: pass max_response_objects=... to the client to take in more"
+        )
 
 
 def reports_failure(body: bytes) -> bool:
@@ -248,15 +303,15 @@ def reports_error(data: bytes) -> bool:
     return isinstance(decoded, dict) and bool(cast("dict[str, Any]", decoded).get("error"))
 
 
-_decoders: dict[type[Response], Decoder[Any]] = {}
+@lru_cache(maxsize=64)
+def _decoder(into: type[Response]) -> Decoder[Any]:
+    return Decoder(into)
 
 
 def decoder(into: type[R]) -> Decoder[R]:
     """The decoder for a class; made once, since making one takes longer than a hundred uses."""
-    made = _decoders.get(into)
-    if made is None:
-        made = _decoders[into] = Decoder(into)
-    return made
+    # mypy takes the classes for unhashable, as their instances are.
+    return _decoder(cast("Any", into))
 
 
 def _nothing(_: object) -> None:
@@ -274,7 +329,7 @@ def _is_utf8(data: bytes) -> bool:
 
 def _parsed(data: bytes) -> Any:
     try:
-        return msgspec.json.decode(data)
+        return parse_json(data)
     except UnicodeDecodeError as error:
         raise InvalidBody("isn't valid UTF-8") from error
     except msgspec.DecodeError as error:

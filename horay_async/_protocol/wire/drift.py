@@ -1,13 +1,11 @@
-"""What becomes of answers that differ from what the API describes.
+"""What becomes of responses that differ from what the API describes.
 
-Nearly all answers don't differ, and that has to be found out at next to no cost. So there are three steps,
+Nearly all responses don't differ, and that has to be found out at next to no cost. So there are three steps,
 each taken only where the one before isn't enough:
 
-1. In a stream, most chunks are the one before with another piece of text in it. To put the newest pieces
-   into that frame and to compare what comes of it with the bytes that came proves it, for all chunks of a
-   read at once.
-2. What could be decoded straight into the models has no value of another type. Whether it has all their
-   fields and no others is asked of msgspec structs that refuse anything else.
+1. In a stream, most chunks are the one before with another piece of text in it, which their bytes show.
+2. Whether a body has all the fields that are described, in their types, and no others is asked of msgspec
+   structs that refuse anything else.
 3. The JSON is gone through, field by field.
 """
 
@@ -28,56 +26,45 @@ from horay_async.errors import DriftError, DriftWarning
 from horay_async.models._base import Response
 from horay_async.models.drift import Drift
 
-__all__ = ["DriftWatch", "Frame"]
+__all__ = ["ChunkTemplate", "DriftWatch"]
 
 PACKAGE = str(Path(__file__).parents[2])
 
 
-class Frame:
-    """A chunk of a stream without its piece of text: most that follow differ in that alone. `counts` is
-    where to count them.
+class ChunkTemplate:
+    """A chunk without its piece of text: most of those that follow differ in the text alone.
+
+    What is around a text without quotes is the same JSON as that around another such text, so a chunk that
+    matches has the fields of the one that the template was taken from, and `found` is how it drifts.
     """
 
-    __slots__ = ("_after", "_before", "_between", "_counts", "_found", "_pieces", "_seen")
+    __slots__ = ("_after", "_before", "_between", "found")
 
-    def __init__(self, counts: Drift) -> None:
-        self._counts = counts
-        self._found: Sequence[Finding] = ()  # in each chunk of this frame
-        self._before = self._between = self._after = ""
-        self._pieces: list[str] = []
-        self._seen = 0  # of the pieces
+    def __init__(self) -> None:
+        self.found: Sequence[Finding] = ()
+        self._before = self._after = self._between = b"\n"  # no chunk begins so
 
-    def counted(self, lines: bytes, count: int) -> bool:
-        """Whether `lines`, joined by LF, are `count` chunks of this frame; if so, what differs in them is
-        counted. To be asked once for each read, when its pieces were appended to the list that the frame
-        was taken with.
-
-        A piece with an escape in it doesn't come out as it was sent. So where all pieces do, they have
-        neither escapes nor quotes, and nothing but text can be in their place.
-        """
-        pieces = self._pieces[self._seen :]
-        self._seen += len(pieces)
-        if (
-            len(pieces) != count
-            or f"{self._before}{self._between.join(pieces)}{self._after}".encode() != lines
-        ):
+    def matches(self, lines: bytes, count: int) -> bool:
+        """Whether `lines`, joined by LF, are `count` chunks of this template."""
+        if not (lines.startswith(self._before) and lines.endswith(self._after)):
             return False
-        if self._found:
-            self._counts.add(self._found, count)
-        return True
+        texts = lines
+        if count > 1:
+            texts = lines.replace(self._between, b"")
+            if len(lines) - len(texts) != len(self._between) * (count - 1):
+                return False
+        texts = texts[len(self._before) : len(texts) - len(self._after)]
+        # A backslash at a text's end would make the quote that should end it a part of the text.
+        return b'"' not in texts and (b"\\" not in texts or b'\\"' not in lines)
 
-    def take(self, data: bytes, lists: Sequence[list[str]], found: Sequence[Finding]) -> None:
-        """Makes the frame of `data`, a chunk in which `found` was found, if its piece can be seen in it: the
-        newest of one of the `lists` that pieces are appended to.
+    def take(self, data: bytes, text: str, found: Sequence[Finding]) -> None:
+        """Makes the template of `data`, a chunk with the piece `text` that drifts as `found` says, if the piece
+        can be seen in it.
         """
-        text = data.decode("utf-8", "replace")
-        for pieces in lists:
-            before, piece, after = text.rpartition(f'"{pieces[-1]}"') if pieces else ("", "", "")
-            if piece:
-                self._before, self._after = f'{before}"', f'"{after}'
-                self._between = f"{self._after}\n{self._before}"
-                self._pieces, self._seen, self._found = pieces, len(pieces), found
-                return
+        before, piece, after = data.rpartition(f'"{text}"'.encode()) if text else (b"", b"", b"")
+        if piece:
+            self._before, self._after, self.found = before + b'"', b'"' + after, found
+            self._between = self._after + b"\n" + self._before
 
 
 @attrs.frozen

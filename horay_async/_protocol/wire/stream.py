@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import msgspec
 
 from horay_async._protocol.wire.accumulate import Accumulator
+from horay_async._protocol.wire.bounds import MAX_OBJECTS
 from horay_async._protocol.wire.decode import (
     Decoder,
     ErrorInBody,
@@ -14,7 +16,9 @@ from horay_async._protocol.wire.decode import (
     reports_error,
     reports_failure,
 )
-from horay_async._protocol.wire.drift import DriftWatch, Frame
+from horay_async._protocol.wire.description import Finding
+from horay_async._protocol.wire.dialects import unread_chunk
+from horay_async._protocol.wire.drift import ChunkTemplate, DriftWatch
 from horay_async._protocol.wire.errors import bad_response, stream_error
 from horay_async._protocol.wire.sse import EventTooLarge, NamedEvent, SSEDecoder
 from horay_async.errors import APIError, DriftError, StreamTruncatedError
@@ -54,6 +58,7 @@ class ChunkReader(Generic[C, A]):
         key: str,
         max_event_bytes: int,
         drift: DriftWatch,
+        max_objects: int = MAX_OBJECTS,
     ) -> None:
         self.merged = merged
         self.done = False
@@ -68,20 +73,34 @@ class ChunkReader(Generic[C, A]):
         self._label = label
         self._key = key
         self._max_event_bytes = max_event_bytes
+        self._max_objects = max_objects
         self._drift = drift
-        self._frame = Frame(drift.counts)
+        self._unread: str | None = None  # a field that may hold content, and isn't known
+        self._template = ChunkTemplate()
         self._opening: bytes | None = b""  # how the body begins, until an event has come
 
     @property
     def failure(self) -> APIError | None:
         """What to raise once the chunks before it are delivered."""
-        failure = self._failure or self._drift_error
+        failure = self._failure or self._unfinished() or self._drift_error
         if failure is not None and not self.merged.empty:
             failure.execution = "executed"
             failure.partial = self.partial
             if isinstance(failure, DriftError):
                 failure.answer = failure.partial
         return failure
+
+    def _unfinished(self) -> APIError | None:
+        """What is wrong with a stream that ended as one that is complete does."""
+        if not self.done:
+            return None
+        if self._unread is not None and self.merged.holds_nothing:
+            what = f"is finished and holds nothing that is known, but {self._unread}"
+        elif self.merged.partly_finished:
+            what = "ends with [DONE], and not all of its choices are finished"
+        else:
+            return None
+        return self._bad(what, self._opening or b"")
 
     @property
     def partial(self) -> A | None:
@@ -163,41 +182,66 @@ class ChunkReader(Generic[C, A]):
         if min(datas) < OBJECT:
             datas = self._until_done(datas)
         lines = b"\n".join(datas)
+        if not self._sse.named and self._template.matches(lines, len(datas)):
+            chunks = self._decoder.decode_many(
+                datas, lines, as_described=True, max_objects=self._max_objects
+            )
+            self._add(chunks)
+            if found := self._template.found:
+                self._drift.counts.add(found, len(chunks))
+            return chunks
+        chunks = self._decoded(datas, lines)
+        for chunk in chunks:
+            if found := self._decoder.drift(chunk):
+                self._note(chunk, found)
+        self._add(chunks)
+        if chunks and not (found := self._decoder.drift(last := chunks[-1])).translated:
+            self._template.take(
+                last._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
+                self.merged.text_in(last),
+                found,
+            )
+        return chunks
+
+    def _decoded(self, datas: list[bytes], lines: bytes) -> list[C]:
+        """The chunks of events that aren't known yet to be chunks."""
         # Only a string of JSON's own holds these bytes: within a text the quotes are escaped.
         if b'"error"' in lines or self._sse.named:
-            chunks = self._one_by_one(datas)
-        else:
-            try:
-                chunks = self._decoder.decode_many(datas, lines)
-            except (InvalidBody, ErrorInBody):
-                chunks = self._one_by_one(datas)
+            return self._one_by_one(datas)
+        try:
+            return self._decoder.decode_many(datas, lines, max_objects=self._max_objects)
+        except (InvalidBody, ErrorInBody):
+            return self._one_by_one(datas)
+
+    def _add(self, chunks: list[C]) -> None:
+        """Merges chunks."""
         content = False
         meta = self._meta
-        add = self.merged.add
+        merged = self.merged
+        add = merged.add
         for chunk in chunks:
             chunk.meta = meta
             if add(chunk):
                 content = True
         self.content = content
-        if chunks and not self._frame.counted(lines, len(chunks)):
-            self._look_for_drift(chunks, lines)
-        return chunks
-
-    def _look_for_drift(self, chunks: list[C], lines: bytes) -> None:
-        """Counts how `chunks`, which came as `lines`, differ from what the API describes."""
-        last, found_in_last = chunks[-1], []
-        for chunk, found in self._decoder.drift_in_lines(chunks, lines):
-            error = self._drift.note(
-                found,
-                chunk,
-                label=self._label,
-                key=self._key,
-                request_id=self._meta.request_id,
+        merged.kept += len(chunks)
+        if merged.kept > self._max_objects:
+            self._fail(
+                self._bad(
+                    f"is a stream of more than {self._max_objects:,} objects and pieces: pass "
+                    "max_response_objects=... to the client to take in more",
+                    chunks[-1]._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
+                )
             )
-            self._drift_error = self._drift_error or error
-            if chunk is last:
-                found_in_last = found
-        self._frame.take(last._raw, self.merged.texts, found_in_last)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
+
+    def _note(self, chunk: C, found: Sequence[Finding]) -> None:
+        """Counts how `chunk` drifts, and remembers the first field with something unknown in it."""
+        error = self._drift.note(
+            found, chunk, label=self._label, key=self._key, request_id=self._meta.request_id
+        )
+        self._drift_error = self._drift_error or error
+        if self._unread is None and any(kind == "unknown" for _, kind in found):
+            self._unread = unread_chunk(chunk.to_dict(), type(chunk))
 
     def _until_done(self, datas: list[bytes]) -> list[bytes]:
         """The events before `[DONE]`, without the empty ones that only keep the connection alive."""
@@ -219,7 +263,7 @@ class ChunkReader(Generic[C, A]):
             try:
                 if name == ERROR or (b'"error"' in data and reports_error(data)):
                     raise ErrorInBody
-                chunk = self._decoder.decode(data)
+                chunk = self._decoder.decode(data, max_objects=self._max_objects)
             except ErrorInBody:
                 self._fail(self._reported(data))
                 break

@@ -1,0 +1,301 @@
+"""What other servers of this family send in other places, put where the API describes it. Pure.
+
+Only what differs from the description comes here, as decoded JSON, and is changed in place. The shapes stand
+in `tests/vectors/dialects.toml`, each with its source. Three steps for each choice:
+
+1. the message is found: it may come as `delta`, `message`, `text` or `content`;
+2. within it, the text, the reasoning and the tool calls are found;
+3. so is the finish reason.
+
+What is found nowhere is told by `unread_response` and `unread_chunk`: a choice that is finished and seems to
+hold nothing may hold something under a name that nobody has seen yet.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from horay_async.models._base import Response
+from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
+from horay_async.models.completions import Completion, CompletionChunk
+
+__all__ = ["translate", "unread_chunk", "unread_response"]
+
+JSON = dict[str, Any]
+
+PLACES: dict[type[Response], str] = {
+    ChatCompletion: "message",
+    ChatCompletionChunk: "delta",
+    Completion: "text",
+    CompletionChunk: "text",
+}
+"""Where each class has the content of a choice."""
+
+CONTENT = ("content", "refusal", "reasoning_content", "tool_calls")
+"""What a message of the API can hold."""
+
+REASONING = ("reasoning", "reasoning_text", "thinking", "reasoning_details", "thinking_blocks")
+"""Other names of `reasoning_content`, the plainest first: some servers send it under two at once."""
+
+PART_TEXTS = ("text", "thinking", "reasoning", "summary", "content", "refusal")
+"""Where a part of a content list has its text."""
+
+WITHOUT_CONTENT = frozenset(
+    {
+        "annotations", "audio", "content_filter_offsets", "content_filter_raw", "content_filter_result",
+        "content_filter_results", "delta", "extra_content", "finish_details", "finish_reason", "function_call",
+        "id", "index", "matched_stop", "message", "metadata", "model", "name", "native_finish_reason", "object",
+        "prompt_token_ids", "provider_specific_fields", "role", "safety_ratings", "seed", "stop_reason",
+        "token_ids", "tool_call_id", "type", "usage",
+    }
+)  # fmt: skip
+"""Fields that are known, or known to be no part of what was generated."""
+
+
+class Changes:
+    """Whether anything was put anywhere."""
+
+    made = False
+
+    def put(self, fields: JSON, name: str, value: Any) -> None:
+        """Sets a field."""
+        if name not in fields or fields[name] is not value:
+            fields[name] = value
+            self.made = True
+
+
+def translate(sent: JSON, into: type[Response]) -> bool:
+    """Puts what `sent` has elsewhere where `into` has it. Says whether anything was put anywhere."""
+    place = PLACES.get(into)
+    if place is None:
+        return False
+    changes = Changes()
+    if isinstance(sent.get("choices"), dict):
+        changes.put(sent, "choices", [sent["choices"]])
+    choices = _objects(sent.get("choices"))
+    for choice in choices:
+        if place == "text":
+            _find_text(choice, changes)
+        else:
+            _find_message(choice, place, changes)
+        _find_finish_reason(choice, sent if len(choices) == 1 else {}, changes)
+    _find_usage(sent, choices, changes)
+    return changes.made
+
+
+def unread_response(sent: JSON, into: type[Response]) -> str | None:
+    """Where a whole response has something unknown, if its choices are finished and hold nothing known. `sent`
+    was translated. None where nothing is amiss.
+    """
+    place = PLACES.get(into, "")
+    choices = _objects(sent.get("choices"))
+    if not choices:
+        return None
+    unread = None
+    for choice in choices:
+        if not choice.get("finish_reason") or choice.get("logprobs"):
+            return None
+        inner = choice.get(place)
+        if place == "text":
+            if inner is not None:
+                return None
+        elif isinstance(inner, dict) and any(cast(JSON, inner).get(name) for name in CONTENT):
+            return None
+        unread = unread or _unread(choice, place)
+        if unread is None and inner is not None:
+            return None
+    return unread or f"no {place}"
+
+
+def unread_chunk(sent: JSON, into: type[Response]) -> str | None:
+    """Where a chunk has something unknown that may have been generated; None where it doesn't."""
+    place = PLACES[into]
+    for choice in _objects(sent.get("choices")):
+        if unread := _unread(choice, place):
+            return unread
+    return None
+
+
+def _unread(choice: JSON, place: str) -> str | None:
+    inner = choice.get(place)
+    fields = {**choice, **cast(JSON, inner)} if isinstance(inner, dict) else choice
+    for name, value in fields.items():
+        if not value or not isinstance(value, str | list | dict) or name in WITHOUT_CONTENT:
+            continue
+        if name not in ("logprobs", "text", *CONTENT) or (name == "content" and place == "text"):
+            return repr(name[:100])
+    return None
+
+
+# Where the message is
+
+
+def _find_message(choice: JSON, place: str, changes: Changes) -> None:
+    """Finds the message, or the delta, and what is in it."""
+    own = choice.get(place)
+    elsewhere = choice.get("message" if place == "delta" else "delta")
+    message: JSON = {**cast(JSON, own)} if isinstance(own, dict) else {}
+    inner = Changes()
+    if not _has_content(message):
+        if isinstance(elsewhere, dict) and _has_content(cast(JSON, elsewhere)):
+            message |= cast(JSON, elsewhere)
+            inner.made = True
+        else:
+            for name in ("text", "content"):
+                if isinstance(choice.get(name), str | list) and choice[name]:
+                    inner.put(message, "content", choice[name])
+                    break
+    _find_content(message, choice, inner)
+    if inner.made:
+        changes.put(choice, place, message)
+
+
+def _find_text(choice: JSON, changes: Changes) -> None:
+    """Sets the text of a choice of a text completion."""
+    if choice.get("text"):
+        return
+    for holder in (choice, choice.get("message"), choice.get("delta")):
+        if not isinstance(holder, dict):
+            continue
+        fields = cast(JSON, holder)
+        for name in ("content", "text"):
+            if text := _text(fields.get(name)):
+                changes.put(choice, "text", text)
+                return
+
+
+def _has_content(message: JSON) -> bool:
+    return any(value for name, value in message.items() if name != "role")
+
+
+# What is in it
+
+
+def _find_content(message: JSON, choice: JSON, changes: Changes) -> None:
+    content = message.get("content")
+    if isinstance(content, list | dict):
+        _split_parts(message, content, changes)
+    elif not content and isinstance(message.get("text"), str) and message["text"]:
+        changes.put(message, "content", message["text"])
+    reasoning = message.get("reasoning_content")
+    if not isinstance(reasoning, str) or not reasoning:
+        for name in ("reasoning_content", *REASONING):
+            if text := _text(message.get(name)):
+                changes.put(message, "reasoning_content", text)
+                break
+    _find_tool_calls(message, choice, changes)
+
+
+def _split_parts(fields: JSON, content: Any, changes: Changes) -> None:
+    """Takes a list of content parts apart: the text, the reasoning and the refusal."""
+    parts = cast("list[Any]", content if isinstance(content, list) else [content])
+    kinds: dict[str, list[str]] = {"content": [], "reasoning_content": [], "refusal": []}
+    for part in parts:
+        kind = str(cast(JSON, part).get("type", "")) if isinstance(part, dict) else ""
+        if kind in ("thinking", "reasoning", "reasoning_text", "reasoning_content"):
+            kinds["reasoning_content"].append(_text(part))
+        elif kind == "refusal":
+            kinds["refusal"].append(_text(part))
+        else:
+            kinds["content"].append(_text(part))
+    if not any(text for texts in kinds.values() for text in texts):
+        return
+    changes.put(fields, "content", "".join(kinds["content"]) or None)
+    for name in ("reasoning_content", "refusal"):
+        if kinds[name] and not fields.get(name):
+            changes.put(fields, name, "".join(kinds[name]))
+
+
+def _text(value: Any) -> str:
+    """The text of a string, of a content part, or of a list of such."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(_text(item) for item in cast("list[Any]", value))
+    if isinstance(value, dict):
+        fields = cast(JSON, value)
+        return next((text for name in PART_TEXTS if (text := _text(fields.get(name)))), "")
+    return ""
+
+
+def _find_tool_calls(message: JSON, choice: JSON, changes: Changes) -> None:
+    calls: Any = message.get("tool_calls") or choice.get("tool_calls")
+    if not calls:
+        # As the API had it before there were tools.
+        legacy = message.get("function_call") or choice.get("function_call")
+        calls = [{"function": cast(JSON, legacy)}] if isinstance(legacy, dict) else None
+    elif isinstance(calls, dict) and {"function", "name"} & cast(JSON, calls).keys():
+        calls = [calls]
+    if not isinstance(calls, list):
+        return
+    found = [_tool_call(call) for call in _objects(calls)]
+    if found != message.get("tool_calls"):
+        changes.put(message, "tool_calls", found)
+
+
+def _tool_call(sent: JSON) -> JSON:
+    """A tool call, its function in its place, and the arguments as text."""
+    call = {**sent}
+    index = call.get("index")
+    if isinstance(index, int) and index < 0:
+        call["index"] = None
+    function: Any = call.get("function")
+    if not isinstance(function, dict):
+        if not isinstance(call.get("name"), str):
+            return call
+        function = {"name": call["name"]}
+    function = {**cast(JSON, function)}
+    for holder, name in ((function, "arguments"), (function, "parameters"), (call, "arguments")):
+        if (arguments := holder.get(name)) is not None:
+            function["arguments"] = (
+                arguments
+                if isinstance(arguments, str)
+                else json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
+            )
+            break
+    call["function"] = function
+    return call
+
+
+# The rest
+
+
+def _find_finish_reason(choice: JSON, body: JSON, changes: Changes) -> None:
+    """Sets a choice's finish reason; `body` is what the choice is the only one of."""
+    reason = choice.get("finish_reason")
+    if reason == "null":
+        reason = None
+        changes.put(choice, "finish_reason", None)
+    if reason and not isinstance(reason, dict):
+        return
+    places = (choice, choice.get("delta"), choice.get("message"), body)
+    for holder in places:
+        if not isinstance(holder, dict):
+            continue
+        fields = cast(JSON, holder)
+        for name in ("finish_reason", "finishReason", "finish_details"):
+            found = fields.get(name)
+            if isinstance(found, dict):
+                found = cast(JSON, found).get("type")
+            if isinstance(found, str) and found not in ("", "null"):
+                changes.put(choice, "finish_reason", found)
+                return
+
+
+def _find_usage(sent: JSON, choices: list[JSON], changes: Changes) -> None:
+    if sent.get("usage"):
+        return
+    holders = [sent.get("x_groq"), *choices]
+    for holder in holders:
+        usage = cast(JSON, holder).get("usage") if isinstance(holder, dict) else None
+        if isinstance(usage, dict) and usage:
+            changes.put(sent, "usage", usage)
+            return
+
+
+def _objects(value: Any) -> list[JSON]:
+    """The objects in a list; none where it isn't one."""
+    if not isinstance(value, list):
+        return []
+    return [item for item in cast("list[Any]", value) if isinstance(item, dict)]

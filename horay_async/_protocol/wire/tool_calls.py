@@ -1,0 +1,186 @@
+"""The tool calls of one choice, from the pieces that chunks bring.
+
+The API gives each call an index, and its id and name in its first piece alone. Servers of the family don't all
+do so, and which call a piece belongs to is decided by what it has:
+
+| the piece has | it |
+| --- | --- |
+| an index that is new | begins a call |
+| an id that is known | goes on with that call |
+| an index that is known, or none | goes on with the newest call of that index, or of all, but for: |
+| a new id and a name, and the arguments so far are whole | begins a call: some servers give all index 0 |
+| a new id and another name | begins a call |
+| a name and arguments, and the arguments so far are whole | begins a call: nothing can follow whole JSON |
+| a name, and a new id or neither index nor id, behind a piece of the same call in one chunk | begins a call |
+| no index, a new id, and no arguments have come, or none come with it, or they are whole | begins a call |
+| a new id otherwise | goes on: some gateways give each piece an id of its own |
+
+A name that comes again with each piece is the same name; pieces of a name are joined.
+"""
+
+from __future__ import annotations
+
+import re
+
+from horay_async.models.chat import FunctionCall, ToolCall, ToolCallDelta
+from horay_async.models.events import ChatEvent, ToolCallArgumentsDelta, ToolCallStarted
+
+__all__ = ["ToolCalls"]
+
+OUTSIDE = re.compile(r"[{}\[\]\"]")
+"""What counts between the strings of JSON."""
+INSIDE = re.compile(r"[\"\\]")
+"""What counts within one."""
+
+
+class Arguments:
+    """The pieces of a call's arguments, JSON text."""
+
+    __slots__ = ("_depth", "_in_string", "_opened", "_read", "_skips", "pieces")
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self._read = 0  # of the pieces, by `whole`
+        self._depth = 0  # of objects and lists that are open
+        self._opened = False
+        self._in_string = False
+        self._skips = False  # the next character: a backslash ended the last piece
+
+    @property
+    def whole(self) -> bool:
+        """Whether the pieces are an object, or a list, that is closed. Reads each piece once."""
+        while self._read < len(self.pieces):
+            self._look_at(self.pieces[self._read])
+            self._read += 1
+        return self._opened and self._depth <= 0 and not self._in_string
+
+    def _look_at(self, piece: str) -> None:
+        at = 1 if self._skips and piece else 0
+        self._skips = self._skips and not piece
+        while found := (INSIDE if self._in_string else OUTSIDE).search(piece, at):
+            at = found.end()
+            match found[0]:
+                case "\\":
+                    self._skips = at == len(piece)
+                    at += 1
+                case '"':
+                    self._in_string = not self._in_string
+                case "{" | "[":
+                    self._opened = True
+                    self._depth += 1
+                case _:
+                    self._depth -= 1
+
+
+class Call:
+    """One call so far."""
+
+    __slots__ = ("_name_length", "_names", "arguments", "id", "index", "number", "type")
+
+    def __init__(self, index: int | None, number: int) -> None:
+        self.index = index  # as the server has it
+        self.number = number  # among the choice's calls, as events have it
+        self.id = ""
+        self.type = "function"
+        self.arguments = Arguments()
+        self._names: list[str] = []
+        self._name_length = 0
+
+    @property
+    def name(self) -> str:
+        return "".join(self._names)
+
+    def is_named(self, name: str) -> bool:
+        """Whether `name` is the name so far. Takes no longer than `name` is long."""
+        return len(name) == self._name_length and name == self.name
+
+    def add_name(self, piece: str) -> None:
+        if not self.is_named(piece):
+            self._names.append(piece)
+            self._name_length += len(piece)
+
+    def result(self) -> ToolCall:
+        function = FunctionCall(name=self.name, arguments="".join(self.arguments.pieces))
+        return ToolCall(id=self.id, type=self.type, function=function)
+
+
+class ToolCalls:
+    """The tool calls of one choice. To add a piece takes constant time, however many calls there are."""
+
+    __slots__ = ("_by_id", "_by_index", "_calls", "_newest", "_next")
+
+    def __init__(self) -> None:
+        self._calls: dict[int, Call] = {}  # by number
+        self._by_index: dict[int, Call] = {}  # the newest of each index
+        self._by_id: dict[str, Call] = {}  # by the first id that each had
+        self._newest: Call | None = None
+        self._next = 0  # the number of the next call that has none of its own
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def results(self) -> list[tuple[int, ToolCall]]:
+        """The calls with their numbers, in order."""
+        return [(number, call.result()) for number, call in sorted(self._calls.items())]
+
+    def add(
+        self, delta: ToolCallDelta, position: int, choice: int, events: list[ChatEvent] | None
+    ) -> None:
+        """Adds the piece that stands at `position` in its chunk; `choice` is the choice's index."""
+        function = delta.function
+        name = (function.name if function is not None else None) or ""
+        arguments = (function.arguments if function is not None else None) or ""
+        index = None if delta.index is None or delta.index < 0 else delta.index
+        call = self._find(delta.id, index)
+        started = call is None or self._begins(call, delta.id, index, name, arguments, position)
+        if call is None or started:
+            call = self._begin(index)
+        self._newest = call
+        if delta.id and not call.id:
+            call.id = delta.id
+            self._by_id[delta.id] = call
+        if delta.type:
+            call.type = delta.type
+        if name:
+            call.add_name(name)
+        if started and events is not None:
+            events.append(ToolCallStarted(choice, call.number, call.id, call.name))
+        if arguments:
+            call.arguments.pieces.append(arguments)
+            if events is not None:
+                events.append(ToolCallArgumentsDelta(choice, call.number, arguments))
+
+    def _find(self, id_: str | None, index: int | None) -> Call | None:
+        """The call that a piece goes on with, unless it begins one."""
+        if id_ and (known := self._by_id.get(id_)) is not None and index in (None, known.index):
+            return known
+        return self._newest if index is None else self._by_index.get(index)
+
+    def _begins(
+        self,
+        call: Call,
+        id_: str | None,
+        index: int | None,
+        name: str,
+        arguments: str,
+        position: int,
+    ) -> bool:
+        """Whether a piece begins a call, where it might go on with `call`: see the table above."""
+        new_id = bool(id_ and call.id and id_ != call.id)
+        if not name:
+            return new_id and index is None and (not arguments or call.arguments.whole)
+        if new_id and not call.is_named(name):
+            return True
+        if position > 0 and call is self._newest and (new_id or (index is None and not id_)):
+            return True
+        if not call.arguments.pieces:
+            return new_id and index is None
+        return call.arguments.whole and (new_id or bool(arguments.strip()))
+
+    def _begin(self, index: int | None) -> Call:
+        number = self._next if index is None or index in self._calls else index
+        self._next = max(self._next, number + 1)
+        call = self._calls[number] = Call(index, number)
+        if index is not None:
+            self._by_index[index] = call
+        return call
