@@ -198,9 +198,9 @@ class BatchRun(_Reading, Generic[AnswerT_co], of=AsyncBatchRun):
     _wrapped: AsyncBatchRun[AnswerT_co]
 
     @property
-    def totals(self) -> BatchProgress:
+    def progress(self) -> BatchProgress:
         """How far the batch has come."""
-        return self._wrapped.totals
+        return self._wrapped.progress
 
     def __enter__(self) -> Self:
         return self

@@ -33,13 +33,13 @@ async def run_file(
     requests: Path,
     answers: Path,
     settings: Settings,
-    totals: BatchProgress,
+    progress: BatchProgress,
     *,
     retry_failed: bool,
     sync_interval: float,
 ) -> None:
     """Answers the requests of one file in another; see `AsyncBatch.run_file`."""
-    totals.start()
+    progress.start()
     ids = IdTable()
     await asyncio.to_thread(_check_names, requests, answers)
 
@@ -58,19 +58,19 @@ async def run_file(
         lock = opened.enter_context(FileLock(answers))
         journal = opened.enter_context(contextlib.closing(Journal(answers, lock)))
         source = await opened.enter_async_context(input_file(requests))
-        totals.total, finished = await _in_thread(look)
-        totals.skipped, totals.skipped_failed = finished
+        progress.total, finished = await _in_thread(look)
+        progress.skipped, progress.skipped_failed = finished
         items = read(source, ids)
-        engine = BatchRunner(transport, settings, totals, items, ordered=False, threaded=True)
-        syncing = asyncio.create_task(_sync_regularly(journal, sync_interval, engine))
+        runner = BatchRunner(transport, settings, progress, items, ordered=False, threaded=True)
+        syncing = asyncio.create_task(_sync_regularly(journal, sync_interval, runner))
         try:
-            while results := await engine.take():
+            while results := await runner.get():
                 await _in_thread(partial(write, results))
         finally:
-            await engine.close()
+            await runner.close()
             syncing.cancel()
             await asyncio.wait([syncing])
-            await _in_thread(partial(write, engine.taken()))
+            await _in_thread(partial(write, runner.get_nowait()))
             await _in_thread(journal.sync)
 
 
@@ -84,14 +84,14 @@ def _check_names(requests: Path, answers: Path) -> None:
         )
 
 
-async def _sync_regularly(journal: Journal, seconds: float, engine: BatchRunner) -> None:
-    """Sees to it that what was written is on the disk; stops the engine where it can't be."""
+async def _sync_regularly(journal: Journal, seconds: float, runner: BatchRunner) -> None:
+    """Sees to it that what was written is on the disk; stops the runner where it can't be."""
     while seconds:
         await asyncio.sleep(seconds)
         try:
             await _in_thread(journal.sync)
         except BatchFileError as error:
-            engine.stop(error)
+            runner.stop(error)
             return
 
 

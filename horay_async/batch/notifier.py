@@ -29,7 +29,7 @@ class Notifier:
             if timer is not None:
                 timer.cancel()
 
-    def wake(self) -> None:
+    def notify_all(self) -> None:
         """Wakes all who wait now."""
         for turn in self._waiting:
             _wake(turn)

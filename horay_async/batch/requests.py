@@ -37,7 +37,15 @@ from horay_async.options import ClientOptions, RetryPolicy
 from horay_async.resources import chat, completions, images
 from horay_async.resources._base import new_key
 
-__all__ = ["BatchRequest", "Job", "Line", "Preparer", "name_of", "refusal", "unreachable"]
+__all__ = [
+    "BatchRequest",
+    "Line",
+    "Preparer",
+    "WorkItem",
+    "is_refusal",
+    "is_unreachable",
+    "name_of",
+]
 
 AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
 
@@ -106,7 +114,7 @@ _body_of = msgspec.json.Decoder(_Body).decode
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class Job:
+class WorkItem:
     """A request on its way through a batch. Times are on the loop's clock, in seconds."""
 
     index: int
@@ -149,43 +157,43 @@ class _Deferred(RetryPolicy):
     policy: RetryPolicy
 
     def delay(self, error: APIError, **known: Any) -> float | None:
-        return None if refusal(error) else self.policy.delay(error, **known)
+        return None if is_refusal(error) else self.policy.delay(error, **known)
 
 
 def _middle() -> float:
     return 0.5
 
 
-def refusal(error: APIError) -> bool:
+def is_refusal(error: APIError) -> bool:
     """Whether the server refused for its load, so that it is the whole batch that has to wait."""
     return isinstance(error, APIStatusError) and error.status_code in (429, 503)
 
 
-def unreachable(error: APIError) -> bool:
+def is_unreachable(error: APIError) -> bool:
     """Whether no connection could be made."""
     late = isinstance(error, APITimeoutError) and error.clock == "total"
     return isinstance(error, APIConnectionError) and error.execution == "not_sent" and not late
 
 
 class Preparer:
-    """Makes jobs of items, with the client's options."""
+    """Makes work items of what the caller passes, with the client's options."""
 
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
         self._deferred = _Deferred(policy=options.retry)
 
-    def prepare(self, item: object, index: int) -> Job:
-        """The job for an item. Raises `InvalidRequestError` that names what is wrong with it."""
+    def prepare(self, item: object, index: int) -> WorkItem:
+        """The work item for what the caller passed. Raises `InvalidRequestError` that names what is wrong with it."""
         try:
-            job = self._prepare(item, index)
+            work = self._prepare(item, index)
         except UNUSABLE as error:
             raise InvalidRequestError(str(error)) from error
-        if job.policy is not self._deferred.policy:  # mostly it is the client's
-            self._deferred = _Deferred(policy=job.policy)
-        job.request.retry = self._deferred
-        return job
+        if work.policy is not self._deferred.policy:  # mostly it is the client's
+            self._deferred = _Deferred(policy=work.policy)
+        work.request.retry = self._deferred
+        return work
 
-    def _prepare(self, item: object, index: int) -> Job:
+    def _prepare(self, item: object, index: int) -> WorkItem:
         if isinstance(item, Line):
             return _from_line(item, item, index, self._options)
         if isinstance(item, BatchRequest):
@@ -207,11 +215,11 @@ def name_of(item: object, index: int) -> str:
     return name if isinstance(name, str) else f"request-{index}"
 
 
-def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -> Job:
+def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -> WorkItem:
     params = item.params
     request = build(item.operation, params, options, new_key=new_key())
     most = params.get("max_completion_tokens", params.get("max_tokens"))
-    return Job(
+    return WorkItem(
         index=index,
         custom_id=name_of(item, index),
         item=item,
@@ -232,7 +240,7 @@ def _as_line(item: Mapping[str, Any]) -> Line:
     return Line(custom_id, item.get("method"), item.get("url"), msgspec.Raw(raw))
 
 
-def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> Job:
+def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> WorkItem:
     if line.problem is not None:
         raise InvalidRequestError(line.problem)
     if line.method != "POST":
@@ -270,7 +278,7 @@ def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> 
         billed_per_run=operation is None or operation.billed_per_run,
     )
     request.body = raw
-    return Job(
+    return WorkItem(
         index=index,
         custom_id=line.custom_id,
         item=item,

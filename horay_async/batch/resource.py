@@ -74,9 +74,9 @@ class AsyncBatch:
                 f"not a value of type {type(requests).__qualname__}"
             )
 
-        def start(totals: BatchProgress, threaded: bool) -> BatchRunner:
+        def start(progress: BatchProgress, threaded: bool) -> BatchRunner:
             return BatchRunner(
-                self._transport, settings, totals, requests, ordered=ordered, threaded=threaded
+                self._transport, settings, progress, requests, ordered=ordered, threaded=threaded
             )
 
         return AsyncBatchRun(start)
@@ -88,10 +88,10 @@ class AsyncBatch:
         *,
         retry_failed: bool = False,
         sync_interval: float = 5.0,
-        totals: BatchProgress | None = None,
+        progress: BatchProgress | None = None,
         **options: Unpack[BatchOptions],
     ) -> BatchProgress:
-        """Sends the requests of one file, writes their answers to another, and gives the totals.
+        """Sends the requests of one file, writes their answers to another, and gives the progress.
 
         Both have one JSON object a line, in the form of OpenAI's batch files and of their output. The
         server's answers are copied as they are. Lines are written as answers come, in no particular order.
@@ -100,7 +100,7 @@ class AsyncBatch:
         the rest is appended. So a run that ended early, however it did, goes on when it is started again,
         and each request has exactly one line in the end; only what was under way is sent twice. With
         `retry_failed` the failures of earlier runs are taken out first and sent again. `sync_interval` is
-        how many seconds what was written may take to be safe from a loss of power; 0 is none. `totals` is
+        how many seconds what was written may take to be safe from a loss of power; 0 is none. `progress` is
         kept up to date while it runs, for a look from outside. The other parameters are those of
         `BatchOptions`.
 
@@ -112,14 +112,14 @@ class AsyncBatch:
         from horay_async.batch.files import run_file  # noqa: PLC0415 - what only files need
 
         settings = Settings.of(**options)
-        totals = BatchProgress() if totals is None else totals
+        progress = BatchProgress() if progress is None else progress
         await run_file(
             self._transport,
             Path(requests),
             Path(answers),
             settings,
-            totals,
+            progress,
             retry_failed=retry_failed,
             sync_interval=check_interval(sync_interval),
         )
-        return totals
+        return progress

@@ -39,7 +39,7 @@ class ResultBuffer:
             self._ready.append(due)
             self._due += 1
 
-    def taken(self) -> list[BatchResult[Any]]:
+    def get_nowait(self) -> list[BatchResult[Any]]:
         """Gives out those that are ready."""
         results = list(self._ready)
         self._ready.clear()

@@ -1,4 +1,4 @@
-"""What a batch gives: one result a request, and totals at any time."""
+"""What a batch gives: one result a request, and how far it has come."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from horay_async.batch.results import BatchProgress, BatchResult
-from horay_async.batch.runner import LEFT, BatchRunner
+from horay_async.batch.runner import CLOSED, BatchRunner
 from horay_async.errors import HorayError
 from horay_async.models._base import Response
 from horay_async.streaming import Mirrored
@@ -36,15 +36,15 @@ class AsyncBatchRun(Mirrored["BatchRun[AnswerT_co]"], Generic[AnswerT_co]):
 
     def __init__(self, start: Callable[[BatchProgress, bool], BatchRunner]) -> None:
         self._start = start
-        self._engine: BatchRunner | None = None
+        self._runner: BatchRunner | None = None
         self._left = False
         self._ready: Iterator[BatchResult[AnswerT_co]] = iter(())
-        self._totals = BatchProgress()
+        self._progress = BatchProgress()
 
     @property
-    def totals(self) -> BatchProgress:
+    def progress(self) -> BatchProgress:
         """How far the batch has come."""
-        return self._totals
+        return self._progress
 
     def __aiter__(self) -> AsyncIterator[BatchResult[AnswerT_co]]:
         return _Loop(self)
@@ -67,16 +67,16 @@ class AsyncBatchRun(Mirrored["BatchRun[AnswerT_co]"], Generic[AnswerT_co]):
 
     async def _take(self, *, threaded: bool) -> list[BatchResult[Any]]:
         if self._left:
-            raise HorayError(LEFT)
-        if self._engine is None:
-            self._engine = self._start(self._totals, threaded)
-        return await self._engine.take()
+            raise HorayError(CLOSED)
+        if self._runner is None:
+            self._runner = self._start(self._progress, threaded)
+        return await self._runner.get()
 
     async def close(self) -> None:
         """Cancels what is under way. Closing twice is fine."""
         self._abandon()
-        if self._engine is not None:
-            await self._engine.close()
+        if self._runner is not None:
+            await self._runner.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -90,15 +90,15 @@ class AsyncBatchRun(Mirrored["BatchRun[AnswerT_co]"], Generic[AnswerT_co]):
         await self.close()
 
     def __del__(self) -> None:
-        if self._engine is not None:
-            self._engine.stop_soon()
+        if self._runner is not None:
+            self._runner.stop_soon()
 
     def _abandon(self) -> None:
         """Cancels what is under way without awaiting, from any thread."""
         self._left = True
         self._ready = iter(())
-        if self._engine is not None:
-            self._engine.stop_soon()
+        if self._runner is not None:
+            self._runner.stop_soon()
 
 
 class _Loop(Generic[AnswerT_co]):

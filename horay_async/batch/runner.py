@@ -1,4 +1,4 @@
-"""Running a batch: from a source of requests, through the gate, to results."""
+"""Running a batch: from a source of requests, through the throttle, to results."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from horay_async._protocol.limits.pacing import are_believable
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.notifier import Notifier
 from horay_async.batch.options import Settings
-from horay_async.batch.requests import Job, Preparer, name_of, refusal, unreachable
+from horay_async.batch.requests import Preparer, WorkItem, is_refusal, is_unreachable, name_of
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.sources import ENDED, PENDING, source_of
-from horay_async.batch.throttle import Paces, throttle_of, unbound
+from horay_async.batch.throttle import Pacer, throttle_of, unbound
 from horay_async.errors import (
     APIError,
     APIResponseError,
@@ -34,71 +34,71 @@ from horay_async.resources._base import fetch
 if TYPE_CHECKING:
     from horay_async._transport import Transport
 
-__all__ = ["LEFT", "BatchRunner"]
+__all__ = ["CLOSED", "BatchRunner"]
 
-LEFT = "the batch was left: its loop was ended early, or close() was called"
+CLOSED = "the batch was left: its loop was ended early, or close() was called"
 
 
 class BatchRunner:
     """One batch run on one event loop: a task that sends, and one for each request under way.
 
-    `level` and `pacer` take the place of those that the settings call for, to be shared by several engines.
-    A pacer that doesn't know for how long it holds back requests has to wake the gate's turns.
+    `level` and `pacer` take the place of those that the settings call for, to be shared by several runners.
+    A pacer that doesn't know for how long it holds back requests has to wake the throttle's notifier.
     """
 
     def __init__(
         self,
         transport: Transport,
         settings: Settings,
-        totals: BatchProgress,
+        progress: BatchProgress,
         items: Iterable[Any] | AsyncIterable[Any],
         *,
         ordered: bool,
         threaded: bool,
         level: Concurrency | None = None,
-        pacer: Paces | None = None,
+        pacer: Pacer | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._gate = throttle_of(transport)
-        self._level = self._gate.level(settings) if level is None else level
-        self._pacer = self._gate.pacer(settings) if pacer is None else pacer
+        self._throttle = throttle_of(transport)
+        self._level = self._throttle.level(settings) if level is None else level
+        self._pacer = self._throttle.pacer(settings) if pacer is None else pacer
         self._transport = unbound(transport)
         self._preparer = Preparer(self._transport.options)
         self._settings = settings
-        self._totals = totals
-        self._outbox = ResultBuffer(ordered=ordered)
+        self._progress = progress
+        self._buffer = ResultBuffer(ordered=ordered)
         self._index = 0  # of the next item
-        self._again: deque[Job] = deque()  # put off, to be sent again before anything else
+        self._again: deque[WorkItem] = deque()  # put off, to be sent again before anything else
         self._failure: BaseException | None = None
         self._over = False
         self._broken: Exception | None = None  # what reading the source raised
-        self._dispatcher_turns = Notifier()
-        self._consumer_turns = Notifier()
+        self._dispatch_notifier = Notifier()
+        self._results_notifier = Notifier()
         self._sending: set[asyncio.Task[None]] = set()
-        self._source = source_of(items, self._dispatcher_turns.wake, threaded=threaded)
-        totals.start()
+        self._source = source_of(items, self._dispatch_notifier.notify_all, threaded=threaded)
+        progress.start()
         self._dispatcher = asyncio.create_task(self._dispatch())
         self._dispatcher.add_done_callback(self._dispatched)
 
     # For the consumer
 
-    async def take(self) -> list[BatchResult[Any]]:
+    async def get(self) -> list[BatchResult[Any]]:
         """The results that are there, waiting for at least one; none when all were taken.
 
         Raises what ended the run early, once the results from before it were taken.
         """
-        while not self._outbox:
+        while not self._buffer:
             if self._failure is not None:
                 raise self._failure
             if self._over:
                 return []
-            await self._consumer_turns.wait()
-        return self.taken()
+            await self._results_notifier.wait()
+        return self.get_nowait()
 
-    def taken(self) -> list[BatchResult[Any]]:
+    def get_nowait(self) -> list[BatchResult[Any]]:
         """The results that are there."""
-        results = self._outbox.taken()
-        self._dispatcher_turns.wake()
+        results = self._buffer.get_nowait()
+        self._dispatch_notifier.notify_all()
         return results
 
     def stop(self, failure: BaseException) -> None:
@@ -107,15 +107,15 @@ class BatchRunner:
             return
         self._over = True
         self._failure = failure
-        self._totals.end()
+        self._progress.end()
         self._source.stop()
         self._dispatcher.cancel()
         for task in self._sending:
             task.cancel()
-        self._consumer_turns.wake()
+        self._results_notifier.notify_all()
 
     def stop_soon(self) -> None:
-        """Cancels what is under way, from any thread: at once on the engine's own loop, else on its next
+        """Cancels what is under way, from any thread: at once on the runner's own loop, else on its next
         turn.
         """
         try:
@@ -123,13 +123,13 @@ class BatchRunner:
         except RuntimeError:
             here = False
         if here:
-            self.stop(HorayError(LEFT))
+            self.stop(HorayError(CLOSED))
         elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.stop, HorayError(LEFT))
+            self._loop.call_soon_threadsafe(self.stop, HorayError(CLOSED))
 
     async def close(self) -> None:
         """Cancels what is under way, and waits until it is gone."""
-        self.stop(HorayError(LEFT))
+        self.stop(HorayError(CLOSED))
         tasks = [self._dispatcher, *self._sending]
         await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -137,21 +137,21 @@ class BatchRunner:
 
     async def _dispatch(self) -> None:
         while True:
-            if not self._again and self._outbox.full(self._index, self._level.limit):
-                await self._dispatcher_turns.wait()
+            if not self._again and self._buffer.full(self._index, self._level.limit):
+                await self._dispatch_notifier.wait()
                 continue
-            job = self._again.popleft() if self._again else self._next()
-            if job is PENDING or (job is ENDED and self._sending):
-                await self._dispatcher_turns.wait()
-            elif job is ENDED:
+            work = self._again.popleft() if self._again else self._next()
+            if work is PENDING or (work is ENDED and self._sending):
+                await self._dispatch_notifier.wait()
+            elif work is ENDED:
                 if self._broken is not None:
                     raise self._broken
                 return
-            elif job is not None:
-                await self._send(cast("Job", job))
+            elif work is not None:
+                await self._send(cast("WorkItem", work))
 
     def _next(self) -> Any:
-        """The next job, `PENDING`, `ENDED`, or None for an item that isn't a request."""
+        """The next work item, `PENDING`, `ENDED`, or None for an item that isn't a request."""
         if self._broken is not None:
             return ENDED
         try:
@@ -170,100 +170,100 @@ class BatchRunner:
             self._finish(BatchResult(index=index, custom_id=name, request=item, error=error))
             return None
 
-    async def _send(self, job: Job) -> None:
+    async def _send(self, work: WorkItem) -> None:
         if self._settings.tpm is not None:
-            job.tokens = self._gate.estimate.of(job.size, job.max_tokens, job.choices)
-        permit = await self._gate.enter(self._level, self._pacer, job.tokens)
-        self._totals.in_flight += 1
-        task = self._loop.create_task(self._run(job, permit))
+            work.tokens = self._throttle.estimate.of(work.size, work.max_tokens, work.choices)
+        permit = await self._throttle.acquire(self._level, self._pacer, work.tokens)
+        self._progress.in_flight += 1
+        task = self._loop.create_task(self._run(work, permit))
         self._sending.add(task)
         task.add_done_callback(partial(self._sent, permit))
 
-    async def _run(self, job: Job, permit: Permit) -> None:
+    async def _run(self, work: WorkItem, permit: Permit) -> None:
         """Sends a request once, the retries that its policy allows included."""
-        clock, admission = self._loop.time, self._gate.admission
+        clock, admission = self._loop.time, self._throttle.admission
         began = clock()
-        if job.started is None:
-            job.started = began
+        if work.started is None:
+            work.started = began
         else:
-            last = job.attempts[-1]
-            last.backoff = began - job.started - last.started - (last.seconds or 0.0)
+            last = work.attempts[-1]
+            last.backoff = began - work.started - last.started - (last.seconds or 0.0)
         try:
-            response = cast(Response, await fetch(self._transport, job.request, job.into))
+            response = cast(Response, await fetch(self._transport, work.request, work.into))
         except RecursionError as error:
             # An answer that is nested to the very edge of the stack: one result's matter, not the batch's.
             failure = APIResponseError("the response is nested too deep")
             failure.__cause__ = error
             admission.end(permit)
-            self._failed(job, failure, clock())
+            self._failed(work, failure, clock())
         except APIError as error:
             now = clock()
-            self._record(job, error.attempts, began)
-            self._gate.reached |= error.attempts[-1].status is not None
-            if refusal(error) or (unreachable(error) and self._gate.reached):
-                self._put_off(job, permit, error, now)
+            self._record(work, error.attempts, began)
+            self._throttle.reached |= error.attempts[-1].status is not None
+            if is_refusal(error) or (is_unreachable(error) and self._throttle.reached):
+                self._put_off(work, permit, error, now)
             else:
                 admission.end(permit)
-                self._failed(job, error, now)
+                self._failed(work, error, now)
         else:
             now = clock()
-            self._gate.reached = True
+            self._throttle.reached = True
             meta = response.meta
             single = len(meta.attempts) == 1
             admission.answered(permit, now, latency=now - began if single else None)
-            self._record(job, meta.attempts, began)
-            meta.attempts = tuple(job.attempts)
-            self._correct(job, response, now)
-            self._done(job, now, response=response)
+            self._record(work, meta.attempts, began)
+            meta.attempts = tuple(work.attempts)
+            self._correct(work, response, now)
+            self._done(work, now, response=response)
 
-    def _put_off(self, job: Job, permit: Permit, error: APIError, now: float) -> None:
+    def _put_off(self, work: WorkItem, permit: Permit, error: APIError, now: float) -> None:
         """Puts a request back in front, unless it has been put off for long enough."""
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         if asked is not None:
-            asked = min(asked, job.policy.max_retry_after)
-        admission = self._gate.admission
+            asked = min(asked, work.policy.max_retry_after)
+        admission = self._throttle.admission
         admission.refused(permit, now, retry_after=asked)
-        self._pacer.correct(-job.tokens, now)
-        self._totals.refused += 1
-        if job.put_off_since is None:
-            job.put_off_since = now
-        since = min(job.put_off_since, cast(float, admission.refusing_since))
-        total = job.request.timeouts.total
-        late = total is not None and now - cast(float, job.started) >= total
-        if late or now - since >= self._settings.give_up_after or not job.may_go_again(error):
-            self._failed(job, error, now)
+        self._pacer.correct(-work.tokens, now)
+        self._progress.refused += 1
+        if work.put_off_since is None:
+            work.put_off_since = now
+        since = min(work.put_off_since, cast(float, admission.refusing_since))
+        total = work.request.timeouts.total
+        late = total is not None and now - cast(float, work.started) >= total
+        if late or now - since >= self._settings.give_up_after or not work.may_go_again(error):
+            self._failed(work, error, now)
         else:
-            self._again.append(job)
+            self._again.append(work)
 
-    def _correct(self, job: Job, response: Response, now: float) -> None:
+    def _correct(self, work: WorkItem, response: Response, now: float) -> None:
         """Puts what an answer really took in the place of its estimate."""
         usage = getattr(response, "usage", None)
         if not isinstance(usage, Usage) or not usage.total_tokens:
             return
-        most = self._gate.estimate.most(job.size, job.max_tokens, job.choices)
+        most = self._throttle.estimate.most(work.size, work.max_tokens, work.choices)
         counts = (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens)
         if not are_believable(*counts, most=most):
             return
-        self._gate.estimate.learn(
-            job.size, job.choices, prompt=usage.prompt_tokens, completion=usage.completion_tokens
+        self._throttle.estimate.learn(
+            work.size, work.choices, prompt=usage.prompt_tokens, completion=usage.completion_tokens
         )
-        self._pacer.correct(usage.total_tokens - job.tokens, now)
+        self._pacer.correct(usage.total_tokens - work.tokens, now)
 
     # Results
 
-    def _record(self, job: Job, attempts: Iterable[Attempt], began: float) -> None:
-        offset = began - cast(float, job.started)
+    def _record(self, work: WorkItem, attempts: Iterable[Attempt], began: float) -> None:
+        offset = began - cast(float, work.started)
         for attempt in attempts:
             attempt.started += offset
-            job.attempts.append(attempt)
+            work.attempts.append(attempt)
 
-    def _failed(self, job: Job, error: APIError, now: float) -> None:
-        error.attempts = tuple(job.attempts)
-        self._done(job, now, error=error)
+    def _failed(self, work: WorkItem, error: APIError, now: float) -> None:
+        error.attempts = tuple(work.attempts)
+        self._done(work, now, error=error)
 
     def _done(
         self,
-        job: Job,
+        work: WorkItem,
         now: float,
         *,
         response: Response | None = None,
@@ -271,45 +271,45 @@ class BatchRunner:
     ) -> None:
         self._finish(
             BatchResult(
-                index=job.index,
-                custom_id=job.custom_id,
-                request=job.item,
+                index=work.index,
+                custom_id=work.custom_id,
+                request=work.item,
                 response=response,
                 error=error,
-                attempts=tuple(job.attempts),
-                seconds=now - cast(float, job.started),
+                attempts=tuple(work.attempts),
+                seconds=now - cast(float, work.started),
             )
         )
 
     def _finish(self, result: BatchResult[Any]) -> None:
         if self._over:
             return
-        self._totals.count(result.response)
+        self._progress.count(result.response)
         if result.error is not None and self._settings.fail_fast:
             result.error.add_note(f"request {result.index}, custom_id {result.custom_id!r}")
             self.stop(result.error)
             return
-        self._outbox.put(result)
-        if self._outbox:
-            self._consumer_turns.wake()
+        self._buffer.put(result)
+        if self._buffer:
+            self._results_notifier.notify_all()
 
     # Tasks
 
     def _sent(self, permit: Permit, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)
         if permit.open:  # it was cancelled, or never began to run
-            self._gate.admission.end(permit)
-        self._gate.turns.wake()
-        self._totals.in_flight -= 1
+            self._throttle.admission.end(permit)
+        self._throttle.released.notify_all()
+        self._progress.in_flight -= 1
         self._ended(task)
-        self._dispatcher_turns.wake()
+        self._dispatch_notifier.notify_all()
 
     def _dispatched(self, task: asyncio.Task[None]) -> None:
         self._ended(task)
         if not self._over:
             self._over = True
-            self._totals.end()
-            self._consumer_turns.wake()
+            self._progress.end()
+            self._results_notifier.notify_all()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Stops the run where a task met what isn't the result of a request."""

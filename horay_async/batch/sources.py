@@ -22,7 +22,7 @@ PENDING = object()
 ENDED = object()
 """There is no more."""
 
-AHEAD = 64
+MAX_PREFETCHED = 64
 """Items that are read ahead where reading is a task or a thread of its own: enough that the batch seldom
 waits for it, and few enough to be no burden."""
 
@@ -96,7 +96,7 @@ class _AsyncSource:
             async for item in items:
                 self._ready.append(item)
                 self._changed()
-                if len(self._ready) >= AHEAD:
+                if len(self._ready) >= MAX_PREFETCHED:
                     self._room.clear()
                     await self._room.wait()
         finally:
@@ -112,7 +112,7 @@ class _ThreadSource:
         self._ready: deque[Any] = deque()
         self._changed = changed
         self._loop = asyncio.get_running_loop()
-        self._room = threading.Semaphore(AHEAD)
+        self._room = threading.Semaphore(MAX_PREFETCHED)
         self._stopped = False
         self._error: BaseException | None = None
         self._asked = False

@@ -1,4 +1,4 @@
-"""The gate that all requests of a client's batches pass, one gate for each event loop."""
+"""The throttle that all requests of a client's batches pass, one throttle for each event loop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from horay_async.options import ClientOptions
 if TYPE_CHECKING:
     from horay_async._transport import Transport
 
-__all__ = ["Paces", "Throttle", "throttle_of", "unbound"]
+__all__ = ["Pacer", "Throttle", "throttle_of", "unbound"]
 
 START = 16
 """Requests that are sent at once to begin with: what small servers take without complaint."""
@@ -47,7 +47,7 @@ request was due, so that nothing adds up.
 """
 
 
-class Paces(Protocol):
+class Pacer(Protocol):
     """What keeps requests to a rate; `RateLimiter` says what its methods do."""
 
     def wait(self, now: float) -> float: ...
@@ -66,7 +66,7 @@ class Throttle:
         self._session_limit = _session_limit(options)
         self._auto = Concurrency(start=START, ceiling=_most(options))
         self._pacers: dict[tuple[float | None, float | None], RateLimiter] = {}
-        self.turns: Notifier = Notifier()
+        self.released: Notifier = Notifier()
         """Those who wait to be let go; to be woken when a permit was given back."""
 
     def level(self, settings: Settings) -> Concurrency:
@@ -93,7 +93,7 @@ class Throttle:
         key = (settings.rpm, settings.tpm)
         return self._pacers.setdefault(key, RateLimiter(*key))
 
-    async def enter(self, level: Concurrency, pacer: Paces, tokens: float) -> Permit:
+    async def acquire(self, level: Concurrency, pacer: Pacer, tokens: float) -> Permit:
         """Waits until a request of about so many tokens may go."""
         clock = asyncio.get_running_loop().time
         while True:
@@ -102,11 +102,11 @@ class Throttle:
             if delay <= TICK:
                 pacer.take(tokens, now)
                 return self.admission.begin(level, now)
-            await self.turns.wait(delay)
+            await self.released.wait(delay)
 
 
 def unbound(transport: Transport) -> Transport:
-    """A transport on the same connections that leaves their number to the gate."""
+    """A transport on the same connections that leaves their number to the throttle."""
     return transport.changed(transport.options.changed(max_connections=NO_LIMIT))
 
 
@@ -118,8 +118,7 @@ def _session_limit(options: ClientOptions) -> int | None:
 
 def _most(options: ClientOptions) -> int:
     """Most requests under way that `"auto"` tries."""
-    files = min(_file_limit() * OPEN_FILES, _free_files())
-    return max(1, int(min(_session_limit(options) or MOST, MOST, files)))
+    return max(1, int(min(_session_limit(options) or MOST, MOST, _file_limit() * OPEN_FILES)))
 
 
 def _free_files() -> float:
@@ -145,18 +144,18 @@ def _file_limit() -> float:
     return soft if soft >= 0 else math.inf
 
 
-_gates: WeakKeyDictionary[Any, WeakKeyDictionary[Any, dict[tuple[str, str], Throttle]]] = (
+_throttles: WeakKeyDictionary[Any, WeakKeyDictionary[Any, dict[tuple[str, str], Throttle]]] = (
     WeakKeyDictionary()
 )
 """By the pools that a client and its copies share, by loop, and by server and key."""
 
 
 def throttle_of(transport: Transport) -> Throttle:
-    """The running loop's gate for a client, shared by its copies that have the same server and key."""
+    """The running loop's throttle for a client, shared by its copies that have the same server and key."""
     options = transport.options
-    loops = _gates.setdefault(transport.pools, WeakKeyDictionary())
-    gates = loops.setdefault(asyncio.get_running_loop(), {})
+    loops = _throttles.setdefault(transport.pools, WeakKeyDictionary())
+    throttles = loops.setdefault(asyncio.get_running_loop(), {})
     key = (options.base_url, str(options.api_key))
-    if key not in gates:
-        gates[key] = Throttle(options)
-    return gates[key]
+    if key not in throttles:
+        throttles[key] = Throttle(options)
+    return throttles[key]

@@ -72,7 +72,7 @@ def batch(
     """
     from horay_async.cli.progress import show_progress  # noqa: PLC0415 - loads rich
 
-    totals = horay_async.BatchProgress()
+    progress = horay_async.BatchProgress()
     options: BatchOptions = {
         "concurrency": "auto" if concurrency == "auto" else int(concurrency),
         "rpm": rpm,
@@ -81,25 +81,25 @@ def batch(
     }
     with open_client(server) as client:
         try:
-            with show_progress(totals):
+            with show_progress(progress):
                 client.batch.run_file(
-                    requests, answers, retry_failed=retry_failed, totals=totals, **options
+                    requests, answers, retry_failed=retry_failed, progress=progress, **options
                 )
         except KeyboardInterrupt:
-            print_error(f"stopped with {_told(totals)}; the same command goes on from there")
+            print_error(f"stopped with {_told(progress)}; the same command goes on from there")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
-    note(f"{_told(totals)}, in {timedelta(seconds=round(totals.seconds))}")
+    note(f"{_told(progress)}, in {timedelta(seconds=round(progress.seconds))}")
     if as_json:
-        write_json({name: getattr(totals, name) for name in TOLD})
-    if totals.failed or totals.skipped_failed:
+        write_json({name: getattr(progress, name) for name in TOLD})
+    if progress.failed or progress.skipped_failed:
         note(f"{answers} tells what failed; --retry-failed sends it again")
         raise typer.Exit(ExitCode.PARTLY)
 
 
-def _told(totals: BatchProgress) -> str:
+def _told(progress: BatchProgress) -> str:
     """The totals in words."""
-    finished = totals.skipped + totals.done + totals.failed
-    failed = totals.skipped_failed + totals.failed
-    of = "" if totals.total is None else f" of {totals.total:,}"
-    earlier = f" ({totals.skipped:,} in earlier runs)" if totals.skipped else ""
+    finished = progress.skipped + progress.done + progress.failed
+    failed = progress.skipped_failed + progress.failed
+    of = "" if progress.total is None else f" of {progress.total:,}"
+    earlier = f" ({progress.skipped:,} in earlier runs)" if progress.skipped else ""
     return f"{finished:,}{of} finished{earlier}, {failed:,} failed"

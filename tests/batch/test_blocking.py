@@ -84,7 +84,7 @@ def test_results_come_one_by_one(client: Horay) -> None:
     assert isinstance(first.unwrap(), Completion)
     texts = [result.unwrap().choices[0].text for result in run]
     assert texts == [f"p{number}" for number in range(1, 30)]
-    assert (run.totals.done, run.totals.failed) == (30, 0)
+    assert (run.progress.done, run.progress.failed) == (30, 0)
 
 
 def test_requests_can_come_from_the_same_client(client: Horay) -> None:
@@ -166,8 +166,8 @@ def test_files(client: Horay, tmp_path: Path) -> None:
     """The call returns when all is done."""
     requests, answers = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     requests.write_text("".join(json.dumps(item) + "\n" for item in lines(20)))
-    totals = client.batch.run_file(requests, answers)
-    assert (totals.total, totals.done) == (20, 20)
+    progress = client.batch.run_file(requests, answers)
+    assert (progress.total, progress.done) == (20, 20)
     assert len(answers.read_text().splitlines()) == 20
 
 

@@ -71,10 +71,10 @@ ALL = {f"id-{number}": f"prompt {number}" for number in range(20)}
 async def test_every_request_gets_its_line(stub: Stub, batch: AsyncBatch, files: Files) -> None:
     """And the totals tell of them."""
     files.ask(*lines(20))
-    totals = await batch.run_file(files.requests, files.answers)
+    progress = await batch.run_file(files.requests, files.answers)
     assert files.texts == ALL
-    assert (totals.total, totals.skipped, totals.done, totals.failed) == (20, 0, 20, 0)
-    assert (totals.prompt_tokens, totals.completion_tokens) == (60, 40)
+    assert (progress.total, progress.skipped, progress.done, progress.failed) == (20, 0, 20, 0)
+    assert (progress.prompt_tokens, progress.completion_tokens) == (60, 40)
     assert sorted(path.name for path in files.folder.iterdir()) == ["in.jsonl", "out.jsonl"]
 
 
@@ -100,12 +100,12 @@ async def test_finished_requests_arent_sent_again(
     files.ask(*lines(10))
     await batch.run_file(files.requests, files.answers)
     before = files.answers.read_bytes()
-    totals = await batch.run_file(files.requests, files.answers)
-    assert (totals.total, totals.skipped, totals.done) == (10, 10, 0)
+    progress = await batch.run_file(files.requests, files.answers)
+    assert (progress.total, progress.skipped, progress.done) == (10, 10, 0)
     assert files.answers.read_bytes() == before
     files.ask(*lines(20))
-    totals = await batch.run_file(files.requests, files.answers)
-    assert (totals.total, totals.skipped, totals.done) == (20, 10, 10)
+    progress = await batch.run_file(files.requests, files.answers)
+    assert (progress.total, progress.skipped, progress.done) == (20, 10, 10)
     assert files.answers.read_bytes().startswith(before)
     assert files.texts == ALL
     assert len(stub.requests) == 20
@@ -117,16 +117,16 @@ async def test_failures_are_lines_and_retried_on_demand(
     """Those of the server, and those of requests that can't be sent."""
     files.ask(*lines(3), line("bad", url="nowhere"))
     stub.reply = lambda body: web.json_response({"message": "no"}, status=400)
-    totals = await batch.run_file(files.requests, files.answers)
-    assert (totals.done, totals.failed) == (0, 4)
+    progress = await batch.run_file(files.requests, files.answers)
+    assert (progress.done, progress.failed) == (0, 4)
     assert files.outcomes["id-0"]["response"]["status_code"] == 400
     assert files.outcomes["bad"]["error"]["code"] == "InvalidRequestError"
     stub.reply = completion
-    totals = await batch.run_file(files.requests, files.answers)
-    assert (totals.skipped, totals.skipped_failed, totals.done) == (4, 4, 0)
+    progress = await batch.run_file(files.requests, files.answers)
+    assert (progress.skipped, progress.skipped_failed, progress.done) == (4, 4, 0)
     files.ask(*lines(3), line("bad"))
-    totals = await batch.run_file(files.requests, files.answers, retry_failed=True)
-    assert (totals.skipped, totals.done, totals.failed) == (0, 4, 0)
+    progress = await batch.run_file(files.requests, files.answers, retry_failed=True)
+    assert (progress.skipped, progress.done, progress.failed) == (0, 4, 0)
     assert files.texts == {**dict(list(ALL.items())[:3]), "bad": "Once"}
 
 
@@ -134,16 +134,16 @@ async def test_totals_can_be_watched(stub: Stub, batch: AsyncBatch, files: Files
     """By whoever passes them in."""
     files.ask(*lines(20))
     stub.open.clear()
-    totals = BatchProgress()
+    progress = BatchProgress()
     run = asyncio.ensure_future(
-        batch.run_file(files.requests, files.answers, totals=totals, concurrency=6)
+        batch.run_file(files.requests, files.answers, progress=progress, concurrency=6)
     )
     await stub.reached(lambda: stub.under_way == 6)
-    assert (totals.total, totals.skipped, totals.in_flight, totals.done) == (20, 0, 6, 0)
-    assert totals.seconds > 0
+    assert (progress.total, progress.skipped, progress.in_flight, progress.done) == (20, 0, 6, 0)
+    assert progress.seconds > 0
     stub.open.set()
-    assert await run is totals
-    assert (totals.in_flight, totals.done) == (0, 20)
+    assert await run is progress
+    assert (progress.in_flight, progress.done) == (0, 20)
 
 
 async def test_lines_are_written_while_others_are_under_way(
@@ -173,16 +173,16 @@ async def test_cancelled_run_keeps_what_has_come(
         return completion(body)
 
     stub.reply = reply
-    totals = BatchProgress()
+    progress = BatchProgress()
     run = asyncio.ensure_future(
-        batch.run_file(files.requests, files.answers, totals=totals, concurrency=4)
+        batch.run_file(files.requests, files.answers, progress=progress, concurrency=4)
     )
     await stub.reached(lambda: stub.under_way == 4 and len(stub.requests) > 8)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
-    assert len(files.outcomes) == totals.done
-    assert totals.done >= 8
+    assert len(files.outcomes) == progress.done
+    assert progress.done >= 8
     stub.reply = completion
     await batch.run_file(files.requests, files.answers)
     assert files.texts == ALL
@@ -546,8 +546,8 @@ async def test_refusals_dont_end_up_in_the_file(
     answers = iter([refusal() for _ in range(10)])
     stub.reply = lambda body: next(answers, None) or completion(body)
     files.ask(*lines(20))
-    totals = await batch.run_file(files.requests, files.answers)
-    assert (totals.done, totals.refused) == (20, 10)
+    progress = await batch.run_file(files.requests, files.answers)
+    assert (progress.done, progress.refused) == (20, 10)
     assert files.texts == ALL
 
 

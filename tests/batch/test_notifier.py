@@ -13,11 +13,11 @@ pytestmark = pytest.mark.anyio
 
 async def test_all_are_woken() -> None:
     """Each to look for itself."""
-    turns = Notifier()
-    waiting = [asyncio.create_task(turns.wait()) for _ in range(3)]
+    notifier = Notifier()
+    waiting = [asyncio.create_task(notifier.wait()) for _ in range(3)]
     await asyncio.sleep(0)
-    turns.wake()
-    turns.wake()
+    notifier.notify_all()
+    notifier.notify_all()
     await asyncio.gather(*waiting)
 
 
@@ -28,11 +28,11 @@ async def test_time_wakes_too() -> None:
 
 async def test_cancelled_ones_leave_nothing() -> None:
     """Neither a place in the line nor a timer."""
-    turns = Notifier()
-    task = asyncio.create_task(turns.wait(1000))
+    notifier = Notifier()
+    task = asyncio.create_task(notifier.wait(1000))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert turns._waiting == []
-    turns.wake()
+    assert notifier._waiting == []
+    notifier.notify_all()

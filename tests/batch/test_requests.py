@@ -14,13 +14,13 @@ from horay_async._protocol.wire.decode import JSONDecoder, decoder
 from horay_async.batch import BatchRequest, InvalidRequestError
 from horay_async.batch.requests import (
     OPERATIONS,
-    Job,
     Line,
     Preparer,
+    WorkItem,
     _Body,
     _required,
+    is_unreachable,
     name_of,
-    unreachable,
 )
 from horay_async.errors import APIConnectionError, APIError, APITimeoutError
 from horay_async.models.chat import ChatCompletion
@@ -35,13 +35,13 @@ MESSAGES = [{"role": "user", "content": "hi"}]
 CHAT = {"model": "m", "messages": MESSAGES}
 
 
-def prepare(item: object, index: int = 7) -> Job:
+def prepare(item: object, index: int = 7) -> WorkItem:
     return Preparer(OPTIONS).prepare(item, index)
 
 
-def body_of(job: Job) -> Any:
-    assert job.request.body is not None
-    return json.loads(job.request.body)
+def body_of(work: WorkItem) -> Any:
+    assert work.request.body is not None
+    return json.loads(work.request.body)
 
 
 def complaint(item: object) -> str:
@@ -56,12 +56,12 @@ def test_typed_requests() -> None:
     chat = prepare(BatchRequest.chat(custom_id="a", model="m", messages=MESSAGES))
     text = prepare(BatchRequest.completion(model="m", prompt="Once", max_tokens=3, n=2))
     image = prepare(BatchRequest.image(model="m", prompt="p", image_size="768x512"))
-    assert [job.request.path for job in (chat, text, image)] == [
+    assert [work.request.path for work in (chat, text, image)] == [
         "/chat/completions",
         "/completions",
         "/image/generations",
     ]
-    assert [job.custom_id for job in (chat, text)] == ["a", "request-7"]
+    assert [work.custom_id for work in (chat, text)] == ["a", "request-7"]
     assert body_of(chat) == CHAT
     assert chat.into is decoder(ChatCompletion)
     assert (text.max_tokens, text.choices, text.into) == (3, 2, decoder(Completion))
@@ -71,10 +71,10 @@ def test_typed_requests() -> None:
 
 def test_typed_requests_take_call_options() -> None:
     """Those steer the call and aren't sent as fields."""
-    job = prepare(BatchRequest.completion(model="m", prompt="", idempotency_key="k", timeout=3.0))
-    assert job.request.timeouts.total == 3.0
-    assert job.request.headers == {"Idempotency-Key": "k"}
-    assert body_of(job) == {"model": "m", "prompt": ""}
+    work = prepare(BatchRequest.completion(model="m", prompt="", idempotency_key="k", timeout=3.0))
+    assert work.request.timeouts.total == 3.0
+    assert work.request.headers == {"Idempotency-Key": "k"}
+    assert body_of(work) == {"model": "m", "prompt": ""}
 
 
 def test_max_completion_tokens_counts_before_max_tokens() -> None:
@@ -91,29 +91,29 @@ def test_lines(url: str) -> None:
     item = line(
         "a", url=url, body={"model": "m", "prompt": "é", "max_tokens": 4, "unknown": [1.50]}
     )
-    job = prepare(item)
-    assert (job.custom_id, job.index, job.item) == ("a", 7, item)
-    assert job.request.path == "/completions"
-    assert body_of(job) == item["body"]
-    assert (job.max_tokens, job.choices) == (4, 1)
+    work = prepare(item)
+    assert (work.custom_id, work.index, work.item) == ("a", 7, item)
+    assert work.request.path == "/completions"
+    assert body_of(work) == item["body"]
+    assert (work.max_tokens, work.choices) == (4, 1)
 
 
 def test_body_of_a_file_is_sent_as_it_is_written() -> None:
     """Byte by byte, so that nothing is lost on the way."""
     raw = b'{"prompt": "x", "model":"m",  "seed": 1.0e0, "stream": false, "n": 3}'
     item = Line("a", "POST", "/v1/completions", msgspec.Raw(raw))
-    job = prepare(item)
-    assert job.request.body == raw
-    assert job.size == len(raw)
-    assert (job.item, job.choices, job.max_tokens) == (item, 3, None)
+    work = prepare(item)
+    assert work.request.body == raw
+    assert work.size == len(raw)
+    assert (work.item, work.choices, work.max_tokens) == (item, 3, None)
 
 
 def test_other_paths() -> None:
     """What has no method is sent all the same, and not twice where it may have been run."""
-    job = prepare(line("a", url="/v1/embeddings", body={"input": "x"}))
-    assert job.request.path == "/embeddings"
-    assert job.request.billed_per_run
-    assert isinstance(job.into, JSONDecoder)
+    work = prepare(line("a", url="/v1/embeddings", body={"input": "x"}))
+    assert work.request.path == "/embeddings"
+    assert work.request.billed_per_run
+    assert isinstance(work.into, JSONDecoder)
 
 
 def test_every_request_has_its_idempotency_key() -> None:
@@ -206,11 +206,11 @@ def test_going_again_is_up_to_the_policy() -> None:
 
 def test_what_cant_be_reached() -> None:
     """No connection was made; neither a deadline that is over nor an answer that broke off is that."""
-    assert unreachable(APIConnectionError("", execution="not_sent"))
-    assert unreachable(APITimeoutError("", clock="connect", execution="not_sent"))
-    assert not unreachable(APITimeoutError("", clock="total", execution="not_sent"))
-    assert not unreachable(APIConnectionError("", execution="unknown"))
-    assert not unreachable(BadRequestError("", status_code=400, execution="not_sent"))
+    assert is_unreachable(APIConnectionError("", execution="not_sent"))
+    assert is_unreachable(APITimeoutError("", clock="connect", execution="not_sent"))
+    assert not is_unreachable(APITimeoutError("", clock="total", execution="not_sent"))
+    assert not is_unreachable(APIConnectionError("", execution="unknown"))
+    assert not is_unreachable(BadRequestError("", status_code=400, execution="not_sent"))
 
 
 def test_policy_is_wrapped_once() -> None:

@@ -12,48 +12,48 @@ def result(index: int) -> BatchResult[Any]:
     return BatchResult(index=index, custom_id="", request=None)
 
 
-def indexes(outbox: ResultBuffer) -> list[int]:
-    return [taken.index for taken in outbox.taken()]
+def indexes(buffer: ResultBuffer) -> list[int]:
+    return [taken.index for taken in buffer.get_nowait()]
 
 
 def test_results_as_they_come() -> None:
     """Each is given out once."""
-    outbox = ResultBuffer(ordered=False)
-    assert not outbox
+    buffer = ResultBuffer(ordered=False)
+    assert not buffer
     for index in (2, 0, 1):
-        outbox.put(result(index))
-    assert len(outbox) == 3
-    assert indexes(outbox) == [2, 0, 1]
-    assert indexes(outbox) == []
+        buffer.put(result(index))
+    assert len(buffer) == 3
+    assert indexes(buffer) == [2, 0, 1]
+    assert indexes(buffer) == []
 
 
 def test_results_in_order() -> None:
     """They wait for older ones."""
-    outbox = ResultBuffer(ordered=True)
-    outbox.put(result(1))
-    outbox.put(result(2))
-    assert not outbox
-    outbox.put(result(0))
-    outbox.put(result(4))
-    assert indexes(outbox) == [0, 1, 2]
-    outbox.put(result(3))
-    assert indexes(outbox) == [3, 4]
+    buffer = ResultBuffer(ordered=True)
+    buffer.put(result(1))
+    buffer.put(result(2))
+    assert not buffer
+    buffer.put(result(0))
+    buffer.put(result(4))
+    assert indexes(buffer) == [0, 1, 2]
+    buffer.put(result(3))
+    assert indexes(buffer) == [3, 4]
 
 
 def test_waiting_results_hold_up_requests() -> None:
     """Sixteen, or as many as there may be requests under way."""
-    outbox = ResultBuffer(ordered=False)
+    buffer = ResultBuffer(ordered=False)
     for index in range(16):
-        assert not outbox.full(index, 2)
-        outbox.put(result(index))
-    assert outbox.full(16, 2)
-    assert not outbox.full(16, 17)
+        assert not buffer.full(index, 2)
+        buffer.put(result(index))
+    assert buffer.full(16, 2)
+    assert not buffer.full(16, 17)
 
 
 def test_order_holds_up_requests() -> None:
     """Eight times as far ahead of the oldest one as there may be under way, sixteen at least."""
-    outbox = ResultBuffer(ordered=True)
-    assert not outbox.full(16, 1)
-    assert outbox.full(17, 1)
-    assert not outbox.full(80, 10)
-    assert outbox.full(81, 10)
+    buffer = ResultBuffer(ordered=True)
+    assert not buffer.full(16, 1)
+    assert buffer.full(17, 1)
+    assert not buffer.full(80, 10)
+    assert buffer.full(81, 10)

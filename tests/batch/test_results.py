@@ -1,4 +1,4 @@
-"""Results and totals."""
+"""Results and progress."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ def test_unwrap_gives_the_response_or_raises() -> None:
 
 def test_totals_count_tokens_where_there_are_some() -> None:
     """Answers without usage and failures count as such."""
-    totals = BatchProgress()
-    totals.count(Completion(usage=Usage(prompt_tokens=3, completion_tokens=2, total_tokens=5)))
-    totals.count(Completion())
-    totals.count(ImageResponse())
-    totals.count(None)
-    assert (totals.done, totals.failed) == (3, 1)
-    assert (totals.prompt_tokens, totals.completion_tokens, totals.total_tokens) == (3, 2, 5)
+    progress = BatchProgress()
+    progress.count(Completion(usage=Usage(prompt_tokens=3, completion_tokens=2, total_tokens=5)))
+    progress.count(Completion())
+    progress.count(ImageResponse())
+    progress.count(None)
+    assert (progress.done, progress.failed) == (3, 1)
+    assert (progress.prompt_tokens, progress.completion_tokens, progress.total_tokens) == (3, 2, 5)
 
 
 def test_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """It runs from the start to the end, and starts and ends once."""
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    totals = BatchProgress()
-    seen = [totals.seconds]
-    for step in (totals.start, totals.start, totals.end, totals.end):
+    progress = BatchProgress()
+    seen = [progress.seconds]
+    for step in (progress.start, progress.start, progress.end, progress.end):
         step()
         now[0] += 1
-        seen.append(totals.seconds)
+        seen.append(progress.seconds)
     assert seen == [0, 1, 2, 2, 2]

@@ -36,7 +36,7 @@ async def gone(stub: Stub, batch: AsyncBatch) -> None:
 async def test_nothing_happens_before_iteration(stub: Stub, batch: AsyncBatch) -> None:
     """Making a batch sends nothing, and dropping it leaves nothing."""
     run = batch.run(lines(3))
-    assert run.totals.seconds == 0
+    assert run.progress.seconds == 0
     del run
     assert engine_tasks() == 0
     assert stub.requests == []
@@ -50,7 +50,7 @@ async def test_leaving_the_loop_cancels_what_is_under_way(stub: Stub, batch: Asy
         await stub.reached(lambda: stub.under_way == 5)
         break
     await gone(stub, batch)
-    assert run.totals.done >= 1
+    assert run.progress.done >= 1
 
 
 async def test_exception_in_the_loop_cancels_what_is_under_way(
@@ -72,7 +72,7 @@ async def test_block_cancels_what_is_under_way(stub: Stub, batch: AsyncBatch) ->
         await stub.reached(lambda: stub.under_way == 5)
     assert engine_tasks() == 0
     assert throttle_of(batch._transport).admission.in_flight == 0
-    assert run.totals.in_flight == 0
+    assert run.progress.in_flight == 0
     with pytest.raises(HorayError, match="was left"):
         await first
     await run.close()

@@ -63,9 +63,9 @@ async def test_results(stub: Stub, batch: AsyncBatch) -> None:
         assert [attempt.status for attempt in result.attempts] == [200]
         assert answer.meta.attempts == result.attempts
         assert result.seconds >= 0
-    totals = run.totals
-    assert (totals.done, totals.failed, totals.in_flight) == (20, 0, 0)
-    assert (totals.prompt_tokens, totals.completion_tokens) == (60, 40)
+    progress = run.progress
+    assert (progress.done, progress.failed, progress.in_flight) == (20, 0, 0)
+    assert (progress.prompt_tokens, progress.completion_tokens) == (60, 40)
     assert len(stub.requests) == 20
 
 
@@ -124,7 +124,7 @@ async def test_bad_items_dont_stop_the_rest(stub: Stub, batch: AsyncBatch) -> No
         type(None),
     ]
     assert results[1].attempts == ()
-    assert (run.totals.done, run.totals.failed, len(stub.requests)) == (2, 2, 2)
+    assert (run.progress.done, run.progress.failed, len(stub.requests)) == (2, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ async def test_outage_is_waited_for(
     results = await results_of(run)
     await client.close()
     assert all(result.error is None for result in results)
-    assert run.totals.refused == 20
+    assert run.progress.refused == 20
     assert max(len(result.attempts) for result in results) > 1
 
 
@@ -196,7 +196,7 @@ async def test_refused_requests_are_sent_again(stub: Stub, batch: AsyncBatch, st
         assert starts == sorted(starts)
         assert all(attempt.backoff is not None for attempt in result.attempts[:-1])
         assert answer.meta.attempts == result.attempts
-    assert run.totals.refused == 15
+    assert run.progress.refused == 15
     for prompt in left:
         keys = {request["key"] for request in stub.requests if request["prompt"] == prompt}
         assert len(keys) == 1
@@ -209,8 +209,8 @@ async def test_refusal_is_the_result_when_patience_is_over(stub: Stub, batch: As
     for result in await results_of(run):
         assert isinstance(result.error, RateLimitError)
         assert result.attempts == result.error.attempts
-    assert run.totals.failed == 4
-    assert run.totals.refused >= 5
+    assert run.progress.failed == 4
+    assert run.progress.refused >= 5
 
 
 async def test_policy_without_retries_takes_the_refusal(stub: Stub) -> None:
@@ -270,7 +270,7 @@ async def test_given_concurrency_is_used_and_kept(
     run = batch.run(lines(60), concurrency=concurrency)
     first = asyncio.ensure_future(anext(run))
     await stub.reached(lambda: stub.under_way == concurrency)
-    assert run.totals.in_flight == concurrency
+    assert run.progress.in_flight == concurrency
     stub.open.set()
     await first
     await results_of(run)
@@ -301,7 +301,7 @@ async def test_hidden_limit_is_respected(stub: Stub, batch: AsyncBatch) -> None:
     stub.reply = reply
     run = batch.run(lines(400))
     assert all(result.error is None for result in await results_of(run))
-    assert run.totals.refused < 60
+    assert run.progress.refused < 60
     assert throttle_of(batch._transport).level(Settings.of()).limit <= 8
 
 
@@ -364,7 +364,7 @@ async def test_first_failure_ends_the_batch_on_demand(stub: Stub, batch: AsyncBa
     assert isinstance(error, InvalidRequestError)
     assert error.__notes__ == ["request 2, custom_id 'c'"]
     assert 3 not in seen
-    assert run.totals.failed == 1
+    assert run.progress.failed == 1
 
 
 async def test_only_the_first_failure_counts(batch: AsyncBatch) -> None:
@@ -373,7 +373,7 @@ async def test_only_the_first_failure_counts(batch: AsyncBatch) -> None:
     with pytest.raises(InvalidRequestError):
         await run._burst()
     await run.close()
-    assert run.totals.failed == 1
+    assert run.progress.failed == 1
 
 
 async def test_first_failure_cancels_what_is_under_way(stub: Stub, batch: AsyncBatch) -> None:
@@ -415,7 +415,7 @@ async def test_closing_the_client_ends_the_batch(stub: Stub) -> None:
     await client.close()
     with pytest.raises(ConfigurationError, match="closed"):
         await first
-    assert run.totals.failed == 0
+    assert run.progress.failed == 0
 
 
 async def test_bugs_arent_results(
@@ -477,7 +477,7 @@ async def test_usage_that_cant_be_true_steers_nothing(
     results = await asyncio.wait_for(results_of(run), 20)
     assert len(results) == 30
     assert all(result.error is None or "JSON" in str(result.error) for result in results)
-    assert 0 <= run.totals.total_tokens <= 30 * 17
+    assert 0 <= run.progress.total_tokens <= 30 * 17
 
 
 @pytest.mark.parametrize("field", ["max_tokens", "n"])
@@ -511,7 +511,7 @@ async def test_answer_nested_to_the_edge_of_the_stack(
 
 
 async def test_client_goes_on_during_a_batch(stub: Stub, client: AsyncHoray) -> None:
-    """Single calls aren't held up by the gate."""
+    """Single calls aren't held up by the throttle."""
     run = AsyncBatch(client._transport).run(lines(50), concurrency=2)
     results = asyncio.ensure_future(results_of(run))
     answer = await client.completions.create(model="m", prompt="by the way")

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 
 from horay_async.batch.notifier import Notifier
-from horay_async.batch.sources import AHEAD, ENDED, PENDING, Source, source_of
+from horay_async.batch.sources import ENDED, MAX_PREFETCHED, PENDING, Source, source_of
 
 from .conftest import until
 
 pytestmark = pytest.mark.anyio
 
 
-async def read(source: Source, turns: Notifier) -> list[Any]:
+async def read(source: Source, notifier: Notifier) -> list[Any]:
     """All items."""
     items: list[Any] = []
     while (item := source.poll()) is not ENDED:
         if item is PENDING:
-            await turns.wait()
+            await notifier.wait()
         else:
             items.append(item)
     return items
@@ -44,10 +44,10 @@ def plain(count: int, taken: list[int]) -> Iterator[int]:
 @pytest.mark.parametrize("kind", ["inline", "threaded", "asynchronous"])
 async def test_all_items_come_in_order(kind: str) -> None:
     """However they are read, and many more of them than are read ahead."""
-    turns = Notifier()
+    notifier = Notifier()
     items = numbers(500) if kind == "asynchronous" else range(500)
-    source = source_of(items, turns.wake, threaded=kind == "threaded")
-    assert await asyncio.wait_for(read(source, turns), 20) == list(range(500))
+    source = source_of(items, notifier.notify_all, threaded=kind == "threaded")
+    assert await asyncio.wait_for(read(source, notifier), 20) == list(range(500))
     assert source.poll() is ENDED
     source.stop()
 
@@ -66,19 +66,19 @@ async def test_plain_iterables_are_read_when_asked() -> None:
 
 async def test_asynchronous_iterables_are_read_a_little_ahead() -> None:
     """The task that reads them waits until there is room again; stopping closes them at once."""
-    turns = Notifier()
+    notifier = Notifier()
     taken: list[int] = []
     items = numbers(10_000, taken)
-    source = source_of(items, turns.wake, threaded=False)
+    source = source_of(items, notifier.notify_all, threaded=False)
     assert source.poll() is PENDING
-    await turns.wait()
+    await notifier.wait()
     for _ in range(3):
         await asyncio.sleep(0)
-    assert len(taken) == AHEAD
+    assert len(taken) == MAX_PREFETCHED
     assert source.poll() == 0
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert len(taken) == AHEAD + 1
+    assert len(taken) == MAX_PREFETCHED + 1
     source.stop()
     await until(lambda: source.poll() is ENDED)
     with pytest.raises(StopAsyncIteration):
@@ -100,22 +100,26 @@ async def test_asynchronous_iterables_need_not_be_generators() -> None:
             self.left -= 1
             return self.left
 
-    turns = Notifier()
-    assert await read(source_of(Countdown(), turns.wake, threaded=False), turns) == [2, 1, 0]
+    notifier = Notifier()
+    assert await read(source_of(Countdown(), notifier.notify_all, threaded=False), notifier) == [
+        2,
+        1,
+        0,
+    ]
 
 
 async def test_threads_read_a_little_ahead() -> None:
     """The thread waits for room, and ends when it is told to."""
-    turns = Notifier()
+    notifier = Notifier()
     taken: list[int] = []
-    source = source_of(plain(10_000, taken), turns.wake, threaded=True)
+    source = source_of(plain(10_000, taken), notifier.notify_all, threaded=True)
     while source.poll() is PENDING:
-        await turns.wait()
+        await notifier.wait()
     (thread,) = [t for t in threading.enumerate() if t.name == "horay-batch-source"]
     source.stop()
     await asyncio.to_thread(thread.join, 20)
     assert not thread.is_alive()
-    assert len(taken) <= AHEAD + 2
+    assert len(taken) <= MAX_PREFETCHED + 2
 
 
 async def test_threads_may_wait_for_the_loop() -> None:
@@ -130,9 +134,9 @@ async def test_threads_may_wait_for_the_loop() -> None:
         for number in range(3):
             yield asyncio.run_coroutine_threadsafe(slow(number), loop).result(20)
 
-    turns = Notifier()
-    source = source_of(waiting(), turns.wake, threaded=True)
-    assert await asyncio.wait_for(read(source, turns), 20) == [0, 10, 20]
+    notifier = Notifier()
+    source = source_of(waiting(), notifier.notify_all, threaded=True)
+    assert await asyncio.wait_for(read(source, notifier), 20) == [0, 10, 20]
 
 
 @pytest.mark.parametrize("kind", ["inline", "threaded", "asynchronous"])
@@ -147,14 +151,14 @@ async def test_what_the_iterable_raises_comes_after_its_items(kind: str) -> None
         yield 1
         raise KeyError("theirs")
 
-    turns = Notifier()
+    notifier = Notifier()
     items = failing_too() if kind == "asynchronous" else failing()
-    source = source_of(items, turns.wake, threaded=kind == "threaded")
+    source = source_of(items, notifier.notify_all, threaded=kind == "threaded")
     while (item := source.poll()) is PENDING:
-        await turns.wait()
+        await notifier.wait()
     assert item == 1
     with pytest.raises(KeyError, match="theirs"):
-        await asyncio.wait_for(read(source, turns), 20)
+        await asyncio.wait_for(read(source, notifier), 20)
 
 
 def test_thread_outlives_its_loop() -> None:

@@ -1,4 +1,4 @@
-"""The gate of a client's batches."""
+"""The throttle of a client's batches."""
 
 from __future__ import annotations
 
@@ -24,41 +24,43 @@ OPTIONS = ClientOptions.of("a-key-for-nothing")
 async def test_gate_is_shared_by_copies_of_a_client() -> None:
     """But not with another client, server or key."""
     async with AsyncHoray("a-key-for-nothing") as client, AsyncHoray("another-key") as other:
-        gate = throttle_of(client._transport)
-        assert throttle_of(client.with_options(max_retries=0)._transport) is gate
-        assert throttle_of(client.with_options(base_url="http://[::1]/v1")._transport) is not gate
-        assert throttle_of(other._transport) is not gate
+        throttle = throttle_of(client._transport)
+        assert throttle_of(client.with_options(max_retries=0)._transport) is throttle
+        assert (
+            throttle_of(client.with_options(base_url="http://[::1]/v1")._transport) is not throttle
+        )
+        assert throttle_of(other._transport) is not throttle
 
 
 def test_gates_belong_to_their_loop() -> None:
     """A client that is used on several has one on each, which goes with it."""
     client = AsyncHoray("a-key-for-nothing")
 
-    async def gate() -> Throttle:
+    async def throttle() -> Throttle:
         return throttle_of(client._transport)
 
-    first, second = asyncio.run(gate()), asyncio.run(gate())
+    first, second = asyncio.run(throttle()), asyncio.run(throttle())
     assert first is not second
     asyncio.run(client.close())
 
 
 def test_levels() -> None:
     """The found limit is shared, a given one is the batch's own."""
-    gate = Throttle(OPTIONS)
-    auto = gate.level(Settings.of())
-    assert gate.level(Settings.of()) is auto
-    fixed = gate.level(Settings.of(concurrency=3))
+    throttle = Throttle(OPTIONS)
+    auto = throttle.level(Settings.of())
+    assert throttle.level(Settings.of()) is auto
+    fixed = throttle.level(Settings.of(concurrency=3))
     assert fixed.limit == 3
-    assert gate.level(Settings.of(concurrency=3)) is not fixed
+    assert throttle.level(Settings.of(concurrency=3)) is not fixed
 
 
 def test_pacers() -> None:
     """Batches that ask for the same rate share it."""
-    gate = Throttle(OPTIONS)
-    pacer = gate.pacer(Settings.of(rpm=60))
-    assert gate.pacer(Settings.of(rpm=60)) is pacer
-    assert gate.pacer(Settings.of(rpm=60, tpm=1000)) is not pacer
-    assert gate.pacer(Settings.of()) is not pacer
+    throttle = Throttle(OPTIONS)
+    pacer = throttle.pacer(Settings.of(rpm=60))
+    assert throttle.pacer(Settings.of(rpm=60)) is pacer
+    assert throttle.pacer(Settings.of(rpm=60, tpm=1000)) is not pacer
+    assert throttle.pacer(Settings.of()) is not pacer
 
 
 async def test_number_of_connections_is_left_to_the_gate() -> None:
@@ -74,15 +76,15 @@ async def test_session_of_the_callers_is_the_limit() -> None:
     """What its connector doesn't allow can't be reached, which is said at once."""
     connector = aiohttp.TCPConnector(limit=5)
     async with aiohttp.ClientSession(connector=connector) as session:
-        gate = Throttle(OPTIONS.changed(session=session))
+        throttle = Throttle(OPTIONS.changed(session=session))
         with pytest.raises(ConfigurationError, match=r"concurrency=6 .* allows 5 connections"):
-            gate.level(Settings.of(concurrency=6))
-        assert gate.level(Settings.of(concurrency=5)).limit == 5
-        assert gate.level(Settings.of()).limit == 5
+            throttle.level(Settings.of(concurrency=6))
+        assert throttle.level(Settings.of(concurrency=5)).limit == 5
+        assert throttle.level(Settings.of()).limit == 5
     unlimited = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=unlimited) as session:
-        gate = Throttle(OPTIONS.changed(session=session))
-        assert gate.level(Settings.of(concurrency=6)).limit == 6
+        throttle = Throttle(OPTIONS.changed(session=session))
+        assert throttle.level(Settings.of(concurrency=6)).limit == 6
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="open files aren't counted there")
@@ -144,34 +146,34 @@ def test_open_files_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_entering_waits_for_a_permit_to_come_back() -> None:
     """Until then nothing is taken from the rate either."""
-    gate = Throttle(OPTIONS)
-    level, pacer = gate.level(Settings.of(concurrency=1)), RateLimiter()
-    first = await gate.enter(level, pacer, 0)
-    second = asyncio.create_task(gate.enter(level, pacer, 0))
+    throttle = Throttle(OPTIONS)
+    level, pacer = throttle.level(Settings.of(concurrency=1)), RateLimiter()
+    first = await throttle.acquire(level, pacer, 0)
+    second = asyncio.create_task(throttle.acquire(level, pacer, 0))
     await asyncio.sleep(0)
-    gate.turns.wake()
+    throttle.released.notify_all()
     await asyncio.sleep(0)
     assert not second.done()
-    gate.admission.end(first)
-    gate.turns.wake()
-    gate.admission.end(await second)
-    assert gate.admission.in_flight == level.in_flight == 0
+    throttle.admission.end(first)
+    throttle.released.notify_all()
+    throttle.admission.end(await second)
+    assert throttle.admission.in_flight == level.in_flight == 0
 
 
 async def test_entering_waits_for_the_rate() -> None:
     """Ahead of time: a request that the server would refuse isn't sent."""
-    gate = Throttle(OPTIONS)
-    level, pacer = gate.level(Settings.of()), RateLimiter(rpm=6000)
+    throttle = Throttle(OPTIONS)
+    level, pacer = throttle.level(Settings.of()), RateLimiter(rpm=6000)
     loop = asyncio.get_running_loop()
     start = loop.time()
     for _ in range(14):
-        await gate.enter(level, pacer, 0)
+        await throttle.acquire(level, pacer, 0)
     assert loop.time() - start >= 2 / 100  # eleven at once, the rest a hundredth of a second apart
 
 
 async def test_entering_goes_early_rather_than_wait_for_no_time() -> None:
     """Waits that are shorter than timers can tell are none; the rate makes up for them."""
-    gate = Throttle(OPTIONS)
+    throttle = Throttle(OPTIONS)
     asked: list[float] = []
 
     class Finer(RateLimiter):
@@ -181,5 +183,5 @@ async def test_entering_goes_early_rather_than_wait_for_no_time() -> None:
             asked.append(now)
             return module.TICK / 2
 
-    await gate.enter(gate.level(Settings.of()), Finer(), 0)
+    await throttle.acquire(throttle.level(Settings.of()), Finer(), 0)
     assert len(asked) == 1

@@ -17,7 +17,7 @@ under way, is made up for."""
 GRACE = 0.75
 """Seconds for which time of a slice can be used after it has passed: event loops and timers run late."""
 
-AHEAD = 0.25
+PREFETCH_SECONDS = 0.25
 """Seconds of slices that a worker holds. A worker that dies loses as much of the rate, once; and it asks for
 more about eight times a second, however high the rate is."""
 
@@ -143,7 +143,7 @@ class SlicedPacer:
         each = self._slot
         if self._tokens is not None:
             each = max(each, self._mean / self._tokens.per_second)
-        most = max(1, int(AHEAD / each))
+        most = max(1, int(PREFETCH_SECONDS / each))
         wanted = min(max(1, self._unsent()), most) * each
         if not self._asked and held < wanted / 2 + ROUNDING:
             self._asked = True

@@ -43,25 +43,25 @@ class Worker:
         if self._shared is None:
             self._shared = self._share()
         level, pacer = self._shared
-        totals = BatchProgress(total=len(requests))
-        engine = BatchRunner(
+        progress = BatchProgress(total=len(requests))
+        runner = BatchRunner(
             self._transport,
             self._settings,
-            totals,
+            progress,
             requests,
             ordered=False,
             threaded=False,
             level=level,
             pacer=pacer,
         )
-        self._running[engine] = totals
+        self._running[runner] = progress
         results: list[BatchResult[Any]] = []
         try:
-            while taken := await engine.take():
+            while taken := await runner.get():
                 results += taken
         finally:
-            del self._running[engine]
-            await engine.close()
+            del self._running[runner]
+            await runner.close()
         return self._rows.answered(table, results)
 
     def _share(self) -> tuple[Concurrency, SlicedPacer | None]:
@@ -74,8 +74,8 @@ class Worker:
     def _unsent(self) -> int:
         """Rows that wait to be sent."""
         return sum(
-            (totals.total or 0) - totals.done - totals.failed - totals.in_flight
-            for totals in self._running.values()
+            (progress.total or 0) - progress.done - progress.failed - progress.in_flight
+            for progress in self._running.values()
         )
 
     def _ask(self, pacer: SlicedPacer, seconds: float) -> None:
@@ -87,10 +87,10 @@ class Worker:
         assert self._limits is not None
         delay = await self._limits.limiter.take.remote(seconds)
         pacer.add(delay, seconds, asyncio.get_running_loop().time())
-        throttle_of(self._transport).turns.wake()
+        throttle_of(self._transport).released.notify_all()
 
     def _got(self, task: asyncio.Task[None]) -> None:
         """Without a limiter nothing more can be sent."""
         if not task.cancelled() and (error := task.exception()) is not None:
-            for engine in self._running:
-                engine.stop(error)
+            for runner in self._running:
+                runner.stop(error)

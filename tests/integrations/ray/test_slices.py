@@ -12,10 +12,10 @@ import pytest
 pytest.importorskip("ray", reason="horay_async.integrations.ray needs the extra `ray`")
 
 from horay_async.integrations.ray.slices import (
-    AHEAD,
     EXACT,
     GRACE,
     LATE,
+    PREFETCH_SECONDS,
     Allotment,
     SlicedPacer,
     Slices,
@@ -175,7 +175,7 @@ def test_limiter_is_asked_seldom() -> None:
     player = Player(rpm=60_000)
     player.worker(20_000)
     player.play()
-    assert player.questions <= 20 / (AHEAD / 2) * 1.2
+    assert player.questions <= 20 / (PREFETCH_SECONDS / 2) * 1.2
 
 
 def test_dead_worker_takes_little_with_it() -> None:
@@ -191,7 +191,9 @@ def test_dead_worker_takes_little_with_it() -> None:
     after = [when for when in times if when >= 1010.0]
     assert {number for when, number in player.sent if when >= 1010.5} == {1}
     assert len(after) >= 0.95 * before
-    assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 2 * AHEAD
+    assert (
+        max(later - earlier for earlier, later in itertools.pairwise(times)) < 2 * PREFETCH_SECONDS
+    )
 
 
 def test_worker_without_rows_leaves_the_rate_to_others() -> None:
