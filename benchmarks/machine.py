@@ -17,6 +17,8 @@ PACKAGES = (
     "anyio",
     "orjson",
     "uvloop",
+    "httptools",
+    "pyreqwest",
     "openai",
     "huggingface_hub",
     "together",

@@ -13,6 +13,8 @@ from typing import Any
 __all__ = ["plot"]
 
 COLOURS = {
+    "floor": "#9aa5a3",
+    "pyreqwest": "#c58b6c",
     "horay": "#1b7f79",
     "huggingface_hub": "#e0a030",
     "openai, aiohttp": "#9a8ec0",

@@ -8,18 +8,9 @@ from typing import Any
 import attrs
 
 from benchmarks.results import Figure, Measured, Result
-from benchmarks.rows import Row
+from benchmarks.rows import PEERS, Row
 
 __all__ = ["markdown", "to_json"]
-
-COLUMNS = (
-    "horay, uvloop",
-    "hand-written, uvloop",
-    "huggingface_hub",
-    "openai, aiohttp",
-    "openai",
-    "together",
-)
 
 
 def markdown(results: Sequence[Result], machine: Mapping[str, str]) -> str:
@@ -41,7 +32,7 @@ def markdown(results: Sequence[Result], machine: Mapping[str, str]) -> str:
 
 def _main(results: Sequence[Result]) -> str:
     shown = [
-        name for name in COLUMNS if any(m.cell.contender == name for r in results for m in r.others)
+        name for name in PEERS if any(m.cell.contender == name for r in results for m in r.others)
     ]
     lines = [["", "hand-written", "target", "horay", *shown]]
     for result in results:

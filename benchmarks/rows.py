@@ -9,7 +9,7 @@ import attrs
 
 from benchmarks.contenders import CONTENDERS, installed
 
-__all__ = ["ROWS", "Cell", "Row"]
+__all__ = ["PEERS", "ROWS", "Cell", "Row"]
 
 Metric = Literal["unit", "peak", "process"]
 
@@ -69,6 +69,8 @@ class Row:
 PEERS: Final = (
     "horay, uvloop",
     "hand-written, uvloop",
+    "floor",
+    "pyreqwest",
     "huggingface_hub",
     "openai, aiohttp",
     "openai",

@@ -16,6 +16,8 @@ CONTENDERS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "horay": ("horay", "AwaitedHoray", ()),
     "hand-written, uvloop": ("hand_written", "HandWritten", ("aiohttp", "orjson", "uvloop")),
     "horay, uvloop": ("horay", "AwaitedHoray", ("uvloop",)),
+    "floor": ("floor", "Floor", ("httptools",)),
+    "pyreqwest": ("reqwest", "Reqwest", ("pyreqwest", "orjson")),
     "huggingface_hub": ("peers", "HuggingFace", ("huggingface_hub",)),
     "openai, aiohttp": ("peers", "OpenAIOnAiohttp", ("openai", "aiohttp")),
     "openai": ("peers", "AwaitedOpenAI", ("openai",)),

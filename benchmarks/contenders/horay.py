@@ -53,7 +53,7 @@ class AwaitedHoray(Awaited):
         from horay_async._protocol.wire.decode import decoder  # noqa: PLC0415 - see above
 
         made = decoder(Completion)
-        answer = made.one(body)
+        answer = made.decode(body)
         made.drift(answer)
         return answer
 

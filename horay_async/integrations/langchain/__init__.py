@@ -11,6 +11,11 @@ connections, timeouts, retries and limits of these. A stream that was cut raises
 
 from __future__ import annotations
 
+from horay_async._extras import missing_extra
+
+if _missing := missing_extra(__name__, "langchain", "langchain_core"):
+    raise ImportError(_missing)
+
 from langchain_core.load.load import ALL_SERIALIZABLE_MAPPINGS
 
 from horay_async.integrations.langchain.chat import ChatHoray
