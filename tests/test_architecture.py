@@ -117,7 +117,7 @@ ALLOWED = {
     "anyio": {"_bridge"},
     "opentelemetry": {"integrations"},
     "typer": {"cli", "local"},
-    "rich": {"cli"},
+    "rich": {"cli", "batch"},
     "ray": {"integrations"},
     "pyarrow": {"integrations"},
 }

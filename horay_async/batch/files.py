@@ -22,6 +22,7 @@ from horay_async.batch.spool import input_file
 
 if TYPE_CHECKING:
     from horay_async._transport import Transport
+    from horay_async.batch.bar import ProgressBar
 
 __all__ = ["run_file"]
 
@@ -34,6 +35,7 @@ async def run_file(
     answers: Path,
     settings: Settings,
     progress: BatchProgress,
+    bar: ProgressBar | None,
     *,
     retry_failed: bool,
     sync_interval: float,
@@ -61,7 +63,9 @@ async def run_file(
         progress.total, finished = await _in_thread(look)
         progress.skipped, progress.skipped_failed = finished
         items = read(source, ids)
-        runner = BatchRunner(transport, settings, progress, items, ordered=False, threaded=True)
+        runner = BatchRunner(
+            transport, settings, progress, items, ordered=False, threaded=True, bar=bar
+        )
         syncing = asyncio.create_task(_sync_regularly(journal, sync_interval, runner))
         try:
             while results := await runner.get():

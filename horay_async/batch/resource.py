@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
 
 from horay_async.batch.options import BatchOptions, Settings, check_interval
 from horay_async.batch.requests import BatchRequest
-from horay_async.batch.results import BatchProgress
+from horay_async.batch.results import BatchProgress, ShowProgress
 from horay_async.batch.run import AsyncBatchRun
 from horay_async.batch.runner import BatchRunner
+from horay_async.errors import ConfigurationError
 from horay_async.models._base import Response
 
 if TYPE_CHECKING:
     from horay_async._transport import Transport
+    from horay_async.batch.bar import ProgressBar
 
 __all__ = ["AsyncBatch"]
+
+
+def bar_for(progress: BatchProgress, show: ShowProgress) -> ProgressBar | None:
+    """The bar that was asked for. Raises `ImportError` where rich is missing, `ConfigurationError` for what
+    asks for none.
+    """
+    if show is False:
+        return None
+    if show is not True and show != "always":
+        raise ConfigurationError(f'progress must be True, False or "always"; got {show!r}')
+    from horay_async.batch.bar import ProgressBar  # noqa: PLC0415 - what only a bar needs
+
+    return ProgressBar(progress, show)
+
 
 AnswerT = TypeVar("AnswerT", bound=Response)
 
@@ -34,6 +50,7 @@ class AsyncBatch:
         requests: Iterable[BatchRequest[AnswerT]] | AsyncIterable[BatchRequest[AnswerT]],
         *,
         ordered: bool = False,
+        progress: ShowProgress = False,
         **options: Unpack[BatchOptions],
     ) -> AsyncBatchRun[AnswerT]: ...
 
@@ -44,6 +61,7 @@ class AsyncBatch:
         | AsyncIterable[BatchRequest[Response] | Mapping[str, object]],
         *,
         ordered: bool = False,
+        progress: ShowProgress = False,
         **options: Unpack[BatchOptions],
     ) -> AsyncBatchRun[Any]: ...
 
@@ -52,6 +70,7 @@ class AsyncBatch:
         requests: Iterable[Any] | AsyncIterable[Any],
         *,
         ordered: bool = False,
+        progress: ShowProgress = False,
         **options: Unpack[BatchOptions],
     ) -> AsyncBatchRun[Any]:
         """Sends `requests` and gives one `BatchResult` for each, as they come.
@@ -59,12 +78,14 @@ class AsyncBatch:
         The requests are `BatchRequest` objects, or mappings as the lines of an OpenAI batch file, with
         `custom_id`, `method`, `url` and `body`; of different operations if need be. They are read as they
         are needed, and no further ahead than a few of them: a generator of millions is fine. With
-        `ordered` the results come in the order of the requests. The other parameters are those of
-        `BatchOptions`.
+        `ordered` the results come in the order of the requests. `progress=True` draws a bar on standard
+        error, where that is a terminal, and in a notebook; `"always"` draws it elsewhere too. The other
+        parameters are those of `BatchOptions`.
 
         A request that fails, or can't be sent, gives a result with an `error`; the others go on. Raises
         `ConfigurationError` for an option that can't work, `TypeError` for one of a wrong name, or for
-        `requests` that can't be iterated over.
+        `requests` that can't be iterated over, and `ImportError` for `progress` without rich, which comes with
+        `pip install 'horay-async[cli]'`.
         """
         settings = Settings.of(**options)
         given = cast(object, requests)
@@ -74,12 +95,21 @@ class AsyncBatch:
                 f"not a value of type {type(requests).__qualname__}"
             )
 
-        def start(progress: BatchProgress, threaded: bool) -> BatchRunner:
+        run = BatchProgress(total=len(requests) if isinstance(requests, Sized) else None)
+        bar = bar_for(run, progress)
+
+        def start(threaded: bool) -> BatchRunner:
             return BatchRunner(
-                self._transport, settings, progress, requests, ordered=ordered, threaded=threaded
+                self._transport,
+                settings,
+                run,
+                requests,
+                ordered=ordered,
+                threaded=threaded,
+                bar=bar,
             )
 
-        return AsyncBatchRun(start)
+        return AsyncBatchRun(start, run)
 
     async def run_file(
         self,
@@ -88,7 +118,7 @@ class AsyncBatch:
         *,
         retry_failed: bool = False,
         sync_interval: float = 5.0,
-        progress: BatchProgress | None = None,
+        progress: BatchProgress | ShowProgress = False,
         **options: Unpack[BatchOptions],
     ) -> BatchProgress:
         """Sends the requests of one file, writes their answers to another, and gives the progress.
@@ -100,8 +130,8 @@ class AsyncBatch:
         the rest is appended. So a run that ended early, however it did, goes on when it is started again,
         and each request has exactly one line in the end; only what was under way is sent twice. With
         `retry_failed` the failures of earlier runs are taken out first and sent again. `sync_interval` is
-        how many seconds what was written may take to be safe from a loss of power; 0 is none. `progress` is
-        kept up to date while it runs, for a look from outside. The other parameters are those of
+        how many seconds what was written may take to be safe from a loss of power; 0 is none. `progress` is a
+        `BatchProgress` that is kept up to date while it runs, or draws a bar as for `run`. The other parameters are those of
         `BatchOptions`.
 
         Raises `BatchFileError` for a line that has no id, or one that was there before, which is found
@@ -112,14 +142,16 @@ class AsyncBatch:
         from horay_async.batch.files import run_file  # noqa: PLC0415 - what only files need
 
         settings = Settings.of(**options)
-        progress = BatchProgress() if progress is None else progress
+        given = progress if isinstance(progress, BatchProgress) else BatchProgress()
+        bar = None if isinstance(progress, BatchProgress) else bar_for(given, progress)
         await run_file(
             self._transport,
             Path(requests),
             Path(answers),
             settings,
-            progress,
+            given,
+            bar,
             retry_failed=retry_failed,
             sync_interval=check_interval(sync_interval),
         )
-        return progress
+        return given

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
 
@@ -14,7 +14,10 @@ from horay_async.models._record import Record
 from horay_async.models.meta import Attempt
 from horay_async.models.usage import Usage
 
-__all__ = ["BatchProgress", "BatchResult"]
+__all__ = ["BatchProgress", "BatchResult", "ShowProgress"]
+
+ShowProgress: TypeAlias = bool | Literal["always"]
+"""Whether to draw a bar: True where standard error is a terminal, or in a notebook; `"always"` elsewhere too."""
 
 AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
 
@@ -51,7 +54,7 @@ class BatchProgress(Record):
     """How far a batch has come. It can be read at any time and from any thread."""
 
     total: int | None = None
-    """Requests in all, where that is known: for a file."""
+    """Requests in all, where that is known: for a file, or a list."""
     skipped: int = 0
     """Requests of a file that were finished before."""
     skipped_failed: int = 0

@@ -34,12 +34,12 @@ class AsyncBatchRun(Mirrored["BatchRun[AnswerT_co]"], Generic[AnswerT_co]):
     when the client is closed meanwhile.
     """
 
-    def __init__(self, start: Callable[[BatchProgress, bool], BatchRunner]) -> None:
+    def __init__(self, start: Callable[[bool], BatchRunner], progress: BatchProgress) -> None:
         self._start = start
         self._runner: BatchRunner | None = None
         self._left = False
         self._ready: Iterator[BatchResult[AnswerT_co]] = iter(())
-        self._progress = BatchProgress()
+        self._progress = progress
 
     @property
     def progress(self) -> BatchProgress:
@@ -69,7 +69,7 @@ class AsyncBatchRun(Mirrored["BatchRun[AnswerT_co]"], Generic[AnswerT_co]):
         if self._left:
             raise HorayError(CLOSED)
         if self._runner is None:
-            self._runner = self._start(self._progress, threaded)
+            self._runner = self._start(threaded)
         return await self._runner.get()
 
     async def close(self) -> None:

@@ -33,6 +33,7 @@ from horay_async.resources._base import fetch
 
 if TYPE_CHECKING:
     from horay_async._transport import Transport
+    from horay_async.batch.bar import ProgressBar
 
 __all__ = ["CLOSED", "BatchRunner"]
 
@@ -57,6 +58,7 @@ class BatchRunner:
         threaded: bool,
         level: Concurrency | None = None,
         pacer: Pacer | None = None,
+        bar: ProgressBar | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._throttle = throttle_of(transport)
@@ -76,7 +78,10 @@ class BatchRunner:
         self._results_notifier = Notifier()
         self._sending: set[asyncio.Task[None]] = set()
         self._source = source_of(items, self._dispatch_notifier.notify_all, threaded=threaded)
+        self._bar = bar
         progress.start()
+        if bar is not None:
+            bar.start()
         self._dispatcher = asyncio.create_task(self._dispatch())
         self._dispatcher.add_done_callback(self._dispatched)
 
@@ -105,9 +110,8 @@ class BatchRunner:
         """Cancels what is under way; `failure` is raised once the results are taken."""
         if self._over:
             return
-        self._over = True
         self._failure = failure
-        self._progress.end()
+        self._end()
         self._source.stop()
         self._dispatcher.cancel()
         for task in self._sending:
@@ -126,6 +130,8 @@ class BatchRunner:
             self.stop(HorayError(CLOSED))
         elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.stop, HorayError(CLOSED))
+        elif self._bar is not None:
+            self._bar.stop()
 
     async def close(self) -> None:
         """Cancels what is under way, and waits until it is gone."""
@@ -307,9 +313,14 @@ class BatchRunner:
     def _dispatched(self, task: asyncio.Task[None]) -> None:
         self._ended(task)
         if not self._over:
-            self._over = True
-            self._progress.end()
+            self._end()
             self._results_notifier.notify_all()
+
+    def _end(self) -> None:
+        self._over = True
+        self._progress.end()
+        if self._bar is not None:
+            self._bar.stop()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Stops the run where a task met what isn't the result of a request."""

@@ -174,3 +174,14 @@ def test_files(client: Horay, tmp_path: Path) -> None:
 def test_empty_batch(client: Horay) -> None:
     """No requests, no results."""
     assert list(client.batch.run(lines(0))) == []
+
+
+def test_bar_of_a_blocking_batch(
+    client: Horay, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is drawn as well."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    for result in client.batch.run(list(lines(20)), progress="always"):
+        assert result.error is None
+    assert "20/20" in capsys.readouterr().err

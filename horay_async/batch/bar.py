@@ -1,0 +1,83 @@
+"""A progress bar for a batch, drawn by rich in a terminal or a notebook."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from horay_async._extras import missing_extra
+from horay_async.batch.results import BatchProgress, ShowProgress
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.progress import Progress
+
+__all__ = ["ProgressBar"]
+
+
+class ProgressBar:
+    """Shows how far a batch has come, from `start` to `stop`, on standard error.
+
+    Raises `ImportError` that says what to install where there is no rich, which is imported only here.
+    """
+
+    def __init__(self, progress: BatchProgress, show: ShowProgress) -> None:
+        if problem := missing_extra("progress=True", "cli", "rich"):
+            raise ImportError(problem)
+        self._progress = progress
+        self._show = show
+        self._drawn: Progress | None = None
+        self._lock = threading.Lock()  # a batch that is dropped may be stopped by another thread
+
+    def start(self) -> None:
+        """Begins to draw, unless there is nowhere to draw to."""
+        from rich.console import Console  # noqa: PLC0415 - an optional library
+
+        class StderrConsole(Console):
+            def on_broken_pipe(self) -> None:  # rich would end the process
+                self.quiet = True
+
+        console = StderrConsole(
+            stderr=True, force_terminal=True if self._show == "always" else None
+        )
+        if console.is_terminal or console.is_jupyter:
+            self._drawn = _made(self._progress, console)
+            with contextlib.suppress(
+                OSError, ValueError
+            ):  # a terminal that is gone is no end of a batch
+                self._drawn.start()
+
+    def stop(self) -> None:
+        """Draws a last time. Stopping twice is fine."""
+        with self._lock:
+            drawn, self._drawn = self._drawn, None
+        if drawn is not None:
+            with contextlib.suppress(OSError, ValueError):
+                drawn.stop()
+
+
+def _made(progress: BatchProgress, console: Console) -> Progress:
+    from rich import progress as rich  # noqa: PLC0415 - as above
+
+    class Bar(rich.Progress):
+        """Looks at the batch whenever rich draws, ten times a second."""
+
+        def get_renderables(self) -> Iterable[RenderableType]:
+            for task in self.tasks:  # none yet when rich asks first
+                task.total = progress.total
+                task.completed = progress.skipped + progress.done + progress.failed
+                task.fields["failed"] = progress.skipped_failed + progress.failed
+            yield self.make_tasks_table(self.tasks)
+
+    bar = Bar(
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TextColumn("{task.fields[failed]} failed"),
+        rich.TimeElapsedColumn(),
+        rich.TimeRemainingColumn(),
+        console=console,
+    )
+    bar.add_task("batch", total=None, failed=0)
+    return bar

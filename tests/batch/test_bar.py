@@ -1,0 +1,126 @@
+"""The progress bar of a batch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from horay_async import ConfigurationError
+from horay_async.batch import AsyncBatch, BatchProgress
+from horay_async.batch.bar import ProgressBar
+
+from .conftest import Stub, lines
+from .test_files import Files
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the tests run in, rich goes by what it is told here."""
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "JPY_PARENT_PID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+async def test_nothing_is_drawn_where_nobody_looks(
+    stub: Stub, batch: AsyncBatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Standard error is a file: it stays empty."""
+    async for _ in batch.run(lines(20), progress=True):
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("forced", ["by the argument", "by the environment"])
+async def test_bar_is_drawn(
+    stub: Stub,
+    batch: AsyncBatch,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    forced: str,
+) -> None:
+    """On standard error, with what was finished of how many."""
+    if forced == "by the environment":
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    run = batch.run(list(lines(20)), progress="always" if forced == "by the argument" else True)
+    async for _ in run:
+        pass
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "20/20" in err
+    assert "0 failed" in err
+    assert run.progress.total == 20
+
+
+async def test_bar_of_requests_that_arent_counted(
+    stub: Stub, batch: AsyncBatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How many are finished is known, of how many isn't."""
+    async for _ in batch.run(lines(20), progress="always"):
+        pass
+    assert "20/?" in capsys.readouterr().err
+
+
+async def test_bar_ends_with_the_batch_however_it_ends(stub: Stub, batch: AsyncBatch) -> None:
+    """No thread goes on drawing, and the terminal has its cursor again."""
+    before = threading.active_count()
+    async with batch.run(lines(1000), progress="always") as run:
+        await anext(run)
+        assert threading.active_count() > before
+    assert threading.active_count() == before
+
+
+async def test_bar_of_a_file(
+    stub: Stub, batch: AsyncBatch, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What earlier runs finished counts."""
+    files = Files(tmp_path)
+    files.ask(*lines(10))
+    await batch.run_file(files.requests, files.answers)
+    files.ask(*lines(20))
+    await batch.run_file(files.requests, files.answers, progress="always")
+    assert "20/20" in capsys.readouterr().err
+
+
+def test_bar_without_rich(batch: AsyncBatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Says at once what to install."""
+    monkeypatch.setattr("horay_async._extras.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install 'horay-async\[cli\]'"):
+        batch.run([], progress=True)
+
+
+def test_wrong_wish(batch: AsyncBatch) -> None:
+    """Is told as such."""
+    wrong: Any = "yes"
+    with pytest.raises(ConfigurationError, match="progress must be True, False or"):
+        batch.run([], progress=wrong)
+
+
+def test_terminal_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is no end of a batch."""
+    bar = ProgressBar(BatchProgress(), "always")
+
+    def broken(*args: object) -> int:
+        raise BrokenPipeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.stderr, "write", broken)
+        bar.start()
+        bar.stop()
+        bar.stop()
+
+
+def test_rich_is_loaded_for_a_bar_alone() -> None:
+    """Neither the client nor its batches need it."""
+    code = (
+        "import sys, horay_async.batch.resource, horay_async.sync\n"
+        "horay_async.batch.resource.AsyncBatch(None).run([])\n"
+        "assert 'rich' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
