@@ -116,6 +116,12 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
     def result(self) -> ResponseT:
         """The whole response, or as much of it as has come."""
 
+    def drop_repeated(self, piece: Any, *, may_be_piece: bool) -> bool:
+        """Takes out of `piece`, a choice's end that came as a whole message, what has come before. False where
+        that isn't how the message begins.
+        """
+        return True
+
     def text_in(self, chunk: ChunkT) -> str:
         """The text, or the reasoning, of a chunk of one choice; empty where it has none."""
         return ""
@@ -265,6 +271,21 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             self.kept += len(delta.tool_calls) + len(choice.tools) - before
             content = True
         return content
+
+    def drop_repeated(self, piece: ChatChunkChoice, *, may_be_piece: bool) -> bool:
+        choice, delta = self._choices.get(piece.index), piece.delta
+        if choice is None or choice.empty:
+            return True
+        if may_be_piece and not (len(choice.text) > 1 and delta.content == "".join(choice.text)):
+            return True
+        for name, pieces in (("content", choice.text), ("reasoning_content", choice.reasoning)):
+            so_far, whole = "".join(pieces), getattr(delta, name) or ""
+            if whole and not whole.startswith(so_far):
+                return False
+            setattr(delta, name, whole[len(so_far) :] or None)
+        if choice.tools:
+            delta.tool_calls = None
+        return True
 
     def _tell_end(self, choice: Choice, piece: ChatChunkChoice, events: list[Any]) -> None:
         if choice.tools:

@@ -20,7 +20,7 @@ from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 
-__all__ = ["translate", "unread_chunk", "unread_response"]
+__all__ = ["from_messages", "translate", "unread_chunk", "unread_response"]
 
 JSON = dict[str, Any]
 
@@ -126,6 +126,16 @@ def _unread(choice: JSON, place: str) -> str | None:
         if name not in ("logprobs", "text", *CONTENT) or (name == "content" and place == "text"):
             return repr(name[:100])
     return None
+
+
+def from_messages(sent: JSON) -> list[int]:
+    """Which choices of a chunk, by position, have their content in a `message` in place of the `delta`."""
+    return [
+        position
+        for position, choice in enumerate(_objects(sent.get("choices")))
+        if isinstance(choice.get("message"), dict)
+        and not (isinstance(choice.get("delta"), dict) and _has_content(choice["delta"]))
+    ]
 
 
 # Where the message is

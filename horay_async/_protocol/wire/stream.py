@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -17,7 +17,7 @@ from horay_async._protocol.wire.decode import (
     reports_failure,
 )
 from horay_async._protocol.wire.description import Finding
-from horay_async._protocol.wire.dialects import unread_chunk
+from horay_async._protocol.wire.dialects import from_messages, unread_chunk
 from horay_async._protocol.wire.drift import ChunkTemplate, DriftWatch
 from horay_async._protocol.wire.errors import bad_response, stream_error
 from horay_async._protocol.wire.sse import EventTooLarge, NamedEvent, SSEDecoder
@@ -77,6 +77,7 @@ class ChunkReader(Generic[C, A]):
         self._drift = drift
         self._unread: str | None = None  # a field that may hold content, and isn't known
         self._template = ChunkTemplate()
+        self._in_messages = False  # whether pieces come as `message`
         self._opening: bytes | None = b""  # how the body begins, until an event has come
 
     @property
@@ -191,10 +192,10 @@ class ChunkReader(Generic[C, A]):
                 self._drift.counts.add(found, len(chunks))
             return chunks
         chunks = self._decoded(datas, lines)
-        for chunk in chunks:
-            if found := self._decoder.drift(chunk):
-                self._note(chunk, found)
-        self._add(chunks)
+        if any(hasattr(chunk, "_drift") for chunk in chunks):
+            chunks = self._added_one_by_one(chunks)
+        else:
+            self._add(chunks)
         if chunks and not (found := self._decoder.drift(last := chunks[-1])).translated:
             self._template.take(
                 last._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
@@ -212,6 +213,42 @@ class ChunkReader(Generic[C, A]):
             return self._decoder.decode_many(datas, lines, max_objects=self._max_objects)
         except (InvalidBody, ErrorInBody):
             return self._one_by_one(datas)
+
+    def _added_one_by_one(self, chunks: list[C]) -> list[C]:
+        """Merges chunks some of which differ from the description; those up to the first that can't be."""
+        content = False
+        for at, chunk in enumerate(chunks):
+            found = self._decoder.drift(chunk)
+            if found:
+                self._note(chunk, found)
+            if found.translated and not self._drop_repeated(chunk):
+                self._fail(
+                    self._bad(
+                        "has a whole message at its end that isn't the text of its pieces",
+                        chunk._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
+                    )
+                )
+                chunks = chunks[:at]
+                break
+            self._add([chunk])
+            content = content or self.content
+        self.content = content
+        return chunks
+
+    def _drop_repeated(self, chunk: C) -> bool:
+        """Takes out of a chunk what it repeats: some servers end a choice with its whole message. False where
+        the message differs from what has come.
+        """
+        in_messages = from_messages(chunk.to_dict())
+        choices: Any = chunk.choices  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue] - only what has choices is translated
+        for position in in_messages:
+            piece = choices[position]
+            if piece.finish_reason:
+                if not self.merged.drop_repeated(piece, may_be_piece=self._in_messages):
+                    return False
+            else:
+                self._in_messages = True
+        return True
 
     def _add(self, chunks: list[C]) -> None:
         """Merges chunks."""

@@ -1,0 +1,143 @@
+"""What other servers of the family send: the right text and the right calls, or an error."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
+from horay_async._protocol.wire.decode import InvalidBody, decoder
+from horay_async._protocol.wire.drift import DriftWatch
+from horay_async._protocol.wire.stream import ChunkReader
+from horay_async.errors import APIResponseError
+from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
+from horay_async.models.completions import Completion, CompletionChunk
+from horay_async.models.meta import ResponseMeta
+
+Vector = dict[str, Any]
+
+PATH = Path(__file__).parents[2] / "vectors" / "dialects.toml"
+VECTORS: list[Vector] = tomllib.loads(PATH.read_text(encoding="utf-8"))["vector"]
+STREAMED = [vector for vector in VECTORS if "events" in vector]
+WHOLE = [vector for vector in VECTORS if "body" in vector]
+
+KEY = "sk-0123456789abcdef"
+
+
+def named(vector: Vector) -> str:
+    """A vector's name among the tests."""
+    return str(vector["name"])
+
+
+def reader(vector: Vector) -> ChunkReader[Any, Any]:
+    """A reader of a vector's stream."""
+    text = vector.get("path") == "completions"
+    made: Any = decoder(CompletionChunk) if text else decoder(ChatCompletionChunk)
+    merged: Any = CompletionAccumulator(1) if text else ChatAccumulator(1)
+    meta = ResponseMeta(
+        request_id="req-1",
+        status=200,
+        headers={},
+        attempts=(),
+        queue=0.0,
+        connect=0.0,
+        first_byte=0.1,
+    )
+    return ChunkReader(
+        made,
+        merged,
+        meta=meta,
+        label="POST /x",
+        key=KEY,
+        max_event_bytes=100_000,
+        drift=DriftWatch(None),
+    )
+
+
+def check(vector: Vector, response: Any) -> None:
+    """Holds a response against what a vector wants."""
+    choices: list[Any] = response.choices
+    (choice,) = choices
+    if vector.get("path") == "completions":
+        assert choice.text == vector.get("text", "")
+    else:
+        message = choice.message
+        made: list[Any] = message.tool_calls or []
+        calls = [[call.id, call.function.name, call.function.arguments] for call in made]
+        assert (message.content or "") == vector.get("text", "")
+        assert (message.reasoning_content or "") == vector.get("reasoning", "")
+        assert calls == vector.get("calls", [])
+    if "finish" in vector:
+        assert choice.finish_reason == vector["finish"]
+    if "tokens" in vector:
+        assert response.usage.total_tokens == int(vector["tokens"])
+
+
+def test_enough() -> None:
+    """There are as many shapes as were ever collected, each with its source."""
+    assert len(STREAMED) >= 46
+    assert all(vector["source"].startswith("https://") for vector in VECTORS)
+    names = [(vector["name"], "body" in vector) for vector in VECTORS]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("in_one", [False, True], ids=["piecewise", "in one"])
+@pytest.mark.parametrize("vector", STREAMED, ids=named)
+def test_streamed(vector: Vector, in_one: bool) -> None:
+    """A stream gives the right text and the right calls, or an error."""
+    sent = [f"data: {event}\n\n".encode() for event in vector["events"].split("\n") if event]
+    source = reader(vector)
+    for piece in [b"".join(sent)] if in_one else sent:
+        source.feed(piece)
+    source.end("the connection was closed", keep_truncated=False)
+    if "error" in vector:
+        assert isinstance(source.failure, APIResponseError)
+        assert vector["error"] in str(source.failure)
+        return
+    assert source.failure is None
+    check(vector, source.merged.result())
+
+
+@pytest.mark.parametrize("vector", [v for v in STREAMED if "error" not in v], ids=named)
+def test_streamed_as_events(vector: Vector) -> None:
+    """The chunks that are handed out mean the same when they are merged anew, and their events add up."""
+    sent = [f"data: {event}\n\n".encode() for event in vector["events"].split("\n") if event]
+    source = reader(vector)
+    again: Any = type(source.merged)(1)
+    events: list[Any] = []
+    for piece in sent:
+        for chunk in source.feed(piece):
+            again.add(chunk, events)
+    check(vector, again.result())
+    told: dict[str, list[Any]] = {}
+    for event in events:
+        told.setdefault(event.type, []).append(event)
+    assert "".join(e.text for e in told.get("text", [])) == vector.get("text", "")
+    assert "".join(e.text for e in told.get("reasoning", [])) == vector.get("reasoning", "")
+    calls = vector.get("calls", [])
+    done = [e.tool_call for e in told.get("tool_call_done", [])]
+    assert [[c.id, c.function.name, c.function.arguments] for c in done] == calls
+    arguments: dict[int, str] = {e.tool_index: "" for e in told.get("tool_call_started", [])}
+    for event in told.get("tool_call_arguments", []):
+        arguments[event.tool_index] += event.arguments
+    assert [arguments[number] for number in sorted(arguments)] == [call[2] for call in calls]
+
+
+@pytest.mark.parametrize("vector", WHOLE, ids=named)
+def test_whole(vector: Vector) -> None:
+    """A response that isn't streamed gives the same."""
+    text = vector.get("path") == "completions"
+    made: Any = decoder(Completion) if text else decoder(ChatCompletion)
+    body = vector["body"].strip().encode()
+    if "error" in vector:
+        with pytest.raises(InvalidBody) as caught:
+            made.decode(body)
+        assert vector["error"] in str(caught.value)
+        return
+    response = made.decode(body)
+    check(vector, response)
+    assert response.to_dict() == json.loads(body)
