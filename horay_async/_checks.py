@@ -15,6 +15,7 @@ __all__ = [
     "check_base_url",
     "check_count",
     "check_headers",
+    "check_keepalive",
     "check_key",
     "check_proxy",
     "check_seconds",
@@ -38,6 +39,14 @@ def check_seconds(instance: object, attribute: attrs.Attribute[Any], value: Any)
         raise ConfigurationError(
             f"timeout {attribute.name!r} must be a number of seconds above 0, or None for none; "
             f"got {value!r}"
+        )
+
+
+def check_keepalive(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """The silence of a connection: a number of seconds that every system takes, or None."""
+    if value is not None and not (_is_number(value) and 1 <= value <= 32767):
+        raise ConfigurationError(
+            f"{attribute.name} must be a number of seconds from 1 to 32767, or None; got {value!r}"
         )
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from horay_async._observe import Begun, Complaints, Outcome, Watcher
+from horay_async._observe import CallEnded, CallObserver, CallStarted, LogOnce
 from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
 
 if TYPE_CHECKING:
+    from horay_async._attempt import Attempt
     from horay_async.errors import APIError
     from horay_async.models._base import Response
-    from horay_async.models.meta import Attempt
     from horay_async.options import ClientOptions
 
 __all__ = ["Hooks"]
@@ -24,13 +24,13 @@ _numbers = itertools.count(1)
 class Hooks:
     """The observer that calls a client's hooks."""
 
-    def __init__(self, options: ClientOptions, complaints: Complaints) -> None:
+    def __init__(self, options: ClientOptions, log: LogOnce) -> None:
         self.on_request = options.on_request
         self.on_retry = options.on_retry
         self.on_response = options.on_response
-        self._complaints = complaints
+        self._log = log
 
-    def begin(self, call: Begun) -> Watcher:
+    def begin(self, call: CallStarted) -> CallObserver:
         return _HooksOfCall(self, call)
 
     def call(self, name: str, hook: Callable[[Any], object], event: Any) -> None:
@@ -38,34 +38,34 @@ class Hooks:
         try:
             hook(event)
         except Exception as error:  # noqa: BLE001 - a hook may raise anything
-            self._complaints.about(f"{name} hook {getattr(hook, '__qualname__', hook)!s}", error)
+            self._log.error(f"{name} hook {getattr(hook, '__qualname__', hook)!s}", error)
 
 
 class _HooksOfCall:
     """The hooks, called for one call."""
 
-    def __init__(self, hooks: Hooks, call: Begun) -> None:
+    def __init__(self, hooks: Hooks, call: CallStarted) -> None:
         self._hooks = hooks
         self._known: dict[str, Any] = {
             "call": next(_numbers),
-            "label": call.request.label,
-            "method": call.request.method,
+            "label": call.label,
+            "method": call.method,
             "url": call.url,
             "stream": call.stream,
         }
 
-    def around(self) -> AbstractContextManager[object]:
+    def activate(self) -> AbstractContextManager[object]:
         return nullcontext()
 
-    def sending(self, attempt: int, headers: MutableMapping[str, str]) -> None:
+    def on_attempt(self, attempt: int, headers: MutableMapping[str, str]) -> None:
         if (hook := self._hooks.on_request) is not None:
             event = RequestEvent(**self._known, attempt=attempt, headers=masked(headers))
             self._hooks.call("on_request", hook, event)
 
-    def received(self, chunks: Sequence[Response]) -> None:
+    def on_chunks(self, chunks: Sequence[Response]) -> None:
         pass
 
-    def retrying(self, attempts: tuple[Attempt, ...], error: APIError, delay: float) -> None:
+    def on_retry(self, attempts: tuple[Attempt, ...], error: APIError, delay: float) -> None:
         if (hook := self._hooks.on_retry) is not None:
             last = attempts[-1]
             event = RetryEvent(
@@ -78,17 +78,17 @@ class _HooksOfCall:
             )
             self._hooks.call("on_retry", hook, event)
 
-    def over(self, outcome: Outcome) -> None:
+    def on_end(self, ended: CallEnded) -> None:
         if (hook := self._hooks.on_response) is not None:
             event = ResponseEvent(
                 **self._known,
-                attempt=len(outcome.attempts),
-                error=outcome.error,
-                complete=outcome.complete,
-                status=outcome.attempts[-1].status,
-                seconds=outcome.seconds,
-                meta=outcome.meta,
-                answer=outcome.answer,
+                attempt=len(ended.attempts),
+                error=ended.error,
+                complete=ended.complete,
+                status=ended.attempts[-1].status,
+                seconds=ended.seconds,
+                meta=ended.meta,
+                answer=ended.response,
             )
             self._hooks.call("on_response", hook, event)
 

@@ -1,121 +1,155 @@
-"""Who looks on at calls, and what they are told: hooks and telemetry draw on this alone."""
+"""The observers of calls and tools: what they are told, in flat records. Hooks and telemetry draw on this alone."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
 import attrs
 
-from horay_async.models._record import Record
+from horay_async._attempt import Attempt
+from horay_async._record import Record
+from horay_async.errors import APIError
+from horay_async.models._base import Response
+from horay_async.models.meta import ResponseMeta
 
-if TYPE_CHECKING:
-    from horay_async._protocol.wire.request import Request
-    from horay_async.errors import APIError
-    from horay_async.models._base import Response
-    from horay_async.models.chat import ToolCall
-    from horay_async.models.events import ToolResult
-    from horay_async.models.meta import Attempt, ResponseMeta
-    from horay_async.tools.define import Tool
-
-__all__ = ["PROCESS", "Begun", "Complaints", "Observer", "Outcome", "Telemetry", "Watcher"]
+__all__ = [
+    "CallEnded",
+    "CallObserver",
+    "CallStarted",
+    "LogOnce",
+    "Observer",
+    "Telemetry",
+    "ToolEnded",
+    "ToolStarted",
+    "process_defaults",
+]
 
 LOG = logging.getLogger("horay_async")
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class Begun(Record):
-    """A call that begins."""
+class CallStarted(Record):
+    """A call that starts."""
 
-    request: Request
+    label: str
+    """Method and path, such as `"POST /chat/completions"`."""
+    method: str
+    path: str
+    """Below the base URL, without its query."""
     url: str
     """Without its query, and without a password."""
+    body: bytes | None
+    """What is sent, as JSON."""
     stream: bool
+    """Whether a streamed response is asked for."""
+    external: bool
+    """Whether it goes to a host that the key and the default headers aren't meant for."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class Outcome(Record):
+class CallEnded(Record):
     """How a call has ended."""
 
     attempts: tuple[Attempt, ...]
     error: BaseException | None
     seconds: float
     meta: ResponseMeta | None
-    answer: Response | None
+    response: Response | None
+    """The whole response, or what had come of it; None where nothing had."""
 
     @property
     def complete(self) -> bool:
-        """Whether the whole answer came."""
+        """Whether the whole response came."""
         return self.error is None and self.meta is not None and self.meta.total is not None
 
 
-class Watcher(Protocol):
-    """Looks on at one call. What is done here must neither block nor await."""
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ToolStarted(Record):
+    """A tool that is run for a response."""
 
-    def around(self) -> AbstractContextManager[object]:
+    name: str
+    call_id: str
+    arguments: str
+    """As the model wrote them."""
+    description: str | None
+    """The tool's; None where the model named one that isn't there."""
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ToolEnded(Record):
+    """What came of it."""
+
+    content: str
+    """What the model is told."""
+    error: Exception | None
+
+
+class CallObserver(Protocol):
+    """Observes one call. Its methods must neither block nor await."""
+
+    def activate(self) -> AbstractContextManager[object]:
         """What to enter while the request is sent; it is left in the same task."""
         ...
 
-    def sending(self, attempt: int, headers: MutableMapping[str, str]) -> None:
-        """An attempt is about to be sent, with `headers`, which may be added to."""
+    def on_attempt(self, attempt: int, headers: MutableMapping[str, str]) -> None:
+        """An attempt, counted from 1, is about to be sent with `headers`, which may be added to."""
         ...
 
-    def received(self, chunks: Sequence[Response]) -> None:
+    def on_chunks(self, chunks: Sequence[Response]) -> None:
         """Chunks of a stream have come in one read."""
         ...
 
-    def retrying(self, attempts: tuple[Attempt, ...], error: APIError, delay: float) -> None:
+    def on_retry(self, attempts: tuple[Attempt, ...], error: APIError, delay: float) -> None:
         """The newest attempt has failed with `error`; the next one follows after `delay` seconds."""
         ...
 
-    def over(self, outcome: Outcome) -> None:
+    def on_end(self, ended: CallEnded) -> None:
         """The call is over."""
         ...
 
 
 class Observer(Protocol):
-    """Looks on at the calls of a client."""
+    """Observes the calls of a client."""
 
-    def begin(self, call: Begun) -> Watcher | None:
-        """Who looks on at a call that begins, in the context of its caller; None for nobody."""
+    def begin(self, call: CallStarted) -> CallObserver | None:
+        """The observer of a call that starts, in the context of its caller; None for no observer."""
         ...
 
 
 class Telemetry(Observer, Protocol):
-    """Looks on at calls, and at the tools that are run for answers."""
+    """Observes calls, and the tools that are run for responses."""
 
-    def tool(
-        self, call: ToolCall, tool: Tool[..., Any] | None
-    ) -> AbstractContextManager[Callable[[ToolResult], None]]:
-        """What to enter while a tool runs; it gives a function to be told of the result."""
+    def tool(self, tool: ToolStarted) -> AbstractContextManager[Callable[[ToolEnded], None]]:
+        """What to enter while a tool runs; it returns a function to be called with the result."""
         ...
 
 
-class Process:
+class ProcessDefaults:
     """What is set for all clients of the process."""
 
     telemetry: Telemetry | None = None
-    """Looks on at the calls of the clients that have no `telemetry` of their own."""
+    """Observes the calls of the clients that have no `telemetry` of their own."""
 
 
-PROCESS = Process()
+process_defaults = ProcessDefaults()
 
 
-class Complaints:
-    """The failures of onlookers that are in the log already: each kind is told once, not with each call."""
+class LogOnce:
+    """Logs the failures of observers: each kind once, not with each call."""
 
     def __init__(self) -> None:
-        self._told: set[tuple[str, type[Exception]]] = set()
+        self._logged: set[tuple[str, type[Exception]]] = set()
 
-    def about(self, whose: str, error: Exception) -> None:
-        """Logs `error`, with its traceback, unless one of its kind was logged before."""
-        if (whose, type(error)) not in self._told:
-            self._told.add((whose, type(error)))
+    def error(self, source: str, error: Exception) -> None:
+        """Logs `error`, with its traceback, unless one of its class from `source` was logged before."""
+        if (source, type(error)) not in self._logged:
+            self._logged.add((source, type(error)))
             LOG.error(
-                "%s failed, which the call doesn't notice; told once: %r",
-                whose,
+                "%s failed, which the call doesn't notice; logged once: %r",
+                source,
                 error,
                 exc_info=error,
             )

@@ -28,10 +28,9 @@ cause chained.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from horay_async.models.meta import Attempt
+from horay_async._attempt import Attempt, Execution
 
 __all__ = [
     "APIConnectionError",
@@ -61,10 +60,6 @@ __all__ = [
     "StreamTruncatedError",
     "UnprocessableEntityError",
 ]
-
-Execution = Literal["not_sent", "unknown", "executed"]
-"""What is known of the request behind an error: `"not_sent"`, surely not run, since it never left;
-`"executed"`, surely run, since its result began to arrive; `"unknown"`, anything between."""
 
 Clock = Literal["queue", "connect", "first_byte", "idle", "total"]
 """The five clocks of `Timeouts`."""

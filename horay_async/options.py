@@ -14,29 +14,20 @@ from horay_async._checks import (
     check_base_url,
     check_count,
     check_headers,
+    check_keepalive,
     check_key,
     check_proxy,
-    check_seconds,
-    check_statuses,
-    check_wait,
     is_loopback,
 )
-from horay_async.errors import (
-    APIConnectionError,
-    APIError,
-    APIStatusError,
-    APITimeoutError,
-    ConfigurationError,
-    StreamError,
-    StreamTruncatedError,
-)
+from horay_async._policies import RetryPolicy, Timeouts
+from horay_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import ssl
 
     import aiohttp
 
-    from horay_async.integrations.otel import Telemetry
+    from horay_async._observe import Telemetry
     from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
 
 __all__ = ["ClientOptions", "ClientParams", "RetryPolicy", "Timeouts"]
@@ -63,99 +54,6 @@ class Secret(str):
         raise TypeError("an API key isn't pickled: let each process read it from HORAY_API_KEY")
 
 
-@attrs.frozen
-class Timeouts:
-    """Five clocks, in seconds; None is no limit.
-
-    The defaults suit long generations: a request may think for as long as it takes to `first_byte`,
-    and run for hours as long as it makes progress.
-    """
-
-    queue: float | None = attrs.field(default=None, validator=check_seconds)
-    """Waiting for a connection slot, when `max_connections` are in use."""
-    connect: float | None = attrs.field(default=15.0, validator=check_seconds)
-    """DNS, TCP, TLS and proxy. 15 s spans the three or four SYN packets that TCP sends in it."""
-    first_byte: float | None = attrs.field(default=600.0, validator=check_seconds)
-    """From the request's dispatch to the answer's head; without streaming that's the generation as a
-    whole. 600 s is what clients of this protocol commonly allow."""
-    idle: float | None = attrs.field(default=120.0, validator=check_seconds)
-    """Between two pieces of content; comments and empty events that keep a connection alive don't
-    count."""
-    total: float | None = attrs.field(default=None, validator=check_seconds)
-    """A deadline over all attempts and backoffs."""
-
-
-@attrs.frozen(kw_only=True)
-class RetryPolicy:
-    """When a failed call is tried again, and after how long.
-
-    Pure: it does no I/O and keeps no state, so a subclass that overrides `delay` can be tested
-    without a network.
-    """
-
-    max_retries: int = attrs.field(default=2, validator=check_count)
-    """Most attempts after the first."""
-    initial_backoff: float = attrs.field(default=0.5, validator=check_wait)
-    """Seconds: the upper bound of the first wait; it doubles with each retry."""
-    max_backoff: float = attrs.field(default=8.0, validator=check_wait)
-    """Seconds: where the doubling stops."""
-    max_retry_after: float = attrs.field(default=60.0, validator=check_wait)
-    """Seconds: a longer wait asked for by the server is shortened to this."""
-    statuses: frozenset[int] = attrs.field(
-        default=frozenset({408, 409, 429}), converter=check_statuses
-    )
-    """Retried statuses below 500; those from 500 on always are."""
-    safe_statuses: frozenset[int] = attrs.field(
-        default=frozenset({429, 503}), converter=check_statuses
-    )
-    """Statuses by which the server promises that it didn't run the request."""
-    retry_unknown: bool = True
-    """Whether to try again when nobody knows if the request was run, where a second run costs
-    tokens (everything but images)."""
-    retry_unknown_images: bool = False
-    """The same for images, which are paid by the piece."""
-
-    def delay(
-        self, error: APIError, *, retries: int, billed_per_run: bool, random: Callable[[], float]
-    ) -> float | None:
-        """Seconds to wait before the next attempt, or None to give up and raise `error`.
-
-        `retries` counts the retries already made. `billed_per_run` says that each run is paid for, as with
-        images. `random` gives a number from 0 up to 1.
-
-        Backoff is exponential with full jitter: a random part of a bound that doubles, as the AWS
-        architecture blog's "Exponential Backoff And Jitter" measures to be best. A wait that the server
-        asked for is kept, plus up to a tenth of it and at least a quarter of a second, so that callers
-        who were told the same don't come back as one.
-        """
-        if retries >= self.max_retries or not self.retryable(error, billed_per_run=billed_per_run):
-            return None
-        asked = error.retry_after if isinstance(error, APIStatusError) else None
-        if asked is not None:
-            asked = min(asked, self.max_retry_after)
-            return asked + random() * max(0.25, asked / 10)
-        # 2**64 is far over any bound, and min() keeps a large count from overflowing a float.
-        return random() * min(self.max_backoff, self.initial_backoff * 2.0 ** min(retries, 64))
-
-    def retryable(self, error: APIError, *, billed_per_run: bool) -> bool:
-        """Whether trying again can help, and is safe."""
-        if error.execution == "executed":
-            return False
-        if isinstance(error, APIStatusError):
-            if error.status_code not in self.statuses and error.status_code < 500:
-                return False
-            safe = error.status_code in self.safe_statuses
-        elif isinstance(error, APIConnectionError | StreamError | StreamTruncatedError):
-            if isinstance(error, APIConnectionError) and not error.transient:
-                return False
-            if isinstance(error, APITimeoutError) and error.clock in ("queue", "total"):
-                return False
-            safe = error.execution == "not_sent"
-        else:
-            return False
-        return safe or (self.retry_unknown_images if billed_per_run else self.retry_unknown)
-
-
 class ClientParams(TypedDict, total=False):
     """The keyword arguments of a client and of `with_options`; `ClientOptions` describes each."""
 
@@ -164,6 +62,7 @@ class ClientParams(TypedDict, total=False):
     max_retries: int
     retry: RetryPolicy
     max_connections: int
+    tcp_keepalive: float | None
     default_headers: Mapping[str, str]
     default_query: Mapping[str, str | int | float | bool]
     proxy: str | None
@@ -204,6 +103,11 @@ def log_level() -> Literal["debug", "info"] | None:
     if level not in levels:
         raise ConfigurationError(f"HORAY_LOG must be debug or info, or unset; got {level!r}")
     return levels[level]
+
+
+def netrc_file() -> str | None:
+    """The file with passwords that `NETRC` names; None for the one in the home directory."""
+    return os.environ.get("NETRC") or None
 
 
 def content_captured() -> bool:
@@ -279,6 +183,11 @@ class ClientOptions:
     """The rules of retrying; `max_retries` changes just its count."""
     max_connections: int = attrs.field(default=DEFAULT_MAX_CONNECTIONS, validator=check_count)
     """Most requests under way at once on one event loop; further ones wait in line. 256."""
+    tcp_keepalive: float | None = attrs.field(default=60.0, validator=check_keepalive)
+    """Seconds: how long the other side of a connection may give no sign of life before the system gives the
+    connection up; from 1 to 32,767, what Linux takes. Half of them pass before it is probed. 60 s is below the
+    350 s and 240 s after which the load balancers of two large clouds forget a silent connection. None leaves it to the
+    system. A copy that changes this has connections of its own."""
     default_headers: dict[str, str] = attrs.field(
         factory=dict[str, str], converter=_headers, repr=_names
     )

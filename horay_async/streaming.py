@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from horay_async._protocol.wire.bounds import MAX_EVENT_BYTES
-from horay_async._protocol.wire.decode import decoder
+from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
+from horay_async._protocol.wire.decode import reports_failure
+from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.stream import ChunkReader
 from horay_async.errors import APIConnectionError, APIError, APITimeoutError, HorayError
 from horay_async.models._base import Response
@@ -59,23 +60,17 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
         self,
         call: Call,
         response: RawResponse,
-        *,
-        chunk: type[ChunkT],
-        merge: Callable[[int], Accumulator[ChunkT, Any]],
-        reopen: Callable[[], Awaitable[RawResponse]],
+        read: Callable[[RawResponse], ChunkReader[ChunkT, Any]],
     ) -> None:
         self._call = call
-        self._chunk = chunk
-        self._merge = merge
-        self._reopen = reopen
-        self._ready: Iterator[ChunkT] = iter(())
-        self._handed_out = False
-        self._waited = (
-            0.0  # seconds since the last content, those in the caller's own code left out
-        )
-        self._failure: APIError | None = None
-        self._exhausted = False
-        self._closed = False
+        self._read = read  # makes the reader of one response
+        self._ready: Iterator[ChunkT] = iter(())  # what has come and wasn't handed out yet
+        self._handed_out = False  # from the first chunk on: no failure is retried any more
+        # Seconds since the last content, those in the caller's own code left out.
+        self._waited = 0.0
+        self._failure: APIError | None = None  # what reading on raises again
+        self._exhausted = False  # once the last chunk was handed out
+        self._closed = False  # once it was left early
         self._begin(response)
 
     @property
@@ -114,7 +109,7 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
 
     def __del__(self) -> None:
         if hasattr(self, "_response"):  # __init__ may have failed before
-            self._over()
+            self._end()
             self._response.close_soon()
 
     def _abandon(self) -> None:
@@ -124,7 +119,7 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
             self._ready = iter(())
             # First, since the first word on a call counts: on its loop, the call may see the connection
             # close before this thread goes on.
-            self._over()
+            self._end()
             self._response.close_soon()
 
     async def _burst(self) -> list[ChunkT]:
@@ -145,46 +140,44 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
             raise self._failure
         if self._closed:
             raise HorayError(LEFT)
-        while not self._exhausted:
-            try:
+        if self._exhausted:
+            return False
+        try:
+            if self._handed_out:
                 chunks = await self._receive()
-            except APIError as error:
-                self._failure = error  # unless trying again helps
-                if self._handed_out or self._closed:
-                    self._call.note(error)
-                    self._over(error)
-                    raise
-                await self._call.back_off(error)
-                self._begin(await self._reopen())
-                self._failure = None
-            except BaseException as error:
-                self._over(error)
-                self._abandon()
-                raise
             else:
-                if chunks:
-                    self._call.received(chunks)
-                    self._handed_out = True
-                    self._ready = iter(chunks)
-                    return True
-                self._exhausted = True
-        return False
+                chunks = await self._call.run(self._open, self._response)
+        except APIError as error:
+            self._failure = error
+            if self._handed_out:
+                self._call.fail(error)
+            self._end(error)
+            raise
+        except BaseException as error:
+            self._end(error)
+            self._abandon()
+            raise
+        if not chunks:
+            self._exhausted = True
+            return False
+        self._call.on_chunks(chunks)
+        self._handed_out = True
+        self._ready = iter(chunks)
+        return True
 
-    def _over(self, error: BaseException | None = None) -> None:
+    def _end(self, error: BaseException | None = None) -> None:
         merged = self._reader.merged
-        self._call.over(error, None if merged.empty else merged.result)
+        self._call.end(error, None if merged.empty else merged.result)
+
+    async def _open(self, response: RawResponse) -> list[ChunkT]:
+        """The first chunks of `response`: this one's, or another attempt's."""
+        if response is not self._response:
+            self._begin(await event_stream(response))
+        return await self._receive()
 
     def _begin(self, response: RawResponse) -> None:
         self._waited = 0.0
-        self._reader = ChunkReader(
-            decoder(self._chunk),
-            self._merge(self._call.request.choices),
-            meta=response.meta,
-            label=self._call.request.label,
-            key=self._call.key,
-            max_event_bytes=MAX_EVENT_BYTES,
-            drift=self._call.drift,
-        )
+        self._reader = self._read(response)
         self._response = response
 
     async def _receive(self) -> list[ChunkT]:
@@ -207,7 +200,7 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
                             return chunks
                         break
                     # Bytes without a chunk can go on without end: let the clocks and other tasks run.
-                    await self._call.turn()
+                    await self._call.yield_to_others()
             except APITimeoutError as error:
                 # Every choice is finished, and the server just doesn't say so.
                 if error.clock == "idle" and reader.merged.complete:
@@ -226,8 +219,8 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
             raise failure
         if not response.finished:
             await response.drain()
-        self._call.done(response.meta)
-        self._over()
+        self._call.succeed(response.meta)
+        self._end()
         return []
 
     def _cut(self, reason: str, cause: APIConnectionError | None) -> list[ChunkT]:
@@ -235,6 +228,17 @@ class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
         return self._reader.end(
             reason, keep_truncated=self._call.request.keep_truncated, cause=cause
         )
+
+
+async def event_stream(response: RawResponse) -> RawResponse:
+    """`response`, if it is a stream of events; what else it may be is raised as an error."""
+    media = response.content_type
+    if media in ("", "text/event-stream"):
+        return response
+    body, _ = await response.read(MAX_BODY_BYTES)
+    if reports_failure(body):
+        raise envelope_failure(body, context=response.context)
+    raise bad_response(f"isn't an event stream, but {media}", body, context=response.context)
 
 
 class Loop(Generic[ItemT]):

@@ -284,7 +284,7 @@ async def test_nothing_shows_the_key(client: AsyncHoray) -> None:
     """The client, its options and its copies show it masked, on both faces."""
     blocking = Horay(KEY, base_url="https://api.example/v1")
     everything = [client, client.options, client.with_options(timeout=1), blocking]
-    everything += [blocking.options, client._transport._headers]
+    everything += [blocking.options, client._transport._sender._headers]
     for it in everything:
         assert KEY not in repr(it)
         assert KEY not in str(it)

@@ -456,12 +456,24 @@ def test_backoff_bounds(retries: int, chance: float, initial: float, most: float
 @STEADY
 @given(st.floats(0, 1e9), st.floats(0, 1, exclude_max=True), st.floats(0, 1e6))
 def test_retry_after_bounds(asked: float, chance: float, most: float) -> None:
-    """A wait that was asked for is kept up to the cap, and spread by a tenth or a quarter of a second."""
+    """A wait that was asked for is kept to, and spread by a tenth or a quarter of a second; over the limit, the call
+    is over.
+    """
     error = errors.RateLimitError("No.", status_code=429, retry_after=asked)
     waited = delay(error, RetryPolicy(max_retry_after=most), chance=chance)
-    kept = min(asked, most)
-    assert waited is not None
-    assert kept <= waited <= kept + max(0.25, kept / 10)
+    if asked > most:
+        assert waited is None
+    else:
+        assert waited is not None
+        assert asked <= waited <= asked + max(0.25, asked / 10)
+
+
+def test_retry_after_at_the_limit() -> None:
+    """Two minutes are waited for, and not a moment less; a moment more ends the call."""
+    for asked, waits in ((120.0, True), (120.001, False)):
+        error = errors.RateLimitError("No.", status_code=429, retry_after=asked)
+        assert (delay(error, chance=0.0) == asked) is waits
+        assert (delay(error, chance=0.0) is None) is not waits
 
 
 def test_retry_after_is_spread() -> None:

@@ -1,4 +1,4 @@
-"""One call: attempts, the clocks up to the answer's head, and the decision to try again."""
+"""One call: its attempts, the clocks up to the response's head, and the one loop that tries again."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextvars import Token
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
-from multidict import CIMultiDict, istr
+from multidict import CIMultiDict, CIMultiDictProxy, istr
 
+from horay_async._attempt import Attempt
+from horay_async._protocol.limits.retry import RetryBudget
 from horay_async._protocol.wire.bounds import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
-from horay_async._protocol.wire.errors import bad_response, status_error
+from horay_async._protocol.wire.clean import Cleaner
+from horay_async._protocol.wire.drift import DriftWatch
+from horay_async._protocol.wire.errors import ErrorContext, bad_response, status_error
 from horay_async._protocol.wire.request import Request
-from horay_async._transport.faults import FOREIGN, timed_out, translate
+from horay_async._transport.capacity import CapacityLimiter
+from horay_async._transport.connection_pool import ConnectionPool
+from horay_async._transport.failures import chain, timed_out, translate
 from horay_async._transport.log import LOG
-from horay_async._transport.response import Exchange, RawResponse, exchange
-from horay_async._transport.sending import by_session, straight
-from horay_async.errors import APIError, APIStatusError, APITimeoutError, Execution
-from horay_async.models.meta import Attempt, ResponseMeta
+from horay_async._transport.pending import PendingResponse
+from horay_async._transport.proxy import masking_proxy
+from horay_async._transport.response import RawResponse
+from horay_async._transport.sender import EVENT_STREAM, JSON, Sender
+from horay_async.errors import APIError, APIStatusError, APITimeoutError, Clock, HorayError
+from horay_async.models._base import Response
+from horay_async.models.meta import ResponseMeta
 
 if TYPE_CHECKING:
-    from yarl import URL
+    from horay_async._transport.observers import CallObservers
 
-    from horay_async._protocol.wire.drift import DriftWatch
-    from horay_async._transport.pool import Pool
-    from horay_async._transport.transport import Transport
-    from horay_async.models._base import Response
-
-__all__ = ["EVENT_STREAM", "JSON", "Call"]
+__all__ = ["Call"]
 
 T = TypeVar("T")
-
-JSON: Final = "application/json"
-EVENT_STREAM: Final = "text/event-stream"
 
 REQUEST_ID_HEADERS = (istr("x-request-id"), istr("request-id"), istr("x-trace-id"))
 
@@ -44,30 +44,76 @@ REQUEST_ID_HEADERS = (istr("x-request-id"), istr("request-id"), istr("x-trace-id
 class Call:
     """One call of the API, over as many attempts as it takes."""
 
-    def __init__(self, transport: Transport, request: Request, *, accept: str) -> None:
+    def __init__(
+        self,
+        request: Request,
+        sender: Sender,
+        *,
+        budget: RetryBudget,
+        drift: DriftWatch,
+        clean: Cleaner,
+        stream: bool = False,
+        observers: CallObservers | None = None,
+    ) -> None:
         self.request = request
+        self.drift = drift
+        """Who is told where a response differs from what the API describes."""
         self.attempts: list[Attempt] = []
-        self._transport = transport
-        self._accept = accept
+        """Newest last; the newest is under way until `seconds` is set."""
+        self.meta: ResponseMeta | None = None
+        """Of the newest attempt, once its response's head has come."""
+        self.observers: CallObservers | None = observers
+        """None where nobody observes the call."""
+        self._sender = sender
+        self._budget = budget
+        self._clean = clean
+        self._accept = EVENT_STREAM if stream else JSON
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         total = request.timeouts.total
         self._deadline = None if total is None else self._started + total
 
-    async def run(self, receive: Callable[[RawResponse], Awaitable[T]]) -> T:
-        """Sends the request and hands the answer to `receive`, again and again as the policy says.
+    # The loop
 
-        Raises the last attempt's `APIError`.
+    async def run(
+        self,
+        receive: Callable[[RawResponse], Awaitable[T]],
+        response: RawResponse | None = None,
+    ) -> T:
+        """Sends the request and hands the response to `receive`, again and again as the policy says.
+
+        `response` is what to begin with, where a stream is open already. Raises the last attempt's `APIError`.
         """
+        observers = self.observers
+        if observers is None:
+            return await self._run(receive, response)
+        with observers.active():
+            try:
+                received = await self._run(receive, response)
+            except BaseException as error:
+                self.end(error)
+                raise
+            if self._accept is not EVENT_STREAM:
+                whole = received if isinstance(received, Response) else None
+                self.end(response=lambda: whole)
+            return received
+
+    async def _run(
+        self, receive: Callable[[RawResponse], Awaitable[T]], response: RawResponse | None
+    ) -> T:
         while True:
             try:
-                received = await receive(await self._attempt())
+                if response is None:
+                    response = await self._attempt()
+                return await receive(response)
             except APIError as error:
-                await self.back_off(error)
-            else:
-                return received
+                self.fail(error)
+                if (delay := self._retry_delay(error)) is None:
+                    raise
+                await self._wait_to_retry(error, delay)
+                response = None
 
-    def note(self, error: APIError) -> None:
+    def fail(self, error: APIError) -> None:
         """Puts `error` on record as what ended the newest attempt."""
         attempt = self.attempts[-1]
         attempt.seconds = self.since_attempt()
@@ -77,220 +123,220 @@ class Call:
         if LOG.isEnabledFor(logging.INFO):
             self._log(f"failed with {attempt.error}")
 
-    async def back_off(self, error: APIError) -> None:
-        """Waits as the policy says after `error`; raises it where the call is over."""
-        self.note(error)
+    def succeed(self, meta: ResponseMeta) -> None:
+        """Notes that the response is whole, in the timeline and for the budget."""
+        self._budget.succeeded()
+        meta.total = total = self.elapsed()
+        attempt = self.attempts[-1]
+        attempt.seconds = total - attempt.started
+        if LOG.isEnabledFor(logging.INFO):
+            self._log("done")
+
+    def _retry_delay(self, error: APIError) -> float | None:
+        """Seconds to wait before the next attempt; None where `error` is the end of the call."""
         delay = self.request.retry.delay(
             error,
             retries=len(self.attempts) - 1,
             billed_per_run=self.request.billed_per_run,
             random=random.random,
         )
-        now = self._loop.time()
         if delay is None:
-            raise error
-        # A wait that ends past the deadline can only end in a timeout: the server's words are worth more.
+            return None
+        now = self._loop.time()
+        # A wait that ends past the deadline can only end in a timeout: raise the server's own error; it says
+        # more.
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         if self._deadline is not None and now + max(delay, asked or 0.0) >= self._deadline:
-            raise error
-        if not self._transport.budget.take(now=now):
+            return None
+        if not self._budget.take(now=now):
             LOG.debug("%s: not trying again, too many calls fail", self.request.label)
-            raise error
+            return None
+        return delay
+
+    async def _wait_to_retry(self, error: APIError, delay: float) -> None:
         self.attempts[-1].backoff = delay
         LOG.debug("%s: trying again in %.3f s", self.request.label, delay)
-        await self._pause(error, delay)
-
-    def done(self, meta: ResponseMeta) -> None:
-        """Notes that the answer is whole, in the timeline and for the budget."""
-        self._transport.budget.succeeded()
-        meta.total = total = self._elapsed()
-        attempt = self.attempts[-1]
-        attempt.seconds = total - attempt.started
-        if LOG.isEnabledFor(logging.INFO):
-            self._log("done")
-
-    # What others may look on at. Nobody does here.
-
-    def headers(self) -> CIMultiDict[str]:
-        """What the newest attempt is sent with, which is about to happen."""
-        return self._transport.headers(self.request, self._accept)
-
-    def received(self, chunks: Sequence[Response]) -> None:
-        """Chunks of a stream have come in one read."""
-
-    def over(
-        self,
-        error: BaseException | None = None,
-        answer: Callable[[], Response | None] | None = None,
-    ) -> None:
-        """The call has ended: by `error`, else with its answer whole or its stream left early. `answer` gives
-        what has come. Only the first time counts.
-        """
-
-    async def _pause(self, error: APIError, delay: float) -> None:
-        """Waits before the attempt that follows one which failed with `error`."""
+        if self.observers is not None:
+            self.observers.on_retry(tuple(self.attempts), error, delay)
         await asyncio.sleep(delay)
 
-    async def turn(self) -> None:
+    # What streams ask for
+
+    def on_chunks(self, chunks: Sequence[Response]) -> None:
+        """Chunks of a stream have come in one read."""
+        if self.observers is not None:
+            self.observers.on_chunks(chunks)
+
+    def end(
+        self,
+        error: BaseException | None = None,
+        response: Callable[[], Response | None] | None = None,
+    ) -> None:
+        """The call has ended: by `error`, else with its response whole or its stream left early. `response`
+        returns what has come. Only the first time counts.
+        """
+        if self.observers is not None:
+            self.observers.on_end(self, error, response)
+
+    async def yield_to_others(self) -> None:
         """Lets other tasks and the clocks run."""
         await asyncio.sleep(0)
 
-    @property
-    def key(self) -> str:
-        """The API key, for masking it where a server echoes it."""
-        return self._transport.options.api_key
-
-    @property
-    def drift(self) -> DriftWatch:
-        """Who is told where an answer differs from what the API describes."""
-        return self._transport.drift
-
     def since_attempt(self) -> float:
         """Seconds since the newest attempt began."""
-        return self._elapsed() - self.attempts[-1].started
+        return self.elapsed() - self.attempts[-1].started
 
-    def _log(self, outcome: str) -> None:
-        attempt = self.attempts[-1]
-        LOG.info(
-            "%s %s: %s, status %s, attempt %d took %.3f s, request id %s",
-            self.request.method,
-            self._transport.url(self.request.path).with_query(None),
-            outcome,
-            attempt.status,
-            len(self.attempts),
-            attempt.seconds,
-            attempt.request_id,
-        )
-
-    def _elapsed(self) -> float:
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
         return self._loop.time() - self._started
 
+    # One attempt, step by step
+
     async def _attempt(self) -> RawResponse:
-        """One try: an answer with a status of success, or an `APIError`."""
-        began = taken = self._loop.time()
+        """One try: a response with a status of success, or an `APIError`."""
+        self.meta = None
+        began = acquired = self._loop.time()
         attempt = Attempt(started=began - self._started)
         self.attempts.append(attempt)
-        options = self._transport.options
-        # A caller's own session can carry headers of its own, which are no business of other hosts.
-        own = options.session is None or self.request.external
-        pools = self._transport.pools
-        pool = pools.known(options, own=own) or await pools.made(options, own=own)
-        slots = pool.slots(options.max_connections)
-        if not slots.take_now():
-            await self._queue(slots.take())
-            taken = self._loop.time()
+        pool = await self._sender.pool(self.request)
+        limiter = pool.limiter(self._sender.options.max_connections)
+        if not limiter.acquire_nowait():
+            await self._acquire(limiter)
+            acquired = self._loop.time()
         try:
-            raw, dispatched_at = await self._exchange(pool)
+            headers = self._sender.headers(self.request, self._accept)
+            if self.observers is not None:
+                self.observers.on_attempt(len(self.attempts), headers)
+            raw, pending = await self._send(headers, pool)
         except BaseException:
-            slots.give_back()
+            limiter.release()
             raise
-        attempt.status = raw.status
-        attempt.request_id = request_id = _request_id(raw)
-        meta = ResponseMeta(
-            request_id=request_id,
-            status=raw.status,
-            headers=raw.headers,
-            attempts=tuple(self.attempts),
-            queue=taken - began,
-            connect=max(0.0, (dispatched_at or taken) - taken),
-            first_byte=self._loop.time() - began,
-        )
+        meta = self._read_head(raw, attempt)
+        meta.queue = acquired - began
+        meta.connect = max(0.0, (pending.dispatched_at or acquired) - acquired)
+        meta.first_byte = self._loop.time() - began
         response = RawResponse(
             raw,
             meta,
-            self.request,
+            self._context(meta),
+            self.request.timeouts,
+            pending,
             deadline=self._deadline,
-            watch=pool.watch,
-            release=slots.give_back,
+            timer=pool.timer,
+            release=limiter.release,
         )
-        if raw.status >= 300:
-            raise await self._refusal(response, raw)
-        if raw.status < 200:
-            response.close()
-            raise bad_response(
-                "switches to another protocol",
-                b"",
-                status=raw.status,
-                label=self.request.label,
-                key=self.key,
-                request_id=request_id,
-            )
+        if not 200 <= meta.status < 300:
+            raise await self._status_error(response, raw)
         return response
 
-    async def _queue(self, turn: Awaitable[None]) -> None:
+    async def _acquire(self, limiter: CapacityLimiter) -> None:
         """Waits for a connection slot."""
         timeouts = self.request.timeouts
         due = None if timeouts.queue is None else self._loop.time() + timeouts.queue
         if due is None and self._deadline is None:
-            await turn
+            await limiter.acquire()
             return
         by_deadline = self._deadline is not None and (due is None or self._deadline < due)
         try:
             async with asyncio.timeout_at(self._deadline if by_deadline else due):
-                await turn
+                await limiter.acquire()
         except TimeoutError as error:
             if by_deadline:
                 raise timed_out("total", timeouts.total, self.request.label, "not_sent") from error
             raise timed_out("queue", timeouts.queue, self.request.label, "not_sent") from error
 
-    async def _exchange(self, pool: Pool) -> tuple[aiohttp.ClientResponse, float | None]:
-        """Sends the request and waits for the answer's head; with it comes when the request went out."""
-        request, transport = self.request, self._transport
-        timeouts = request.timeouts
+    async def _send(
+        self, headers: CIMultiDict[str], pool: ConnectionPool
+    ) -> tuple[aiohttp.ClientResponse, PendingResponse]:
+        """Sends the request and waits for the response's head; with it comes how it went out."""
         # A deadline runs while a connection is made as well, and a caller's own session doesn't tell when
         # that is over: there, the task has to be interrupted wherever it waits.
         bounded = self._deadline is not None or not pool.owned
-        timer = asyncio.timeout_at(self._deadline) if bounded else None
-        under_way = Exchange(pool.watch, timer, timeouts.first_byte)
-        token: Token[Exchange] | None = None
-        sent: bool | None = True if pool.owned else None  # a caller's own session doesn't tell
+        interrupt = asyncio.timeout_at(self._deadline) if bounded else None
+        pending = PendingResponse(pool.timer, interrupt, self.request.timeouts.first_byte)
         try:
-            proxy: str | URL | None = transport.options.proxy
-            if proxy is None and transport.options.trust_env:
-                proxy = await transport.proxy(transport.url(request.path))
-            headers = self.headers()
-            answer = None if proxy else straight(transport, request, headers, pool, under_way)
-            if answer is None:
-                token = exchange.set(under_way)
-                answer = by_session(transport, request, headers, pool, proxy)
-            if timer is None:
-                raw = await answer
-                if under_way.expired:  # in the same moment
-                    raw.close()
-                    raise TimeoutError
+            if interrupt is None:
+                raw = await self._sender.send(self.request, headers, pool, pending)
             else:
-                async with timer:
+                async with interrupt:
                     if not pool.owned:
-                        under_way.dispatched(self._loop.time())
-                    raw = await answer
-        except BaseException as error:
-            under_way.abort()
-            if not isinstance(error, FOREIGN):
-                raise
-            if sent is not None:
-                sent = under_way.dispatched_at is not None
-            if under_way.expired or (timer is not None and timer.expired()):
-                clock = under_way.clock
-                seconds = timeouts.total if clock == "total" else timeouts.first_byte
-                execution: Execution = "not_sent" if sent is False else "unknown"
-                raise timed_out(clock, seconds, request.label, execution) from error
-            raise translate(
+                        pending.dispatched(None)
+                    raw = await self._sender.send(self.request, headers, pool, pending)
+            if not pending.expired:
+                return raw, pending
+            raw.close()  # in the same moment
+            failure = self._send_failure(TimeoutError(), pool, pending, interrupt)
+        except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is translated
+            pending.abort()
+            failure = self._send_failure(error, pool, pending, interrupt)
+        except BaseException:
+            pending.abort()
+            raise
+        finally:
+            pending.end()
+        # Out here, since what is raised there would carry the library's own error along, whatever it says.
+        try:
+            raise failure
+        finally:
+            del failure  # it knows this frame
+
+    def _send_failure(
+        self,
+        error: Exception,
+        pool: ConnectionPool,
+        pending: PendingResponse,
+        interrupt: asyncio.Timeout | None,
+    ) -> HorayError:
+        """The error for an attempt that got no response."""
+        request, timeouts = self.request, self.request.timeouts
+        # A caller's own session doesn't tell whether the request went out.
+        sent = pending.dispatched_at is not None if pool.owned else None
+        clean = masking_proxy(self._clean, self._sender.proxy(self._sender.url(request.path)))
+        if pending.expired or (interrupt is not None and interrupt.expired()):
+            clock: Clock = "first_byte" if pending.expired else "total"
+            seconds = timeouts.first_byte if pending.expired else timeouts.total
+            failure: HorayError = timed_out(
+                clock, seconds, request.label, "not_sent" if sent is False else "unknown"
+            )
+        else:
+            failure = translate(
                 error,
                 label=request.label,
+                clean=clean,
                 dispatched=sent,
                 connect=timeouts.connect,
-                closed=transport.pools.closed,
-            ) from error
-        finally:
-            if token is not None:
-                exchange.reset(token)
-            under_way.over()
-        return raw, under_way.dispatched_at
+                closed=self._sender.pools.closed,
+            )
+        return chain(failure, error, clean)
 
-    async def _refusal(
-        self, response: RawResponse, raw: aiohttp.ClientResponse
-    ) -> APIStatusError | APIError:
-        """The error for an answer that isn't a success."""
+    def _read_head(self, raw: aiohttp.ClientResponse, attempt: Attempt) -> ResponseMeta:
+        """What the response's head says, cleaned: from here on, none of its texts has to be looked at again."""
+        headers, clean = raw.headers, self._clean
+        together = " ".join(headers.values())
+        if clean(together) != together:
+            headers = CIMultiDictProxy(
+                CIMultiDict((name, clean(value)) for name, value in headers.items())
+            )
+        request_id = next(filter(None, map(headers.get, REQUEST_ID_HEADERS)), None)
+        attempt.status = raw.status
+        attempt.request_id = request_id
+        self.meta = ResponseMeta(
+            request_id=request_id,
+            status=raw.status,
+            headers=headers,
+            attempts=tuple(self.attempts),
+            queue=0.0,
+            connect=0.0,
+            first_byte=0.0,
+        )
+        return self.meta
+
+    async def _status_error(self, response: RawResponse, raw: aiohttp.ClientResponse) -> APIError:
+        """The error for a response that isn't a success."""
+        if raw.status < 200:
+            response.close()
+            context = self._context(response.meta)
+            return bad_response("switches to another protocol", b"", context=context)
         body = b""
         try:
             async with asyncio.timeout(MAX_ERROR_SECONDS):
@@ -301,19 +347,30 @@ class Call:
         except (APIError, TimeoutError):
             pass  # the status is what counts; its explanation broke off, or takes too long
         return status_error(
-            raw.status,
             raw.reason or "",
-            raw.headers,
+            response.meta.headers,
             body,
-            label=self.request.label,
-            key=self.key,
+            context=response.context,
             now=time.time(),
-            request_id=response.meta.request_id,
         )
 
+    def _context(self, meta: ResponseMeta) -> ErrorContext:
+        return ErrorContext(
+            label=self.request.label,
+            clean=self._clean,
+            status=meta.status,
+            request_id=meta.request_id,
+        )
 
-def _request_id(raw: aiohttp.ClientResponse) -> str | None:
-    for name in REQUEST_ID_HEADERS:
-        if value := raw.headers.get(name):
-            return value
-    return None
+    def _log(self, outcome: str) -> None:
+        attempt = self.attempts[-1]
+        LOG.info(
+            "%s %s: %s, status %s, attempt %d took %.3f s, request id %s",
+            self.request.method,
+            self._sender.url(self.request.path).with_user(None).with_query(None),
+            outcome,
+            attempt.status,
+            len(self.attempts),
+            attempt.seconds,
+            attempt.request_id,
+        )

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
-import asyncio
+import netrc
 from typing import cast
+from urllib.parse import quote, unquote
+from urllib.request import getproxies, proxy_bypass
 
-from aiohttp.helpers import get_env_proxy_for_url
 from yarl import URL
 
-__all__ = ["proxy_from_environment"]
+from horay_async._checks import is_loopback
+from horay_async._protocol.wire.clean import Cleaner
+from horay_async.options import netrc_file
+
+__all__ = ["masking_proxy", "proxy_from_environment"]
 
 
-async def proxy_from_environment(url: URL) -> URL | None:
+def proxy_from_environment(url: URL) -> URL | None:
     """The proxy for `url`, its user and password in it; None where there is none.
 
-    Both come from `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, the password also from `.netrc`. aiohttp's own
-    `trust_env` would look up the API's host in `.netrc` too, and refuse to send the key beside a password.
+    From `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, or the system's settings on macOS and Windows;
+    the password also from `.netrc`. In plain HTTP this machine is reached without a proxy: one elsewhere would
+    get to see the key.
     """
-    try:
-        proxy, found = await asyncio.to_thread(get_env_proxy_for_url, url)
-    except LookupError:
+    host = url.host or ""
+    proxies = getproxies()
+    found = proxies.get(url.scheme) or proxies.get("all")
+    local = url.scheme == "http" and is_loopback(host)
+    if not found or local or proxy_bypass(host):
         return None
-    if found is None:
+    proxy = URL(found if "://" in found else f"http://{found}")
+    if proxy.host is None or proxy.user is not None:
+        return proxy if proxy.host is not None else None
+    try:
+        account = netrc.netrc(netrc_file()).authenticators(proxy.host)
+    except (OSError, netrc.NetrcParseError):
         return proxy
-    # A named tuple whose class is deprecated, and so without types.
-    user, password, _ = cast("tuple[str, str, str]", found)
-    return proxy.with_user(user).with_password(password)
+    if account is None:
+        return proxy
+    user, _, password = account
+    return proxy.with_user(user).with_password(cast("str | None", password))
+
+
+def masking_proxy(clean: Cleaner, proxy: str | URL | None) -> Cleaner:
+    """`clean`, which masks the password of `proxy` too, as it is and as a URL spells it."""
+    password = None if proxy is None else URL(proxy).password
+    if not password:
+        return clean
+    return clean.masking(password, quote(password, safe=""), unquote(password))

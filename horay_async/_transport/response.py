@@ -1,138 +1,83 @@
-"""An answer whose head has come: its body in pieces, under the clocks."""
+"""A response whose head has come: its body in pieces, under the clocks."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextvars import ContextVar
 
 import aiohttp
-from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import istr
 
 from horay_async._protocol.wire.bounds import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
-from horay_async._protocol.wire.request import Request
-from horay_async._transport.faults import FOREIGN, Unanswered, timed_out, told, translate_read
-from horay_async._transport.watch import Watch
+from horay_async._protocol.wire.errors import ErrorContext
+from horay_async._transport.aiohttp_internals import failure_of, read_available, take_leftover
+from horay_async._transport.connection import ConnectionProtocol, UnreadData
+from horay_async._transport.deadline_timer import DeadlineTimer
+from horay_async._transport.failures import chain, timed_out, translate_read
+from horay_async._transport.pending import PendingResponse
 from horay_async.errors import APIError, Clock, Execution
 from horay_async.models.meta import ResponseMeta
+from horay_async.options import Timeouts
 
-__all__ = ["ClientResponse", "Exchange", "RawResponse", "exchange"]
-
-
-class Exchange:
-    """One request on its way to an answer's head: what the clocks and the timeline need to know.
-
-    `timer` is there where the wait for a connection has to end in time as well; without one, the clock
-    for the first byte is kept by `watch`.
-    """
-
-    __slots__ = (
-        "_watch",
-        "clock",
-        "dispatched_at",
-        "expired",
-        "first_byte",
-        "timer",
-        "transport",
-    )
-
-    def __init__(
-        self, watch: Watch, timer: asyncio.Timeout | None, first_byte: float | None
-    ) -> None:
-        self.timer: asyncio.Timeout | None = timer
-        self.first_byte: float | None = first_byte
-        self.dispatched_at: float | None = None
-        self.transport: asyncio.Transport | None = None
-        """Where the request is being written."""
-        self.clock: Clock = "total"
-        """The clock that runs."""
-        self.expired: bool = False
-        """Whether it ran out on the watch."""
-        self._watch = watch
-
-    def dispatched(self, now: float) -> None:
-        """A connection is there and the request is being written: the wait for the answer begins."""
-        self.dispatched_at = now
-        if self.first_byte is None:
-            return
-        due = now + self.first_byte
-        if self.timer is None:
-            self.clock = "first_byte"
-            self._watch.add(self, now=now, due=due)
-            return
-        deadline = self.timer.when()
-        if deadline is None or due < deadline:
-            self.clock = "first_byte"
-            self.timer.reschedule(due)
-
-    def look(self, now: float) -> None:
-        """The clock has run out: breaking the connection off wakes who waits for the answer."""
-        self.expired = True
-        self.abort()
-
-    def over(self) -> None:
-        """The answer's head has come, or none will."""
-        self._watch.discard(self)
-
-    def abort(self) -> None:
-        """Gives the request up, what isn't written yet included: closing would wait for that."""
-        if self.transport is not None:
-            self.transport.abort()
-
-
-exchange: ContextVar[Exchange] = ContextVar("exchange")
-
-
-class ClientResponse(aiohttp.ClientResponse):
-    """aiohttp's response, which tells when the request goes out: `start` is called at that moment."""
-
-    async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        under_way = exchange.get()
-        under_way.dispatched(self._loop.time())
-        under_way.transport = connection.transport
-        try:
-            return await super().start(connection)
-        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-            # Of these two, aiohttp would send a GET once more by itself, on nobody's record.
-            raise Unanswered(told(error)) from error
-
+__all__ = ["RawResponse"]
 
 CONTENT_TYPE = istr("Content-Type")
 
 
 class RawResponse:
-    """An answer whose head has come.
+    """A response whose head has come.
 
-    `release` is called once, when the connection is free again or closed.
+    `deadline` is that of the call, on the loop's clock. `release` is called once, when the connection is free
+    again or closed.
     """
 
     def __init__(
         self,
         raw: aiohttp.ClientResponse,
         meta: ResponseMeta,
-        request: Request,
+        context: ErrorContext,
+        timeouts: Timeouts,
+        pending: PendingResponse,
         *,
         deadline: float | None,
-        watch: Watch,
+        timer: DeadlineTimer,
         release: Callable[[], None],
     ) -> None:
         self.meta = meta
+        self.context: ErrorContext = context
+        """What the errors about this response say beside what went wrong."""
         self.execution: Execution = "unknown"
         """What an error in reading says of the execution."""
         self.waiting_since: float | None = None
         """When the wait for content began, on the loop's clock; None while nobody waits."""
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._raw = raw
-        self._request = request
-        self._idle = request.timeouts.idle
+        self._content = raw.content
+        self._timeouts = timeouts
         self._deadline = deadline
-        self._watch = watch
+        self._timer = timer
         self._release = release
-        self._finished = False
-        self._expired: Clock | None = None
-        self._watching = False
-        self._lost: asyncio.Future[None] | None = None
+        # The body: `_rest`, from `_offset` on, then what is still in `_content`, then what the server will send.
+        self._rest = b""
+        self._offset = 0
+        self._finished = False  # once the connection is in the pool again, or closed
+        self._watched = False  # once a clock runs and the connection's loss is told to us
+        self._expired: Clock | None = None  # the clock that closed the connection
+        self._lost: BaseException | None = (
+            None  # what the connection was lost by, where its loss closed it
+        )
+        self._connection: ConnectionProtocol | None = None  # while the body isn't whole
+        self._unread: UnreadData | None = (
+            None  # while the idle clock has run out, and data may still be there
+        )
+        connection = pending.connection
+        if connection is not None:
+            self._connection = connection
+            connection.begin_response(self, pending.number)
+        elif raw.connection is not None and raw.connection.transport is not None:
+            # Of a caller's own session; what it does with the connection afterwards is its business.
+            self._connection = connection = ConnectionProtocol.of(raw.connection.transport)
+            connection.begin_response(self, connection.requests)
 
     @property
     def content_type(self) -> str:
@@ -143,6 +88,11 @@ class RawResponse:
     def finished(self) -> bool:
         """Whether the connection is back in the pool, or closed."""
         return self._finished
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the last byte of the body has come."""
+        return self._content.is_eof()
 
     async def read(self, limit: int) -> tuple[bytes, bool]:
         """The whole body, and whether it is over `limit` bytes: then only its beginning."""
@@ -155,7 +105,7 @@ class RawResponse:
             if size > limit:
                 self.close()
                 return b"".join(pieces), True
-            if self._raw.content.at_eof():
+            if not self._rest and self._content.at_eof():
                 self._finish()
                 break
             if not piece.isspace():  # some gateways send blanks while they wait for the answer
@@ -163,58 +113,81 @@ class RawResponse:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), False
 
     async def next_piece(self) -> bytes:
-        """What has come of the body, waiting for some; empty at its end."""
-        content = self._raw.content
+        """What has come of the body, `MAX_PIECE_BYTES` at most, waiting for some; empty at its end."""
+        if self._has_rest():
+            return self._next_of_rest()
+        content = self._content
         # This is left out where nothing has to be waited for: answers mostly come in one piece.
-        if not self._watching and not content.is_eof():
-            self._guard()
+        if not self._watched and not content.is_eof():
+            self._watch()
+        failure: APIError | None = None
         try:
-            if content is not EMPTY_PAYLOAD:  # which has nothing of what is looked at here
-                if _is_bare(content):
-                    await content._wait("readany")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see `_join`
-                _join(content)
-            piece = await content.read(MAX_PIECE_BYTES)
-        except FOREIGN as error:
+            piece = await read_available(content)
+        except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is translated
             # What had come by then counts; reading on raises the same error again.
-            if piece := _left_behind(content):
-                return piece
+            piece = take_leftover(content)
+            if not piece and not self._has_rest():
+                failure = self._failure(error)
             self.close()
-            raise self._failure(error) from error
         except BaseException:
             self.close()
             raise
+        if failure is not None:
+            # Out here, since what is raised there would carry the library's own error along.
+            try:
+                raise failure
+            finally:
+                del failure  # it knows this frame
+        # Something may have been saved when the connection was lost, while this waited.
+        if self._has_rest() or len(piece) > MAX_PIECE_BYTES:
+            self._rest += piece
+            return self._next_of_rest()
         if not piece:
             self._finish()
+        return piece
+
+    def _has_rest(self) -> bool:
+        return bool(self._rest)
+
+    def _next_of_rest(self) -> bytes:
+        end = self._offset + MAX_PIECE_BYTES
+        piece = self._rest[self._offset : end]
+        self._offset = end
+        if end >= len(self._rest):
+            self._rest = b""
+            self._offset = 0
         return piece
 
     async def drain(self) -> None:
         """Reads the last few bytes, so that the connection can be used again; closes it if they don't
         come soon.
         """
-        read = 0
+        read = len(self._rest) - self._offset
+        self._rest = b""
+        self._offset = 0
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
-                while read <= DRAIN_BYTES and (piece := await self._raw.content.readany()):
+                while read <= DRAIN_BYTES and (piece := await self._content.readany()):
                     read += len(piece)
-        except FOREIGN:
+        except Exception:  # noqa: BLE001 - see `next_piece`
             self.close()  # the answer itself was whole
             return
         except BaseException:
             self.close()
             raise
-        if self._raw.content.at_eof():
+        if self._content.at_eof():
             self._finish()
         else:
             self.close()
 
     def close(self) -> None:
-        """Closes the connection, unless the answer is read to its end."""
+        """Closes the connection, unless the response is read to its end."""
         if not self._finished:
             connection = self._raw.connection
             transport = None if connection is None else connection.transport
             self._raw.close()
-            # A polite end would wait: with TLS for the server's farewell, for which the loop may not run
-            # long enough, and with a request that the server doesn't read, for ever.
+            # A graceful close would wait: with TLS for close_notify, for which the loop may not run long
+            # enough, and with a request that the server doesn't read, for ever.
             if transport is not None and (
                 transport.get_write_buffer_size() or transport.get_extra_info("sslcontext")
             ):
@@ -245,102 +218,94 @@ class RawResponse:
         if self._finished:
             return
         self._finished = True
-        self._watch.discard(self)
-        if self._lost is not None:
-            self._lost.remove_done_callback(self._on_loss)
-            self._lost = None
+        self._unread = None
+        self._timer.discard(self)
         self._release()
 
     def _failure(self, error: Exception) -> APIError:
+        label, clean = self.context.label, self.context.clean
         if self._expired:
-            timeouts = self._request.timeouts
+            timeouts = self._timeouts
             seconds = timeouts.total if self._expired == "total" else timeouts.idle
-            failure = timed_out(self._expired, seconds, self._request.label, self.execution)
+            failure = timed_out(self._expired, seconds, label, self.execution)
         else:
-            failure = translate_read(error, label=self._request.label, execution=self.execution)
+            failure = translate_read(
+                self._lost or error, label=label, clean=clean, execution=self.execution
+            )
         failure.request_id = self.meta.request_id
+        chain(failure, self._lost or error, clean)
         return failure
 
-    def _guard(self) -> None:
-        """Sees to it that waiting for the body has an end."""
-        self._watching = True
-        now = self.loop.time()
-        if (due := self._due(now)) is not None:
-            self._watch.add(self, now=now, due=due)
-        connection = self._raw.connection
-        if connection is None or (protocol := connection.protocol) is None:
-            return  # ended already, and the reader knows
-        self._lost = protocol.closed
-        if self._lost is None:
-            self.loop.call_soon(self._on_loss, None)
-        else:
-            # Once on each connection, which outlives this answer: a loss that nobody asks for is no error.
-            self._lost.remove_done_callback(_noted)
-            self._lost.add_done_callback(_noted)
-            self._lost.add_done_callback(self._on_loss)
+    # The connection's loss
 
-    def _on_loss(self, _: asyncio.Future[None] | None) -> None:
+    def before_loss(self) -> None:
+        """Keeps what has come and wasn't read: aiohttp's reader hides it behind the error."""
+        content = self._content
+        if not self._finished and content.exception() is None and not content.is_eof():
+            try:
+                self._rest = self._rest[self._offset :] + content.read_nowait()
+                self._offset = 0
+            except RuntimeError:  # somebody waits for data: there is none
+                pass
+
+    def after_loss(self, error: BaseException | None) -> None:
         """Wakes the reader where aiohttp doesn't: after bytes in the middle that aren't HTTP."""
-        content = self._raw.content
-        connection = self._raw.connection
+        content = self._content
         if self._finished or content.is_eof() or content.exception() is not None:
             return
-        protocol = None if connection is None else connection.protocol
-        failure = None if protocol is None else protocol.exception()
-        content.set_exception(failure or aiohttp.ClientPayloadError("the connection was lost"))
+        inner = None if self._connection is None else failure_of(self._connection.inner)
+        self._lost = inner or error or aiohttp.ClientPayloadError("the connection was lost")
+        self._raw.close()
+
+    # The clocks
+
+    def _watch(self) -> None:
+        """Sees to it that waiting for the body has an end."""
+        self._watched = True
+        now = self.loop.time()
+        if (due := self._due(now)) is not None:
+            self._timer.add(self, now=now, due=due)
+        connection = self._connection
+        if connection is not None and connection.transport.is_closing():
+            self.loop.call_soon(self.after_loss, None)  # told before the head was seen
 
     def _due(self, now: float) -> float | None:
         """When the earlier of the two clocks that can run out has to be looked at."""
-        if self._idle is None:
+        idle = self._timeouts.idle
+        if idle is None:
             return self._deadline
         # While nobody waits, the idle clock stands still: look again after a whole period.
-        due = (now if self.waiting_since is None else self.waiting_since) + self._idle
+        due = (now if self.waiting_since is None else self.waiting_since) + idle
         return due if self._deadline is None else min(due, self._deadline)
 
-    def look(self, now: float) -> float | None:
-        """Closes the connection if a clock has run out by `now`; gives when to look again."""
+    def check_deadline(self, now: float) -> float | None:
+        """Closes the connection if a clock has run out by `now`; returns when to look again."""
+        idle = self._timeouts.idle
         if self._deadline is not None and now >= self._deadline:
             self._expire("total")
         elif (
-            self._idle is not None
-            and self.waiting_since is not None
-            and now >= self.waiting_since + self._idle
+            idle is not None and self.waiting_since is not None and now >= self.waiting_since + idle
         ):
-            self._expire("idle")
+            if self._unread is None:
+                self._unread = UnreadData()
+            self.loop.call_soon(self._check_again)
         else:
+            self._unread = None
             return self._due(now)
         return None
+
+    def _check_again(self) -> None:
+        """The idle clock has run out: only once all that lies in the socket is read, it counts."""
+        if self._finished or self._unread is None:
+            return
+        if not self._unread.remains(self._connection):
+            self._expire("idle")
+            return
+        now = self.loop.time()
+        due = self.check_deadline(now)
+        if due is not None:
+            self._timer.add(self, now=now, due=due)
 
     def _expire(self, clock: Clock) -> None:
         self._expired = clock
         self.close()  # wakes the reader with an error
-
-
-def _noted(lost: asyncio.Future[None]) -> None:
-    """Looks at how a connection was lost."""
-    if not lost.cancelled():
-        lost.exception()
-
-
-def _is_bare(content: aiohttp.StreamReader) -> bool:
-    """Whether reading has to wait."""
-    return not content._buffer and not content._eof and content._exception is None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see `_join`
-
-
-def _join(content: aiohttp.StreamReader) -> None:
-    """Makes one piece of all that has come.
-
-    A stream's every event comes in an HTTP chunk of its own. aiohttp keeps them apart, and taking them one
-    by one, as reading does, costs more than all the parsing of them; there is no public way around it.
-    """
-    buffer = content._buffer  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
-    if len(buffer) > 1:
-        whole = b"".join(buffer)
-        buffer.clear()
-        buffer.append(whole)
-
-
-def _left_behind(content: aiohttp.StreamReader) -> bytes:
-    """What had come before the answer broke off and wasn't read yet: aiohttp's reader would hide it."""
-    # There is no public way past the error that it holds.
-    return content._read_nowait(-1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above

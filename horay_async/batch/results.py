@@ -8,9 +8,9 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 import attrs
 
 from horay_async._protocol.limits.pacing import are_believable
+from horay_async._record import Record
 from horay_async.errors import HorayError
 from horay_async.models._base import Response
-from horay_async.models._record import Record
 from horay_async.models.meta import Attempt
 from horay_async.models.usage import Usage
 

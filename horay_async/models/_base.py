@@ -7,8 +7,8 @@ from typing import Any, Literal, Self, cast
 import attrs
 import msgspec
 
+from horay_async._record import Record
 from horay_async.errors import APIResponseError, DriftKind
-from horay_async.models._record import Record
 from horay_async.models.meta import ResponseMeta
 
 __all__ = ["Findings", "Model", "Response", "WireForm", "camel", "parse_json"]

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
+from horay_async._record import Record
 from horay_async.errors import DriftKind
-from horay_async.models._record import Record
 
 __all__ = ["Drift", "DriftCounts"]
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import attrs
 
-from horay_async.models._record import Record
+from horay_async._record import Record
 from horay_async.models.chat import ChatCompletion, ToolCall
 from horay_async.models.usage import Usage
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 
 import attrs
 
+from horay_async._record import Record
 from horay_async.errors import APIError
 from horay_async.models._base import Response
-from horay_async.models._record import Record
 from horay_async.models.meta import ResponseMeta
 
 __all__ = ["CallEvent", "RequestEvent", "ResponseEvent", "RetryEvent"]

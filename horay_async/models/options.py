@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TypedDict
 
-from horay_async.options import Timeouts
+from horay_async._policies import Timeouts
 
 __all__ = ["CallOptions", "GenerationOptions"]
 

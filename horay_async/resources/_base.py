@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
+from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_EVENT_BYTES
 from horay_async._protocol.wire.decode import (
     BodyDecoder,
     ErrorInBody,
     InvalidBody,
     decoder,
-    reports_failure,
 )
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.request import Operation, Request, build
+from horay_async._protocol.wire.stream import ChunkReader
 from horay_async.models._base import Response
-from horay_async.streaming import AsyncEventStream, AsyncStream
+from horay_async.streaming import AsyncEventStream, AsyncStream, event_stream
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import Accumulator
@@ -48,7 +48,7 @@ class Resource:
     def _answer(
         self, operation: Operation[AnswerT], params: Mapping[str, Any]
     ) -> Awaitable[AnswerT]:
-        """Sends a request and gives the whole answer."""
+        """Sends a request and returns the whole response."""
         request = self._request(operation, params)
         return fetch(self._transport, request, decoder(operation.answer))
 
@@ -61,11 +61,19 @@ class Resource:
     ) -> AsyncStream[ChunkT]:
         """Sends a request for a streamed answer."""
         call = self._transport.call(self._request(operation, params, stream=True), stream=True)
+        response = await call.run(event_stream)
 
-        async def open_() -> RawResponse:
-            return await call.run(lambda response: _event_stream(call, response))
+        def read(response: RawResponse) -> ChunkReader[ChunkT, Any]:
+            return ChunkReader(
+                decoder(chunk),
+                merge(call.request.choices),
+                meta=response.meta,
+                context=response.context,
+                max_event_bytes=MAX_EVENT_BYTES,
+                drift=call.drift,
+            )
 
-        return AsyncStream(call, await open_(), chunk=chunk, merge=merge, reopen=open_)
+        return AsyncStream(call, response, read)
 
     def _events(
         self,
@@ -92,12 +100,11 @@ def fetch(transport: Transport, request: Request, into: BodyDecoder[AnswerT]) ->
 
 
 async def _decoded(call: Call, into: BodyDecoder[AnswerT], response: RawResponse) -> AnswerT:
-    """The answer that `response` holds."""
+    """What `response` holds."""
     if call.request.method != "GET":  # which runs nothing: it can be sent again
         response.execution = "executed"
     body, over = await response.read(MAX_BODY_BYTES)
-    meta = response.meta
-    media = response.content_type
+    meta, media = response.meta, response.content_type
     if over:
         problem = f"is over {MAX_BODY_BYTES:,} bytes"
     elif media not in JSON_TYPES and not media.endswith("+json"):
@@ -106,49 +113,15 @@ async def _decoded(call: Call, into: BodyDecoder[AnswerT], response: RawResponse
         try:
             answer = into.decode(body)
         except ErrorInBody:
-            raise envelope_failure(
-                body, label=call.request.label, key=call.key, request_id=meta.request_id
-            ) from None
+            raise envelope_failure(body, context=response.context) from None
         except InvalidBody as error:
             problem = str(error)
         else:
             answer.meta = meta
-            call.done(meta)
+            call.succeed(meta)
             if found := into.drift(answer):
-                drift_error = call.drift.note(
-                    found,
-                    answer,
-                    label=call.request.label,
-                    key=call.key,
-                    request_id=meta.request_id,
-                )
+                drift_error = call.drift.note(found, answer, context=response.context)
                 if drift_error is not None:
                     raise drift_error
             return answer
-    raise bad_response(
-        problem,
-        body,
-        status=meta.status,
-        label=call.request.label,
-        key=call.key,
-        request_id=meta.request_id,
-    )
-
-
-async def _event_stream(call: Call, response: RawResponse) -> RawResponse:
-    """`response`, if it is a stream of events; what else it may be is raised as an error."""
-    media = response.content_type
-    if media in ("", "text/event-stream"):
-        return response
-    body, _ = await response.read(MAX_BODY_BYTES)
-    meta, label = response.meta, call.request.label
-    if reports_failure(body):
-        raise envelope_failure(body, label=label, key=call.key, request_id=meta.request_id)
-    raise bad_response(
-        f"isn't an event stream, but {media}",
-        body,
-        status=meta.status,
-        label=label,
-        key=call.key,
-        request_id=meta.request_id,
-    )
+    raise bad_response(problem, body, context=response.context)

@@ -61,17 +61,9 @@ class AsyncImages(Resource):
 
         async def receive(response: RawResponse) -> bytes:
             body, over = await response.read(MAX_IMAGE_BYTES)
-            meta = response.meta
             if problem := _problem(response, body, over=over):
-                raise bad_response(
-                    problem,
-                    body,
-                    status=meta.status,
-                    label=call.request.label,
-                    key=call.key,
-                    request_id=meta.request_id,
-                )
-            call.done(meta)
+                raise bad_response(problem, body, context=response.context)
+            call.succeed(response.meta)
             return body
 
         content = await call.run(receive)

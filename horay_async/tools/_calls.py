@@ -29,9 +29,18 @@ async def run_call(
     """Runs the tool that `call` names. Whatever it raises is in the result, and told to the model."""
     if telemetry is None:
         return await _run(call, tools)
-    with telemetry.tool(call, tools.get(call.function.name)) as told_of:
+    from horay_async._observe import ToolEnded, ToolStarted  # noqa: PLC0415 - seldom needed
+
+    tool = tools.get(call.function.name)
+    started = ToolStarted(
+        name=call.function.name,
+        call_id=call.id,
+        arguments=call.function.arguments,
+        description=None if tool is None else tool.description,
+    )
+    with telemetry.tool(started) as on_end:
         result = await _run(call, tools)
-        told_of(result)
+        on_end(ToolEnded(content=result.content, error=result.error))
         return result
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from horay_async.models._record import Record
+from horay_async._record import Record
 from horay_async.models.events import RefusalDelta, TextDelta
 from horay_async.models.meta import Attempt, ResponseMeta
 

@@ -12,7 +12,8 @@ import pytest
 from multidict import CIMultiDict
 
 from horay_async import AsyncHoray
-from horay_async._transport.direct import MAX_BODY_BYTES, Direct
+from horay_async._transport import aiohttp_internals
+from horay_async._transport.aiohttp_internals import MAX_BODY_BYTES, DirectSender
 from horay_async.testing import FaultServer
 
 pytestmark = pytest.mark.anyio
@@ -54,8 +55,8 @@ def session_ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_same_request_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes over the wire is the same, line by line."""
     async with recorder() as (url, requests):
-        for tested in ("3.14.", "none"):
-            monkeypatch.setattr("horay_async._transport.direct.TESTED", tested)
+        for enabled in (True, False):
+            monkeypatch.setattr(aiohttp_internals, "ENABLED", enabled)
             async with AsyncHoray(
                 "key-for-the-test", base_url=url, default_headers={"X-Default": "1"}
             ) as client:
@@ -81,7 +82,7 @@ async def test_small_posts_go_straight(
 ) -> None:
     """A completion doesn't pass through the session; a body that is large does, and so does a GET."""
     seen = session_ways(monkeypatch)
-    monkeypatch.setattr("horay_async._transport.direct._REQUEST", aiohttp.ClientSession._request)
+    monkeypatch.setattr(aiohttp_internals, "_REQUEST", aiohttp.ClientSession._request)
     await horay_client.completions.create(model="m", prompt="p")
     assert not seen
     await horay_client.completions.create(model="m", prompt="p" * MAX_BODY_BYTES)
@@ -123,7 +124,7 @@ async def test_mocked_session_is_used(
 async def test_traced_session_is_used() -> None:
     """A session that somebody traces is traced: telemetry hooks itself into all that are made."""
     async with aiohttp.ClientSession(trace_configs=[aiohttp.TraceConfig()]) as session:
-        assert not Direct(session).takes("POST", CIMultiDict(), b"{}")
+        assert not DirectSender(session).can_send("POST", CIMultiDict(), b"{}")
 
 
 @pytest.mark.parametrize(
@@ -140,4 +141,4 @@ async def test_traced_session_is_used() -> None:
 async def test_what_is_taken(method: str, headers: dict[str, str], size: int, taken: bool) -> None:
     """Only small POSTs without headers that change how they are sent."""
     async with aiohttp.ClientSession() as session:
-        assert Direct(session).takes(method, CIMultiDict(headers), b"x" * size) is taken
+        assert DirectSender(session).can_send(method, CIMultiDict(headers), b"x" * size) is taken

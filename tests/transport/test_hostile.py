@@ -210,7 +210,8 @@ async def test_failure_in_place_of_a_stream(fault_server: FaultServer, connect: 
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that are quickly reached."""
     monkeypatch.setattr("horay_async.resources._base.MAX_BODY_BYTES", MEBI)
-    monkeypatch.setattr("horay_async.streaming.MAX_EVENT_BYTES", MEBI)
+    monkeypatch.setattr("horay_async.streaming.MAX_BODY_BYTES", MEBI)
+    monkeypatch.setattr("horay_async.resources._base.MAX_EVENT_BYTES", MEBI)
 
 
 LIBRARIES = {"br": "brotli", "zstd": "backports.zstd"}

@@ -21,7 +21,7 @@ from typing import Literal
 import attrs
 
 from horay_async._protocol.wire.description import Finding
-from horay_async._protocol.wire.error_body import without_key
+from horay_async._protocol.wire.errors import ErrorContext
 from horay_async.errors import DriftError, DriftWarning
 from horay_async.models._base import Response
 from horay_async.models.drift import Drift
@@ -84,19 +84,17 @@ class DriftWatch:
         found: Sequence[Finding],
         answer: Response,
         *,
-        label: str,
-        key: str,
-        request_id: str | None,
+        context: ErrorContext,
     ) -> DriftError | None:
         """Counts what was `found` in `answer`, at least one difference, and warns where that is asked for;
-        gives the error where it is one that is asked for. `label` names the call, `key` is masked.
+        returns the error where it is one that is asked for.
         """
         counted = self.counts.add(found)
         if self.strict == "warn":
             for path, kind in counted:
                 mine = object()
                 if self._warned.setdefault((path, kind), mine) is mine:
-                    told = without_key(_told([(path, kind)], label), key)
+                    told = context.clean(_told([(path, kind)], context.label))
                     warning = DriftWarning(told, path=path, kind=kind)
                     warnings.warn(warning, stacklevel=_levels())
         if self.strict != "raise":
@@ -105,13 +103,13 @@ class DriftWatch:
         path, kind = distinct[0]
         body = answer._raw.decode("utf-8", "replace")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
         return DriftError(
-            without_key(_told(distinct, label), key),
+            context.clean(_told(distinct, context.label)),
             path=path,
             kind=kind,
             drifts=distinct,
-            body=without_key(body, key),
+            body=context.clean.mask(body),
             answer=answer,
-            request_id=None if request_id is None else without_key(request_id, key),
+            request_id=context.request_id,
         )
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any, cast
 
 import attrs
 import msgspec
 
-__all__ = ["SHOWN", "ErrorBody", "masked", "read", "status_of", "without_key"]
+from horay_async._protocol.wire.clean import Cleaner
+
+__all__ = ["SHOWN", "ErrorBody", "beginning", "read", "status_of"]
 
 SHOWN = 500
 """How many characters of a server's words or of an undecipherable body go into an error."""
-
-MASK = "[API key]"
-"""What stands in an error wherever a server echoed the key."""
 
 _STATUS_OF_WORD: dict[str, int] = {
     "badrequest": 400,
@@ -66,13 +64,14 @@ class ErrorBody:
         return {"type": self.type, "code": self.code, "param": self.param, "body": self.body}
 
 
-def read(body: bytes, key: str) -> ErrorBody:
-    """The words in a body of any shape; `key`, the API key, is masked wherever it stands."""
-    text = without_key(body.decode("utf-8", "replace").strip(), key)
+def read(body: bytes, clean: Cleaner) -> ErrorBody:
+    """What a body of any shape says, cleaned."""
+    text = clean(body.strip())
     if not text:
         return ErrorBody(message=None)
     try:
-        decoded = msgspec.json.decode(text)
+        # Once more: the escapes of JSON can hide whatever was dropped from the text.
+        decoded = clean.json(msgspec.json.decode(text))
     except (msgspec.DecodeError, RecursionError):
         decoded = text
     if isinstance(decoded, str):
@@ -114,33 +113,12 @@ def status_of(words: ErrorBody) -> int | None:
     return None
 
 
-def masked(body: bytes, key: str) -> str:
-    """The first `SHOWN` characters of a body, with `key` masked and undecodable bytes replaced."""
-    # A character takes up to four bytes, and one of the key's up to six where JSON escapes it: the
-    # masking must see the key whole, wherever it stands.
-    beginning = body[: 4 * SHOWN + 6 * len(key)]
-    return without_key(beginning.decode("utf-8", "replace"), key)[:SHOWN]
-
-
-def without_key(text: str, key: str) -> str:
-    """`text` with the API key masked, however JSON or a URL spells it."""
-    return _spellings(key).sub(MASK, text)
-
-
-@lru_cache(maxsize=8)
-def _spellings(key: str) -> re.Pattern[str]:
-    return re.compile("".join(map(_spelling, key)))
-
-
-def _spelling(character: str) -> str:
-    """A pattern for one character of the key, which is printable ASCII.
-
-    JSON within JSON doubles the backslashes; none may be left over, since it would escape the mask.
-    """
-    digits = "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in f"{ord(character):02x}")
-    plain = re.escape(character)
-    escaped = rf"\\{{1,8}}{plain}|" if character in '"\\/' else ""
-    return rf"(?:{escaped}{plain}|\\{{1,8}}u00{digits}|%{digits})"
+def beginning(body: bytes, clean: Cleaner) -> str:
+    """The first `SHOWN` characters of a body, cleaned."""
+    # A character takes up to four bytes, and one of a secret's up to six where JSON escapes it: the masking
+    # must see it whole, wherever it stands.
+    longest = max(map(len, clean.secrets), default=0)
+    return clean(body[: 4 * SHOWN + 6 * longest])[:SHOWN]
 
 
 def _string(value: Any) -> str | None:

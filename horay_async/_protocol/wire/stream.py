@@ -19,7 +19,7 @@ from horay_async._protocol.wire.decode import (
 from horay_async._protocol.wire.description import Finding
 from horay_async._protocol.wire.dialects import from_messages, unread_chunk
 from horay_async._protocol.wire.drift import ChunkTemplate, DriftWatch
-from horay_async._protocol.wire.errors import bad_response, stream_error
+from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
 from horay_async._protocol.wire.sse import EventTooLarge, NamedEvent, SSEDecoder
 from horay_async.errors import APIError, DriftError, StreamTruncatedError
 from horay_async.models._base import Response
@@ -43,7 +43,7 @@ blanks in front."""
 class ChunkReader(Generic[C, A]):
     """Fed the bytes of one stream, gives its chunks and merges them on the way.
 
-    `label` names the call in messages; `key` is masked where the server echoes it. `drift` is told how
+    `context` is what its errors say beside what went wrong. `drift` is told how
     chunks differ from what the API describes; the error that it may want is raised at the end, so that none
     of the answer is lost.
     """
@@ -54,8 +54,7 @@ class ChunkReader(Generic[C, A]):
         merged: Accumulator[C, A],
         *,
         meta: ResponseMeta,
-        label: str,
-        key: str,
+        context: ErrorContext,
         max_event_bytes: int,
         drift: DriftWatch,
         max_objects: int = MAX_OBJECTS,
@@ -70,8 +69,7 @@ class ChunkReader(Generic[C, A]):
         self._decoder = decoder
         self._sse = SSEDecoder(max_event_bytes=max_event_bytes)
         self._meta = meta
-        self._label = label
-        self._key = key
+        self._context = context
         self._max_event_bytes = max_event_bytes
         self._max_objects = max_objects
         self._drift = drift
@@ -163,7 +161,7 @@ class ChunkReader(Generic[C, A]):
             self.done = True
             return
         failure = StreamTruncatedError(
-            f"the stream of {self._label} is incomplete: {reason}",
+            f"the stream of {self._context.label} is incomplete: {reason}",
             reason=reason,
             request_id=self._meta.request_id,
         )
@@ -274,7 +272,7 @@ class ChunkReader(Generic[C, A]):
     def _note(self, chunk: C, found: Sequence[Finding]) -> None:
         """Counts how `chunk` drifts, and remembers the first field with something unknown in it."""
         error = self._drift.note(
-            found, chunk, label=self._label, key=self._key, request_id=self._meta.request_id
+            found, chunk, context=self._context
         )
         self._drift_error = self._drift_error or error
         if self._unread is None and any(kind == "unknown" for _, kind in found):
@@ -314,19 +312,10 @@ class ChunkReader(Generic[C, A]):
         return chunks
 
     def _reported(self, data: bytes) -> APIError:
-        return stream_error(
-            data, label=self._label, key=self._key, request_id=self._meta.request_id
-        )
+        return stream_error(data, context=self._context)
 
     def _bad(self, what: str, data: bytes) -> APIError:
-        return bad_response(
-            what,
-            data,
-            status=self._meta.status,
-            label=self._label,
-            key=self._key,
-            request_id=self._meta.request_id,
-        )
+        return bad_response(what, data, context=self._context)
 
     def _fail(self, error: APIError) -> None:
         self.done = True

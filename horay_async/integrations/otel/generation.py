@@ -12,7 +12,7 @@ from horay_async.integrations.otel.spans import CallSpan
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
-    from horay_async._observe import Outcome
+    from horay_async._observe import CallEnded
     from horay_async.integrations.otel.metrics import Histograms
     from horay_async.integrations.otel.requests import Described
     from horay_async.models._base import Response
@@ -44,7 +44,7 @@ class Generation(CallSpan):
             self._set("gen_ai.input.messages", input_messages(request.body))
             self._set("gen_ai.tool.definitions", tool_definitions(request.body))
 
-    def received(self, chunks: Sequence[Response]) -> None:
+    def on_chunks(self, chunks: Sequence[Response]) -> None:
         """Measures when chunks came; those of one read share the time since the one before."""
         now = time.perf_counter()
         count = len(chunks)
@@ -61,10 +61,10 @@ class Generation(CallSpan):
                 self._histograms.per_chunk.record(each, self._identity, self.context)
         self._last = now
 
-    def over(self, outcome: Outcome) -> None:
+    def on_end(self, ended: CallEnded) -> None:
         """Records what came of the call, and ends the span."""
         seconds = time.perf_counter() - self._began
-        error, answer = outcome.error, outcome.answer
+        error, answer = ended.error, ended.response
         measured = self._identity
         usage: Usage | None = None
         if answer is not None:
@@ -75,12 +75,12 @@ class Generation(CallSpan):
         error_type = type(error).__qualname__ if isinstance(error, Exception) else None
         if error_type is not None:
             measured = measured | {"error.type": error_type}
-        elif not outcome.complete:
+        elif not ended.complete:
             measured = measured | {"horay.cancelled": True}
         self._histograms.duration.record(seconds, measured, self.context)
         if usage is not None:
             self._histograms.count(usage, self._identity, self.context)
-        self.finish(outcome, error_type, capture=self._capture)
+        self.finish(ended, error_type, capture=self._capture)
 
     def _identify(self, answer: Response) -> None:
         """Notes which model answers."""

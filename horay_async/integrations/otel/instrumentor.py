@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Unpack, cast
 
-from horay_async._observe import PROCESS
+from horay_async._observe import process_defaults
 from horay_async.integrations.otel.telemetry import Telemetry, TelemetryParams
 
 __all__ = ["HorayInstrumentor"]
@@ -21,18 +21,18 @@ class HorayInstrumentor:
 
     def instrument(self, **params: Unpack[TelemetryParams]) -> None:
         """Switches it on. What `opentelemetry-instrument` passes beside those is of no meaning here."""
-        if PROCESS.telemetry is not None:
+        if process_defaults.telemetry is not None:
             LOG.warning("telemetry is on already: it stays as it is")
             return
         names = TelemetryParams.__annotations__
         known = {name: value for name, value in params.items() if name in names}
-        PROCESS.telemetry = Telemetry(**cast("TelemetryParams", known))
+        process_defaults.telemetry = Telemetry(**cast("TelemetryParams", known))
 
     def uninstrument(self, **others: Any) -> None:
         """Switches it off for the calls that begin from now on."""
-        PROCESS.telemetry = None
+        process_defaults.telemetry = None
 
     @property
     def is_instrumented_by_opentelemetry(self) -> bool:
         """Whether it is on."""
-        return PROCESS.telemetry is not None
+        return process_defaults.telemetry is not None

@@ -12,7 +12,7 @@ from horay_async.integrations.otel.spans import CallSpan
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
-    from horay_async._observe import Begun, Outcome
+    from horay_async._observe import CallEnded, CallStarted
     from horay_async.models._base import Response
 
 __all__ = ["PlainCall"]
@@ -24,8 +24,8 @@ TEMPLATES = frozenset({"/models", "/user/info"})
 class PlainCall(CallSpan):
     """The span of one call."""
 
-    def __init__(self, tracer: Tracer, call: Begun, *, propagate: bool) -> None:
-        method, path = call.request.method, call.request.path.partition("?")[0]
+    def __init__(self, tracer: Tracer, call: CallStarted, *, propagate: bool) -> None:
+        method, path = call.method, call.path
         attributes: dict[str, Any] = {
             "http.request.method": method,
             "url.full": call.url,
@@ -37,15 +37,15 @@ class PlainCall(CallSpan):
             attributes["url.template"] = path
         super().__init__(tracer, name, attributes, propagate=propagate)
 
-    def received(self, chunks: Sequence[Response]) -> None:
+    def on_chunks(self, chunks: Sequence[Response]) -> None:
         """Nothing here is streamed."""
 
-    def over(self, outcome: Outcome) -> None:
+    def on_end(self, ended: CallEnded) -> None:
         """Ends the span."""
-        if (status := outcome.attempts[-1].status) is not None:
+        if (status := ended.attempts[-1].status) is not None:
             self.span.set_attribute("http.response.status_code", status)
-        error = outcome.error
+        error = ended.error
         kind = type(error).__qualname__ if isinstance(error, Exception) else None
         if isinstance(error, APIStatusError):
             kind = str(error.status_code)
-        self.finish(outcome, kind, capture=False)
+        self.finish(ended, kind, capture=False)

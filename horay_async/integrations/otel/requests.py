@@ -10,7 +10,7 @@ import attrs
 import msgspec
 
 if TYPE_CHECKING:
-    from horay_async._observe import Begun
+    from horay_async._observe import CallStarted
 
 __all__ = ["PROVIDER", "Body", "Described", "generation_of", "server"]
 
@@ -92,14 +92,13 @@ class Described:
         return {"text": "text", "json_object": "json", "json_schema": "json"}.get(str(kind))
 
 
-def generation_of(call: Begun) -> Described | None:
+def generation_of(call: CallStarted) -> Described | None:
     """The call as one that has something generated; None for any other."""
-    request = call.request
-    operation = OPERATIONS.get(request.path.partition("?")[0])
-    if operation is None or request.method != "POST" or request.body is None:
+    operation = OPERATIONS.get(call.path)
+    if operation is None or call.method != "POST" or call.body is None:
         return None
     try:
-        body = _body_of(request.body)
+        body = _body_of(call.body)
     except msgspec.DecodeError:  # a body of the caller's own making, by `client.request`
         return None
     identity: dict[str, Any] = {

@@ -22,9 +22,9 @@ from horay_async.errors import APIConnectionError, APIStatusError
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
-    from horay_async._observe import Outcome
+    from horay_async._attempt import Attempt
+    from horay_async._observe import CallEnded
     from horay_async.errors import APIError
-    from horay_async.models.meta import Attempt
 
 __all__ = ["CallSpan"]
 
@@ -39,18 +39,18 @@ class CallSpan:
         self.context: Context = set_span_in_context(self.span)
         self._propagate = propagate
 
-    def around(self) -> AbstractContextManager[object]:
+    def activate(self) -> AbstractContextManager[object]:
         """Makes the span the current one: logs and the spans of HTTP instrumentations belong to it."""
         return use_span(
             self.span, end_on_exit=False, record_exception=False, set_status_on_exception=False
         )
 
-    def sending(self, attempt: int, headers: MutableMapping[str, str]) -> None:
+    def on_attempt(self, attempt: int, headers: MutableMapping[str, str]) -> None:
         """Puts the trace context into the headers."""
         if self._propagate:
             propagate.inject(headers, self.context)
 
-    def retrying(self, attempts: tuple[Attempt, ...], error: APIError, delay: float) -> None:
+    def on_retry(self, attempts: tuple[Attempt, ...], error: APIError, delay: float) -> None:
         """Tells of a failed attempt, as an event."""
         last = attempts[-1]
         told: dict[str, Any] = {
@@ -62,19 +62,19 @@ class CallSpan:
             told["http.response.status_code"] = last.status
         self.span.add_event("horay.retry", told)
 
-    def finish(self, outcome: Outcome, error_type: str | None, *, capture: bool) -> None:
+    def finish(self, ended: CallEnded, error_type: str | None, *, capture: bool) -> None:
         """Ends the span. The description is told in words of the server's, which may hold a prompt, only
         with `capture`.
         """
-        span, error = self.span, outcome.error
-        if retries := len(outcome.attempts) - 1:
+        span, error = self.span, ended.error
+        if retries := len(ended.attempts) - 1:
             span.set_attribute("http.request.resend_count", retries)
-        if request_id := outcome.attempts[-1].request_id:
+        if request_id := ended.attempts[-1].request_id:
             span.set_attribute("horay.request_id", request_id)
         if error_type is not None and error is not None:
             span.set_attribute("error.type", error_type)
             span.set_status(Status(StatusCode.ERROR, _described(error, capture=capture)))
-        elif not outcome.complete:
+        elif not ended.complete:
             span.set_attribute("horay.cancelled", True)
         span.end()
 

@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
-    from horay_async._observe import Begun, Watcher
-    from horay_async.models.chat import ToolCall
-    from horay_async.models.events import ToolResult
-    from horay_async.tools.define import Tool
+    from horay_async._observe import CallObserver, CallStarted, ToolEnded, ToolStarted
 
 __all__ = ["Telemetry", "TelemetryParams"]
 
@@ -71,11 +68,11 @@ class Telemetry:
         self._capture = content_captured() if capture is None else capture
         self._propagate = params.get("propagate", True)
 
-    def begin(self, call: Begun) -> Watcher | None:
+    def begin(self, call: CallStarted) -> CallObserver | None:
         """Begins the span of a call; none where the context suppresses it."""
         if any(get_value(name) for name in SUPPRESSED):
             return None
-        propagate = self._propagate and not call.request.external
+        propagate = self._propagate and not call.external
         if (generation := generation_of(call)) is None:
             return PlainCall(self._tracer, call, propagate=propagate)
         return Generation(
@@ -83,25 +80,23 @@ class Telemetry:
         )
 
     @contextmanager
-    def tool(
-        self, call: ToolCall, tool: Tool[..., Any] | None
-    ) -> Generator[Callable[[ToolResult], None], None, None]:
+    def tool(self, tool: ToolStarted) -> Generator[Callable[[ToolEnded], None], None, None]:
         """The span of a tool that is run."""
         attributes: dict[str, Any] = {
             "gen_ai.operation.name": "execute_tool",
-            "gen_ai.tool.name": call.function.name,
-            "gen_ai.tool.call.id": call.id,
+            "gen_ai.tool.name": tool.name,
+            "gen_ai.tool.call.id": tool.call_id,
             "gen_ai.tool.type": "function",
         }
-        if tool is not None and tool.description:
+        if tool.description:
             attributes["gen_ai.tool.description"] = tool.description
         if self._capture:
-            attributes["gen_ai.tool.call.arguments"] = call.function.arguments
+            attributes["gen_ai.tool.call.arguments"] = tool.arguments
         span = self._tracer.start_span(
-            f"execute_tool {call.function.name}", kind=SpanKind.INTERNAL, attributes=attributes
+            f"execute_tool {tool.name}", kind=SpanKind.INTERNAL, attributes=attributes
         )
 
-        def told(result: ToolResult) -> None:
+        def on_end(result: ToolEnded) -> None:
             if result.error is not None:
                 span.set_attribute("error.type", type(result.error).__qualname__)
                 span.set_status(Status(StatusCode.ERROR))
@@ -111,4 +106,4 @@ class Telemetry:
         with trace.use_span(
             span, end_on_exit=True, record_exception=False, set_status_on_exception=False
         ):
-            yield told
+            yield on_end

@@ -20,9 +20,11 @@ from horay_async._protocol.wire.accumulate import (
     ChatAccumulator,
     CompletionAccumulator,
 )
+from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import Decoder, JSONDecoder, decoder
 from horay_async._protocol.wire.description import REQUIRED, differences
 from horay_async._protocol.wire.drift import DriftWatch
+from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._protocol.wire.stream import ChunkReader
 from horay_async.errors import DriftError, DriftWarning, StreamTruncatedError
 from horay_async.models._base import Model, Response
@@ -58,6 +60,13 @@ def drift_in(into: type[Response], body: Any) -> Counts:
     return Counter(made.drift(made.decode(encoded(body))))
 
 
+def context(request_id: str | None = None) -> ErrorContext:
+    """What the errors say beside what went wrong."""
+    clean = Cleaner(KEY)
+    shown = None if request_id is None else clean(request_id)
+    return ErrorContext(label="POST /x", clean=clean, status=200, request_id=shown)
+
+
 def reader(
     into: type[Response] = ChatCompletionChunk,
     watch: DriftWatch | None = None,
@@ -75,8 +84,7 @@ def reader(
             connect=0.0,
             first_byte=0.1,
         ),
-        label="POST /x",
-        key=KEY,
+        context=context("req-1"),
         max_event_bytes=10_000,
         drift=watch or DriftWatch(None),
     )
@@ -337,7 +345,7 @@ FOUND: Found = [("$.a", "unknown"), ("$.b", "missing"), ("$.a", "unknown"), ("$.
 def note(watch: DriftWatch, found: Found, body: bytes = b'{"a": 1}') -> DriftError | None:
     """Notes what was found in an answer."""
     answer = JSONDecoder().decode(body)
-    return watch.note(found, answer, label="POST /x", key=KEY, request_id=f"r-{KEY}")
+    return watch.note(found, answer, context=context(f"r-{KEY}"))
 
 
 def test_counting() -> None:
@@ -383,7 +391,7 @@ def test_raising() -> None:
     assert str(single).startswith(
         "the answer to POST /x isn't what the API describes: $.a is unknown ("
     )
-    assert watch.note(FOUND, JSONDecoder().decode(b"{}"), label="x", key=KEY, request_id=None)
+    assert watch.note(FOUND, JSONDecoder().decode(b"{}"), context=context())
 
 
 def test_raising_in_a_stream() -> None:

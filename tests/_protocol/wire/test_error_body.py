@@ -10,15 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from horay_async._protocol.wire.clean import MASK, Cleaner
 from horay_async._protocol.wire.error_body import (
-    MASK,
     SHOWN,
     ErrorBody,
     _text,
-    masked,
+    beginning,
     read,
     status_of,
-    without_key,
 )
 
 KEY = 'sk-ab/c"d\\e+F='
@@ -59,7 +58,7 @@ KEY = 'sk-ab/c"d\\e+F='
 def test_json(body: Any, message: str | None) -> None:
     """The message is found in every form, and the whole body is kept."""
     text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
-    words = read(text.encode(), KEY)
+    words = read(text.encode(), Cleaner(KEY))
     assert words.message == message
     assert words.body == body
 
@@ -82,14 +81,14 @@ def test_json(body: Any, message: str | None) -> None:
 )  # fmt: skip
 def test_text(body: bytes, message: str | None) -> None:
     """What isn't JSON is told as text; of an HTML page its title."""
-    words = read(body, KEY)
+    words = read(body, Cleaner(KEY))
     assert words.message == message
     assert words.body is None or isinstance(words.body, str)
 
 
 def test_message_is_short() -> None:
     """A message is cut; the body has it whole."""
-    words = read(json.dumps({"error": {"message": "x" * 9000}}).encode(), KEY)
+    words = read(json.dumps({"error": {"message": "x" * 9000}}).encode(), Cleaner(KEY))
     assert words.message == "x" * SHOWN
     assert words.body["error"]["message"] == "x" * 9000
 
@@ -109,7 +108,7 @@ def test_fields(
 ) -> None:
     """Type, code and param are taken where they are what they should be."""
     for body in ({"error": {"message": "No.", **fields}}, {"message": "No.", **fields}):
-        words = read(json.dumps(body).encode(), KEY)
+        words = read(json.dumps(body).encode(), Cleaner(KEY))
         assert (words.type, words.code, words.param) == (type_, code, param)
         assert words.fields == {"type": type_, "code": code, "param": param, "body": body}
 
@@ -122,7 +121,7 @@ def test_depth_never_crashes(depth: int) -> None:
     """However deep a body is nested, it is read or shown as text."""
     nest = "[" * depth + "]" * depth
     for body in (f'{{"error":{{"message":{nest}}}}}', f'{{"detail":[{{"loc":[{nest}]}}]}}', nest):
-        message = read(body.encode(), KEY).message
+        message = read(body.encode(), Cleaner(KEY)).message
         assert message
         assert len(message) <= SHOWN
 
@@ -196,14 +195,14 @@ def spellings(key: str) -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(len(spellings(KEY))))
-def test_key_is_masked(number: int) -> None:
+def test_key_is_beginning(number: int) -> None:
     """The key is masked in every spelling, in JSON and in text."""
     spelt = spellings(KEY)[number]
     for body in (
         f'{{"error":{{"message":"Bad key {spelt}!","code":"{spelt}"}}}}',
         f"Bad key {spelt}!",
     ):
-        words = read(body.encode(), KEY)
+        words = read(body.encode(), Cleaner(KEY))
         assert words.message is not None
         assert MASK in words.message
         assert KEY not in str(words)
@@ -214,7 +213,7 @@ def test_key_is_masked_in_json_within_json() -> None:
     """An error that holds another one as text is still JSON when the key is out."""
     for spelt in spellings(KEY):
         inner = f'{{"error":{{"message":"Bad key {spelt}!"}}}}'
-        words = read(json.dumps({"error": {"message": inner, "code": 7}}).encode(), KEY)
+        words = read(json.dumps({"error": {"message": inner, "code": 7}}).encode(), Cleaner(KEY))
         assert words.code == 7
         assert words.message == f'{{"error":{{"message":"Bad key {MASK}!"}}}}'
 
@@ -225,12 +224,14 @@ TOKEN68 = st.sampled_from("abcXYZ019-._~+/=")
 
 
 @given(st.text(PRINTABLE, min_size=8, max_size=40), st.data())
-def test_any_key_is_masked(key: str, data: st.DataObject) -> None:
+def test_any_key_is_beginning(key: str, data: st.DataObject) -> None:
     """Whatever the key is like, it never comes out again."""
     parts = st.lists(st.sampled_from([*spellings(key), " ", "ab", '"', "\\"]), max_size=5)
     text = "".join(data.draw(parts))
-    assert key not in without_key(text, key)
-    words = read(json.dumps({"error": {"message": text, "code": key, key: [key]}}).encode(), key)
+    assert key not in Cleaner(key)(text)
+    words = read(
+        json.dumps({"error": {"message": text, "code": key, key: [key]}}).encode(), Cleaner(key)
+    )
     assert key not in str(words)
 
 
@@ -239,7 +240,9 @@ def test_masking_leaves_json(key: str, data: st.DataObject) -> None:
     """Where the key is like a bearer token's, what is left is still JSON."""
     parts = st.lists(st.sampled_from([*spellings(key), " ", "ab", '"', "\\"]), max_size=5)
     text = "".join(data.draw(parts))
-    words = read(json.dumps({"error": {"message": text, "code": key, key: [key]}}).encode(), key)
+    words = read(
+        json.dumps({"error": {"message": text, "code": key, key: [key]}}).encode(), Cleaner(key)
+    )
     assert words.code == MASK
     assert words.body["error"][MASK] == [MASK]
 
@@ -249,11 +252,11 @@ def test_masking_leaves_json(key: str, data: st.DataObject) -> None:
 def test_key_is_masked_at_the_cut(before: int, filler: str) -> None:
     """No part of the key is left where the text is cut."""
     for spelt in spellings(KEY):
-        shown = masked((filler * before + spelt + "y" * 900).encode(), KEY)
+        shown = beginning((filler * before + spelt + "y" * 900).encode(), Cleaner(KEY))
         assert len(shown) <= SHOWN
         assert shown == (filler * before + MASK + "y" * 900)[:SHOWN]
 
 
 def test_masked_replaces_what_is_no_text() -> None:
     """Bytes that can't be decoded are replaced."""
-    assert masked(b"a\xff\xfeb", KEY) == "a\ufffd\ufffdb"
+    assert beginning(b"a\xff\xfeb", Cleaner(KEY)) == "a\ufffd\ufffdb"

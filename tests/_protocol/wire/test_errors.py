@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from horay_async import errors
+from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.errors import (
+    ErrorContext,
     bad_response,
     envelope_failure,
     status_error,
@@ -20,12 +22,23 @@ KEY = "sk-0123456789abcdef"
 LABEL = "POST /completions"
 
 
+def context(
+    status: int | None = None, request_id: str | None = None, label: str = LABEL
+) -> ErrorContext:
+    """What the errors say beside what went wrong."""
+    clean = Cleaner(KEY)
+    return ErrorContext(
+        label=label,
+        clean=clean,
+        status=status,
+        request_id=None if request_id is None else clean(request_id),
+    )
+
+
 def refused(status: int, body: bytes = b"", *, reason: str = "", **headers: str) -> APIStatusError:
     """The error for an answer with a failing status."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    return status_error(
-        status, reason, sent, body, label=LABEL, key=KEY, now=0.0, request_id="req-1"
-    )
+    return status_error(reason, sent, body, context=context(status, "req-1"), now=0.0)
 
 
 @pytest.mark.parametrize(
@@ -129,9 +142,7 @@ def test_retry_after_is_read() -> None:
 )  # fmt: skip
 def test_envelope(body: Any, cls: type[APIStatusError], status: int, words: str) -> None:
     """A failure under status 200 gets the class that its code or type stands for."""
-    error = envelope_failure(
-        json.dumps(body).encode(), label="GET /user/info", key=KEY, request_id="r"
-    )
+    error = envelope_failure(json.dumps(body).encode(), context=context(200, "r", "GET /user/info"))
     assert type(error) is cls
     assert error.status_code == status
     assert error.message.endswith(words)
@@ -156,7 +167,7 @@ def test_envelope(body: Any, cls: type[APIStatusError], status: int, words: str)
 )
 def test_stream_error(data: bytes, cls: type[Exception], words: str) -> None:
     """An error event gets the class that its code or type stands for, or else its own."""
-    error = stream_error(data, label=LABEL, key=KEY, request_id="r")
+    error = stream_error(data, context=context(200, "r"))
     assert type(error) is cls
     assert (
         error.message == f"the server reported an error in the stream of POST /completions: {words}"
@@ -166,15 +177,13 @@ def test_stream_error(data: bytes, cls: type[Exception], words: str) -> None:
 
 def test_bad_response() -> None:
     """What isn't an answer is shown by its beginning; once its head has come, it has been run."""
-    error = bad_response(
-        "isn't JSON", b"<html>" + b"x" * 900, status=200, label=LABEL, key=KEY, request_id=None
-    )
+    error = bad_response("isn't JSON", b"<html>" + b"x" * 900, context=context(200))
     assert error.message == "the answer to POST /completions isn't JSON"
     assert error.body == "<html>" + "x" * 494
     assert error.status_code == 200
     assert error.execution == "executed"
     assert error.request_id is None
-    headless = bad_response("is cut", b"", status=None, label=LABEL, key=KEY, request_id=None)
+    headless = bad_response("is cut", b"", context=context())
     assert headless.execution == "unknown"
 
 
@@ -184,18 +193,14 @@ def test_key_is_in_no_error() -> None:
         {"error": {"message": KEY, "type": KEY, "code": KEY, "param": KEY, KEY: KEY}}
     ).encode()
     found = [
-        status_error(
-            status, KEY, {"Location": KEY}, body, label=LABEL, key=KEY, now=0.0, request_id=KEY
-        )
+        status_error(KEY, {"Location": KEY}, body, context=context(status, KEY), now=0.0)
         for status in (302, 400, 403, 500)
         for body in (leak, leak[:-1], b"", KEY.encode())
     ]
     rest = [
-        envelope_failure(leak, label=LABEL, key=KEY, request_id=KEY),
-        stream_error(leak, label=LABEL, key=KEY, request_id=KEY),
-        bad_response(
-            f"isn't JSON, but {KEY}", leak, status=200, label=LABEL, key=KEY, request_id=KEY
-        ),
+        envelope_failure(leak, context=context(200, KEY)),
+        stream_error(leak, context=context(200, KEY)),
+        bad_response(f"isn't JSON, but {KEY}", leak, context=context(200, KEY)),
     ]
     for error in [*found, *rest]:
         assert KEY not in f"{error} {error!r} {vars(error)}"

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from horay_async import errors
 from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
+from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import decoder
 from horay_async._protocol.wire.drift import DriftWatch
+from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._protocol.wire.stream import ChunkReader
 from horay_async.errors import (
     APIConnectionError,
@@ -50,8 +52,9 @@ def text_reader(choices: int = 1, limit: int = 10_000) -> Reader:
         decoder(CompletionChunk),
         CompletionAccumulator(choices),
         meta=meta(),
-        label="POST /completions",
-        key=KEY,
+        context=ErrorContext(
+            label="POST /completions", clean=Cleaner(KEY), status=200, request_id=meta().request_id
+        ),
         max_event_bytes=limit,
         drift=DriftWatch(None),
     )
@@ -63,8 +66,12 @@ def chat_reader() -> ChunkReader[ChatCompletionChunk, ChatCompletion]:
         decoder(ChatCompletionChunk),
         ChatAccumulator(),
         meta=meta(),
-        label="POST /chat/completions",
-        key=KEY,
+        context=ErrorContext(
+            label="POST /chat/completions",
+            clean=Cleaner(KEY),
+            status=200,
+            request_id=meta().request_id,
+        ),
         max_event_bytes=10_000,
         drift=DriftWatch(None),
     )

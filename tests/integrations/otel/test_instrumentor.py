@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from horay_async import AsyncHoray, ConfigurationError
-from horay_async._transport.call import Call
-from horay_async._transport.observed import ObservedCall
 from horay_async.integrations.otel import HorayInstrumentor, Telemetry
 from horay_async.resources.models import LIST
 from horay_async.testing import FaultServer
@@ -114,12 +112,12 @@ async def test_environment_asks_for_content(
 
 
 async def test_nobody_looks_on(connect: Connect, recorded: Recorded) -> None:
-    """Without hooks and telemetry, a call is of the class that tells nobody anything."""
+    """Without hooks and telemetry, a call has no observers."""
     async with connect() as client:
         request = client.models._request(LIST, {})
-        assert type(client._transport.call(request)) is Call
+        assert client._transport.call(request).observers is None
         watched = client.with_options(telemetry=recorded.telemetry())._transport
-        assert type(watched.call(request)) is ObservedCall
+        assert watched.call(request).observers is not None
 
 
 def test_opentelemetry_is_loaded_on_request_alone(fault_server: FaultServer) -> None:
@@ -154,8 +152,8 @@ async def test_failing_telemetry_breaks_nothing(
     telemetry = recorded.telemetry()
     async with connect(telemetry=telemetry) as client:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("horay_async.integrations.otel.generation.Generation.sending", fail)
-            patch.setattr("horay_async.integrations.otel.generation.Generation.over", fail)
+            patch.setattr("horay_async.integrations.otel.generation.Generation.on_attempt", fail)
+            patch.setattr("horay_async.integrations.otel.generation.Generation.on_end", fail)
             for _ in range(2):
                 assert (await client.completions.create(model="m", prompt="p")).choices
             patch.setattr(telemetry, "begin", fail)

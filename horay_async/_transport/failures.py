@@ -6,12 +6,9 @@ import os
 import ssl
 
 import aiohttp
-from aiohttp.http_exceptions import (
-    ContentLengthError,
-    HttpProcessingError,
-    TransferEncodingError,
-)
 
+from horay_async._protocol.wire.clean import Cleaner
+from horay_async._transport.aiohttp_internals import complaint_of, is_cut_off
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -23,16 +20,30 @@ from horay_async.errors import (
     HorayError,
 )
 
-__all__ = ["FOREIGN", "Unanswered", "timed_out", "told", "translate", "translate_read"]
+__all__ = [
+    "NoResponse",
+    "RedirectError",
+    "chain",
+    "describe",
+    "timed_out",
+    "translate",
+    "translate_read",
+]
 
 
-class Unanswered(aiohttp.ClientConnectionError):
-    """A request had gone out, and its connection can't bring the answer any more."""
+class NoResponse(aiohttp.ClientConnectionError):
+    """A request had gone out, and its connection can't bring the response any more."""
 
 
-FOREIGN = (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError, ValueError)
-"""Everything that a request or a read can raise. `asyncio.TimeoutError` is an `OSError` by way of
-`TimeoutError`; a closed session or loop is a `RuntimeError`."""
+class RedirectError(Exception):
+    """A redirect that can't be followed; its text completes "the answer ..."."""
+
+
+class LibraryError(Exception):
+    """Stands in a traceback for an exception of a library whose own text can't be shown: it holds a secret, such as
+    the password of a proxy, or control characters of a server's.
+    """
+
 
 _NEVER_SENT = (
     aiohttp.ClientConnectorError,
@@ -51,6 +62,39 @@ _CLOCK_WORDS: dict[Clock, str] = {
 }
 
 
+def chain(failure: HorayError, cause: BaseException, clean: Cleaner) -> HorayError:
+    """`failure` with its cause, or with what stands for it, so that no traceback shows what `clean` masks."""
+    failure.__cause__ = (
+        cause if _can_be_shown(cause, clean) else LibraryError(_outline(cause, clean))
+    )
+    return failure
+
+
+def _can_be_shown(cause: BaseException, clean: Cleaner) -> bool:
+    """Whether the texts of an exception, and of those that it came from, are clean."""
+    waiting: list[BaseException] = [cause]
+    seen: set[int] = set()
+    while waiting:
+        error = waiting.pop()
+        if id(error) in seen:
+            continue
+        seen.add(id(error))
+        # A proxy's errors show its URL, and keys of connections their proxy, with user and password.
+        if isinstance(error, aiohttp.ClientResponseError) or len(seen) > 32:
+            return False
+        if any(clean(text) != text for text in (str(error), repr(error))):
+            return False
+        waiting += [linked for linked in (error.__cause__, error.__context__) if linked]
+    return True
+
+
+def _outline(cause: BaseException, clean: Cleaner) -> str:
+    kind = f"{type(cause).__module__}.{type(cause).__qualname__}"
+    if isinstance(cause, aiohttp.ClientResponseError):
+        return clean(f"{kind}: {cause.status}, {_first_line(cause.message)}")
+    return clean(f"{kind}: {_first_line(str(cause))}")
+
+
 def timed_out(clock: Clock, seconds: float | None, label: str, execution: Execution) -> APIError:
     """The error for a clock that ran out."""
     return APITimeoutError(
@@ -61,9 +105,15 @@ def timed_out(clock: Clock, seconds: float | None, label: str, execution: Execut
 
 
 def translate(
-    error: Exception, *, label: str, dispatched: bool | None, connect: float | None, closed: bool
+    error: Exception,
+    *,
+    label: str,
+    clean: Cleaner,
+    dispatched: bool | None,
+    connect: float | None,
+    closed: bool,
 ) -> HorayError:
-    """The error for a request that got no answer.
+    """The error for a request that got no response.
 
     `dispatched` says whether it went out; None where that isn't known, as in a caller's own session.
     `connect` is that clock's setting, in seconds; `closed` says whether the client was closed meanwhile.
@@ -72,31 +122,34 @@ def translate(
         return ConfigurationError("the client was closed while the request was under way")
     sent = dispatched if dispatched is not None else not isinstance(error, _NEVER_SENT)
     execution: Execution = "unknown" if sent else "not_sent"
+    if isinstance(error, RedirectError):
+        return APIResponseError(f"{label} {clean(str(error))}", execution=execution)
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-        return ConfigurationError(f"{label}: the URL can't be used: {error}")
+        return ConfigurationError(f"{label}: the URL can't be used: {clean(str(error))}")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return timed_out("connect", connect, label, execution)
     if isinstance(error, RuntimeError | ValueError) and not isinstance(error, aiohttp.ClientError):
         # A header or method that can't be written, or a caller's own session that is closed, of another
         # loop, or set up with a password.
-        return ConfigurationError(f"{label} can't be sent: {error}")
+        return ConfigurationError(f"{label} can't be sent: {clean(str(error))}")
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        text = f"{label}: the proxy answered {error.status}: {error.message}"
+        text = f"{label}: the proxy answered {error.status}: {clean(error.message)}"
         return APIConnectionError(text, execution="not_sent")
-    if isinstance(error, aiohttp.TooManyRedirects):
-        return APIResponseError(f"{label} is redirected without end", execution=execution)
-    if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
+    complaint = complaint_of(error)
+    if isinstance(error, aiohttp.ClientResponseError):
+        complaint = _first_line(error.message)
+    if complaint is not None:
         return APIResponseError(
-            f"the answer to {label} isn't valid HTTP: {_complaint(error.message)}",
+            f"the answer to {label} isn't valid HTTP: {clean(complaint)}",
             execution=execution,
         )
     if isinstance(error, aiohttp.ClientSSLError):
         return APIConnectionError(
-            f"{label}: no trusted connection could be made: {_distrust(error)}",
+            f"{label}: no trusted connection could be made: {clean(_distrust(error))}",
             execution=execution,
             transient=False,
         )
-    return APIConnectionError(f"{label}: {told(error)}", execution=execution)
+    return APIConnectionError(f"{label}: {clean(describe(error))}", execution=execution)
 
 
 def _distrust(error: aiohttp.ClientSSLError) -> str:
@@ -107,29 +160,27 @@ def _distrust(error: aiohttp.ClientSSLError) -> str:
     return str(found)
 
 
-def translate_read(error: Exception, *, label: str, execution: Execution) -> APIError:
-    """The error for an answer that broke off."""
+def translate_read(
+    error: BaseException, *, label: str, clean: Cleaner, execution: Execution
+) -> APIError:
+    """The error for a response that broke off."""
     found = error.__cause__ if isinstance(error, aiohttp.ClientPayloadError) else error
-    if isinstance(found, HttpProcessingError) and not isinstance(found, _CUT):
+    complaint = complaint_of(found)
+    if complaint is not None and not is_cut_off(found):
         return APIResponseError(
-            f"the answer to {label} can't be decoded: {_complaint(found.message)}",
-            execution=execution,
+            f"the answer to {label} can't be decoded: {clean(complaint)}", execution=execution
         )
     return APIConnectionError(
-        f"the answer to {label} broke off: {told(error)}", execution=execution
+        f"the answer to {label} broke off: {clean(describe(error))}", execution=execution
     )
 
 
-_CUT = (ContentLengthError, TransferEncodingError)
-"""What aiohttp says of a body that ended too early; of other things it says that they are malformed."""
-
-
-def told(error: Exception) -> str:
+def describe(error: BaseException) -> str:
     """What happened, for a message."""
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server closed the connection without an answer"
-    if isinstance(error, aiohttp.ClientPayloadError) and isinstance(error.__cause__, _CUT):
-        return _complaint(error.__cause__.message)
+    if isinstance(error, aiohttp.ClientPayloadError) and (said := complaint_of(error.__cause__)):
+        return said
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"can't connect to {error.host}:{error.port}: {_reason(error.os_error)}"
     if isinstance(error, aiohttp.ClientOSError) and error.errno is None:
@@ -144,6 +195,6 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _complaint(message: str) -> str:
+def _first_line(message: str) -> str:
     """What aiohttp complains of, without the server's bytes that it shows: they can hold a secret."""
     return message.strip().partition("\n")[0].partition(": b'")[0].rstrip(".: ")

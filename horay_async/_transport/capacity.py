@@ -6,17 +6,17 @@ import asyncio
 import contextlib
 from collections import deque
 
-__all__ = ["Slots"]
+__all__ = ["CapacityLimiter"]
 
 
-class Slots:
+class CapacityLimiter:
     """At most `limit` holders at once; the others wait in the order they came."""
 
     __slots__ = ("_free", "_waiters", "limit")
 
     def __init__(self, limit: int) -> None:
         self.limit: int = limit
-        self._free = limit
+        self._free = limit  # how many more can be held; while somebody waits, none
         self._waiters: deque[asyncio.Future[None]] = deque()
 
     @property
@@ -24,16 +24,16 @@ class Slots:
         """How many are held now."""
         return self.limit - self._free
 
-    def take_now(self) -> bool:
-        """Takes a slot if one is free and nobody waits for it."""
+    def acquire_nowait(self) -> bool:
+        """Acquires a slot if one is free and nobody waits for it."""
         if self._free > 0 and not self._waiters:
             self._free -= 1
             return True
         return False
 
-    async def take(self) -> None:
-        """Waits for a slot and takes it."""
-        if self.take_now():
+    async def acquire(self) -> None:
+        """Waits for a slot and acquires it."""
+        if self.acquire_nowait():
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(turn)
@@ -44,10 +44,10 @@ class Slots:
                 with contextlib.suppress(ValueError):  # passed over by now, as it was cancelled
                     self._waiters.remove(turn)
             else:  # handed over in the same moment: pass it on
-                self.give_back()
+                self.release()
             raise
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Frees a slot: the longest waiter gets it at once."""
         while self._waiters:
             turn = self._waiters.popleft()

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from horay_async._transport.watch import Watch
+from horay_async._transport.deadline_timer import DeadlineTimer
 
 
 class Timer:
@@ -57,7 +57,7 @@ class Clock:
         self.again = again
         self.looks: list[float] = []
 
-    def look(self, now: float) -> float | None:
+    def check_deadline(self, now: float) -> float | None:
         self.looks.append(now)
         again, self.again = self.again, None
         return again
@@ -70,12 +70,12 @@ def loop() -> Loop:
 
 
 @pytest.fixture
-def watch(loop: Loop) -> Watch:
+def watch(loop: Loop) -> DeadlineTimer:
     """A watch on that loop."""
-    return Watch(cast(asyncio.AbstractEventLoop, cast(Any, loop)))
+    return DeadlineTimer(cast(asyncio.AbstractEventLoop, cast(Any, loop)))
 
 
-def test_looks_when_due_and_once(loop: Loop, watch: Watch) -> None:
+def test_looks_when_due_and_once(loop: Loop, watch: DeadlineTimer) -> None:
     """A clock that has run out is looked at, and not again; others aren't yet."""
     early, late = Clock(), Clock()
     watch.add(late, now=0, due=20)
@@ -88,7 +88,7 @@ def test_looks_when_due_and_once(loop: Loop, watch: Watch) -> None:
     assert loop.set == []
 
 
-def test_one_timer_for_a_thousand(loop: Loop, watch: Watch) -> None:
+def test_one_timer_for_a_thousand(loop: Loop, watch: DeadlineTimer) -> None:
     """Later clocks set no timer of their own, and taking clocks off sets none either."""
     clocks = [Clock() for _ in range(1000)]
     for number, clock in enumerate(clocks):
@@ -101,7 +101,7 @@ def test_one_timer_for_a_thousand(loop: Loop, watch: Watch) -> None:
     assert loop.set == []
 
 
-def test_looks_again_when_it_is_told(loop: Loop, watch: Watch) -> None:
+def test_looks_again_when_it_is_told(loop: Loop, watch: DeadlineTimer) -> None:
     """A clock that stood still for a while is looked at again when it says."""
     clock = Clock(again=25)
     watch.add(clock, now=0, due=10)
@@ -111,7 +111,7 @@ def test_looks_again_when_it_is_told(loop: Loop, watch: Watch) -> None:
     assert clock.looks == [10, 25]
 
 
-def test_clocks_due_at_nearly_the_same_time_share_a_look(loop: Loop, watch: Watch) -> None:
+def test_clocks_due_at_nearly_the_same_time_share_a_look(loop: Loop, watch: DeadlineTimer) -> None:
     """After a look the next one waits for a fiftieth of the shortest wait: no clock is later than that."""
     first, second = Clock(), Clock()
     watch.add(first, now=0, due=10)
@@ -120,7 +120,7 @@ def test_clocks_due_at_nearly_the_same_time_share_a_look(loop: Loop, watch: Watc
     assert loop.set == [pytest.approx(10.2)]
 
 
-def test_discarding_what_is_not_there_and_closing(loop: Loop, watch: Watch) -> None:
+def test_discarding_what_is_not_there_and_closing(loop: Loop, watch: DeadlineTimer) -> None:
     """Taking off twice is fine; a closed watch looks at nothing."""
     clock = Clock()
     watch.add(clock, now=0, due=10)

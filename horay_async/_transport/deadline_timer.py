@@ -6,22 +6,22 @@ import asyncio
 import math
 from typing import Protocol
 
-__all__ = ["Waiting", "Watch"]
+__all__ = ["DeadlineTimer", "HasDeadline"]
 
-SLACK = 0.02
+COALESCE = 0.02
 """How much later than due a clock may be seen to have run out, as a part of the wait: looking at clocks
 that are due at nearly the same time in one go is what keeps thousands of them cheap."""
 
 
-class Waiting(Protocol):
+class HasDeadline(Protocol):
     """Something with a clock."""
 
-    def look(self, now: float) -> float | None:
+    def check_deadline(self, now: float) -> float | None:
         """Ends the wait if its clock has run out by `now`; gives when to look again, or None for never."""
         ...
 
 
-class Watch:
+class DeadlineTimer:
     """Looks at clocks when they are due. All times are the loop's, in seconds.
 
     A timer of its own for each request, set and taken back, would cost more than all else that this
@@ -32,21 +32,21 @@ class Watch:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: dict[Waiting, float] = {}
+        self._waiting: dict[HasDeadline, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._due = math.inf
         self._slack = math.inf
 
-    def add(self, waiting: Waiting, *, now: float, due: float) -> None:
+    def add(self, waiting: HasDeadline, *, now: float, due: float) -> None:
         """Looks at `waiting` when it is `due`, unless it is taken off before."""
         self._waiting[waiting] = due
-        slack = (due - now) * SLACK
+        slack = (due - now) * COALESCE
         if slack < self._slack:
             self._slack = slack
         if due < self._due:
             self._set(due)
 
-    def discard(self, waiting: Waiting) -> None:
+    def discard(self, waiting: HasDeadline) -> None:
         """Takes `waiting` off; it needn't be there."""
         self._waiting.pop(waiting, None)
 
@@ -59,16 +59,16 @@ class Watch:
         if self._timer is not None:
             self._timer.cancel()
         self._due = due
-        self._timer = None if due == math.inf else self._loop.call_at(due, self._look)
+        self._timer = None if due == math.inf else self._loop.call_at(due, self._check)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         self._timer = None
         self._due = math.inf
         now = self._loop.time()
         for waiting, due in list(self._waiting.items()):
             if due > now:
                 continue
-            again = waiting.look(now)
+            again = waiting.check_deadline(now)
             if again is None:
                 self._waiting.pop(waiting, None)
             else:

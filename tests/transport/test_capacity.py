@@ -6,78 +6,78 @@ import asyncio
 
 import pytest
 
-from horay_async._transport.slots import Slots
+from horay_async._transport.capacity import CapacityLimiter
 
 pytestmark = pytest.mark.anyio
 
 
-async def waiting(slots: Slots, count: int) -> list[asyncio.Task[None]]:
+async def waiting(slots: CapacityLimiter, count: int) -> list[asyncio.Task[None]]:
     """Tasks that wait for a slot, in this order."""
-    tasks = [asyncio.create_task(slots.take()) for _ in range(count)]
+    tasks = [asyncio.create_task(slots.acquire()) for _ in range(count)]
     await asyncio.sleep(0)
     return tasks
 
 
 async def test_slots_are_counted() -> None:
     """So many can be held, and no more; what is given back can be taken again."""
-    slots = Slots(2)
-    assert slots.take_now()
-    assert slots.take_now()
-    assert not slots.take_now()
+    slots = CapacityLimiter(2)
+    assert slots.acquire_nowait()
+    assert slots.acquire_nowait()
+    assert not slots.acquire_nowait()
     assert slots.in_use == 2
-    slots.give_back()
-    assert slots.take_now()
+    slots.release()
+    assert slots.acquire_nowait()
 
 
 async def test_first_come_first_served() -> None:
     """Waiters get their slots in the order in which they came, and nobody overtakes them."""
-    slots = Slots(1)
-    await slots.take()
+    slots = CapacityLimiter(1)
+    await slots.acquire()
     first, second = await waiting(slots, 2)
-    slots.give_back()
-    assert not slots.take_now()
+    slots.release()
+    assert not slots.acquire_nowait()
     await first
     assert not second.done()
-    slots.give_back()
+    slots.release()
     await second
-    slots.give_back()
+    slots.release()
     assert slots.in_use == 0
 
 
 async def test_waiter_that_gives_up_leaves_the_line() -> None:
     """A cancelled waiter costs no slot."""
-    slots = Slots(1)
-    await slots.take()
+    slots = CapacityLimiter(1)
+    await slots.acquire()
     first, second = await waiting(slots, 2)
     first.cancel()
     await asyncio.wait([first])
-    slots.give_back()
+    slots.release()
     await second
-    slots.give_back()
+    slots.release()
     assert slots.in_use == 0
 
 
 async def test_cancelled_in_the_moment_of_its_turn() -> None:
     """A waiter that is cancelled when its slot was just handed over passes it on."""
-    slots = Slots(1)
-    await slots.take()
+    slots = CapacityLimiter(1)
+    await slots.acquire()
     first, second = await waiting(slots, 2)
-    slots.give_back()
+    slots.release()
     first.cancel()
     await second
     assert first.cancelled()
-    slots.give_back()
+    slots.release()
     assert slots.in_use == 0
 
 
 async def test_turn_of_one_that_was_just_cancelled() -> None:
     """A slot passes over a waiter that is cancelled already and didn't get to leave the line."""
-    slots = Slots(1)
-    await slots.take()
+    slots = CapacityLimiter(1)
+    await slots.acquire()
     first, second = await waiting(slots, 2)
     first.cancel()
-    slots.give_back()
+    slots.release()
     await second
     assert first.cancelled()
-    slots.give_back()
+    slots.release()
     assert slots.in_use == 0

@@ -18,15 +18,14 @@ from collections.abc import AsyncGenerator
 
 import aiohttp
 
-from horay_async._transport.connector import Connector
-from horay_async._transport.direct import Direct
-from horay_async._transport.response import ClientResponse
-from horay_async._transport.slots import Slots
-from horay_async._transport.watch import Watch
+from horay_async._transport.aiohttp_internals import DirectSender
+from horay_async._transport.capacity import CapacityLimiter
+from horay_async._transport.connection import Connector
+from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions
 
-__all__ = ["Pool", "Pools"]
+__all__ = ["ConnectionPool", "ConnectionPools"]
 
 KEEPALIVE_SECONDS = 15.0
 """How long an idle connection is kept: aiohttp's own default, below what servers commonly allow."""
@@ -37,33 +36,40 @@ DNS_CACHE_SECONDS = 60
 _NO_TIMER = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
-class Pool:
-    """The connections of one client on one event loop."""
+class ConnectionPool:
+    """The connections of one client on one event loop; those of `session`, where a caller gave one."""
 
-    def __init__(self, options: ClientOptions, *, own: bool) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession | None, *, tcp_keepalive: float | None
+    ) -> None:
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
-        given = None if own else options.session
-        self.owned: bool = given is None
-        self.session: aiohttp.ClientSession = given or aiohttp.ClientSession(
-            # The number of connections is the business of `Slots`, whose queue has a clock of its own.
+        self.owned: bool = session is None
+        """Whether the session was made here, and so is closed here."""
+        self.session: aiohttp.ClientSession = session or aiohttp.ClientSession(
+            # The number of connections is the business of `CapacityLimiter`, whose queue has a clock of its own.
             connector=Connector(
-                limit=0, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_CACHE_SECONDS
+                tcp_keepalive=tcp_keepalive,
+                limit=0,
+                keepalive_timeout=KEEPALIVE_SECONDS,
+                ttl_dns_cache=DNS_CACHE_SECONDS,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=_NO_TIMER,
-            response_class=ClientResponse,
         )
-        self.direct: Direct | None = Direct(self.session) if self.owned else None
-        self.watch: Watch = Watch(self.loop)
-        self._slots: dict[int, Slots] = {}
+        self.direct: DirectSender | None = DirectSender(self.session) if self.owned else None
+        """Sends past the session; never past a caller's."""
+        self.timer: DeadlineTimer = DeadlineTimer(self.loop)
+        """Keeps the clocks of all requests on this loop."""
+        self._limiters: dict[int, CapacityLimiter] = {}  # by `max_connections`: copies may differ
+        # Runs until the loop closes its asynchronous generators, or `close` does; None until `start`.
         self._end: AsyncGenerator[None, None] | None = None
 
-    def slots(self, limit: int) -> Slots:
-        """The counter of requests under way for clients with this `max_connections`."""
-        slots = self._slots.get(limit)
-        if slots is None:
-            slots = self._slots[limit] = Slots(limit)
-        return slots
+    def limiter(self, limit: int) -> CapacityLimiter:
+        """The limiter of requests under way for clients with this `max_connections`."""
+        limiter = self._limiters.get(limit)
+        if limiter is None:
+            limiter = self._limiters[limit] = CapacityLimiter(limit)
+        return limiter
 
     async def start(self) -> None:
         """Ties the pool to its loop."""
@@ -81,7 +87,7 @@ class Pool:
             yield
         finally:
             _live.discard(self)
-            self.watch.close()
+            self.timer.close()
             if self.owned:
                 await self.session.close()
 
@@ -91,15 +97,15 @@ class Pool:
         return self.owned and not self.session.closed and not self.loop.is_closed()
 
 
-_live: set[Pool] = set()
+_live: set[ConnectionPool] = set()
 """Keeps pools alive until they are closed: collected before, they couldn't close their sockets."""
 
-_inherited: list[Pool] = []
+_inherited: list[ConnectionPool] = []
 """In a forked child, the parent's pools. Their sockets and their loop's selector are shared with the
 parent, so they can be neither used nor closed here."""
 
 
-class Pools:
+class ConnectionPools:
     """The pools of a client and its `with_options` copies, one for each event loop.
 
     `made_at` is the place in the caller's code that a warning names.
@@ -107,26 +113,32 @@ class Pools:
 
     def __init__(self, made_at: str) -> None:
         self.closed: bool = False
+        """Whether the client was closed: no request is sent any more."""
         self._made_at = made_at
-        self._pools: dict[tuple[object, ...], Pool] = {}
+        # By event loop, caller's session and `tcp_keepalive`.
+        self._pools: dict[tuple[object, ...], ConnectionPool] = {}
         _all.add(self)
 
-    def known(self, options: ClientOptions, *, own: bool) -> Pool | None:
-        """The pool of the running loop, if there is one; `own` leaves the caller's session be.
+    def get(
+        self, session: aiohttp.ClientSession | None, options: ClientOptions
+    ) -> ConnectionPool | None:
+        """The pool of the running loop, if there is one; over `session`, where that isn't None.
 
         Raises `ConfigurationError` once the client is closed.
         """
         if self.closed:
             raise ConfigurationError("the client is closed: make a new one")
-        return self._pools.get((asyncio.get_running_loop(), None if own else options.session))
+        return self._pools.get((asyncio.get_running_loop(), session, options.tcp_keepalive))
 
-    async def made(self, options: ClientOptions, *, own: bool) -> Pool:
+    async def create(
+        self, session: aiohttp.ClientSession | None, options: ClientOptions
+    ) -> ConnectionPool:
         """A new pool for the running loop."""
-        for known, other in list(self._pools.items()):
+        for key, other in list(self._pools.items()):
             if other.loop.is_closed():
-                self._pools.pop(known, None)  # another thread may have been first
-        pool = Pool(options, own=own)
-        self._pools[pool.loop, None if own else options.session] = pool
+                self._pools.pop(key, None)  # another thread may have been first
+        pool = ConnectionPool(session, tcp_keepalive=options.tcp_keepalive)
+        self._pools[pool.loop, session, options.tcp_keepalive] = pool
         await pool.start()
         return pool
 
@@ -142,7 +154,7 @@ class Pools:
             else:
                 pool_close_soon(pool)
 
-    def forget(self) -> None:
+    def detach(self) -> None:
         """In a forked child: leaves the parent's pools alone."""
         _inherited.extend(self._pools.values())
         self._pools.clear()
@@ -163,7 +175,7 @@ class Pools:
             )
 
 
-def pool_close_soon(pool: Pool) -> None:
+def pool_close_soon(pool: ConnectionPool) -> None:
     """Closes a pool on its own loop, from any thread, without waiting for it."""
 
     def close() -> None:
@@ -178,14 +190,14 @@ def pool_close_soon(pool: Pool) -> None:
 _closing: set[asyncio.Task[None]] = set()
 """Keeps the tasks that close pools alive: a loop holds its tasks weakly."""
 
-_all: weakref.WeakSet[Pools] = weakref.WeakSet()
+_all: weakref.WeakSet[ConnectionPools] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
     _inherited.extend(_live)
     _live.clear()
     for pools in _all:
-        pools.forget()
+        pools.detach()
 
 
 if hasattr(os, "register_at_fork"):

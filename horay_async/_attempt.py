@@ -1,0 +1,35 @@
+"""What is known of one try at sending a request: below the errors and the models, which both carry it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+from horay_async._record import Record
+
+__all__ = ["Attempt", "Execution"]
+
+Execution = Literal["not_sent", "unknown", "executed"]
+"""What is known of the request behind an error: `"not_sent"`, surely not run, since it never left;
+`"executed"`, surely run, since its result began to arrive; `"unknown"`, anything between."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Attempt(Record):
+    """One try at sending a request."""
+
+    started: float
+    """Seconds from the start of the call to the start of this attempt."""
+    seconds: float | None = None
+    """How long the attempt took, waiting for a connection slot included; None while it runs."""
+    status: int | None = None
+    """The HTTP status; None where no answer came."""
+    error: str | None = None
+    """The name of the error class that ended the attempt; None where it succeeded."""
+    execution: Execution | None = None
+    """What is known of the request's execution; None where it succeeded."""
+    request_id: str | None = None
+    """The server's id of the answer, where it sent one."""
+    backoff: float | None = None
+    """Seconds waited after this attempt and before the next; None where none followed."""

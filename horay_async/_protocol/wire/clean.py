@@ -1,0 +1,96 @@
+"""Text of the wire, made fit to be shown: the one place where it is cleaned, on its way in.
+
+Header values, reason phrases, ids, media types and what servers say of failures end in error messages, tracebacks,
+logs, spans, journals and terminals. So they are cleaned once, where they enter, and no sink has to think of it:
+secrets are masked, however JSON or a URL spells them; control characters and the escape sequences of terminals
+are dropped, line breaks become blanks; bytes that aren't UTF-8, and halves of surrogate pairs, become U+FFFD.
+What a model wrote is never passed through here.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, cast
+
+__all__ = ["MASK", "Cleaner"]
+
+MASK = "[API key]"
+"""What stands wherever a server echoed a secret."""
+
+_ESCAPE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x00-\x1f\x7f-\x9f]*(?:\x07|\x1b\\|\x9c)"  # OSC, DCS: titles, links
+    r"|\x1b[ -/]*[0-~]"
+)
+_BREAK = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SUSPICIOUS = re.compile(r"[\\%]")
+"""What every other spelling of a secret has in it."""
+
+
+class Cleaner:
+    """Cleans text of the wire; calling it with text or bytes returns the text as it may be shown.
+
+    `secrets` are what is masked: the API keys that may have been sent, and passwords of proxies.
+    """
+
+    __slots__ = ("secrets",)
+
+    def __init__(self, *secrets: str) -> None:
+        self.secrets: tuple[str, ...] = tuple(dict.fromkeys(filter(None, map(str, secrets))))
+
+    def masking(self, *more: str) -> Cleaner:
+        """A cleaner that masks `more` as well."""
+        return Cleaner(*self.secrets, *more) if more else self
+
+    def __call__(self, text: str | bytes) -> str:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8", "replace")
+        if not text.isprintable():
+            text = _BREAK.sub(" ", _ESCAPE.sub("", text))
+            text = _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
+        return self.mask(text)
+
+    def mask(self, text: str) -> str:
+        """`text` with the secrets masked, and nothing else changed."""
+        secrets = self.secrets
+        for secret in secrets:
+            if secret in text:
+                break
+        else:
+            if not secrets or _SUSPICIOUS.search(text) is None:
+                return text
+        return _spellings(secrets).sub(MASK, text)
+
+    def json(self, value: Any) -> Any:
+        """A decoded JSON value with every text in it cleaned. Raises `RecursionError` as decoding does."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, list):
+            return [self.json(item) for item in cast("list[Any]", value)]
+        if isinstance(value, dict):
+            fields = cast("dict[str, Any]", value)
+            return {self(name): self.json(item) for name, item in fields.items()}
+        return value
+
+
+@lru_cache(maxsize=8)
+def _spellings(secrets: tuple[str, ...]) -> re.Pattern[str]:
+    # The longest first: one may begin as another does.
+    patterns = (
+        "".join(map(_spelling, secret)) for secret in sorted(secrets, key=len, reverse=True)
+    )
+    return re.compile("|".join(patterns))
+
+
+def _spelling(character: str) -> str:
+    """A pattern for one character of a secret, which is printable ASCII.
+
+    JSON within JSON doubles the backslashes; none may be left over, since it would escape the mask.
+    """
+    digits = "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in f"{ord(character):02x}")
+    plain = re.escape(character)
+    escaped = rf"\\{{1,8}}{plain}|" if character in '"\\/' else ""
+    return rf"(?:{escaped}{plain}|\\{{1,8}}u00{digits}|%{digits})"

@@ -1,0 +1,221 @@
+"""Everything of aiohttp's that isn't documented, each with a public way around it.
+
+`ENABLED` turns all of it on or off at once. It is on for the versions of aiohttp that this was tested with, and
+off for any other; off, calls, streams and clocks work the same by documented means alone. What that costs stands
+beside each function here and in the README.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+import aiohttp
+from multidict import CIMultiDict
+
+from horay_async._transport.connection import ConnectionProtocol
+
+if TYPE_CHECKING:
+    import ssl
+
+    from yarl import URL
+
+    from horay_async._transport.pending import PendingResponse
+
+__all__ = [
+    "ENABLED",
+    "SUPPORTED_AIOHTTP",
+    "DirectSender",
+    "complaint_of",
+    "failure_of",
+    "is_cut_off",
+    "read_available",
+    "take_leftover",
+]
+
+SUPPORTED_AIOHTTP = "3.14."
+"""How the versions of aiohttp begin that this was tested with."""
+
+ENABLED: bool = aiohttp.__version__.startswith(SUPPORTED_AIOHTTP)
+"""The switch."""
+
+_EMPTY = getattr(aiohttp.streams, "EMPTY_PAYLOAD", None)
+
+
+async def read_available(content: aiohttp.StreamReader) -> bytes:
+    """All that has come of a body, waiting for some; empty at its end.
+
+    Each event of a stream comes in an HTTP chunk of its own, and aiohttp keeps them apart. The public way takes
+    them out one by one, which costs a microsecond for each; joining them first doesn't.
+    """
+    # The reader of a response without a body has nothing of what is looked at here.
+    if not ENABLED or content is _EMPTY:
+        return await content.readany()
+    # pyright: reportPrivateUsage=false
+    while not content._buffer and not content._eof and content._exception is None:  # noqa: SLF001 - this module's purpose
+        await content._wait("readany")  # noqa: SLF001 - this module's purpose
+    buffer = content._buffer  # noqa: SLF001 - this module's purpose
+    # Everything is taken each time, so no part of the first piece was taken before.
+    if len(buffer) > 1 and not content._buffer_offset:  # noqa: SLF001 - this module's purpose
+        whole = b"".join(buffer)
+        buffer.clear()
+        buffer.append(whole)
+    return content.read_nowait()
+
+
+def take_leftover(content: aiohttp.StreamReader) -> bytes:
+    """What had come before the bytes that aiohttp couldn't understand: its reader hides it behind the error.
+
+    The public way is to lose what came in the same read of the socket as those bytes.
+    """
+    if not ENABLED or content is _EMPTY:
+        return b""
+    return content._read_nowait(-1)  # noqa: SLF001 - this module's purpose
+
+
+def complaint_of(error: BaseException | None) -> str | None:
+    """What aiohttp's parser has against a response, where it is such an error; the first line alone, since the
+    others show the server's bytes.
+
+    The public way is to say of bytes in the middle of a body that the connection broke off.
+    """
+    if not ENABLED:
+        return None
+    from aiohttp.http_exceptions import HttpProcessingError  # noqa: PLC0415 - see ENABLED
+
+    if not isinstance(error, HttpProcessingError):
+        return None
+    return error.message.strip().partition("\n")[0].partition(": b'")[0].rstrip(".: ")
+
+
+def is_cut_off(error: BaseException | None) -> bool:
+    """Whether aiohttp's parser says of a body that it ended too early, and not that it is malformed."""
+    if not ENABLED:
+        return True
+    from aiohttp.http_exceptions import (  # noqa: PLC0415 - see ENABLED
+        ContentLengthError,
+        TransferEncodingError,
+    )
+
+    return isinstance(error, ContentLengthError | TransferEncodingError)
+
+
+def failure_of(protocol: object) -> BaseException | None:
+    """What aiohttp's protocol failed with; the public way doesn't know."""
+    return cast(Any, protocol).exception() if ENABLED else None
+
+
+# Sending a small request straight over a pooled connection.
+#
+# For each request, `ClientSession.request` does what these never need: it follows redirects, keeps cookies, calls
+# hooks, reads the environment, and before Python 3.12 has a task of its own write the body. That takes longer
+# than all the rest of a call. The connection, its parser, the writer and the response are aiohttp's here as well;
+# only the session's way to them is left out. The public way is the session's.
+
+MAX_BODY_BYTES = 2**15
+"""Of a request that is sent this way: half of what an idle connection takes before it asks for a pause, so that
+it is written at once. A larger one has to be written beside the reading of the response, which can come early."""
+
+NOT_HERE = ("Transfer-Encoding", "Expect", "Connection", "Upgrade")
+"""Headers that change how a request is sent."""
+
+_REQUEST = getattr(aiohttp.ClientSession, "_request", None)
+
+
+class _Target:
+    """What requests to one URL have in common."""
+
+    def __init__(
+        self, url: URL, session: aiohttp.ClientSession, tls: ssl.SSLContext | bool
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.like = aiohttp.ClientRequest("POST", url, loop=loop, session=session, ssl=tls)
+        """A request that is never sent, by which the connector knows where to connect to."""
+        self.line = f"POST {url.raw_path_qs} HTTP/1.1"
+        self.headers = CIMultiDict(
+            {name: self.like.headers[name] for name in ("Host", "Accept-Encoding")}
+        )
+        self.info = self.like.request_info
+
+
+class DirectSender:
+    """Sends small POST requests over the connections of a session that this package has made."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+        self._loop = asyncio.get_running_loop()
+        self._targets: dict[tuple[URL, ssl.SSLContext | bool], _Target] = {}
+
+    def can_send(self, method: str, headers: CIMultiDict[str], body: bytes) -> bool:
+        """Whether a request is to be sent this way. It isn't where others look on at the session's: tracing
+        adds trace configurations to sessions as they are made, and mocks replace the method.
+        """
+        return (
+            ENABLED
+            and method == "POST"
+            and len(body) <= MAX_BODY_BYTES
+            and not self._session.trace_configs
+            and getattr(aiohttp.ClientSession, "_request", None) is _REQUEST
+            and not any(name in headers for name in NOT_HERE)
+        )
+
+    async def send(
+        self,
+        url: URL,
+        headers: CIMultiDict[str],
+        body: bytes,
+        *,
+        tls: ssl.SSLContext | bool,
+        timer: aiohttp.ClientTimeout,
+        pending: PendingResponse,
+    ) -> aiohttp.ClientResponse:
+        """Sends a request and waits for the response's head. Raises what `ClientSession.request` does."""
+        from aiohttp.helpers import TimerNoop  # noqa: PLC0415 - see ENABLED
+        from aiohttp.http import StreamWriter  # noqa: PLC0415 - see ENABLED
+
+        session = self._session
+        connector = session.connector
+        if session.closed or connector is None:
+            raise RuntimeError("Session is closed")
+        target = self._targets.get((url, tls))
+        if target is None:
+            target = _Target(url, session, tls)
+            if len(self._targets) < 64:
+                self._targets[url, tls] = target
+        try:
+            connection = await connector.connect(target.like, traces=[], timeout=timer)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {url}") from error
+        try:
+            protocol = connection.protocol
+            assert protocol is not None
+            no_timer = TimerNoop()
+            protocol.set_response_params(timer=no_timer, read_until_eof=True)
+            writer = StreamWriter(protocol, self._loop)
+            response = aiohttp.ClientResponse(
+                "POST",
+                url,
+                writer=None,
+                continue100=None,
+                timer=no_timer,
+                request_info=target.info,
+                traces=[],
+                loop=self._loop,
+                session=session,
+                stream_writer=writer,
+            )
+            sent = target.headers.copy()
+            sent.update(headers)
+            sent["Content-Length"] = str(len(body))
+            await writer.write_headers(target.line, sent)
+            await writer.write_eof(body)  # both at once, or an error and nothing
+            transport = connection.transport
+            pending.dispatched(None if transport is None else ConnectionProtocol.of(transport))
+            try:
+                return await response.start(connection)
+            except BaseException:
+                response.close()
+                raise
+        except BaseException:
+            connection.close()
+            raise

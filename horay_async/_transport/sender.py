@@ -1,0 +1,211 @@
+"""What a call is sent with: URL, headers, timers, proxy, connections, and the way over them."""
+
+from __future__ import annotations
+
+import io
+import platform
+from contextvars import Token
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from horay_async._protocol.wire.request import Request
+from horay_async._transport.connection import Pending
+from horay_async._transport.connection import pending as pending_request
+from horay_async._transport.connection_pool import ConnectionPool, ConnectionPools
+from horay_async._transport.failures import RedirectError
+from horay_async._transport.pending import PendingResponse
+from horay_async._transport.proxy import proxy_from_environment
+from horay_async._version import __version__
+from horay_async.options import ClientOptions
+
+__all__ = ["EVENT_STREAM", "JSON", "Sender"]
+
+JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
+
+USER_AGENT = (
+    f"horay-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
+)
+
+MAX_AT_A_STRETCH = 2**20
+"""Bytes of a body that aiohttp writes without a break; its own limit for that."""
+
+MAX_REDIRECTS = 10
+"""aiohttp's own limit; browsers follow twice as many."""
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""Statuses that name another place for the same content (RFC 9110, section 15.4)."""
+
+
+class Sender:
+    """Sends requests for one client, over its own session or a caller's."""
+
+    def __init__(self, options: ClientOptions, pools: ConnectionPools) -> None:
+        self.options = options
+        self.pools = pools
+        self._urls: dict[str, URL] = {}
+        self._proxies: dict[URL, URL | None] = {}  # of the environment, by origin
+        self._timers: dict[float | None, aiohttp.ClientTimeout] = {}
+        self._headers: CIMultiDict[str] = CIMultiDict(
+            {
+                "Authorization": type(options.api_key)(f"Bearer {options.api_key}"),
+                "Accept": JSON,
+                "Content-Type": JSON,
+                "User-Agent": USER_AGENT,
+            }
+        )
+        self._headers.update(options.default_headers)
+
+    async def pool(self, request: Request) -> ConnectionPool:
+        """The connections that the request goes over. Raises `ConfigurationError` once the client is closed."""
+        options = self.options
+        # A caller's own session can carry headers of its own, which are no business of other hosts.
+        session = None if request.external else options.session
+        return self.pools.get(session, options) or await self.pools.create(session, options)
+
+    def url(self, path: str) -> URL:
+        """The URL of a path; those without a query are kept, since making one costs as much as sending."""
+        url = self._urls.get(path)
+        if url is None:
+            if not path.startswith("/"):  # a whole URL, on another host
+                return URL(path, encoded=True)
+            url = URL(self.options.base_url + path, encoded=True)
+            if "?" not in path and len(self._urls) < 64:
+                self._urls[path] = url
+        return url
+
+    def headers(self, request: Request, accept: str) -> CIMultiDict[str]:
+        """Everything that one request is sent with."""
+        if request.external:
+            # The client's own headers, the key above all, are meant for the API alone.
+            headers = _external_headers()
+            headers.update(request.headers)
+            return headers
+        headers = self._headers.copy()
+        if request.body is None:
+            headers.pop("Content-Type", None)
+        if accept is not JSON:
+            headers["Accept"] = accept
+        headers.update(request.headers)
+        return headers
+
+    def proxy(self, url: URL) -> str | URL | None:
+        """The proxy to reach `url` by; the environment is read once for each host."""
+        options = self.options
+        if options.proxy is not None or not options.trust_env:
+            return options.proxy
+        origin = url.origin()
+        if origin not in self._proxies:
+            self._proxies[origin] = proxy_from_environment(origin)
+        return self._proxies[origin]
+
+    async def send(
+        self,
+        request: Request,
+        headers: CIMultiDict[str],
+        pool: ConnectionPool,
+        pending: PendingResponse,
+    ) -> aiohttp.ClientResponse:
+        """Sends a request and waits for the response's head: past the session where that can be."""
+        url, direct, body = self.url(request.path), pool.direct, request.body
+        if (
+            direct is not None
+            and body is not None
+            and self.proxy(url) is None
+            and direct.can_send(request.method, headers, body)
+        ):
+            return await direct.send(
+                url,
+                headers,
+                body,
+                tls=self.options.ssl_context or True,
+                timer=self._connect_timer(request.timeouts.connect),
+                pending=pending,
+            )
+        token: Token[Pending | None] = pending_request.set(pending)
+        try:
+            if request.external:
+                return await self._follow(request, url, headers, pool, pending)
+            return await self._send_via_session(request, url, headers, pool)
+        finally:
+            pending_request.reset(token)
+
+    async def _follow(
+        self,
+        request: Request,
+        url: URL,
+        headers: CIMultiDict[str],
+        pool: ConnectionPool,
+        pending: PendingResponse,
+    ) -> aiohttp.ClientResponse:
+        """Sends a request that may be redirected. The caller's headers stay with the host they are meant for."""
+        for _ in range(MAX_REDIRECTS + 1):
+            raw = await self._send_via_session(request, url, headers, pool)
+            location = raw.headers.get("Location")
+            if raw.status not in REDIRECTS or not location:
+                return raw
+            raw.close()
+            pending.redirected()
+            target = _redirect_target(url, location)
+            if target.origin() != url.origin():
+                headers = _external_headers()
+            url = target
+        raise RedirectError("is redirected without end")
+
+    async def _send_via_session(
+        self, request: Request, url: URL, headers: CIMultiDict[str], pool: ConnectionPool
+    ) -> aiohttp.ClientResponse:
+        """Through the session, which may be the caller's."""
+        return await pool.session.request(
+            request.method,
+            url,
+            data=_payload(request.body),
+            headers=headers,
+            allow_redirects=False,
+            proxy=self.proxy(url),
+            ssl=self.options.ssl_context or True,
+            timeout=self._connect_timer(request.timeouts.connect),
+            # A caller's own session may be set up otherwise.
+            raise_for_status=False,
+            auto_decompress=not request.external,
+        )
+
+    def _connect_timer(self, seconds: float | None) -> aiohttp.ClientTimeout:
+        """Aiohttp's timer for making a connection, the one clock of it that is used.
+
+        Its `connect` would count the wait for a connection too, but its pool has no limit here.
+        """
+        timer = self._timers.get(seconds)
+        if timer is None:
+            # Rounding times up to whole seconds, as aiohttp does above the threshold, isn't wanted.
+            timer = aiohttp.ClientTimeout(
+                total=None, connect=seconds, sock_read=None, ceil_threshold=float("inf")
+            )
+            self._timers[seconds] = timer
+        return timer
+
+
+def _external_headers() -> CIMultiDict[str]:
+    return CIMultiDict({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
+
+
+def _redirect_target(url: URL, location: str) -> URL:
+    try:
+        # Bytes that aren't UTF-8 are what they were: `URL` percent-encodes the rest.
+        quoted = "".join(
+            f"%{ord(each) - 0xDC00:02X}" if "\udc80" <= each <= "\udcff" else each
+            for each in location
+        )
+        target = url.join(URL(quoted, encoded="%" in quoted))
+        if target.scheme in ("http", "https") and target.host:
+            return target.with_fragment(None)
+    except ValueError:
+        pass
+    raise RedirectError(f"is redirected to {location}, which is no http:// or https:// URL")
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    # Of bytes beyond this size aiohttp warns, as they are written at a stretch; a file is written in parts.
+    return io.BytesIO(body) if body is not None and len(body) > MAX_AT_A_STRETCH else body
