@@ -8,6 +8,30 @@
 
 `Horay` is the same client for code that doesn't await. Importing this package loads next to nothing: each
 name brings its module when it is first used, and aiohttp comes with the first client.
+
+Its layers, from the lowest up. A module imports from lower layers and from its own, for types too; nothing imports
+the leaves.
+
+    _extras, _files, _record, _version
+    _attempt
+    errors
+    _checks
+    _policies
+    models
+    _observe
+    options
+    _hooks, _protocol
+    _transport
+    streaming
+    parsing, tools
+    resources
+    batch
+    client
+    _bridge
+    sync
+    __init__
+    cli
+    integrations, local, testing (leaves)
 """
 
 from __future__ import annotations

@@ -7,8 +7,9 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,31 +19,20 @@ from horay_async._bridge import BlockingWrapper
 PACKAGE = Path(horay_async.__file__).parent
 
 LAYERS = [
-    {"_extras", "_version", "errors"},
-    {"_checks", "_files"},
-    {"options"},
-    {"models"},
-    {"_protocol"},
-    {"_observe"},
-    {"_hooks"},
-    {"_transport"},
-    {"streaming"},
-    {"parsing", "tools"},
-    {"resources"},
-    {"client"},
-    {"batch"},
-    {"_bridge"},
-    {"sync"},
-    {"__init__"},
-    {"cli"},
+    set(line.strip().removesuffix(" (leaves)").split(", "))
+    for line in cast("str", horay_async.__doc__).partition("Its layers")[2].splitlines()
+    if line.startswith("    ")
 ]
-"""Each may import from those before it, and from itself."""
+"""Each may import from those before it, and from itself: as the package's docstring lists them."""
 
-LEAVES = {"integrations", "local", "testing"}
+LEAVES = LAYERS.pop()
 """Subpackages that nothing else imports."""
 
-UPWARD = {("client", "batch"), ("cli", "local")}
-"""What is loaded when it is first used, by the object that hands it out or the command that starts it."""
+UPWARD = {("cli", "local")}
+"""What is loaded when it is first used, by the command that starts it."""
+
+WRAPPERS = {("streaming", "sync"), ("tools", "sync"), ("batch", "sync")}
+"""Where a class names its blocking wrapper above it, for type checkers alone: until stubs carry those types."""
 
 
 class Import:
@@ -52,6 +42,12 @@ class Import:
         self.module = module
         self.typing_only = typing_only
         self.in_function = in_function
+
+
+def is_module(name: str) -> bool:
+    """Whether a dotted name is a file or a folder of this package."""
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
 def imports_of(path: Path) -> Iterator[Import]:
@@ -67,9 +63,11 @@ def imports_of(path: Path) -> Iterator[Import]:
                 target = ".".join((*parts, *filter(None, [node.module])))
             else:
                 target = node.module or ""
-            names = [f"{target}.{alias.name}" for alias in node.names]
-            # `from horay_async._transport import log` imports the module `log`.
-            for name in names if target == "horay_async" else [target]:
+            for alias in node.names:
+                name = f"{target}.{alias.name}"
+                # `from horay_async._transport import log` imports the module `log`.
+                if target != "horay_async" and not is_module(name):
+                    name = target
                 yield Import(name, typing_only=typing_only, in_function=in_function)
         inside = in_function or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         for child in ast.iter_child_nodes(node):
@@ -100,16 +98,61 @@ def test_imports_run_downward(path: Path) -> None:
     """A module imports only from its own part of the package and from lower ones."""
     here = part_of(path)
     for found in imports_of(path):
-        if found.typing_only or not found.module.startswith("horay_async."):
+        if not found.module.startswith("horay_async."):
             continue
         there = found.module.split(".")[1]
-        if here == there:
+        if not any(there in parts for parts in [*LAYERS, LEAVES]):
+            there = "__init__"  # one of the names that the package itself shows
+        if here == there or ((here, there) in WRAPPERS and found.typing_only):
             continue
         if (here, there) in UPWARD and found.in_function:
             continue
         assert there not in LEAVES, f"{path} imports {found.module}, a leaf"
         if here not in LEAVES:
             assert height(there) < height(here), f"{path} imports {found.module}, which is above it"
+
+
+def graph_of_files() -> dict[str, set[str]]:
+    """Which files import which, for types and within functions too."""
+    modules = {
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+            ".__init__"
+        ): path
+        for path in FILES
+    }
+    graph: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        here = part_of(path)
+        graph[name] = set()
+        for found in imports_of(path):
+            # The package itself loads its names when they are first used.
+            if found.module not in modules or "horay_async" in (name, found.module):
+                continue
+            there = found.module.split(".")[1]
+            if ((here, there) in WRAPPERS and found.typing_only) or (here, there) in UPWARD:
+                continue
+            graph[name].add(found.module)
+    return graph
+
+
+def test_no_circle_of_files() -> None:
+    """No file imports itself by way of others, for types neither."""
+    TopologicalSorter(graph_of_files()).prepare()  # raises CycleError, which names the circle
+
+
+def test_no_circle_of_rooms() -> None:
+    """Nor does any folder; those of the protocol count for themselves."""
+
+    def room_of(module: str) -> str:
+        parts = module.split(".")[1:]
+        return ".".join(parts[:2] if parts[0] == "_protocol" else parts[:1])
+
+    rooms: dict[str, set[str]] = {}
+    for name, targets in graph_of_files().items():
+        if name != "horay_async":
+            here = room_of(name)
+            rooms.setdefault(here, set()).update({room_of(target) for target in targets} - {here})
+    TopologicalSorter(rooms).prepare()
 
 
 ALLOWED = {

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, cast
 import aiohttp
 from multidict import CIMultiDict
 
-from horay_async._transport.connection import ConnectionProtocol
+from horay_async._transport.connection import ConnectionProtocol, Pending
 
 if TYPE_CHECKING:
     import ssl
 
     from yarl import URL
 
-    from horay_async._transport.pending import PendingResponse
 
 __all__ = [
     "ENABLED",
@@ -167,7 +166,7 @@ class DirectSender:
         *,
         tls: ssl.SSLContext | bool,
         timer: aiohttp.ClientTimeout,
-        pending: PendingResponse,
+        pending: Pending,
     ) -> aiohttp.ClientResponse:
         """Sends a request and waits for the response's head. Raises what `ClientSession.request` does."""
         from aiohttp.helpers import TimerNoop  # noqa: PLC0415 - see ENABLED
