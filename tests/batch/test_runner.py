@@ -251,14 +251,14 @@ async def test_requested_wait_holds_for_all(stub: Stub, batch: AsyncBatch) -> No
 
 
 async def test_wait_that_is_asked_for_is_bounded(stub: Stub) -> None:
-    """By the policy's `max_retry_after`: an hour isn't waited for."""
-    answers = iter([refusal(headers={"Retry-After": "3600"}), None])
-    stub.reply = lambda body: next(answers) or completion(body)
+    """By the policy's `max_retry_after`: an hour isn't waited for, and isn't cut short either."""
+    stub.reply = lambda body: refusal(headers={"Retry-After": "3600"})
     async with client_of(stub) as client:
         options = client.options.retry
         quick = client.with_options(retry=type(options)(max_retry_after=0.01))
         (result,) = await results_of(AsyncBatch(quick._transport).run([line("a")]))
-    assert result.error is None
+    assert isinstance(result.error, RateLimitError)
+    assert len(result.attempts) == 1
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 20])

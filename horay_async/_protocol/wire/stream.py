@@ -271,9 +271,7 @@ class ChunkReader(Generic[C, A]):
 
     def _note(self, chunk: C, found: Sequence[Finding]) -> None:
         """Counts how `chunk` drifts, and remembers the first field with something unknown in it."""
-        error = self._drift.note(
-            found, chunk, context=self._context
-        )
+        error = self._drift.note(found, chunk, context=self._context)
         self._drift_error = self._drift_error or error
         if self._unread is None and any(kind == "unknown" for _, kind in found):
             self._unread = unread_chunk(chunk.to_dict(), type(chunk))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import horay_async
-from horay_async._protocol.wire.error_body import without_key
+from horay_async._protocol.wire.clean import Cleaner
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.output import Spinner, note, write_stderr
 
@@ -146,7 +146,7 @@ def _record(call: Callable[[], Any]) -> dict[str, Any]:
 def _masked(value: Any, key: str) -> Any:
     """`value`, plain JSON, with `key` masked in every text, names of fields included."""
     if isinstance(value, str):
-        return without_key(value, key)
+        return Cleaner(key).mask(value)
     if isinstance(value, dict):
         return {_masked(name, key): _masked(item, key) for name, item in value.items()}
     return [_masked(item, key) for item in value] if isinstance(value, list) else value
