@@ -14,7 +14,7 @@ from typing import Literal
 import attrs
 from connect import Target, connect
 
-from horay_async import AnswerError, AnswerParsed, AsyncHoray, PartialObject
+from horay_async import AnswerError, AnswerParsed, AsyncHoray, PartialObject, UserMessageDict
 
 MODEL = "meta-llama/Meta-Llama-3.1-8B-Instruct"
 
@@ -35,7 +35,7 @@ class Order:
 
 async def main(target: Target, text: str) -> None:
     """Prints the order in `text`."""
-    question = {"role": "user", "content": f"Write this order as JSON: {text}"}
+    question: UserMessageDict = {"role": "user", "content": f"Write this order as JSON: {text}"}
     async with AsyncHoray(target.api_key, base_url=target.base_url) as client:
         try:
             async with client.chat.completions.stream(

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 __all__ = ["MESSAGES", "Awaited", "Blocking"]
 
-MESSAGES: Final = [{"role": "user", "content": "What is the capital of Germany?"}]
+MESSAGES: Final[list[Any]] = [{"role": "user", "content": "What is the capital of Germany?"}]
 
 
 class Awaited:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Required
+from typing import Literal, Required
 
 import attrs
 
 from horay_async.models._base import Model, Response, WireForm
 from horay_async.models.completions import SamplingParams
+from horay_async.models.dicts import MessageDict, ResponseFormatDict, ToolChoiceDict
 from horay_async.models.usage import Usage
 
 __all__ = [
@@ -90,26 +91,46 @@ class ChatSettings(SamplingParams, total=False):
     """Asks for the log probabilities of the sampled tokens."""
     top_logprobs: int | None
     """How many alternatives to report for each token, with `logprobs=True`."""
-    reasoning_effort: str | None
-    """`"low"`, `"medium"`, `"high"` or another word that the model knows."""
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None
+    """How much to reason before the response; another word where the model knows one."""
+    verbosity: Literal["low", "medium", "high"] | str | None
+    """How long the response is to be."""
+    service_tier: str | None
+    """How the request is served, in the server's word, e.g. `"auto"` or `"flex"`."""
+    metadata: Mapping[str, str] | None
+    """Names and values kept with the request, where the server stores it."""
+    store: bool | None
+    """Whether the server keeps the response."""
+    modalities: Sequence[str] | None
+    """The kinds of output, e.g. `["text", "audio"]`."""
+    audio: Mapping[str, object] | None
+    """The voice and the format of spoken output, e.g. `{"voice": "alloy", "format": "wav"}`."""
+    prediction: Mapping[str, object] | None
+    """Text that the response is likely to repeat: `{"type": "content", "content": ...}`."""
+    web_search_options: Mapping[str, object] | None
+    """How the model is to search the web, where it can; `{}` for the server's defaults."""
+    prompt_cache_key: str | None
+    """Requests with the same key are likely to share the server's prompt cache."""
+    safety_identifier: str | None
+    """A stable name of the end user, best hashed, by which the server notices misuse."""
 
 
 class ConversationParams(ChatSettings, total=False):
     """What every chat operation takes."""
 
-    messages: Required[Sequence[Mapping[str, object] | Message]]
+    messages: Required[Sequence[MessageDict | Message]]
     """The conversation, oldest first: objects with `role` and `content`, instances of the message
     classes, and answers' messages."""
     tools: Sequence[Mapping[str, object]] | None
     """The functions that the model may ask to be called: made by `@tool`, or in the API's JSON form."""
-    tool_choice: str | Mapping[str, object] | None
+    tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None
     """`"auto"`, `"none"`, `"required"`, or the one tool to use."""
 
 
 class ChatParams(ConversationParams, total=False):
     """The parameters of `chat.completions.create` and `chat.completions.stream`."""
 
-    response_format: Mapping[str, object] | None
+    response_format: ResponseFormatDict | None
     """The form that the answer must have, e.g. `{"type": "json_object"}`. For one that comes back as an
     instance of a class, see `parse`."""
 

@@ -8,6 +8,7 @@ from typing import Any, Required
 import attrs
 
 from horay_async.models._base import Model, Response, WireForm
+from horay_async.models.dicts import StreamOptionsDict
 from horay_async.models.options import GenerationOptions
 from horay_async.models.usage import Usage
 
@@ -41,6 +42,8 @@ class SamplingParams(GenerationOptions, total=False):
     """Nucleus threshold: samples from the likeliest tokens that make up this probability."""
     top_k: int | None
     """Samples from this many of the likeliest tokens."""
+    min_p: float | None
+    """Leaves out tokens less likely than this part of the likeliest one's probability."""
     repetition_penalty: float | None
     """A higher value repeats less; 1 changes nothing."""
     presence_penalty: float | None
@@ -53,7 +56,7 @@ class SamplingParams(GenerationOptions, total=False):
     """How many choices to generate, 1 to 128."""
     seed: int | None
     """For answers that repeat, as far as the server can."""
-    stream_options: Mapping[str, object] | None
+    stream_options: StreamOptionsDict | None
     """`{"include_usage": True}` asks for a last chunk with the usage."""
     user: str | None
     """An id of your end user, for the server's abuse checks."""

@@ -9,7 +9,13 @@ import attrs
 import msgspec
 import pytest
 
-from horay_async import BadRequestError, RateLimitError, RetryPolicy, ServiceOverloadedError
+from horay_async import (
+    BadRequestError,
+    MessageDict,
+    RateLimitError,
+    RetryPolicy,
+    ServiceOverloadedError,
+)
 from horay_async._protocol.wire.decode import JSONDecoder, decoder
 from horay_async.batch import BatchRequest, InvalidRequestError
 from horay_async.batch.requests import (
@@ -31,7 +37,7 @@ from horay_async.options import ClientOptions
 from .conftest import line
 
 OPTIONS = ClientOptions.of("a-key-for-nothing", max_retries=5)
-MESSAGES = [{"role": "user", "content": "hi"}]
+MESSAGES: list[MessageDict] = [{"role": "user", "content": "hi"}]
 CHAT = {"model": "m", "messages": MESSAGES}
 
 

@@ -17,6 +17,7 @@ from horay_async import (
     BadRequestError,
     ConfigurationError,
     InternalServerError,
+    MessageDict,
     RateLimitError,
 )
 from horay_async.batch import AsyncBatch, BatchRequest, BatchResult, InvalidRequestError, runner
@@ -87,7 +88,7 @@ async def test_operations_can_be_mixed(stub: Stub, batch: AsyncBatch) -> None:
         return completion(body)
 
     stub.reply = reply
-    message = {"role": "user", "content": "hi"}
+    message: MessageDict = {"role": "user", "content": "hi"}
     results = await results_of(
         batch.run(
             [

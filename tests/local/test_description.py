@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from horay_async import AsyncHoray, tool
+from horay_async import AsyncHoray, MessageDict, tool
 from horay_async.local import LocalServer
 
 pytestmark = pytest.mark.anyio
 
-HELLO = [{"role": "user", "content": "Hello!"}]
+HELLO: list[MessageDict] = [{"role": "user", "content": "Hello!"}]
 
 
 @tool

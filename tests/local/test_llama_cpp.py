@@ -18,6 +18,7 @@ from horay_async import (
     ChatParams,
     FunctionCall,
     Horay,
+    MessageDict,
     NotFoundError,
     ToolCall,
 )
@@ -27,7 +28,7 @@ from horay_async.local.templates import CHATML_WITH_TOOLS
 KEY = "llama-key-123456"
 MODEL = "any"
 GERMANY = "The capital of Germany is"
-HELLO = [{"role": "user", "content": "Say hello."}]
+HELLO: list[MessageDict] = [{"role": "user", "content": "Say hello."}]
 WEATHER: dict[str, Any] = {
     "type": "function",
     "function": {
@@ -135,7 +136,7 @@ async def test_tool_call(llama: str) -> None:
     example = ToolCall(
         id="c1", function=FunctionCall(name="get_weather", arguments='{"city": "Paris"}')
     )
-    messages: list[dict[str, Any] | ChatMessage] = [
+    messages: list[MessageDict | ChatMessage] = [
         {"role": "user", "content": "Weather in Paris?"},
         ChatMessage(tool_calls=[example]),
         {"role": "user", "content": "Weather in Oslo?"},

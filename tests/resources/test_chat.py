@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
+from horay_async import MessageDict
 from horay_async._protocol.structured.schema import response_format
 from horay_async.errors import AnswerError, StreamTruncatedError
 from horay_async.models.chat import FunctionCall, ToolCall
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-QUESTION = [{"role": "user", "content": "Where?"}]
+QUESTION: list[MessageDict] = [{"role": "user", "content": "Where?"}]
 
 
 @attrs.define
@@ -233,7 +234,7 @@ async def test_messages(fault_server: FaultServer, connect: Connect) -> None:
 
 async def test_messages_nested_too_deep(connect: Connect) -> None:
     """A message that holds itself is told as what it is."""
-    message: dict[str, object] = {"role": "user"}
+    message: Any = {"role": "user"}
     message["content"] = [message]
     async with connect() as client:
         with pytest.raises(

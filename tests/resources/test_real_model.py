@@ -13,6 +13,7 @@ import attrs
 import pydantic
 import pytest
 
+from horay_async import MessageDict
 from horay_async.client import AsyncHoray
 from horay_async.local import LocalServer
 from horay_async.models.events import AnswerParsed, PartialObject, ToolResult
@@ -75,7 +76,7 @@ class Verdict:
     sky: Literal["red", "blue"]
 
 
-def ask(text: str) -> list[dict[str, str]]:
+def ask(text: str) -> list[MessageDict]:
     """A conversation of one question."""
     return [{"role": "user", "content": text}]
 

@@ -22,6 +22,7 @@ from horay_async import (
     EventStream,
     Horay,
     ImagePart,
+    MessageDict,
     ParsedChoice,
     ParsedCompletion,
     ParsedMessage,
@@ -42,7 +43,7 @@ from horay_async import (
     tool,
 )
 
-MESSAGES = [{"role": "user", "content": "Hello"}]
+MESSAGES: list[MessageDict] = [{"role": "user", "content": "Hello"}]
 
 
 @attrs.define

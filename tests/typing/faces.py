@@ -23,13 +23,14 @@ from horay_async import (
     Horay,
     ImageResponse,
     JSONResponse,
+    MessageDict,
     ModelList,
     ResponseMeta,
     Stream,
     UserInfo,
 )
 
-MESSAGES = [{"role": "user", "content": "Hello"}]
+MESSAGES: list[MessageDict] = [{"role": "user", "content": "Hello"}]
 
 
 async def awaited(client: AsyncHoray, either: bool) -> None:

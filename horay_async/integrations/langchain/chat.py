@@ -31,9 +31,12 @@ from horay_async.parsing import parse_text
 __all__ = ["ChatHoray"]
 
 SETTINGS = tuple(
-    name for name in get_type_hints(ChatSettings) if name not in ("model", "stream_options")
+    name
+    for name in get_type_hints(ChatSettings)
+    if name not in ("model", "stream_options", *BaseChatModel.model_fields)
 )
-"""The parameters of `create` that are settings of the model; `stream_usage` stands for `stream_options`."""
+"""The parameters of `create` that are settings of the model. `stream_usage` stands for `stream_options`; what LangChain
+has another use for, as `metadata`, goes into `extra_body`."""
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
