@@ -101,7 +101,7 @@ def root(
 for _command, _in_short in (
     (chat.chat, "Talk with a model."),
     (complete.complete, "Continue a text."),
-    (batch.batch, "Answer a file of requests in another file."),
+    (batch.batch, "Send the requests of a file."),
     (listings.models, "List the models."),
     (listings.user, "Show the account and what is left on it."),
     (image.image, "Draw a picture and save it."),

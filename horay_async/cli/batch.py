@@ -1,4 +1,4 @@
-"""`horay batch`: answers a file of requests, in as many runs as it takes."""
+"""`horay batch`: sends a file of requests and saves the responses, in as many runs as it takes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def batch(
     requests: Annotated[
         Path, typer.Argument(metavar="IN", help="The requests, one JSON object a line.")
     ],
-    answers: Annotated[
+    responses: Annotated[
         Path,
         typer.Argument(
             metavar="OUT",
@@ -65,7 +65,7 @@ def batch(
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON.")] = False,
     server: Server,
 ) -> None:
-    """Answer a file of requests in another file.
+    """Send a file of requests and write the responses to another file.
 
     Both have the form of OpenAI's batch files and of their output. A run that was stopped, however it
     was, goes on where it was when the same command is given again.
@@ -83,7 +83,7 @@ def batch(
         try:
             with show_progress(progress):
                 client.batch.run_file(
-                    requests, answers, retry_failed=retry_failed, progress=progress, **options
+                    requests, responses, retry_failed=retry_failed, progress=progress, **options
                 )
         except KeyboardInterrupt:
             print_error(f"stopped with {_told(progress)}; the same command goes on from there")
@@ -92,7 +92,7 @@ def batch(
     if as_json:
         write_json({name: getattr(progress, name) for name in TOLD})
     if progress.failed or progress.skipped_failed:
-        note(f"{answers} tells what failed; --retry-failed sends it again")
+        note(f"{responses} says what failed; --retry-failed sends it again")
         raise typer.Exit(ExitCode.PARTLY)
 
 

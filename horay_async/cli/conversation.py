@@ -1,4 +1,4 @@
-"""The conversation of `horay chat`: lines typed on a terminal, answers streamed below them."""
+"""The conversation of `horay chat`: lines typed on a terminal, responses streamed below them."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ class Conversation:
         }
 
     def run(self) -> None:
-        """Talks until the user leaves. Ctrl-C stops an answer, or drops the line that is being typed."""
+        """Talks until the user leaves. Ctrl-C stops a response, or drops the line that is being typed."""
         with contextlib.suppress(ImportError):  # not on Windows: its console edits lines itself
             import_module("readline")  # from here on `input` edits and remembers lines
         note(
-            f"{self._model}: /help lists what else you can type; Ctrl-C stops an answer; {WAYS_OUT}"
+            f"{self._model}: /help lists what else you can type; Ctrl-C stops a response; {WAYS_OUT}"
         )
         while True:
             try:
@@ -97,22 +97,22 @@ class Conversation:
         content = Content(text)
         content.add_content(self._attached)
         self._said.append({"role": "user", "content": content.parts()})
-        pieces: list[str] = []
+        deltas: list[str] = []
         completions: Any = self._client.chat.completions  # no checker can tell what `params` holds
         failed = False
         try:
             with completions.stream(
                 model=self._model, messages=self._messages(), **self._params
             ) as events:
-                responses.write_stream(events, pieces, markdown=self._markdown)
+                responses.write_stream(events, deltas, markdown=self._markdown)
         except KeyboardInterrupt:
             note("(stopped)")
         except (horay_async.HorayError, CommandError) as error:
             report_error(error)
             failed = True
         finally:
-            if pieces and not failed:
-                self._said.append({"role": "assistant", "content": "".join(pieces)})
+            if deltas and not failed:
+                self._said.append({"role": "assistant", "content": "".join(deltas)})
                 self._attached = Content()
             else:
                 del self._said[-1]  # so that the same can be asked again

@@ -95,7 +95,7 @@ def print_markdown(text: str, out: TextIO) -> None:
 
 
 class MarkdownWriter:
-    """Writes Markdown that comes piece by piece on the terminal `out`."""
+    """Writes Markdown that comes delta by delta on the terminal `out`."""
 
     def __init__(self, out: TextIO) -> None:
         self._console = make_console(out)
@@ -109,7 +109,7 @@ class MarkdownWriter:
         """When to look for complete blocks again, in the clock's seconds."""
 
     def write(self, text: str) -> None:
-        """Adds a piece of text; control characters are left out."""
+        """Adds text; control characters are left out."""
         self._text += printable(text)
         if self._live is None and self._text.strip():
             self._live = Live(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from functools import wraps
@@ -16,6 +17,7 @@ from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hint
 
 import typer
 
+from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.inputs import decode_argument
 from horay_async.cli.model_names import complete_models
 
@@ -81,8 +83,10 @@ def _json_object(text: str | None) -> str | None:
     """`text`, if it is a JSON object; raises `typer.BadParameter` otherwise."""
     if text is not None:
         try:
-            fitting = isinstance(json.loads(text), dict)
-        except ValueError:
+            value = json.loads(text)
+            json.dumps(value, allow_nan=False, ensure_ascii=False).encode()  # as it will be sent
+            fitting = isinstance(value, dict)
+        except (ValueError, RecursionError):
             fitting = False
         if not fitting:
             raise typer.BadParameter("it must be a JSON object, such as '{\"min_p\": 0.1}'")
@@ -226,6 +230,8 @@ def expand_groups(command: Callable[..., T]) -> Callable[..., T]:
     def gathered(**values: Any) -> T:
         for name, value in values.items():
             source = f"the {name}" if name in arguments else f"--{name.replace('_', '-')}"
+            if isinstance(value, float) and not math.isfinite(value):
+                raise CommandError(f"{source} must be a finite number", ExitCode.USAGE)
             if isinstance(value, str):
                 values[name] = decode_argument(value, source)
             elif isinstance(value, list) and all(isinstance(item, str) for item in value):

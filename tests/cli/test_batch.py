@@ -77,7 +77,7 @@ def test_some_failed(
     result = horay("batch", str(requests), str(answers))
     assert result.exit_code == ExitCode.PARTLY
     assert "3 of 3 finished, 1 failed" in result.stderr
-    assert f"{answers} tells what failed; --retry-failed sends it again" in result.stderr
+    assert f"{answers} says what failed; --retry-failed sends it again" in result.stderr
     result = horay("batch", str(requests), str(answers))
     assert result.exit_code == ExitCode.PARTLY  # nothing to send, but not all is answered either
     assert "3 of 3 finished (3 in earlier runs), 1 failed" in result.stderr

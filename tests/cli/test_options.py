@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from horay_async import ChatParams, ClientParams, CompletionParams
 from horay_async.cli.app import app as whole
+from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.options import Sampling, Server, expand_groups
 from horay_async.cli.session import client_params
 from horay_async.testing import FaultServer
@@ -101,3 +102,24 @@ def test_words_of_a_literal_are_completed(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("COMP_CWORD", "3")
     result = CliRunner().invoke(whole, [], prog_name="horay")
     assert result.stdout.split() == ["text", "image", "audio", "video"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-t", "nan"],
+        ["--top-p", "inf"],
+        ["--extra", '{"a": NaN}'],
+        ["--extra", '{"a": 1e999}'],
+        ["--extra", '{"a": "\\ud800"}'],
+        ["--extra", '{"a": ' + "[" * 100_000],
+    ],
+)
+def test_what_json_cannot_hold(
+    arguments: list[str], horay: Horay, fault_server: FaultServer
+) -> None:
+    """Numbers and texts that can't be sent are a wrong command line, not a fault of the program."""
+    result = horay("complete", "Hi", *arguments)
+    assert result.exit_code == ExitCode.USAGE
+    assert "unexpected" not in result.stderr
+    assert not fault_server.requests

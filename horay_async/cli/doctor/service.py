@@ -1,4 +1,4 @@
-"""What the API itself answers: a round trip, the account, and one token."""
+"""What the API itself responds: a round trip, the account, and one token."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PUBLISHED: Final = "https://api.horay.ai/v1"
 def check_service(
     client: Horay, model: str | None, *, paid: bool
 ) -> Generator[Finding, None, str | None]:
-    """Asks the API, going on as long as it makes sense; returns the `Date` header of its first answer.
+    """Asks the API, going on as long as it makes sense; returns the `Date` header of its first response.
 
     `model` is asked for one token; None spares that. `paid` says whether a balance is of interest.
     """
