@@ -6,6 +6,7 @@ Adding a chunk takes constant time: pieces are collected, and joined only when a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from horay_async._protocol.wire.decode import number_choices
@@ -122,9 +123,9 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
         """
         return True
 
-    def text_in(self, chunk: ChunkT) -> str:
-        """The text, or the reasoning, of a chunk of one choice; empty where it has none."""
-        return ""
+    def texts_in(self, chunks: Sequence[ChunkT]) -> list[str]:
+        """The text, or the reasoning, of the first choice of each chunk that has one."""
+        return []
 
 
 class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
@@ -212,8 +213,8 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
         if chunk.prompt is not None:
             self._prompt = chunk.prompt
 
-    def text_in(self, chunk: CompletionChunk) -> str:
-        return chunk.choices[0].text if len(chunk.choices) == 1 else ""
+    def texts_in(self, chunks: Sequence[CompletionChunk]) -> list[str]:
+        return [chunk.choices[0].text for chunk in chunks if chunk.choices]
 
     def result(self) -> Completion:
         first = self._first or CompletionChunk()
@@ -303,11 +304,12 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
         if chunk.service_tier is not None:
             self._service_tier = chunk.service_tier
 
-    def text_in(self, chunk: ChatCompletionChunk) -> str:
-        if len(chunk.choices) != 1:
-            return ""
-        delta = chunk.choices[0].delta
-        return delta.content or delta.reasoning_content or ""
+    def texts_in(self, chunks: Sequence[ChatCompletionChunk]) -> list[str]:
+        return [
+            (delta := chunk.choices[0].delta).content or delta.reasoning_content or ""
+            for chunk in chunks
+            if chunk.choices
+        ]
 
     def result(self) -> ChatCompletion:
         first = self._first or ChatCompletionChunk()

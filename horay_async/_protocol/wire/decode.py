@@ -84,6 +84,10 @@ def number_choices(choices: Sequence[Numbered]) -> None:
             choice.index = position
 
 
+def _no(responses: object) -> bool:
+    return False
+
+
 class Decoder(Generic[R]):
     """Decodes responses of one class.
 
@@ -108,15 +112,13 @@ class Decoder(Generic[R]):
         # The choices of a chunk are numbered where chunks are merged.
         self._numbers = wire.list_field == "choices" and not wire.allow_empty
 
-    def decode(
-        self, data: bytes, *, as_described: bool = False, max_objects: int = MAX_OBJECTS
-    ) -> R:
-        """`data`, a JSON object, as an instance. `as_described` says that it is known to hold no more than is
-        described. Raises `InvalidBody`, or `ErrorInBody` where it reports a failure.
+    def decode(self, data: bytes, *, max_objects: int = MAX_OBJECTS) -> R:
+        """`data`, a JSON object, as an instance. Raises `InvalidBody`, or `ErrorInBody` where it reports a
+        failure.
         """
         check_size(data, max_objects)
         try:
-            response = self._decode_directly(data, as_described)
+            response = self._decode_directly(data)
             if response is None:
                 response = self._decode_leniently(data)
         except RecursionError as error:
@@ -131,21 +133,18 @@ class Decoder(Generic[R]):
         datas: list[bytes],
         lines: bytes,
         *,
-        as_described: bool = False,
         max_objects: int = MAX_OBJECTS,
+        are_described: Callable[[list[R]], bool] = _no,
     ) -> list[R]:
         """`datas`, JSON objects, as instances, decoded in one go. `lines` is the same, joined by LF.
+        `are_described` tells of what came of them whether it is known to hold no more than is described.
         Raises as `decode` does.
         """
-        if len(datas) == 1:
-            return [self.decode(lines, as_described=as_described, max_objects=max_objects)]
         check_size(lines, max_objects)
         responses: list[R] = []
-        if self._direct:
+        if self._direct and len(datas) > 1:
             try:
                 responses = self._json.decode_lines(lines)
-                if not as_described:
-                    self._outline.decode_lines(lines)
             except MALFORMED:
                 responses = []
         # Two objects in one event would shift all that follow, so the numbers must agree.
@@ -153,11 +152,23 @@ class Decoder(Generic[R]):
             len(responses) != len(datas)
             or not all(map(self._list_of, responses))
             or not (lines.isascii() or _is_utf8(lines))
+            or not (are_described(responses) or self._fits(lines))
         ):
             return [self.decode(data, max_objects=max_objects) for data in datas]
         for response, data in zip(responses, datas, strict=True):
             response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return responses
+
+    def decode_described(self, data: bytes) -> R:
+        """`data`, which is known to hold no more than is described, as an instance."""
+        try:
+            response = self._json.decode(data)
+        except MALFORMED:
+            return self.decode(data)
+        if not self._list_of(response) or not (data.isascii() or _is_utf8(data)):
+            return self.decode(data)
+        response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        return response
 
     def drift(self, response: Response) -> Findings:
         """How `response`, which was decoded here, differs from what the API describes."""
@@ -172,14 +183,21 @@ class Decoder(Generic[R]):
     def _outline(self) -> msgspec.json.Decoder[Any]:
         return outline(self._into)
 
-    def _decode_directly(self, data: bytes, as_described: bool) -> R | None:
+    def _fits(self, lines: bytes) -> bool:
+        """Whether each line has all that is described, and no more."""
+        try:
+            self._outline.decode_lines(lines)
+        except MALFORMED:
+            return False
+        return True
+
+    def _decode_directly(self, data: bytes) -> R | None:
         """`data` as an instance, where it is all as described; None where it needs a closer look."""
         if not self._direct:
             return None
         try:
             response = self._json.decode(data)
-            if not as_described:
-                self._outline.decode(data)
+            self._outline.decode(data)
         except MALFORMED:
             return None
         if not self._list_of(response) or not (data.isascii() or _is_utf8(data)):

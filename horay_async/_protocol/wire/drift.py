@@ -28,6 +28,7 @@ from horay_async.models.drift import Drift
 
 __all__ = ["ChunkTemplate", "DriftWatch"]
 
+BACKSLASH = ord("\\")
 PACKAGE = str(Path(__file__).parents[2])
 
 
@@ -38,24 +39,33 @@ class ChunkTemplate:
     matches has the fields of the one that the template was taken from, and `found` is how it drifts.
     """
 
-    __slots__ = ("_after", "_before", "_between", "found")
+    __slots__ = ("_after", "_before", "_between", "_first", "_last", "_text_at", "found")
 
     def __init__(self) -> None:
         self.found: Sequence[Finding] = ()
-        self._before = self._after = self._between = b"\n"  # no chunk begins so
+        self._before = self._after = b"\n"  # no chunk begins so
+        self._text_at = 0
+        self._first = self._between = self._last = "\n"  # the same as text, for several chunks
 
-    def matches(self, lines: bytes, count: int) -> bool:
-        """Whether `lines`, joined by LF, are `count` chunks of this template."""
-        if not (lines.startswith(self._before) and lines.endswith(self._after)):
-            return False
-        texts = lines
-        if count > 1:
-            texts = lines.replace(self._between, b"")
-            if len(lines) - len(texts) != len(self._between) * (count - 1):
-                return False
-        texts = texts[len(self._before) : len(texts) - len(self._after)]
-        # A backslash at a text's end would make the quote that should end it a part of the text.
-        return b'"' not in texts and (b"\\" not in texts or b'\\"' not in lines)
+    def matches(self, data: bytes) -> bool:
+        """Whether `data` is a chunk of this template."""
+        after = self._after
+        end = len(data) - len(after)
+        return (
+            data.startswith(self._before)
+            and data.endswith(after)
+            and data.find(b'"', self._text_at) == end
+            # That quote would be a part of the text.
+            and data[end - 1] != BACKSLASH
+        )
+
+    def matches_all(self, lines: bytes, texts: Sequence[str]) -> bool:
+        """The same of several chunks with these texts, joined by LF.
+
+        A text with an escape in it doesn't come out as it was sent. So where all do, they have neither
+        escapes nor quotes, and nothing but text can be in their place.
+        """
+        return f"{self._first}{self._between.join(texts)}{self._last}".encode() == lines
 
     def take(self, data: bytes, text: str, found: Sequence[Finding]) -> None:
         """Makes the template of `data`, a chunk with the piece `text` that drifts as `found` says, if the piece
@@ -64,7 +74,10 @@ class ChunkTemplate:
         before, piece, after = data.rpartition(f'"{text}"'.encode()) if text else (b"", b"", b"")
         if piece:
             self._before, self._after, self.found = before + b'"', b'"' + after, found
-            self._between = self._after + b"\n" + self._before
+            self._text_at = len(self._before)
+            self._first = self._before.decode("utf-8", "replace")
+            self._last = self._after.decode("utf-8", "replace")
+            self._between = f"{self._last}\n{self._first}"
 
 
 @attrs.frozen

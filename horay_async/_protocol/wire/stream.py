@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
@@ -75,6 +75,7 @@ class ChunkReader(Generic[C, A]):
         self._drift = drift
         self._unread: str | None = None  # a field that may hold content, and isn't known
         self._template = ChunkTemplate()
+        self._matched = False  # whether the newest chunks are those of the template
         self._in_messages = False  # whether pieces come as `message`
         self._opening: bytes | None = b""  # how the body begins, until an event has come
 
@@ -180,24 +181,26 @@ class ChunkReader(Generic[C, A]):
     def _chunks(self, datas: list[bytes]) -> list[C]:
         if min(datas) < OBJECT:
             datas = self._until_done(datas)
-        lines = b"\n".join(datas)
-        if not self._sse.named and self._template.matches(lines, len(datas)):
-            chunks = self._decoder.decode_many(
-                datas, lines, as_described=True, max_objects=self._max_objects
-            )
+        template = self._template
+        if len(datas) == 1 and template.matches(datas[0]) and not self._sse.named:
+            chunks = [self._decoder.decode_described(datas[0])]
+            self._matched = True
+        else:
+            self._matched = False
+            chunks = self._decoded(datas, b"\n".join(datas))
+        if self._matched:
             self._add(chunks)
-            if found := self._template.found:
-                self._drift.counts.add(found, len(chunks))
+            if template.found:
+                self._drift.counts.add(template.found, len(chunks))
             return chunks
-        chunks = self._decoded(datas, lines)
         if any(hasattr(chunk, "_drift") for chunk in chunks):
             chunks = self._added_one_by_one(chunks)
         else:
             self._add(chunks)
         if chunks and not (found := self._decoder.drift(last := chunks[-1])).translated:
-            self._template.take(
+            template.take(
                 last._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
-                self.merged.text_in(last),
+                "".join(self.merged.texts_in([last])),
                 found,
             )
         return chunks
@@ -208,9 +211,19 @@ class ChunkReader(Generic[C, A]):
         if b'"error"' in lines or self._sse.named:
             return self._one_by_one(datas)
         try:
-            return self._decoder.decode_many(datas, lines, max_objects=self._max_objects)
+            return self._decoder.decode_many(
+                datas,
+                lines,
+                max_objects=self._max_objects,
+                are_described=lambda chunks: self._all_match(lines, chunks),
+            )
         except (InvalidBody, ErrorInBody):
             return self._one_by_one(datas)
+
+    def _all_match(self, lines: bytes, chunks: list[C]) -> bool:
+        """Whether all chunks are those of the template, and so as described as the one it was taken from."""
+        self._matched = self._template.matches_all(lines, self.merged.texts_in(chunks))
+        return self._matched
 
     def _added_one_by_one(self, chunks: list[C]) -> list[C]:
         """Merges chunks some of which differ from the description; those up to the first that can't be."""
@@ -238,7 +251,7 @@ class ChunkReader(Generic[C, A]):
         the message differs from what has come.
         """
         in_messages = from_messages(chunk.to_dict())
-        choices: Any = chunk.choices  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue] - only what has choices is translated
+        choices: list[Any] = cast("Any", chunk).choices
         for position in in_messages:
             piece = choices[position]
             if piece.finish_reason:
