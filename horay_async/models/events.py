@@ -158,8 +158,9 @@ class PartialObject(Record):
         """What has come so far, as plain JSON: strings from their first character on, all else once it
         is whole, None before the first brace.
 
-        It is one object that goes on growing until the choice is finished: looking at it takes time
-        linear in the string that is open, not in the whole; copy what is to stay as it is.
+        It is one object that goes on growing until the choice is finished, so copy what is to stay as it
+        is. Looking at it decodes what has come since the last time; only a string that you keep while it
+        is open is copied when it grows.
         """
         return self._draft.value
 

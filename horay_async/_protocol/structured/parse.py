@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -30,8 +30,9 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 
 DECODE = msgspec.json.Decoder(float_hook=decimal).decode
-FENCED = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
-"""A Markdown code block: what models put JSON into that aren't held to a schema."""
+FENCE = "```"
+OPENING = re.compile(r"```[\w-]*[ \t]*\n")
+"""The first line of a Markdown code block: what models put JSON into that aren't held to a schema."""
 
 
 def parse_text(into: type[T], text: str) -> T:
@@ -55,10 +56,27 @@ def _decoded(text: str) -> Any:
     except RecursionError as error:
         raise ValueError("is nested too deep") from error
     except ValueError as error:
-        block = FENCED.search(text)
-        if block is not None:
-            return _decoded(block[1])
-        raise ValueError(f"is no JSON: {error}" if text.strip() else "is empty") from error
+        problem = error
+    for block in _blocks(text):
+        try:
+            return DECODE(block)
+        except RecursionError as error:
+            raise ValueError("is nested too deep") from error
+        except ValueError as error:
+            problem = error
+    raise ValueError(f"is no JSON: {problem}" if text.strip() else "is empty") from problem
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """What the first Markdown code block of `text` may be: up to the next fence, or to the last one, where a
+    string of the JSON has fences of its own.
+    """
+    opening = OPENING.search(text)
+    if opening is not None:
+        start = opening.end()
+        for end in sorted({text.find(FENCE, start), text.rfind(FENCE)}):
+            if end >= start:
+                yield text[start:end]
 
 
 def _mismatch(into: Any, text: str, mismatches: list[tuple[str, str]]) -> AnswerError:

@@ -1,7 +1,7 @@
 """JSON that is still being written, as far as it has come. Pure.
 
-Each piece of text is looked at once, so that following an answer to its end takes time linear in its
-length; the text of the one string that is still open is put together when somebody looks.
+Each piece of text is looked at once, so that following a response to its end takes time linear in its
+length. When somebody looks, the string that is still open grows by what has come since the last time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PartialJSON:
         """The key that waits for its value, of each open container; empty for arrays."""
         self._read: State = self._before
         self._raw: list[str] = []
-        """The pieces of the string, number or word that is open."""
+        """The pieces of the string, number or word that is open; of a value's string, those that aren't decoded."""
         self._tail: int = 0
         """Characters at the string's end that belong to an escape which isn't whole."""
         self._changes = 0
@@ -52,7 +52,7 @@ class PartialJSON:
         A string is there from its first character, anything else once it is whole, None before all.
         """
         if self._read == self._string:
-            self._put(_decoded_so_far("".join(self._raw), self._tail))
+            self._grow()
         return self._root
 
     def feed(self, text: str) -> bool:
@@ -117,8 +117,32 @@ class PartialJSON:
         at, ended = self._string_on(text, at)
         self._changes += bool(self._raw[-1])
         if ended:
-            self._whole(f'"{"".join(self._raw)}"', self._put, self._after)
+            self._whole(f'"{"".join(self._raw)}"', self._append, self._after)
         return at
+
+    def _grow(self) -> None:
+        """Decodes what has come of the string that is open; an escape that isn't whole waits."""
+        raw = "".join(self._raw)
+        whole = raw[: len(raw) - self._tail]
+        for ready in (whole, HALF.sub("", whole)):
+            try:
+                text = DECODE(f'"{ready}"')
+            except ValueError:
+                continue
+            self._raw = [raw[len(ready) :]]
+            self._append(text)
+            return
+        self._put("")
+        self._read = self._over
+
+    def _append(self, text: str) -> None:
+        """Adds to the string that is open."""
+        inside = self._stack[-1]
+        place = self._keys[-1] if isinstance(inside, dict) else -1
+        grown = inside[place]
+        inside[place] = ""  # CPython adds to a string where it stands if nothing else holds it
+        grown += text
+        inside[place] = grown
 
     def _string_on(self, text: str, at: int) -> tuple[int, bool]:
         """Reads on in a string; says where it stopped, and whether that is past the string's end."""
@@ -205,14 +229,3 @@ class PartialJSON:
 def _past(run: re.Pattern[str], text: str, at: int) -> int:
     """Where a run, of no length perhaps, ends."""
     return cast("re.Match[str]", run.match(text, at)).end()
-
-
-def _decoded_so_far(raw: str, tail: int) -> str:
-    """The text of a string that is still open; an escape that isn't whole is left out."""
-    raw = raw[: len(raw) - tail]
-    for cut in (raw, HALF.sub("", raw)):
-        try:
-            return str(DECODE(f'"{cut}"'))
-        except ValueError:
-            continue
-    return ""

@@ -188,6 +188,19 @@ def test_stricter_than_the_schema(record: Kind, data: st.DataObject) -> None:
         assert str(caught.value.path).startswith("$")
 
 
+def test_fences_within_the_json() -> None:
+    """A code block whose JSON holds another is read to its own end."""
+    text = '```json\n{"name": "see ```\\ncode\\n```"}\n```\nDone.'
+    assert parse_text(Named, text).name == "see ```\ncode\n```"
+
+
+@pytest.mark.parametrize("text", ["```\n" + "[" * 100_000 + "\n```", "```\n{\n```", "```\n", "```"])
+def test_broken_blocks(text: str) -> None:
+    """What is no JSON within a block is a mismatch like any other."""
+    with pytest.raises(AnswerError, match=r"\$: is (no JSON|nested too deep)"):
+        parse_text(Named, text)
+
+
 def test_exact_decimals() -> None:
     """The digits are read as they stand, not through binary fractions."""
     invoice = parse_text(Invoice, INVOICE)

@@ -138,3 +138,22 @@ def test_linear(monkeypatch: pytest.MonkeyPatch) -> None:
         reading.feed(character)
     assert reading.value["long"] == "x" * 9_000
     assert decoded <= len(text)
+
+
+def test_looking_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A string is decoded once, though it is looked at after each of its pieces."""
+    decoded, decode = 0, partial_json.DECODE
+
+    def counting(raw: str) -> Any:
+        nonlocal decoded
+        decoded += len(raw) - 2
+        return decode(raw)
+
+    monkeypatch.setattr(partial_json, "DECODE", counting)
+    reading, seen = PartialJSON(), ""
+    reading.feed('{"long": "')
+    for piece in ["some ", "text\\", "n", "\\ud83d", "\\ude00"] * 2_000:
+        reading.feed(piece)
+        seen = reading.value["long"]
+    assert seen == "some text\n😀" * 2_000
+    assert decoded <= 2 * len("some text\\n\\ud83d\\ude00") * 2_000
