@@ -197,7 +197,7 @@ if TYPE_CHECKING:
     from horay_async.parsing import parse_text
     from horay_async.streaming import AsyncEventStream, AsyncStream
     from horay_async.sync import BatchRun, EventStream, Horay, Stream, ToolRun
-    from horay_async.tools.define import Tool, pydantic_function_tool, tool
+    from horay_async.tools.define import Approve, HasTool, Tool, pydantic_function_tool, tool
     from horay_async.tools.run import AsyncToolRun
 
 __all__ = [
@@ -209,6 +209,7 @@ __all__ = [
     "AnswerError",
     "AnswerFault",
     "AnswerParsed",
+    "Approve",
     "AssistantMessage",
     "AssistantMessageDict",
     "AsyncBatch",
@@ -270,6 +271,7 @@ __all__ = [
     "FunctionDict",
     "GeneratedImage",
     "GenerationOptions",
+    "HasTool",
     "Horay",
     "HorayError",
     "ImageParams",

@@ -64,9 +64,9 @@ __all__ = [
 Clock = Literal["queue", "connect", "first_byte", "idle", "total"]
 """The five clocks of `Timeouts`."""
 
-AnswerFault = Literal["mismatch", "refusal", "length", "content_filter", "rounds"]
+AnswerFault = Literal["mismatch", "refusal", "length", "content_filter", "rounds", "tokens"]
 """What is wrong with an answer: it doesn't fit the class; the model declined; the token limit or the
-server's filter cut it; the model still asks for tools after the last round."""
+server's filter cut it; the model still asks for tools after the last round, or with all tokens spent."""
 
 DriftKind = Literal["unknown", "missing", "retyped"]
 """How a field of an answer differs from the API's description: it isn't described; it is described as

@@ -11,6 +11,7 @@ import attrs
 
 from horay_async._record import Record
 from horay_async.models.chat import ChatCompletion, ToolCall
+from horay_async.models.messages import ImagePart, TextPart
 from horay_async.models.usage import Usage
 
 __all__ = [
@@ -210,9 +211,12 @@ class ToolResult(Record):
     value: Any = None
     """What the function returned."""
     error: Exception | None = None
-    """What it raised; an `AnswerError` where the arguments don't fit its parameters."""
+    """What it raised; an `AnswerError` where the arguments don't fit its parameters. None as well where
+    `approve` had the model told something instead."""
     seconds: float = 0.0
     """How long the function ran."""
+    parts: list[TextPart | ImagePart] | None = None
+    """What the model is told where the function returned content parts; `content` has their texts."""
     type: Literal["tool_result"] = "tool_result"
     """What tells this event from the others."""
 

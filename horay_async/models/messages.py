@@ -145,7 +145,7 @@ class AssistantMessage(ChatMessage):
 class ToolMessage(Message):
     """What came of one tool call."""
 
-    content: str | Sequence[TextPart | Mapping[str, object]]
+    content: str | Sequence[TextPart | ImagePart | Mapping[str, object]]
     """The result as text, or its parts."""
     tool_call_id: str = attrs.field(kw_only=True)
     """The `id` of the call."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, overload
 
 import attrs
 
@@ -23,6 +23,7 @@ from horay_async.streaming import AsyncEventStream, AsyncStream
 if TYPE_CHECKING:
     from horay_async._transport import Transport
     from horay_async.models.parsed import ParsedCompletion
+    from horay_async.tools.define import Approve, Tool
     from horay_async.tools.run import AsyncToolRun
 
 __all__ = ["AsyncChat", "AsyncChatCompletions"]
@@ -123,25 +124,54 @@ class AsyncChatCompletions(Resource):
         classes = _argument_classes(params.get("tools"))
         return parse_completion(await self._answer(CREATE, params), into, classes)
 
-    def run_tools(self, *, max_rounds: int = 10, **params: Unpack[ChatParams]) -> AsyncToolRun:
+    def run_tools(
+        self,
+        *,
+        max_rounds: int = 10,
+        max_total_tokens: int | None = None,
+        approve: Approve | None = None,
+        **params: Unpack[ChatParams],
+    ) -> AsyncToolRun:
         """Answers `messages`, calling `tools` as the model asks; `final()` is the answer.
 
         The parameters are those of `ChatParams`. The calls of one message run concurrently, plain functions
-        in threads; what a tool raises, and arguments that don't fit its parameters, are told to the model.
-        `max_rounds` bounds the requests, and `timeout` the seconds for all of them and the tools. A
-        `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has no
-        function here: the run ends where the model calls one, and the answer holds the call. Raises
-        `TypeError` for a parameter of a wrong name or type.
+        in threads of their own; what a tool raises, and arguments that don't fit its parameters, are told to
+        the model. A result is a text, content parts (`TextPart`, `ImagePart`, or a list of them), or whatever
+        has a JSON form.
+
+        `max_rounds` bounds the requests, and `timeout` the seconds for all of them and the tools.
+        `max_total_tokens` bounds the tokens of all rounds' prompts and responses together: with as many spent
+        no other round begins, nor does one after a response whose server doesn't tell its usage (which is
+        asked for with this parameter). `approve` is called with each `ToolCall` whose arguments fit, in their
+        order and one at a time, before its tool runs: a function, which runs in a thread, or a coroutine
+        function. It returns None or True to let the call run, a string to tell the model instead, or a mapping
+        of arguments to run it with; what it raises ends the run.
+
+        A `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has
+        no function here: the run ends where the model calls one, which the log says, and the answer holds the
+        call. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
+        wrong name or type.
         """
+        from horay_async.tools._adapt import as_tool  # noqa: PLC0415 - needed here alone
         from horay_async.tools.define import Tool  # noqa: PLC0415 - needed here alone
         from horay_async.tools.run import AsyncToolRun  # noqa: PLC0415 - needed here alone
 
         if max_rounds < 1:
             raise TypeError(f"max_rounds must be at least 1, not {max_rounds}")
+        if max_total_tokens is not None and max_total_tokens < 1:
+            raise TypeError(f"max_total_tokens must be at least 1, not {max_total_tokens}")
+        if approve is not None and not callable(approve):
+            raise TypeError(f"approve must be a function, not {approve!r}")
+        given = [as_tool(each) for each in params.get("tools") or ()]
+        if given:
+            params["tools"] = given
+        tools = _by_name(given)
+        if max_total_tokens is not None:
+            asked = {"include_usage": True, **(params.get("stream_options") or {})}
+            params["stream_options"] = asked
         if params.get("n") not in (None, 1):
             raise TypeError("run_tools follows one choice: n can't be more than 1")
         self._request(CREATE, params)  # complains here, where the mistake is, of what can't be sent
-        given = params.get("tools") or ()
         options = self._transport.options
         timeout = params.get("timeout", options.timeout)
         clocks = (
@@ -165,9 +195,11 @@ class AsyncChatCompletions(Resource):
         return AsyncToolRun(
             ask,
             params["messages"],
-            {tool.name: cast("Tool[..., Any]", tool) for tool in given if isinstance(tool, Tool)},
+            tools,
             left_to_caller=frozenset(_name(tool) for tool in given if not isinstance(tool, Tool)),
+            approve=approve,
             max_rounds=max_rounds,
+            max_total_tokens=max_total_tokens,
             total=clocks.total,
             telemetry=self._transport.telemetry,
         )
@@ -180,6 +212,17 @@ def _argument_classes(tools: Sequence[Any] | None) -> dict[str, type[Any]]:
     from horay_async.tools.define import Tool  # noqa: PLC0415 - needed here alone
 
     return {tool.name: tool.signature.arguments for tool in tools if isinstance(tool, Tool)}
+
+
+def _by_name(given: Sequence[Any]) -> dict[str, Tool[..., Any]]:
+    """The tools that can be run, by their names. Raises `TypeError` for two of one name."""
+    from horay_async.tools.define import Tool  # noqa: PLC0415 - needed here alone
+
+    found: dict[str, Tool[..., Any]] = {}
+    for tool in given:
+        if isinstance(tool, Tool) and found.setdefault(tool.name, tool) is not tool:
+            raise TypeError(f"two tools are named {tool.name}")
+    return found
 
 
 def _name(tool: Mapping[str, Any]) -> str:

@@ -3,102 +3,185 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
 
+import attrs
 import msgspec
 
 from horay_async._protocol.structured.parse import parse_text
 from horay_async.errors import AnswerError
-from horay_async.models.chat import ToolCall
+from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.events import ToolResult
-from horay_async.models.messages import ToolMessage
-from horay_async.tools.define import Tool
+from horay_async.models.messages import ImagePart, TextPart, ToolMessage
+from horay_async.tools._isolation import call_user_code, contain, words_of
+from horay_async.tools.define import Approve, Tool
 
 if TYPE_CHECKING:
     from horay_async._observe import Telemetry
 
-__all__ = ["run_call", "told"]
+__all__ = ["ToolCaller", "tool_message"]
 
 
-async def run_call(
-    call: ToolCall, tools: Mapping[str, Tool[..., Any]], telemetry: Telemetry | None = None
-) -> ToolResult:
-    """Runs the tool that `call` names. Whatever it raises is in the result, and told to the model."""
-    if telemetry is None:
-        return await _run(call, tools)
-    from horay_async._observe import ToolEnded, ToolStarted  # noqa: PLC0415 - seldom needed
+@attrs.define(eq=False)
+class ToolCaller:
+    """Runs the calls of one run of tools."""
 
-    tool = tools.get(call.function.name)
-    started = ToolStarted(
-        name=call.function.name,
-        call_id=call.id,
-        arguments=call.function.arguments,
-        description=None if tool is None else tool.description,
-    )
-    with telemetry.tool(started) as on_end:
-        result = await _run(call, tools)
-        on_end(ToolEnded(content=result.content, error=result.error))
-        return result
+    tools: Mapping[str, Tool[..., Any]]
+    """By name."""
+    approve: Approve | None
+    telemetry: Telemetry | None
+    _asking: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    """Held while `approve` is asked: one call at a time, in their order, since locks are fair."""
+
+    async def run(self, call: ToolCall) -> ToolResult:
+        """Runs the tool that `call` names. What the tool raises is in the result, and told to the model; what
+        `approve` raises is raised.
+        """
+        began = time.perf_counter()
+        try:
+            tool, arguments = contain(self._parsed, call)
+        except Exception as error:  # noqa: BLE001 - the model is to know, and may do better
+            with self._observed(call) as on_end:
+                return on_end(_failed(call, error, began))
+        if self.approve is not None:
+            async with self._asking:
+                approved = await call_user_code(self.approve, call)
+            if isinstance(approved, str):
+                return ToolResult(call, _clean(approved))
+            if isinstance(approved, Mapping):
+                try:
+                    call = _with_arguments(call, cast("Mapping[str, object]", approved))
+                    tool, arguments = contain(self._parsed, call)
+                except AnswerError as error:
+                    return _failed(call, error, began)
+            elif approved is not None and approved is not True:
+                raise TypeError(
+                    "approve returns None or True to let the call run, a string to tell the model instead, "
+                    f"or a mapping of arguments; not {approved!r}"
+                )
+        with self._observed(call) as on_end:
+            return on_end(await _run(call, tool, arguments))
+
+    def _parsed(self, call: ToolCall) -> tuple[Tool[..., Any], Any]:
+        """The tool that `call` names, and its arguments as that takes them."""
+        tool = self.tools.get(call.function.name)
+        if tool is None:
+            known = ", ".join(sorted(self.tools))
+            raise LookupError(f"there is no tool {call.function.name!r}; there are: {known}")
+        # Some models send nothing at all for a function without parameters.
+        text = call.function.arguments.strip() or "{}"
+        return tool, parse_text(tool.signature.arguments, text)
+
+    @contextmanager
+    def _observed(
+        self, call: ToolCall
+    ) -> Generator[Callable[[ToolResult], ToolResult], None, None]:
+        """Within it the call is told to telemetry as going on; the function tells how it has ended."""
+        if self.telemetry is None:
+            yield lambda result: result
+            return
+        from horay_async._observe import ToolEnded, ToolStarted  # noqa: PLC0415 - seldom needed
+
+        tool = self.tools.get(call.function.name)
+        started = ToolStarted(
+            name=call.function.name,
+            call_id=call.id,
+            arguments=call.function.arguments,
+            description=None if tool is None else tool.description,
+        )
+        with self.telemetry.tool(started) as on_end:
+
+            def end(result: ToolResult) -> ToolResult:
+                on_end(ToolEnded(content=result.content, error=result.error))
+                return result
+
+            yield end
 
 
-async def _run(call: ToolCall, tools: Mapping[str, Tool[..., Any]]) -> ToolResult:
+async def _run(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> ToolResult:
     began = time.perf_counter()
-    value: Any = None
-    failure: Exception | None = None
-    try:
-        value = await _called(call, tools)
-        content = _text(value)
-    except AnswerError as error:
-        content, failure = _mismatches(error), error
-    except Exception as error:  # noqa: BLE001 - a tool may raise anything; the model is to know
-        content, failure = f"Error: {type(error).__name__}: {error}", error
-    seconds = time.perf_counter() - began
-    return ToolResult(call, content, value, failure, seconds)
-
-
-def told(result: ToolResult) -> ToolMessage:
-    """The message that tells the model."""
-    return ToolMessage(result.content, tool_call_id=result.tool_call.id)
-
-
-async def _called(call: ToolCall, tools: Mapping[str, Tool[..., Any]]) -> Any:
-    tool = tools.get(call.function.name)
-    if tool is None:
-        known = ", ".join(sorted(tools))
-        raise LookupError(f"there is no tool {call.function.name!r}; there are: {known}")
-    signature = tool.signature
-    # Some models send nothing at all for a function without parameters.
-    arguments = parse_text(signature.arguments, call.function.arguments.strip() or "{}")
     function = tool.function
-    if isinstance(arguments, function if isinstance(function, type) else ()):
-        return arguments
-    args, kwargs = signature.bound(arguments)
-    if inspect.iscoroutinefunction(function):
-        return await function(*args, **kwargs)
-    value = await asyncio.to_thread(_in_thread, function, args, kwargs)
-    return await value if inspect.isawaitable(value) else value
-
-
-def _in_thread(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Any:
     try:
-        return function(*args, **kwargs)
-    except (
-        StopIteration
-    ) as error:  # Python 3.11 can't hand it over to whom awaits it, who waits for ever
-        raise RuntimeError("it raised StopIteration") from error
+        if isinstance(function, type) and isinstance(arguments, function):
+            value: Any = arguments  # the tool is the class
+        else:
+            args, kwargs = tool.signature.bound(arguments)
+            value = await call_user_code(function, *args, **kwargs)
+        parts = _parts(value)
+        content = contain(_text, value) if parts is None else _text_of(parts)
+    except Exception as error:  # noqa: BLE001 - a tool may raise anything; the model is to know
+        return _failed(call, error, began)
+    return ToolResult(call, content, value, parts=parts, seconds=time.perf_counter() - began)
+
+
+def _failed(call: ToolCall, error: Exception, began: float) -> ToolResult:
+    content = _mismatches(error) if isinstance(error, AnswerError) else words_of(error)
+    seconds = time.perf_counter() - began
+    return ToolResult(call, _clean(f"Error: {content}"), error=error, seconds=seconds)
 
 
 def _mismatches(error: AnswerError) -> str:
     found = "; ".join(f"{path}: {message}" for path, message in error.errors)
-    return f"Error: the arguments don't fit: {found}"
+    return f"the arguments don't fit: {found}"
+
+
+def _with_arguments(call: ToolCall, arguments: Mapping[str, object]) -> ToolCall:
+    function = FunctionCall(name=call.function.name, arguments=_text(dict(arguments)))
+    return ToolCall(id=call.id, type=call.type, function=function)
+
+
+def tool_message(result: ToolResult) -> ToolMessage:
+    """The message that tells the model."""
+    content = result.content if result.parts is None else result.parts
+    return ToolMessage(content, tool_call_id=result.tool_call.id)
+
+
+def _parts(value: Any) -> list[TextPart | ImagePart] | None:
+    """A result that is made of content parts; None for any other."""
+    parts = cast("list[Any]", value if isinstance(value, list) else [value])
+    if not parts or not all(isinstance(part, TextPart | ImagePart) for part in parts):
+        return None
+    return [TextPart(_clean(part.text)) if isinstance(part, TextPart) else part for part in parts]
+
+
+def _text_of(parts: list[TextPart | ImagePart]) -> str:
+    return "\n".join(part.text if isinstance(part, TextPart) else "[image]" for part in parts)
 
 
 def _text(value: Any) -> str:
     """A result as the model reads it: texts as they are, all else as JSON."""
-    return value if isinstance(value, str) else ENCODER.encode(value).decode()
+    if isinstance(value, str):
+        return _clean(value)
+    try:
+        return ENCODER.encode(value).decode()
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(value, enc_hook=_plainly, builtin_types=(Decimal,))
+        return ENCODER.encode(_all_clean(plain)).decode()
+
+
+def _clean(text: str) -> str:
+    """`text` without halves of surrogate pairs, which no request can hold."""
+    return (
+        text
+        if text.isascii()
+        else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    )
+
+
+def _all_clean(value: Any) -> Any:
+    """A JSON value with all its texts clean."""
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, list | tuple):
+        return [_all_clean(item) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        entries = cast("dict[Any, Any]", value).items()
+        return {_all_clean(name): _all_clean(item) for name, item in entries}
+    return value
 
 
 def _plainly(value: Any) -> Any:

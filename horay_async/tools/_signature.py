@@ -22,8 +22,9 @@ __all__ = ["Signature", "signature_of"]
 class Signature:
     """What a tool takes."""
 
-    arguments: type[Any]
-    """The class of its arguments, an attribute each; a tool that is a class is its own."""
+    arguments: Any
+    """The class of its arguments, an attribute each; a tool that is a class is its own. For a tool that has a
+    schema instead of type hints, dicts: its arguments are passed on as they come."""
     text: str
     """The docstring up to its first section."""
     parameters: Mapping[str, inspect.Parameter] = {}
@@ -33,6 +34,8 @@ class Signature:
 
     def bound(self, arguments: Any) -> tuple[list[Any], dict[str, Any]]:
         """What to call the function with."""
+        if isinstance(arguments, dict):
+            return [], cast("dict[str, Any]", arguments)
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         for name, parameter in self.parameters.items():

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    overload,
+)
 
 if TYPE_CHECKING:
+    from horay_async.models.chat import ToolCall
     from horay_async.tools._signature import Signature
 
-__all__ = ["Tool", "pydantic_function_tool", "tool"]
+__all__ = ["Approve", "HasTool", "Tool", "pydantic_function_tool", "tool"]
+
+Approve = Callable[["ToolCall"], Any]
+"""Says what becomes of a call, as a function or a coroutine function: None or True lets it run, a string is told
+to the model instead, a mapping replaces the arguments."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,12 +52,43 @@ class Tool(Mapping[str, object], Generic[P, R]):
         self.function = function
         self.name = name or str(getattr(function, "__name__", type(function).__name__))
         self._description = description
+        self._schema: dict[str, Any] | None = None
+        """The parameters' schema, where it was given."""
+
+    @classmethod
+    def from_schema(
+        cls,
+        name: str,
+        description: str | None,
+        parameters: Mapping[str, Any],
+        call: Callable[..., R],
+    ) -> Tool[..., R]:
+        """A tool from a JSON schema and a function, plain or asynchronous, that is called with the arguments.
+
+        The arguments are passed as the model sent them: that they are a JSON object is all that is checked,
+        since whoever has a schema of its own (an MCP server, another framework) checks by it, and knows more
+        of it. Fractions come as floats. Raises `TypeError` for a schema that isn't one of an object.
+        """
+        if not callable(call):
+            raise TypeError(f"the tool {name} needs something to call, not {call!r}")
+        if parameters.get("type", "object") != "object":
+            raise TypeError(
+                f"the parameters of the tool {name} are an object, not {parameters['type']!r}"
+            )
+        made: Tool[..., R] = Tool(call, name=name, description=description or "")
+        made._schema = {"type": "object", "properties": {}, **parameters}
+        return made
 
     @cached_property
     def signature(self) -> Signature:
         """What the function takes, read off its type hints and its docstring."""
-        from horay_async.tools._signature import signature_of  # noqa: PLC0415 - needed by tools alone
+        from horay_async.tools._signature import (  # noqa: PLC0415 - needed by tools alone
+            Signature,
+            signature_of,
+        )
 
+        if self._schema is not None:
+            return Signature(arguments=dict[str, Any], text="")
         return signature_of(self.function, self.name)
 
     @property
@@ -56,10 +100,21 @@ class Tool(Mapping[str, object], Generic[P, R]):
     def _form(self) -> dict[str, object]:
         from horay_async._protocol.structured.schema import schema  # noqa: PLC0415 - needed by tools alone
 
-        form = schema(self.signature.arguments)
-        parameters = {name: value for name, value in form.json.items() if name != "description"}
-        described = {"description": self.description} if self.description else {}
-        function = {"name": self.name, **described, "parameters": parameters, "strict": form.strict}
+        function: dict[str, object] = {"name": self.name}
+        if self.description:
+            function["description"] = self.description
+        if self._schema is not None:
+            function["parameters"] = self._schema
+        else:
+            form = schema(self.signature.arguments)
+            if form.json.get("type") != "object":
+                raise TypeError(
+                    f"the parameters of the tool {self.name} are an object, not {form.json}"
+                )
+            function["parameters"] = {
+                name: value for name, value in form.json.items() if name != "description"
+            }
+            function["strict"] = form.strict
         return {"type": "function", "function": function}
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -121,3 +176,17 @@ def pydantic_function_tool(
 ) -> Tool[P, R]:
     """Makes a tool of a class: `tool`, by the name that users of the `openai` package know."""
     return Tool(model, name=name, description=description)
+
+
+class HasTool(Protocol):
+    """What `run_tools` takes beside a `Tool`: anything that can say what tool it is.
+
+    It is how other software's tools are made to fit: an object of its own with this method, or, for classes
+    that nobody can add a method to, an entry point in the group `horay_async.tools` whose name is the top-level
+    package of the class, and whose value is a function that makes a `Tool` of an instance (mostly by
+    `Tool.from_schema`).
+    """
+
+    def __horay_tool__(self) -> Tool[..., Any]:
+        """The tool that it is."""
+        ...

@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from horay_async._protocol.limits.pacing import are_believable
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion
 from horay_async.models.events import (
@@ -25,9 +27,12 @@ from horay_async.streaming import AsyncEventStream, Loop, Mirrored, all_of
 if TYPE_CHECKING:
     from horay_async._observe import Telemetry
     from horay_async.sync import ToolRun  # noqa: F401 - in quotes below
-    from horay_async.tools.define import Tool
+    from horay_async.tools._calls import ToolCaller
+    from horay_async.tools.define import Approve, Tool
 
 __all__ = ["AsyncToolRun"]
+
+LOG = logging.getLogger("horay_async")
 
 Events = list[ToolRunEvent]
 Ask = Callable[[Sequence[Any], int, float | None], AsyncEventStream[ChatEvent, ChatCompletion]]
@@ -41,7 +46,8 @@ class AsyncToolRun(Mirrored["ToolRun"]):
     came of each tool call, and where the rounds begin and end. Leaving the loop or a `with` block early
     stops everything; a plain function that is at work in its thread can't be stopped, but isn't waited
     for. Both raise what a stream of events does, `AnswerError` where the model still asks for tools after
-    the last round or was cut at the token limit while it asked, and `APITimeoutError` when time is up.
+    the last round or with all tokens spent, or was cut at the token limit while it asked, `APITimeoutError`
+    when time is up, and what `approve` raises.
     """
 
     def __init__(
@@ -51,7 +57,9 @@ class AsyncToolRun(Mirrored["ToolRun"]):
         tools: Mapping[str, Tool[..., Any]],
         *,
         left_to_caller: frozenset[str],
+        approve: Approve | None,
         max_rounds: int,
+        max_total_tokens: int | None,
         total: float | None,
         telemetry: Telemetry | None,
     ) -> None:
@@ -59,21 +67,43 @@ class AsyncToolRun(Mirrored["ToolRun"]):
         self._messages = list(messages)
         self._tools = tools
         self._left_to_caller = left_to_caller
+        """Names of tools that have no function here."""
+        self._approve = approve
         self._max_rounds = max_rounds
+        self._max_total_tokens = max_total_tokens
         self._total = total
+        """Seconds for the whole run."""
         self._telemetry = telemetry
-        self._deadline: float | None = None
+
         self._loop: asyncio.AbstractEventLoop | None = None
+        """The loop that the run belongs to, and"""
+        self._deadline: float | None = None
+        """when time is up by its clock; both set at the first step."""
+
+        self._next: Callable[[], Awaitable[Events]] | None = self._begin
+        """The step to take; None when the run is over."""
+        self._ready: Iterator[ToolRunEvent] = iter(())
+        """Events that the last step brought and that weren't handed out."""
+        self._failure: Exception | None = None
+        """What has ended the run, to be raised again by whoever goes on."""
+        self._closed = False
+        """Whether it was stopped from outside before it was over."""
+
         self._round = 0
+        """The number of the round; 0 before the first."""
         self._stream: AsyncEventStream[ChatEvent, ChatCompletion] | None = None
+        """The response that is being received in this round; None outside `_read`."""
         self._answer: ChatCompletion | None = None
+        """The newest whole response."""
+        self._tokens: int | None = 0
+        """The tokens of all rounds; None once a server didn't tell them."""
+        self._caller: ToolCaller | None = None
+        """Runs the calls; made at the first one."""
         self._tasks: list[asyncio.Task[ToolResult]] = []
+        """The tool calls of this round, in their order; and those whose results were handed out:"""
         self._told: set[asyncio.Task[ToolResult]] = set()
         self._last_round = False
-        self._next: Callable[[], Awaitable[Events]] | None = self._begin
-        self._failure: Exception | None = None
-        self._closed = False
-        self._ready: Iterator[ToolRunEvent] = iter(())
+        """Whether the run is over when they are: the model also called a tool that has no function here."""
 
     @property
     def messages(self) -> list[Any]:
@@ -174,6 +204,7 @@ class AsyncToolRun(Mirrored["ToolRun"]):
                 reason="rounds",
                 completion=self._answer,
             )
+        self._check_tokens()
         self._round += 1
         self._next = self._send
         return [RoundStarted(self._round)]
@@ -191,6 +222,7 @@ class AsyncToolRun(Mirrored["ToolRun"]):
         self._stream = None
         self._answer = answer = stream._merged()
         self._next = None
+        self._count(answer)
         if answer.choices:
             self._take(answer.choices[0])
         return [RoundFinished(self._round, answer)]
@@ -209,23 +241,50 @@ class AsyncToolRun(Mirrored["ToolRun"]):
         for place, call in enumerate(calls):
             call.id = call.id or f"call_{self._round}_{place}"  # some servers send none
         ours = [call for call in calls if call.function.name not in self._left_to_caller]
+        if len(ours) < len(calls):
+            names = ", ".join(sorted({call.function.name for call in calls} & self._left_to_caller))
+            LOG.warning(
+                "the run of tools ends here: the model called %s, which was given without a function; run it "
+                "yourself and go on from `run.messages`, or give run_tools a tool that can be run",
+                names,
+            )
         if ours:
-            from horay_async.tools._calls import run_call  # noqa: PLC0415 - loads cattrs, for calls alone
+            from horay_async.tools._calls import ToolCaller  # noqa: PLC0415 - loads cattrs, for calls alone
 
-            self._tasks = [
-                asyncio.create_task(run_call(call, self._tools, self._telemetry)) for call in ours
-            ]
+            if self._caller is None:
+                self._caller = ToolCaller(self._tools, self._approve, self._telemetry)
+            self._tasks = [asyncio.create_task(self._caller.run(call)) for call in ours]
             self._next = self._await_tools
             self._last_round = len(ours) < len(calls)
+
+    def _count(self, answer: ChatCompletion) -> None:
+        """Adds the tokens of a response, as far as its server can be believed."""
+        usage = answer.usage
+        if usage is None or not are_believable(usage.total_tokens) or self._tokens is None:
+            self._tokens = None
+        else:
+            self._tokens += usage.total_tokens
+
+    def _check_tokens(self) -> None:
+        """Raises `AnswerError` where another round would go beyond `max_total_tokens`."""
+        if self._max_total_tokens is None:
+            return
+        if self._tokens is None:
+            problem = "the server doesn't tell its tokens, so that max_total_tokens can't be held"
+        elif self._tokens >= self._max_total_tokens:
+            problem = f"the model still asks for tools after {self._tokens:,} tokens of {self._max_total_tokens:,}"
+        else:
+            return
+        raise AnswerError(problem, reason="tokens", completion=self._answer)
 
     async def _await_tools(self) -> Events:
         waiting = [task for task in self._tasks if task not in self._told]
         done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         self._told |= done
         if len(self._told) == len(self._tasks):
-            from horay_async.tools._calls import told  # noqa: PLC0415 - see above
+            from horay_async.tools._calls import tool_message  # noqa: PLC0415 - see above
 
-            self._messages += [told(task.result()) for task in self._tasks]
+            self._messages += [tool_message(task.result()) for task in self._tasks]
             self._tasks, self._told = [], set()
             self._next = None if self._last_round else self._begin
         return [task.result() for task in done]
@@ -235,8 +294,9 @@ class AsyncToolRun(Mirrored["ToolRun"]):
             task.cancel()
 
     async def _stop(self) -> None:
-        """Cancels the tools that run, and waits until they have ended."""
+        """Cancels the tools that run, and waits until they have cleaned up; for a bounded time."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
+        # Each waits for its tool no longer than `CLEANUP`.
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,28 @@
+"""Other software's tools as tools of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from horay_async.tools.define import Tool
+
+__all__ = ["ENTRY_POINTS", "as_tool"]
+
+ENTRY_POINTS = "horay_async.tools"
+"""The group of the entry points that make a `Tool` of a class's instances, each named as a top-level package."""
+
+
+def as_tool(given: Any) -> Any:
+    """`given` as a `Tool` if it is one or can become one; else as it is, such as a tool in the API's JSON form."""
+    if isinstance(given, Tool | Mapping):
+        return given
+    if hasattr(type(given), "__horay_tool__"):
+        return given.__horay_tool__()
+    from importlib.metadata import entry_points  # noqa: PLC0415 - needed for other software's tools alone
+
+    packages = {kind.__module__.partition(".")[0] for kind in type(given).__mro__}
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name in packages:
+            return point.load()(given)
+    return given

@@ -1,0 +1,120 @@
+"""User code, kept from holding or ending what runs it.
+
+A plain function gets a daemon thread of its own: tools that hang keep neither others nor the event loop's
+executor nor the end of the program waiting. A coroutine gets a task of its own, so that what cancels itself
+is told from what is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from contextvars import copy_context
+from typing import Any
+
+__all__ = ["CLEANUP", "UserCodeEnded", "call_user_code", "contain", "words_of"]
+
+CLEANUP = 1.0
+"""Seconds that a cancelled coroutine has to clean up before it isn't waited for any longer."""
+
+
+class UserCodeEnded(RuntimeError):
+    """User code raised what would have ended more than itself: SystemExit, its own cancellation ..."""
+
+
+async def call_user_code(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """What `function` returns, plain or asynchronous.
+
+    Raises what it raises, but `UserCodeEnded` for what isn't an `Exception`; `KeyboardInterrupt` passes from
+    a coroutine in the main thread, where it is the user's. Cancelling this cancels a coroutine; a thread
+    can't be stopped, and is left to itself.
+    """
+    if inspect.iscoroutinefunction(function):
+        return await _in_task(function(*args, **kwargs))
+    value = await _in_thread(lambda: function(*args, **kwargs))
+    return await _in_task(value) if inspect.isawaitable(value) else value
+
+
+def contain(function: Callable[..., Any], *args: Any) -> Any:
+    """What a plain function returns that runs user code here and now: validators, `model_dump` ..."""
+    try:
+        return function(*args)
+    except (SystemExit, asyncio.CancelledError) as error:
+        raise UserCodeEnded(f"it raised {type(error).__name__}") from error
+
+
+async def _in_task(awaitable: Awaitable[Any]) -> Any:
+    task = asyncio.create_task(_guarded(awaitable))
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait({task}, timeout=CLEANUP)
+        if task.done() and not task.cancelled():
+            task.exception()  # was looked at: asyncio would report it else
+        raise
+    if task.cancelled():
+        raise UserCodeEnded("it cancelled itself")
+    error = task.exception()
+    if error is not None and not isinstance(error, Exception | KeyboardInterrupt):
+        raise UserCodeEnded(f"it raised {type(error).__name__}") from error
+    return task.result()
+
+
+async def _guarded(awaitable: Awaitable[Any]) -> Any:
+    try:
+        return await awaitable
+    except (KeyboardInterrupt, SystemExit) as error:  # which would leave the task, and end the loop
+        if isinstance(error, KeyboardInterrupt) and is_main_thread():
+            raise
+        raise UserCodeEnded(f"it raised {type(error).__name__}") from error
+
+
+def is_main_thread() -> bool:
+    """Whether signals arrive in this thread."""
+    return threading.current_thread() is threading.main_thread()
+
+
+async def _in_thread(function: Callable[[], Any]) -> Any:
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+    context = copy_context()
+
+    def settle(value: Any, error: Exception | None) -> None:
+        if future.done():  # nobody waits any more
+            return
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)
+
+    def run() -> None:
+        value: Any = None
+        failure: Exception | None = None
+        try:
+            value = context.run(function)
+        except StopIteration as error:  # which a future can't hold
+            failure = RuntimeError("it raised StopIteration")
+            failure.__cause__ = error
+        except Exception as error:  # noqa: BLE001 - handed over to whom awaits it
+            failure = error
+        except BaseException as error:  # noqa: BLE001 - signals are raised in the main thread: it is its own
+            failure = UserCodeEnded(f"it raised {type(error).__name__}")
+            failure.__cause__ = error
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, value, failure)
+
+    threading.Thread(target=run, name="horay-tool", daemon=True).start()
+    return await future
+
+
+def words_of(error: BaseException) -> str:
+    """The error's kind and text, or its kind alone where it can't say more."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - its own `__str__` may raise anything
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,667 @@
+"""User code in a run of tools: it can neither hold nor end what runs it, and what it gives is told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pydantic
+import pytest
+
+from horay_async.errors import AnswerError, HorayError
+from horay_async.models.chat import ToolCall
+from horay_async.models.events import ToolResult
+from horay_async.models.messages import ImagePart, ImageURL, TextPart, UserMessage
+from horay_async.testing import FaultServer, respond, sse
+from horay_async.tools._isolation import UserCodeEnded, call_user_code
+from horay_async.tools.define import Tool, tool
+
+from .answers import asked, calling, saying
+
+if TYPE_CHECKING:
+    from tests.conftest import Connect, ConnectBlocking
+
+pytestmark = pytest.mark.anyio
+
+QUESTION = [UserMessage("How is the weather?")]
+
+
+class Mute(Exception):
+    """Can't say what is wrong."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class Quitter(pydantic.BaseModel):
+    """Ends the program when it is looked at."""
+
+    def model_dump(self, **_: Any) -> Any:
+        """Doesn't."""
+        sys.exit(3)
+
+
+@attrs.define
+class Ending:
+    """Ends the program when it is made."""
+
+    x: int = attrs.field(validator=lambda *_: sys.exit(3))
+
+
+def raising(error: BaseException) -> dict[str, Callable[..., Any]]:
+    """A plain and an asynchronous function that raise it."""
+
+    def plain() -> None:
+        raise error
+
+    async def awaited() -> None:
+        raise error
+
+    return {"plain": plain, "awaited": awaited}
+
+
+async def result_of(
+    fault_server: FaultServer,
+    connect: Connect,
+    function: Callable[..., Any],
+    arguments: object = "",
+) -> ToolResult:
+    """What came of a call of a tool; the conversation has gone on after it."""
+    fault_server.add(calling(("look", arguments)), saying("I see."))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[Tool(function, name="look")]
+        )
+        events = [event async for event in run]
+        assert (await run.final()).choices[0].message.content == "I see."
+    [result] = [event for event in events if isinstance(event, ToolResult)]
+    [message] = [m for m in fault_server.requests[1].json()["messages"] if m["role"] == "tool"]
+    if result.parts is None:
+        assert message["content"] == result.content
+    return result
+
+
+@pytest.mark.parametrize("kind", ["plain", "awaited"])
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (asyncio.CancelledError("mine"), "Error: UserCodeEnded: it "),
+        (SystemExit(3), "Error: UserCodeEnded: it raised SystemExit"),
+        (GeneratorExit(), "Error: UserCodeEnded: it raised GeneratorExit"),
+        (Mute(), "Error: Mute"),
+        (ValueError("half \ud83d"), "Error: ValueError: half \ufffd"),
+        (TimeoutError(), "Error: TimeoutError"),
+    ],
+)
+async def test_what_tools_raise(
+    fault_server: FaultServer, connect: Connect, kind: str, error: BaseException, told: str
+) -> None:
+    """Whatever it is, the model is told, and the run goes on."""
+    result = await result_of(fault_server, connect, raising(error)[kind])
+    assert result.content.startswith(told)
+    assert isinstance(result.error, Exception)
+
+
+async def test_keyboard_interrupt_in_a_thread(fault_server: FaultServer, connect: Connect) -> None:
+    """In a thread it is the tool's own."""
+    result = await result_of(fault_server, connect, raising(KeyboardInterrupt())["plain"])
+    assert result.content == "Error: UserCodeEnded: it raised KeyboardInterrupt"
+
+
+def test_keyboard_interrupt_in_a_coroutine() -> None:
+    """In the main thread it is the user's; on the loop of the blocking clients it is the tool's own."""
+    awaited = raising(KeyboardInterrupt())["awaited"]
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(call_user_code(awaited))
+    caught: list[BaseException] = []
+
+    def elsewhere() -> None:
+        try:
+            asyncio.run(call_user_code(awaited))
+        except BaseException as error:  # noqa: BLE001 - looked at below
+            caught.append(error)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert isinstance(caught[0], UserCodeEnded)
+
+
+async def test_tool_that_cancels_itself(fault_server: FaultServer, connect: Connect) -> None:
+    """Its task is its own: the run isn't cancelled by it."""
+
+    async def cancel() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    result = await result_of(fault_server, connect, cancel)
+    assert result.content == "Error: UserCodeEnded: it cancelled itself"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("half \ud83d", "half \ufffd"),
+        ("\ud83d\ude00", "😀"),
+        ({"a": ["\udc00", ("x", 1)], "\ud800": None}, '{"a":["\ufffd",["x",1]],"\ufffd":null}'),
+        (float("nan"), "null"),
+        ({1: 2}, '{"1":2}'),
+        (Quitter(), "Error: UserCodeEnded: it raised SystemExit"),
+        ({(1, 2): 3}, "Error: TypeError"),
+        (object(), "Error: TypeError: a result of type object has no JSON form"),
+    ],
+)
+async def test_results(
+    fault_server: FaultServer, connect: Connect, value: object, told: str
+) -> None:
+    """What no request can hold is cleaned, what has no JSON form is an error."""
+    result = await result_of(fault_server, connect, lambda: value)
+    assert result.content.startswith(told)
+
+
+async def test_results_that_hold_themselves(fault_server: FaultServer, connect: Connect) -> None:
+    """They have no end, and so no JSON form."""
+    loop: list[Any] = []
+    loop.append(loop)
+    result = await result_of(fault_server, connect, lambda: loop)
+    assert result.content.startswith("Error: RecursionError")
+
+
+async def test_arguments_that_end_the_program(fault_server: FaultServer, connect: Connect) -> None:
+    """A class's validators are user code as well."""
+    result = await result_of(fault_server, connect, Ending, {"x": 1})
+    assert result.content == "Error: UserCodeEnded: it raised SystemExit"
+
+
+async def test_content_parts(fault_server: FaultServer, connect: Connect) -> None:
+    """Texts and images are told as such."""
+    image = ImagePart(image_url=ImageURL(url="data:image/png;base64,AA=="))
+    result = await result_of(fault_server, connect, lambda: [TextPart("a\ud83d"), image])
+    assert result.content == "a\ufffd\n[image]"
+    [message] = [m for m in fault_server.requests[1].json()["messages"] if m["role"] == "tool"]
+    assert message["content"] == [
+        {"type": "text", "text": "a\ufffd"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+    ]
+
+
+async def test_one_content_part(fault_server: FaultServer, connect: Connect) -> None:
+    """A part needs no list."""
+    result = await result_of(fault_server, connect, lambda: TextPart("a"))
+    assert (result.content, result.parts) == ("a", [TextPart("a")])
+
+
+async def test_threads_of_their_own(fault_server: FaultServer, connect: Connect) -> None:
+    """Plain tools run in daemon threads, not in the loop's executor, and see the caller's context."""
+    seen: list[tuple[bool, str]] = []
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
+    variable.set("mine")
+
+    def look() -> None:
+        seen.append((threading.current_thread().daemon, variable.get()))
+
+    asyncio.get_running_loop().set_default_executor(Refusing())
+    await result_of(fault_server, connect, look)
+    assert seen == [(True, "mine")]
+
+
+class Refusing(ThreadPoolExecutor):
+    """An executor that nobody may use."""
+
+    def submit(self, *_: Any, **__: Any) -> Any:
+        """Refuses."""
+        raise AssertionError("the loop's executor was used")
+
+
+async def test_nested_runs() -> None:
+    """A tool that waits for a run of its own on the same loop is as deep as it likes."""
+    depth, loop = 40, asyncio.get_running_loop()
+
+    def nested(left: int) -> int:
+        return nest(left)
+
+    def nest(left: int) -> int:
+        if left == 0:
+            return 0
+        inner = asyncio.run_coroutine_threadsafe(call_user_code(nested, left - 1), loop)
+        return 1 + int(inner.result())
+
+    assert await call_user_code(nested, depth) == depth
+
+
+async def test_closing_waits_for_no_thread(fault_server: FaultServer, connect: Connect) -> None:
+    """A plain tool that hangs is left behind; what it gives in the end is nobody's."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang() -> str:
+        begun.set()
+        assert go_on.wait(60)
+        return "late"
+
+    fault_server.add(calling(("hang", "")))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[tool(hang)])
+        task = asyncio.create_task(run.final())
+        await asyncio.to_thread(begun.wait)
+        await run.close()
+        with pytest.raises((HorayError, asyncio.CancelledError)):
+            await task
+    go_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "horay-tool":
+            await asyncio.to_thread(thread.join)
+    await asyncio.sleep(0)  # the loop is told of what nobody waits for
+
+
+async def test_closing_waits_for_no_deaf_coroutine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A coroutine that doesn't heed its cancellation isn't waited for either."""
+    monkeypatch.setattr("horay_async.tools._isolation.CLEANUP", 0.01)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def deaf() -> None:
+        begun.set()
+        while not go_on.is_set():
+            try:
+                await go_on.wait()
+            except asyncio.CancelledError:
+                continue
+
+    task = asyncio.create_task(call_user_code(deaf))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go_on.set()
+
+
+async def test_cancelled_coroutine_that_fails() -> None:
+    """What a cancelled coroutine raises instead is nobody's: the cancellation passes."""
+    begun = asyncio.Event()
+
+    async def fail() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError
+
+    task = asyncio.create_task(call_user_code(fail))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+HANGING = """
+import asyncio, threading
+from horay_async.tools._isolation import call_user_code
+
+async def main():
+    begun = threading.Event()
+    task = asyncio.create_task(call_user_code(lambda: (begun.set(), threading.Event().wait())))
+    while not begun.is_set():
+        await asyncio.sleep(0.01)
+    task.cancel()
+
+asyncio.run(main())
+"""
+
+
+def test_the_programs_end_waits_for_no_tool() -> None:
+    """A tool that hangs doesn't keep the program."""
+    done = subprocess.run([sys.executable, "-c", HANGING], timeout=60, check=False)
+    assert done.returncode == 0
+
+
+async def test_loop_that_is_gone() -> None:
+    """A thread whose loop was closed meanwhile ends without a word."""
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def elsewhere() -> None:
+        def late() -> None:
+            begun.set()
+            go_on.wait(60)
+
+        async def main() -> None:
+            asyncio.get_running_loop().create_task(call_user_code(late))
+            await asyncio.to_thread(begun.wait)
+
+        asyncio.run(main())
+        ended.set()
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    await asyncio.to_thread(ended.wait)
+    before = [t for t in threading.enumerate() if t.name == "horay-tool"]
+    go_on.set()
+    for each in before:
+        each.join(60)
+    thread.join()
+
+
+# --- tools from a schema, and others'
+
+PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+
+
+async def awaited_weather(**arguments: object) -> str:
+    """The weather."""
+    return f"sunny: {arguments}"
+
+
+def plain_weather(**arguments: object) -> str:
+    """The weather."""
+    return f"sunny: {arguments}"
+
+
+@pytest.mark.parametrize("call", [awaited_weather, plain_weather])
+async def test_from_schema(
+    fault_server: FaultServer, connect: Connect, call: Callable[..., Any]
+) -> None:
+    """The schema goes out as it is, the arguments come as the model sent them."""
+    made = Tool.from_schema("weather", "Looks.", PARAMETERS, call)
+    fault_server.add(calling(("weather", {"city": 3, "share": 0.5})), saying("Fine."))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[made])
+        await run.final()
+    assert fault_server.requests[0].json()["tools"] == [
+        {
+            "type": "function",
+            "function": {"name": "weather", "description": "Looks.", "parameters": PARAMETERS},
+        }
+    ]
+    assert asked(fault_server.requests[1])[-1] == ("tool", "sunny: {'city': 3, 'share': 0.5}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("", "sunny: {}"),
+        ("[1]", "Error: the arguments don't fit: $: expected an object"),
+        ("{", "Error: the arguments don't fit: $: is no JSON"),
+    ],
+)
+async def test_arguments_from_schema(
+    fault_server: FaultServer, connect: Connect, arguments: str, told: str
+) -> None:
+    """They are a JSON object; nothing at all is an empty one."""
+    made = Tool.from_schema("look", None, {}, plain_weather)
+    assert made["function"] == {"name": "look", "parameters": {"type": "object", "properties": {}}}
+    fault_server.add(calling(("look", arguments)), saying("Fine."))
+    async with connect() as client:
+        await client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[made]).final()
+    assert str(asked(fault_server.requests[1])[-1][1]).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "call", "message"),
+    [
+        (
+            {"type": "array"},
+            plain_weather,
+            "the parameters of the tool look are an object, not 'array'",
+        ),
+        (PARAMETERS, None, "the tool look needs something to call"),
+    ],
+)
+def test_bad_schema(parameters: Mapping[str, Any], call: Any, message: str) -> None:
+    """What can't be a tool is refused where it is made."""
+    with pytest.raises(TypeError, match=message):
+        Tool.from_schema("look", "", parameters, call)
+
+
+class Numbers(pydantic.RootModel[list[int]]):
+    """No object."""
+
+
+def test_class_that_is_no_object() -> None:
+    """The arguments of a tool are an object, also where a class says otherwise."""
+    with pytest.raises(TypeError, match="the parameters of the tool Numbers are an object"):
+        dict(tool(Numbers))
+
+
+class Thing:
+    """Other software's tool."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __horay_tool__(self) -> Tool[..., Any]:
+        """The tool."""
+        return Tool.from_schema(self.name, "", PARAMETERS, plain_weather)
+
+
+class Stranger:
+    """Other software's tool, which doesn't know of us."""
+
+
+class Point:
+    """An entry point."""
+
+    name = "tests"
+
+    def load(self) -> Callable[[Any], Tool[..., Any]]:
+        """Gives what makes a tool."""
+        return lambda _: Tool.from_schema("stranger", "", PARAMETERS, plain_weather)
+
+
+async def test_other_softwares_tools(
+    fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are tools by a method of theirs, or by an entry point for their package."""
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [Point()])
+    fault_server.add(calling(("thing", {}), ("stranger", {})), saying("Fine."))
+    async with connect() as client:
+        tools: Any = [Thing("thing"), Stranger()]
+        await client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools).final()
+    sent = fault_server.requests[0].json()["tools"]
+    assert [each["function"]["name"] for each in sent] == ["thing", "stranger"]
+    assert asked(fault_server.requests[1])[-2:] == [("tool", "sunny: {}")] * 2
+
+
+# --- approval
+
+
+@tool
+def weather(city: str) -> str:
+    """The weather of a city."""
+    return f"sunny in {city}"
+
+
+def approving(value: object) -> dict[str, Any]:
+    """A plain and an asynchronous function that return it."""
+
+    async def awaited(_: ToolCall) -> object:
+        return value
+
+    return {"plain": lambda _: value, "awaited": awaited}
+
+
+@pytest.mark.parametrize("kind", ["plain", "awaited"])
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (None, "sunny in Rome"),
+        (True, "sunny in Rome"),
+        ("Ask\ud83d first.", "Ask\ufffd first."),
+        ({"city": "Oslo"}, "sunny in Oslo"),
+        ({"city": 3}, "Error: the arguments don't fit: $.city: expected a string, got 3"),
+    ],
+)
+async def test_approve(
+    fault_server: FaultServer, connect: Connect, kind: str, value: object, told: str
+) -> None:
+    """A call runs, doesn't, or runs with other arguments, as `approve` says."""
+    fault_server.add(calling(("weather", {"city": "Rome"})), saying("Fine."))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], approve=approving(value)[kind]
+        )
+        [result] = [event async for event in run if isinstance(event, ToolResult)]
+    assert result.content == told
+    assert (result.error is not None) == told.startswith("Error")
+    assert asked(fault_server.requests[1])[-1] == ("tool", told)
+
+
+@pytest.mark.parametrize("value", [False, 1, 0, [], b"no"])
+async def test_approve_says_something_else(
+    fault_server: FaultServer, connect: Connect, value: object
+) -> None:
+    """It is a mistake, and ends the run."""
+    fault_server.add(calling(("weather", {"city": "Rome"})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], approve=lambda _: value
+        )
+        with pytest.raises(TypeError, match=r"approve returns None or True .*; not "):
+            await run.final()
+        with pytest.raises(TypeError):
+            await run.final()
+
+
+async def test_approve_raises(fault_server: FaultServer, connect: Connect) -> None:
+    """What it raises ends the run, and stops the other calls."""
+    fault_server.add(calling(("weather", {"city": "Rome"}), ("weather", {"city": "Oslo"})))
+
+    def approve(call: ToolCall) -> None:
+        raise PermissionError(call.function.arguments)
+
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], approve=approve
+        )
+        with pytest.raises(PermissionError, match="Rome"):
+            await run.final()
+
+
+async def test_approve_is_asked_in_order(fault_server: FaultServer, connect: Connect) -> None:
+    """One call at a time, while tools that were approved run; not for what can't run anyway."""
+    asked_for: list[str] = []
+    asking = 0
+
+    async def approve(call: ToolCall) -> None:
+        nonlocal asking
+        asking += 1
+        assert asking == 1
+        await asyncio.sleep(0)
+        asked_for.append(call.function.arguments)
+        asking -= 1
+
+    cities = ["Rome", "Oslo", "Bern"]
+    calls = [("weather", {"city": city}) for city in cities]
+    fault_server.add(calling(*calls, ("weather", "{}"), ("rain", "{}")), saying("Fine."))
+    async with connect() as client:
+        await client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], approve=approve
+        ).final()
+    assert asked_for == [f'{{"city": "{city}"}}' for city in cities]
+
+
+def test_approve_on_the_blocking_client(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """It is asked there as well."""
+    fault_server.add(calling(("weather", {"city": "Rome"})), saying("Fine."))
+    with connect_blocking() as client:
+        client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], approve=lambda _: "No."
+        ).final()
+    assert asked(fault_server.requests[1])[-1] == ("tool", "No.")
+
+
+# --- bounds
+
+
+def costing(tokens: object, *calls: tuple[str, object]) -> Any:
+    """A response that calls tools and tells its tokens, if it does."""
+    deltas = [
+        {
+            "index": place,
+            "id": f"id{place}",
+            "function": {"name": name, "arguments": json.dumps(given)},
+        }
+        for place, (name, given) in enumerate(calls)
+    ]
+    choice = {"index": 0, "delta": {"tool_calls": deltas}, "finish_reason": "tool_calls"}
+    body = [sse({"id": "c1", "choices": [choice]})]
+    if tokens is not None:
+        body.append(sse({"id": "c1", "choices": [], "usage": {"total_tokens": tokens}}))
+    return respond([*body, sse("[DONE]")], content_type="text/event-stream", framing="chunked")
+
+
+async def test_tokens_are_bounded(fault_server: FaultServer, connect: Connect) -> None:
+    """With all tokens spent no other round begins; usage is asked for."""
+    fault_server.always(costing(60, ("weather", {"city": "Rome"})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], max_total_tokens=100
+        )
+        with pytest.raises(AnswerError, match="after 120 tokens of 100") as caught:
+            await run.final()
+    assert caught.value.reason == "tokens"
+    assert caught.value.completion is not None
+    assert len(fault_server.requests) == 2
+    assert fault_server.requests[0].json()["stream_options"] == {"include_usage": True}
+    assert run.messages[-1].content == "sunny in Rome"
+
+
+@pytest.mark.parametrize("tokens", [None, -5, 10**12])
+async def test_tokens_that_nobody_tells(
+    fault_server: FaultServer, connect: Connect, tokens: object
+) -> None:
+    """A bound that can't be held ends the run rather than to hold nothing."""
+    fault_server.add(costing(tokens, ("weather", {"city": "Rome"})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], max_total_tokens=100
+        )
+        with pytest.raises(AnswerError, match="doesn't tell its tokens"):
+            await run.final()
+
+
+async def test_answer_beyond_the_tokens(fault_server: FaultServer, connect: Connect) -> None:
+    """An answer that calls no tools is one, whatever it has cost."""
+    fault_server.add(saying("Fine."))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], max_total_tokens=1
+        )
+        assert (await run.final()).choices[0].message.content == "Fine."
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"max_total_tokens": 0}, "max_total_tokens must be at least 1, not 0"),
+        ({"approve": "yes"}, "approve must be a function, not 'yes'"),
+        ({"tools": [weather, Tool(len, name="weather")]}, "two tools are named weather"),
+    ],
+)
+async def test_misuse(connect: Connect, params: dict[str, Any], message: str) -> None:
+    """Mistakes are told where they are made, before anything is sent."""
+    async with connect() as client:
+        ask: Any = client.chat.completions.run_tools
+        with pytest.raises(TypeError, match=message):
+            ask(**{"model": "m", "messages": QUESTION, "tools": [weather], **params})
+
+
+async def test_call_that_nobody_can_run(
+    fault_server: FaultServer, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A tool that was given without a function ends the run, with a sentence that says so."""
+    form = {"type": "function", "function": {"name": "ask_user"}}
+    fault_server.add(calling(("ask_user", {})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[form])
+        await run.final()
+    assert "the model called ask_user, which was given without a function" in caplog.text
