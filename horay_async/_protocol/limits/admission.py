@@ -1,9 +1,32 @@
-"""Whether the next request of a batch may go: concurrency, a learnt rate and pauses, taken together."""
+"""Whether the next request of a batch may go, and what a refusal is taken for.
+
+**How `concurrency="auto"` finds the limit.** A server that is asked for too much can refuse (429 or 503), or answer more
+slowly. What it allows isn't known, and it may be one of two things: a number of requests at once, or a rate. The client
+finds out by trying, with three parts that are asked before each request goes:
+
+- `Concurrency` limits how many requests are under way. It begins with 16 and doubles, as TCP's slow start does, until
+  the server first resists. From then on it tries a step up now and then, and compares: if more was answered in the same
+  time the step is kept, and if the answers only got slower it is taken back. So the limit settles where a queue would
+  begin. A refusal cuts it to just below the number that was let through.
+- `LearnedRate` limits how many requests go in a second. There is no such limit until refusals show that one exists. It
+  starts as what the server let through lately, and grows in small steps for as long as nothing is refused.
+- `SharedPause` stops all requests for a time: for as long as `Retry-After` says, or for half a second that doubles up to
+  16 while nothing is answered. Afterwards requests return one by one, spread over a moment.
+
+Whether a refusal was for the number or for the rate is decided by what the requests before it met, in `_cause_of`. In
+short: a request that was alone can't be one too many; a number that was let through many times just before isn't too
+high; and a server that says to come back in a minute counts by the minute.
+
+After a refusal nothing is tried for a while, in proportion to what the refusal cost: about 150 answers for each, and 20
+times the length of a pause. So refusals stay below 1 in 100 requests, and pauses below a twentieth of the time. All batches
+of a client on one event loop share what was found.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from enum import Enum, auto
 
 import attrs
 
@@ -14,7 +37,7 @@ from horay_async._protocol.limits.shared_pause import SharedPause
 __all__ = ["Admission", "Permit"]
 
 PROBE_AFTER = 3
-"""Refusals one upon the other after which one request at a time goes, until one is answered."""
+"""Consecutive refusals after which one request at a time goes, until one is answered."""
 
 MIN_EVIDENCE = 5
 """So many of the latest answers at a number under way, or above, show that it is no reason to refuse."""
@@ -45,6 +68,17 @@ class Permit:
     """Whether it wasn't taken back yet."""
 
 
+class _Cause(Enum):
+    """What a refusal is taken for."""
+
+    CONCURRENCY = auto()
+    """More requests under way than the server takes: the limit on them is cut."""
+    RATE = auto()
+    """More requests in a time than the server takes: the rate is lowered when the episode is over."""
+    UNCLEAR = auto()
+    """A rate, perhaps, or a refusal now and then as any server has them: counted, and nothing is changed."""
+
+
 @attrs.define
 class _RefusalEpisode:
     """A time of refusals, from the first one to an answer to what was sent after it."""
@@ -52,12 +86,15 @@ class _RefusalEpisode:
     serial: int
     """The newest permit's when it began."""
     refusals: int = 0
+    """How many there were so far."""
     paused: float = 0.0
-    through: bool = False
+    """Seconds for which sending paused because of them."""
+    let_through: bool = False
     """Whether as many under way as were refused had been let through shortly before."""
-    by_rate: bool = False
-    """Whether it was the rate that was refused."""
+    rate_limited: bool = False
+    """Whether the rate was found to be the cause: then it is that of all refusals to come."""
     levels: set[Concurrency] = attrs.field(factory=set[Concurrency])
+    """The limits at which the refused requests had begun."""
 
 
 class Admission:
@@ -71,43 +108,54 @@ class Admission:
         """Requests under way, at all levels."""
         self.refusing_since: float | None = None
         """When the server began to refuse everything; None while it answers."""
-        self._recess = SharedPause(random)
+        self._pause = SharedPause(random)
         self._rate = LearnedRate()
-        self._held = False  # whether the rate holds back the next request
-        self._serial = 0
-        self._known = 0  # permits above it were given when the latest refusal was known: fresh ones
-        self._fresh = 0  # of those, the ones under way
-        self._row = 0  # refusals one upon the other: each of what was sent next after the last
-        self._halted = False  # until one that is under way ends
-        self._spell: _RefusalEpisode | None = None
+        self._rate_holds = False
+        """Whether the rate has held back the request that goes next; set by `wait`, taken by `begin`."""
+        self._last_serial = 0
+        """The newest permit's."""
+        # A request is *informed* if it was sent when the latest refusal was known. One that was sent before tells
+        # nothing new by being refused as well.
+        self._informed_after = 0
+        """Permits with a higher serial are those of informed requests; set to the newest one by a refusal."""
+        self._informed_in_flight = 0
+        """Informed requests that are under way."""
+        self._consecutive = 0
+        """Refusals in a row, each of the request that was sent next after the one before was known; 0 once an
+        informed request is answered."""
+        self._halted = False
+        """Whether nothing goes until a request that is under way ends; set by a refusal without `Retry-After`."""
+        self._episode: _RefusalEpisode | None = None
+        """The refusals that aren't over; None while all is well."""
 
     def wait(self, level: Concurrency, now: float) -> float:
         """Seconds until a request may go at `level`; infinite until one that is under way ends."""
-        if level.full:
+        if level.holds_back():
             return math.inf
-        if self.in_flight and (self._halted or (self._row >= PROBE_AFTER and self._fresh)):
+        probing = self._consecutive >= PROBE_AFTER and self._informed_in_flight
+        if self.in_flight and (self._halted or probing):
             return math.inf
         by_rate = self._rate.wait(now)
-        self._held |= by_rate > 0
-        return max(by_rate, self._recess.wait(now), level.wait(now))
+        self._rate_holds |= by_rate > 0
+        return max(by_rate, self._pause.wait(now), level.wait(now))
 
     def begin(self, level: Concurrency, now: float) -> Permit:
         """Lets one go at `level`. Each permit goes to one of `answered`, `refused` and `end`."""
         alone = not self.in_flight
-        paced, self._held = self._held, False
+        paced, self._rate_holds = self._rate_holds, False
         self.in_flight += 1
-        self._serial += 1
-        self._fresh += 1
+        self._last_serial += 1
+        self._informed_in_flight += 1
         level.begin(now)
-        self._recess.begin(now)
+        self._pause.begin(now)
         self._rate.begin(now, waited=paced)
-        return Permit(level, level.epoch, self._serial, level.in_flight, alone, paced)
+        return Permit(level, level.epoch, self._last_serial, level.in_flight, alone, paced)
 
     def end(self, permit: Permit) -> None:
         """Takes back a permit whose request says nothing of the server's capacity."""
         permit.open = False
         self.in_flight -= 1
-        self._fresh -= permit.serial > self._known
+        self._informed_in_flight -= self._is_informed(permit)
         self._halted = False
         permit.level.end()
 
@@ -118,68 +166,106 @@ class Admission:
         self.end(permit)
         self.refusing_since = None
         self._rate.answered(now)
-        if permit.serial > self._known:
-            self._row = 0
-        spell = self._spell
-        if spell is not None and permit.serial > spell.serial:
-            self._close(spell, now)
+        if self._is_informed(permit):
+            self._consecutive = 0
+        episode = self._episode
+        if episode is not None and permit.serial > episode.serial:
+            self._end_episode(episode, now)
         if latency is not None:
             permit.level.answered(permit.epoch, permit.in_flight, latency, now=now)
 
     def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
         """Takes back a permit whose request was refused; the server may have said when to come back."""
-        fresh = permit.serial > self._known
+        informed = self._is_informed(permit)
         self.end(permit)
         if self.refusing_since is None:
             self.refusing_since = now
-        if self._spell is None:
-            self._spell = _RefusalEpisode(serial=self._serial)
-        spell = self._spell
-        spell.refusals += 1
-        spell.levels.add(permit.level)
-        if fresh:
+        if self._episode is None:
+            self._episode = _RefusalEpisode(serial=self._last_serial)
+        episode = self._episode
+        episode.refusals += 1
+        episode.levels.add(permit.level)
+        if informed:
             # A refusal comes at once: what was sent before this one, and after the last, was let through.
-            self._row = self._row + 1 if permit.serial == self._known + 1 else 1
-            self._known = self._serial
-            self._fresh = 0
-        self._attribute(permit, spell, fresh=fresh, asked=retry_after)
-        if retry_after is not None or (fresh and (self._row > 1 or not self.in_flight)):
+            next_sent = permit.serial == self._informed_after + 1
+            self._consecutive = self._consecutive + 1 if next_sent else 1
+            self._informed_after = self._last_serial
+            self._informed_in_flight = 0
+        self._attribute(permit, episode, informed=informed, asked=retry_after)
+        if retry_after is not None or (informed and (self._consecutive > 1 or not self.in_flight)):
             sharers = permit.level.limit
-            spell.paused += self._recess.pause(retry_after, sharers=sharers, now=now)
-        elif fresh:
+            episode.paused += self._pause.pause(retry_after, sharers=sharers, now=now)
+        elif informed:
             self._halted = True
 
-    def _attribute(
-        self, permit: Permit, spell: _RefusalEpisode, *, fresh: bool, asked: float | None
-    ) -> None:
-        """Decides what was refused: the rate, or the number under way, which is cut."""
-        level = permit.level
-        sure = asked is not None or self._row > 1
-        if fresh and not spell.by_rate:
-            through = level.let_through(permit.in_flight)
-            spell.through |= through >= MIN_EVIDENCE
-            long = asked is not None and asked > LONG_WAIT * max(1.0, level.latency)
-            if permit.alone:
-                spell.by_rate = True
-                level.restore()
-            elif permit.paced and (spell.through or self._rate.proven):
-                spell.by_rate = self._rate.struck(sure=sure)
-                return
-            elif long or (spell.through and self._row > 1):
-                spell.by_rate = True
-            elif through >= AMPLE_EVIDENCE and asked is None:
-                spell.by_rate = self._rate.struck(sure=False)
-                return
-            elif permit.paced:
-                self._rate.forget()
-        if not spell.by_rate:
-            level.refused(permit.epoch, permit.in_flight, row=self._row, sure=sure)
+    def _is_informed(self, permit: Permit) -> bool:
+        return permit.serial > self._informed_after
 
-    def _close(self, spell: _RefusalEpisode, now: float) -> None:
-        self._spell = None
-        self._recess.over()
-        for level in spell.levels:
-            level.settle(refusals=spell.refusals, paused=spell.paused, now=now)
+    def _attribute(
+        self, permit: Permit, episode: _RefusalEpisode, *, informed: bool, asked: float | None
+    ) -> None:
+        """Has what was refused learn from it: the rate, or the number under way, which is cut.
+
+        `asked` is the server's `Retry-After`, in seconds.
+        """
+        sure = asked is not None or self._consecutive > 1  # so that even a lone refusal counts
+        level = permit.level
+        if episode.rate_limited:
+            return
+        # One that wasn't informed was sent with those before it, and counts as one more of them.
+        cause = (
+            self._cause_of(permit, episode, sure=sure, asked=asked)
+            if informed
+            else _Cause.CONCURRENCY
+        )
+        if cause is _Cause.RATE:
+            episode.rate_limited = True
+            if permit.alone:
+                level.restore()  # whatever the limit was cut for before
+        elif cause is _Cause.CONCURRENCY:
+            if informed and permit.paced:
+                self._rate.forget()  # it held requests back, and they were refused all the same
+            level.refused(permit.epoch, permit.in_flight, row=self._consecutive, sure=sure)
+
+    def _cause_of(
+        self, permit: Permit, episode: _RefusalEpisode, *, sure: bool, asked: float | None
+    ) -> _Cause:
+        """What the refusal of an informed request was for. The first case that applies decides."""
+        level = permit.level
+        evidence = level.let_through(permit.in_flight)
+        episode.let_through |= evidence >= MIN_EVIDENCE
+
+        # 1. Nothing else was under way, so it wasn't one too many.
+        if permit.alone:
+            return _Cause.RATE
+
+        # 2. The rate had held it back, and there is reason to believe in that rate: it was met with a refusal
+        #    before, or as many under way were let through just now. Then the rate is a little too high.
+        if permit.paced and (episode.let_through or self._rate.proven):
+            return _Cause.RATE if self._rate.refused(sure=sure) else _Cause.UNCLEAR
+
+        # 3. The server asks for a wait as long as a window of time; or it refuses again and again what it had
+        #    let through in that number: its window is used up.
+        if asked is not None and asked > LONG_WAIT * max(1.0, level.latency):
+            return _Cause.RATE
+        if episode.let_through and self._consecutive > 1:
+            return _Cause.RATE
+
+        # 4. That number was let through so often that it can't be the reason. The rate may be, or none at all.
+        if evidence >= AMPLE_EVIDENCE and asked is None:
+            return _Cause.RATE if self._rate.refused(sure=False) else _Cause.UNCLEAR
+
+        # 5. Nothing speaks for a rate.
+        return _Cause.CONCURRENCY
+
+    def _end_episode(self, episode: _RefusalEpisode, now: float) -> None:
+        self._episode = None
+        self._pause.end()
+        for level in episode.levels:
+            level.settle(refusals=episode.refusals, paused=episode.paused, now=now)
         self._rate.settle(
-            rate_limited=spell.by_rate, refusals=spell.refusals, paused=spell.paused, now=now
+            rate_limited=episode.rate_limited,
+            refusals=episode.refusals,
+            paused=episode.paused,
+            now=now,
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
+import attrs
+
 from horay_async._protocol.limits.latency import Sample, gain
 
 __all__ = [
@@ -41,7 +43,7 @@ COOLDOWN_PER_PAUSE = 20.0
 """Time between a pause and the next step up, as a multiple of the pause: so pauses take 1/20 of the time."""
 
 LONGEST_COOLDOWN = 300.0
-"""Seconds."""
+"""Seconds: after five minutes of any length of pause it is worth another try."""
 
 # How the limit grows.
 
@@ -68,8 +70,62 @@ LEAST_SAMPLE = 16
 MOST_SAMPLE = 8
 """Times that number: where noise has left the verdict open until then, the mean decides."""
 
-LATELY = 100
+RECENT = 100
 """Answers that `let_through` looks back over."""
+
+
+@attrs.define
+class _Cuts:
+    """What a limit remembers of refusals, and of what they cut it to."""
+
+    before: float
+    """The limit before the latest cuts, which `restore` goes back to. Set by a cut that is another matter than the
+    one before it."""
+    score: float = 0.0
+    """Refusals at this limit, less what is forgotten of them: 1 for each, and 1/REFUSAL_SCORE_LIFETIME less for each
+    answer. At MAX_REFUSAL_SCORE the limit is cut. 0 again after each change of the limit."""
+    any: bool = False
+    """Whether there ever was a cut: from then on growth is slowed, see DOUBLING."""
+    in_episode: bool = False
+    """Whether there was one in the episode of refusals that isn't over. Taken back by `settle`."""
+    answers_since: int = ANOTHER_MATTER
+    """Answers since the latest one."""
+    probed: bool = False
+    """Whether a deep fall was followed by a quick look up again: only the first of several is."""
+    cooldown_answers: float = 0
+    """Answers until the next step up may be tried; set by `settle`, and by trials that end. Counts down below 0."""
+    cooldown_until: float = -math.inf
+    """When the next step up may be tried; set by `settle`."""
+
+
+@attrs.define
+class _Search:
+    """The search for a better limit: which step is tried, and what it is held against.
+
+    A trial is under way where `baseline` is set; then the answers in `sample` are compared with it. Otherwise
+    they show whether it is time for one.
+    """
+
+    doubled_from: float
+    """The limit at `doubled_at`; it may be no more than twice as high until the time for a doubling is over."""
+    doubled_at: float = -math.inf
+    """When the limit last began to double after a refusal; forgotten by a cut."""
+    step: float = FIRST_STEP
+    """By what factor the next trial changes the limit. FIRST_STEP means that it never met resistance; later it
+    grows with each success and shrinks with each failure."""
+    upward: bool = True
+    """Whether the next trial is one of more requests. Turns when the smallest step up doesn't help, and when the
+    answers get slow without a step; back again when that step down doesn't help either."""
+    baseline: tuple[float, Sample] | None = None
+    """The limit before the trial under way, and the latencies at it; None where no trial is."""
+    accepted: Sample | None = None
+    """Latencies when the limit was last accepted; None after a cut or a failed trial, until the next sample."""
+    unsettled: int = 0
+    """Answers that are still to be left out: the queue that a limit means takes a round to build up, or empty."""
+    sample: Sample = attrs.field(factory=Sample)
+    """Latencies at the present limit; begun anew with each change."""
+    limited: bool = False
+    """Whether the limit has held back a request since the sample began: else others were the bottleneck."""
 
 
 class Concurrency:
@@ -94,49 +150,37 @@ class Concurrency:
         self._floor = floor
         self._ceiling = ceiling
         self._limit = float(min(max(start, floor), ceiling))
-        self._next = -math.inf
-        self._lately: deque[int] = deque(maxlen=LATELY)
-        # Cuts
-        self._strikes = 0.0
-        self._before = self._limit  # the limit before the latest cuts
-        self._since_cut = ANOTHER_MATTER  # answers
-        self._was_cut = False  # in the spell of refusals that isn't over yet
-        self._looked = False  # whether a deep fall was followed by a quick look up again
-        self._calm_answers = 0
-        self._calm_until = -math.inf
-        # Trials
-        self._step = FIRST_STEP
-        self._up = True
-        self._from: tuple[float, Sample] | None = None  # what the trial under way is held against
-        self._normal: Sample | None = None  # latencies when the limit was last accepted
-        self._refused = False  # ever
-        self._doubled_at = -math.inf
-        self._doubled_from = self._limit
-        self._unsettled = 0
-        self._begin_sample()
+        """The limit as it is reckoned with; `limit` is what it means in whole requests."""
+        self._next_start = -math.inf
+        """When the next request may begin; set by each that begins."""
+        self._recent: deque[int] = deque(maxlen=RECENT)
+        """For the latest answers, how many were under way when their requests began."""
+        self._cuts = _Cuts(before=self._limit)
+        self._search = _Search(doubled_from=self._limit)
 
     @property
     def limit(self) -> int:
         """Most requests to have under way now."""
         return int(self._limit + 0.5)
 
-    @property
-    def full(self) -> bool:
-        """Whether the limit holds back a request that asks now."""
+    def holds_back(self) -> bool:
+        """Whether the limit holds back a request that asks now. If it does, that is noted: only a limit that
+        holds back can be judged.
+        """
         if self.in_flight < self.limit:
             return False
-        self._reached = True
+        self._search.limited = True
         return True
 
     def wait(self, now: float) -> float:
         """Seconds until the next may begin: what is free is taken at twice the usual pace, not at once."""
-        return max(0.0, self._next - now)
+        return max(0.0, self._next_start - now)
 
     def begin(self, now: float) -> None:
         """Counts one that begins."""
         self.in_flight += 1
         gap = 0.5 * self.latency / self._limit
-        self._next = max(self._next, now - 2 * gap) + gap
+        self._next_start = max(self._next_start, now - 2 * gap) + gap
 
     def end(self) -> None:
         """Counts one that has ended, however it did."""
@@ -144,30 +188,30 @@ class Concurrency:
 
     def let_through(self, in_flight: int) -> int:
         """How many of the latest answers were to requests that began as one of so many, or more."""
-        return sum(number >= in_flight for number in self._lately)
+        return sum(number >= in_flight for number in self._recent)
 
     def answered(self, epoch: int, in_flight: int, latency: float, *, now: float) -> None:
         """Learns from an answer, after `latency` seconds, to a request that began in `epoch` as one of
         `in_flight`.
         """
-        self._calm_answers -= 1
-        self._since_cut += 1
-        self._strikes = max(0.0, self._strikes - 1 / REFUSAL_SCORE_LIFETIME)
-        self._lately.append(in_flight)
+        self._cuts.cooldown_answers -= 1
+        self._cuts.answers_since += 1
+        self._cuts.score = max(0.0, self._cuts.score - 1 / REFUSAL_SCORE_LIFETIME)
+        self._recent.append(in_flight)
         self.latency += (latency - self.latency) * (0.1 if self.latency else 1.0)
         if epoch != self.epoch or self._floor == self._ceiling:
             return
-        if self._unsettled > 0:
-            self._unsettled -= 1
+        if self._search.unsettled > 0:
+            self._search.unsettled -= 1
             return
-        sample = self._sample
+        sample = self._search.sample
         sample.add(latency)
         if sample.count < self._enough:
             return
-        if not self._reached:  # others were the bottleneck: nothing to learn
+        if not self._search.limited:  # others were the bottleneck: nothing to learn
             self._begin_sample()
-        elif self._from is not None:
-            self._judge(*self._from, sample, now)
+        elif self._search.baseline is not None:
+            self._judge(*self._search.baseline, sample, now)
         else:
             self._consider(sample, now)
 
@@ -179,46 +223,48 @@ class Concurrency:
         """
         if epoch != self.epoch or self._floor == self._ceiling:
             return
-        self._strikes += 1
-        if self._strikes < MAX_REFUSAL_SCORE and not sure:
+        self._cuts.score += 1
+        if self._cuts.score < MAX_REFUSAL_SCORE and not sure:
             return
-        if self._since_cut >= ANOTHER_MATTER:
-            self._before = self._limit if self._from is None else self._from[0]
-            self._looked = False
-        self._since_cut = 0
-        self._was_cut = self._refused = True
+        if self._cuts.answers_since >= ANOTHER_MATTER:
+            self._cuts.before = (
+                self._limit if self._search.baseline is None else self._search.baseline[0]
+            )
+            self._cuts.probed = False
+        self._cuts.answers_since = 0
+        self._cuts.in_episode = self._cuts.any = True
         through = min(in_flight - 1, self._limit)
-        if self._step == FIRST_STEP:  # doubling overshoots by as much as the limit itself
+        if self._search.step == FIRST_STEP:  # doubling overshoots by as much as the limit itself
             kept = max(through * STEP_BACK, self._limit / FIRST_STEP)
         elif row > 2:
             kept = self._limit * DECREASE
         else:
             kept = max(through * STEP_BACK**row, self._limit * DECREASE)
-        self._doubled_at = -math.inf
-        self._step = SMALLEST_STEP
-        self._up = True
-        self._from = self._normal = None
+        self._search.doubled_at = -math.inf
+        self._search.step = SMALLEST_STEP
+        self._search.upward = True
+        self._search.baseline = self._search.accepted = None
         self._move(kept)
 
     def settle(self, *, refusals: int, paused: float, now: float) -> None:
         """Ends a spell of `refusals`, in which sending `paused` for so many seconds."""
-        if not self._was_cut:
+        if not self._cuts.in_episode:
             return
-        self._was_cut = False
-        if self._limit < DECREASE * self._before and not self._looked:
+        self._cuts.in_episode = False
+        if self._limit < DECREASE * self._cuts.before and not self._cuts.probed:
             # It fell deep. What caused that may be over: a quick look is worth a refusal.
-            self._looked = True
-            self._calm_answers = 0
-        elif self._calm_answers <= 0 and now >= self._calm_until:
+            self._cuts.probed = True
+            self._cuts.cooldown_answers = 0
+        elif self._cuts.cooldown_answers <= 0 and now >= self._cuts.cooldown_until:
             # Within a calm it wasn't trying more that was refused: more calm would save nothing.
-            self._calm_answers = max(COOLDOWN_PER_REFUSAL * refusals, 4 * self.limit)
-            self._calm_until = now + min(LONGEST_COOLDOWN, COOLDOWN_PER_PAUSE * paused)
+            self._cuts.cooldown_answers = max(COOLDOWN_PER_REFUSAL * refusals, 4 * self.limit)
+            self._cuts.cooldown_until = now + min(LONGEST_COOLDOWN, COOLDOWN_PER_PAUSE * paused)
 
     def restore(self) -> None:
         """Takes back the latest cuts: the number under way wasn't what was refused."""
-        if self._limit < self._before:
-            self._move(self._before)
-        self._since_cut = ANOTHER_MATTER
+        if self._limit < self._cuts.before:
+            self._move(self._cuts.before)
+        self._cuts.answers_since = ANOTHER_MATTER
 
     @property
     def _enough(self) -> float:
@@ -226,26 +272,26 @@ class Concurrency:
         return max(LEAST_SAMPLE, self._limit)
 
     def _begin_sample(self) -> None:
-        self._sample = Sample()
-        self._reached = False
+        self._search.sample = Sample()
+        self._search.limited = False
 
     def _move(self, limit: float) -> None:
         self._limit = min(max(limit, self._floor), self._ceiling)
         self.epoch += 1
-        self._strikes = 0.0
+        self._cuts.score = 0.0
         # The queue that a limit means takes a round to build up, or to empty.
-        self._unsettled = 0 if self._step == FIRST_STEP else self.limit
+        self._search.unsettled = 0 if self._search.step == FIRST_STEP else self.limit
         self._begin_sample()
 
     def _consider(self, sample: Sample, now: float) -> None:
         """Whether to try another limit than the one that `sample` was taken at."""
-        if self._normal is None:
-            self._normal = sample
-        noise = math.sqrt(sample.variance + self._normal.variance)
-        if sample.mean - self._normal.mean > max(RISE, 3 * noise):
-            self._up = False
+        if self._search.accepted is None:
+            self._search.accepted = sample
+        noise = math.sqrt(sample.variance + self._search.accepted.variance)
+        if sample.mean - self._search.accepted.mean > max(RISE, 3 * noise):
+            self._search.upward = False
             self._try(sample, now)
-        elif self._calm_answers <= 0 and now >= self._calm_until:
+        elif self._cuts.cooldown_answers <= 0 and now >= self._cuts.cooldown_until:
             self._try(sample, now)
         elif sample.count >= MOST_SAMPLE * self._enough:
             self._begin_sample()
@@ -253,23 +299,23 @@ class Concurrency:
     def _try(self, sample: Sample, now: float) -> None:
         at = self._limit
         # Smaller than twice what the two means will be off by, a step couldn't be judged.
-        step = max(self._step, math.exp(2 * math.sqrt(2 * sample.variance)))
-        to = max(at * step, at + 1) if self._up else min(at / step, at - 1)
-        if self._refused:
-            if now >= self._doubled_at + min(LONGEST_DOUBLING, DOUBLING * self.latency):
-                self._doubled_at, self._doubled_from = now, at
-            to = min(to, 2 * self._doubled_from)
+        step = max(self._search.step, math.exp(2 * math.sqrt(2 * sample.variance)))
+        to = max(at * step, at + 1) if self._search.upward else min(at / step, at - 1)
+        if self._cuts.any:
+            if now >= self._search.doubled_at + min(LONGEST_DOUBLING, DOUBLING * self.latency):
+                self._search.doubled_at, self._search.doubled_from = now, at
+            to = min(to, 2 * self._search.doubled_from)
         self._move(to)
         if self._limit == at:  # at its bound
             self._reject(at)
         else:
-            self._from = (at, sample)
+            self._search.baseline = (at, sample)
 
     def _judge(self, at: float, before: Sample, sample: Sample, now: float) -> None:
         """Whether to stay at the limit that is being tried, or go back to the one `at` which it was."""
         step = math.log(self._limit / at)
         follows, noise = gain(before, sample, step)
-        if self._up:
+        if self._search.upward:
             # A large step that overshoots gains too: what counts is not to end far above the capacity.
             least = max(LEAST_GAIN, 1 - math.log(SMALLEST_STEP) / step)
             better = follows > least - noise / 2  # an idle server costs more than a short queue
@@ -278,18 +324,18 @@ class Concurrency:
         else:
             better = follows < LEAST_GAIN
         if better:
-            self._step = min(FIRST_STEP, self._step * self._step)
-            self._normal = sample
+            self._search.step = min(FIRST_STEP, self._search.step * self._search.step)
+            self._search.accepted = sample
             self._try(sample, now)
         else:
             self._reject(at)
 
     def _reject(self, at: float) -> None:
-        self._from = self._normal = None
+        self._search.baseline = self._search.accepted = None
         self._move(at)
-        if self._step > SMALLEST_STEP:
-            self._step = max(SMALLEST_STEP, math.sqrt(self._step))
+        if self._search.step > SMALLEST_STEP:
+            self._search.step = max(SMALLEST_STEP, math.sqrt(self._search.step))
             return
         # What doesn't help above may not have helped below: look there next, and only then rest.
-        self._up = not self._up
-        self._calm_answers = MOST_SAMPLE * self.limit if self._up else 0
+        self._search.upward = not self._search.upward
+        self._cuts.cooldown_answers = MOST_SAMPLE * self.limit if self._search.upward else 0

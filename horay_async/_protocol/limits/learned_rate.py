@@ -15,6 +15,57 @@ from horay_async._protocol.limits.pacing import BURST_SECONDS, GCRA
 
 __all__ = ["LearnedRate"]
 
+SHORTEST = 1e-3
+"""Seconds: a time that is divided by is at least so long."""
+
+
+class _Throughput:
+    """What was let through: since sending was last resumed, and lately."""
+
+    def __init__(self, memory: float) -> None:
+        self.answers: int = 0
+        """Since sending was resumed after the latest episode of refusals."""
+        self._memory = memory
+        """Seconds that it looks back over."""
+        self._began = math.inf
+        """When the first request was sent."""
+        self._resumed = math.inf
+        """When sending was resumed; at first, when it began."""
+        self._counts: deque[tuple[float, int]] = deque()
+        """Answers in that memory, in counts of a second each with their beginning."""
+        self._counted = 0
+        """Their sum."""
+
+    def sent(self, now: float) -> None:
+        """Counts a request."""
+        self._began = min(self._began, now)
+        self._resumed = min(self._resumed, now)
+
+    def answered(self, now: float) -> None:
+        """Counts an answer."""
+        self.answers += 1
+        self._counted += 1
+        counts = self._counts
+        if counts and now < counts[-1][0] + 1:
+            counts[-1] = (counts[-1][0], counts[-1][1] + 1)
+        else:
+            counts.append((now, 1))
+        while counts[0][0] < now - self._memory:
+            self._counted -= counts.popleft()[1]
+
+    def active(self, paused: float, now: float) -> float:
+        """Seconds since sending was resumed, without a pause of so many at the end."""
+        return min(self._memory, max(now - paused - self._resumed, SHORTEST))
+
+    def recent(self, now: float) -> float:
+        """Answers a second lately."""
+        return self._counted / min(self._memory, max(1.0, now - self._began))
+
+    def resume(self, now: float) -> None:
+        """Begins to count anew."""
+        self._resumed = now
+        self.answers = 0
+
 
 class LearnedRate:
     """A limit on the rate, learnt from refusals; there is none until the server refuses for the rate's sake.
@@ -49,36 +100,43 @@ class LearnedRate:
     RARE = 40
     """Answers between two such times: what goes over a limit is refused sooner."""
     LONGEST_COOLDOWN = 900
-    """Answers. In time, calm for a pause lasts one window at most, and calm for refusals `LONGEST_COOLDOWN`."""
+    """Answers. In time, the cooldown for a pause lasts one window at most, and that for refusals `LONGEST_COOLDOWN`."""
     UNUSED = 100
     """Requests in a row that didn't have to wait for the rate, until it is forgotten."""
     MOMENT = 10.0
-    """Seconds: spells that follow one another faster than that are no measure of a window's length."""
+    """Seconds: episodes that follow one another faster than that are no measure of a window's length."""
     MEMORY = 60.0
     """Seconds: the longest window that servers commonly count in."""
 
     def __init__(self) -> None:
-        self.proven = False
+        self.proven: bool = False
         """Whether there is a rate, and it was met with a refusal."""
         self._rate: GCRA | None = None
-        self._strikes = 0.0
+        """The rate; None while there is no reason for one."""
+        self._throughput = _Throughput(self.MEMORY)
+        # When the rate is lowered, or forgotten
+        self._score = 0.0
+        """Refusals of held-back requests, less what is forgotten of them; 0 again when the rate is lowered."""
+        self._answers_since_lowered = 0
         self._sparse = 0
-        self._since_struck = 0  # answers
+        """Times in a row that it was lowered for rare refusals; 0 again when it grows."""
         self._unused = 0
+        """Requests in a row that didn't have to wait for it."""
         self._held_back = 0
-        # What was let through, in total and lately, in counts of a second each
-        self._began = math.inf
-        self._resumed = math.inf  # when sending began again after the last spell of refusals
-        self._answers = 0  # since then
-        self._counts: deque[tuple[float, int]] = deque()
-        self._counted = 0
-        # Growth
+        """Requests that had to wait for it since it was set."""
+        # When it grows
         self._step = self.FIRST_STEP
+        """By which part a proven rate grows next; doubles with each step up to LONGEST_STEP."""
         self._step_requests = 0
+        """Requests that had to wait since the last step."""
         self._step_at = -math.inf
-        self._calm_answers = 0
-        self._calm_until = -math.inf
-        self._calm_at_most = -math.inf
+        """When that was."""
+        self._cooldown_answers = 0
+        """Answers until it may grow again; set when it is lowered, counts down below 0."""
+        self._cooldown_until = -math.inf
+        """When it may grow again at the earliest; set when it is lowered."""
+        self._cooldown_at_most = -math.inf
+        """When it may grow whatever `_cooldown_answers` says: where few answers come, those would take long."""
 
     @property
     def per_second(self) -> float | None:
@@ -91,8 +149,7 @@ class LearnedRate:
 
     def begin(self, now: float, *, waited: bool) -> None:
         """Counts a request that goes; `waited` says whether the rate held it back."""
-        self._began = min(self._began, now)
-        self._resumed = min(self._resumed, now)
+        self._throughput.sent(now)
         rate = self._rate
         if rate is None:
             return
@@ -106,62 +163,64 @@ class LearnedRate:
 
     def answered(self, now: float) -> None:
         """Counts an answer."""
-        self._calm_answers -= 1
-        self._strikes = max(0.0, self._strikes - 1 / self.REFUSAL_SCORE_LIFETIME)
-        self._since_struck += 1
-        self._answers += 1
-        self._counted += 1
-        counts = self._counts
-        if counts and now < counts[-1][0] + 1:
-            counts[-1] = (counts[-1][0], counts[-1][1] + 1)
-        else:
-            counts.append((now, 1))
-        while counts[0][0] < now - self.MEMORY:
-            self._counted -= counts.popleft()[1]
+        self._cooldown_answers -= 1
+        self._score = max(0.0, self._score - 1 / self.REFUSAL_SCORE_LIFETIME)
+        self._answers_since_lowered += 1
+        self._throughput.answered(now)
 
-    def struck(self, *, sure: bool) -> bool:
-        """Counts a refusal of a request that the rate had held back; gives whether that is enough to lower
+    def refused(self, *, sure: bool) -> bool:
+        """Counts a refusal of a request that the rate had held back; returns whether that is enough to lower
         it. `sure` says that even a lone one counts.
         """
-        self._strikes += 1
-        if self._strikes < self.MAX_REFUSAL_SCORE and not sure:
+        self._score += 1
+        if self._score < self.MAX_REFUSAL_SCORE and not sure:
             return False
-        rare = self._since_struck >= self.RARE and not sure
+        rare = self._answers_since_lowered >= self.RARE and not sure
         self._sparse = self._sparse + 1 if rare else 0
-        self._strikes, self._since_struck = 0.0, 0
+        self._score, self._answers_since_lowered = 0.0, 0
         if self._rate is not None and self._sparse >= self.SPARSE:
             self.forget()
             return False
         return True
 
     def settle(self, *, rate_limited: bool, refusals: int, paused: float, now: float) -> None:
-        """Ends a spell of `refusals`, in which sending `paused` for so many seconds; `rate_limited` says that
-        they were for the rate.
+        """Ends an episode of `refusals`, in which sending `paused` for so many seconds; `rate_limited` says
+        that they were for the rate, which then is lowered, or begins.
         """
         if rate_limited:
-            active = min(self.MEMORY, max(now - paused - self._resumed, 1e-3))
             self.proven |= self._rate is not None and self._held_back >= self.TESTED
-            if self._rate is None:
-                through = self._answers / active
-            else:
-                through = self._rate.per_second
-                active = max(active, self.MOMENT)
-            # In a window that was used up early, the pause belongs to the time that the answers took.
-            lately = self._counted / min(self.MEMORY, max(1.0, now - self._began))
-            allowed = self.KEPT * max(through * active / (active + paused), lately)
-            # So deep a fall may go too far: no calm after it.
+            allowed = self.KEPT * self._let_through(paused, now)
+            # So deep a fall may go too far: no cooldown after it.
             deep = self._rate is not None and allowed < DECREASE * self._rate.per_second
-            burst = max(1.0, allowed * BURST_SECONDS)
-            self._rate = GCRA(allowed, burst) if allowed > 0 else None
-            self._step = self.FIRST_STEP
-            self._step_requests, self._step_at = 0, now
-            self._held_back = self._unused = 0
-            calm = max(0, self._calm_answers) + COOLDOWN_PER_REFUSAL * refusals
-            self._calm_answers = 0 if deep else min(self.LONGEST_COOLDOWN, calm)
-            self._calm_until = now + (0 if deep else min(self.MEMORY, COOLDOWN_PER_PAUSE * paused))
-            self._calm_at_most = now + LONGEST_COOLDOWN
-        self._resumed = now
-        self._answers = 0
+            self._set(allowed, now)
+            self._cool_down(0 if deep else refusals, 0.0 if deep else paused, now, forget=deep)
+        self._throughput.resume(now)
+
+    def _let_through(self, paused: float, now: float) -> float:
+        """Requests a second that the server turned out to let through, the pause at the end included."""
+        throughput = self._throughput
+        active = throughput.active(paused, now)
+        if self._rate is None:
+            through = throughput.answers / active
+        else:
+            through = self._rate.per_second
+            active = max(active, self.MOMENT)
+        # In a window that was used up early, the pause belongs to the time that the answers took.
+        return max(through * active / (active + paused), throughput.recent(now))
+
+    def _set(self, allowed: float, now: float) -> None:
+        burst = max(1.0, allowed * BURST_SECONDS)
+        self._rate = GCRA(allowed, burst) if allowed > 0 else None
+        self._step = self.FIRST_STEP
+        self._step_requests, self._step_at = 0, now
+        self._held_back = self._unused = 0
+
+    def _cool_down(self, refusals: int, paused: float, now: float, *, forget: bool) -> None:
+        """Lets the rate rest, in proportion to what the refusals and the pause cost."""
+        left = 0 if forget else max(0, self._cooldown_answers)
+        self._cooldown_answers = min(self.LONGEST_COOLDOWN, left + COOLDOWN_PER_REFUSAL * refusals)
+        self._cooldown_until = now + min(self.MEMORY, COOLDOWN_PER_PAUSE * paused)
+        self._cooldown_at_most = now + LONGEST_COOLDOWN
 
     def forget(self) -> None:
         """Drops the rate: it isn't what holds things up."""
@@ -177,7 +236,9 @@ class LearnedRate:
             return
         if not self.proven:
             step = self.GUESS_STEP
-        elif now < self._calm_until or (self._calm_answers > 0 and now < self._calm_at_most):
+        elif now < self._cooldown_until or (
+            self._cooldown_answers > 0 and now < self._cooldown_at_most
+        ):
             return
         else:
             step = self._step

@@ -25,10 +25,15 @@ class SharedPause:
     def __init__(self, random: Callable[[], float]) -> None:
         self._random = random
         self._next = -math.inf
+        """When the next request may be sent; set by a pause, and by each request during the return."""
         self._until = -math.inf
+        """When the latest pause ends, and the return begins."""
         self._spread_until = -math.inf
+        """When the return is over."""
         self._gap = 0.0
+        """Seconds between two requests during the return; set by a pause."""
         self._length = self.FIRST
+        """Seconds of the next pause without a length; doubles with each, and is FIRST again after `end`."""
 
     def wait(self, now: float) -> float:
         """Seconds until the next may be sent."""
@@ -58,6 +63,6 @@ class SharedPause:
         self._gap = spread / sharers
         return self._until - before
 
-    def over(self) -> None:
+    def end(self) -> None:
         """Notes that the server answers again."""
         self._length = self.FIRST

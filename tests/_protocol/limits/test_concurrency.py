@@ -28,7 +28,7 @@ class Rounds:
             latency = self.latency * max(1.0, level.limit / self.capacity)
             level.in_flight = level.limit
             if full:
-                assert level.full
+                assert level.holds_back()
             self.now += latency / level.limit
             level.answered(level.epoch, level.limit, latency, now=self.now)
             self.seen.append(level.limit)
@@ -80,7 +80,7 @@ def test_fullness() -> None:
     ]
     for change in changes:
         change()
-        seen.append(level.full)
+        seen.append(level.holds_back())
     assert seen == [False, True, False]
 
 
@@ -177,7 +177,7 @@ def test_noise_delays_the_verdict_downward() -> None:
     below = 0
     for number in range(3000):
         level.in_flight = level.limit
-        assert level.full
+        assert level.holds_back()
         # Eight times longer or shorter by turns, and a queue by two tenths less than it would have to be.
         latency = (8.0 if number % 2 else 1 / 8) * (level.limit / 100) ** 0.8
         level.answered(level.epoch, level.limit, latency, now=number)

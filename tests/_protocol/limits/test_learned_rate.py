@@ -178,12 +178,12 @@ def test_calm_lasts_in_proportion_to_the_pause() -> None:
 def test_lone_refusals_are_tolerated() -> None:
     """One in a hundred changes nothing, two in a row do, and so does one that is sure."""
     rate, _ = proven()
-    assert not rate.struck(sure=False)
+    assert not rate.refused(sure=False)
     send(rate, since=100.0, until=110.0, each=0.1)
-    assert not rate.struck(sure=False)
-    assert rate.struck(sure=False)
-    assert not rate.struck(sure=False)
-    assert rate.struck(sure=True)
+    assert not rate.refused(sure=False)
+    assert rate.refused(sure=False)
+    assert not rate.refused(sure=False)
+    assert rate.refused(sure=True)
 
 
 def test_rate_that_isnt_to_blame_is_forgotten() -> None:
@@ -193,11 +193,11 @@ def test_rate_that_isnt_to_blame_is_forgotten() -> None:
     def rare(times: int) -> None:
         for _ in range(times):
             send(rate, since=now, until=now + 4, each=0.1, waited=True)
-            rate.struck(sure=False)
-            rate.struck(sure=False)
+            rate.refused(sure=False)
+            rate.refused(sure=False)
 
     rare(9)
-    rate.struck(sure=True)
+    rate.refused(sure=True)
     rare(9)
     before = rate.per_second
     rare(1)

@@ -54,7 +54,7 @@ def test_unasked_pauses_double() -> None:
         lengths.append(pauses.pause(None, sharers=1, now=now))
         now += lengths[-1]
     assert lengths == pytest.approx([0.5, 1, 2, 4, 8, 16, 16])
-    pauses.over()
+    pauses.end()
     assert pauses.pause(None, sharers=1, now=now) == pytest.approx(0.5)
 
 
