@@ -34,12 +34,13 @@ class EmbeddingCall:
 def embedding_call(body: Mapping[str, object]) -> EmbeddingCall:
     """Check a `POST /embeddings` body; raises `ApiProblem` (400)."""
     given: Mapping[str, Any] = validate(body, EMBEDDING, ("model", "input"))
-    source = given["input"]
-    single = isinstance(source, str) or isinstance(source[0], int)
+    source: Any = given["input"]
+    dimensions: Any = given.get("dimensions")
+    inputs: Any = [source] if isinstance(source, str) or isinstance(source[0], int) else source
     return EmbeddingCall(
-        inputs=[source] if single else source,
+        inputs=inputs,
         base64=given.get("encoding_format") == "base64",
-        dimensions=given.get("dimensions"),
+        dimensions=dimensions,
     )
 
 

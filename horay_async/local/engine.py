@@ -204,7 +204,7 @@ class Engine:
     """
 
     def __init__(self, options: EngineOptions) -> None:
-        if missing := missing_extra("The local server", "local", "xllamacpp"):
+        if missing := missing_extra("The local server", "local", "xllamacpp", "jsonschema"):
             raise LocalServerError(missing)
         self.options = options
         """What it was made with."""

@@ -6,11 +6,12 @@ Pure, like its counterpart for the responses, `responses`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from .tools import forced_call
-from .validation import CHAT, COMPLETION, is_object, refuse, validate
+from .schemas import Schema, check
+from .tools import forced_call, tool_parameters
+from .validation import CHAT, COMPLETION, is_array, is_object, refuse, validate
 
 Json = dict[str, Any]
 
@@ -32,13 +33,12 @@ SEEDS: Final = 2**32 - 1
 
 # Documented fields that go on under the same name, then llama.cpp's own that are worth having.
 _SAME: Final = ("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty")
-_LLAMA_OWN: Final = ("min_p", "typical_p", "repeat_last_n", "ignore_eos", "grammar", "json_schema")
+_LLAMA_OWN: Final = ("min_p", "typical_p", "repeat_last_n", "ignore_eos", "grammar")
 _CHAT_SAME: Final = (
     "messages",
     "tools",
     "tool_choice",
     "parallel_tool_calls",
-    "response_format",
     "chat_template_kwargs",
     "reasoning_format",
 )
@@ -64,6 +64,10 @@ class Call:
     """Chat only: alternatives to list with each token's logprob."""
     forced_call: bool = False
     """Chat only: whether the text of the jobs is a tool call, as `tools.forced_call` has it."""
+    schema: Schema | None = None
+    """What the whole text has to fit where it ends by itself."""
+    parameters: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
+    """Chat only: what the arguments of each tool have to fit, by its name."""
 
 
 def completion_call(body: Mapping[str, object]) -> Call:
@@ -72,14 +76,36 @@ def completion_call(body: Mapping[str, object]) -> Call:
     job = _sampling(given) | {"prompt": given["prompt"]}
     if given.get("logprobs", False) is not False:
         job["logprobs"] = 1
-    return _call(given, job, prompt=str(given["prompt"]), echo=given.get("echo") is True)
+    schema = None
+    if "json_schema" in given:  # llama.cpp's own field
+        schema = check("json_schema", given["json_schema"])
+        job["grammar"] = schema.grammar()
+    call = _call(given, job, prompt=str(given["prompt"]), echo=given.get("echo") is True)
+    return replace(call, schema=schema)
 
 
 def chat_call(body: Mapping[str, object]) -> Call:
     """Check a `POST /chat/completions` body and translate it; raises `ApiProblem` (400)."""
     given = validate(body, CHAT, ("model", "messages"))
+    parameters = tool_parameters(given)
+    schema = None
+    job = _sampling(given) | {name: given[name] for name in _CHAT_SAME if name in given}
+    if "tools" in given:
+        job["tools"] = [_engine_tool(tool, parameters) for tool in _list(given["tools"])]
     forced = forced_call(given)
-    job = _sampling(given) | {name: given[name] for name in _CHAT_SAME if name in given} | forced
+    wanted = forced.get("response_format") or given.get("response_format") or {"type": "text"}
+    assert is_object(wanted)  # validated
+    if wanted["type"] == "json_schema":
+        name = "tools" if forced else "response_format.json_schema.schema"
+        schema = check(name, wanted["json_schema"]["schema"], levels=4 if forced else 0)
+        # llama.cpp takes a grammar beside tools only where none may be called; the model reads them
+        # all the same.
+        job |= {"grammar": schema.grammar(), "tool_choice": "none"}
+        if forced:
+            job["tools"] = forced["tools"]
+    elif wanted["type"] == "json_object":
+        schema = check("response_format", {"type": "object"})
+        job["response_format"] = wanted
     if "max_completion_tokens" in given:
         job["max_tokens"] = given["max_completion_tokens"]
     alternatives = _int(given.get("top_logprobs", 0))
@@ -88,7 +114,22 @@ def chat_call(body: Mapping[str, object]) -> Call:
         job |= {"logprobs": True, "top_logprobs": max(1, alternatives)}
     elif alternatives:
         raise refuse("top_logprobs", "needs logprobs to be true")
-    return replace(_call(given, job), top_logprobs=alternatives, forced_call=bool(forced))
+    return replace(
+        _call(given, job),
+        top_logprobs=alternatives,
+        forced_call=bool(forced),
+        schema=schema,
+        parameters=parameters,
+    )
+
+
+def _engine_tool(tool: Json, parameters: Mapping[str, Schema]) -> Json:
+    """A tool with the parameters that llama.cpp's own grammar takes."""
+    function: Json = tool["function"]
+    if function["name"] not in parameters:
+        return tool
+    simple = parameters[function["name"]].tool_parameters()
+    return tool | {"function": function | {"parameters": simple}}
 
 
 def _sampling(given: Mapping[str, object]) -> Json:
@@ -119,6 +160,11 @@ def _call(given: Mapping[str, object], job: Json, *, prompt: str = "", echo: boo
     options = given.get("stream_options")
     usage = is_object(options) and options.get("include_usage") is True
     return Call(jobs, given.get("stream") is True, usage, prompt, echo)
+
+
+def _list(value: object) -> list[Any]:
+    assert is_array(value)  # validated before
+    return value
 
 
 def _int(value: object) -> int:

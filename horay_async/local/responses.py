@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from .checking import raise_misfit
 from .requests import Call, Json
 from .tools import ForcedCall
 
@@ -36,6 +37,7 @@ class ResponseBuilder(ABC):
         self.id = self.id or f"{self.prefix}-{secrets.token_hex(12)}"
         self.usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
         self._started: set[int] = set()
+        self._texts: dict[int, str] = {}
 
     def choices(self, index: int, event: Mapping[str, Any]) -> list[Json]:
         """The streamed choices, none to two, that one event of llama.cpp amounts to."""
@@ -49,6 +51,8 @@ class ResponseBuilder(ABC):
             return []
         translated = [self._choice(index, choice) for choice in event.get("choices", ())]
         found = [choice for choice in translated if choice is not None]
+        for choice in found:
+            self._check(index, choice)
         if found and index not in self._started:
             self._started.add(index)
             found[:0] = self._opening(index)
@@ -81,6 +85,18 @@ class ResponseBuilder(ABC):
             "model": self.model,
             "system_fingerprint": self.fingerprint,
         }
+
+    def _check(self, index: int, choice: Json) -> None:
+        """Raise `ApiProblem` (500) where a choice ends with "stop", and doesn't fit its schema."""
+        if self.call.schema is None:
+            return
+        self._texts[index] = self._texts.get(index, "") + self._text(choice)
+        if choice["finish_reason"] == "stop":
+            raise_misfit(self.call.schema, self._texts[index])
+
+    @abstractmethod
+    def _text(self, choice: Json) -> str:
+        """What a streamed choice adds to the text that is held to a schema."""
 
     @abstractmethod
     def _choice(self, index: int, choice: Json) -> Json | None:
@@ -120,6 +136,10 @@ class CompletionResponseBuilder(ResponseBuilder):
             return None
         return self._piece(index, choice["text"], choice["finish_reason"], logprobs)
 
+    def _text(self, choice: Json) -> str:
+        text: str = choice["text"]
+        return text
+
     def _opening(self, index: int) -> list[Json]:
         return [self._piece(index, self.call.prompt)] if self.call.echo else []
 
@@ -153,6 +173,22 @@ class ChatResponseBuilder(ResponseBuilder):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._forced = [ForcedCall() for _ in self.call.jobs] if self.call.forced_call else []
+        self._calls: dict[int, list[Json]] = {}
+
+    def _check(self, index: int, choice: Json) -> None:
+        calls = self._calls.setdefault(index, [])
+        for piece in choice["delta"].get("tool_calls", ()):
+            _add_tool_call(calls, piece)
+        if choice["finish_reason"] == "tool_calls":
+            for function in (call["function"] for call in calls):
+                if function["name"] in self.call.parameters:
+                    raise_misfit(self.call.parameters[function["name"]], function["arguments"])
+        elif not calls:
+            super()._check(index, choice)
+
+    def _text(self, choice: Json) -> str:
+        text: str = choice["delta"].get("content") or ""
+        return text
 
     def _choice(self, index: int, choice: Json) -> Json | None:
         # llama.cpp repeats the role; a stream of this family names it once, in its first chunk.

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
+from .schemas import Schema, check
 from .validation import is_array, is_object, refuse
 
 Json = dict[str, Any]
@@ -45,6 +46,31 @@ def forced_call(given: Mapping[str, object]) -> Json:
         "tool_choice": "auto",
         "response_format": {"type": "json_schema", "json_schema": {"schema": schema}},
     }
+
+
+def tool_parameters(given: Mapping[str, object]) -> dict[str, Schema]:
+    """The checked schemas of the parameters of each tool offered, by its name, where it has any.
+
+    Raises `ApiProblem` (400) for a schema that can't be held.
+    """
+    offered = given.get("tools")
+    tools: list[Json] = offered if is_array(offered) else []
+    return {
+        tool["function"]["name"]: _parameters(place, tool["function"]["parameters"])
+        for place, tool in enumerate(tools)
+        if tool["function"].get("parameters") is not None
+    }
+
+
+def _parameters(place: int, schema: object) -> Schema:
+    name = f"tools[{place}].function.parameters"
+    if is_object(schema):
+        if not schema.keys() & {"type", "$ref", "allOf", "anyOf", "oneOf"}:
+            schema = {"type": "object", **schema}
+        types: object = schema.get("type", "object")
+        if types != "object" and not (is_array(types) and "object" in types):
+            raise refuse(name, "must describe an object")
+    return check(name, schema)
 
 
 def _call_schema(place: int, tool: Json) -> Json:

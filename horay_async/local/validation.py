@@ -153,7 +153,7 @@ def messages(name: str, value: object) -> None:
 
 
 def tools(name: str, value: object) -> None:
-    """An array of functions with a name; what more they hold is llama.cpp's to judge."""
+    """An array of functions with a name; `schemas` checks their parameters."""
     if not is_array(value):
         raise refuse(name, "must be an array of tools")
     for place, tool in enumerate(value):
@@ -177,12 +177,13 @@ def _function_name(value: object) -> str | None:
 
 
 def response_format(name: str, value: object) -> None:
-    """Text, any JSON object, or JSON by a schema; the schema is llama.cpp's to judge."""
+    """Text, any JSON object, or JSON by a schema, which `schemas` checks."""
     if not is_object(value) or value.get("type") not in RESPONSE_FORMATS:
         raise refuse(name, f"must be an object whose type is one of {', '.join(RESPONSE_FORMATS)}")
     if value["type"] == "json_schema":
         described: object = value.get("json_schema")
-        if not is_object(described) or not is_object(described.get("schema")):
+        schema: object = described.get("schema") if is_object(described) else None
+        if not isinstance(schema, dict | bool):
             raise refuse(f"{name}.json_schema", "must be an object that holds a schema")
 
 

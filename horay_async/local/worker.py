@@ -173,7 +173,11 @@ def run_job(llama: Any, kind: str, job: Json, take: Callable[[object], bool]) ->
         elif kind == "embeddings":  # has no events: one response, as text
             take(json.loads(handler(json.dumps(job).encode())))
         else:
-            handler(json.dumps(job).encode(), lambda raw: take(json.loads(raw)))
+
+            def callback(raw: bytes) -> bool:
+                return take(json.loads(raw))
+
+            handler(json.dumps(job).encode(), callback)
     except (RuntimeError, ValueError) as refused:
         # llama.cpp throws for requests it can't take, such as an image for a text model.
         take({"error": {"code": 400, "message": str(refused)}})

@@ -40,7 +40,7 @@ def test_inputs(given: object, inputs: list[object]) -> None:
         (body(input=None), "input"),
         (body(input=""), "input"),
         (body(input=[]), "input"),
-        (body(input=[[]]), "input"),
+        (body(input=[list[int]()]), "input"),
         (body(input=["a", ""]), "input"),
         (body(input=["a", [1]]), "input"),
         (body(input=["a", 1]), "input"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -240,3 +241,114 @@ async def test_impossible_schema(wire: Wire) -> None:
         "/chat/completions", status=400, **QUESTION, response_format=formatted({"type": "mystery"})
     )
     assert "unrecognized type mystery" in refused["error"]["message"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}}, "refers to itself"),
+        ({"type": "object", "minProperties": 2, "maxProperties": 1}, "over maxProperties"),
+        ({"type": "object", "properties": {"a": {"pattern": "a{5,2}"}}}, "at least 5 and at most 2"),
+    ],
+)  # fmt: skip
+async def test_hostile_schema(wire: Wire, schema: Json, words: str) -> None:
+    """A schema that would end llama.cpp's process is a 400, in a response's format and in tools."""
+    for fields, named in (
+        ({"response_format": formatted(schema)}, "response_format.json_schema.schema"),
+        ({"tools": [tool("f", schema)]}, "tools[0].function.parameters"),
+        ({"tools": [tool("f", schema)], "tool_choice": "required"}, "tools[0].function.parameters"),
+    ):
+        refused = await wire.post("/chat/completions", status=400, **QUESTION, **fields)
+        assert words in refused["error"]["message"]
+        assert refused["error"]["param"] == named
+    refused = await wire.post("/completions", status=400, prompt="p", json_schema=schema)
+    assert refused["error"]["param"] == "json_schema"
+
+
+NUMBERS: Json = {
+    "type": "object",
+    "properties": {
+        "share": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        "code": {"type": "string", "pattern": r"^\d{3}-\w$"},
+        "kind": {"allOf": [{"$ref": "#/$defs/a~1b"}]},
+    },
+    "required": ["share", "code", "kind"],
+    "$defs": {"a/b": {"enum": ["x", "y"]}},
+}
+
+
+@pytest.mark.anyio
+async def test_what_the_grammar_holds(wire: Wire) -> None:
+    """Bounds of numbers, patterns and escaped references hold, in text and in forced calls."""
+    schema = {**NUMBERS, "properties": {**NUMBERS["properties"], "share": {"enum": [0.5]}}}
+    asked: tuple[Json, Json] = (
+        {"response_format": formatted(schema)},
+        {"tools": [tool("f", schema)], "tool_choice": "required"},
+    )
+    for fields in asked:
+        response = await wire.post("/chat/completions", **QUESTION, **fields, temperature=1, seed=3)
+        (choice,) = response["choices"]
+        message = choice["message"]
+        calls = message.get("tool_calls")
+        found = json.loads(calls[0]["function"]["arguments"] if calls else message["content"])
+        assert choice["finish_reason"] == ("tool_calls" if calls else "stop")
+        assert re.fullmatch(r"\d{3}-\w", found["code"])
+        assert found["kind"] in ("x", "y")
+        assert 0 < found["share"] <= 1
+
+
+@pytest.mark.anyio
+async def test_what_the_grammar_does_not_hold(wire: Wire) -> None:
+    """A response that ends by itself and doesn't fit its schema is an error, streamed and whole."""
+    schema: Json = {"type": "array", "items": {"enum": [1]}, "uniqueItems": True, "minItems": 2}
+    body: Json = {**QUESTION, "response_format": formatted({**schema, "maxItems": 2})}
+    refused = await wire.post("/chat/completions", status=500, **body)
+    assert "non-unique" in refused["error"]["message"]
+    assert refused["error"]["code"] == "schema_mismatch"
+    full = {"model": "any", "stream": True, **body}
+    async with wire.session.post(wire.url + "/chat/completions", json=full) as response:
+        *_, last = (await response.text()).strip().split("\n\n")
+    assert json.loads(last.removeprefix("data: "))["error"] == refused["error"]
+
+
+def test_parameters_must_be_an_object() -> None:
+    """Arguments are an object: a schema of anything else is refused, and one without a type is one."""
+    request: Json = {"model": "m", **QUESTION}
+    for types in ("string", ["string", "null"]):
+        with pytest.raises(ApiProblem, match=r"^tools\[0\]\.function\.parameters must describe an"):
+            chat_call({**request, "tools": [tool("f", {"type": types})]})
+    schemas: list[Json] = [
+        {"type": ["object", "null"]},
+        {"properties": {}},
+        {"$ref": "#/$defs/a", "$defs": {"a": {}}},
+    ]
+    for schema in schemas:
+        assert "f" in chat_call({**request, "tools": [tool("f", schema)]}).parameters
+    with pytest.raises(ApiProblem, match="must be a JSON schema"):
+        chat_call({**request, "tools": [{"function": {"name": "f", "parameters": [1]}}]})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fits"), [('{"city": "Oslo"}', True), ('{"city": 5}', False)]
+)
+def test_arguments_are_checked(arguments: str, fits: bool) -> None:
+    """A call of the model's own accord is checked too; one of a tool without a schema is not."""
+    bare: Json = {"type": "function", "function": {"name": "bare"}}
+    call = chat_call({"model": "m", **QUESTION, "tools": [WEATHER, bare]})
+    builder = ChatResponseBuilder(call, "local-model", "fp")
+
+    def calls(*pieces: Json) -> Json:
+        return {"choices": [{"delta": {"tool_calls": list(pieces)}, "finish_reason": None}]}
+
+    builder.choices(
+        0, calls({"index": 0, "function": {"name": "get_weather", "arguments": arguments[:5]}})
+    )
+    builder.choices(0, calls({"index": 0, "function": {"arguments": arguments[5:]}}))
+    builder.choices(0, calls({"index": 1, "function": {"name": "bare", "arguments": "5"}}))
+    end: Json = {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}
+    if fits:
+        assert builder.choices(0, end)
+    else:
+        with pytest.raises(ApiProblem, match="5 is not of type 'string'"):
+            builder.choices(0, end)

@@ -1,0 +1,598 @@
+"""JSON schemas of requests: checked, and brought into the form that the model engine gets. Pure.
+
+Nothing of a user's schema reaches llama.cpp but through `Schema`. Left to itself it recurses over
+cycles until its stack ends, takes all memory for a minimum over its maximum, and samples without
+any form where its grammar can't be built.
+
+What is refused, always by name: cycles that never reach a value, contradictions, what is too large,
+references that lead nowhere, and keywords that neither the grammar nor the check of a finished
+response can hold. What the grammar alone can't hold is left to that check (`checking`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote
+
+from .errors import ApiProblem
+from .patterns import MAX_REPETITION, UnsupportedPattern, anchored
+from .validation import is_array, is_object, refuse
+
+Json = dict[str, Any]
+
+MAX_BYTES: Final = 64 * 1024
+MAX_DEPTH: Final = 32
+# How many subschemas one value may have to fit at once, references followed: each level of
+# {"allOf": [a, a]} doubles them.
+MAX_ALTERNATIVES: Final = 2000
+# Beyond this, floats skip integers; bounds as large are left to the check of the response.
+_EXACT: Final = 2**53
+
+TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
+_LIMITS: Final = (
+    ("minItems", "maxItems"),
+    ("minLength", "maxLength"),
+    ("minProperties", "maxProperties"),
+    ("minContains", "maxContains"),
+)
+_BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+_NOTES: Final = ("title", "description", "default", "examples")
+"""What tells the model about a value, and holds nothing."""
+_IN_PLACE: Final = ("allOf", "anyOf", "oneOf")
+"""Arrays of schemas for the same value."""
+_SCHEMAS: Final = (
+    "contains",
+    "propertyNames",
+    "not",
+    "if",
+    "then",
+    "else",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+)
+_UNSUPPORTED: Final = (
+    "patternProperties",
+    "dependencies",
+    "$dynamicRef",
+    "$recursiveRef",
+    "$anchor",
+    "$dynamicAnchor",
+)
+CHECKED_ONLY: Final = frozenset(
+    {
+        *_SCHEMAS,
+        "uniqueItems",
+        "minContains",
+        "maxContains",
+        "dependentRequired",
+        "dependentSchemas",
+    }
+)
+"""Keywords that the grammar doesn't hold."""
+# Formats that llguidance holds; any other is an annotation, as JSON schema has it by default.
+FORMATS: Final = (
+    "date",
+    "time",
+    "date-time",
+    "duration",
+    "email",
+    "hostname",
+    "ipv4",
+    "ipv6",
+    "uuid",
+)
+
+
+# Names that are kept for definitions: the model reads them in tools. s0, s1 … are made up here.
+_PLAIN: Final = re.compile(r"(?!s\d)[A-Za-z_]\w{0,60}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A checked schema, whose references all read `#/$defs/<name>`."""
+
+    whole: Json
+    """Everything that a value must fit."""
+
+    def held(self) -> Json:
+        """The part that a grammar holds."""
+        return _held(self.whole)
+
+    def grammar(self) -> str:
+        """The grammar for llama.cpp, in the notation of llguidance, which it is built with."""
+        return f"%llguidance {{}}\nstart: %json {json.dumps(self.held())}"
+
+    def tool_parameters(self) -> Json:
+        """The part that llama.cpp's own grammar of tool calls takes: no booleans for schemas."""
+        simple: Json = _without_booleans(self.held())
+        return simple
+
+
+def check(name: str, schema: object, *, levels: int = 0) -> Schema:
+    """Check the schema in the request's field `name`; raises `ApiProblem` (400).
+
+    `levels` is how many of its levels of nesting aren't the user's.
+    """
+    if schema is False:
+        raise refuse(name, "lets nothing through")
+    if schema is True:
+        schema = {}
+    if not is_object(schema):
+        raise refuse(name, "must be a JSON schema")
+    size = len(json.dumps(schema, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > MAX_BYTES * (1 + levels):
+        raise refuse(name, f"must be at most {MAX_BYTES // 1024} KiB of JSON")
+    return Schema(_Translation(name, schema, MAX_DEPTH + levels).run())
+
+
+class _Translation:
+    """One pass over one schema."""
+
+    def __init__(self, name: str, root: Json, max_depth: int) -> None:
+        self._name, self._root, self._max_depth = name, root, max_depth
+        self._names: dict[str, str] = {}
+        """Names in the new `$defs`, by the canonical pointer of what they stand for."""
+        self._pending: list[str] = []
+        """Pointers of definitions that are named, and not translated yet."""
+        self._defs: Json = {}
+
+    def run(self) -> Json:
+        """The translated root, with a `$defs` where there are references."""
+        root = self._schema(self._root, "", 1)
+        if root is False:
+            raise self._refuse("", "lets nothing through")
+        while self._pending:
+            pointer = self._pending.pop()
+            found = self._schema(self._resolve(pointer, pointer), pointer, 1)
+            self._defs[self._names[pointer]] = found
+        whole: Json = {**({} if root is True else root)}
+        if self._defs:
+            whole["$defs"] = self._defs
+        self._refuse_cycles(whole)
+        self._refuse_endless(whole)
+        return whole
+
+    def _refuse(self, pointer: str, message: str) -> ApiProblem:
+        where = f" at #{pointer}"[:200] if pointer else ""
+        return refuse(self._name, f"{message}{where}")
+
+    def _schema(self, schema: object, pointer: str, depth: int) -> Any:
+        """A translated schema: an object, or false where nothing fits."""
+        if isinstance(schema, bool):
+            return {} if schema else False
+        if not is_object(schema):
+            raise self._refuse(pointer, "must be an object, true or false")
+        if depth > self._max_depth:
+            raise self._refuse(pointer, f"is nested more than {MAX_DEPTH} levels deep")
+        for keyword in _UNSUPPORTED:
+            if keyword in schema:
+                raise self._refuse(pointer, f"has {keyword}, which this server doesn't support")
+        if "$id" in schema and pointer:
+            raise self._refuse(pointer, "has an $id below its root")
+        out: Json = {key: schema[key] for key in _NOTES if key in schema}
+        if "$ref" in schema:
+            out["$ref"] = self._reference(schema["$ref"], pointer)
+        self._types(schema, out, pointer)
+        self._numbers(schema, out, pointer)
+        self._string(schema, out, pointer)
+
+        def child(value: object, *keys: object) -> Any:
+            steps = "".join(f"/{_escaped(str(key))}" for key in keys)
+            return self._schema(value, pointer + steps, depth + 1)
+
+        self._applied(schema, out, pointer, child)
+        self._array(schema, out, pointer, child)
+        self._object(schema, out, pointer, child)
+        return False if _is_empty(out) else _merged(out)
+
+    def _types(self, schema: Json, out: Json, pointer: str) -> None:
+        types: list[object] = [*TYPES]
+        if "type" in schema:
+            types = schema["type"] if is_array(schema["type"]) else [schema["type"]]
+            for one in types:
+                if one not in TYPES:
+                    raise self._refuse(pointer, f"has the unrecognized type {str(one)[:40]}")
+            if not types:
+                raise self._refuse(pointer, "has no type")
+            out["type"] = types[0] if len(types) == 1 else list(dict.fromkeys(types))
+        values: list[object] | None = None
+        if "enum" in schema:
+            if not is_array(schema["enum"]) or not schema["enum"]:
+                raise self._refuse(pointer, "has an enum that isn't a non-empty array")
+            values = schema["enum"]
+        if "const" in schema:
+            if values is not None and schema["const"] not in values:
+                raise self._refuse(pointer, "has a const that isn't in its enum")
+            values = [schema["const"]]
+        if values is not None:
+            if any(_depth(value) > MAX_DEPTH for value in values):
+                raise self._refuse(pointer, f"has a value nested more than {MAX_DEPTH} levels deep")
+            fitting = [value for value in values if any(_is_of(value, str(one)) for one in types)]
+            if not fitting:
+                raise self._refuse(pointer, f"has no value of its type {schema['type']!r}")
+            out["enum"] = fitting
+
+    def _numbers(self, schema: Json, out: Json, pointer: str) -> None:
+        for low, high in _LIMITS:
+            for keyword in (low, high):
+                if keyword in schema:
+                    out[keyword] = self._count(schema[keyword], keyword, pointer)
+            if low in out and high in out and out[low] > out[high]:
+                raise self._refuse(pointer, f"has {low} {out[low]} over {high} {out[high]}")
+        for keyword in _BOUNDS:
+            if keyword in schema:
+                value = schema[keyword]
+                if not _is_number(value) or (keyword == "multipleOf" and value <= 0):
+                    raise self._refuse(pointer, f"has a {keyword} that isn't a number it can use")
+                out[keyword] = value
+        lows = [(out[key], key) for key in ("minimum", "exclusiveMinimum") if key in out]
+        highs = [(out[key], key) for key in ("maximum", "exclusiveMaximum") if key in out]
+        if lows and highs:
+            (low, low_key), (high, high_key) = max(lows), min(highs)
+            open_ended = "exclusive" in low_key + high_key
+            whole = out.get("type") == "integer"
+            if whole:
+                lowest = math.floor(low) + 1 if "exclusive" in low_key else math.ceil(low)
+                highest = math.ceil(high) - 1 if "exclusive" in high_key else math.floor(high)
+                nothing = lowest > highest
+            else:
+                nothing = low > high or (low == high and open_ended)
+            if nothing:
+                raise self._refuse(pointer, f"has {low_key} {low} and {high_key} {high}")
+        if "uniqueItems" in schema:
+            out["uniqueItems"] = schema["uniqueItems"] is True
+
+    def _count(self, value: object, keyword: str, pointer: str) -> int:
+        if (
+            not isinstance(value, int | float)
+            or not _is_number(value)
+            or value != int(value)
+            or value < 0
+        ):
+            raise self._refuse(pointer, f"has a {keyword} that isn't a whole number from 0")
+        if value > MAX_REPETITION:
+            raise self._refuse(pointer, f"has {keyword} {value}, over {MAX_REPETITION}")
+        return int(value)
+
+    def _string(self, schema: Json, out: Json, pointer: str) -> None:
+        if "pattern" in schema:
+            if not isinstance(schema["pattern"], str):
+                raise self._refuse(pointer, "has a pattern that isn't a string")
+            try:
+                out["pattern"] = anchored(schema["pattern"])
+            except UnsupportedPattern as unsupported:
+                raise self._refuse(pointer, f"has a pattern that {unsupported}") from None
+        if schema.get("format") in FORMATS:
+            out["format"] = schema["format"]
+
+    def _applied(self, schema: Json, out: Json, pointer: str, child: Callable[..., Any]) -> None:
+        for keyword in _IN_PLACE:
+            if keyword in schema:
+                if not is_array(schema[keyword]) or not schema[keyword]:
+                    raise self._refuse(pointer, f"has {keyword} that isn't a non-empty array")
+                out[keyword] = [child(one, keyword, n) for n, one in enumerate(schema[keyword])]
+                if keyword != "allOf":
+                    # What lets nothing through is no choice.
+                    out[keyword] = [one for one in out[keyword] if one is not False]
+        for keyword in _SCHEMAS:
+            if keyword in schema:
+                out[keyword] = child(schema[keyword], keyword)
+
+    def _array(self, schema: Json, out: Json, pointer: str, child: Callable[..., Any]) -> None:
+        items, rest = schema.get("items"), "items"
+        first = schema.get("prefixItems")
+        if is_array(items):  # as before 2020-12
+            first, rest = items, "additionalItems"
+        key = "prefixItems" if rest == "items" else "items"
+        if first is not None:
+            if not is_array(first):
+                raise self._refuse(pointer, "has prefixItems that isn't an array")
+            out["prefixItems"] = [child(one, key, n) for n, one in enumerate(first)]
+        if rest in schema:
+            out["items"] = child(schema[rest], rest)
+        shut = out.get("items") is False
+        most = len(out.get("prefixItems", ())) if shut else math.inf
+        for place, one in enumerate(out.get("prefixItems", ())):
+            if one is False:
+                most = min(most, place)
+                out["prefixItems"], out["items"] = out["prefixItems"][:place], False
+                break
+        if out.get("minItems", 0) > most:
+            raise self._refuse(
+                pointer, f"has minItems {out['minItems']}, and no more than {most} fit"
+            )
+
+    def _object(self, schema: Json, out: Json, pointer: str, child: Callable[..., Any]) -> None:
+        if "properties" in schema:
+            out["properties"] = self._members(schema, "properties", pointer, child)
+        if "dependentSchemas" in schema:
+            out["dependentSchemas"] = self._members(schema, "dependentSchemas", pointer, child)
+        if "dependentRequired" in schema:
+            out["dependentRequired"] = schema["dependentRequired"]
+            if not is_object(schema["dependentRequired"]) or not all(
+                _are_names(names) for names in schema["dependentRequired"].values()
+            ):
+                raise self._refuse(pointer, "has dependentRequired that isn't arrays of names")
+        if "additionalProperties" in schema:
+            out["additionalProperties"] = child(
+                schema["additionalProperties"], "additionalProperties"
+            )
+        properties: Json = out.get("properties", {})
+        if "required" in schema:
+            if not _are_names(schema["required"]):
+                raise self._refuse(pointer, "has required that isn't an array of names")
+            out["required"] = list(dict.fromkeys(schema["required"]))
+            for name in out["required"]:
+                if properties.get(name, out.get("additionalProperties")) is False:
+                    raise self._refuse(pointer, f"requires {name[:40]!r}, which it doesn't allow")
+            if len(out["required"]) > out.get("maxProperties", math.inf):
+                raise self._refuse(pointer, "requires more than its maxProperties")
+
+    def _members(self, schema: Json, keyword: str, pointer: str, child: Callable[..., Any]) -> Json:
+        if not is_object(schema[keyword]):
+            raise self._refuse(pointer, f"has {keyword} that isn't an object")
+        return {name: child(one, keyword, name) for name, one in schema[keyword].items()}
+
+    def _reference(self, ref: object, pointer: str) -> str:
+        """The new reference for one of the user's."""
+        if not isinstance(ref, str) or not (ref == "#" or ref.startswith("#/")):
+            raise self._refuse(pointer, f"has the $ref {str(ref)[:100]!r}, which isn't within it")
+        steps = [unquote(step).replace("~1", "/").replace("~0", "~") for step in ref.split("/")[1:]]
+        target = "".join(f"/{_escaped(step)}" for step in steps)
+        self._resolve(target, pointer)
+        if target not in self._names:
+            name = steps[-1] if steps else "root"
+            if not _PLAIN.fullmatch(name) or name in self._names.values():
+                name = f"s{len(self._names)}"
+            self._names[target] = name
+            self._pending.append(target)
+        return f"#/$defs/{self._names[target]}"
+
+    def _resolve(self, target: str, pointer: str) -> object:
+        found: object = self._root
+        for step in target.split("/")[1:]:
+            key = step.replace("~1", "/").replace("~0", "~")
+            if is_object(found) and key in found:
+                found = found[key]
+            elif is_array(found) and key.isascii() and key.isdigit() and int(key[:9]) < len(found):
+                found = found[int(key)]
+            else:
+                raise self._refuse(pointer, f"has the $ref '#{target[:100]}', which leads nowhere")
+        return found
+
+    def _refuse_cycles(self, whole: Json) -> None:
+        """Refuse definitions that lead to themselves without a value between."""
+        sizes: dict[str, int] = {}
+        open_: set[str] = set()
+
+        def size(schema: Any) -> int:
+            """How many subschemas one value has to fit, this one included."""
+            if not is_object(schema):
+                return 0
+            total = 1
+            if "$ref" in schema:
+                name = schema["$ref"].removeprefix("#/$defs/")
+                if name in open_:
+                    pointer = next(key for key, value in self._names.items() if value == name)
+                    raise self._refuse(pointer, "refers to itself without end")
+                if name not in sizes:
+                    if len(open_) > MAX_DEPTH:
+                        raise self._refuse("", f"has more than {MAX_DEPTH} references in a row")
+                    open_.add(name)
+                    sizes[name] = size(self._defs[name])
+                    open_.discard(name)
+                total += sizes[name]
+            for keyword in _IN_PLACE:
+                total += sum(size(one) for one in schema.get(keyword, ()))
+            for keyword in ("not", "if", "then", "else"):
+                total += size(schema.get(keyword))
+            total += sum(size(one) for one in schema.get("dependentSchemas", {}).values())
+            if total > MAX_ALTERNATIVES:
+                raise self._refuse("", f"has more than {MAX_ALTERNATIVES} schemas for one value")
+            return total
+
+        for name, schema in (("", whole), *self._defs.items()):
+            if name not in sizes:
+                open_.add(name)
+                sizes[name] = size(schema)
+                open_.discard(name)
+
+    def _refuse_endless(self, whole: Json) -> None:
+        """Refuse a schema that no finite value fits, as each would have to hold another one."""
+        ending: set[str] = set()
+
+        def ends(schema: Any) -> bool:
+            if not is_object(schema):
+                return schema is not False
+            if "enum" in schema:
+                return True
+            if "$ref" in schema and schema["$ref"].removeprefix("#/$defs/") not in ending:
+                return False
+            if not all(ends(one) for one in schema.get("allOf", ())):
+                return False
+            for keyword in ("anyOf", "oneOf"):
+                if keyword in schema and not any(ends(one) for one in schema[keyword]):
+                    return False
+            if schema.get("type") == "object":
+                members: Json = schema.get("properties", {})
+                rest = schema.get("additionalProperties", True)
+                return all(ends(members.get(name, rest)) for name in schema.get("required", ()))
+            if schema.get("type") == "array":
+                needed: int = schema.get("minItems", 0)
+                first: list[Any] = schema.get("prefixItems", [])[:needed]
+                rest = needed <= len(first) or ends(schema.get("items", True))
+                return rest and all(ends(one) for one in first)
+            return True
+
+        found = -1
+        while found < len(ending):
+            found = len(ending)
+            ending.update(name for name, schema in self._defs.items() if ends(schema))
+        if not ends(whole):
+            raise self._refuse("", "asks for a value that holds another one without end")
+
+
+def _escaped(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")
+
+
+def _is_number(value: object) -> bool:
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and (isinstance(value, int) or math.isfinite(value))
+    )
+
+
+def _are_names(value: object) -> bool:
+    return is_array(value) and all(isinstance(name, str) for name in value)
+
+
+def _depth(value: object) -> int:
+    """How deep a value is nested; JSON's decoder bounds it."""
+    children: list[Any] = []
+    if is_object(value):
+        children = list(value.values())
+    elif is_array(value):
+        children = value
+    return 1 + max(map(_depth, children), default=0)
+
+
+def _is_of(value: object, type_: str) -> bool:
+    match value:
+        case None:
+            return type_ == "null"
+        case bool():
+            return type_ == "boolean"
+        case int():
+            return type_ in ("integer", "number")
+        case float():
+            return type_ == "number" or (type_ == "integer" and value.is_integer())
+        case str():
+            return type_ == "string"
+        case list():
+            return type_ == "array"
+        case _:
+            return type_ == "object"
+
+
+def _without_booleans(schema: Any) -> Any:
+    if is_array(schema):
+        return [_without_booleans(one) for one in schema]
+    if not is_object(schema):
+        return schema
+    out: Json = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs"):
+            out[key] = {
+                name: _without_booleans(one) for name, one in value.items() if one is not False
+            }
+        elif key == "items" and value is False:
+            out["maxItems"] = len(schema.get("prefixItems", ()))
+        else:
+            out[key] = value if key in ("enum", *_NOTES) else _without_booleans(value)
+    return out
+
+
+def _is_empty(schema: Json) -> bool:
+    """Whether nothing fits, as far as its own keywords tell."""
+    return (
+        schema.get("anyOf") == []
+        or schema.get("oneOf") == []
+        or any(one is False for one in schema.get("allOf", ()))
+    )
+
+
+def _merged(schema: Json) -> Json:
+    """The schema with a single `allOf` written out, where no keyword stands in both."""
+    parts: list[Json] = schema.get("allOf", [])
+    if len(parts) != 1 or (parts[0].keys() & schema.keys()) - {*_NOTES}:
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "allOf"}
+    return parts[0] | rest
+
+
+def _held(whole: Json) -> Json:
+    """What a grammar holds of a translated schema.
+
+    An object that lists its properties gets no others, where the schema leaves that open: a small
+    model would invent some until its tokens are spent. Not where several schemas describe one
+    object, as none of them lists all.
+    """
+    shared: set[str] = set()
+
+    def share(schema: Any, *, also: bool) -> None:
+        """Collect the definitions that describe a value together with other schemas."""
+        if is_array(schema):
+            for one in schema:
+                share(one, also=also)
+        if not is_object(schema):
+            return
+        own = schema.keys() - {*_NOTES, "$defs", *CHECKED_ONLY}
+        if "$ref" in schema and (also or len(own) > 1):
+            shared.add(schema["$ref"].removeprefix("#/$defs/"))
+        for key, value in schema.items():
+            if key in _IN_PLACE:
+                share(value, also=also or key == "allOf" or len(own) > 1)
+            elif key in ("properties", "$defs"):
+                for one in value.values():
+                    share(one, also=False)
+            elif key not in ("enum", *_NOTES):
+                share(value, also=False)
+
+    share(whole, also=False)
+    # What a shared definition refers to in turn is shared too.
+    found = -1
+    while found < len(shared):
+        found = len(shared)
+        for name in [*shared]:
+            share(whole["$defs"][name], also=True)
+
+    def hold(schema: Any, *, closes: bool) -> Any:
+        if not is_object(schema):
+            return schema
+        out: Json = {}
+        own = schema.keys() - {*_NOTES, "$defs", *CHECKED_ONLY}
+        for key, value in schema.items():
+            if key in CHECKED_ONLY or (key in _BOUNDS and abs(value) > _EXACT):
+                continue
+            if key == "$defs":
+                out[key] = {
+                    name: hold(one, closes=name not in shared) for name, one in value.items()
+                }
+            elif key == "properties":
+                out[key] = {name: hold(one, closes=True) for name, one in value.items()}
+            elif key in ("items", "additionalProperties"):
+                out[key] = hold(value, closes=True)
+            elif key == "prefixItems":
+                out[key] = [hold(one, closes=True) for one in value]
+            elif key == "oneOf" and "anyOf" in schema:
+                choice = {"anyOf": [hold(one, closes=False) for one in value]}
+                out["allOf"] = [*out.get("allOf", []), choice]
+            elif key in _IN_PLACE:
+                alone = closes and len(own) == 1 and key != "allOf"
+                inner = [hold(one, closes=alone) for one in value]
+                # Which one alone it is, is left to the check of the response.
+                to = "allOf" if key == "allOf" else "anyOf"
+                out[to] = [*out.get("allOf", []), *inner] if to == "allOf" else inner
+            else:
+                out[key] = value
+        listed = out.get("properties", {})
+        if (
+            closes
+            and listed
+            and "additionalProperties" not in out
+            and not own & {*_IN_PLACE, "$ref"}
+            and set(out.get("required", ())) <= listed.keys()
+            and out.get("minProperties", 0) <= len(listed)
+        ):
+            out["additionalProperties"] = False
+        return out
+
+    held: Json = hold(whole, closes=True)
+    return held
