@@ -16,7 +16,7 @@ from typing import Any, Final
 from .errors import ApiProblem
 from .schemas import Schema
 
-# References followed in one check, each about 30 µs. A definition that refers to itself in two
+# References followed in one check, each about 30 microseconds. A definition that refers to itself in two
 # branches doubles them with each level of the value.
 MAX_REFERENCES: Final = 20_000
 
