@@ -173,8 +173,9 @@ class Conversation:
 
 def _parse_messages(data: bytes, source: str) -> tuple[str | None, list[dict[str, Any]]]:
     """The system message and the others. Raises `CommandError` for what isn't the JSON of `messages`."""
+    messages: Any = []
     try:
-        messages: Any = json.loads(decode(data, source))
+        messages = json.loads(decode(data, source))
         roles = [str(message["role"]) for message in messages if "content" in message]
     except (ValueError, TypeError, KeyError, RecursionError):
         roles = []

@@ -234,8 +234,12 @@ def expand_groups(command: Callable[..., T]) -> Callable[..., T]:
                 raise CommandError(f"{source} must be a finite number", ExitCode.USAGE)
             if isinstance(value, str):
                 values[name] = decode_argument(value, source)
-            elif isinstance(value, list) and all(isinstance(item, str) for item in value):
-                values[name] = [decode_argument(item, source) for item in value]
+            elif isinstance(value, list):
+                items = cast("list[Any]", value)
+                values[name] = [
+                    decode_argument(item, source) if isinstance(item, str) else item
+                    for item in items
+                ]
         for name, group in groups.items():
             values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
         return command(**values)

@@ -95,7 +95,11 @@ def make_console(out: TextIO) -> Console:
     """A console of rich on `out` that takes text as it is: no markup, emoji codes or highlighting."""
     from rich.console import Console  # noqa: PLC0415 - pipes do without it
 
-    console = Console(
+    class PlainConsole(Console):
+        def on_broken_pipe(self) -> None:  # rich would end the process with a status of its own
+            raise  # noqa: PLE0704 - called while the error is handled
+
+    console = PlainConsole(
         file=out,
         color_system="auto" if has_colours(out) else None,
         markup=False,

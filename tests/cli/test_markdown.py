@@ -10,6 +10,7 @@ import pyte
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyte.modes import LNM
 
 from horay_async.cli import markdown
 from horay_async.cli.markdown import MarkdownWriter, print_markdown
@@ -48,7 +49,7 @@ class Screen(io.StringIO):
     def __init__(self) -> None:
         super().__init__()
         self._screen: Any = pyte.HistoryScreen(WIDTH, HEIGHT, history=10_000)
-        self._screen.set_mode(pyte.modes.LNM)
+        self._screen.set_mode(LNM)
         self._stream = pyte.Stream(self._screen)
 
     def isatty(self) -> bool:
@@ -165,3 +166,14 @@ def test_printable(text: str) -> None:
     controls = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0))} - {"\t", "\n"}
     text = f"{text}\u200c\u200d\u200e\u200f\u202a\u202e\u2066\u2069\u061c\x1b\x9b"
     assert printable(text) == "".join(c for c in text if c not in controls)
+
+
+def test_reader_that_goes() -> None:
+    """rich would end the process by itself; the command line tells of it as of any closed output."""
+
+    class Closed(Screen):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        print_markdown("x", Closed())

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 import horay_async
@@ -148,8 +148,11 @@ def _masked(value: Any, key: str) -> Any:
     if isinstance(value, str):
         return Cleaner(key).mask(value)
     if isinstance(value, dict):
-        return {_masked(name, key): _masked(item, key) for name, item in value.items()}
-    return [_masked(item, key) for item in value] if isinstance(value, list) else value
+        items = cast("dict[str, Any]", value).items()
+        return {_masked(name, key): _masked(item, key) for name, item in items}
+    if isinstance(value, list):
+        return [_masked(item, key) for item in cast("list[Any]", value)]
+    return value
 
 
 def _place(base_url: str) -> str:
