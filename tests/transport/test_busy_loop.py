@@ -1,0 +1,192 @@
+"""What comes while the event loop is busy: nobody's response is nobody's, and clocks look at the data first.
+
+All of it holds on asyncio and uvloop, over TCP and TLS, and with aiohttp's undocumented parts switched off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import socket
+import time
+from typing import Any
+
+import pytest
+
+from horay_async import APITimeoutError, AsyncHoray, Timeouts
+from horay_async._transport import aiohttp_internals
+from horay_async.testing.tls import Certificates, certificates
+
+from .scripted import STREAM, ScriptedServer, chunk, scripted, whole
+
+pytestmark = pytest.mark.anyio
+
+HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None
+
+SOON = 0.1
+"""Seconds: what a clock that is to run out is set to."""
+
+
+@pytest.fixture(
+    params=[
+        False,
+        pytest.param(True, marks=pytest.mark.skipif(not HAS_UVLOOP, reason="no uvloop")),
+    ],
+    ids=["asyncio", "uvloop"],
+)
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Both event loops."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
+@pytest.fixture(params=[True, False], ids=["internals", "public"], autouse=True)
+def internals(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """With and without aiohttp's undocumented parts."""
+    monkeypatch.setattr(aiohttp_internals, "ENABLED", request.param)
+    return bool(request.param)
+
+
+@pytest.fixture(scope="module")
+def authority() -> Certificates:
+    """Both sides of TLS."""
+    return certificates("good")
+
+
+@pytest.fixture(params=["tcp", "tls"])
+def tls(request: pytest.FixtureRequest, authority: Certificates) -> Certificates | None:
+    """Both kinds of connections."""
+    return authority if request.param == "tls" else None
+
+
+def client_of(server: ScriptedServer, tls: Certificates | None, **options: Any) -> AsyncHoray:
+    """A client of `server`, which tries nothing again."""
+    options = {"max_retries": 0, **options}
+    return AsyncHoray(
+        "a-key-for-the-test", base_url=server.base_url, ssl_context=tls and tls.client, **options
+    )
+
+
+def models(name: bytes) -> bytes:
+    """A list of one model."""
+    return b'{"object": "list", "data": [{"id": "%b"}]}' % name
+
+
+def completion(text: bytes) -> bytes:
+    return b'{"id": "1", "choices": [{"index": 0, "text": "%b", "finish_reason": "stop"}]}' % text
+
+
+def stray_script(server: ScriptedServer, wire: socket.socket) -> None:
+    """Answers; and once, when the test says so, sends what nobody asked for."""
+    while True:
+        head = server.read_request(wire)
+        wire.sendall(whole(completion(b"asked") if b"/completions" in head else models(b"asked")))
+        if len(server.heads) == 1:
+            server.wait()
+            wire.sendall(whole(models(b"stray") if b"/models" in head else completion(b"stray")))
+            server.done()
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_bytes_that_nobody_asked_for(tls: Certificates | None, told: bool) -> None:
+    """A connection on which something came unasked isn't used again, whether the loop was told of it or not."""
+    with scripted(stray_script, tls and tls.server) as server:
+        async with client_of(server, tls) as client:
+            for _ in range(2):
+                answer = await client.completions.create(model="m", prompt="p")
+                assert answer.choices[0].text == "asked"
+                if len(server.heads) == 1:
+                    server.do_now()
+                    for _ in range(20 if told else 0):
+                        await asyncio.sleep(0)
+                        time.sleep(0.001)
+            assert [model.id for model in await client.models.list()] == ["asked"]
+
+
+async def test_connections_are_still_used_again(tls: Certificates | None) -> None:
+    """A connection on which nothing came is used for the next request, TLS's session tickets or not."""
+    opened: list[socket.socket] = []
+
+    def script(server: ScriptedServer, wire: socket.socket) -> None:
+        opened.append(wire)
+        while True:
+            server.read_request(wire)
+            wire.sendall(whole(completion(b"asked")))
+
+    with scripted(script, tls and tls.server) as server:
+        async with client_of(server, tls) as client:
+            for _ in range(5):
+                await client.completions.create(model="m", prompt="p")
+                await asyncio.sleep(0)
+    assert len(opened) == 1
+
+
+def block(server: ScriptedServer, seconds: float) -> None:
+    """Keeps the event loop busy: the server sends at once, and the clocks run out before the loop goes on."""
+    server.do_now()
+    time.sleep(seconds)
+
+
+async def test_first_byte_after_a_busy_loop(tls: Certificates | None) -> None:
+    """A response that came in time isn't given up because the loop had no time to look at it."""
+
+    def script(server: ScriptedServer, wire: socket.socket) -> None:
+        server.read_request(wire)
+        server.wait()
+        wire.sendall(whole(completion(b"in time")))
+        server.done()
+        server.hold()
+
+    with scripted(script, tls and tls.server) as server:
+        async with client_of(server, tls, timeout=Timeouts(first_byte=SOON)) as client:
+            call = asyncio.ensure_future(client.completions.create(model="m", prompt="p"))
+            await asyncio.to_thread(server.requested.wait, 20)
+            block(server, 3 * SOON)
+            assert (await call).choices[0].text == "in time"
+
+
+PIECE = b'data: {"id": "1", "choices": [{"index": 0, "text": "%b", "finish_reason": null}]}\n\n'
+
+
+def stream_script(*sent: bytes) -> Any:
+    """Streams a piece, then what is `sent` when the test says so."""
+
+    def script(server: ScriptedServer, wire: socket.socket) -> None:
+        server.read_request(wire)
+        wire.sendall(STREAM + chunk(PIECE % b"one"))
+        server.wait()
+        wire.sendall(b"".join(map(chunk, sent)))
+        server.done()
+        server.hold()
+
+    return script
+
+
+async def test_idle_after_a_busy_loop(tls: Certificates | None) -> None:
+    """Nor is content that lies in the socket, even where much comes before it that is no content."""
+    comments = [b": ping\n\n" * 1000] * 10
+    done = PIECE.replace(b"null", b'"stop"') % b"two"
+    with scripted(
+        stream_script(*comments, done, b"data: [DONE]\n\n", b""), tls and tls.server
+    ) as server:
+        async with client_of(server, tls, timeout=Timeouts(idle=SOON)) as client:
+            stream = await client.completions.create(model="m", prompt="p", stream=True)
+            texts = [(await anext(stream)).text]
+            rest = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0)
+            block(server, 3 * SOON)
+            texts.append((await rest).text)
+            assert texts == ["one", "two"]
+
+
+async def test_what_is_no_content_runs_out_all_the_same(tls: Certificates | None) -> None:
+    """Looking at the data first saves nobody who sends comments alone."""
+    with scripted(stream_script(b": ping\n\n" * 1000), tls and tls.server) as server:
+        async with client_of(server, tls, timeout=Timeouts(idle=SOON)) as client:
+            stream = await client.completions.create(model="m", prompt="p", stream=True)
+            await anext(stream)
+            rest = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0)
+            block(server, 3 * SOON)
+            with pytest.raises(APITimeoutError) as raised:
+                await rest
+            assert raised.value.clock == "idle"

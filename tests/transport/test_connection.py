@@ -1,0 +1,136 @@
+"""Connections: what the system is told of them, where they go after a failure, and how little they hold."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import tracemalloc
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from horay_async import APIConnectionError, AsyncHoray, ConfigurationError
+from horay_async._transport import aiohttp_internals
+from horay_async._transport.connection import ConnectionProtocol
+from horay_async.testing import FaultServer
+
+from .scripted import STREAM, ScriptedServer, chunk, scripted
+
+if TYPE_CHECKING:
+    from tests.conftest import Connect
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
+    """The sockets of the connections that are made."""
+    made: list[socket.socket] = []
+    real = ConnectionProtocol.__init__
+
+    def note(self: ConnectionProtocol, transport: asyncio.Transport) -> None:
+        real(self, transport)
+        made.append(transport.get_extra_info("socket"))
+
+    monkeypatch.setattr(ConnectionProtocol, "__init__", note)
+    return made
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="not on this system")
+@pytest.mark.parametrize(
+    ("seconds", "idle", "interval"), [(60, 30, 10), (1.0, 1, 1), (32767, 16384, 5461)]
+)
+async def test_dead_connections_are_noticed(
+    connect: Connect, sockets: list[socket.socket], seconds: float, idle: int, interval: int
+) -> None:
+    """The system probes a silent connection, and gives it up after as long as the option says."""
+    async with connect(tcp_keepalive=seconds) as client:
+        await client.models.list()
+        (made,) = sockets
+        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        options = [
+            socket.TCP_KEEPIDLE,
+            socket.TCP_KEEPINTVL,
+            socket.TCP_KEEPCNT,
+            socket.TCP_USER_TIMEOUT,
+        ]
+        found = [made.getsockopt(socket.IPPROTO_TCP, option) for option in options]
+        assert found == [idle, interval, 3, seconds * 1000]
+
+
+async def test_left_to_the_system(connect: Connect, sockets: list[socket.socket]) -> None:
+    """None leaves it to the system; a copy with another setting has connections of its own."""
+    async with connect(tcp_keepalive=None) as client:
+        await client.models.list()
+        await client.with_options(timeout=5).models.list()
+        assert len(sockets) == 1
+        assert not sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        await client.with_options(tcp_keepalive=60).models.list()
+        assert len(sockets) == 2
+
+
+@pytest.mark.parametrize("value", [0, 0.9, -1, 32768, float("inf"), float("nan"), True, "60"])
+def test_keepalive_is_checked(value: Any) -> None:
+    """What no system takes is refused when the client is made."""
+    with pytest.raises(ConfigurationError, match="tcp_keepalive"):
+        AsyncHoray("a-key-for-nothing", tcp_keepalive=value)
+
+
+async def test_server_that_moved(
+    fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failed connect drops the address that was known: the retry asks again, and finds the server."""
+    loop = asyncio.get_running_loop()
+    asked: list[str] = []
+    port = int(fault_server.base_url.rpartition(":")[2].partition("/")[0])
+    real = loop.getaddrinfo
+
+    async def look_up(host: Any, *args: Any, **options: Any) -> Any:
+        if host != "moved.test":
+            return await real(host, *args, **options)
+        asked.append(host)
+        address = "127.0.0.2" if len(asked) == 1 else "127.0.0.1"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    monkeypatch.setattr(loop, "getaddrinfo", look_up)
+    monkeypatch.setattr("aiohttp.connector.DefaultResolver", __import__("aiohttp").ThreadedResolver)
+    url = f"http://moved.test:{port}/v1"
+    async with connect(base_url=url, allow_insecure_http=True, retries=1) as client:
+        answer = await client.models.list()
+        assert len(answer.meta.attempts) == 2
+        assert answer.meta.attempts[0].error == APIConnectionError.__name__
+        await client.models.list()
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["internals", "public"])
+async def test_slow_reader_holds_little(monkeypatch: pytest.MonkeyPatch, enabled: bool) -> None:
+    """However much is streamed to a reader that is slower than the server, little of it is held."""
+    monkeypatch.setattr(aiohttp_internals, "ENABLED", enabled)
+    piece = b'data: {"id": "1", "choices": [{"index": 0, "text": "%b"}]}\n\n'
+    padding = b": " + b"x" * 4000 + b"\n\n"
+    rounds, per_round = 400, 10
+
+    def script(server: ScriptedServer, wire: socket.socket) -> None:
+        server.read_request(wire)
+        wire.sendall(STREAM)
+        part = chunk(piece % b"a") + chunk(padding) * per_round
+        for _ in range(rounds):
+            wire.sendall(part)
+        wire.sendall(chunk(b"data: [DONE]\n\n") + chunk(b""))
+
+    with scripted(script) as server:
+        async with AsyncHoray("a-key-for-the-test", base_url=server.base_url) as client:
+            tracemalloc.start()
+            try:
+                count = 0
+                async for _ in await client.completions.create(model="m", prompt="p", stream=True):
+                    count += 1
+                    for _ in range(5):
+                        await asyncio.sleep(0)
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+    assert count == rounds
+    assert rounds * per_round * len(padding) > 15 * 2**20
+    assert peak < 4 * 2**20
