@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["ClientOptions", "ClientParams", "RetryPolicy", "Timeouts"]
 
 DEFAULT_BASE_URL = "https://api.horay.ai/v1"
+MAX_RESPONSE_OBJECTS = 1_000_000
+"""In earnest, a completion of 20,000 tokens with log probabilities and 20 alternatives each has some 800,000."""
 DEFAULT_MAX_CONNECTIONS = 256
 """A quarter of the 1,024 open files that most systems allow a process."""
 
@@ -63,6 +65,7 @@ class ClientParams(TypedDict, total=False):
     retry: RetryPolicy
     max_connections: int
     tcp_keepalive: float | None
+    max_response_objects: int
     default_headers: Mapping[str, str]
     default_query: Mapping[str, str | int | float | bool]
     proxy: str | None
@@ -188,6 +191,9 @@ class ClientOptions:
     connection up; from 1 to 32,767, what Linux takes. Half of them pass before it is probed. 60 s is below the
     350 s and 240 s after which the load balancers of two large clouds forget a silent connection. None leaves it to the
     system. A copy that changes this has connections of its own."""
+    max_response_objects: int = attrs.field(default=MAX_RESPONSE_OBJECTS, validator=check_count)
+    """Most JSON objects and lists in one response, or kept of one stream: they take up to 250 bytes of memory each,
+    and a tenth of a byte to send. 1,000,000; over it an `APIResponseError` is raised."""
     default_headers: dict[str, str] = attrs.field(
         factory=dict[str, str], converter=_headers, repr=_names
     )

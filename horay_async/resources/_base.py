@@ -71,6 +71,7 @@ class Resource:
                 context=response.context,
                 max_event_bytes=MAX_EVENT_BYTES,
                 drift=call.drift,
+                max_objects=call.request.max_objects,
             )
 
         return AsyncStream(call, response, read)
@@ -111,7 +112,7 @@ async def _decoded(call: Call, into: BodyDecoder[AnswerT], response: RawResponse
         problem = f"isn't JSON, but {media}"
     else:
         try:
-            answer = into.decode(body)
+            answer = into.decode(body, max_objects=call.request.max_objects)
         except ErrorInBody:
             raise envelope_failure(body, context=response.context) from None
         except InvalidBody as error:

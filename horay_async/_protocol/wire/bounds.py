@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from horay_async.options import MAX_RESPONSE_OBJECTS
+
 __all__ = [
     "DRAIN_BYTES",
     "DRAIN_SECONDS",
@@ -46,10 +48,9 @@ MAX_PIECE_BYTES = 2**15
 """Of what is read in one go. The chunks in it are decoded together, which is cheap as long as they all fit
 into a processor's second-level cache and don't get the garbage collector going; that is some hundred."""
 
-MAX_OBJECTS = 1_000_000
-"""JSON objects and lists in one whole response, in one event, or kept of one stream. An object becomes up to
-250 bytes of memory, while it takes three bytes to send, and a tenth of a byte compressed. In earnest, a
-completion of 20,000 tokens with log probabilities and 20 alternatives each has some 800,000."""
+MAX_OBJECTS = MAX_RESPONSE_OBJECTS
+"""JSON objects and lists in one whole response, in one event, or kept of one stream, unless the client says
+otherwise."""
 
 VALUES_PER_OBJECT = 4
 """How many values there may be, of the plain kind, to each object that there may be: they become 32 to 160

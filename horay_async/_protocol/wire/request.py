@@ -11,6 +11,7 @@ import attrs
 import msgspec
 
 from horay_async._checks import check_headers, http_url
+from horay_async._protocol.wire.bounds import MAX_OBJECTS
 from horay_async._protocol.wire.params import check
 from horay_async.errors import ConfigurationError
 from horay_async.models._base import Model
@@ -68,6 +69,8 @@ class Request:
     """How many choices were asked for."""
     keep_truncated: bool = False
     """Whether a stream without a mark of its end counts as complete."""
+    max_objects: int = MAX_OBJECTS
+    """Most JSON objects and lists to take in of the response."""
     external: bool = False
     """Whether `path` is a whole URL on a host that the key and the default headers aren't meant for."""
 
@@ -140,6 +143,7 @@ def build_request(
         retry=_retry(call, options),
         billed_per_run=billed_per_run,
         choices=_choices(body),
+        max_objects=options.max_response_objects,
         keep_truncated=call.get("on_truncation", options.on_truncation) == "return",
     )
 
