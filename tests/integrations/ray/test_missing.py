@@ -8,12 +8,15 @@ import sys
 
 def test_extra_is_named() -> None:
     """Importing the module says what to install; importing the package needs nothing of it."""
-    code = "import sys; sys.modules['ray'] = None; import horay_async; import horay_async.integrations.ray"
+    code = (
+        "import sys; sys.modules['ray'] = sys.modules['pyarrow'] = None; "
+        "import horay_async; import horay_async.integrations.ray"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     last = done.stderr.strip().splitlines()[-1]
     assert (
-        last
-        == "ImportError: horay_async.integrations.ray needs ray: pip install 'horay-async[ray]'"
+        last == "ImportError: horay_async.integrations.ray needs ray and pyarrow: pip install "
+        "'horay-async[ray]'"
     )
 
 
