@@ -20,6 +20,8 @@ the leaves.
     models
     _observe
     options
+    _parameters
+    _signatures
     _hooks, _protocol
     _transport
     streaming

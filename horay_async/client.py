@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from horay_async._protocol.wire.decode import JSONDecoder
 from horay_async._protocol.wire.params import check
 from horay_async._protocol.wire.request import build_request, check_path
+from horay_async._signatures import described
 from horay_async.models.drift import Drift
 from horay_async.models.options import CallOptions
 from horay_async.models.raw import JSONResponse
@@ -39,6 +40,7 @@ def _caller() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
+@described
 class AsyncHoray:
     """A client of the Horay API. Its connections open with the first request.
 
@@ -49,6 +51,11 @@ class AsyncHoray:
     """
 
     def __init__(self, api_key: str | None = None, **options: Unpack[ClientParams]) -> None:
+        """Takes the key and the options, each by its name.
+
+        Args:
+            api_key: From `HORAY_API_KEY` unless given.
+        """
         settled = ClientOptions.of(api_key, **options)
         from horay_async._transport import Transport  # noqa: PLC0415 - loads aiohttp, which takes long
 
@@ -100,6 +107,11 @@ class AsyncHoray:
 
         Retries, clocks and errors are those of every call; a request that may have been run isn't sent
         again, since nothing is known of what it costs, unless it is a GET, which runs nothing.
+
+        Args:
+            method: The HTTP method.
+            path: Where, below the base URL, e.g. `"/user/info"`.
+            body: Anything that JSON holds; None sends none.
         """
         check(options, CallOptions)
         request = build_request(

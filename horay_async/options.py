@@ -62,6 +62,7 @@ class ClientParams(TypedDict, total=False):
     base_url: str | None
     timeout: float | Timeouts | None
     max_retries: int
+    """Most attempts after the first; the other rules of retrying stay as they are. 2."""
     retry: RetryPolicy
     max_connections: int
     tcp_keepalive: float | None

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import Accumulator
     from horay_async._transport import Call, RawResponse
 
-    # Named for type checkers alone: the twins stand above, and know this module.
-    from horay_async.sync import EventStream, Stream  # noqa: F401 - in quotes below
 
 __all__ = ["AsyncEventStream", "AsyncStream"]
 
@@ -31,7 +29,6 @@ ChunkT = TypeVar("ChunkT", bound=Response)
 AnswerT = TypeVar("AnswerT", bound=Response)
 EventT = TypeVar("EventT")
 ItemT = TypeVar("ItemT")
-Blocking_co = TypeVar("Blocking_co", covariant=True)
 
 LEFT = "the stream is closed: its loop was left early, or close() was called"
 """What reading on says after that."""
@@ -40,13 +37,7 @@ Select = Callable[[Iterator[Any]], Iterator[ItemT]]
 """Makes the items of a loop from the chunks that are ready."""
 
 
-class Mirrored(Generic[Blocking_co]):
-    """An asynchronous class that has a blocking twin, named as its type parameter."""
-
-    __slots__ = ()
-
-
-class AsyncStream(Mirrored["Stream[ChunkT]"], Generic[ChunkT]):
+class AsyncStream(Generic[ChunkT]):
     """The chunks of one answer, as they come.
 
     Iterate over it, best within a `with` block: leaving the loop or the block early closes the
@@ -276,7 +267,7 @@ def texts_of(chunks: Iterator[Any]) -> Iterator[str]:
     return filter(None, (chunk.text for chunk in chunks))
 
 
-class AsyncEventStream(Mirrored["EventStream[EventT, AnswerT]"], Generic[EventT, AnswerT]):
+class AsyncEventStream(Generic[EventT, AnswerT]):
     """What happens while an answer is generated, event by event, and the whole answer at the end.
 
     To be used in a `with` block, which sends the request on entry and closes the connection on exit,

@@ -16,8 +16,8 @@ from horay_async._bridge import (
     LoopHandle,
     Prefetcher,
     blocking,
-    blocking_generic,
 )
+from horay_async._signatures import described
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchProgress, BatchResult
 from horay_async.client import AsyncHoray
 from horay_async.models._base import Response
@@ -245,7 +245,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
 
     create: Final = blocking(AsyncChatCompletions.create)
     stream: Final = blocking(AsyncChatCompletions.stream)
-    parse: Final = blocking_generic(AsyncChatCompletions.parse)
+    parse: Final = blocking(AsyncChatCompletions.parse)
     run_tools: Final = blocking(AsyncChatCompletions.run_tools)
 
 
@@ -271,6 +271,7 @@ class Images(BlockingWrapper, of=AsyncImages):
     save: Final = blocking(AsyncImages.save)
 
 
+@described
 class Horay(BlockingWrapper, of=AsyncHoray):
     """A blocking client of the Horay API: `AsyncHoray` with the same methods, called without waiting.
 
@@ -282,6 +283,11 @@ class Horay(BlockingWrapper, of=AsyncHoray):
     _wrapped: AsyncHoray
 
     def __init__(self, api_key: str | None = None, **options: Unpack[ClientParams]) -> None:
+        """Takes the key and the options, each by its name.
+
+        Args:
+            api_key: From `HORAY_API_KEY` unless given.
+        """
         self._use(AsyncHoray(api_key, **options), LoopHandle())
 
     def _use(self, wrapped: AsyncHoray, handle: LoopHandle) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import signal
 import threading
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from horay_async import AsyncHoray, ConfigurationError, Horay, HorayError
+from horay_async import ConfigurationError, HorayError
 from horay_async._bridge import BlockingIterator, Call, LoopHandle, Prefetcher
 from horay_async._bridge.prefetch import MAX_PREFETCHED
 from horay_async.streaming import all_of
@@ -266,20 +265,3 @@ def test_closing_the_handle_wakes_a_waiting_loop() -> None:
     thread.join(5)
     assert not thread.is_alive()
     assert "closed" in str(raised[0])
-
-
-def test_methods_keep_signature_and_docstring() -> None:
-    """Hovering over a blocking method shows what the asynchronous one says."""
-    with Horay("a-key-for-nothing") as client:
-        for face, twin in (
-            (client.completions.create, AsyncHoray.request),
-            (client.request, AsyncHoray.request),
-        ):
-            assert not inspect.iscoroutinefunction(face)
-            assert "Raises" in (face.__doc__ or "") or face.__doc__ == twin.__doc__
-        assert list(inspect.signature(client.request).parameters) == [
-            "method",
-            "path",
-            "body",
-            "options",
-        ]

@@ -6,7 +6,7 @@ the thread itself.
 
 from horay_async._bridge.prefetch import BlockingIterator, Prefetcher
 from horay_async._bridge.thread import Call, LoopHandle
-from horay_async._bridge.wrapper import BlockingWrapper, blocking, blocking_generic
+from horay_async._bridge.wrapper import BlockingWrapper, blocking
 
 __all__ = [
     "BlockingIterator",
@@ -15,5 +15,4 @@ __all__ = [
     "LoopHandle",
     "Prefetcher",
     "blocking",
-    "blocking_generic",
 ]

@@ -5,35 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from functools import partial, wraps
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Concatenate,
-    Never,
-    ParamSpec,
-    TypeVar,
-    cast,
-    overload,
-)
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from horay_async.models._base import Model
-from horay_async.streaming import Mirrored
+from horay_async._signatures import blocking_form
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar as TypeVarWithDefault
-
     from horay_async._bridge.thread import LoopHandle
 
-    S = TypeVarWithDefault("S", default=Never)
-    M = TypeVarWithDefault("M", bound=Model, default=Never)
-
-__all__ = ["BlockingWrapper", "blocking", "blocking_generic"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
+__all__ = ["BlockingWrapper", "blocking"]
 
 CO_COROUTINE = 0x80
 """`inspect.CO_COROUTINE`."""
@@ -55,6 +36,11 @@ class BlockingWrapper:
         self._wrapped = wrapped
         self._handle = handle
 
+    @classmethod
+    def _blocking_names(cls) -> dict[str, str]:
+        """The names of asynchronous classes, and of the blocking ones."""
+        return {of.__name__: own.__name__ for of, own in cls._classes.items()}
+
     def _wrap(self, value: Any) -> Any:
         """`value` as an instance of its blocking class, where it has one."""
         cls = BlockingWrapper._classes.get(value.__class__)
@@ -67,54 +53,32 @@ class _Method:
     def __init__(self, method: Callable[..., Any]) -> None:
         self._method = method
 
-    def __set_name__(self, owner: type, name: str) -> None:
+    def __set_name__(self, owner: type[BlockingWrapper], name: str) -> None:
         method = self._method
 
         # `inspect` would load much more for the same answer; overloads end in the implementation.
         if method.__code__.co_flags & CO_COROUTINE:
 
-            @wraps(method)
             def call(self: BlockingWrapper, /, *args: Any, **kwargs: Any) -> Any:
                 return self._wrap(self._handle.run(partial(method, self._wrapped, *args, **kwargs)))
 
         else:
 
-            @wraps(method)
             def call(self: BlockingWrapper, /, *args: Any, **kwargs: Any) -> Any:
                 return self._wrap(method(self._wrapped, *args, **kwargs))
 
-        call.__module__, call.__qualname__ = owner.__module__, f"{owner.__qualname__}.{name}"
+        call.__name__, call.__qualname__ = name, f"{owner.__qualname__}.{name}"
+        call.__module__ = owner.__module__
+        call.__annotations__ = {}  # `self` is the class; the rest is in the signature
+        names = owner._blocking_names  # noqa: SLF001 - as said above
+        blocking_form(call, method, names)
         setattr(owner, name, call)
-
-
-@overload
-def blocking(
-    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, Mirrored[S] | M]],
-) -> Callable[Concatenate[BlockingWrapper, P], S | M]: ...
-
-
-@overload
-def blocking(
-    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]],
-) -> Callable[Concatenate[BlockingWrapper, P], R]: ...
-
-
-@overload
-def blocking(
-    method: Callable[Concatenate[Any, P], Mirrored[S]],
-) -> Callable[Concatenate[BlockingWrapper, P], S]: ...
 
 
 def blocking(method: Callable[..., Any]) -> Any:
     """The blocking form of a method of an asynchronous class, with its signature and docstring.
 
-    A method that is no coroutine function makes an object without waiting for anything.
+    Type checkers and editors see the generated stub. A method that is no coroutine function makes an object
+    without waiting for anything.
     """
     return _Method(method)
-
-
-def blocking_generic(
-    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]],
-) -> Callable[Concatenate[BlockingWrapper, P], R]:
-    """`blocking` for a method with a type variable of its own, which mypy loses among those overloads."""
-    return cast("Callable[Concatenate[BlockingWrapper, P], R]", _Method(method))

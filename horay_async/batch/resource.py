@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, Iterable, Mapping, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
 
+from horay_async._signatures import described
 from horay_async.batch.options import BatchOptions, Settings, check_interval
 from horay_async.batch.requests import BatchRequest
 from horay_async.batch.results import BatchProgress, ShowProgress
@@ -38,6 +39,7 @@ def bar_for(progress: BatchProgress, show: ShowProgress) -> ProgressBar | None:
 AnswerT = TypeVar("AnswerT", bound=Response)
 
 
+@described
 class AsyncBatch:
     """Sends any number of requests at the pace that the server can take."""
 
@@ -86,6 +88,11 @@ class AsyncBatch:
         `ConfigurationError` for an option that can't work, `TypeError` for one of a wrong name, or for
         `requests` that can't be iterated over, and `ImportError` for `progress` without rich, which comes with
         `pip install 'horay-async[cli]'`.
+
+        Args:
+            requests: What to send: an iterable, plain or asynchronous.
+            ordered: Whether the results come in the order of the requests.
+            progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
         """
         settings = Settings.of(**options)
         given = cast(object, requests)
@@ -138,6 +145,13 @@ class AsyncBatch:
         before anything is sent; for answers that another run is writing, or that aren't those of a batch;
         and for a full disk. A request that can't be sent is no error, but a line of the answers. Further
         raises `OSError` for files that can't be opened, and what `run` raises.
+
+        Args:
+            requests: The file of requests.
+            answers: The file of answers; it is made, or continued.
+            retry_failed: Whether to send earlier failures again.
+            sync_interval: Seconds within which what was written is safe from a loss of power; 5, and 0 is none.
+            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date.
         """
         from horay_async.batch.files import run_file  # noqa: PLC0415 - what only files need
 

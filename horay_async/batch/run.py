@@ -8,24 +8,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import CLOSED, BatchRunner
 from horay_async.errors import HorayError
 from horay_async.models._base import Response
-from horay_async.streaming import Mirrored
-
-if TYPE_CHECKING:
-    # Named for type checkers alone: the twin stands above, and knows this module.
-    from horay_async.sync import BatchRun  # noqa: F401 - in quotes below
 
 __all__ = ["AsyncBatchRun"]
 
 AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
 
 
-class AsyncBatchRun(Mirrored["BatchRun[AnswerT_co]"], Generic[AnswerT_co]):
+class AsyncBatchRun(Generic[AnswerT_co]):
     """The results of a batch, in the order in which they come, or that of the requests with `ordered`.
 
     Iterate over it: that starts the batch, and leaving the loop early cancels what is under way. The

@@ -17,6 +17,7 @@ from horay_async._protocol.wire.decode import (
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.request import Operation, Request, build
 from horay_async._protocol.wire.stream import ChunkReader
+from horay_async._signatures import described
 from horay_async.models._base import Response
 from horay_async.streaming import AsyncEventStream, AsyncStream, event_stream
 
@@ -35,6 +36,10 @@ JSON_TYPES = frozenset({"", "application/json", "text/json", "text/plain"})
 
 class Resource:
     """A group of operations."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        described(cls)
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

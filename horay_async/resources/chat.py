@@ -60,6 +60,9 @@ class AsyncChatCompletions(Resource):
 
         The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
+
+        Args:
+            stream: Whether to return the chunks as they come; without it the whole answer.
         """
         if stream:
             return await self._stream(CREATE, params, ChatCompletionChunk, ChatAccumulator)
@@ -81,6 +84,9 @@ class AsyncChatCompletions(Resource):
         To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
         raises as `create` does. With a class as `response_format`, there are events with the object as
         far as it has come, and with the instance; iteration and `final()` then raise as `parse` does.
+
+        Args:
+            response_format: The form that the answer must have: a class to parse it into, or the API's JSON form.
         """
         into = params.get("response_format")
         if into is None or isinstance(into, Mapping):
@@ -104,7 +110,9 @@ class AsyncChatCompletions(Resource):
     ) -> ParsedCompletion[T]: ...
 
     @overload
-    async def parse(self, **params: Unpack[ConversationParams]) -> ParsedCompletion[None]: ...
+    async def parse(
+        self, *, response_format: None = None, **params: Unpack[ConversationParams]
+    ) -> ParsedCompletion[None]: ...
 
     async def parse(self, **params: Any) -> ParsedCompletion[Any]:
         """Answers `messages` in the form of a class: each message's `parsed` is an instance of it.
@@ -114,6 +122,9 @@ class AsyncChatCompletions(Resource):
         `@tool` are parsed too, as `function.parsed_arguments`, and a message that calls tools need not have
         an answer besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
         and `AnswerError` where the model declined, the answer was cut at the token limit, or it doesn't fit.
+
+        Args:
+            response_format: The class to parse the answer into: an attrs class, a dataclass or a pydantic model.
         """
         from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see `stream`
         from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - see `stream`
@@ -151,6 +162,11 @@ class AsyncChatCompletions(Resource):
         no function here: the run ends where the model calls one, which the log says, and the answer holds the
         call. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
         wrong name or type.
+
+        Args:
+            max_rounds: Most requests; 10.
+            max_total_tokens: Most tokens of all rounds' prompts and responses together; None is no limit.
+            approve: Asked about each call before its tool runs; None lets all run.
         """
         from horay_async.tools._adapt import as_tool  # noqa: PLC0415 - needed here alone
         from horay_async.tools.define import Tool  # noqa: PLC0415 - needed here alone

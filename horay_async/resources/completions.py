@@ -43,6 +43,9 @@ class AsyncCompletions(Resource):
 
         The parameters are those of `CompletionParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
+
+        Args:
+            stream: Whether to return the chunks as they come; without it the whole answer.
         """
         if stream:
             return await self._stream(CREATE, params, CompletionChunk, CompletionAccumulator)

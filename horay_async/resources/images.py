@@ -55,6 +55,10 @@ class AsyncImages(Resource):
         the links that lead to it. Neither the key nor the client's headers go to the
         picture's host; `extra_headers` and `extra_query` do. Raises `APIError` in one of its classes
         when the picture can't be had or is over 64 MiB, and `OSError` when the file can't be written.
+
+        Args:
+            image: A picture of an answer, or a URL.
+            path: The file to write; one that is there is replaced.
         """
         url = image if isinstance(image, str) else image.url
         call = self._transport.call(download(url, self._transport.options, options))

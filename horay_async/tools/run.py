@@ -22,11 +22,10 @@ from horay_async.models.events import (
     ToolResult,
     ToolRunEvent,
 )
-from horay_async.streaming import AsyncEventStream, Loop, Mirrored, all_of
+from horay_async.streaming import AsyncEventStream, Loop, all_of
 
 if TYPE_CHECKING:
     from horay_async._observe import Telemetry
-    from horay_async.sync import ToolRun  # noqa: F401 - in quotes below
     from horay_async.tools._calls import ToolCaller
     from horay_async.tools.define import Approve, Tool
 
@@ -39,7 +38,7 @@ Ask = Callable[[Sequence[Any], int, float | None], AsyncEventStream[ChatEvent, C
 """Makes the request of a round from the conversation, the round's number and the seconds left."""
 
 
-class AsyncToolRun(Mirrored["ToolRun"]):
+class AsyncToolRun:
     """A conversation in which the model calls tools until it has its answer.
 
     `final()` is that answer. Iterate to see each step: the events of every answer as it streams in, what

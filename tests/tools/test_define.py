@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 @tool
-def forecast(  # noqa: D417 - not every parameter is told of
+def forecast(
     city: str, days: int = 1, unit: Literal["C", "F"] | None = None, /, *, wind: bool = False
 ) -> str:
     """The weather of a city.

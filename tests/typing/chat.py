@@ -153,8 +153,8 @@ def messages(answer: ChatCompletion) -> list[object]:
 async def mistakes(client: AsyncHoray, face: Horay) -> None:
     """What is to be an error on either face."""
     chat = client.chat.completions
-    await chat.parse(model="m", messages=MESSAGES, response_format="Invoice")  # type: ignore[call-overload] # pyright: ignore[reportArgumentType] # no class
-    face.chat.completions.parse(model="m", messages=MESSAGES, response_format="Invoice")  # type: ignore[call-overload] # pyright: ignore[reportArgumentType] # no class
+    await chat.parse(model="m", messages=MESSAGES, response_format="Invoice")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType] # no class
+    face.chat.completions.parse(model="m", messages=MESSAGES, response_format="Invoice")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType] # no class
     chat.run_tools(model="m", messages=MESSAGES, rounds=3)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # it is max_rounds
     weather(3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # a city is a string
     weather()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # no city

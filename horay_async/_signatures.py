@@ -1,0 +1,150 @@
+"""What `inspect` and `help` are told of the clients' methods: each parameter by name, not `**params`.
+
+The parameters come from the generated table `_parameters`. A signature is made when it is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from inspect import Parameter, Signature
+from types import FunctionType
+from typing import Any, TypeVar
+
+from horay_async._parameters import CLASSES, METHODS, Row
+
+__all__ = ["Names", "blocking_form", "described"]
+
+C = TypeVar("C", bound=type[Any])
+
+ARGUMENTS = re.compile(r"\n\n *Args:\n")
+
+INDENT = "" if sys.version_info >= (3, 13) else " " * 8
+"""What stands before each line of a method's docstring: newer compilers take it away."""
+
+Names = Callable[[], Mapping[str, str]]
+"""Gives the names of asynchronous classes, and of the blocking ones in their place."""
+
+
+class _NotGiven:
+    """The default of what isn't sent unless it is given. It reads as in the stubs."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+NOT_GIVEN = _NotGiven()
+
+
+class _Lazy(Signature):
+    """A signature that is made when it is first looked at: most programs never do."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Signature]) -> None:
+        super().__init__()
+        self._make = make
+        self._made: Signature | None = None
+
+    def _signature(self) -> Signature:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    @property
+    def parameters(self) -> Any:
+        """The parameters, by name."""
+        return self._signature().parameters
+
+    @property
+    def return_annotation(self) -> Any:
+        """What the method returns."""
+        return self._signature().return_annotation
+
+    def replace(self, **changes: Any) -> Any:
+        """A copy with some parts replaced."""
+        return self._signature().replace(**changes)
+
+    __replace__ = replace
+
+    def __reduce__(self) -> Any:
+        return self._signature().__reduce__()
+
+
+def described(cls: C) -> C:
+    """Gives a class's methods their signatures and docstrings, where they take a parameter class."""
+    for name, function in vars(cls).items():
+        if isinstance(function, FunctionType) and f"{cls.__name__}.{name}" in METHODS:
+            key = f"{cls.__name__}.{name}"
+            _sign(function, partial(_signature, function, key))
+            if function.__doc__:  # gone with -OO
+                function.__doc__ = _docstring(function.__doc__, key)
+    return cls
+
+
+def blocking_form(function: Callable[..., Any], method: Callable[..., Any], names: Names) -> None:
+    """Gives a blocking method the signature and docstring of an asynchronous one."""
+    function.__doc__ = method.__doc__
+
+    def make() -> Signature:
+        signature: Signature = getattr(method, "__signature__", None) or Signature.from_callable(
+            method
+        )
+        returned = signature.return_annotation
+        if isinstance(returned, str):
+            blocking = names()
+            returned = re.sub(r"\w+", lambda word: blocking.get(word[0], word[0]), returned)
+        return signature.replace(return_annotation=returned)
+
+    _sign(function, make)
+
+
+def _sign(function: Any, make: Callable[[], Signature]) -> None:
+    function.__signature__ = _Lazy(make)
+
+
+def _rows(key: str) -> Iterator[Row]:
+    """A method's parameters by keyword: what is required, its own, and then the rest."""
+    name, own = METHODS[key]
+    taken = {row[0] for row in own}
+    listed = [row for row in CLASSES[name] if row[0] not in taken]
+    yield from (row for row in listed if row[2] is None)
+    yield from (row for row in own if row[2] is None)
+    yield from (row for row in own if row[2] is not None)
+    yield from (row for row in listed if row[2] is not None)
+
+
+def _signature(function: FunctionType, key: str) -> Signature:
+    code, hints = function.__code__, function.__annotations__
+    defaults = function.__defaults__ or ()
+    required = code.co_argcount - len(defaults)
+    parameters = [
+        Parameter(
+            name,
+            Parameter.POSITIONAL_OR_KEYWORD,
+            default=Parameter.empty if place < required else defaults[place - required],
+            annotation=hints.get(name, Parameter.empty),
+        )
+        for place, name in enumerate(code.co_varnames[: code.co_argcount])
+    ]
+    known = {parameter.name for parameter in parameters}
+    own = function.__kwdefaults__ or {}
+    parameters += [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=Parameter.empty if default is None else own.get(name, NOT_GIVEN),
+            annotation=hint,
+        )
+        for name, hint, default, _ in _rows(key)
+        if name not in known
+    ]
+    return Signature(parameters, return_annotation=hints.get("return", Parameter.empty))
+
+
+def _docstring(docstring: str, key: str) -> str:
+    text = ARGUMENTS.split(docstring)[0].rstrip()
+    lines = [f"{INDENT}    {name}: {meaning}" for name, _, _, meaning in _rows(key) if meaning]
+    return "\n".join([text, "", f"{INDENT}Args:", *lines])

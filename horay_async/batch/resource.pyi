@@ -1,0 +1,178 @@
+# Written by .ci/stubs.py from the parameter classes: change those, and run it again.
+
+"""`client.batch`."""
+
+import os
+from collections.abc import AsyncIterable, Iterable, Mapping
+from typing import Any, Literal, TypeVar, overload
+
+from horay_async._transport import Transport
+from horay_async.batch.bar import ProgressBar
+from horay_async.batch.requests import BatchRequest
+from horay_async.batch.results import BatchProgress, ShowProgress
+from horay_async.batch.run import AsyncBatchRun
+from horay_async.models._base import Response
+
+__all__ = ["AsyncBatch"]
+
+def bar_for(progress: BatchProgress, show: ShowProgress) -> ProgressBar | None:
+    """The bar that was asked for. Raises `ImportError` where rich is missing, `ConfigurationError` for what
+    asks for none.
+    """
+
+AnswerT = TypeVar("AnswerT", bound=Response)
+
+class AsyncBatch:
+    """Sends any number of requests at the pace that the server can take."""
+    def __init__(self, transport: Transport) -> None: ...
+    @overload
+    def run(
+        self,
+        requests: Iterable[BatchRequest[AnswerT]] | AsyncIterable[BatchRequest[AnswerT]],
+        *,
+        ordered: bool = False,
+        progress: ShowProgress = False,
+        concurrency: int | Literal["auto"] = ...,
+        rpm: float | None = ...,
+        tpm: float | None = ...,
+        fail_fast: bool = ...,
+        give_up_after: float = ...,
+    ) -> AsyncBatchRun[AnswerT]:
+        """Sends `requests` and gives one `BatchResult` for each, as they come.
+
+        The requests are `BatchRequest` objects, or mappings as the lines of an OpenAI batch file, with
+        `custom_id`, `method`, `url` and `body`; of different operations if need be. They are read as they
+        are needed, and no further ahead than a few of them: a generator of millions is fine. With
+        `ordered` the results come in the order of the requests. `progress=True` draws a bar on standard
+        error, where that is a terminal, and in a notebook; `"always"` draws it elsewhere too. The other
+        parameters are those of `BatchOptions`.
+
+        A request that fails, or can't be sent, gives a result with an `error`; the others go on. Raises
+        `ConfigurationError` for an option that can't work, `TypeError` for one of a wrong name, or for
+        `requests` that can't be iterated over, and `ImportError` for `progress` without rich, which comes with
+        `pip install 'horay-async[cli]'`.
+
+        Args:
+            requests: What to send: an iterable, plain or asynchronous.
+            ordered: Whether the results come in the order of the requests.
+            progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
+            concurrency: Most requests under way at once. `"auto"`, the default, finds what the
+                server can take: it tries more as long as more is answered in the same time, and
+                fewer when the server refuses (429, 503) or its answers get slower. What it found is
+                shared by all batches of the client. Neither is bound by the client's
+                `max_connections`; a session of the caller's is bound by its connector.
+            rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
+                `rpm` and `tpm` share them.
+            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
+                corrected by what its answer reports.
+            fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
+                is a result like any other.
+            give_up_after: Seconds for which a request is put off and sent again, 600, where the
+                server refuses it for its load (429, 503), or can't be reached though it has
+                answered before. Then that is the request's result. All other failures are retried
+                as the client's `RetryPolicy` says, and no more.
+        """
+    @overload
+    def run(
+        self,
+        requests: Iterable[BatchRequest[Response] | Mapping[str, object]]
+        | AsyncIterable[BatchRequest[Response] | Mapping[str, object]],
+        *,
+        ordered: bool = False,
+        progress: ShowProgress = False,
+        concurrency: int | Literal["auto"] = ...,
+        rpm: float | None = ...,
+        tpm: float | None = ...,
+        fail_fast: bool = ...,
+        give_up_after: float = ...,
+    ) -> AsyncBatchRun[Any]:
+        """Sends `requests` and gives one `BatchResult` for each, as they come.
+
+        The requests are `BatchRequest` objects, or mappings as the lines of an OpenAI batch file, with
+        `custom_id`, `method`, `url` and `body`; of different operations if need be. They are read as they
+        are needed, and no further ahead than a few of them: a generator of millions is fine. With
+        `ordered` the results come in the order of the requests. `progress=True` draws a bar on standard
+        error, where that is a terminal, and in a notebook; `"always"` draws it elsewhere too. The other
+        parameters are those of `BatchOptions`.
+
+        A request that fails, or can't be sent, gives a result with an `error`; the others go on. Raises
+        `ConfigurationError` for an option that can't work, `TypeError` for one of a wrong name, or for
+        `requests` that can't be iterated over, and `ImportError` for `progress` without rich, which comes with
+        `pip install 'horay-async[cli]'`.
+
+        Args:
+            requests: What to send: an iterable, plain or asynchronous.
+            ordered: Whether the results come in the order of the requests.
+            progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
+            concurrency: Most requests under way at once. `"auto"`, the default, finds what the
+                server can take: it tries more as long as more is answered in the same time, and
+                fewer when the server refuses (429, 503) or its answers get slower. What it found is
+                shared by all batches of the client. Neither is bound by the client's
+                `max_connections`; a session of the caller's is bound by its connector.
+            rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
+                `rpm` and `tpm` share them.
+            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
+                corrected by what its answer reports.
+            fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
+                is a result like any other.
+            give_up_after: Seconds for which a request is put off and sent again, 600, where the
+                server refuses it for its load (429, 503), or can't be reached though it has
+                answered before. Then that is the request's result. All other failures are retried
+                as the client's `RetryPolicy` says, and no more.
+        """
+    async def run_file(
+        self,
+        requests: str | os.PathLike[str],
+        answers: str | os.PathLike[str],
+        *,
+        retry_failed: bool = False,
+        sync_interval: float = 5.0,
+        progress: BatchProgress | ShowProgress = False,
+        concurrency: int | Literal["auto"] = ...,
+        rpm: float | None = ...,
+        tpm: float | None = ...,
+        fail_fast: bool = ...,
+        give_up_after: float = ...,
+    ) -> BatchProgress:
+        """Sends the requests of one file, writes their answers to another, and gives the progress.
+
+        Both have one JSON object a line, in the form of OpenAI's batch files and of their output. The
+        server's answers are copied as they are. Lines are written as answers come, in no particular order.
+
+        The file of answers is the record of what is done: where it exists, what it holds is skipped, and
+        the rest is appended. So a run that ended early, however it did, goes on when it is started again,
+        and each request has exactly one line in the end; only what was under way is sent twice. With
+        `retry_failed` the failures of earlier runs are taken out first and sent again. `sync_interval` is
+        how many seconds what was written may take to be safe from a loss of power; 0 is none. `progress` is a
+        `BatchProgress` that is kept up to date while it runs, or draws a bar as for `run`. The other parameters are those of
+        `BatchOptions`.
+
+        Raises `BatchFileError` for a line that has no id, or one that was there before, which is found
+        before anything is sent; for answers that another run is writing, or that aren't those of a batch;
+        and for a full disk. A request that can't be sent is no error, but a line of the answers. Further
+        raises `OSError` for files that can't be opened, and what `run` raises.
+
+        Args:
+            requests: The file of requests.
+            answers: The file of answers; it is made, or continued.
+            retry_failed: Whether to send earlier failures again.
+            sync_interval: Seconds within which what was written is safe from a loss of power; 5,
+                and 0 is none.
+            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date.
+            concurrency: Most requests under way at once. `"auto"`, the default, finds what the
+                server can take: it tries more as long as more is answered in the same time, and
+                fewer when the server refuses (429, 503) or its answers get slower. What it found is
+                shared by all batches of the client. Neither is bound by the client's
+                `max_connections`; a session of the caller's is bound by its connector.
+            rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
+                `rpm` and `tpm` share them.
+            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
+                corrected by what its answer reports.
+            fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
+                is a result like any other.
+            give_up_after: Seconds for which a request is put off and sent again, 600, where the
+                server refuses it for its load (429, 503), or can't be reached though it has
+                answered before. Then that is the request's result. All other failures are retried
+                as the client's `RetryPolicy` says, and no more.
+        """
+    _transport: Transport

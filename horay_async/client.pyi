@@ -1,0 +1,230 @@
+# Written by .ci/stubs.py from the parameter classes: change those, and run it again.
+
+"""The asynchronous client."""
+
+import ssl
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import aiohttp
+
+from horay_async._observe import Telemetry
+from horay_async._policies import RetryPolicy, Timeouts
+from horay_async._transport import Transport
+from horay_async.batch import AsyncBatch
+from horay_async.models.drift import Drift
+from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
+from horay_async.models.raw import JSONResponse
+from horay_async.options import ClientOptions
+from horay_async.resources.chat import AsyncChat
+from horay_async.resources.completions import AsyncCompletions
+from horay_async.resources.images import AsyncImages
+from horay_async.resources.models import AsyncModels
+from horay_async.resources.user import AsyncUser
+
+__all__ = ["AsyncHoray"]
+
+class AsyncHoray:
+    """A client of the Horay API. Its connections open with the first request.
+
+    `api_key` and `base_url` come from `HORAY_API_KEY` and `HORAY_BASE_URL` unless given; the other
+    options are described by `ClientOptions`. Raises `ConfigurationError` for an option that can't work.
+
+    One client serves any number of tasks, threads and event loops. Close it, best by a `with` block.
+    """
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = ...,
+        timeout: float | Timeouts | None = ...,
+        max_retries: int = ...,
+        retry: RetryPolicy = ...,
+        max_connections: int = ...,
+        tcp_keepalive: float | None = ...,
+        default_headers: Mapping[str, str] = ...,
+        default_query: Mapping[str, str | int | float | bool] = ...,
+        proxy: str | None = ...,
+        ssl_context: ssl.SSLContext | None = ...,
+        trust_env: bool = ...,
+        allow_insecure_http: bool = ...,
+        on_truncation: Literal["raise", "return"] = ...,
+        strict: Literal["warn", "raise"] | None = ...,
+        session: aiohttp.ClientSession | None = ...,
+        on_request: Callable[[RequestEvent], object] | None = ...,
+        on_retry: Callable[[RetryEvent], object] | None = ...,
+        on_response: Callable[[ResponseEvent], object] | None = ...,
+        telemetry: Telemetry | None = ...,
+    ) -> None:
+        """Takes the key and the options, each by its name.
+
+        Args:
+            api_key: From `HORAY_API_KEY` unless given.
+            base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.
+            timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
+                clocks.
+            max_retries: Most attempts after the first; the other rules of retrying stay as they
+                are. 2.
+            retry: The rules of retrying; `max_retries` changes just its count.
+            max_connections: Most requests under way at once on one event loop; further ones wait in
+                line. 256.
+            tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
+                before the system gives the connection up; from 1 to 32,767, what Linux takes. Half
+                of them pass before it is probed. 60 s is below the 350 s and 240 s after which the
+                load balancers of two large clouds forget a silent connection. None leaves it to the
+                system. A copy that changes this has connections of its own.
+            default_headers: Sent with each request to the API.
+            default_query: Added to each URL's query.
+            proxy: `http://host:port` of a proxy.
+            ssl_context: For a private certificate authority or client certificates; the system's
+                trust otherwise.
+            trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
+                from `.netrc`.
+            allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
+                this machine.
+            on_truncation: `"return"` takes a stream that ends without a mark of its end as
+                complete.
+            strict: What happens beside counting where an answer differs from what the API describes
+                (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and kind;
+                `"raise"` raises a `DriftError`, which keeps the answer.
+            session: A session of the caller's to send with. It is never closed here; its connector
+                decides on connections, TLS and proxies.
+            on_request: Called with a `RequestEvent` just before each attempt is sent. The three
+                hooks are plain functions, called on the event loop, in the context of the call:
+                they must not block. What they return is ignored, and what they raise is logged and
+                keeps no call from going on.
+            on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for
+                the next one.
+            on_response: Called with a `ResponseEvent` once for each call, when it is over, however
+                it ended; for a stream that is when it was read to its end or left.
+            telemetry: OpenTelemetry for this client's calls; see `horay_async.integrations.otel`.
+        """
+    def _use(self, transport: Transport) -> None: ...
+    @property
+    def options(self) -> ClientOptions:
+        """The settings."""
+    @property
+    def closed(self) -> bool:
+        """Whether the client was closed."""
+    @property
+    def drift(self) -> Drift:
+        """How answers differed from what the API describes, counted; `with_options` copies count here too."""
+    def with_options(
+        self,
+        *,
+        base_url: str | None = ...,
+        timeout: float | Timeouts | None = ...,
+        max_retries: int = ...,
+        retry: RetryPolicy = ...,
+        max_connections: int = ...,
+        tcp_keepalive: float | None = ...,
+        default_headers: Mapping[str, str] = ...,
+        default_query: Mapping[str, str | int | float | bool] = ...,
+        proxy: str | None = ...,
+        ssl_context: ssl.SSLContext | None = ...,
+        trust_env: bool = ...,
+        allow_insecure_http: bool = ...,
+        on_truncation: Literal["raise", "return"] = ...,
+        strict: Literal["warn", "raise"] | None = ...,
+        session: aiohttp.ClientSession | None = ...,
+        on_request: Callable[[RequestEvent], object] | None = ...,
+        on_retry: Callable[[RetryEvent], object] | None = ...,
+        on_response: Callable[[ResponseEvent], object] | None = ...,
+        telemetry: Telemetry | None = ...,
+    ) -> Self:
+        """A copy with some options changed, on the same connections: closing one closes both.
+
+        Cheap enough to make one for each request. Raises as making a client does.
+
+        Args:
+            base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.
+            timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
+                clocks.
+            max_retries: Most attempts after the first; the other rules of retrying stay as they
+                are. 2.
+            retry: The rules of retrying; `max_retries` changes just its count.
+            max_connections: Most requests under way at once on one event loop; further ones wait in
+                line. 256.
+            tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
+                before the system gives the connection up; from 1 to 32,767, what Linux takes. Half
+                of them pass before it is probed. 60 s is below the 350 s and 240 s after which the
+                load balancers of two large clouds forget a silent connection. None leaves it to the
+                system. A copy that changes this has connections of its own.
+            default_headers: Sent with each request to the API.
+            default_query: Added to each URL's query.
+            proxy: `http://host:port` of a proxy.
+            ssl_context: For a private certificate authority or client certificates; the system's
+                trust otherwise.
+            trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
+                from `.netrc`.
+            allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
+                this machine.
+            on_truncation: `"return"` takes a stream that ends without a mark of its end as
+                complete.
+            strict: What happens beside counting where an answer differs from what the API describes
+                (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and kind;
+                `"raise"` raises a `DriftError`, which keeps the answer.
+            session: A session of the caller's to send with. It is never closed here; its connector
+                decides on connections, TLS and proxies.
+            on_request: Called with a `RequestEvent` just before each attempt is sent. The three
+                hooks are plain functions, called on the event loop, in the context of the call:
+                they must not block. What they return is ignored, and what they raise is logged and
+                keeps no call from going on.
+            on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for
+                the next one.
+            on_response: Called with a `ResponseEvent` once for each call, when it is over, however
+                it ended; for a stream that is when it was read to its end or left.
+            telemetry: OpenTelemetry for this client's calls; see `horay_async.integrations.otel`.
+        """
+    @property
+    def batch(self) -> AsyncBatch:
+        """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> JSONResponse:
+        """Calls what has no method yet: `path` is below the base URL, `body` anything that JSON holds.
+
+        Retries, clocks and errors are those of every call; a request that may have been run isn't sent
+        again, since nothing is known of what it costs, unless it is a GET, which runs nothing.
+
+        Args:
+            method: The HTTP method.
+            path: Where, below the base URL, e.g. `"/user/info"`.
+            body: Anything that JSON holds; None sends none.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    async def close(self) -> None:
+        """Closes the connections, those of `with_options` copies included. Closing twice is fine."""
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    _transport: Transport
+    user: AsyncUser
+    models: AsyncModels
+    chat: AsyncChat
+    completions: AsyncCompletions
+    images: AsyncImages

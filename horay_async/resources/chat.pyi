@@ -1,0 +1,976 @@
+# Written by .ci/stubs.py from the parameter classes: change those, and run it again.
+
+"""Chat completions: `POST /chat/completions`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, TypeVar, overload
+
+from horay_async._policies import Timeouts
+from horay_async._protocol.wire.request import Operation
+from horay_async._transport import Transport
+from horay_async.models.chat import ChatCompletion, ChatCompletionChunk, ChatParams, Message
+from horay_async.models.dicts import (
+    MessageDict,
+    ResponseFormatDict,
+    StreamOptionsDict,
+    ToolChoiceDict,
+)
+from horay_async.models.events import ChatEvent, TypedChatEvent
+from horay_async.models.parsed import ParsedCompletion
+from horay_async.resources._base import Resource
+from horay_async.streaming import AsyncEventStream, AsyncStream
+from horay_async.tools.define import Approve
+from horay_async.tools.run import AsyncToolRun
+
+__all__ = ["AsyncChat", "AsyncChatCompletions"]
+T = TypeVar("T")
+CREATE: Final = Operation(
+    method="POST", path="/chat/completions", params=ChatParams, answer=ChatCompletion
+)
+
+class AsyncChatCompletions(Resource):
+    """Answers a conversation."""
+    @overload
+    async def create(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        stream: Literal[False] = False,
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        response_format: ResponseFormatDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ChatCompletion:
+        """Answers `messages`: the whole answer, or with `stream=True` its chunks as they come.
+
+        The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
+        `TypeError` for a parameter of a wrong name or type.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            stream: Whether to return the chunks as they come; without it the whole answer.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
+                one that comes back as an instance of a class, see `parse`.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    async def create(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        stream: Literal[True],
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        response_format: ResponseFormatDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> AsyncStream[ChatCompletionChunk]:
+        """Answers `messages`: the whole answer, or with `stream=True` its chunks as they come.
+
+        The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
+        `TypeError` for a parameter of a wrong name or type.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            stream: Whether to return the chunks as they come; without it the whole answer.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
+                one that comes back as an instance of a class, see `parse`.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    async def create(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        stream: bool,
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        response_format: ResponseFormatDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]:
+        """Answers `messages`: the whole answer, or with `stream=True` its chunks as they come.
+
+        The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
+        `TypeError` for a parameter of a wrong name or type.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            stream: Whether to return the chunks as they come; without it the whole answer.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
+                one that comes back as an instance of a class, see `parse`.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    def stream(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        response_format: type[T],
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> AsyncEventStream[TypedChatEvent[T], ParsedCompletion[T]]:
+        """Answers `messages` and tells what happens, event by event; `final()` is the whole answer.
+
+        To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
+        raises as `create` does. With a class as `response_format`, there are events with the object as
+        far as it has come, and with the instance; iteration and `final()` then raise as `parse` does.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            response_format: The form that the answer must have: a class to parse it into, or the
+                API's JSON form.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    def stream(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        response_format: ResponseFormatDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> AsyncEventStream[ChatEvent, ChatCompletion]:
+        """Answers `messages` and tells what happens, event by event; `final()` is the whole answer.
+
+        To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
+        raises as `create` does. With a class as `response_format`, there are events with the object as
+        far as it has come, and with the instance; iteration and `final()` then raise as `parse` does.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
+                one that comes back as an instance of a class, see `parse`.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    async def parse(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        response_format: type[T],
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ParsedCompletion[T]:
+        """Answers `messages` in the form of a class: each message's `parsed` is an instance of it.
+
+        `response_format` is an attrs class, a dataclass or a pydantic model; the other parameters are those
+        of `ChatParams`. Its schema goes out with the request. The arguments of calls to tools made by
+        `@tool` are parsed too, as `function.parsed_arguments`, and a message that calls tools need not have
+        an answer besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
+        and `AnswerError` where the model declined, the answer was cut at the token limit, or it doesn't fit.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            response_format: The class to parse the answer into: an attrs class, a dataclass or a
+                pydantic model.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    async def parse(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        response_format: None = None,
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ParsedCompletion[None]:
+        """Answers `messages` in the form of a class: each message's `parsed` is an instance of it.
+
+        `response_format` is an attrs class, a dataclass or a pydantic model; the other parameters are those
+        of `ChatParams`. Its schema goes out with the request. The arguments of calls to tools made by
+        `@tool` are parsed too, as `function.parsed_arguments`, and a message that calls tools need not have
+        an answer besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
+        and `AnswerError` where the model declined, the answer was cut at the token limit, or it doesn't fit.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            response_format: The class to parse the answer into: an attrs class, a dataclass or a
+                pydantic model.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    def run_tools(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        max_rounds: int = 10,
+        max_total_tokens: int | None = None,
+        approve: Approve | None = None,
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        response_format: ResponseFormatDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> AsyncToolRun:
+        """Answers `messages`, calling `tools` as the model asks; `final()` is the answer.
+
+        The parameters are those of `ChatParams`. The calls of one message run concurrently, plain functions
+        in threads of their own; what a tool raises, and arguments that don't fit its parameters, are told to
+        the model. A result is a text, content parts (`TextPart`, `ImagePart`, or a list of them), or whatever
+        has a JSON form.
+
+        `max_rounds` bounds the requests, and `timeout` the seconds for all of them and the tools.
+        `max_total_tokens` bounds the tokens of all rounds' prompts and responses together: with as many spent
+        no other round begins, nor does one after a response whose server doesn't tell its usage (which is
+        asked for with this parameter). `approve` is called with each `ToolCall` whose arguments fit, in their
+        order and one at a time, before its tool runs: a function, which runs in a thread, or a coroutine
+        function. It returns None or True to let the call run, a string to tell the model instead, or a mapping
+        of arguments to run it with; what it raises ends the run.
+
+        A `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has
+        no function here: the run ends where the model calls one, which the log says, and the answer holds the
+        call. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
+        wrong name or type.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            max_rounds: Most requests; 10.
+            max_total_tokens: Most tokens of all rounds' prompts and responses together; None is no
+                limit.
+            approve: Asked about each call before its tool runs; None lets all run.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
+                one that comes back as an instance of a class, see `parse`.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+
+class AsyncChat:
+    """The chat operations."""
+    def __init__(self, transport: Transport) -> None: ...
+    completions: AsyncChatCompletions

@@ -1,0 +1,92 @@
+# Written by .ci/stubs.py from the parameter classes: change those, and run it again.
+
+"""Pictures: `POST /image/generations`, and fetching what it answers."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from horay_async._policies import Timeouts
+from horay_async._protocol.wire.request import Operation
+from horay_async.models.images import GeneratedImage, ImageParams, ImageResponse, ImageSize
+from horay_async.resources._base import Resource
+
+__all__ = ["AsyncImages"]
+GENERATE: Final = Operation(
+    method="POST",
+    path="/image/generations",
+    params=ImageParams,
+    answer=ImageResponse,
+    billed_per_run=True,
+)
+
+class AsyncImages(Resource):
+    """Draws pictures."""
+    async def generate(
+        self,
+        *,
+        model: str,
+        prompt: str,
+        image_size: ImageSize,
+        seed: int | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ImageResponse:
+        """Draws what `prompt` describes. The parameters are those of `ImageParams`.
+
+        A picture is paid by the piece, so a request that may have been run isn't sent again; see
+        `RetryPolicy`. Raises `APIError` in one of its classes, and `TypeError` for a parameter of a
+        wrong name or type.
+
+        Args:
+            model: The model's name, e.g. `"black-forest-labs/FLUX.1-schnell"`.
+            prompt: What the picture shows.
+            image_size: Width by height in pixels.
+            seed: Above 0 and below 9999999999; the same seed gives the same picture.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    async def save(
+        self,
+        image: GeneratedImage | str,
+        path: str | os.PathLike[str],
+        *,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> Path:
+        """Fetches a picture, or any URL, to a file, and gives the file's path.
+
+        The file appears whole or not at all; one that is there already keeps its permissions, its owner and
+        the links that lead to it. Neither the key nor the client's headers go to the
+        picture's host; `extra_headers` and `extra_query` do. Raises `APIError` in one of its classes
+        when the picture can't be had or is over 64 MiB, and `OSError` when the file can't be written.
+
+        Args:
+            image: A picture of an answer, or a URL.
+            path: The file to write; one that is there is replaced.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """

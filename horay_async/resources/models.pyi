@@ -1,0 +1,46 @@
+# Written by .ci/stubs.py from the parameter classes: change those, and run it again.
+
+"""The models on offer: `GET /models`."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from horay_async._policies import Timeouts
+from horay_async._protocol.wire.request import Operation
+from horay_async.models.models import ModelList, ModelListParams, ModelSubType, ModelType
+from horay_async.resources._base import Resource
+
+__all__ = ["AsyncModels"]
+LIST: Final = Operation(method="GET", path="/models", params=ModelListParams, answer=ModelList)
+
+class AsyncModels(Resource):
+    """The models on offer."""
+    async def list(
+        self,
+        *,
+        type: ModelType = ...,
+        sub_type: ModelSubType = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ModelList:
+        """The models on offer; `type` and `sub_type` narrow them down.
+
+        Raises `APIError` in one of its classes, and `TypeError` for a parameter of a wrong name or type.
+
+        Args:
+            type: Only models of this kind.
+            sub_type: Only models for this task.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """

@@ -1,0 +1,41 @@
+# Written by .ci/stubs.py from the parameter classes: change those, and run it again.
+
+"""The account behind the key: `GET /user/info`."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from horay_async._policies import Timeouts
+from horay_async._protocol.wire.request import Operation
+from horay_async.models.options import CallOptions
+from horay_async.models.user import UserInfo
+from horay_async.resources._base import Resource
+
+__all__ = ["AsyncUser"]
+INFO: Final = Operation(method="GET", path="/user/info", params=CallOptions, answer=UserInfo)
+
+class AsyncUser(Resource):
+    """The account behind the key."""
+    async def info(
+        self,
+        *,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> UserInfo:
+        """The account's name, status and balances. Raises `APIError` in one of its classes.
+
+        Args:
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """

@@ -1,0 +1,1866 @@
+# Written by .ci/stubs.py from the parameter classes: change those, and run it again.
+
+"""The blocking client: the asynchronous one, run in a thread of its own. No logic of its own."""
+
+import os
+import ssl
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Literal, Self, TypeVar, overload
+
+import aiohttp
+
+from horay_async._bridge import BlockingIterator, BlockingWrapper, LoopHandle, Prefetcher
+from horay_async._observe import Telemetry
+from horay_async._policies import RetryPolicy, Timeouts
+from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult
+from horay_async.batch.requests import BatchRequest
+from horay_async.batch.results import BatchProgress, ShowProgress
+from horay_async.client import AsyncHoray
+from horay_async.models._base import Response
+from horay_async.models.chat import ChatCompletion, ChatCompletionChunk, Message
+from horay_async.models.completions import Completion, CompletionChunk
+from horay_async.models.dicts import (
+    MessageDict,
+    ResponseFormatDict,
+    StreamOptionsDict,
+    ToolChoiceDict,
+)
+from horay_async.models.drift import Drift
+from horay_async.models.events import ChatEvent, CompletionEvent, ToolRunEvent, TypedChatEvent
+from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
+from horay_async.models.images import GeneratedImage, ImageResponse, ImageSize
+from horay_async.models.meta import ResponseMeta
+from horay_async.models.models import ModelList, ModelSubType, ModelType
+from horay_async.models.parsed import ParsedCompletion
+from horay_async.models.raw import JSONResponse
+from horay_async.models.user import UserInfo
+from horay_async.options import ClientOptions
+from horay_async.resources.chat import AsyncChat, AsyncChatCompletions, T
+from horay_async.resources.completions import AsyncCompletions
+from horay_async.resources.images import AsyncImages
+from horay_async.resources.models import AsyncModels
+from horay_async.resources.user import AsyncUser
+from horay_async.streaming import AsyncEventStream, AsyncStream, Select
+from horay_async.tools.define import Approve
+from horay_async.tools.run import AsyncToolRun
+
+__all__ = ["BatchRun", "EventStream", "Horay", "Stream", "ToolRun"]
+ChunkT = TypeVar("ChunkT", bound=Response)
+AnswerT = TypeVar("AnswerT", bound=Response)
+AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
+EventT = TypeVar("EventT")
+ItemT = TypeVar("ItemT")
+
+class _Reading(BlockingWrapper):
+    """What the blocking streams share: a prefetcher, and the `with` block."""
+
+    _prefetcher: Prefetcher[Any] | None
+    def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]: ...
+    def _next(self) -> Any: ...
+    def _reader(self) -> Prefetcher[Any]: ...
+    def _abandon(self) -> None: ...
+    def close(self) -> None:
+        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
+    """The blocking form of `AsyncStream`."""
+
+    _wrapped: AsyncStream[ChunkT]
+    @property
+    def meta(self) -> ResponseMeta:
+        """How the answer came about; its later times are filled in as they pass."""
+    def __enter__(self) -> Self: ...
+    def __del__(self) -> None: ...
+    def __iter__(self) -> Iterator[ChunkT]: ...
+    def __next__(self) -> ChunkT: ...
+    def text(self) -> Iterator[str]:
+        """The text alone, of the first choice (index 0), piece by piece."""
+
+class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
+    """The blocking form of `AsyncEventStream`."""
+
+    _wrapped: AsyncEventStream[EventT, AnswerT]
+    _chunks: Stream[Any] | None
+    @property
+    def meta(self) -> ResponseMeta:
+        """How the answer came about; its later times are filled in as they pass."""
+    @property
+    def snapshot(self) -> AnswerT:
+        """The answer merged from the events handed out so far. Merging takes time linear in its length:
+        ask for it when it is needed, not at every event.
+        """
+    @property
+    def chunks(self) -> Stream[Any]:
+        """The stream of chunks behind the events; raises `HorayError` outside a `with` block."""
+    def _reader(self) -> Prefetcher[Any]: ...
+    def _abandon(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __iter__(self) -> Iterator[EventT]: ...
+    def text(self) -> Iterator[str]:
+        """The text alone, of the first choice (index 0), piece by piece."""
+    def final(self) -> AnswerT:
+        """The whole answer. Reads what is left of the stream; raises as iteration does."""
+
+class ToolRun(_Reading, of=AsyncToolRun):
+    """The blocking form of `AsyncToolRun`. The tools don't run in the caller's thread."""
+
+    _wrapped: AsyncToolRun
+    @property
+    def messages(self) -> list[Any]:
+        """The conversation so far: the messages given, the model's, and the tools'."""
+    def __enter__(self) -> Self: ...
+    def __iter__(self) -> Iterator[ToolRunEvent]: ...
+    def close(self) -> None:
+        """Stops the run, unless it is over. Closing twice is fine."""
+    def final(self) -> ChatCompletion:
+        """The answer that calls no more tools. Goes through what is left; raises as iteration does."""
+
+class BatchRun(_Reading, Generic[AnswerT_co], of=AsyncBatchRun):
+    """The blocking form of `AsyncBatchRun`."""
+
+    _wrapped: AsyncBatchRun[AnswerT_co]
+    @property
+    def progress(self) -> BatchProgress:
+        """How far the batch has come."""
+    def __enter__(self) -> Self: ...
+    def __del__(self) -> None: ...
+    def __iter__(self) -> Iterator[BatchResult[AnswerT_co]]: ...
+    def __next__(self) -> BatchResult[AnswerT_co]: ...
+    def close(self) -> None:
+        """Cancels what is under way. Closing twice is fine."""
+
+class Batch(BlockingWrapper, of=AsyncBatch):
+    """Sends any number of requests at the pace that the server can take."""
+    @overload
+    def run(
+        self,
+        requests: Iterable[BatchRequest[AnswerT]] | AsyncIterable[BatchRequest[AnswerT]],
+        *,
+        ordered: bool = False,
+        progress: ShowProgress = False,
+        concurrency: int | Literal["auto"] = ...,
+        rpm: float | None = ...,
+        tpm: float | None = ...,
+        fail_fast: bool = ...,
+        give_up_after: float = ...,
+    ) -> BatchRun[AnswerT]:
+        """Sends `requests` and gives one `BatchResult` for each, as they come.
+
+        The requests are `BatchRequest` objects, or mappings as the lines of an OpenAI batch file, with
+        `custom_id`, `method`, `url` and `body`; of different operations if need be. They are read as they
+        are needed, and no further ahead than a few of them: a generator of millions is fine. With
+        `ordered` the results come in the order of the requests. `progress=True` draws a bar on standard
+        error, where that is a terminal, and in a notebook; `"always"` draws it elsewhere too. The other
+        parameters are those of `BatchOptions`.
+
+        A request that fails, or can't be sent, gives a result with an `error`; the others go on. Raises
+        `ConfigurationError` for an option that can't work, `TypeError` for one of a wrong name, or for
+        `requests` that can't be iterated over, and `ImportError` for `progress` without rich, which comes with
+        `pip install 'horay-async[cli]'`.
+
+        Args:
+            requests: What to send: an iterable, plain or asynchronous.
+            ordered: Whether the results come in the order of the requests.
+            progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
+            concurrency: Most requests under way at once. `"auto"`, the default, finds what the
+                server can take: it tries more as long as more is answered in the same time, and
+                fewer when the server refuses (429, 503) or its answers get slower. What it found is
+                shared by all batches of the client. Neither is bound by the client's
+                `max_connections`; a session of the caller's is bound by its connector.
+            rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
+                `rpm` and `tpm` share them.
+            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
+                corrected by what its answer reports.
+            fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
+                is a result like any other.
+            give_up_after: Seconds for which a request is put off and sent again, 600, where the
+                server refuses it for its load (429, 503), or can't be reached though it has
+                answered before. Then that is the request's result. All other failures are retried
+                as the client's `RetryPolicy` says, and no more.
+        """
+    @overload
+    def run(
+        self,
+        requests: Iterable[BatchRequest[Response] | Mapping[str, object]]
+        | AsyncIterable[BatchRequest[Response] | Mapping[str, object]],
+        *,
+        ordered: bool = False,
+        progress: ShowProgress = False,
+        concurrency: int | Literal["auto"] = ...,
+        rpm: float | None = ...,
+        tpm: float | None = ...,
+        fail_fast: bool = ...,
+        give_up_after: float = ...,
+    ) -> BatchRun[Any]:
+        """Sends `requests` and gives one `BatchResult` for each, as they come.
+
+        The requests are `BatchRequest` objects, or mappings as the lines of an OpenAI batch file, with
+        `custom_id`, `method`, `url` and `body`; of different operations if need be. They are read as they
+        are needed, and no further ahead than a few of them: a generator of millions is fine. With
+        `ordered` the results come in the order of the requests. `progress=True` draws a bar on standard
+        error, where that is a terminal, and in a notebook; `"always"` draws it elsewhere too. The other
+        parameters are those of `BatchOptions`.
+
+        A request that fails, or can't be sent, gives a result with an `error`; the others go on. Raises
+        `ConfigurationError` for an option that can't work, `TypeError` for one of a wrong name, or for
+        `requests` that can't be iterated over, and `ImportError` for `progress` without rich, which comes with
+        `pip install 'horay-async[cli]'`.
+
+        Args:
+            requests: What to send: an iterable, plain or asynchronous.
+            ordered: Whether the results come in the order of the requests.
+            progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
+            concurrency: Most requests under way at once. `"auto"`, the default, finds what the
+                server can take: it tries more as long as more is answered in the same time, and
+                fewer when the server refuses (429, 503) or its answers get slower. What it found is
+                shared by all batches of the client. Neither is bound by the client's
+                `max_connections`; a session of the caller's is bound by its connector.
+            rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
+                `rpm` and `tpm` share them.
+            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
+                corrected by what its answer reports.
+            fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
+                is a result like any other.
+            give_up_after: Seconds for which a request is put off and sent again, 600, where the
+                server refuses it for its load (429, 503), or can't be reached though it has
+                answered before. Then that is the request's result. All other failures are retried
+                as the client's `RetryPolicy` says, and no more.
+        """
+    def run_file(
+        self,
+        requests: str | os.PathLike[str],
+        answers: str | os.PathLike[str],
+        *,
+        retry_failed: bool = False,
+        sync_interval: float = 5.0,
+        progress: BatchProgress | ShowProgress = False,
+        concurrency: int | Literal["auto"] = ...,
+        rpm: float | None = ...,
+        tpm: float | None = ...,
+        fail_fast: bool = ...,
+        give_up_after: float = ...,
+    ) -> BatchProgress:
+        """Sends the requests of one file, writes their answers to another, and gives the progress.
+
+        Both have one JSON object a line, in the form of OpenAI's batch files and of their output. The
+        server's answers are copied as they are. Lines are written as answers come, in no particular order.
+
+        The file of answers is the record of what is done: where it exists, what it holds is skipped, and
+        the rest is appended. So a run that ended early, however it did, goes on when it is started again,
+        and each request has exactly one line in the end; only what was under way is sent twice. With
+        `retry_failed` the failures of earlier runs are taken out first and sent again. `sync_interval` is
+        how many seconds what was written may take to be safe from a loss of power; 0 is none. `progress` is a
+        `BatchProgress` that is kept up to date while it runs, or draws a bar as for `run`. The other parameters are those of
+        `BatchOptions`.
+
+        Raises `BatchFileError` for a line that has no id, or one that was there before, which is found
+        before anything is sent; for answers that another run is writing, or that aren't those of a batch;
+        and for a full disk. A request that can't be sent is no error, but a line of the answers. Further
+        raises `OSError` for files that can't be opened, and what `run` raises.
+
+        Args:
+            requests: The file of requests.
+            answers: The file of answers; it is made, or continued.
+            retry_failed: Whether to send earlier failures again.
+            sync_interval: Seconds within which what was written is safe from a loss of power; 5,
+                and 0 is none.
+            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date.
+            concurrency: Most requests under way at once. `"auto"`, the default, finds what the
+                server can take: it tries more as long as more is answered in the same time, and
+                fewer when the server refuses (429, 503) or its answers get slower. What it found is
+                shared by all batches of the client. Neither is bound by the client's
+                `max_connections`; a session of the caller's is bound by its connector.
+            rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
+                `rpm` and `tpm` share them.
+            tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
+                corrected by what its answer reports.
+            fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
+                is a result like any other.
+            give_up_after: Seconds for which a request is put off and sent again, 600, where the
+                server refuses it for its load (429, 503), or can't be reached though it has
+                answered before. Then that is the request's result. All other failures are retried
+                as the client's `RetryPolicy` says, and no more.
+        """
+
+class User(BlockingWrapper, of=AsyncUser):
+    """The account behind the key."""
+    def info(
+        self,
+        *,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> UserInfo:
+        """The account's name, status and balances. Raises `APIError` in one of its classes.
+
+        Args:
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+
+class Models(BlockingWrapper, of=AsyncModels):
+    """The models on offer."""
+    def list(
+        self,
+        *,
+        type: ModelType = ...,
+        sub_type: ModelSubType = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ModelList:
+        """The models on offer; `type` and `sub_type` narrow them down.
+
+        Raises `APIError` in one of its classes, and `TypeError` for a parameter of a wrong name or type.
+
+        Args:
+            type: Only models of this kind.
+            sub_type: Only models for this task.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+
+class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
+    """Answers a conversation."""
+    @overload
+    def create(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        stream: Literal[False] = False,
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        response_format: ResponseFormatDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ChatCompletion:
+        """Answers `messages`: the whole answer, or with `stream=True` its chunks as they come.
+
+        The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
+        `TypeError` for a parameter of a wrong name or type.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            stream: Whether to return the chunks as they come; without it the whole answer.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
+                one that comes back as an instance of a class, see `parse`.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    def create(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        stream: Literal[True],
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        response_format: ResponseFormatDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> Stream[ChatCompletionChunk]:
+        """Answers `messages`: the whole answer, or with `stream=True` its chunks as they come.
+
+        The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
+        `TypeError` for a parameter of a wrong name or type.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            stream: Whether to return the chunks as they come; without it the whole answer.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
+                one that comes back as an instance of a class, see `parse`.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    def create(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        stream: bool,
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        response_format: ResponseFormatDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ChatCompletion | Stream[ChatCompletionChunk]:
+        """Answers `messages`: the whole answer, or with `stream=True` its chunks as they come.
+
+        The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
+        `TypeError` for a parameter of a wrong name or type.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            stream: Whether to return the chunks as they come; without it the whole answer.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
+                one that comes back as an instance of a class, see `parse`.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    def stream(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        response_format: type[T],
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> EventStream[TypedChatEvent[T], ParsedCompletion[T]]:
+        """Answers `messages` and tells what happens, event by event; `final()` is the whole answer.
+
+        To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
+        raises as `create` does. With a class as `response_format`, there are events with the object as
+        far as it has come, and with the instance; iteration and `final()` then raise as `parse` does.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            response_format: The form that the answer must have: a class to parse it into, or the
+                API's JSON form.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    def stream(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        response_format: ResponseFormatDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> EventStream[ChatEvent, ChatCompletion]:
+        """Answers `messages` and tells what happens, event by event; `final()` is the whole answer.
+
+        To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
+        raises as `create` does. With a class as `response_format`, there are events with the object as
+        far as it has come, and with the instance; iteration and `final()` then raise as `parse` does.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
+                one that comes back as an instance of a class, see `parse`.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    def parse(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        response_format: type[T],
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ParsedCompletion[T]:
+        """Answers `messages` in the form of a class: each message's `parsed` is an instance of it.
+
+        `response_format` is an attrs class, a dataclass or a pydantic model; the other parameters are those
+        of `ChatParams`. Its schema goes out with the request. The arguments of calls to tools made by
+        `@tool` are parsed too, as `function.parsed_arguments`, and a message that calls tools need not have
+        an answer besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
+        and `AnswerError` where the model declined, the answer was cut at the token limit, or it doesn't fit.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            response_format: The class to parse the answer into: an attrs class, a dataclass or a
+                pydantic model.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    def parse(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        response_format: None = None,
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ParsedCompletion[None]:
+        """Answers `messages` in the form of a class: each message's `parsed` is an instance of it.
+
+        `response_format` is an attrs class, a dataclass or a pydantic model; the other parameters are those
+        of `ChatParams`. Its schema goes out with the request. The arguments of calls to tools made by
+        `@tool` are parsed too, as `function.parsed_arguments`, and a message that calls tools need not have
+        an answer besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
+        and `AnswerError` where the model declined, the answer was cut at the token limit, or it doesn't fit.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            response_format: The class to parse the answer into: an attrs class, a dataclass or a
+                pydantic model.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    def run_tools(
+        self,
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        max_rounds: int = 10,
+        max_total_tokens: int | None = None,
+        approve: Approve | None = None,
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[Mapping[str, object]] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        response_format: ResponseFormatDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ToolRun:
+        """Answers `messages`, calling `tools` as the model asks; `final()` is the answer.
+
+        The parameters are those of `ChatParams`. The calls of one message run concurrently, plain functions
+        in threads of their own; what a tool raises, and arguments that don't fit its parameters, are told to
+        the model. A result is a text, content parts (`TextPart`, `ImagePart`, or a list of them), or whatever
+        has a JSON form.
+
+        `max_rounds` bounds the requests, and `timeout` the seconds for all of them and the tools.
+        `max_total_tokens` bounds the tokens of all rounds' prompts and responses together: with as many spent
+        no other round begins, nor does one after a response whose server doesn't tell its usage (which is
+        asked for with this parameter). `approve` is called with each `ToolCall` whose arguments fit, in their
+        order and one at a time, before its tool runs: a function, which runs in a thread, or a coroutine
+        function. It returns None or True to let the call run, a string to tell the model instead, or a mapping
+        of arguments to run it with; what it raises ends the run.
+
+        A `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has
+        no function here: the run ends where the model calls one, which the log says, and the answer holds the
+        call. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
+        wrong name or type.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and answers' messages.
+            max_rounds: Most requests; 10.
+            max_total_tokens: Most tokens of all rounds' prompts and responses together; None is no
+                limit.
+            approve: Asked about each call before its tool runs; None lets all run.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one answer may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, or in the
+                API's JSON form.
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
+                one that comes back as an instance of a class, see `parse`.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+
+class Chat(BlockingWrapper, of=AsyncChat):
+    """The chat operations."""
+    def __init__(self, wrapped: AsyncChat, handle: LoopHandle) -> None: ...
+    completions: ChatCompletions
+
+class Completions(BlockingWrapper, of=AsyncCompletions):
+    """Continues a text."""
+    @overload
+    def create(
+        self,
+        *,
+        model: str,
+        prompt: str,
+        stream: Literal[False] = False,
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        logprobs: int | bool | None = ...,
+        echo: bool | None = ...,
+        suffix: str | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> Completion:
+        """Continues `prompt`: the whole answer, or with `stream=True` its chunks as they come.
+
+        The parameters are those of `CompletionParams`. Raises `APIError` in one of its classes, and
+        `TypeError` for a parameter of a wrong name or type.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            prompt: The text to continue.
+            stream: Whether to return the chunks as they come; without it the whole answer.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            echo: Asks for the prompt in front of the generated text.
+            suffix: Text that comes after the generated one, for models that fill in.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    def create(
+        self,
+        *,
+        model: str,
+        prompt: str,
+        stream: Literal[True],
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        logprobs: int | bool | None = ...,
+        echo: bool | None = ...,
+        suffix: str | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> Stream[CompletionChunk]:
+        """Continues `prompt`: the whole answer, or with `stream=True` its chunks as they come.
+
+        The parameters are those of `CompletionParams`. Raises `APIError` in one of its classes, and
+        `TypeError` for a parameter of a wrong name or type.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            prompt: The text to continue.
+            stream: Whether to return the chunks as they come; without it the whole answer.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            echo: Asks for the prompt in front of the generated text.
+            suffix: Text that comes after the generated one, for models that fill in.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    def create(
+        self,
+        *,
+        model: str,
+        prompt: str,
+        stream: bool,
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        logprobs: int | bool | None = ...,
+        echo: bool | None = ...,
+        suffix: str | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> Completion | Stream[CompletionChunk]:
+        """Continues `prompt`: the whole answer, or with `stream=True` its chunks as they come.
+
+        The parameters are those of `CompletionParams`. Raises `APIError` in one of its classes, and
+        `TypeError` for a parameter of a wrong name or type.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            prompt: The text to continue.
+            stream: Whether to return the chunks as they come; without it the whole answer.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            echo: Asks for the prompt in front of the generated text.
+            suffix: Text that comes after the generated one, for models that fill in.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    def stream(
+        self,
+        *,
+        model: str,
+        prompt: str,
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        logprobs: int | bool | None = ...,
+        echo: bool | None = ...,
+        suffix: str | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> EventStream[CompletionEvent, Completion]:
+        """Continues `prompt` and tells what happens, event by event; `final()` is the whole answer.
+
+        To be used in a `with` block, which sends the request. The parameters are those of
+        `CompletionParams`; raises as `create` does.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            prompt: The text to continue.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For answers that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            echo: Asks for the prompt in front of the generated text.
+            suffix: Text that comes after the generated one, for models that fill in.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+
+class Images(BlockingWrapper, of=AsyncImages):
+    """Draws pictures."""
+    def generate(
+        self,
+        *,
+        model: str,
+        prompt: str,
+        image_size: ImageSize,
+        seed: int | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ImageResponse:
+        """Draws what `prompt` describes. The parameters are those of `ImageParams`.
+
+        A picture is paid by the piece, so a request that may have been run isn't sent again; see
+        `RetryPolicy`. Raises `APIError` in one of its classes, and `TypeError` for a parameter of a
+        wrong name or type.
+
+        Args:
+            model: The model's name, e.g. `"black-forest-labs/FLUX.1-schnell"`.
+            prompt: What the picture shows.
+            image_size: Width by height in pixels.
+            seed: Above 0 and below 9999999999; the same seed gives the same picture.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    def save(
+        self,
+        image: GeneratedImage | str,
+        path: str | os.PathLike[str],
+        *,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> Path:
+        """Fetches a picture, or any URL, to a file, and gives the file's path.
+
+        The file appears whole or not at all; one that is there already keeps its permissions, its owner and
+        the links that lead to it. Neither the key nor the client's headers go to the
+        picture's host; `extra_headers` and `extra_query` do. Raises `APIError` in one of its classes
+        when the picture can't be had or is over 64 MiB, and `OSError` when the file can't be written.
+
+        Args:
+            image: A picture of an answer, or a URL.
+            path: The file to write; one that is there is replaced.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+
+class Horay(BlockingWrapper, of=AsyncHoray):
+    """A blocking client of the Horay API: `AsyncHoray` with the same methods, called without waiting.
+
+    It works wherever Python code runs, be it a script, a notebook or a thread with a running event loop.
+    All blocking clients of a process share one thread. Interrupting a call, as with Ctrl-C, cancels its
+    request. Takes and raises what `AsyncHoray` does.
+    """
+
+    _wrapped: AsyncHoray
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = ...,
+        timeout: float | Timeouts | None = ...,
+        max_retries: int = ...,
+        retry: RetryPolicy = ...,
+        max_connections: int = ...,
+        tcp_keepalive: float | None = ...,
+        default_headers: Mapping[str, str] = ...,
+        default_query: Mapping[str, str | int | float | bool] = ...,
+        proxy: str | None = ...,
+        ssl_context: ssl.SSLContext | None = ...,
+        trust_env: bool = ...,
+        allow_insecure_http: bool = ...,
+        on_truncation: Literal["raise", "return"] = ...,
+        strict: Literal["warn", "raise"] | None = ...,
+        session: aiohttp.ClientSession | None = ...,
+        on_request: Callable[[RequestEvent], object] | None = ...,
+        on_retry: Callable[[RetryEvent], object] | None = ...,
+        on_response: Callable[[ResponseEvent], object] | None = ...,
+        telemetry: Telemetry | None = ...,
+    ) -> None:
+        """Takes the key and the options, each by its name.
+
+        Args:
+            api_key: From `HORAY_API_KEY` unless given.
+            base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.
+            timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
+                clocks.
+            max_retries: Most attempts after the first; the other rules of retrying stay as they
+                are. 2.
+            retry: The rules of retrying; `max_retries` changes just its count.
+            max_connections: Most requests under way at once on one event loop; further ones wait in
+                line. 256.
+            tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
+                before the system gives the connection up; from 1 to 32,767, what Linux takes. Half
+                of them pass before it is probed. 60 s is below the 350 s and 240 s after which the
+                load balancers of two large clouds forget a silent connection. None leaves it to the
+                system. A copy that changes this has connections of its own.
+            default_headers: Sent with each request to the API.
+            default_query: Added to each URL's query.
+            proxy: `http://host:port` of a proxy.
+            ssl_context: For a private certificate authority or client certificates; the system's
+                trust otherwise.
+            trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
+                from `.netrc`.
+            allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
+                this machine.
+            on_truncation: `"return"` takes a stream that ends without a mark of its end as
+                complete.
+            strict: What happens beside counting where an answer differs from what the API describes
+                (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and kind;
+                `"raise"` raises a `DriftError`, which keeps the answer.
+            session: A session of the caller's to send with. It is never closed here; its connector
+                decides on connections, TLS and proxies.
+            on_request: Called with a `RequestEvent` just before each attempt is sent. The three
+                hooks are plain functions, called on the event loop, in the context of the call:
+                they must not block. What they return is ignored, and what they raise is logged and
+                keeps no call from going on.
+            on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for
+                the next one.
+            on_response: Called with a `ResponseEvent` once for each call, when it is over, however
+                it ended; for a stream that is when it was read to its end or left.
+            telemetry: OpenTelemetry for this client's calls; see `horay_async.integrations.otel`.
+        """
+    def _use(self, wrapped: AsyncHoray, handle: LoopHandle) -> None: ...
+    @property
+    def batch(self) -> Batch:
+        """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
+    @property
+    def options(self) -> ClientOptions:
+        """The settings."""
+    @property
+    def closed(self) -> bool:
+        """Whether the client was closed."""
+    @property
+    def drift(self) -> Drift:
+        """How answers differed from what the API describes, counted; `with_options` copies count here too."""
+    def with_options(
+        self,
+        *,
+        base_url: str | None = ...,
+        timeout: float | Timeouts | None = ...,
+        max_retries: int = ...,
+        retry: RetryPolicy = ...,
+        max_connections: int = ...,
+        tcp_keepalive: float | None = ...,
+        default_headers: Mapping[str, str] = ...,
+        default_query: Mapping[str, str | int | float | bool] = ...,
+        proxy: str | None = ...,
+        ssl_context: ssl.SSLContext | None = ...,
+        trust_env: bool = ...,
+        allow_insecure_http: bool = ...,
+        on_truncation: Literal["raise", "return"] = ...,
+        strict: Literal["warn", "raise"] | None = ...,
+        session: aiohttp.ClientSession | None = ...,
+        on_request: Callable[[RequestEvent], object] | None = ...,
+        on_retry: Callable[[RetryEvent], object] | None = ...,
+        on_response: Callable[[ResponseEvent], object] | None = ...,
+        telemetry: Telemetry | None = ...,
+    ) -> Self:
+        """A copy with some options changed, on the same connections: closing one closes both.
+
+        Cheap enough to make one for each request. Raises as making a client does.
+
+        Args:
+            base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.
+            timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
+                clocks.
+            max_retries: Most attempts after the first; the other rules of retrying stay as they
+                are. 2.
+            retry: The rules of retrying; `max_retries` changes just its count.
+            max_connections: Most requests under way at once on one event loop; further ones wait in
+                line. 256.
+            tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
+                before the system gives the connection up; from 1 to 32,767, what Linux takes. Half
+                of them pass before it is probed. 60 s is below the 350 s and 240 s after which the
+                load balancers of two large clouds forget a silent connection. None leaves it to the
+                system. A copy that changes this has connections of its own.
+            default_headers: Sent with each request to the API.
+            default_query: Added to each URL's query.
+            proxy: `http://host:port` of a proxy.
+            ssl_context: For a private certificate authority or client certificates; the system's
+                trust otherwise.
+            trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
+                from `.netrc`.
+            allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
+                this machine.
+            on_truncation: `"return"` takes a stream that ends without a mark of its end as
+                complete.
+            strict: What happens beside counting where an answer differs from what the API describes
+                (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and kind;
+                `"raise"` raises a `DriftError`, which keeps the answer.
+            session: A session of the caller's to send with. It is never closed here; its connector
+                decides on connections, TLS and proxies.
+            on_request: Called with a `RequestEvent` just before each attempt is sent. The three
+                hooks are plain functions, called on the event loop, in the context of the call:
+                they must not block. What they return is ignored, and what they raise is logged and
+                keeps no call from going on.
+            on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for
+                the next one.
+            on_response: Called with a `ResponseEvent` once for each call, when it is over, however
+                it ended; for a stream that is when it was read to its end or left.
+            telemetry: OpenTelemetry for this client's calls; see `horay_async.integrations.otel`.
+        """
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> JSONResponse:
+        """Calls what has no method yet: `path` is below the base URL, `body` anything that JSON holds.
+
+        Retries, clocks and errors are those of every call; a request that may have been run isn't sent
+        again, since nothing is known of what it costs, unless it is a GET, which runs nothing.
+
+        Args:
+            method: The HTTP method.
+            path: Where, below the base URL, e.g. `"/user/info"`.
+            body: Anything that JSON holds; None sends none.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    def close(self) -> None:
+        """Closes the connections, those of `with_options` copies included. Closing twice is fine."""
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    user: User
+    models: Models
+    chat: Chat
+    completions: Completions
+    images: Images
