@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast, overload
 
 import attrs
 
@@ -183,7 +183,7 @@ class AsyncChatCompletions(Resource):
             params["tools"] = given
         tools = _by_name(given)
         if max_total_tokens is not None:
-            asked = {"include_usage": True, **(params.get("stream_options") or {})}
+            asked: Any = {"include_usage": True, **(params.get("stream_options") or {})}
             params["stream_options"] = asked
         if params.get("n") not in (None, 1):
             raise TypeError("run_tools follows one choice: n can't be more than 1")
@@ -235,8 +235,8 @@ def _by_name(given: Sequence[Any]) -> dict[str, Tool[..., Any]]:
     from horay_async.tools.define import Tool  # noqa: PLC0415 - needed here alone
 
     found: dict[str, Tool[..., Any]] = {}
-    for tool in given:
-        if isinstance(tool, Tool) and found.setdefault(tool.name, tool) is not tool:
+    for tool in (cast("Tool[..., Any]", each) for each in given if isinstance(each, Tool)):
+        if found.setdefault(tool.name, tool) is not tool:
             raise TypeError(f"two tools are named {tool.name}")
     return found
 

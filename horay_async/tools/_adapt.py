@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-from horay_async.tools.define import Tool
+from typing import Any, cast
 
 __all__ = ["ENTRY_POINTS", "as_tool"]
 
@@ -15,13 +13,14 @@ ENTRY_POINTS = "horay_async.tools"
 
 def as_tool(given: Any) -> Any:
     """`given` as a `Tool` if it is one or can become one; else as it is, such as a tool in the API's JSON form."""
-    if isinstance(given, Tool | Mapping):
-        return given
-    if hasattr(type(given), "__horay_tool__"):
+    if isinstance(given, Mapping):  # as a `Tool` is
+        return cast(Any, given)
+    kinds: tuple[type[Any], ...] = type(given).__mro__
+    if any("__horay_tool__" in kind.__dict__ for kind in kinds):
         return given.__horay_tool__()
     from importlib.metadata import entry_points  # noqa: PLC0415 - needed for other software's tools alone
 
-    packages = {kind.__module__.partition(".")[0] for kind in type(given).__mro__}
+    packages = {kind.__module__.partition(".")[0] for kind in kinds}
     for point in entry_points(group=ENTRY_POINTS):
         if point.name in packages:
             return point.load()(given)

@@ -55,14 +55,13 @@ class Tool(Mapping[str, object], Generic[P, R]):
         self._schema: dict[str, Any] | None = None
         """The parameters' schema, where it was given."""
 
-    @classmethod
+    @staticmethod
     def from_schema(
-        cls,
         name: str,
         description: str | None,
         parameters: Mapping[str, Any],
-        call: Callable[..., R],
-    ) -> Tool[..., R]:
+        call: Callable[..., Any],
+    ) -> Tool[..., Any]:
         """A tool from a JSON schema and a function, plain or asynchronous, that is called with the arguments.
 
         The arguments are passed as the model sent them: that they are a JSON object is all that is checked,
@@ -75,7 +74,7 @@ class Tool(Mapping[str, object], Generic[P, R]):
             raise TypeError(
                 f"the parameters of the tool {name} are an object, not {parameters['type']!r}"
             )
-        made: Tool[..., R] = Tool(call, name=name, description=description or "")
+        made = Tool(call, name=name, description=description or "")
         made._schema = {"type": "object", "properties": {}, **parameters}
         return made
 

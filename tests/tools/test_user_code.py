@@ -49,11 +49,16 @@ class Quitter(pydantic.BaseModel):
         sys.exit(3)
 
 
+def leave(*_: Any) -> None:
+    """Ends the program."""
+    sys.exit(3)
+
+
 @attrs.define
 class Ending:
     """Ends the program when it is made."""
 
-    x: int = attrs.field(validator=lambda *_: sys.exit(3))
+    x: Any = attrs.field(validator=leave)
 
 
 def raising(error: BaseException) -> dict[str, Callable[..., Any]]:
@@ -459,7 +464,11 @@ async def test_other_softwares_tools(
     fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are tools by a method of theirs, or by an entry point for their package."""
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [Point()])
+
+    def entry_points(*, group: str) -> list[Point]:
+        return [Point()] if group == "horay_async.tools" else []
+
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
     fault_server.add(calling(("thing", {}), ("stranger", {})), saying("Fine."))
     async with connect() as client:
         tools: Any = [Thing("thing"), Stranger()]
@@ -484,7 +493,10 @@ def approving(value: object) -> dict[str, Any]:
     async def awaited(_: ToolCall) -> object:
         return value
 
-    return {"plain": lambda _: value, "awaited": awaited}
+    def plain(_: ToolCall) -> object:
+        return value
+
+    return {"plain": plain, "awaited": awaited}
 
 
 @pytest.mark.parametrize("kind", ["plain", "awaited"])

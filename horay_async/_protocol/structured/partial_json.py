@@ -40,6 +40,8 @@ class PartialJSON:
         self._read: State = self._before
         self._raw: list[str] = []
         """The pieces of the string, number or word that is open; of a value's string, those that aren't decoded."""
+        self._text = ""
+        """What of the value's string that is open is decoded."""
         self._tail: int = 0
         """Characters at the string's end that belong to an escape which isn't whole."""
         self._changes = 0
@@ -81,7 +83,7 @@ class PartialJSON:
             self._open({} if text[at] == "{" else [])
         elif text[at] == '"':
             self._add("")
-            self._raw, self._tail, self._read = [], 0, self._string
+            self._raw, self._text, self._tail, self._read = [], "", 0, self._string
         elif text[at] == "]" and self._stack and self._stack[-1] == []:
             self._close()
         else:
@@ -126,7 +128,7 @@ class PartialJSON:
         whole = raw[: len(raw) - self._tail]
         for ready in (whole, HALF.sub("", whole)):
             try:
-                text = DECODE(f'"{ready}"')
+                text: str = DECODE(f'"{ready}"')
             except ValueError:
                 continue
             self._raw = [raw[len(ready) :]]
@@ -137,12 +139,12 @@ class PartialJSON:
 
     def _append(self, text: str) -> None:
         """Adds to the string that is open."""
-        inside = self._stack[-1]
-        place = self._keys[-1] if isinstance(inside, dict) else -1
-        grown = inside[place]
-        inside[place] = ""  # CPython adds to a string where it stands if nothing else holds it
+        # CPython adds to a string where it stands, if nothing else holds it.
+        self._put("")
+        grown, self._text = self._text, ""
         grown += text
-        inside[place] = grown
+        self._text = grown
+        self._put(grown)
 
     def _string_on(self, text: str, at: int) -> tuple[int, bool]:
         """Reads on in a string; says where it stopped, and whether that is past the string's end."""
