@@ -224,6 +224,8 @@ WRONG: list[dict[str, Any]] = [
     {"retry": 3},
     {"max_connections": 0},
     {"max_connections": "many"},
+    {"max_response_objects": 0},
+    {"max_response_objects": 1e6},
     {"default_headers": {"X-A": "a\nb"}},
     {"proxy": "p.example:3128"},
     {"proxy": "socks5://p.example"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import lru_cache
 from types import GenericAlias, NoneType
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
@@ -25,6 +25,10 @@ Check = Callable[[Any, str, list[Finding]], None]
 
 NAME_SHOWN = 100
 """Characters of an unknown field's name that go into its path: it is the server's, and is kept."""
+
+
+MAX_FINDINGS = 10_000
+"""Differences of one body that are counted. Each takes more memory than the object that differs."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -81,7 +85,7 @@ be missing and, where it is silent, those which all servers of the family send. 
 
 def differences(sent: Any, into: type[Model], path: str = "$") -> list[Finding]:
     """How `sent`, decoded JSON that stands at `path`, differs from what `into` describes. Each occurrence
-    counts, so a path can be there more than once.
+    counts, so a path can be there more than once; from `MAX_FINDINGS` on it is left at that.
     """
     found: list[Finding] = []
     # mypy takes the classes for unhashable, as their instances are.
@@ -135,7 +139,7 @@ def _outlined(type_: Any) -> Any:
 # Field by field
 
 
-@cache
+@lru_cache(maxsize=256)
 def _check_of(type_: Any) -> Check:
     """What looks at values described as `type_`."""
     arguments = get_args(type_)
@@ -164,6 +168,8 @@ def _list(inner: Check) -> Check:
         path += "[]"
         for item in cast("list[Any]", value):
             inner(item, path, found)
+            if len(found) > MAX_FINDINGS:
+                return
 
     return check
 
@@ -178,6 +184,8 @@ def _dict(inner: Check) -> Check:
         path += ".*"
         for item in cast("dict[str, Any]", value).values():
             inner(item, path, found)
+            if len(found) > MAX_FINDINGS:
+                return
 
     return check
 
@@ -194,6 +202,8 @@ def _object(into: type[Model]) -> Check:
             return
         fields = cast("dict[str, Any]", value)
         for name, item in fields.items():
+            if len(found) > MAX_FINDINGS:
+                return
             if (inner := checks.get(name)) is not None:
                 inner(item, f"{path}.{name}", found)
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import (
     Any,
@@ -29,7 +29,7 @@ USUAL: dict[type, type] = {list: Sequence, dict: Mapping}
 """What plain lists and dicts are given for."""
 
 
-@cache
+@lru_cache(maxsize=64)
 def _declared(params: type) -> tuple[dict[str, Kinds], frozenset[str]]:
     """The accepted run-time types by name, `()` for any, and the names that are required."""
     # Annotations that are kept as text hide their `Required` from `__required_keys__`.

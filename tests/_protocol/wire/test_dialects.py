@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
+from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import InvalidBody, decoder
 from horay_async._protocol.wire.drift import DriftWatch
+from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._protocol.wire.stream import ChunkReader
 from horay_async.errors import APIResponseError
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
@@ -51,8 +53,7 @@ def reader(vector: Vector) -> ChunkReader[Any, Any]:
         made,
         merged,
         meta=meta,
-        label="POST /x",
-        key=KEY,
+        context=ErrorContext(label="POST /x", clean=Cleaner(KEY), status=200, request_id="req-1"),
         max_event_bytes=100_000,
         drift=DriftWatch(None),
     )
