@@ -1,7 +1,7 @@
 """Fan-out: any number of requests over one client, at the pace that the server can take.
 
 `client.batch.run(...)` gives results as they come; `client.batch.run_file(...)` goes from a file of
-requests to a file of answers, and can be started again where it was left.
+requests to an output file, and can be started again where it was left.
 """
 
 from __future__ import annotations

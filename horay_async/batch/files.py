@@ -1,4 +1,4 @@
-"""From a file of requests to a file of answers, in as many runs as it takes."""
+"""From a file of requests to an output file, in as many runs as it takes."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def run_file(
 
 
 def _check_names(requests: Path, answers: Path) -> None:
-    """Raises for requests that aren't there, or that are in the file of answers, before that is touched."""
+    """Raises for requests that aren't there, or that are in the output file, before that is touched."""
     found = requests.stat()
     if answers.exists() and os.path.samestat(found, answers.stat()):
         raise BatchFileError(

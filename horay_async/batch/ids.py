@@ -7,7 +7,7 @@ from array import array
 __all__ = ["FINISHED", "LISTED", "IdTable"]
 
 FINISHED = 1
-"""There is an answer for it in the output."""
+"""There is a response for it in the output."""
 LISTED = 2
 """It has a line in the input."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Literal, Protocol
 
 from horay_async.batch.errors import BatchFileError
-from horay_async.batch.ids import FINISHED, LISTED, IdTable
+from horay_async.batch.ids import LISTED, IdTable
 from horay_async.batch.jsonl import BUFFER
 from horay_async.batch.lines import Line, parse_line
 
@@ -43,10 +43,11 @@ def index_input(path: InputFile, ids: IdTable) -> int:
 def read(path: InputFile, ids: IdTable) -> Iterator[Line]:
     """The requests that aren't finished, of a file that was indexed.
 
-    Raises `BatchFileError` as `index_input` does, should the file have changed since.
+    What was appended to it since is left to the next start, whose index will have it. Raises `BatchFileError`
+    as `index_input` does, should the file have changed otherwise.
     """
     for _, line in _requests(path):
-        if not ids.mark(line.custom_id, LISTED) & FINISHED:
+        if ids.mark(line.custom_id, 0) == LISTED:
             yield line
 
 

@@ -1,4 +1,4 @@
-"""The file of answers as the record of what is done: only ever appended to, one line a request."""
+"""The output file as the record of what is done: only ever appended to, one line a request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import FINISHED, LISTED, IdTable
 from horay_async.batch.jsonl import BUFFER
 from horay_async.batch.locks import FileLock
-from horay_async.batch.outputs import HEAD, Answer, line_of, read_outcome
+from horay_async.batch.outputs import HEAD, Outcome, line_of, read_outcome
 from horay_async.batch.results import BatchResult
 
 __all__ = ["Finished", "Journal"]
@@ -31,7 +31,7 @@ class Finished(NamedTuple):
 
 
 class Journal:
-    """A file of answers. All methods block.
+    """An output file. All methods block.
 
     `lock` is the lock on it, where that is held already; else the journal holds its own while it is open.
     """
@@ -50,7 +50,7 @@ class Journal:
 
         Cuts off a line that was being written when its run was killed, and with `retry_failed` takes out
         the failures. A line that can't be read, in a file that has lines of ours, costs its own id at most: it
-        stays, and its request is sent again. Raises `BatchFileError` for what isn't a file of answers.
+        stays, and its request is sent again. Raises `BatchFileError` for what isn't an output file.
         """
         if not self._open:
             self._lock.__enter__()
@@ -117,23 +117,23 @@ class Journal:
         raw = b"\n"
         for number, raw in enumerate(self._lines(), 1):
             ours |= raw.startswith(HEAD)
-            answer = None
+            outcome = None
             try:
-                answer = _outcome(raw)
+                outcome = _outcome(raw)
             except ValueError as error:
                 if _torn(raw):
                     break
                 foreign = foreign or self._foreign(number, error)
-            if answer is None and not raw.strip(b"\0"):
+            if outcome is None and not raw.strip(b"\0"):
                 break
             size += len(raw)
-            if answer is None:
+            if outcome is None:
                 continue
-            if retry_failed and answer.failed:
+            if retry_failed and outcome.failed:
                 dropped += 1
-            elif ids.mark(answer.custom_id, FINISHED) == LISTED:
+            elif ids.mark(outcome.custom_id, FINISHED) == LISTED:
                 finished += 1
-                failed += answer.failed
+                failed += outcome.failed
         if foreign is not None and not ours:
             raise foreign
         self._end_in_a_line(size, raw)
@@ -176,17 +176,17 @@ class Journal:
             raise self._failure(error) from error
 
 
-def _outcome(raw: bytes) -> Answer | None:
-    """The outcome in a line, None for a blank one. Raises `ValueError` for what is no line of answers."""
+def _outcome(raw: bytes) -> Outcome | None:
+    """The outcome in a line, None for a blank one. Raises `ValueError` for what is no line of responses."""
     return read_outcome(raw) if raw.strip(BLANK) else None
 
 
 def _has_failed(raw: bytes) -> bool:
     try:
-        answer = _outcome(raw)
+        outcome = _outcome(raw)
     except ValueError:
         return False
-    return answer is not None and answer.failed
+    return outcome is not None and outcome.failed
 
 
 def _torn(raw: bytes) -> bool:

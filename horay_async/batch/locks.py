@@ -1,4 +1,4 @@
-"""One run at a time on a file of answers, whatever name it is given by."""
+"""One run at a time on an output file, whatever name it is given by."""
 
 from __future__ import annotations
 

@@ -18,14 +18,14 @@ class BatchOptions(TypedDict, total=False):
     concurrency: int | Literal["auto"]
     """Most requests under way at once. `"auto"`, the default, finds what the server can take: it tries
     more as long as more is answered in the same time, and fewer when the server refuses (429, 503) or its
-    answers get slower. What it found is shared by all batches of the client. Neither is bound by the
+    responses get slower. What it found is shared by all batches of the client. Neither is bound by the
     client's `max_connections`; a session of the caller's is bound by its connector."""
     rpm: float | None
     """Most requests a minute; they go evenly spaced. Batches of the client with the same `rpm` and `tpm`
     share them."""
     tpm: float | None
     """Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what
-    its answer reports."""
+    its response reports."""
     fail_fast: bool
     """Whether the first failure ends the batch, with its error; otherwise a failure is a result like any
     other."""

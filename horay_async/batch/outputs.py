@@ -1,4 +1,4 @@
-"""The lines of a file of answers, in the form of OpenAI's batch output files."""
+"""The lines of an output file, in the form of OpenAI's batch output files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from horay_async.errors import APIStatusError, HorayError
 from horay_async.models._base import Response
 from horay_async.resources._base import new_key
 
-__all__ = ["HEAD", "Answer", "line_of", "read_outcome"]
+__all__ = ["HEAD", "Outcome", "line_of", "read_outcome"]
 
 _encode = msgspec.json.encode
 
@@ -32,8 +32,8 @@ class _Status(msgspec.Struct):
     status_code: int = 0
 
 
-class Answer(msgspec.Struct):
-    """A line of which only the outcome is of interest; the answer itself is skipped, not built."""
+class Outcome(msgspec.Struct):
+    """A line of which only the outcome is of interest; the response itself is skipped, not built."""
 
     custom_id: str
     response: _Status | None = None
@@ -47,19 +47,19 @@ class Answer(msgspec.Struct):
         return not 200 <= self.response.status_code < 300
 
 
-_answer = msgspec.json.Decoder(Answer).decode
+_decode_outcome = msgspec.json.Decoder(Outcome).decode
 
 _WRITING = (UnicodeError, ValueError, TypeError, OverflowError, RecursionError)
 """What making a line can raise: text that isn't Unicode, numbers out of range, nesting beyond the stack."""
 
 
-def read_outcome(raw: bytes) -> Answer:
-    """The outcome that a line of answers holds. Raises `ValueError` for a line of which no id can be told.
+def read_outcome(raw: bytes) -> Outcome:
+    """The outcome that a line of responses holds. Raises `ValueError` for a line of which no id can be told.
 
     A line that msgspec can't decode is read by its brackets and strings; without a status it has failed.
     """
     try:
-        return _answer(raw)
+        return _decode_outcome(raw)
     except UNREADABLE as error:
         fields = fields_of(raw)
         custom_id = text_of(fields.get("custom_id", b""))
@@ -68,7 +68,7 @@ def read_outcome(raw: bytes) -> Answer:
         response = fields.get("response", b"")
         status = fields_of(response).get("status_code", b"") if response.startswith(b"{") else b""
         code = int(status) if status.isdigit() and len(status) == 3 else 0
-        return Answer(custom_id, _Status(code), msgspec.Raw(fields.get("error", b"null")))
+        return Outcome(custom_id, _Status(code), msgspec.Raw(fields.get("error", b"null")))
 
 
 def line_of(result: BatchResult[Any]) -> bytes:
@@ -79,7 +79,7 @@ def line_of(result: BatchResult[Any]) -> bytes:
     """
     try:
         line = _line_of(result)
-        if _reads_back(line, result, _answer):
+        if _reads_back(line, result, _decode_outcome):
             return line
         line = whole_characters(line)
         if _reads_back(line, result, read_outcome):
@@ -89,7 +89,7 @@ def line_of(result: BatchResult[Any]) -> bytes:
     return _failed_line(result.custom_id, result.error, "it can't be written as a line of JSON")
 
 
-def _reads_back(line: bytes, result: BatchResult[Any], read: Callable[[bytes], Answer]) -> bool:
+def _reads_back(line: bytes, result: BatchResult[Any], read: Callable[[bytes], Outcome]) -> bool:
     """Whether the next start finds the same outcome."""
     try:
         found = read(line)
@@ -121,7 +121,7 @@ def _clean(text: str) -> str:
 
 
 def _body_of(response: Response) -> bytes | None:
-    """The answer in the server's bytes, on one line; None where they would spoil the file."""
+    """The response in the server's bytes, on one line; None where they would spoil the file."""
     raw = response._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its bytes are what is asked for
     try:
         str(raw, "utf-8")

@@ -52,7 +52,7 @@ AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
 OPERATIONS: dict[str, Operation[Any]] = {
     operation.path: operation for operation in (chat.CREATE, completions.CREATE, images.GENERATE)
 }
-"""Those whose answers have a class, by path."""
+"""Those whose responses have a class, by path."""
 
 UNUSABLE = (TypeError, ValueError, OverflowError, RecursionError, ConfigurationError)
 """What building a request raises where an item's values can't be sent."""
@@ -69,7 +69,7 @@ class BatchRequest(Generic[AnswerT_co]):
     """A request for a batch, made by one of the methods below, which take what the operations take."""
 
     operation: Operation[AnswerT_co] = attrs.field(repr=lambda operation: operation.path)
-    """What is asked for: method, path and the class of the answer."""
+    """What is asked for: method, path and the class of the response."""
     params: Mapping[str, Any]
     """The operation's parameters, by name."""
     custom_id: str | None = None
@@ -128,7 +128,7 @@ class WorkItem:
     """Most tokens of a choice, where the request says it."""
     choices: int = 1
     tokens: float = 0.0
-    """Estimated for the request and its answer, when it was sent last."""
+    """Estimated for the request and its response, when it was sent last."""
     attempts: list[Attempt] = attrs.field(factory=list[Attempt])
     started: float | None = None
     """When it was first sent."""

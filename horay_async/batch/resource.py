@@ -128,12 +128,12 @@ class AsyncBatch:
         progress: BatchProgress | ShowProgress = False,
         **options: Unpack[BatchOptions],
     ) -> BatchProgress:
-        """Sends the requests of one file, writes their answers to another, and gives the progress.
+        """Sends the requests of one file, writes their responses to another, and gives the progress.
 
         Both have one JSON object a line, in the form of OpenAI's batch files and of their output. The
-        server's answers are copied as they are. Lines are written as answers come, in no particular order.
+        server's answers are copied as they are. Lines are written as responses come, in no particular order.
 
-        The file of answers is the record of what is done: where it exists, what it holds is skipped, and
+        The output file is the record of what is done: where it exists, what it holds is skipped, and
         the rest is appended. So a run that ended early, however it did, goes on when it is started again,
         and each request has exactly one line in the end; only what was under way is sent twice. With
         `retry_failed` the failures of earlier runs are taken out first and sent again. `sync_interval` is
@@ -142,8 +142,8 @@ class AsyncBatch:
         `BatchOptions`.
 
         Raises `BatchFileError` for a line that has no id, or one that was there before, which is found
-        before anything is sent; for answers that another run is writing, or that aren't those of a batch;
-        and for a full disk. A request that can't be sent is no error, but a line of the answers. Further
+        before anything is sent; for responses that another run is writing, or that aren't those of a batch;
+        and for a full disk. A request that can't be sent is no error, but a line of the responses. Further
         raises `OSError` for files that can't be opened, and what `run` raises.
 
         Args:

@@ -14,7 +14,7 @@ LEAST = 16
 
 WINDOW = 8
 """In order, how far results may be ahead of the oldest request under way, as a multiple of that number: one
-slow answer doesn't hold up the rest at once."""
+slow response doesn't hold up the rest at once."""
 
 
 class ResultBuffer:

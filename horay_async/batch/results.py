@@ -33,9 +33,9 @@ class BatchResult(Record, Generic[AnswerT_co]):
     request: Any
     """The request as it was passed in."""
     response: AnswerT_co | None = None
-    """The answer; None if the request failed."""
+    """The response; None if the request failed."""
     error: HorayError | None = None
-    """Why there is no answer; None if there is one."""
+    """Why there is no response; None if there is one."""
     attempts: tuple[Attempt, ...] = ()
     """One record an attempt, newest last; those that the server refused for its load included. `started`
     counts from when the request was first sent."""
@@ -69,9 +69,9 @@ class BatchProgress(Record):
     """How often a request was put off, because the server refused it for its load (429, 503) or couldn't be
     reached; such requests are sent again."""
     prompt_tokens: int = 0
-    """Tokens of the prompts, as far as the answers say."""
+    """Tokens of the prompts, as far as the responses say."""
     completion_tokens: int = 0
-    """Tokens that the answers report."""
+    """Tokens that the responses report."""
     _started: float | None = attrs.field(default=None, init=False, repr=False)
     _ended: float | None = attrs.field(default=None, init=False, repr=False)
 
@@ -84,7 +84,7 @@ class BatchProgress(Record):
 
     @property
     def total_tokens(self) -> int:
-        """Tokens that the answers report, of prompts and completions."""
+        """Tokens that the responses report, of prompts and completions."""
         return self.prompt_tokens + self.completion_tokens
 
     def start(self) -> None:

@@ -197,7 +197,7 @@ class BatchRunner:
         try:
             response = cast(Response, await fetch(self._transport, work.request, work.into))
         except RecursionError as error:
-            # An answer that is nested to the very edge of the stack: one result's matter, not the batch's.
+            # A response that is nested to the very edge of the stack: one result's matter, not the batch's.
             failure = APIResponseError("the response is nested too deep")
             failure.__cause__ = error
             admission.end(permit)
@@ -242,7 +242,7 @@ class BatchRunner:
             self._again.append(work)
 
     def _correct(self, work: WorkItem, response: Response, now: float) -> None:
-        """Puts what an answer really took in the place of its estimate."""
+        """Puts what a response really took in the place of its estimate."""
         usage = getattr(response, "usage", None)
         if not isinstance(usage, Usage) or not usage.total_tokens:
             return

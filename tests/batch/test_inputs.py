@@ -149,6 +149,15 @@ def test_file_that_changes_meanwhile(path: Path) -> None:
         list(read(path, ids))
 
 
+def test_lines_that_are_appended_meanwhile(path: Path) -> None:
+    """Are left to the next start: nobody has looked whether their ids were there before."""
+    write(path, json.dumps(line("a")), "\n")
+    ids = IdTable()
+    index_input(path, ids)
+    write(path, *(json.dumps(line(name)) + "\n" for name in "abb"))
+    assert [item.custom_id for item in read(path, ids)] == ["a"]
+
+
 @given(st.binary().filter(lambda raw: b"\n" not in raw and raw.strip()))
 @example(b'{"custom_id":"b","custom_id":"c"}')
 @example(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from horay_async import APITimeoutError, BadRequestError, RateLimitError
 from horay_async._protocol.wire.decode import JSONDecoder
 from horay_async.batch import BatchResult, InvalidRequestError
-from horay_async.batch.outputs import Answer, line_of, read_outcome
+from horay_async.batch.outputs import Outcome, line_of, read_outcome
 from horay_async.errors import APIStatusError, HorayError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -36,8 +36,8 @@ def failed(error: HorayError) -> dict[str, Any]:
     return line
 
 
-def outcome(raw: bytes) -> Answer:
-    return msgspec.json.decode(raw, type=Answer)
+def outcome(raw: bytes) -> Outcome:
+    return msgspec.json.decode(raw, type=Outcome)
 
 
 def test_answer_stands_there_as_the_server_wrote_it() -> None:

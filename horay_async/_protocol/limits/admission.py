@@ -6,7 +6,7 @@ finds out by trying, with three parts that are asked before each request goes:
 
 - `Concurrency` limits how many requests are under way. It begins with 16 and doubles, as TCP's slow start does, until
   the server first resists. From then on it tries a step up now and then, and compares: if more was answered in the same
-  time the step is kept, and if the answers only got slower it is taken back. So the limit settles where a queue would
+  time the step is kept, and if the responses only got slower it is taken back. So the limit settles where a queue would
   begin. A refusal cuts it to just below the number that was let through.
 - `LearnedRate` limits how many requests go in a second. There is no such limit until refusals show that one exists. It
   starts as what the server let through lately, and grows in small steps for as long as nothing is refused.
@@ -17,7 +17,7 @@ Whether a refusal was for the number or for the rate is decided by what the requ
 short: a request that was alone can't be one too many; a number that was let through many times just before isn't too
 high; and a server that says to come back in a minute counts by the minute.
 
-After a refusal nothing is tried for a while, in proportion to what the refusal cost: about 150 answers for each, and 20
+After a refusal nothing is tried for a while, in proportion to what the refusal cost: about 150 responses for each, and 20
 times the length of a pause. So refusals stay below 1 in 100 requests, and pauses below a twentieth of the time. All batches
 of a client on one event loop share what was found.
 """
@@ -40,7 +40,7 @@ PROBE_AFTER = 3
 """Consecutive refusals after which one request at a time goes, until one is answered."""
 
 MIN_EVIDENCE = 5
-"""So many of the latest answers at a number under way, or above, show that it is no reason to refuse."""
+"""So many of the latest responses at a number under way, or above, show that it is no reason to refuse."""
 
 AMPLE_EVIDENCE = 50
 """So many of them, and even a refusal now and then isn't for the number under way."""
@@ -81,7 +81,7 @@ class _Cause(Enum):
 
 @attrs.define
 class _RefusalEpisode:
-    """A time of refusals, from the first one to an answer to what was sent after it."""
+    """A time of refusals, from the first one to a response to what was sent after it."""
 
     serial: int
     """The newest permit's when it began."""
@@ -107,7 +107,7 @@ class Admission:
         self.in_flight: int = 0
         """Requests under way, at all levels."""
         self.refusing_since: float | None = None
-        """When the server began to refuse everything; None while it answers."""
+        """When the server began to refuse everything; None while it responds."""
         self._pause = SharedPause(random)
         self._rate = LearnedRate()
         self._rate_holds = False

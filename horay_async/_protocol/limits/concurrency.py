@@ -26,8 +26,8 @@ DECREASE = 0.7
 """What is kept of the limit where stepping back twice wasn't enough: CUBIC's factor (RFC 9438)."""
 
 MAX_REFUSAL_SCORE = 1.5
-"""Refusals, less what is forgotten of them, that cut the limit: two in 40 answers. With one too many under
-way, nearly every answer is followed by a refusal."""
+"""Refusals, less what is forgotten of them, that cut the limit: two in 40 responses. With one too many under
+way, nearly every response is followed by a refusal."""
 
 REFUSAL_SCORE_LIFETIME = 80
 """Answers after which a refusal is forgotten, so that one in so many is tolerated: a server can refuse a
@@ -102,7 +102,7 @@ class _Cuts:
 class _Search:
     """The search for a better limit: which step is tried, and what it is held against.
 
-    A trial is under way where `baseline` is set; then the answers in `sample` are compared with it. Otherwise
+    A trial is under way where `baseline` is set; then the responses in `sample` are compared with it. Otherwise
     they show whether it is time for one.
     """
 
@@ -132,9 +132,9 @@ class Concurrency:
     """A limit on the requests under way that follows what the server can take.
 
     Increase is by trial: a step up is kept if more is answered in the same time, and taken back if the
-    answers only get slower, so the limit settles where a queue would begin. Decrease is multiplicative: a
+    responses only get slower, so the limit settles where a queue would begin. Decrease is multiplicative: a
     refusal (429, 503) cuts the limit to just below what was let through. After it the limit stays, for a
-    number of answers and a time in proportion to what the refusal cost, and only then tries again; what it
+    number of responses and a time in proportion to what the refusal cost, and only then tries again; what it
     tries grows with each success. `floor` and `ceiling` bound it; where they are the same it is fixed.
 
     Sans-I/O: times are passed in, in seconds of one steady clock.
@@ -144,7 +144,7 @@ class Concurrency:
         self.in_flight: int = 0
         """Requests under way."""
         self.latency: float = 0.0
-        """Seconds from a request's start to its answer: a running mean, 0 before the first."""
+        """Seconds from a request's start to its response: a running mean, 0 before the first."""
         self.epoch: int = 0
         """Counts the changes of the limit."""
         self._floor = floor
@@ -154,7 +154,7 @@ class Concurrency:
         self._next_start = -math.inf
         """When the next request may begin; set by each that begins."""
         self._recent: deque[int] = deque(maxlen=RECENT)
-        """For the latest answers, how many were under way when their requests began."""
+        """For the latest responses, how many were under way when their requests began."""
         self._cuts = _Cuts(before=self._limit)
         self._search = _Search(doubled_from=self._limit)
 
@@ -187,11 +187,11 @@ class Concurrency:
         self.in_flight -= 1
 
     def let_through(self, in_flight: int) -> int:
-        """How many of the latest answers were to requests that began as one of so many, or more."""
+        """How many of the latest responses were to requests that began as one of so many, or more."""
         return sum(number >= in_flight for number in self._recent)
 
     def answered(self, epoch: int, in_flight: int, latency: float, *, now: float) -> None:
-        """Learns from an answer, after `latency` seconds, to a request that began in `epoch` as one of
+        """Learns from a response, after `latency` seconds, to a request that began in `epoch` as one of
         `in_flight`.
         """
         self._cuts.cooldown_answers -= 1

@@ -1,4 +1,4 @@
-"""Comparing latencies: whether more is answered in the same time, or the answers only get slower."""
+"""Comparing latencies: whether more is answered in the same time, or the responses only get slower."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SHORTEST = 1e-6
 
 
 class Sample:
-    """Mean and spread of the logarithms of latencies: a few long answers don't outweigh the rest."""
+    """Mean and spread of the logarithms of latencies: a few long responses don't outweigh the rest."""
 
     __slots__ = ("_squares", "count", "mean")
 

@@ -42,7 +42,7 @@ class _Throughput:
         self._resumed = min(self._resumed, now)
 
     def answered(self, now: float) -> None:
-        """Counts an answer."""
+        """Counts a response."""
         self.answers += 1
         self._counted += 1
         counts = self._counts
@@ -136,7 +136,7 @@ class LearnedRate:
         self._cooldown_until = -math.inf
         """When it may grow again at the earliest; set when it is lowered."""
         self._cooldown_at_most = -math.inf
-        """When it may grow whatever `_cooldown_answers` says: where few answers come, those would take long."""
+        """When it may grow whatever `_cooldown_answers` says: where few responses come, those would take long."""
 
     @property
     def per_second(self) -> float | None:
@@ -162,7 +162,7 @@ class LearnedRate:
             self._grow(rate, now)
 
     def answered(self, now: float) -> None:
-        """Counts an answer."""
+        """Counts a response."""
         self._cooldown_answers -= 1
         self._score = max(0.0, self._score - 1 / self.REFUSAL_SCORE_LIFETIME)
         self._answers_since_lowered += 1
@@ -205,7 +205,7 @@ class LearnedRate:
         else:
             through = self._rate.per_second
             active = max(active, self.MOMENT)
-        # In a window that was used up early, the pause belongs to the time that the answers took.
+        # In a window that was used up early, the pause belongs to the time that the responses took.
         return max(through * active / (active + paused), throughput.recent(now))
 
     def _set(self, allowed: float, now: float) -> None:

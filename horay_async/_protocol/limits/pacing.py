@@ -11,10 +11,10 @@ BURST_SECONDS = 0.1
 missed is caught up with."""
 
 MAX_TOKENS = 10_000_000
-"""Of one request, its prompt and its answers: the longest context of a model that is served."""
+"""Of one request, its prompt and its responses: the longest context of a model that is served."""
 
 MAX_ANSWER_TOKENS = 2**18
-"""Of one choice: twice the longest answer that models commonly give."""
+"""Of one choice: twice the longest response that models commonly give."""
 
 MAX_LINKED_TOKENS = 100_000
 """Of a prompt, beyond the bytes of the request: images and the like that it names by their URL."""
@@ -74,7 +74,7 @@ class RateLimiter:
         self.correct(tokens, now)
 
     def correct(self, tokens: float, now: float) -> None:
-        """Counts tokens in addition: what an answer took beyond its estimate, negative for less."""
+        """Counts tokens in addition: what a response took beyond its estimate, negative for less."""
         if self._tokens is not None:
             self._tokens.take(tokens, now)
 
@@ -91,14 +91,14 @@ def are_believable(*counts: object, most: int = MAX_TOKENS) -> bool:
 
 
 class TokenEstimate:
-    """Guesses what a request will take before it is sent, and learns from what the answers took."""
+    """Guesses what a request will take before it is sent, and learns from what the responses took."""
 
     TOKENS_PER_BYTE = 0.25
     """To begin with: four bytes a token are usual for English text."""
     ANSWER_TOKENS = 256.0
     """To begin with, for a choice of a request without `max_tokens`."""
     WEIGHT = 0.05
-    """Of the newest answer in the running means."""
+    """Of the newest response in the running means."""
 
     def __init__(self) -> None:
         self._per_byte = self.TOKENS_PER_BYTE
@@ -118,6 +118,6 @@ class TokenEstimate:
         return min(MAX_TOKENS, size + MAX_LINKED_TOKENS + answer * min(choices, MAX_CHOICES))
 
     def learn(self, size: int, choices: int, *, prompt: int, completion: int) -> None:
-        """Takes in the token counts of an answer."""
+        """Takes in the token counts of a response."""
         self._per_byte += self.WEIGHT * (prompt / max(1, size) - self._per_byte)
         self._answer += self.WEIGHT * (completion / max(1, choices) - self._answer)

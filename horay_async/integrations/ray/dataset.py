@@ -60,7 +60,7 @@ def complete_dataset(
     `rpm` and `tpm` are the most requests and tokens a minute of all nodes together, kept to within 5 %.
     `concurrency` and `give_up_after` are those of `BatchOptions`, for each node. There is one worker on each
     node with CPUs, or `nodes` of them. Each takes `batch_size` rows at a time, up to 16 times over; what
-    was under way on a node that dies, and answers of it that nobody had fetched yet, are asked for again.
+    was under way on a node that dies, and responses of it that nobody had fetched yet, are asked for again.
 
     Without `api_key` each worker takes `HORAY_API_KEY` from the environment of its node. A key that is
     passed goes to the workers with the other `options` of the client, through Ray's object store and never

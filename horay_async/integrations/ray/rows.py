@@ -41,7 +41,7 @@ COLUMNS: Final[Any] = pa.schema(
 
 @attrs.frozen(kw_only=True)
 class Rows:
-    """What is asked for each row, and where the answers go."""
+    """What is asked for each row, and where the responses go."""
 
     column: str
     """With the prompt, or the messages of a chat."""

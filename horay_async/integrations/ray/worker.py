@@ -38,7 +38,7 @@ class Worker:
         self._asking: asyncio.Task[None] | None = None
 
     async def __call__(self, table: Table) -> Table:
-        """The table with the columns for its answers."""
+        """The table with the columns for its responses."""
         requests = self._rows.requests(table)
         if self._shared is None:
             self._shared = self._share()
