@@ -47,10 +47,7 @@ def parse_line(raw: bytes) -> Line:
         if custom_id is None:
             raise ValueError(str(error)) from error
         return Line(custom_id, problem=f"the line can't be read: {error}")
-    line = Line(fields.custom_id, body=fields.body)
-    for name in ("method", "url"):
-        try:
-            setattr(line, name, _any(getattr(fields, name)))
-        except UNREADABLE as error:
-            return Line(fields.custom_id, problem=f"{name} can't be read: {error}")
-    return line
+    try:
+        return Line(fields.custom_id, _any(fields.method), _any(fields.url), fields.body)
+    except UNREADABLE as error:
+        return Line(fields.custom_id, problem=f"method or url can't be read: {error}")
