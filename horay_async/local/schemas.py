@@ -210,7 +210,7 @@ class _Translation:
                 raise self._refuse(pointer, "has a const that isn't in its enum")
             values = [schema["const"]]
         if values is not None:
-            if any(_depth(value) > MAX_DEPTH for value in values):
+            if any(_is_deep(value, MAX_DEPTH) for value in values):
                 raise self._refuse(pointer, f"has a value nested more than {MAX_DEPTH} levels deep")
             fitting = [value for value in values if any(_is_of(value, str(one)) for one in types)]
             if not fitting:
@@ -453,14 +453,13 @@ def _are_names(value: object) -> bool:
     return is_array(value) and all(isinstance(name, str) for name in value)
 
 
-def _depth(value: object) -> int:
-    """How deep a value is nested; JSON's decoder bounds it."""
-    children: list[Any] = []
+def _is_deep(value: object, levels: int) -> bool:
+    """Whether a value is nested more than so many levels deep; looks no further than that."""
+    if levels == 0:
+        return True
     if is_object(value):
-        children = list(value.values())
-    elif is_array(value):
-        children = value
-    return 1 + max(map(_depth, children), default=0)
+        return any(_is_deep(one, levels - 1) for one in value.values())
+    return is_array(value) and any(_is_deep(one, levels - 1) for one in value)
 
 
 def _is_of(value: object, type_: str) -> bool:

@@ -223,6 +223,7 @@ SAMPLING: Final[Mapping[str, Check]] = {
     "seed": any_integer,
     "stream": boolean,
     "stream_options": stream_options,
+    "grammar": string,  # llama.cpp's own
 }
 COMPLETION: Final[Mapping[str, Check]] = {
     "model": string,

@@ -150,6 +150,8 @@ REFUSED: list[tuple[Any, str]] = [
     ({"description": "x" * 65536}, "at most 64 KiB"),
     (nested(MAX_DEPTH + 1), "more than 32 levels deep"),
     ({"const": listed(MAX_DEPTH + 1)}, "more than 32 levels deep"),
+    ({"const": listed(900)}, "more than 32 levels deep"),
+    ({"enum": [{"a": listed(MAX_DEPTH)}]}, "more than 32 levels deep"),
     ({"minItems": 1001}, "minItems 1001, over 1000"),
     ({"maxLength": 1001}, "maxLength 1001, over 1000"),
     ({"pattern": "a{1001}"}, "more than 1000 times"),
