@@ -1,7 +1,8 @@
 """What the stub server answers, and what a client must make of it.
 
 The name of the model in the request says which answer is wanted, so that clients whose paths are fixed
-can ask for any of them: `answer`, `large`, or `stream-CHUNKS-BURST`.
+can ask for any of them: `answer`, `large`, `stream-CHUNKS-BURST` or
+`stream-CHUNKS-BURST-PACE`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,16 @@ from functools import cache
 from itertools import cycle, islice
 from typing import Any, Final
 
-__all__ = ["ANSWER", "API_KEY", "LARGE", "answer_body", "answer_text", "large_body", "stream"]
+__all__ = [
+    "ANSWER",
+    "API_KEY",
+    "LARGE",
+    "answer_body",
+    "answer_text",
+    "large_body",
+    "pace_of",
+    "stream",
+]
 
 API_KEY: Final = "sk-benchmark-0123456789abcdef"
 ANSWER: Final = "answer"
@@ -41,9 +51,17 @@ WORDS: Final = (
 )
 
 
-def stream(chunks: int, burst: int) -> str:
-    """The model's name that asks for a stream of `chunks`, written `burst` at a time."""
-    return f"stream-{chunks}-{burst}"
+def stream(chunks: int, burst: int, pace: int = 0) -> str:
+    """The model's name that asks for a stream of `chunks`, written `burst` at a time, `pace` times a second; 0 is as
+    fast as they are read.
+    """
+    return f"stream-{chunks}-{burst}-{pace}" if pace else f"stream-{chunks}-{burst}"
+
+
+def pace_of(model: str) -> int:
+    """How many writes a second `model` asks for; 0 for as many as are read."""
+    numbers = model.split("-")
+    return int(numbers[3]) if numbers[0] == "stream" and len(numbers) > 3 else 0
 
 
 def tokens(count: int) -> list[str]:

@@ -101,6 +101,8 @@ BATCH: Final = Cell("horay", "unit", "batches", {"calls": 4000, "at_once": 64})
 DATASET: Final = Cell("horay, Ray", "unit", "datasets", {"calls": 8000})
 CHUNKS: Final = _streams("horay", chunks=1000, streams=40)
 MANY: Final = _streams("horay", chunks=100, streams=2000, at_once=1000)
+PACED: Final = _streams("horay", chunks=60, streams=500, at_once=250, burst=1, pace=20)
+"""As a model generates: 250 streams, each with 20 chunks a second, and each chunk in a segment of its own."""
 SINGLY: Final = _streams("horay", chunks=100, streams=2000, at_once=1000, burst=1)
 
 CHECKED: Final = "{}; import sys; sys.exit(bool({{'aiohttp', 'anyio'}} & sys.modules.keys()))"
@@ -109,6 +111,14 @@ IMPORT: Final = Cell("import horay_async", "process", code=CHECKED.format("impor
 OPENAI: Final = Cell("import openai", "process", code="import openai")
 
 ROWS: Final = (
+    Row(
+        key="paced",
+        title="a chunk as it comes: 250 streams, 20 chunks a second each",
+        unit="µs a chunk",
+        scale=MICRO,
+        target=1.00,
+        **_against_hand_written(PACED),
+    ),
     Row(
         key="answer",
         title="one answer, 64 at once",

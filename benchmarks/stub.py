@@ -8,7 +8,8 @@ bottleneck: a request is looked up by its body, and the answer's bytes are made 
 A stream is sent as servers of this family send it, each event a piece of its own in HTTP's chunked
 encoding. `burst` events go out in one write, and between two writes every other connection has its turn,
 so that many streams at once arrive interleaved. With a burst of 1, each write is one event, as an idle
-server sends; a few at a time is what a busy server, or a proxy before it, passes on.
+server sends; a few at a time is what a busy server, or a proxy before it, passes on. A paced stream is written
+so many times a second, as a model generates: each chunk comes in a segment of its own.
 
 On a core of its own it never sleeps. To wake a sleeping server takes the kernel some microseconds, which it
 charges to the client on the same machine, and more of them the longer the client lets it sleep.
@@ -33,6 +34,9 @@ LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 BACKLOG: Final = 4096
 """Connections waiting to be accepted: thousands of clients connect in the same moment."""
 
+GOLDEN: Final = 0.618034
+"""Its multiples spread evenly over an interval, however many there are."""
+
 HEAD: Final = (
     b"HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nServer: stub\r\n"
     b"x-request-id: req-0123456789abcdef\r\nx-ratelimit-remaining-requests: 4999\r\n"
@@ -47,7 +51,7 @@ def writes(model: str) -> tuple[bytes, ...]:
         body = canned.large_body() if model == canned.LARGE else canned.answer_body()
         head = b"%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (HEAD, len(body))
         return (head + body,)
-    chunks, burst = map(int, model.split("-")[1:])
+    chunks, burst = map(int, model.split("-")[1:3])
     pieces = [b"%x\r\n%b\r\n" % (len(event), event) for event in canned.events(chunks)]
     pieces[0] = b"%bContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n%b" % (
         HEAD,
@@ -67,12 +71,16 @@ def asked(body: bytes) -> str:
 class Connection(asyncio.Protocol):
     """One client's connection, kept alive for any number of requests, one after another."""
 
+    _paced = 0  # streams so far
+
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._held = b""
         self._left: Iterator[bytes] = iter(())
         self._paused = False
+        self._interval = 0.0  # seconds from one write to the next, where a stream is paced
+        self._due = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -90,7 +98,16 @@ class Connection(asyncio.Protocol):
             self._held = data
             return
         self._held = b""
-        self._left = iter(writes(asked(data[end:size])))
+        model = asked(data[end:size])
+        self._left = iter(writes(model))
+        if pace := canned.pace_of(model):
+            # Streams that begin at once would be written at once: each gets a place of its own in the interval.
+            self._interval = 1 / pace
+            Connection._paced += 1
+            self._due = self._loop.time() + self._interval * (Connection._paced * GOLDEN % 1)
+            self._loop.call_at(self._due, self._write)
+            return
+        self._interval = 0.0
         self._write()
 
     def pause_writing(self) -> None:
@@ -98,14 +115,18 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
-        self._write()
+        if not self._interval:
+            self._write()
 
     def _write(self) -> None:
         if self._transport is None or self._paused:
             return
         for piece in self._left:
             self._transport.write(piece)
-            if not self._paused:
+            if self._interval:
+                self._due += self._interval
+                self._loop.call_at(self._due, self._write)
+            elif not self._paused:
                 self._loop.call_soon(self._write)
             return
 

@@ -105,14 +105,14 @@ def datasets(kind: Any, job: Job) -> float:
 
 
 def streams(kind: Any, job: Job) -> float:
-    """Streams of `chunks`, written `burst` at a time: `streams` of them, `at_once` at a time, read
+    """Streams of `chunks`, written `burst` at a time, `pace` times a second: `streams` of them, `at_once` at a time, read
     through the client's method `by`.
     """
 
     async def run() -> float:
         client = kind(job["base_url"], job["at_once"])
         read = getattr(client, job.get("by", "stream"))
-        model = canned.stream(job["chunks"], job["burst"])
+        model = canned.stream(job["chunks"], job["burst"], job.get("pace", 0))
         expected = canned.answer_text(model)
 
         async def call() -> None:

@@ -151,7 +151,8 @@ class AsyncStream(Generic[ChunkT]):
         if not chunks:
             self._exhausted = True
             return False
-        self._call.on_chunks(chunks)
+        if (observers := self._call.observers) is not None:
+            observers.on_chunks(chunks)
         self._handed_out = True
         self._ready = iter(chunks)
         return True

@@ -209,7 +209,10 @@ class DirectSender:
             await writer.write_headers(target.line, sent)
             await writer.write_eof(body)  # both at once, or an error and nothing
             transport = connection.transport
-            pending.dispatched(None if transport is None else ConnectionProtocol.of(transport))
+            # Put there by our connector; None where the connection was lost in this moment.
+            pending.dispatched(
+                None if transport is None else cast("ConnectionProtocol", transport.get_protocol())
+            )
             try:
                 return await response.start(connection)
             except BaseException:

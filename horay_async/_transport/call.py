@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
@@ -17,7 +17,7 @@ from horay_async._protocol.limits.retry import RetryBudget
 from horay_async._protocol.wire.bounds import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.drift import DriftWatch
-from horay_async._protocol.wire.errors import ErrorContext, bad_response, status_error
+from horay_async._protocol.wire.errors import bad_response, status_error
 from horay_async._protocol.wire.request import Request
 from horay_async._transport.capacity import CapacityLimiter
 from horay_async._transport.connection_pool import ConnectionPool
@@ -162,11 +162,6 @@ class Call:
 
     # What streams ask for
 
-    def on_chunks(self, chunks: Sequence[Response]) -> None:
-        """Chunks of a stream have come in one read."""
-        if self.observers is not None:
-            self.observers.on_chunks(chunks)
-
     def end(
         self,
         error: BaseException | None = None,
@@ -198,8 +193,11 @@ class Call:
         began = acquired = self._loop.time()
         attempt = Attempt(started=began - self._started)
         self.attempts.append(attempt)
-        pool = await self._sender.pool(self.request)
-        limiter = pool.limiter(self._sender.options.max_connections)
+        options, pools, external = self._sender.options, self._sender.pools, self.request.external
+        pool = pools.get(options, external=external) or await pools.create(
+            options, external=external
+        )
+        limiter = pool.limiters[options.max_connections]
         if not limiter.acquire_nowait():
             await self._acquire(limiter)
             acquired = self._loop.time()
@@ -218,8 +216,8 @@ class Call:
         response = RawResponse(
             raw,
             meta,
-            self._context(meta),
-            self.request.timeouts,
+            self.request,
+            self._clean,
             pending,
             deadline=self._deadline,
             timer=pool.timer,
@@ -335,8 +333,7 @@ class Call:
         """The error for a response that isn't a success."""
         if raw.status < 200:
             response.close()
-            context = self._context(response.meta)
-            return bad_response("switches to another protocol", b"", context=context)
+            return bad_response("switches to another protocol", b"", context=response.context)
         body = b""
         try:
             async with asyncio.timeout(MAX_ERROR_SECONDS):
@@ -352,14 +349,6 @@ class Call:
             body,
             context=response.context,
             now=time.time(),
-        )
-
-    def _context(self, meta: ResponseMeta) -> ErrorContext:
-        return ErrorContext(
-            label=self.request.label,
-            clean=self._clean,
-            status=meta.status,
-            request_id=meta.request_id,
         )
 
     def _log(self, outcome: str) -> None:

@@ -15,15 +15,15 @@ from typing import Any, Protocol, cast
 
 import aiohttp
 
-__all__ = ["ConnectionProtocol", "Connector", "Reader", "UnreadData", "pending"]
+__all__ = ["FINISHED", "ConnectionProtocol", "Connector", "Reader", "UnreadData", "pending"]
 
 
 class Reader(Protocol):
     """Who reads the response on a connection."""
 
     @property
-    def is_read(self) -> bool:
-        """Whether the last byte of the body has come."""
+    def content(self) -> Body:
+        """The body, as aiohttp receives it."""
         ...
 
     def before_loss(self) -> None:
@@ -33,6 +33,34 @@ class Reader(Protocol):
     def after_loss(self, error: BaseException | None) -> None:
         """aiohttp knows of the loss; `error` is what it may say of the reason."""
         ...
+
+
+class Body(Protocol):
+    """As much of aiohttp's stream reader as a connection looks at."""
+
+    def is_eof(self) -> bool:
+        """Whether the last byte has come."""
+        ...
+
+
+class Finished:
+    """Takes a reader's place on an idle connection, which is to keep no response alive."""
+
+    @property
+    def content(self) -> Finished:
+        return self
+
+    def is_eof(self) -> bool:
+        return True
+
+    def before_loss(self) -> None:
+        pass
+
+    def after_loss(self, error: BaseException | None) -> None:
+        pass
+
+
+FINISHED = Finished()
 
 
 class Pending(Protocol):
@@ -63,8 +91,9 @@ class ConnectionProtocol(asyncio.Protocol):
         self.requests: int = 1
         """How many requests the connection was used for."""
         self.reader: Reader | None = None
-        """Who reads the response: from its head on, until the connection is used for the next request."""
-        self._requested = True  # from the request on, until its response has a reader
+        """Who reads the response: from its head on, until the connection is used for the next request. None while a
+        response is waited for, whose first bytes may come at any time.
+        """
         self._unrequested = False  # once something has come that no request asked for
         self._inner = cast("asyncio.Protocol", transport.get_protocol())
         transport.set_protocol(self)
@@ -78,16 +107,7 @@ class ConnectionProtocol(asyncio.Protocol):
     def begin_request(self) -> None:
         """The connection is used for a request from now on."""
         self.requests += 1
-        self._requested = True
         self.reader = None
-
-    def begin_response(self, reader: Reader, request: int) -> None:
-        """The response's head has come. Where the body came with it, the connection may be used for the next
-        request by now: `request` is the number that it had for this one.
-        """
-        if request == self.requests:
-            self._requested = False
-            self.reader = reader
 
     def is_stale(self) -> bool:
         """Whether a connection that was used before can't be used again: the server has left, or has sent what
@@ -110,7 +130,7 @@ class ConnectionProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += 1
-        if not self._requested and (self.reader is None or self.reader.is_read):
+        if self.reader is not None and self.reader.content.is_eof():
             self._unrequested = True
         self._inner.data_received(data)
 
@@ -124,7 +144,6 @@ class ConnectionProtocol(asyncio.Protocol):
         self._inner.connection_lost(error)
         if reader is not None:
             reader.after_loss(error)
-        self.reader = None
 
     def pause_writing(self) -> None:
         self._inner.pause_writing()

@@ -36,6 +36,13 @@ DNS_CACHE_SECONDS = 60
 _NO_TIMER = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
+class Limiters(dict[int, CapacityLimiter]):
+    """A limiter for each limit, made when it is first asked for."""
+
+    def __missing__(self, limit: int) -> CapacityLimiter:
+        return self.setdefault(limit, CapacityLimiter(limit))
+
+
 class ConnectionPool:
     """The connections of one client on one event loop; those of `session`, where a caller gave one."""
 
@@ -60,16 +67,10 @@ class ConnectionPool:
         """Sends past the session; never past a caller's."""
         self.timer: DeadlineTimer = DeadlineTimer(self.loop)
         """Keeps the clocks of all requests on this loop."""
-        self._limiters: dict[int, CapacityLimiter] = {}  # by `max_connections`: copies may differ
+        self.limiters: Limiters = Limiters()
+        """The limiters of requests under way, by `max_connections`: copies of a client may differ in it."""
         # Runs until the loop closes its asynchronous generators, or `close` does; None until `start`.
         self._end: AsyncGenerator[None, None] | None = None
-
-    def limiter(self, limit: int) -> CapacityLimiter:
-        """The limiter of requests under way for clients with this `max_connections`."""
-        limiter = self._limiters.get(limit)
-        if limiter is None:
-            limiter = self._limiters[limit] = CapacityLimiter(limit)
-        return limiter
 
     async def start(self) -> None:
         """Ties the pool to its loop."""
@@ -119,21 +120,20 @@ class ConnectionPools:
         self._pools: dict[tuple[object, ...], ConnectionPool] = {}
         _all.add(self)
 
-    def get(
-        self, session: aiohttp.ClientSession | None, options: ClientOptions
-    ) -> ConnectionPool | None:
-        """The pool of the running loop, if there is one; over `session`, where that isn't None.
+    def get(self, options: ClientOptions, *, external: bool) -> ConnectionPool | None:
+        """The pool of the running loop, if there is one. A caller's own session can carry headers of its own, which
+        are no business of `external` hosts.
 
         Raises `ConfigurationError` once the client is closed.
         """
         if self.closed:
             raise ConfigurationError("the client is closed: make a new one")
+        session = None if external else options.session
         return self._pools.get((asyncio.get_running_loop(), session, options.tcp_keepalive))
 
-    async def create(
-        self, session: aiohttp.ClientSession | None, options: ClientOptions
-    ) -> ConnectionPool:
+    async def create(self, options: ClientOptions, *, external: bool) -> ConnectionPool:
         """A new pool for the running loop."""
+        session = None if external else options.session
         for key, other in list(self._pools.items()):
             if other.loop.is_closed():
                 self._pools.pop(key, None)  # another thread may have been first

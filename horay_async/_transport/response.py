@@ -9,15 +9,16 @@ import aiohttp
 from multidict import istr
 
 from horay_async._protocol.wire.bounds import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
+from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.errors import ErrorContext
+from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import failure_of, read_available, take_leftover
-from horay_async._transport.connection import ConnectionProtocol, UnreadData
+from horay_async._transport.connection import FINISHED, ConnectionProtocol, UnreadData
 from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async._transport.failures import chain, timed_out, translate_read
 from horay_async._transport.pending import PendingResponse
 from horay_async.errors import APIError, Clock, Execution
 from horay_async.models.meta import ResponseMeta
-from horay_async.options import Timeouts
 
 __all__ = ["RawResponse"]
 
@@ -35,8 +36,8 @@ class RawResponse:
         self,
         raw: aiohttp.ClientResponse,
         meta: ResponseMeta,
-        context: ErrorContext,
-        timeouts: Timeouts,
+        request: Request,
+        clean: Cleaner,
         pending: PendingResponse,
         *,
         deadline: float | None,
@@ -44,20 +45,21 @@ class RawResponse:
         release: Callable[[], None],
     ) -> None:
         self.meta = meta
-        self.context: ErrorContext = context
-        """What the errors about this response say beside what went wrong."""
         self.execution: Execution = "unknown"
         """What an error in reading says of the execution."""
         self.waiting_since: float | None = None
         """When the wait for content began, on the loop's clock; None while nobody waits."""
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._raw = raw
-        self._content = raw.content
-        self._timeouts = timeouts
+        self.content: aiohttp.StreamReader = raw.content
+        """The body, as aiohttp receives it."""
+        self._request = request
+        self._timeouts = request.timeouts
+        self._clean = clean
         self._deadline = deadline
         self._timer = timer
         self._release = release
-        # The body: `_rest`, from `_offset` on, then what is still in `_content`, then what the server will send.
+        # The body: `_rest`, from `_offset` on, then what is still in `content`, then what the server will send.
         self._rest = b""
         self._offset = 0
         self._finished = False  # once the connection is in the pool again, or closed
@@ -73,11 +75,13 @@ class RawResponse:
         connection = pending.connection
         if connection is not None:
             self._connection = connection
-            connection.begin_response(self, pending.number)
+            # Where the body came with the head, the connection may be used for the next request by now.
+            if connection.requests == pending.number:
+                connection.reader = self
         elif raw.connection is not None and raw.connection.transport is not None:
             # Of a caller's own session; what it does with the connection afterwards is its business.
             self._connection = connection = ConnectionProtocol.of(raw.connection.transport)
-            connection.begin_response(self, connection.requests)
+            connection.reader = self
 
     @property
     def content_type(self) -> str:
@@ -85,14 +89,19 @@ class RawResponse:
         return self.meta.headers.get(CONTENT_TYPE, "").partition(";")[0].strip().lower()
 
     @property
+    def context(self) -> ErrorContext:
+        """What the errors about this response say beside what went wrong."""
+        return ErrorContext(
+            label=self._request.label,
+            clean=self._clean,
+            status=self.meta.status,
+            request_id=self.meta.request_id,
+        )
+
+    @property
     def finished(self) -> bool:
         """Whether the connection is back in the pool, or closed."""
         return self._finished
-
-    @property
-    def is_read(self) -> bool:
-        """Whether the last byte of the body has come."""
-        return self._content.is_eof()
 
     async def read(self, limit: int) -> tuple[bytes, bool]:
         """The whole body, and whether it is over `limit` bytes: then only its beginning."""
@@ -105,7 +114,7 @@ class RawResponse:
             if size > limit:
                 self.close()
                 return b"".join(pieces), True
-            if not self._rest and self._content.at_eof():
+            if not self._rest and self.content.at_eof():
                 self._finish()
                 break
             if not piece.isspace():  # some gateways send blanks while they wait for the answer
@@ -116,7 +125,7 @@ class RawResponse:
         """What has come of the body, `MAX_PIECE_BYTES` at most, waiting for some; empty at its end."""
         if self._has_rest():
             return self._next_of_rest()
-        content = self._content
+        content = self.content
         # This is left out where nothing has to be waited for: answers mostly come in one piece.
         if not self._watched and not content.is_eof():
             self._watch()
@@ -167,7 +176,7 @@ class RawResponse:
         self._offset = 0
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
-                while read <= DRAIN_BYTES and (piece := await self._content.readany()):
+                while read <= DRAIN_BYTES and (piece := await self.content.readany()):
                     read += len(piece)
         except Exception:  # noqa: BLE001 - see `next_piece`
             self.close()  # the answer itself was whole
@@ -175,7 +184,7 @@ class RawResponse:
         except BaseException:
             self.close()
             raise
-        if self._content.at_eof():
+        if self.content.at_eof():
             self._finish()
         else:
             self.close()
@@ -219,11 +228,14 @@ class RawResponse:
             return
         self._finished = True
         self._unread = None
-        self._timer.discard(self)
+        if self._watched:
+            self._timer.discard(self)
+        if self._connection is not None and self._connection.reader is self:
+            self._connection.reader = FINISHED
         self._release()
 
     def _failure(self, error: Exception) -> APIError:
-        label, clean = self.context.label, self.context.clean
+        label, clean = self._request.label, self._clean
         if self._expired:
             timeouts = self._timeouts
             seconds = timeouts.total if self._expired == "total" else timeouts.idle
@@ -240,7 +252,7 @@ class RawResponse:
 
     def before_loss(self) -> None:
         """Keeps what has come and wasn't read: aiohttp's reader hides it behind the error."""
-        content = self._content
+        content = self.content
         if not self._finished and content.exception() is None and not content.is_eof():
             try:
                 self._rest = self._rest[self._offset :] + content.read_nowait()
@@ -250,7 +262,7 @@ class RawResponse:
 
     def after_loss(self, error: BaseException | None) -> None:
         """Wakes the reader where aiohttp doesn't: after bytes in the middle that aren't HTTP."""
-        content = self._content
+        content = self.content
         if self._finished or content.is_eof() or content.exception() is not None:
             return
         inner = None if self._connection is None else failure_of(self._connection.inner)

@@ -58,13 +58,6 @@ class Sender:
         )
         self._headers.update(options.default_headers)
 
-    async def pool(self, request: Request) -> ConnectionPool:
-        """The connections that the request goes over. Raises `ConfigurationError` once the client is closed."""
-        options = self.options
-        # A caller's own session can carry headers of its own, which are no business of other hosts.
-        session = None if request.external else options.session
-        return self.pools.get(session, options) or await self.pools.create(session, options)
-
     def url(self, path: str) -> URL:
         """The URL of a path; those without a query are kept, since making one costs as much as sending."""
         url = self._urls.get(path)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import tracemalloc
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -134,3 +136,16 @@ async def test_slow_reader_holds_little(monkeypatch: pytest.MonkeyPatch, enabled
     assert count == rounds
     assert rounds * per_round * len(padding) > 15 * 2**20
     assert peak < 4 * 2**20
+
+
+async def test_idle_connections_keep_no_response(
+    connect: Connect, fault_server: FaultServer
+) -> None:
+    """A connection in the pool holds nothing of the response that came over it."""
+    async with connect() as client:
+        answer = await client.completions.create(model="m", prompt="p")
+        meta = weakref.ref(answer.meta)
+        del answer
+        gc.collect()
+        assert meta() is None
+        assert len(fault_server.connections) == 1
