@@ -15,7 +15,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "concurrency",
             "int | Literal['auto']",
             "...",
-            "Most requests under way at once. `\"auto\"`, the default, finds what the server can take: it tries more as long as more is answered in the same time, and fewer when the server refuses (429, 503) or its answers get slower. What it found is shared by all batches of the client. Neither is bound by the client's `max_connections`; a session of the caller's is bound by its connector.",
+            "Most requests under way at once. `\"auto\"`, the default, finds what the server can take: it tries more as long as more is answered in the same time, and fewer when the server refuses (429, 503) or its responses get slower. What it found is shared by all batches of the client. Neither is bound by the client's `max_connections`; a session of the caller's is bound by its connector.",
         ),
         (
             "rpm",
@@ -27,7 +27,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "tpm",
             "float | None",
             "...",
-            "Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what its answer reports.",
+            "Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what its response reports.",
         ),
         (
             "fail_fast",
@@ -78,6 +78,12 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "float | None",
             "...",
             "Seconds: how long the other side of a connection may give no sign of life before the system gives the connection up; from 1 to 32,767, what Linux takes. Half of them pass before it is probed. 60 s is below the 350 s and 240 s after which the load balancers of two large clouds forget a silent connection. None leaves it to the system. A copy that changes this has connections of its own.",
+        ),
+        (
+            "max_response_objects",
+            "int",
+            "...",
+            "Most JSON objects and lists in one response, or kept of one stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. 1,000,000; over it an `APIResponseError` is raised.",
         ),
         ("default_headers", "Mapping[str, str]", "...", "Sent with each request to the API."),
         (
@@ -810,12 +816,12 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
     "AsyncBatch.run_file": (
         "BatchOptions",
         (
-            ("requests", "str | os.PathLike[str]", None, "The file of requests."),
+            ("requests", "str | os.PathLike[str]", None, "The file of requests, or a pipe."),
             (
                 "answers",
                 "str | os.PathLike[str]",
                 None,
-                "The file of answers; it is made, or continued.",
+                "The output file; it is made, or continued.",
             ),
             ("retry_failed", "bool", "False", "Whether to send earlier failures again."),
             (

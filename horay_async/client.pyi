@@ -43,6 +43,7 @@ class AsyncHoray:
         retry: RetryPolicy = ...,
         max_connections: int = ...,
         tcp_keepalive: float | None = ...,
+        max_response_objects: int = ...,
         default_headers: Mapping[str, str] = ...,
         default_query: Mapping[str, str | int | float | bool] = ...,
         proxy: str | None = ...,
@@ -74,6 +75,9 @@ class AsyncHoray:
                 of them pass before it is probed. 60 s is below the 350 s and 240 s after which the
                 load balancers of two large clouds forget a silent connection. None leaves it to the
                 system. A copy that changes this has connections of its own.
+            max_response_objects: Most JSON objects and lists in one response, or kept of one
+                stream: they take up to 250 bytes of memory each, and a tenth of a byte to send.
+                1,000,000; over it an `APIResponseError` is raised.
             default_headers: Sent with each request to the API.
             default_query: Added to each URL's query.
             proxy: `http://host:port` of a proxy.
@@ -119,6 +123,7 @@ class AsyncHoray:
         retry: RetryPolicy = ...,
         max_connections: int = ...,
         tcp_keepalive: float | None = ...,
+        max_response_objects: int = ...,
         default_headers: Mapping[str, str] = ...,
         default_query: Mapping[str, str | int | float | bool] = ...,
         proxy: str | None = ...,
@@ -151,6 +156,9 @@ class AsyncHoray:
                 of them pass before it is probed. 60 s is below the 350 s and 240 s after which the
                 load balancers of two large clouds forget a silent connection. None leaves it to the
                 system. A copy that changes this has connections of its own.
+            max_response_objects: Most JSON objects and lists in one response, or kept of one
+                stream: they take up to 250 bytes of memory each, and a tenth of a byte to send.
+                1,000,000; over it an `APIResponseError` is raised.
             default_headers: Sent with each request to the API.
             default_query: Added to each URL's query.
             proxy: `http://host:port` of a proxy.

@@ -172,13 +172,13 @@ class Batch(BlockingWrapper, of=AsyncBatch):
             progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
             concurrency: Most requests under way at once. `"auto"`, the default, finds what the
                 server can take: it tries more as long as more is answered in the same time, and
-                fewer when the server refuses (429, 503) or its answers get slower. What it found is
-                shared by all batches of the client. Neither is bound by the client's
+                fewer when the server refuses (429, 503) or its responses get slower. What it found
+                is shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
             rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
                 `rpm` and `tpm` share them.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its answer reports.
+                corrected by what its response reports.
             fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
@@ -220,13 +220,13 @@ class Batch(BlockingWrapper, of=AsyncBatch):
             progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
             concurrency: Most requests under way at once. `"auto"`, the default, finds what the
                 server can take: it tries more as long as more is answered in the same time, and
-                fewer when the server refuses (429, 503) or its answers get slower. What it found is
-                shared by all batches of the client. Neither is bound by the client's
+                fewer when the server refuses (429, 503) or its responses get slower. What it found
+                is shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
             rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
                 `rpm` and `tpm` share them.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its answer reports.
+                corrected by what its response reports.
             fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
@@ -248,40 +248,42 @@ class Batch(BlockingWrapper, of=AsyncBatch):
         fail_fast: bool = ...,
         give_up_after: float = ...,
     ) -> BatchProgress:
-        """Sends the requests of one file, writes their answers to another, and gives the progress.
+        """Sends the requests of one file, writes their responses to another, and gives the progress.
 
         Both have one JSON object a line, in the form of OpenAI's batch files and of their output. The
-        server's answers are copied as they are. Lines are written as answers come, in no particular order.
+        server's responses are copied as they are. Lines are written as responses come, in no particular order.
+        `requests` may be a pipe, such as `/dev/stdin`: it is read to its end first.
 
-        The file of answers is the record of what is done: where it exists, what it holds is skipped, and
+        The output file is the record of what is done: where it exists, what it holds is skipped, and
         the rest is appended. So a run that ended early, however it did, goes on when it is started again,
         and each request has exactly one line in the end; only what was under way is sent twice. With
         `retry_failed` the failures of earlier runs are taken out first and sent again. `sync_interval` is
         how many seconds what was written may take to be safe from a loss of power; 0 is none. `progress` is a
-        `BatchProgress` that is kept up to date while it runs, or draws a bar as for `run`. The other parameters are those of
-        `BatchOptions`.
+        `BatchProgress` that is kept up to date while it runs, or draws a bar as for `run`. The other
+        parameters are those of `BatchOptions`.
 
         Raises `BatchFileError` for a line that has no id, or one that was there before, which is found
-        before anything is sent; for answers that another run is writing, or that aren't those of a batch;
-        and for a full disk. A request that can't be sent is no error, but a line of the answers. Further
-        raises `OSError` for files that can't be opened, and what `run` raises.
+        before anything is sent; for an output file that another run is writing, under whatever name, or
+        that isn't one of a batch; for what is no file; and for a full disk. A request that can't be sent, or
+        whose line can't be read further than its id, is no error, but a line of the output. Further raises
+        `OSError` for files that can't be opened, and what `run` raises.
 
         Args:
-            requests: The file of requests.
-            answers: The file of answers; it is made, or continued.
+            requests: The file of requests, or a pipe.
+            answers: The output file; it is made, or continued.
             retry_failed: Whether to send earlier failures again.
             sync_interval: Seconds within which what was written is safe from a loss of power; 5,
                 and 0 is none.
             progress: Whether to draw a bar, as for `run`; or an object that is kept up to date.
             concurrency: Most requests under way at once. `"auto"`, the default, finds what the
                 server can take: it tries more as long as more is answered in the same time, and
-                fewer when the server refuses (429, 503) or its answers get slower. What it found is
-                shared by all batches of the client. Neither is bound by the client's
+                fewer when the server refuses (429, 503) or its responses get slower. What it found
+                is shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
             rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
                 `rpm` and `tpm` share them.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its answer reports.
+                corrected by what its response reports.
             fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
@@ -1680,6 +1682,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         retry: RetryPolicy = ...,
         max_connections: int = ...,
         tcp_keepalive: float | None = ...,
+        max_response_objects: int = ...,
         default_headers: Mapping[str, str] = ...,
         default_query: Mapping[str, str | int | float | bool] = ...,
         proxy: str | None = ...,
@@ -1711,6 +1714,9 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 of them pass before it is probed. 60 s is below the 350 s and 240 s after which the
                 load balancers of two large clouds forget a silent connection. None leaves it to the
                 system. A copy that changes this has connections of its own.
+            max_response_objects: Most JSON objects and lists in one response, or kept of one
+                stream: they take up to 250 bytes of memory each, and a tenth of a byte to send.
+                1,000,000; over it an `APIResponseError` is raised.
             default_headers: Sent with each request to the API.
             default_query: Added to each URL's query.
             proxy: `http://host:port` of a proxy.
@@ -1759,6 +1765,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         retry: RetryPolicy = ...,
         max_connections: int = ...,
         tcp_keepalive: float | None = ...,
+        max_response_objects: int = ...,
         default_headers: Mapping[str, str] = ...,
         default_query: Mapping[str, str | int | float | bool] = ...,
         proxy: str | None = ...,
@@ -1791,6 +1798,9 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 of them pass before it is probed. 60 s is below the 350 s and 240 s after which the
                 load balancers of two large clouds forget a silent connection. None leaves it to the
                 system. A copy that changes this has connections of its own.
+            max_response_objects: Most JSON objects and lists in one response, or kept of one
+                stream: they take up to 250 bytes of memory each, and a tenth of a byte to send.
+                1,000,000; over it an `APIResponseError` is raised.
             default_headers: Sent with each request to the API.
             default_query: Added to each URL's query.
             proxy: `http://host:port` of a proxy.
