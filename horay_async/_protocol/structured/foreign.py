@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, cast
 
 import attrs
 import msgspec
 
 from horay_async._protocol.structured.docstrings import described
-from horay_async._protocol.structured.hints import MAX_REMEMBERED, named
+from horay_async._protocol.structured.hints import named, remembered
 from horay_async._protocol.structured.mismatch import (
     InvalidValue,
     Mismatch,
@@ -55,7 +54,7 @@ class ForeignSchema:
     checked_defs: dict[str, Json]
 
 
-@lru_cache(MAX_REMEMBERED)
+@remembered
 def foreign_schema(hint: Any) -> ForeignSchema:
     """The schema of a pydantic class. Raises `TypeError` for what JSON has no form for."""
     told = _told(hint)

@@ -9,10 +9,11 @@ describe and parse themselves.
 from __future__ import annotations
 
 from collections import abc
+from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, wraps
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Self, TypeVar, Union, cast, get_args, get_origin
 from uuid import UUID
@@ -28,6 +29,8 @@ from horay_async._protocol.structured.classes import (
 )
 from horay_async._protocol.structured.constraints import Constraint, constraints_of
 from horay_async._protocol.structured.docstrings import described
+
+T = TypeVar("T")
 
 __all__ = [
     "MAX_REMEMBERED",
@@ -47,6 +50,7 @@ __all__ = [
     "admits_null",
     "named",
     "parse_hint",
+    "remembered",
 ]
 
 MAX_REMEMBERED = 128
@@ -176,7 +180,22 @@ class Foreign(Node):
     """A pydantic model or dataclass, which is its hint."""
 
 
-@lru_cache(MAX_REMEMBERED)
+def remembered(make: Callable[[Any], T]) -> Callable[[Any], T]:
+    """`make`, what it makes of the newest hints remembered; notes in `Annotated` needn't be hashable."""
+    made = lru_cache(MAX_REMEMBERED)(make)
+
+    @wraps(make)
+    def get(hint: Any) -> T:
+        try:
+            hash(hint)
+        except TypeError:
+            return make(hint)
+        return made(hint)
+
+    return get
+
+
+@remembered
 def parse_hint(hint: Any) -> Node:
     """The tree of `hint`. Raises `TypeError`, with the path to it, where JSON has no form for a part."""
     return _Parser().parse(hint, named(hint), None)
@@ -210,7 +229,7 @@ class _Parser:
     def _bare(self, hint: Any, path: str, owner: Any) -> Node:
         if hint is Any or hint is object:
             return Anything(hint=hint)
-        if hint in SCALARS:
+        if isinstance(hint, type) and hint in SCALARS:
             return Scalar(hint=hint)
         if is_pydantic(hint):
             return Foreign(hint=hint)

@@ -51,7 +51,10 @@ def found_in(error: BaseException, path: str) -> Iterator[Mismatch]:
     if isinstance(error, ClassValidationError):
         placed, unplaced = error.group_exceptions()
         for inner, field in placed:
-            yield from found_in(inner, f"{path}{step(field.name)}")
+            there = f"{path}{step(field.name)}"
+            # What cattrs raises for a field that isn't there; users' classes raise others.
+            missing = isinstance(inner, KeyError) and inner.args == (field.name,)
+            yield from [Mismatch(there, "is missing")] if missing else found_in(inner, there)
         for inner in unplaced:
             yield from found_in(inner, path)
     elif isinstance(error, ForbiddenExtraKeysError):
@@ -60,11 +63,21 @@ def found_in(error: BaseException, path: str) -> Iterator[Mismatch]:
     elif isinstance(error, NestedMismatches):
         for misfit in error.found:
             yield Mismatch(f"{path}{misfit.path}", misfit.message)
-    elif isinstance(error, KeyError):  # what cattrs raises for a field that isn't there
-        yield Mismatch(path, "is missing")
     else:  # a hook's words, or those of a validator; attrs' own have more than words in their arguments
-        words = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
-        yield Mismatch(path, words or type(error).__name__)
+        yield Mismatch(path, _words(error))
+
+
+def _words(error: BaseException) -> str:
+    """What an error says; a name alone, as of a key that isn't there, says too little without the error's."""
+    name = type(error).__name__
+    if isinstance(error, LookupError):
+        return f"{name}: {error}"
+    if error.args and isinstance(error.args[0], str):
+        return error.args[0] or name
+    try:
+        return str(error) or name
+    except Exception:  # noqa: BLE001 - an error of a user's own may be unable to say anything
+        return name
 
 
 def step(name: Any) -> str:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import lru_cache
 from itertools import count
 from types import NoneType
 from typing import Any, cast, get_args, get_origin
@@ -24,7 +23,6 @@ from horay_async._protocol.structured.classes import is_record
 from horay_async._protocol.structured.constraints import Constraint
 from horay_async._protocol.structured.foreign import DEFS, foreign_schema
 from horay_async._protocol.structured.hints import (
-    MAX_REMEMBERED,
     Anything,
     Array,
     Choice,
@@ -38,6 +36,7 @@ from horay_async._protocol.structured.hints import (
     Scalar,
     Shape,
     parse_hint,
+    remembered,
 )
 
 __all__ = ["Schema", "check", "response_format", "schema"]
@@ -84,7 +83,7 @@ def schema(cls: Any) -> Schema:
     return _made(cls)
 
 
-@lru_cache(MAX_REMEMBERED)
+@remembered
 def _made(cls: Any) -> Schema:
     writer = _Writer()
     name = writer.root(parse_hint(cls))

@@ -9,7 +9,7 @@ The tree of the hint is visited once and becomes a hook: a function from a JSON 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, cast
 
 import attrs
@@ -21,7 +21,6 @@ from cattrs.gen import (
 
 from horay_async._protocol.structured.foreign import foreign_hook
 from horay_async._protocol.structured.hints import (
-    MAX_REMEMBERED,
     Anything,
     Array,
     Choice,
@@ -36,6 +35,7 @@ from horay_async._protocol.structured.hints import (
     Shape,
     named,
     parse_hint,
+    remembered,
 )
 from horay_async._protocol.structured.mismatch import (
     InvalidValue,
@@ -68,7 +68,7 @@ def structured(value: Any, into: Any) -> Any:
         raise Mismatches([Mismatch("$", "is nested too deep")]) from error
 
 
-@lru_cache(MAX_REMEMBERED)
+@remembered
 def _hook(hint: Any) -> Hook:
     node = parse_hint(hint)
     check(node)

@@ -534,3 +534,66 @@ def test_unions_within_unions(cls: Any, innermost: str) -> None:
     else:
         with pytest.raises(AnswerError):
             parse_text(cls, text)
+
+
+def test_notes_that_have_no_hash() -> None:
+    """What others put into `Annotated` is theirs."""
+    note: Any = Annotated[int, {"a": []}]
+    assert parse_text(note, "1") == 1
+    assert parse_text(one(LIST[note]), '{"x": [1]}').x == [1]
+
+
+class Silent(Exception):
+    """Can't say what is wrong."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KeyError("bad"), "KeyError: 'bad'"),
+        (ValueError(), "ValueError"),
+        (ValueError(3), "3"),
+        (Silent(), "Silent"),
+    ],
+)
+def test_what_classes_raise(error: Exception, words: str) -> None:
+    """Users' own errors are told as they are; a missing field is told from a `KeyError` of theirs."""
+
+    @attrs.define
+    class Picky:
+        x: int
+
+        def __attrs_post_init__(self) -> None:
+            raise error
+
+    with pytest.raises(AnswerError) as caught:
+        parse_text(Picky, '{"x": 1}')
+    assert caught.value.errors == (("$", words),)
+    with pytest.raises(AnswerError) as caught:
+        parse_text(Picky, "{}")
+    assert caught.value.errors == (("$.x", "is missing"),)
+
+
+class Same:
+    """An alias of itself."""
+
+    @property
+    def __value__(self) -> Any:
+        return self
+
+
+def test_alias_of_itself() -> None:
+    """It is refused."""
+    with pytest.raises(TypeError, match=r"One\.x: .* is nested too deep"):
+        schema(one(Same()))
+
+
+def test_deep_unions() -> None:
+    """A value that is nested too deep is no option's, and doesn't become another one."""
+    for depth in (240, 400, 480):
+        text = '{"value": 1, "next": ' * depth + "null" + "}" * depth
+        with pytest.raises(AnswerError, match="nested too deep"):
+            parse_text(Left, text)
