@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,7 +40,7 @@ def resolved(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path) -> Generator[BinaryIO]:
     """A new file, which takes the place of `path` when the block ends without an exception.
 
     It is made beside `path` under a random name, exclusively. Where there is a file at `path` already, the new

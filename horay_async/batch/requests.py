@@ -256,9 +256,10 @@ def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> 
     raw = bytes(line.body)
     try:
         shown = raw.decode()
-        body = _body_of(raw)
     except UnicodeDecodeError as error:
         raise InvalidRequestError(f"body must be UTF-8: {error}") from error
+    try:
+        body = _body_of(raw)
     except UNREADABLE as error:
         given = "it is missing" if raw == b"null" else f"got {shown:.80}"
         raise InvalidRequestError(f"body must be a JSON object; {given}") from error

@@ -9,7 +9,7 @@ import shutil
 import stat
 import tempfile
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
@@ -42,11 +42,11 @@ class Spool:
     def open(self, mode: Literal["rb"], buffering: int) -> BinaryIO:
         file = os.fdopen(os.dup(self._file.fileno()), mode, buffering)
         file.seek(0)
-        return cast(BinaryIO, file)
+        return file
 
 
 @contextlib.asynccontextmanager
-async def input_file(path: Path) -> AsyncIterator[InputFile]:
+async def input_file(path: Path) -> AsyncGenerator[InputFile]:
     """The file of requests at `path`, or what came through the pipe there, once it was closed at its other end.
 
     Raises `BatchFileError` for what is neither, and `OSError` for what can't be opened.

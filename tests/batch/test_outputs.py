@@ -147,10 +147,11 @@ def test_any_answer_gives_a_line_that_can_be_read(raw: bytes, name: str, text: s
         request_id=text, status=200, headers={}, attempts=(), queue=0, connect=0, first_byte=0
     )
     error = APIStatusError(text, status_code=400, body={text: text}, request_id=text)
-    for result in (
+    results: list[BatchResult[Any]] = [
         BatchResult(index=0, custom_id=name, request=None, response=response),
         BatchResult(index=0, custom_id=name, request=None, error=error),
-    ):
+    ]
+    for result in results:
         line = line_of(result)
         assert line.count(b"\n") == 1
         assert read_outcome(line).custom_id == name
