@@ -15,57 +15,63 @@ With pytest, the fixtures `horay_server`, `horay_client`, `blocking_horay_client
 without an import.
 """
 
-from horay_async.testing._server_connection import Greeting
-from horay_async.testing.answers import (
-    Answer,
-    Coding,
-    Fault,
-    MessageOptions,
-    Then,
-    json_answer,
-    raw,
-    respond,
-)
-from horay_async.testing.canned import (
-    Piece,
-    Reply,
-    chat,
-    completion,
-    image,
-    models,
-    picture,
-    sse,
-    stream,
-    user,
-)
-from horay_async.testing.chaos import Chaos, ChaosKind, Dealt
-from horay_async.testing.failures import (
-    ErrorShape,
-    RetryForm,
-    decompression_bomb,
-    error,
-    error_event,
-    pings,
-    rate_limits,
-    redirect,
-)
-from horay_async.testing.faults import CloseUnderNext, Cut, Delay, Ending, Executed, Hang, Split
-from horay_async.testing.ledger import Ledger
-from horay_async.testing.records import Connection, Headers, Request
-from horay_async.testing.script import Handler, Scripted
-from horay_async.testing.server import FaultServer
-from horay_async.testing.steps import (
-    Fin,
-    Gate,
-    MarkExecuted,
-    Pause,
-    Repeat,
-    Reset,
-    Send,
-    Stall,
-    Step,
-)
-from horay_async.testing.tls import TLSKind
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from horay_async.testing._server_connection import Greeting
+    from horay_async.testing.answers import (
+        Answer,
+        Coding,
+        Fault,
+        MessageOptions,
+        Then,
+        json_answer,
+        raw,
+        respond,
+    )
+    from horay_async.testing.canned import (
+        Piece,
+        Reply,
+        chat,
+        completion,
+        image,
+        models,
+        picture,
+        sse,
+        stream,
+        user,
+    )
+    from horay_async.testing.chaos import Chaos, ChaosKind, Dealt
+    from horay_async.testing.failures import (
+        ErrorShape,
+        RetryForm,
+        decompression_bomb,
+        error,
+        error_event,
+        pings,
+        rate_limits,
+        redirect,
+    )
+    from horay_async.testing.faults import CloseUnderNext, Cut, Delay, Ending, Executed, Hang, Split
+    from horay_async.testing.ledger import Ledger
+    from horay_async.testing.records import Connection, Headers, Request
+    from horay_async.testing.script import Handler, Scripted
+    from horay_async.testing.server import FaultServer
+    from horay_async.testing.steps import (
+        Fin,
+        Gate,
+        MarkExecuted,
+        Pause,
+        Repeat,
+        Reset,
+        Send,
+        Stall,
+        Step,
+    )
+    from horay_async.testing.tls import TLSKind
 
 __all__ = [
     "Answer",
@@ -123,3 +129,32 @@ __all__ = [
     "stream",
     "user",
 ]
+
+_MODULES = (
+    "_server_connection",
+    "answers",
+    "canned",
+    "chaos",
+    "failures",
+    "faults",
+    "ledger",
+    "records",
+    "script",
+    "server",
+    "steps",
+    "tls",
+)
+"""Where the names live. They are loaded late: pytest loads this package, for its plugin, in every run."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for module in _MODULES:
+            home = import_module(f"horay_async.testing.{module}")
+            if name in home.__all__:
+                return globals().setdefault(name, getattr(home, name))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

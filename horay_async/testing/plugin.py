@@ -1,25 +1,34 @@
-"""The pytest plugin: a scripted server, and clients of it, as fixtures."""
+"""The pytest plugin: a scripted server, and clients of it, as fixtures.
+
+It is loaded in every run of everyone who has the package, so it imports what a fixture needs within it.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-from horay_async import AsyncHoray, Horay, RetryPolicy
-from horay_async.testing.server import FaultServer
+if TYPE_CHECKING:
+    from horay_async import AsyncHoray, Horay, RetryPolicy
+    from horay_async.testing.server import FaultServer
 
 __all__ = ["blocking_horay_client", "horay_client", "horay_env", "horay_server"]
 
-QUICK = RetryPolicy(initial_backoff=0.01, max_backoff=0.05)
-"""Retries as by default, but without the waits that a real server needs and a test doesn't."""
+
+def quick() -> RetryPolicy:
+    """Retries as by default, but without the waits that a real server needs and a test doesn't."""
+    from horay_async import RetryPolicy  # noqa: PLC0415 - see above
+
+    return RetryPolicy(initial_backoff=0.01, max_backoff=0.05)
 
 
 @pytest.fixture
 def horay_server() -> Iterator[FaultServer]:
     """A scripted Horay server of this test's own."""
+    from horay_async.testing.server import FaultServer  # noqa: PLC0415 - see above
+
     with FaultServer() as server:
         yield server
 
@@ -27,7 +36,12 @@ def horay_server() -> Iterator[FaultServer]:
 @pytest.fixture
 def horay_client(horay_server: FaultServer) -> Iterator[AsyncHoray]:
     """An `AsyncHoray` of `horay_server`, whose retries hardly wait. Closed after the test."""
-    client = AsyncHoray(horay_server.api_key, base_url=horay_server.base_url, retry=QUICK)
+    import asyncio  # noqa: PLC0415 - see above
+    import threading  # noqa: PLC0415 - see above
+
+    from horay_async import AsyncHoray  # noqa: PLC0415 - see above
+
+    client = AsyncHoray(horay_server.api_key, base_url=horay_server.base_url, retry=quick())
     yield client
     # The test's event loop is gone by now, or is one that can't be had here. The client closes each
     # pool on the loop it belongs to; asking for it takes a loop, and a thread without one.
@@ -39,7 +53,9 @@ def horay_client(horay_server: FaultServer) -> Iterator[AsyncHoray]:
 @pytest.fixture
 def blocking_horay_client(horay_server: FaultServer) -> Iterator[Horay]:
     """A `Horay` of `horay_server`, whose retries hardly wait. Closed after the test."""
-    with Horay(horay_server.api_key, base_url=horay_server.base_url, retry=QUICK) as client:
+    from horay_async import Horay  # noqa: PLC0415 - see above
+
+    with Horay(horay_server.api_key, base_url=horay_server.base_url, retry=quick()) as client:
         yield client
 
 

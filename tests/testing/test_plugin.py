@@ -166,3 +166,16 @@ def test_loading_it_is_cheap() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_plugin_loads_nothing() -> None:
+    """It is loaded in every run of everyone who has the package: the fixtures import what they need."""
+    code = "import pytest, sys; before = set(sys.modules); import horay_async.testing.plugin; "
+    code += "print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [
+        "horay_async",
+        "horay_async._version",
+        "horay_async.testing",
+        "horay_async.testing.plugin",
+    ]
