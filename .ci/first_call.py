@@ -1,4 +1,4 @@
-"""What a fresh install must be able to do, without any extra: a call and a stream, on both faces."""
+"""What a fresh install must be able to do, without any extra: a call and a stream, on both clients."""
 
 from __future__ import annotations
 

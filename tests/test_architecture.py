@@ -210,17 +210,19 @@ def public(cls: type) -> set[str]:
     return {name for name in dir(cls) if not name.startswith("_")}
 
 
-FACES: dict[type, type[BlockingWrapper]] = BlockingWrapper._classes
+BLOCKING_CLASSES: dict[type, type[BlockingWrapper]] = BlockingWrapper._classes
 
 
-@pytest.mark.parametrize("twin", FACES, ids=lambda twin: twin.__name__)
-def test_faces_match_their_twins(twin: type) -> None:
-    """A blocking class has the public names of its asynchronous twin, and its docstrings."""
-    face = FACES[twin]
-    assert twin.__name__ == f"Async{face.__name__}"
-    assert public(face) == public(twin)
-    for name in public(face):
-        assert getattr(face, name).__doc__ == getattr(twin, name).__doc__, name
+@pytest.mark.parametrize(
+    "asynchronous", BLOCKING_CLASSES, ids=lambda asynchronous: asynchronous.__name__
+)
+def test_blocking_classes_match(asynchronous: type) -> None:
+    """A blocking class has the public names of its asynchronous class, and its docstrings."""
+    blocking = BLOCKING_CLASSES[asynchronous]
+    assert asynchronous.__name__ == f"Async{blocking.__name__}"
+    assert public(blocking) == public(asynchronous)
+    for name in public(blocking):
+        assert getattr(blocking, name).__doc__ == getattr(asynchronous, name).__doc__, name
 
 
 def modules() -> Iterator[Any]:
@@ -252,6 +254,32 @@ def test_top_shows_every_public_name() -> None:
 def test_attributes_of_the_clients_match() -> None:
     """Both clients hand out the same resources."""
     with horay_async.Horay("a-key-for-nothing") as blocking:
-        twin = blocking._wrapped
-        resources = {name for name in vars(twin) if not name.startswith("_")}
+        asynchronous = blocking._wrapped
+        resources = {name for name in vars(asynchronous) if not name.startswith("_")}
         assert resources == {name for name in vars(blocking) if not name.startswith("_")}
+
+
+SHARED_NAMES = {
+    "Answer": "what the test server sends, and what a batch's file records",
+    "Call": "the HTTP call of the transport; those of the tools' text formats are their own grammar's",
+    "Choice": "one of the choices being merged, and one of a hint's ways",
+    "Described": "what telemetry knows of a request, and what a docstring says",
+    "Record": "the base of records, and a hint that is one",
+    "Request": "what the client sends, and what the test server received: tests read `server.requests`",
+    "Schema": "what goes out, and what the local server is asked for",
+    "Telemetry": "the protocol below the options, and OpenTelemetry's class that is one",
+    "_Draft": "private to its module",
+    "_Writer": "private to its module",
+}
+"""Class names that stand for two things, and which. None more: a reader looks for one name in one place."""
+
+
+def test_class_names_stand_for_one_thing() -> None:
+    """No two classes of the package have one name, but for those that are listed with what they are."""
+    found: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(str(path.relative_to(PACKAGE)))
+    several = {name: places for name, places in found.items() if len(places) > 1}
+    assert several.keys() <= SHARED_NAMES.keys(), several

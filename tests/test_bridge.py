@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from horay_async import ConfigurationError, HorayError
-from horay_async._bridge import BlockingIterator, Call, LoopHandle, Prefetcher
+from horay_async._bridge import BlockingCall, BlockingIterator, LoopHandle, Prefetcher
 from horay_async._bridge.prefetch import MAX_PREFETCHED
 from horay_async.streaming import all_of
 
@@ -141,7 +141,7 @@ def test_interrupted_before_it_starts(handle: LoopHandle) -> None:
     def interrupt() -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    holding = handle.submit(Call(hold_up))
+    holding = handle.submit(BlockingCall(hold_up))
     assert busy.wait(5)
     timer = threading.Timer(0.03, interrupt)
     timer.start()

@@ -281,7 +281,7 @@ async def test_tracebacks_that_show_variables_hold_no_key(
 
 
 async def test_nothing_shows_the_key(client: AsyncHoray) -> None:
-    """The client, its options and its copies show it masked, on both faces."""
+    """The client, its options and its copies show it masked, on both clients."""
     blocking = Horay(KEY, base_url="https://api.example/v1")
     everything = [client, client.options, client.with_options(timeout=1), blocking]
     everything += [blocking.options, client._transport._sender._headers]

@@ -1,4 +1,4 @@
-"""Drift over real connections, on both faces: counted, warned of, raised."""
+"""Drift over real connections, on both clients: counted, warned of, raised."""
 
 from __future__ import annotations
 

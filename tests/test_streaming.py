@@ -45,7 +45,7 @@ AT_ONCE = 32
 
 
 def chat(client: Any, name: str = "m") -> Any:
-    """Asks for a streamed chat answer, on either face; `name` goes to the server."""
+    """Asks for a streamed chat answer, on either client; `name` goes to the server."""
     return client.chat.completions.create(model=name, messages=[], stream=True)
 
 

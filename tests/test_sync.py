@@ -1,4 +1,4 @@
-"""The blocking face over real connections: streams, interrupts, threads."""
+"""The blocking client over real connections: streams, interrupts, threads."""
 
 from __future__ import annotations
 
@@ -345,7 +345,7 @@ def test_final_of_a_cut_stream(
 def test_whole_surface(
     fault_server: FaultServer, connect_blocking: ConnectBlocking, tmp_path: Path
 ) -> None:
-    """Every operation answers, and every view of a stream is there, as on the other face."""
+    """Every operation answers, and every view of a stream is there, as on the other client."""
     with connect_blocking(default_headers={"X-A": "1"}) as client:
         assert client.user.info().id == "user-1"
         assert len(client.models.list()) == 2

@@ -5,13 +5,13 @@ the thread itself.
 """
 
 from horay_async._bridge.prefetch import BlockingIterator, Prefetcher
-from horay_async._bridge.thread import Call, LoopHandle
+from horay_async._bridge.thread import BlockingCall, LoopHandle
 from horay_async._bridge.wrapper import BlockingWrapper, blocking
 
 __all__ = [
+    "BlockingCall",
     "BlockingIterator",
     "BlockingWrapper",
-    "Call",
     "LoopHandle",
     "Prefetcher",
     "blocking",

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from horay_async._bridge import thread
-from horay_async._bridge.thread import Call, LoopHandle
+from horay_async._bridge.thread import BlockingCall, LoopHandle
 from horay_async.errors import ConfigurationError, HorayError
 from horay_async.streaming import LEFT, Select
 
@@ -36,7 +36,7 @@ class Prefetcher(Generic[T]):
     ) -> None:
         self._handle = handle
         self._read = read
-        self._call: Call[None] | None = None
+        self._call: BlockingCall[None] | None = None
         self._lists: SimpleQueue[list[T] | BaseException] = SimpleQueue()
         self._resume: Callable[[], object] | None = None
         self._over = False
@@ -55,7 +55,7 @@ class Prefetcher(Generic[T]):
             return False
         self._handle.check_thread()
         if self._call is None:
-            self._call = Call(self._run)
+            self._call = BlockingCall(self._run)
             # However the task ends, also before it has begun: nobody waits for it then.
             self._handle.submit(self._call).add_done_callback(self._ended)
         try:

@@ -53,7 +53,7 @@ class _Raised:
         self.error = error
 
 
-class Call(Generic[R]):
+class BlockingCall(Generic[R]):
     """A coroutine function on its way through the portal. It can be cancelled at any moment, by any thread.
 
     The portal's own future can't be cancelled before it is handed out, and then cancels again and again
@@ -136,7 +136,7 @@ class LoopThread:
         self._futures: set[Future[Any]] = set()
         self.handles: set[int] = set()
         """The ids of those that use it. Themselves it doesn't hold: a client may be forgotten unclosed."""
-        self.calls: set[Call[Any]] = set()
+        self.calls: set[BlockingCall[Any]] = set()
         """What is submitted and not over."""
         self.ending = False
         """Whether the end has begun: nothing is started any more."""
@@ -164,7 +164,7 @@ class LoopThread:
         with contextlib.suppress(InvalidStateError):
             self._ready.set_exception(RuntimeError(f"{NO_THREAD}: {error!r}"))
 
-    def submit(self, call: Call[R]) -> Future[R | _Raised]:
+    def submit(self, call: BlockingCall[R]) -> Future[R | _Raised]:
         """Hands a call over. Raises `RuntimeError` where the thread doesn't run."""
         portal = self._ready.result()
         self.calls.add(call)
@@ -349,7 +349,7 @@ class LoopHandle:
         self.shared: _Shared | None = None
         self.thread: LoopThread | None = None
 
-    def submit(self, call: Call[R]) -> Future[R | _Raised]:
+    def submit(self, call: BlockingCall[R]) -> Future[R | _Raised]:
         """Hands a call to the thread. Raises `ConfigurationError` once the client is closed, and on the
         loop's own thread.
         """
@@ -382,7 +382,7 @@ class LoopHandle:
 
     def run(self, func: Callable[..., Awaitable[R]], *args: Any) -> R:
         """Runs a coroutine function on the thread. Leaving early, as by Ctrl-C, cancels it."""
-        call = Call(partial(func, *args) if args else func)
+        call = BlockingCall(partial(func, *args) if args else func)
         try:
             if threading.get_ident() in _shared.submitting:
                 outcome = self._run_aside(call)
@@ -401,12 +401,12 @@ class LoopHandle:
                 del outcome
         return outcome
 
-    def _run_in_loop(self, call: Call[R]) -> R | _Raised:
+    def _run_in_loop(self, call: BlockingCall[R]) -> R | _Raised:
         future = self.submit(call)
         call.wait()
         return future.result()
 
-    def _run_aside(self, call: Call[R]) -> R | _Raised:
+    def _run_aside(self, call: BlockingCall[R]) -> R | _Raised:
         """Runs a call of a signal handler, or of a `__del__`, that came while this thread was handing another
         one over: in a loop of its own, since the shared one may wait for this thread to go on.
         """

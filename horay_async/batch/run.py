@@ -54,7 +54,7 @@ class AsyncBatchRun(Generic[AnswerT_co]):
             self._ready = iter(results)
 
     async def _burst(self) -> list[BatchResult[AnswerT_co]]:
-        """The results that are there, waiting for at least one; none at the end. For the blocking face:
+        """The results that are there, waiting for at least one; none at the end. For the blocking client:
         the requests are read in a thread of their own, since their code may wait for the loop that this
         runs on.
         """

@@ -1,4 +1,4 @@
-"""The HTTP face: routes, keys, limits, and the way from a request to the engine and back."""
+"""The HTTP side: routes, keys, limits, and the way from a request to the engine and back."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
         redirect,
     )
     from horay_async.testing.faults import CloseUnderNext, Cut, Delay, Ending, Executed, Hang, Split
-    from horay_async.testing.ledger import Ledger
+    from horay_async.testing.recorder import Recorder
     from horay_async.testing.records import Connection, Headers, Request
     from horay_async.testing.script import Handler, Scripted
     from horay_async.testing.server import FaultServer
@@ -94,11 +94,11 @@ __all__ = [
     "Handler",
     "Hang",
     "Headers",
-    "Ledger",
     "MarkExecuted",
     "MessageOptions",
     "Pause",
     "Piece",
+    "Recorder",
     "Repeat",
     "Reply",
     "Request",
@@ -137,7 +137,7 @@ _MODULES = (
     "chaos",
     "failures",
     "faults",
-    "ledger",
+    "recorder",
     "records",
     "script",
     "server",

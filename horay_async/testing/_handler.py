@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from horay_async.testing._books import Books
 from horay_async.testing._parse import Head
+from horay_async.testing._recording import Recording
 from horay_async.testing.answers import Answer
 from horay_async.testing.failures import error
 from horay_async.testing.records import Connection, Request
@@ -20,7 +20,7 @@ class RequestHandler:
 
     def __init__(
         self,
-        books: Books,
+        recording: Recording,
         script: Script,
         connection: Connection,
         *,
@@ -28,7 +28,7 @@ class RequestHandler:
         key: str | None,
         problems: list[BaseException],
     ) -> None:
-        self._books = books
+        self._recording = recording
         self._script = script
         self._connection = connection
         self._origin = origin
@@ -61,7 +61,7 @@ class RequestHandler:
 
     def received(self, request: Request) -> None:
         """As much of it has come as will be read."""
-        self._books.received(request)
+        self._recording.received(request)
 
     def answer(self, scripted: Scripted, request: Request) -> Answer:
         """The answer itself; one of 500, and the problem on record, where a handler raises."""
@@ -73,7 +73,7 @@ class RequestHandler:
 
     def executed(self, request: Request) -> None:
         """It counts as executed, if it came whole."""
-        self._books.executed(request)
+        self._recording.executed(request)
 
 
 def _path(target: str) -> str:

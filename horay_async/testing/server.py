@@ -18,7 +18,7 @@ from horay_async.testing._handler import BASE_PATH, RequestHandler
 from horay_async.testing._server_connection import ClientLeft, Greeting, ServerConnection
 from horay_async.testing.answers import Fault, MessageOptions
 from horay_async.testing.canned import Piece, Reply, picture_url
-from horay_async.testing.ledger import Ledger
+from horay_async.testing.recorder import Recorder
 from horay_async.testing.records import Connection
 from horay_async.testing.script import Script, Scripted
 from horay_async.testing.tls import TLSKind, certificates
@@ -29,11 +29,11 @@ BACKLOG = 4096
 """Connections that may wait to be accepted; the kernel has an upper bound of its own."""
 
 
-class FaultServer(Ledger):
+class FaultServer(Recorder):
     """A scripted Horay server, as `with FaultServer() as server` or `async with`.
 
     Answers that were put in line serve one request each; then what `always` says counts; and otherwise
-    every documented operation has a canned answer. What came is on record (see `Ledger`).
+    every documented operation has a canned answer. What came is on record (see `Recorder`).
 
     It serves from its own thread, so a test can block, await on any event loop, or fork. Requests to the
     API must carry `api_key`, or are answered 401 without using up an answer; `check_key=False` lets all
@@ -197,7 +197,7 @@ class FaultServer(Ledger):
             # client's kernel acknowledges earlier ones, and a reset throws them away.
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _sockets.add(accepted)
-            task = loop.create_task(self._connection(accepted, self._books.opened()))
+            task = loop.create_task(self._connection(accepted, self._recording.opened()))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
             task.add_done_callback(self._look_into)
@@ -207,10 +207,10 @@ class FaultServer(Ledger):
             self._problems.append(problem)
 
     async def _connection(self, accepted: socket.socket, record: Connection) -> None:
-        wire = ServerConnection(lambda who: self._books.closed(record, who))
+        wire = ServerConnection(lambda who: self._recording.closed(record, who))
         greeting = self._script.greeting() or self._always_on_connect
         desk = RequestHandler(
-            self._books,
+            self._recording,
             self._script,
             record,
             origin=self._origin,

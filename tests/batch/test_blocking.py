@@ -1,4 +1,4 @@
-"""The batch on the blocking face."""
+"""The batch on the blocking client."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def endless() -> Iterator[dict[str, Any]]:
 
 
 def test_results_come_one_by_one(client: Horay) -> None:
-    """As on the other face."""
+    """As on the other client."""
     requests = [BatchRequest.completion(model="m", prompt=f"p{number}") for number in range(30)]
     run = client.batch.run(requests, ordered=True)
     first = next(run)

@@ -154,7 +154,7 @@ async def test_requests_cancelled_before_they_began(stub: Stub, batch: AsyncBatc
 
 
 async def test_abandoning_from_another_thread(stub: Stub, batch: AsyncBatch) -> None:
-    """As the blocking face does."""
+    """As the blocking client does."""
     stub.open.clear()
     run = batch.run(lines(9), concurrency=5)
     first = asyncio.ensure_future(anext(run))
@@ -187,7 +187,7 @@ def test_batch_that_is_left_with_its_loop() -> None:
 
 
 async def test_bursts_hold_all_that_is_there(stub: Stub, batch: AsyncBatch) -> None:
-    """For the blocking face: in few hops, and an empty one at the end."""
+    """For the blocking client: in few hops, and an empty one at the end."""
     run = batch.run(lines(30))
     indexes: list[int] = []
     while burst := await run._burst():

@@ -24,7 +24,7 @@ def is_png(path: Path) -> bool:
 
 
 def test_quickstart(run: Run, tmp_path: Path) -> None:
-    """The newcomer's command: the local model, all operations, both faces."""
+    """The newcomer's command: the local model, all operations, both clients."""
     printed = run("quickstart.py")
     first, *_ = printed.splitlines()
     assert first.startswith("HORAY_API_KEY is not set: a small model on this machine answers")

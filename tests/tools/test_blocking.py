@@ -1,4 +1,4 @@
-"""The blocking face of the loop: the same steps, bounds and stops, from the caller's thread."""
+"""The blocking client of the loop: the same steps, bounds and stops, from the caller's thread."""
 
 from __future__ import annotations
 

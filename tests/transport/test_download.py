@@ -297,7 +297,7 @@ async def test_cancelled_download_leaves_nothing(
 def test_blocking_download(
     fault_server: FaultServer, connect_blocking: ConnectBlocking, tmp_path: Path
 ) -> None:
-    """The blocking face saves pictures too."""
+    """The blocking client saves pictures too."""
     with connect_blocking() as client:
         path = client.images.save(fault_server.picture_url, tmp_path / "x.png")
     assert path.read_bytes().startswith(b"\x89PNG")

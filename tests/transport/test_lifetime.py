@@ -223,18 +223,18 @@ def test_exit_beside_a_call(fault_server: FaultServer) -> None:
     assert out in ("", "told")  # the daemon thread may or may not get to speak
 
 
-@pytest.mark.parametrize("face", ["AsyncHoray", "Horay"])
-def test_dropping_an_open_client_warns_once(fault_server: FaultServer, face: str) -> None:
+@pytest.mark.parametrize("cls", ["AsyncHoray", "Horay"])
+def test_dropping_an_open_client_warns_once(fault_server: FaultServer, cls: str) -> None:
     """A client that is dropped with open connections says where it was made."""
     out = run(
         fault_server,
         f"""
         def made():
-            return {face}(key, base_url=base_url)
+            return {cls}(key, base_url=base_url)
 
         async def main():
             client = made()
-            await (call(client) if {face} is AsyncHoray else asyncio.to_thread(blocking_call, client))
+            await (call(client) if {cls} is AsyncHoray else asyncio.to_thread(blocking_call, client))
             del client
             gc.collect()
             await asyncio.sleep(0.01)

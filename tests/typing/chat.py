@@ -73,7 +73,7 @@ async def look(what: str) -> int:
 
 
 async def awaited(client: AsyncHoray) -> None:
-    """The awaited face."""
+    """The asynchronous client."""
     chat = client.chat.completions
     parsed = await chat.parse(model="m", messages=MESSAGES, response_format=Invoice)
     assert_type(parsed, ParsedCompletion[Invoice])
@@ -101,7 +101,7 @@ async def awaited(client: AsyncHoray) -> None:
 
 
 def blocking(client: Horay) -> None:
-    """The blocking face: the same, without waiting."""
+    """The blocking client: the same, without waiting."""
     chat = client.chat.completions
     parsed = chat.parse(model="m", messages=MESSAGES, response_format=Invoice)
     assert_type(parsed, ParsedCompletion[Invoice])
@@ -150,11 +150,11 @@ def messages(answer: ChatCompletion) -> list[object]:
     ]
 
 
-async def mistakes(client: AsyncHoray, face: Horay) -> None:
-    """What is to be an error on either face."""
+async def mistakes(client: AsyncHoray, sync: Horay) -> None:
+    """What is to be an error on either client."""
     chat = client.chat.completions
     await chat.parse(model="m", messages=MESSAGES, response_format="Invoice")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType] # no class
-    face.chat.completions.parse(model="m", messages=MESSAGES, response_format="Invoice")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType] # no class
+    sync.chat.completions.parse(model="m", messages=MESSAGES, response_format="Invoice")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType] # no class
     chat.run_tools(model="m", messages=MESSAGES, rounds=3)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # it is max_rounds
     weather(3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # a city is a string
     weather()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # no city

@@ -1,4 +1,4 @@
-"""Where the server's thread writes down what comes."""
+"""What the server has recorded, as its thread writes it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Literal
 from horay_async.testing.records import Connection, Request
 from horay_async.testing.watch import Watch
 
-__all__ = ["Books"]
+__all__ = ["Recording"]
 
 
-class Books:
+class Recording:
     """The records, written by one thread and read by any."""
 
     def __init__(self) -> None:

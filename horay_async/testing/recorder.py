@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from horay_async.testing._books import Books
+from horay_async.testing._recording import Recording
 from horay_async.testing.records import Connection, Request
 
-__all__ = ["Ledger"]
+__all__ = ["Recorder"]
 
 T = TypeVar("T")
 
@@ -17,7 +17,7 @@ PATIENCE = 5.0
 little enough that a test that waits in vain is soon over."""
 
 
-class Ledger:
+class Recorder:
     """The records of a server, in the order in which things came.
 
     Waiting comes in two spellings: `wait…` blocks, `until…` is awaited. Neither sleeps, and both raise
@@ -25,17 +25,17 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._books = Books()
+        self._recording = Recording()
 
     @property
     def requests(self) -> tuple[Request, ...]:
         """The requests: each is here once as much of it has come as will be read."""
-        return tuple(self._books.requests)
+        return tuple(self._recording.requests)
 
     @property
     def connections(self) -> tuple[Connection, ...]:
         """The connections that were accepted, open or closed."""
-        return tuple(self._books.connections)
+        return tuple(self._recording.connections)
 
     @property
     def open_connections(self) -> int:
@@ -55,7 +55,7 @@ class Ledger:
         what: str = "the condition",
     ) -> T:
         """Blocks until `condition()` is true, and gives its value. It is asked whenever a record changes."""
-        return self._books.watch.wait(condition, timeout, what)
+        return self._recording.watch.wait(condition, timeout, what)
 
     async def until(
         self,
@@ -65,7 +65,7 @@ class Ledger:
         what: str = "the condition",
     ) -> T:
         """`wait`, awaited."""
-        return await self._books.watch.until(condition, timeout, what)
+        return await self._recording.watch.until(condition, timeout, what)
 
     def wait_for_requests(
         self, count: int = 1, *, timeout: float = PATIENCE
@@ -100,7 +100,7 @@ class Ledger:
     def _having(self, count: int) -> Callable[[], tuple[Request, ...]]:
         if count < 1:
             raise ValueError("one request at least has to be waited for")
-        return lambda: self.requests if len(self._books.requests) >= count else ()
+        return lambda: self.requests if len(self._recording.requests) >= count else ()
 
     def _closed(self, number: int) -> Callable[[], float | None]:
         def closed_at() -> float | None:

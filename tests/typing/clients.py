@@ -1,4 +1,4 @@
-"""What type checkers are to see of both faces. Checked by mypy and pyright, never run.
+"""What type checkers are to see of both clients. Checked by mypy and pyright, never run.
 
 Both are told to complain of an ignore that isn't needed, so an expected error is one that must be there.
 """
@@ -34,7 +34,7 @@ MESSAGES: list[MessageDict] = [{"role": "user", "content": "Hello"}]
 
 
 async def awaited(client: AsyncHoray, either: bool) -> None:
-    """The awaited face."""
+    """The asynchronous client."""
     assert_type(await client.user.info(), UserInfo)
     assert_type((await client.user.info()).balance, Decimal | None)
     assert_type(await client.models.list(type="text", sub_type="chat"), ModelList)
@@ -65,7 +65,7 @@ async def awaited(client: AsyncHoray, either: bool) -> None:
 
 
 def blocking(client: Horay, either: bool) -> None:
-    """The blocking face: the same, without waiting."""
+    """The blocking client: the same, without waiting."""
     assert_type(client.user.info(), UserInfo)
     assert_type(client.models.list(type="text", sub_type="chat"), ModelList)
     assert_type(client.request("POST", "/path", body={}), JSONResponse)
@@ -95,10 +95,10 @@ def blocking(client: Horay, either: bool) -> None:
         assert_type(entered.with_options(max_retries=0), Horay)
 
 
-async def mistakes(client: AsyncHoray, face: Horay) -> None:
-    """What is to be an error on either face."""
+async def mistakes(client: AsyncHoray, sync: Horay) -> None:
+    """What is to be an error on either client."""
     await client.completions.create(model="m")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue] # no prompt
-    face.completions.create(model="m")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue] # no prompt
+    sync.completions.create(model="m")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue] # no prompt
     await client.models.list(type="sound")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # no such type
-    face.models.list(type="sound")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # no such type
+    sync.models.list(type="sound")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # no such type
     Horay(retries=3)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # it is max_retries
