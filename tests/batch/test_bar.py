@@ -13,7 +13,7 @@ from horay_async import ConfigurationError
 from horay_async.batch import AsyncBatch, BatchProgress
 from horay_async.batch.bar import ProgressBar
 
-from .conftest import Stub, lines
+from .conftest import Stub, lines, until
 from .test_files import Files
 
 pytestmark = pytest.mark.anyio
@@ -76,10 +76,10 @@ async def test_bar_ends_with_the_batch_however_it_ends(stub: Stub, batch: AsyncB
     async with batch.run(lines(1000), progress="always") as run:
         await anext(run)
         assert drawing()
-    assert not drawing()
+    await until(lambda: not drawing())
     async for _ in batch.run(lines(30), progress="always"):
         pass
-    assert not drawing()
+    await until(lambda: not drawing())
 
 
 async def test_bar_of_a_file(
