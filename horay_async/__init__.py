@@ -192,7 +192,7 @@ if TYPE_CHECKING:
         ParsedMessage,
         ParsedToolCall,
     )
-    from horay_async.models.raw import JSONResponse
+    from horay_async.models.raw import JSONResponse, ServerSentEvent
     from horay_async.models.usage import CompletionTokensDetails, PromptTokensDetails, Usage
     from horay_async.models.user import UserInfo
     from horay_async.options import ClientOptions, ClientParams, RetryPolicy, Timeouts
@@ -322,6 +322,7 @@ __all__ = [
     "RoundFinished",
     "RoundStarted",
     "SamplingParams",
+    "ServerSentEvent",
     "ServiceOverloadedError",
     "Stream",
     "StreamError",

@@ -154,7 +154,13 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "OpenTelemetry for this client's calls; see `horay_async.integrations.otel`.",
         ),
     ),
-    "CallOptions": (
+    "GenerationOptions": (
+        (
+            "on_truncation",
+            "Literal['raise', 'return']",
+            "...",
+            "What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the answer, for servers that never mark the end.",
+        ),
         ("max_retries", "int", "...", "Most attempts after the first."),
         (
             "idempotency_key",
@@ -757,6 +763,39 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "Fields that this client doesn't know, put into the JSON body over those that it does.",
         ),
     ),
+    "CallOptions": (
+        ("max_retries", "int", "...", "Most attempts after the first."),
+        (
+            "idempotency_key",
+            "str",
+            "...",
+            "Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.",
+        ),
+        (
+            "timeout",
+            "float | Timeouts | None",
+            "...",
+            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five clocks.",
+        ),
+        (
+            "extra_headers",
+            "Mapping[str, str]",
+            "...",
+            "Sent in addition to the client's own, which they override.",
+        ),
+        (
+            "extra_query",
+            "Mapping[str, str | int | float | bool]",
+            "...",
+            "Added to the URL's query.",
+        ),
+        (
+            "extra_body",
+            "Mapping[str, object]",
+            "...",
+            "Fields that this client doesn't know, put into the JSON body over those that it does.",
+        ),
+    ),
     "ModelListParams": (
         ("type", "ModelType", "...", "Only models of this kind."),
         ("sub_type", "ModelSubType", "...", "Only models for this task."),
@@ -844,11 +883,28 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
     ),
     "AsyncHoray.with_options": ("ClientParams", ()),
     "AsyncHoray.request": (
-        "CallOptions",
+        "GenerationOptions",
         (
-            ("method", "str", None, "The HTTP method."),
-            ("path", "str", None, 'Where, below the base URL, e.g. `"/user/info"`.'),
-            ("body", "Any", "None", "Anything that JSON holds; None sends none."),
+            ("method", "str", None, 'Of HTTP, such as `"POST"`.'),
+            ("path", "str", None, 'Below the base URL, such as `"/responses"`.'),
+            (
+                "body",
+                "Any",
+                "None",
+                'Anything that JSON holds. With `stream=True`, `"stream": true` is added to an object without it.',
+            ),
+            (
+                "stream",
+                "Literal[False] | Literal[True]",
+                "False",
+                "Whether the response is a stream of server-sent events.",
+            ),
+            (
+                "ends_with",
+                "str | Collection[str]",
+                "()",
+                "What the last event is known by: its name, the `type` in its JSON, or its data; or several of these.",
+            ),
         ),
     ),
     "AsyncChatCompletions.create": (

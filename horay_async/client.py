@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from horay_async._protocol.wire.decode import JSONDecoder
 from horay_async._protocol.wire.params import check
-from horay_async._protocol.wire.request import build_request, check_path
+from horay_async._protocol.wire.request import (
+    build_request,
+    check_path,
+    may_be_billed,
+    streamed_body,
+)
 from horay_async._signatures import described
 from horay_async.models.drift import Drift
-from horay_async.models.options import CallOptions
-from horay_async.models.raw import JSONResponse
+from horay_async.models.options import CallOptions, GenerationOptions
+from horay_async.models.raw import JSONResponse, ServerSentEvent
 from horay_async.options import ClientOptions, ClientParams
-from horay_async.resources._base import fetch, new_key
+from horay_async.resources._base import event_stream_of, fetch, new_key
 from horay_async.resources.chat import AsyncChat
 from horay_async.resources.completions import AsyncCompletions
 from horay_async.resources.images import AsyncImages
 from horay_async.resources.models import AsyncModels
 from horay_async.resources.user import AsyncUser
+from horay_async.streaming import AsyncStream
 
 if TYPE_CHECKING:
     from horay_async._transport import Transport
@@ -100,29 +107,68 @@ class AsyncHoray:
 
         return AsyncBatch(self._transport)
 
+    @overload
     async def request(
-        self, method: str, path: str, *, body: Any = None, **options: Unpack[CallOptions]
-    ) -> JSONResponse:
-        """Calls what has no method yet: `path` is below the base URL, `body` anything that JSON holds.
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        stream: Literal[False] = False,
+        **options: Unpack[CallOptions],
+    ) -> JSONResponse: ...
 
-        Retries, clocks and errors are those of every call; a request that may have been run isn't sent
-        again, since nothing is known of what it costs, unless it is a GET, which runs nothing.
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        stream: Literal[True],
+        ends_with: str | Collection[str] = (),
+        body: Any = None,
+        **options: Unpack[GenerationOptions],
+    ) -> AsyncStream[ServerSentEvent]: ...
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        stream: bool = False,
+        ends_with: str | Collection[str] = (),
+        **options: Unpack[GenerationOptions],
+    ) -> JSONResponse | AsyncStream[ServerSentEvent]:
+        """Calls what has no method yet: the whole JSON, or with `stream=True` the events as they come.
+
+        Retries, timeouts and errors are those of every call. A request that may have been run is sent again only
+        where that is known to be harmless: a GET, and the paths that generate text or embeddings. A stream is
+        retried until its first event, raises what an error event says, and is complete where the event that
+        `ends_with` names has come, or `[DONE]`; without `ends_with`, where the bytes end between two events.
 
         Args:
-            method: The HTTP method.
-            path: Where, below the base URL, e.g. `"/user/info"`.
-            body: Anything that JSON holds; None sends none.
+            method: Of HTTP, such as `"POST"`.
+            path: Below the base URL, such as `"/responses"`.
+            body: Anything that JSON holds. With `stream=True`, `"stream": true` is added to an object without it.
+            stream: Whether the response is a stream of server-sent events.
+            ends_with: What the last event is known by: its name, the `type` in its JSON, or its data; or several
+                of these.
         """
-        check(options, CallOptions)
+        check(options, GenerationOptions if stream else CallOptions)
+        if not stream and ends_with:
+            raise TypeError("ends_with goes with stream=True")
         request = build_request(
             method.upper(),
             check_path(method, path),
             options,
             self.options,
-            body=body,
+            body=streamed_body(body) if stream else body,
             new_key=new_key(),
-            billed_per_run=method.upper() != "GET",
+            billed_per_run=may_be_billed(method, path),
         )
+        if stream:
+            return await event_stream_of(self._transport, request, ends_with)
         return await fetch(self._transport, request, JSONDecoder())
 
     async def close(self) -> None:

@@ -3,9 +3,9 @@
 """The asynchronous client."""
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, overload
 
 import aiohttp
 
@@ -15,13 +15,14 @@ from horay_async._transport import Transport
 from horay_async.batch import AsyncBatch
 from horay_async.models.drift import Drift
 from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
-from horay_async.models.raw import JSONResponse
+from horay_async.models.raw import JSONResponse, ServerSentEvent
 from horay_async.options import ClientOptions
 from horay_async.resources.chat import AsyncChat
 from horay_async.resources.completions import AsyncCompletions
 from horay_async.resources.images import AsyncImages
 from horay_async.resources.models import AsyncModels
 from horay_async.resources.user import AsyncUser
+from horay_async.streaming import AsyncStream
 
 __all__ = ["AsyncHoray"]
 
@@ -188,12 +189,14 @@ class AsyncHoray:
     @property
     def batch(self) -> AsyncBatch:
         """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
+    @overload
     async def request(
         self,
         method: str,
         path: str,
         *,
         body: Any = None,
+        stream: Literal[False] = False,
         max_retries: int = ...,
         idempotency_key: str = ...,
         timeout: float | Timeouts | None = ...,
@@ -201,15 +204,64 @@ class AsyncHoray:
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> JSONResponse:
-        """Calls what has no method yet: `path` is below the base URL, `body` anything that JSON holds.
+        """Calls what has no method yet: the whole JSON, or with `stream=True` the events as they come.
 
-        Retries, clocks and errors are those of every call; a request that may have been run isn't sent
-        again, since nothing is known of what it costs, unless it is a GET, which runs nothing.
+        Retries, timeouts and errors are those of every call. A request that may have been run is sent again only
+        where that is known to be harmless: a GET, and the paths that generate text or embeddings. A stream is
+        retried until its first event, raises what an error event says, and is complete where the event that
+        `ends_with` names has come, or `[DONE]`; without `ends_with`, where the bytes end between two events.
 
         Args:
-            method: The HTTP method.
-            path: Where, below the base URL, e.g. `"/user/info"`.
-            body: Anything that JSON holds; None sends none.
+            method: Of HTTP, such as `"POST"`.
+            path: Below the base URL, such as `"/responses"`.
+            body: Anything that JSON holds. With `stream=True`, `"stream": true` is added to an
+                object without it.
+            stream: Whether the response is a stream of server-sent events.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        stream: Literal[True],
+        ends_with: str | Collection[str] = (),
+        body: Any = None,
+        on_truncation: Literal["raise", "return"] = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> AsyncStream[ServerSentEvent]:
+        """Calls what has no method yet: the whole JSON, or with `stream=True` the events as they come.
+
+        Retries, timeouts and errors are those of every call. A request that may have been run is sent again only
+        where that is known to be harmless: a GET, and the paths that generate text or embeddings. A stream is
+        retried until its first event, raises what an error event says, and is complete where the event that
+        `ends_with` names has come, or `[DONE]`; without `ends_with`, where the bytes end between two events.
+
+        Args:
+            method: Of HTTP, such as `"POST"`.
+            path: Below the base URL, such as `"/responses"`.
+            stream: Whether the response is a stream of server-sent events.
+            ends_with: What the last event is known by: its name, the `type` in its JSON, or its
+                data; or several of these.
+            body: Anything that JSON holds. With `stream=True`, `"stream": true` is added to an
+                object without it.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the answer, for servers that never mark the end.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
 from horay_async._protocol.wire.decode import reports_failure
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
-from horay_async._protocol.wire.stream import ChunkReader
 from horay_async.errors import APIConnectionError, APIError, APITimeoutError, HorayError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -37,6 +36,34 @@ Select = Callable[[Iterator[Any]], Iterator[ItemT]]
 """Makes the items of a loop from the chunks that are ready."""
 
 
+class Merged(Protocol):
+    """The whole response, as far as it has come."""
+
+    @property
+    def empty(self) -> bool: ...
+    @property
+    def complete(self) -> bool: ...
+    def result(self) -> Any: ...
+
+
+class Reader(Protocol[ChunkT]):
+    """What makes chunks of one response's bytes, and says how they ended: see `ChunkReader` and `EventReader`."""
+
+    done: bool
+    content: bool
+
+    @property
+    def merged(self) -> Merged: ...
+    @property
+    def partial(self) -> Any: ...
+    @property
+    def failure(self) -> APIError | None: ...
+    def feed(self, piece: bytes) -> list[ChunkT]: ...
+    def end(
+        self, reason: str, *, keep_truncated: bool, cause: APIError | None = None
+    ) -> list[ChunkT]: ...
+
+
 class AsyncStream(Generic[ChunkT]):
     """The chunks of one answer, as they come.
 
@@ -51,7 +78,7 @@ class AsyncStream(Generic[ChunkT]):
         self,
         call: Call,
         response: RawResponse,
-        read: Callable[[RawResponse], ChunkReader[ChunkT, Any]],
+        read: Callable[[RawResponse], Reader[ChunkT]],
     ) -> None:
         self._call = call
         self._read = read  # makes the reader of one response

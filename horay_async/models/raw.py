@@ -1,4 +1,4 @@
-"""The answer of an operation that has no class of its own."""
+"""The responses of operations that have no class of their own: JSON, and the events of a stream."""
 
 from __future__ import annotations
 
@@ -6,17 +6,46 @@ from typing import Any
 
 import attrs
 
-from horay_async.models._base import Response
+from horay_async.errors import APIResponseError
+from horay_async.models._base import Response, parse_json
 
-__all__ = ["JSONResponse"]
+__all__ = ["JSONResponse", "ServerSentEvent"]
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class JSONResponse(Response):
-    """The answer of `request(...)`."""
+    """The response of `request(...)`."""
 
     json: Any
     """The decoded JSON."""
 
     def __getitem__(self, name: str | int) -> Any:
         return self.json[name]
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class ServerSentEvent(Response):
+    """One event of a stream that `request(..., stream=True)` opened."""
+
+    event: str = ""
+    """Its name; empty where it has none."""
+    data: str = ""
+    """Its data: one line, or several joined by line feeds."""
+    id: str = ""
+    """The last id that had come with this event or one before it; empty where none had."""
+
+    def json(self) -> Any:
+        """The data, decoded. Raises `APIResponseError` where it isn't JSON."""
+        try:
+            return parse_json(self.data.encode())
+        except (ValueError, RecursionError) as error:
+            raise APIResponseError(
+                f"the data of the event {self.event!r} isn't JSON that can be read: {error}",
+                body=self.data[:500],
+                execution="executed",
+            ) from error
+
+    @property
+    def text(self) -> str:
+        """The data: what `stream.text()` gives."""
+        return self.data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,17 +15,19 @@ from horay_async._protocol.wire.decode import (
     decoder,
 )
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
+from horay_async._protocol.wire.event_reader import EventReader
 from horay_async._protocol.wire.request import Operation, Request, build
 from horay_async._protocol.wire.stream import ChunkReader
 from horay_async._signatures import described
 from horay_async.models._base import Response
+from horay_async.models.raw import ServerSentEvent
 from horay_async.streaming import AsyncEventStream, AsyncStream, event_stream
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import Accumulator
     from horay_async._transport import Call, RawResponse, Transport
 
-__all__ = ["Resource", "fetch", "new_key"]
+__all__ = ["Resource", "event_stream_of", "fetch", "new_key"]
 
 AnswerT = TypeVar("AnswerT", bound=Response)
 ChunkT = TypeVar("ChunkT", bound=Response)
@@ -91,6 +93,24 @@ class Resource:
         return AsyncEventStream(
             lambda: self._stream(operation, params, chunk, merge), lambda: merge(1)
         )
+
+
+async def event_stream_of(
+    transport: Transport, request: Request, ends_with: str | Collection[str]
+) -> AsyncStream[ServerSentEvent]:
+    """Sends a request and returns the stream of events that comes back."""
+    names = (ends_with,) if isinstance(ends_with, str) else ends_with
+    call = transport.call(request, stream=True)
+
+    def read(response: RawResponse) -> EventReader:
+        return EventReader(
+            ends_with=names,
+            meta=response.meta,
+            context=response.context,
+            max_event_bytes=MAX_EVENT_BYTES,
+        )
+
+    return AsyncStream(call, await call.run(event_stream), read)
 
 
 def new_key() -> str:

@@ -25,6 +25,8 @@ __all__ = [
     "build_request",
     "check_path",
     "download",
+    "may_be_billed",
+    "streamed_body",
     "to_jsonable",
 ]
 
@@ -228,6 +230,30 @@ def check_path(method: str, path: str) -> str:
             "the method or the path has a line break or another such character"
         )
     return quote(path, safe="/?&=%:@!$'()*+,;~-._")
+
+
+TEXT_PATHS = frozenset(
+    {"/chat/completions", "/completions", "/embeddings", "/responses", "/messages"}
+)
+"""Paths whose requests can be sent again though they may have been run: text is paid by the token."""
+
+
+def may_be_billed(method: str, path: str) -> bool:
+    """Whether each run of a request that nothing describes may cost: a GET runs nothing."""
+    return method.upper() != "GET" and path.partition("?")[0] not in TEXT_PATHS
+
+
+def streamed_body(body: Any) -> Any:
+    """`body` as it asks for a stream."""
+    if not isinstance(body, Mapping):
+        return body
+    fields = cast("Mapping[str, Any]", body)
+    asked = fields.get("stream", True)
+    if asked is not True:
+        raise TypeError(
+            f"stream is {asked!r} in the body, and True in the call: leave it out there"
+        )
+    return {**fields, "stream": True}
 
 
 def to_jsonable(value: Any) -> Any:

@@ -18,31 +18,47 @@ class EventTooLarge(Exception):
 
 
 class NamedEvent(bytes):
-    """The data of an event that had an `event:` line other than `message`."""
+    """The data of an event that had an `event:` line other than `message`; where ids are kept, of any event."""
 
     name: str
+    """Empty for one without a name."""
+    id: str
+    """The last `id:` that had come; empty where none had."""
 
-    def __new__(cls, data: bytes, name: str) -> Self:
+    def __new__(cls, data: bytes, name: str, id_: str = "") -> Self:
         event = super().__new__(cls, data)
         event.name = name
+        event.id = id_
         return event
 
 
 class SSEDecoder:
     """Fed the bytes of a stream in pieces of any size, gives the data of each event as it completes.
 
-    An event's data is `bytes`, or a `NamedEvent` where the event has a name. Comments, `id:` and
-    `retry:` lines are passed over: this API uses none of them. Only LF, CRLF and CR end a line.
+    An event's data is `bytes`, or a `NamedEvent` where the event has a name, or with `keep_ids`. Comments and
+    `retry:` lines are passed over, and without `keep_ids` the `id:` lines too: this API uses none of them.
+    Only LF, CRLF and CR end a line.
 
     `max_event_bytes` bounds the text of one event, its comments included, whether it is waited for or
     has come in one piece.
     """
 
-    __slots__ = ("_after_cr", "_at_start", "_held", "_held_bytes", "_max_event_bytes", "named")
+    __slots__ = (
+        "_after_cr",
+        "_at_start",
+        "_held",
+        "_held_bytes",
+        "_id",
+        "_keep_ids",
+        "_max_event_bytes",
+        "named",
+    )
 
-    def __init__(self, *, max_event_bytes: int) -> None:
+    def __init__(self, *, max_event_bytes: int, keep_ids: bool = False) -> None:
         self.named = False
-        """Whether any event so far was a `NamedEvent`."""
+        """Whether any event so far had a name."""
+        self._keep_ids = keep_ids
+        self._id = ""  # the last that has come
         self._max_event_bytes = max_event_bytes
         self._held: list[bytes] = []  # the beginning of an event, line ends normalised to LF
         self._held_bytes = 0
@@ -119,7 +135,7 @@ class SSEDecoder:
 
     def _events(self, text: bytes) -> list[bytes]:
         """The events of `text`, which is whole lines, closed by an empty one."""
-        if text.startswith(b"data: "):
+        if text.startswith(b"data: ") and not self._keep_ids:
             # Nearly all that is ever sent: events of one data line. Two line ends for each event and
             # nothing between them but the next event's "data: " is the proof.
             datas = text[6:-2].split(b"\n\ndata: ")
@@ -132,7 +148,8 @@ class SSEDecoder:
             if not line:
                 if lines:
                     data = b"\n".join(lines)
-                    events.append(NamedEvent(data, name) if name else data)
+                    keep = name or self._keep_ids
+                    events.append(NamedEvent(data, name, self._id) if keep else data)
                     lines = []
                 name = ""
                 continue
@@ -146,4 +163,6 @@ class SSEDecoder:
                     name = ""
                 else:
                     self.named = True
+            elif field == b"id" and self._keep_ids and b"\0" not in value:
+                self._id = value.decode("utf-8", "replace")
         return events

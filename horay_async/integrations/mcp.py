@@ -1,0 +1,166 @@
+"""Tools of MCP servers for `run_tools`. The extra is `mcp`; versions 1 and 2 of the `mcp` package do.
+
+    from mcp import Client
+    from horay_async.integrations.mcp import tools_of
+
+    async with Client("http://127.0.0.1:8000/mcp") as session:
+        run = client.chat.completions.run_tools(model=..., messages=[...], tools=await tools_of(session))
+        response = await run.final()
+
+A result's text goes to the model as text, pictures as pictures, other structured content as JSON. What the server
+reports as an error is told to the model too. A run that is cancelled cancels its calls on the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar, cast
+
+from horay_async._extras import missing_extra
+from horay_async.errors import HorayError
+from horay_async.models.messages import ImagePart, ImageURL, TextPart
+from horay_async.tools.define import Tool
+
+if _missing := missing_extra(__name__, "mcp", "mcp"):
+    raise ImportError(_missing)
+
+__all__ = ["MCPToolError", "Session", "tools_of"]
+
+T = TypeVar("T")
+
+MAX_PAGES = 1_000
+"""Pages of a list of tools that are read: a server whose list never ends is told apart from a long list."""
+
+CANCEL_SECONDS = 5.0
+"""How long telling the server of a cancelled call may take; nobody waits for it."""
+
+
+class Session(Protocol):
+    """What is needed of `mcp.Client` or `mcp.ClientSession`."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any] | None = None, /) -> Any:
+        """Calls a tool."""
+        ...
+
+
+class MCPToolError(HorayError):
+    """A tool of an MCP server reported an error; its text is what the server said."""
+
+
+async def tools_of(session: Session) -> list[Tool[..., Any]]:
+    """The tools of an MCP session, for `run_tools(tools=...)`.
+
+    `session` is an `mcp.Client` or an initialized `mcp.ClientSession`, of version 1 or 2. The tools can be used as
+    long as it is open, from any event loop while its own is running. Raises what the session raises.
+    """
+    loop = asyncio.get_running_loop()
+    found: list[Tool[..., Any]] = []
+    cursor: str | None = None
+    for _ in range(MAX_PAGES):
+        page = await _page(session, cursor)
+        found.extend(_tool(session, loop, one) for one in page.tools)
+        cursor = _either(page, "next_cursor", "nextCursor")
+        if not cursor:
+            return found
+    raise HorayError(f"the MCP server's list of tools doesn't end: {MAX_PAGES} pages were read")
+
+
+async def _page(session: Any, cursor: str | None) -> Any:
+    if cursor is None:
+        return await session.list_tools()
+    try:
+        return await session.list_tools(cursor=cursor)
+    except TypeError:  # version 2's ClientSession has it among the parameters
+        from mcp.types import PaginatedRequestParams  # noqa: PLC0415 - for this case alone
+
+        return await session.list_tools(params=PaginatedRequestParams(cursor=cursor))
+
+
+def _tool(session: Any, home: asyncio.AbstractEventLoop, described: Any) -> Tool[..., Any]:
+    name: str = described.name
+
+    async def call(**arguments: Any) -> Any:
+        return _result(await _on(home, _call(session, name, arguments)))
+
+    return Tool.from_schema(
+        name, described.description or "", _either(described, "input_schema", "inputSchema"), call
+    )
+
+
+async def _on(home: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
+    """Awaits on the session's own loop, which may be another thread's."""
+    if asyncio.get_running_loop() is home:
+        return await work
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, home))
+
+
+async def _call(session: Any, name: str, arguments: dict[str, Any]) -> Any:
+    # Version 1 doesn't tell the server when a call is cancelled; the next request's number is known here alone.
+    number = getattr(session, "_request_id", None)
+    try:
+        return await session.call_tool(name, arguments)
+    except asyncio.CancelledError:
+        if isinstance(number, int):
+            task = asyncio.ensure_future(_cancel(session, number))
+            _cancelling.add(task)
+            task.add_done_callback(_cancelling.discard)
+        raise
+
+
+_cancelling: set[asyncio.Future[None]] = set()
+"""Keeps the notifications under way alive: a loop holds its tasks weakly."""
+
+
+async def _cancel(session: Any, number: int) -> None:
+    from mcp import types  # noqa: PLC0415 - for this case alone
+
+    known: Any = types
+    notification = known.CancelledNotification(
+        method="notifications/cancelled",
+        params=known.CancelledNotificationParams(requestId=number, reason="the run was cancelled"),
+    )
+    try:
+        async with asyncio.timeout(CANCEL_SECONDS):
+            await session.send_notification(known.ClientNotification(notification))
+    except Exception:  # noqa: BLE001 - the session is closed or broken: the server knows, or can't be told
+        pass
+
+
+def _result(result: Any) -> Any:
+    """What the model is told: text, parts where there are pictures, or the structured content."""
+    blocks = cast("list[Any]", result.content or [])
+    parts = [_part(block) for block in blocks]
+    if _either(result, "is_error", "isError"):
+        texts = [part.text for part in parts if isinstance(part, TextPart)]
+        raise MCPToolError("\n".join(texts) or "the tool reported an error without a word")
+    structured = _either(result, "structured_content", "structuredContent")
+    if not parts:
+        return structured
+    if any(isinstance(part, ImagePart) for part in parts):
+        return parts
+    return "\n".join(part.text for part in parts if isinstance(part, TextPart))
+
+
+def _part(block: Any) -> TextPart | ImagePart:
+    match block.type:
+        case "text":
+            return TextPart(block.text)
+        case "image":
+            kind = _either(block, "mime_type", "mimeType") or "image/png"
+            return ImagePart(image_url=ImageURL(url=f"data:{kind};base64,{block.data}"))
+        case "resource":
+            inner = block.resource
+            text = getattr(inner, "text", None)
+            return TextPart(text if text is not None else f"(a file of bytes: {inner.uri})")
+        case "resource_link":
+            return TextPart(f"{block.name}: {block.uri}")
+        case other:  # a sound, or what later versions bring
+            plain = block.model_dump(mode="json", exclude={"data"}, exclude_none=True)
+            return TextPart(f"({other}, which can't be shown: {json.dumps(plain)})")
+
+
+def _either(holder: Any, new: str, old: str) -> Any:
+    """An attribute by version 2's name, else by version 1's."""
+    return getattr(holder, new, None) if hasattr(holder, new) else getattr(holder, old, None)

@@ -1,0 +1,211 @@
+"""Events of streams that nothing describes: names, ids, ends, errors and cuts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from horay_async import (
+    APIConnectionError,
+    APIError,
+    APIResponseError,
+    StreamError,
+    StreamTruncatedError,
+)
+from horay_async._protocol.wire.clean import Cleaner
+from horay_async._protocol.wire.errors import ErrorContext
+from horay_async._protocol.wire.event_reader import EventReader
+from horay_async.models.meta import ResponseMeta
+from horay_async.models.raw import ServerSentEvent
+
+META = ResponseMeta(
+    request_id="r", status=200, headers={}, attempts=(), queue=0.0, connect=0.0, first_byte=0.0
+)
+
+TEXT = (
+    b'event: response.created\nid: 1\ndata: {"type":"response.created"}\n\n'
+    b": ping\n\n"
+    b'event: response.output_text.delta\ndata: {"delta":"Ber"}\n\n'
+    b'id: 3\ndata: {"type":"response.completed"}\n\n'
+)
+
+
+def reader(*ends_with: str, max_event_bytes: int = 1000) -> EventReader:
+    context = ErrorContext(
+        label="POST /responses", clean=Cleaner("a-key"), status=200, request_id="r"
+    )
+    return EventReader(
+        ends_with=ends_with, meta=META, context=context, max_event_bytes=max_event_bytes
+    )
+
+
+def told(events: list[ServerSentEvent]) -> list[tuple[str, str, str]]:
+    return [(event.event, event.data, event.id) for event in events]
+
+
+def test_events() -> None:
+    """Name, data and the last id of each event; comments are none."""
+    assert told(reader().feed(TEXT)) == [
+        ("response.created", '{"type":"response.created"}', "1"),
+        ("response.output_text.delta", '{"delta":"Ber"}', "1"),
+        ("", '{"type":"response.completed"}', "3"),
+    ]
+
+
+@given(st.integers(0, len(TEXT)), st.integers(0, len(TEXT)))
+def test_pieces_make_no_difference(one: int, other: int) -> None:
+    """However the bytes come, the events are the same."""
+    first, second = sorted((one, other))
+    pieces = reader()
+    events = [
+        event
+        for piece in (TEXT[:first], TEXT[first:second], TEXT[second:])
+        for event in pieces.feed(piece)
+    ]
+    assert told(events) == told(reader().feed(TEXT))
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        b"event: message_stop\ndata: {}\n\n",
+        b'data: {"type":"message_stop"}\n\n',
+        b"data: message_stop\n\n",
+    ],
+)
+def test_ends_with(last: bytes) -> None:
+    """The last event is known by its name, by its type or by its data; nothing after it counts."""
+    stream = reader("message_stop", "message_failed")
+    assert (
+        len(stream.feed(b'data: {"type":"x"}\n\ndata: {oops\n\n' + last + b"data: more\n\n")) == 3
+    )
+    assert stream.done
+    assert stream.failure is None
+    assert stream.feed(b"data: more\n\n") == []
+    assert stream.end("closed", keep_truncated=False) == []
+
+
+def test_done_ends() -> None:
+    """`[DONE]` ends a stream and is no event, unless it was named as the last one."""
+    stream = reader("never")
+    assert told(stream.feed(b"data: 1\n\ndata: [DONE]\n\n")) == [("", "1", "")]
+    assert stream.done
+    assert told(reader("[DONE]").feed(b"data: [DONE]\n\n")) == [("", "[DONE]", "")]
+
+
+@pytest.mark.parametrize("ends_with", [(), ("x",)])
+def test_closed(ends_with: tuple[str, ...]) -> None:
+    """Without a last event's name, a stream is complete where its bytes end between two events."""
+    stream = reader(*ends_with)
+    stream.feed(b"data: 1\n\n")
+    assert stream.end("closed", keep_truncated=False) == []
+    assert stream.done
+    assert isinstance(stream.failure, StreamTruncatedError) is bool(ends_with)
+    tolerant = reader(*ends_with)
+    assert tolerant.end("closed", keep_truncated=True) == []
+    assert tolerant.failure is None
+
+
+def test_broken_connection() -> None:
+    """A connection that broke is never an end."""
+    stream = reader()
+    stream.feed(b"data: 1\n\n")
+    cause = APIConnectionError("reset")
+    stream.end("reset", keep_truncated=True, cause=cause)
+    assert isinstance(stream.failure, StreamTruncatedError)
+    assert stream.failure.__cause__ is cause
+
+
+@pytest.mark.parametrize(
+    ("rest", "events", "cut"),
+    [
+        (b'data: {"a": 1}', 1, False),
+        (b'data: {"a": ', 0, True),
+        (b"event: x\ndata: y", 1, False),
+    ],
+)
+def test_last_event_without_its_blank_line(rest: bytes, events: int, cut: bool) -> None:
+    """It counts where it is whole."""
+    stream = reader("x") if b"event: x" in rest else reader()
+    stream.feed(rest)
+    assert len(stream.end("closed", keep_truncated=False)) == events
+    assert (stream.failure is not None) is cut
+    if stream.failure is not None:
+        assert "in the middle of an event" in str(stream.failure)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (b'event: error\ndata: {"type":"error","error":{"message":"full"}}\n\n', StreamError),
+        (b'data: {"error":{"message":"full"}}\n\n', StreamError),
+    ],
+)
+def test_errors(error: bytes, kind: type[APIError]) -> None:
+    """An error event is raised after the events before it."""
+    stream = reader()
+    assert len(stream.feed(b"data: 1\n\n" + error)) == 1
+    assert isinstance(stream.failure, kind)
+    assert "full" in str(stream.failure)
+
+
+def test_signs_of_life() -> None:
+    """Pings are handed out, and are no progress."""
+    stream = reader()
+    assert len(stream.feed(b'event: ping\ndata: {"type": "ping"}\n\n')) == 1
+    assert not stream.content
+    stream.feed(b"data: 1\n\n")
+    assert stream.content
+    stream.feed(b"data:\n\n")
+    assert not stream.content
+
+
+def test_too_large() -> None:
+    """An event over the limit is an error; those before it are delivered."""
+    stream = reader(max_event_bytes=50)
+    assert len(stream.feed(b"data: 1\n\ndata: " + b"x" * 90 + b"\n\n")) == 1
+    assert isinstance(stream.failure, APIResponseError)
+    ended = reader("1", max_event_bytes=50)
+    ended.feed(b"data: 1\n\ndata: " + b"x" * 90 + b"\n\n")
+    assert ended.failure is None
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"error": "full"}', "full"),
+        (b"<html>", "isn't an event stream"),
+        (b'{"a": 1}', "isn't an event stream"),
+    ],
+)
+def test_other_bodies(body: bytes, words: str) -> None:
+    """JSON or a page in the place of a stream is told as what it is."""
+    stream = reader()
+    stream.feed(body)
+    stream.end("closed", keep_truncated=False)
+    assert words in str(stream.failure)
+
+
+def test_long_opening() -> None:
+    """Only the beginning of what is no event is kept."""
+    stream = reader(max_event_bytes=10**6)
+    for _ in range(3):
+        stream.feed(b" " * 2**14)
+    stream.end("closed", keep_truncated=False)
+    assert stream.done
+    assert stream.failure is None
+
+
+def test_json() -> None:
+    """The data as JSON, or an error that says it isn't."""
+    assert ServerSentEvent(data='{"a": 1}').json() == {"a": 1}
+    assert ServerSentEvent(data="x").text == "x"
+    with pytest.raises(APIResponseError, match="isn't JSON"):
+        ServerSentEvent(event="e", data="{").json()
+
+
+def test_nothing_is_merged() -> None:
+    """No whole response is made of events that nothing describes."""
+    with pytest.raises(NotImplementedError):
+        reader().merged.result()

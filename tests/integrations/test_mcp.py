@@ -1,0 +1,152 @@
+"""Tools of an MCP server, called by a run: an official server in memory, with versions 1 and 2 of its package."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+
+pytest.importorskip("mcp", reason="the extra `mcp`")
+
+from horay_async import AsyncHoray, Horay, ToolResult
+from horay_async.integrations.mcp import MCPToolError, tools_of
+from horay_async.testing import FaultServer
+from horay_async.testing.canned import PNG
+from tests.integrations.scripted_model import scripted_model
+
+from ..conftest import Connect, ConnectBlocking
+
+pytestmark = pytest.mark.anyio
+
+NEW = int(version("mcp").split(".")[0]) >= 2
+
+MCP: Any
+if NEW:
+    from mcp.server import MCPServer as MCP
+    from mcp.server.mcpserver import Image
+else:
+    from mcp.server.fastmcp import FastMCP as MCP
+    from mcp.server.fastmcp import Image
+
+
+class Server:
+    """A server of some tools, which tells what happens to slow calls."""
+
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self.app: Any = MCP("tests")
+
+        @self.app.tool()
+        def add(a: int, b: int) -> int:
+            """Adds two numbers."""
+            return a + b
+
+        @self.app.tool()
+        async def slow(seconds: int) -> str:
+            """Takes its time."""
+            self.started.set()
+            try:
+                await asyncio.sleep(3600)
+            except BaseException:
+                self.cancelled.set()
+                raise
+            return "late"
+
+        @self.app.tool()
+        def failing(reason: str) -> str:
+            """Fails."""
+            raise ValueError(f"it failed: {reason}")
+
+        @self.app.tool()
+        def picture() -> Any:
+            """A picture."""
+            return Image(data=PNG, format="png")
+
+        @self.app.tool()
+        def large(size: int) -> str:
+            """A long text."""
+            return "x" * 2_000_000
+
+
+@asynccontextmanager
+async def session_of(server: Server) -> AsyncIterator[Any]:
+    if NEW:
+        from mcp import Client
+
+        async with Client(server.app) as session:
+            yield session
+    else:
+        from mcp.shared.memory import create_connected_server_and_client_session
+
+        async with create_connected_server_and_client_session(server.app._mcp_server) as session:
+            yield session
+
+
+async def run_one(client: AsyncHoray, session: Any, name: str, prompt: str) -> ToolResult:
+    """The result of the one call that the scripted model makes."""
+    run = client.chat.completions.run_tools(
+        model="m",
+        messages=[{"role": "user", "content": prompt}],
+        tools=[tool for tool in await tools_of(session) if tool.name == name],
+    )
+    results = [event async for event in run if isinstance(event, ToolResult)]
+    [result] = results
+    return result
+
+
+async def test_list() -> None:
+    """Every tool has its name, description and schema."""
+    async with session_of(Server()) as session:
+        tools = {tool.name: tool for tool in await tools_of(session)}
+    assert list(tools) == ["add", "slow", "failing", "picture", "large"]
+    form: Any = dict(tools["add"])
+    assert form["function"]["description"] == "Adds two numbers."
+    assert set(form["function"]["parameters"]["properties"]) == {"a", "b"}
+
+
+async def test_results(fault_server: FaultServer, connect: Connect) -> None:
+    """Text and numbers come as text, long ones whole, pictures as pictures, errors as errors."""
+    fault_server.always(scripted_model)
+    async with connect() as client, session_of(Server()) as session:
+        assert (await run_one(client, session, "add", "3 and 3")).content == "6"
+        failed = await run_one(client, session, "failing", "of 'rust'")
+        assert isinstance(failed.error, MCPToolError)
+        assert "it failed: rust" in failed.content
+        await run_one(client, session, "picture", "one, please")
+        sent = fault_server.requests[-1].json()["messages"][-1]
+        assert base64.b64encode(PNG).decode() in str(sent["content"])
+        assert len((await run_one(client, session, "large", "9")).content) == 2_000_000
+
+
+async def test_cancelled_run_cancels_the_call(fault_server: FaultServer, connect: Connect) -> None:
+    """A run that is closed ends the call on the server."""
+    fault_server.always(scripted_model)
+    server = Server()
+    async with connect() as client, session_of(server) as session:
+        task = asyncio.ensure_future(run_one(client, session, "slow", "9"))
+        await asyncio.wait_for(server.started.wait(), 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.wait_for(server.cancelled.wait(), 10)
+
+
+async def test_blocking(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
+    """The blocking client's run calls the session on the session's own loop."""
+    fault_server.always(scripted_model)
+    async with session_of(Server()) as session:
+        tools = [tool for tool in await tools_of(session) if tool.name == "add"]
+
+        def run(client: Horay) -> str | None:
+            messages = [{"role": "user", "content": "3 and 3"}]
+            run = client.chat.completions.run_tools(model="m", messages=messages, tools=tools)
+            return run.final().choices[0].message.content
+
+        with connect_blocking() as client:
+            assert await asyncio.to_thread(run, client) == "The tool says: 6"
