@@ -92,6 +92,12 @@ FORMATS: Final = (
 _PLAIN: Final = re.compile(r"(?!s\d)[A-Za-z_]\w{0,60}", re.ASCII)
 
 
+# On one line: a small model left free to write blanks writes them until its tokens are spent.
+_COMPACT: Final[Json] = {
+    "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+}
+
+
 @dataclass(frozen=True)
 class Schema:
     """A checked schema, whose references all read `#/$defs/<name>`."""
@@ -105,7 +111,7 @@ class Schema:
 
     def grammar(self) -> str:
         """The grammar for llama.cpp, in the notation of llguidance, which it is built with."""
-        return f"%llguidance {{}}\nstart: %json {json.dumps(self.held())}"
+        return f"%llguidance {{}}\nstart: %json {json.dumps(self.held() | _COMPACT)}"
 
     def tool_parameters(self) -> Json:
         """The part that llama.cpp's own grammar of tool calls takes: no booleans for schemas."""

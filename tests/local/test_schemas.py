@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -278,8 +279,11 @@ def test_held(schema: Json, grammar: Json) -> None:
 
 
 def test_grammar() -> None:
-    """The grammar is llguidance's, with the schema as JSON."""
-    assert check("field", STRING).grammar() == '%llguidance {}\nstart: %json {"type": "string"}'
+    """The grammar is llguidance's, with the schema as JSON, for text on one line."""
+    start, schema = check("field", STRING).grammar().split("%json ")
+    assert start == "%llguidance {}\nstart: "
+    spacing = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+    assert json.loads(schema) == {**STRING, "x-guidance": spacing}
 
 
 def test_tool_parameters() -> None:
