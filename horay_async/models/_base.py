@@ -9,6 +9,7 @@ import msgspec
 
 from horay_async._record import Record
 from horay_async.errors import APIResponseError, DriftKind
+from horay_async.models._dump import dump, to_text
 from horay_async.models.meta import ResponseMeta
 
 __all__ = ["Findings", "Model", "Response", "WireForm", "camel", "parse_json"]
@@ -42,6 +43,26 @@ class Model(Record):
 
     __wire__ = WireForm()
     """How it is sent. A dunder, as it is nothing that a user of the object needs."""
+
+    # pydantic is loaded by who asks for these: it is no dependency.
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from horay_async.models._pydantic import schema  # noqa: PLC0415 - see above
+
+        return schema(cls, handler)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, given: Any, handler: Any) -> Any:
+        from horay_async.models._pydantic import json_schema  # noqa: PLC0415 - see above
+
+        return json_schema(cls, given, handler)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython shows: the `repr` over several lines."""
+        from horay_async.models._notebook import lines  # noqa: PLC0415 - for notebooks alone
+
+        printer.text(lines(self))
 
 
 class Findings(list[tuple[str, DriftKind]]):
@@ -80,6 +101,36 @@ class Response(Model):
                 body=raw[:500].decode("utf-8", "replace"),
                 execution="executed",
             ) from error
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """The JSON that the server sent, unknown fields included, as text; see `to_dict`."""
+        return to_text(self.to_dict(), indent)
+
+    def model_dump(
+        self, *, mode: Literal["python", "json"] = "python", exclude_none: bool = False
+    ) -> dict[str, Any]:
+        """The known fields, under the names of their attributes, all the way down.
+
+        `mode="json"` gives values that JSON can hold: an amount of money, otherwise a `Decimal`, is a string then.
+        `exclude_none` leaves out what is None.
+        """
+        dumped: dict[str, Any] = dump(self, mode=mode, exclude_none=exclude_none)
+        return dumped
+
+    def model_dump_json(self, *, indent: int | None = None, exclude_none: bool = False) -> str:
+        """The known fields as JSON text; see `model_dump`."""
+        return to_text(self.model_dump(mode="json", exclude_none=exclude_none), indent)
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] - objects with slots have none of their own
+        """What `vars()` gives, and FastAPI takes where an endpoint has no annotation."""
+        return self.model_dump(mode="json")
+
+    def _repr_markdown_(self) -> str | None:
+        """What a notebook shows: texts, reasoning, tool calls and pictures."""
+        from horay_async.models._notebook import markdown  # noqa: PLC0415 - for notebooks alone
+
+        return markdown(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # attrs would copy and pickle its own fields alone: what only `to_dict()` knows would be lost.

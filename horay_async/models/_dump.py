@@ -1,0 +1,49 @@
+"""Models as plain values, under the names that users of pydantic type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+import attrs
+import msgspec
+
+__all__ = ["dump", "to_text"]
+
+
+def dump(value: Any, *, mode: Literal["python", "json"], exclude_none: bool) -> Any:
+    """`value` with its models as dicts of their known fields. In JSON mode, what JSON has no type for is text."""
+    if attrs.has(value.__class__):
+        fields = {
+            field.name: getattr(value, field.name)
+            for field in attrs.fields(cast(Any, value.__class__))
+        }
+        return {
+            name: dump(item, mode=mode, exclude_none=exclude_none)
+            for name, item in fields.items()
+            if not (exclude_none and item is None)
+        }
+    if isinstance(value, Mapping):
+        return {
+            name: dump(item, mode=mode, exclude_none=exclude_none)
+            for name, item in cast("Mapping[Any, Any]", value).items()
+        }
+    if isinstance(value, list | tuple):
+        items = cast("list[Any]", value)
+        return [dump(item, mode=mode, exclude_none=exclude_none) for item in items]
+    if mode == "python":
+        return value
+    return msgspec.to_builtins(value, str_keys=True, enc_hook=_foreign)
+
+
+def _foreign(value: Any) -> Any:
+    """What a class of the caller's is in JSON, such as a pydantic model that an answer was parsed into."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__qualname__} can't be shown as JSON")
+
+
+def to_text(plain: Any, indent: int | None) -> str:
+    """A plain value as JSON text, on one line unless `indent` is given."""
+    text = msgspec.json.encode(plain)
+    return (text if indent is None else msgspec.json.format(text, indent=indent)).decode()

@@ -1,0 +1,56 @@
+"""Models in pydantic's world: fields of its models, and answers of FastAPI's endpoints.
+
+Loaded when pydantic asks for a schema, never before.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast, get_type_hints
+
+import attrs
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+__all__ = ["json_schema", "schema"]
+
+
+def schema(cls: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+    """What pydantic validates and serialises `cls` by: an instance, or a mapping of its known fields."""
+    hints = get_type_hints(cls)
+    fields = attrs.fields(cast(Any, cls))
+    known = core_schema.typed_dict_schema(
+        {
+            field.name: core_schema.typed_dict_field(
+                handler.generate_schema(hints[field.name]),
+                required=field.default is attrs.NOTHING and field.init,
+            )
+            for field in fields
+        }
+    )
+    made = core_schema.no_info_after_validator_function(lambda given: _made(cls, given), known)
+    return core_schema.json_or_python_schema(
+        json_schema=made,
+        python_schema=core_schema.union_schema(
+            [core_schema.is_instance_schema(cls), made], mode="left_to_right"
+        ),
+        serialization=core_schema.plain_serializer_function_ser_schema(
+            lambda value: {field.name: getattr(value, field.name) for field in fields},
+            return_schema=known,
+        ),
+        ref=f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
+    )
+
+
+def json_schema(cls: type[Any], given: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    """The JSON schema of `cls`, under its name and with its description."""
+    made = handler.resolve_ref_schema(shown := handler(given))
+    made["title"] = cls.__name__
+    if cls.__doc__:
+        made["description"] = cls.__doc__.strip()
+    return shown
+
+
+def _made(cls: type[Any], given: dict[str, Any]) -> Any:
+    # What tells a part from others, such as its `type`, is set by the class itself.
+    init = {field.name for field in attrs.fields(cast(Any, cls)) if field.init}
+    return cls(**{name: value for name, value in given.items() if name in init})

@@ -1,0 +1,88 @@
+"""Responses as plain values, under the names that users of openai's package and of pydantic type."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pydantic
+import pytest
+
+from horay_async._protocol.wire.decode import decoder
+from horay_async.models._base import Response
+from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
+from horay_async.models.parsed import ParsedChoice, ParsedCompletion, ParsedMessage
+from horay_async.models.user import UserInfo
+from tests.mutations import ANSWERS, encoded
+
+SENT = {"id": "c", "choices": [{"message": {"content": "Grüße", "x": 1}}], "y": {"z": None}}
+
+
+@pytest.mark.parametrize("into", ANSWERS, ids=lambda cls: cls.__name__)
+def test_every_response(into: type[Response]) -> None:
+    """All known fields are there, all the way down, and JSON holds them."""
+    response: Any = decoder(into).decode(encoded(ANSWERS[into]))
+    dumped = response.model_dump()
+    described: Any = into
+    assert list(dumped) == [field.name for field in attrs.fields(described)]
+    assert json.loads(response.model_dump_json()) == response.model_dump(mode="json")
+    assert json.loads(response.to_json()) == response.to_dict() == ANSWERS[into]
+    assert vars(response) == response.model_dump(mode="json")
+
+
+def test_known_fields() -> None:
+    """What is unknown is left to `to_dict()` and `to_json()`; None can be left out."""
+    chat = decoder(ChatCompletion).decode(encoded(SENT))
+    assert chat.model_dump()["choices"][0]["message"]["content"] == "Grüße"
+    assert "x" not in chat.model_dump()["choices"][0]["message"]
+    assert chat.model_dump(exclude_none=True)["choices"] == [
+        {"index": 0, "message": {"role": "assistant", "content": "Grüße"}}
+    ]
+    assert "usage" not in json.loads(chat.model_dump_json(exclude_none=True))
+    assert chat.to_json(indent=None) == '{"id":"c","choices":[{"message":{"content":"Grüße","x":1}}],"y":{"z":null}}'  # fmt: skip
+    assert chat.to_json().count("\n") > 5
+    assert chat.model_dump_json(indent=2).startswith('{\n  "id": "c"')
+
+
+def test_what_was_sent_elsewhere() -> None:
+    """Reasoning under another name stands in its place here, and where it was in `to_dict()`."""
+    sent = {"choices": [{"message": {"content": "a", "reasoning": "b"}}]}
+    chat = decoder(ChatCompletion).decode(encoded(sent))
+    assert chat.model_dump()["choices"][0]["message"]["reasoning_content"] == "b"
+    assert chat.to_dict() == sent
+
+
+def test_money() -> None:
+    """An amount is a `Decimal`, and a string in JSON."""
+    user = UserInfo(balance=Decimal("0.10"))
+    assert user.model_dump()["balance"] == Decimal("0.10")
+    assert user.model_dump(mode="json")["balance"] == "0.10"
+
+
+def test_made_into_a_class() -> None:
+    """What an answer was parsed into is dumped as well, whatever kind of class it is."""
+
+    class City(pydantic.BaseModel):
+        name: str
+
+    @attrs.define
+    class Town:
+        name: str
+
+    for made in (City(name="Bonn"), Town(name="Bonn"), {"name": "Bonn"}):
+        choice = ParsedChoice(message=ParsedMessage(content="", parsed=made))
+        dumped = ParsedCompletion(choices=[choice]).model_dump(mode="json")
+        assert dumped["choices"][0]["message"]["parsed"] == {"name": "Bonn"}
+    odd = ParsedMessage(content="", parsed=object())
+    whole = ParsedCompletion(choices=[ParsedChoice(message=odd)])
+    assert whole.model_dump()["choices"][0]["message"]["parsed"] is odd.parsed
+    with pytest.raises(TypeError, match="can't be shown as JSON"):
+        whole.model_dump_json()
+
+
+def test_made_by_hand() -> None:
+    """A response that no server sent is dumped like any other."""
+    chat = ChatCompletion(choices=[ChatChoice(message=ChatMessage(content="a"))])
+    assert json.loads(chat.to_json()) == chat.model_dump()
