@@ -19,6 +19,7 @@ from horay_async.batch.options import Settings
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import BatchRunner
 from horay_async.batch.spool import input_file
+from horay_async.batch.throttle import throttle_of
 
 if TYPE_CHECKING:
     from horay_async._transport import Transport
@@ -43,6 +44,9 @@ async def run_file(
     """Answers the requests of one file in another; see `AsyncBatch.run_file`."""
     progress.start()
     ids = IdTable()
+    throttle_of(transport).level(
+        settings
+    )  # raises for one that can't be reached, before files are made
     await asyncio.to_thread(_check_names, requests, answers)
 
     def look() -> tuple[int, Finished]:

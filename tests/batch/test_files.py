@@ -539,6 +539,22 @@ async def test_wrong_options_are_refused_at_once(batch: AsyncBatch, files: Files
         await batch.run_file(files.requests, files.answers, concurrency=0)
 
 
+async def test_concurrency_over_the_file_limit_is_refused_before_files_are_made(
+    stub: Stub, batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is sent, nothing written."""
+
+    def limits(_: int) -> tuple[int, int]:
+        return 1000, 1000
+
+    monkeypatch.setattr("resource.getrlimit", limits)
+    files.ask(*lines(3))
+    with pytest.raises(ConfigurationError, match="concurrency=1000 can't be reached"):
+        await batch.run_file(files.requests, files.answers, concurrency=1000)
+    assert not files.answers.exists()
+    assert stub.requests == []
+
+
 async def test_refusals_dont_end_up_in_the_file(
     stub: Stub, batch: AsyncBatch, files: Files
 ) -> None:

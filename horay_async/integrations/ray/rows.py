@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import attrs
 
+from horay_async._protocol.limits.pacing import are_believable
 from horay_async._protocol.wire.request import Operation
 from horay_async.batch import BatchRequest, BatchResult
 from horay_async.errors import APIStatusError, ConfigurationError, HorayError
@@ -115,10 +116,13 @@ def _text(response: Response) -> str | None:
     return None
 
 
-def _counts(usage: Usage) -> dict[str, int]:
-    return {name: getattr(usage, name) for name in COUNTS}
+def _counts(usage: Usage) -> dict[str, int] | None:
+    """The counts; None for those that can't be true, which need not even fit the column."""
+    counts = {name: getattr(usage, name) for name in COUNTS}
+    return counts if are_believable(*counts.values()) else None
 
 
 def _failure(error: HorayError | None) -> dict[str, object]:
+    message = str(error).encode("utf-8", "replace").decode()  # a column holds Unicode alone
     status = error.status_code if isinstance(error, APIStatusError) else None
-    return {"type": type(error).__name__, "message": str(error), "status": status}
+    return {"type": type(error).__name__, "message": message, "status": status}

@@ -96,6 +96,23 @@ def test_columns() -> None:
     assert table.column("error").to_pylist() == [None, None, failure, None]
 
 
+@pytest.mark.parametrize("tokens", [b"1" * 400, b"-1000000000", b"1000000000000"])
+def test_what_doesnt_fit_its_column(tokens: bytes) -> None:
+    """Costs that value, not the block: counts that can't be true, and text of a header that isn't Unicode."""
+    body = b'{"choices": [{"text": "A"}], "usage": {"total_tokens": %b}}' % tokens
+    error = RateLimitError("slow \udcff", status_code=429)
+    table = PROMPTS.answered(
+        pa.table({"prompt": ["a", "b"]}),
+        [
+            answered(0, Completion, body),
+            BatchResult(index=1, custom_id="", request=None, error=error),
+        ],
+    )
+    assert table.column("answer").to_pylist() == ["A", None]
+    assert table.column("usage").to_pylist() == [None, None]
+    assert table.column("error").to_pylist()[1]["message"] == "slow ?"
+
+
 def test_types_are_fixed() -> None:
     """A block without an answer, or without a failure, has the types of all others."""
     table = PROMPTS.answered(pa.table({"prompt": ["a"]}), [failed(0)])
