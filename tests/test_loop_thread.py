@@ -176,7 +176,7 @@ def test_dead_thread_is_replaced() -> None:
         client = connect()
         def hook(event):
             loop = asyncio.get_running_loop()
-            loop._selector.close()
+            loop._selector.select = None
         breaking = client.with_options(on_request=hook, max_retries=0)
         try:
             breaking.models.list()
