@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import IdTable
 from horay_async.batch.inputs import index_input, read
-from horay_async.batch.journal import Finished, Journal
+from horay_async.batch.journal import FinishedCounts, Journal
 from horay_async.batch.locks import FileLock
 from horay_async.batch.options import Settings
 from horay_async.batch.results import BatchProgress, BatchResult
@@ -49,7 +49,7 @@ async def run_file(
     )  # raises for one that can't be reached, before files are made
     await asyncio.to_thread(_check_names, requests, answers)
 
-    def look() -> tuple[int, Finished]:
+    def look() -> tuple[int, FinishedCounts]:
         total = index_input(source, ids)
         finished = journal.open(ids, retry_failed=retry_failed)
         lock.sync_name()

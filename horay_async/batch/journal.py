@@ -16,14 +16,14 @@ from horay_async.batch.locks import FileLock
 from horay_async.batch.outputs import HEAD, Outcome, line_of, read_outcome
 from horay_async.batch.results import BatchResult
 
-__all__ = ["Finished", "Journal"]
+__all__ = ["FinishedCounts", "Journal"]
 
 
 BLANK = b" \t\r\n\0"
 """What a line is blank of which nothing else is left. A file system that was cut off from power may leave zeros."""
 
 
-class Finished(NamedTuple):
+class FinishedCounts(NamedTuple):
     """How many requests were finished before, and how many of those had failed."""
 
     total: int
@@ -45,7 +45,7 @@ class Journal:
         self._open = lock is not None
         self._unsynced = False
 
-    def open(self, ids: IdTable, *, retry_failed: bool) -> Finished:
+    def open(self, ids: IdTable, *, retry_failed: bool) -> FinishedCounts:
         """Marks what is finished, and returns how many of the listed ids are.
 
         Cuts off a line that was being written when its run was killed, and with `retry_failed` takes out
@@ -110,7 +110,7 @@ class Journal:
             path=str(self._path),
         )
 
-    def _scan(self, ids: IdTable, *, retry_failed: bool) -> tuple[Finished, int]:
+    def _scan(self, ids: IdTable, *, retry_failed: bool) -> tuple[FinishedCounts, int]:
         """Marks what is finished; returns how many of the listed ids are, and how many failures to drop."""
         finished = failed = dropped = size = 0
         ours, foreign = False, None
@@ -137,7 +137,7 @@ class Journal:
         if foreign is not None and not ours:
             raise foreign
         self._end_in_a_line(size, raw)
-        return Finished(finished, failed), dropped
+        return FinishedCounts(finished, failed), dropped
 
     def _end_in_a_line(self, size: int, last: bytes) -> None:
         """Cuts off what is beyond `size`, and ends the last line where it lacks just its end."""
