@@ -185,7 +185,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
         self._abandon()
 
     def final(self) -> ChatCompletion:
-        """The answer that calls no more tools. Goes through what is left; raises as iteration does."""
+        """The response that calls no more tools. Goes through what is left; raises as iteration does."""
         prefetcher = self._reader()
         while prefetcher.advance():
             pass

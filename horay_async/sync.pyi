@@ -129,7 +129,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
     def close(self) -> None:
         """Stops the run, unless it is over. Closing twice is fine."""
     def final(self) -> ChatCompletion:
-        """The answer that calls no more tools. Goes through what is left; raises as iteration does."""
+        """The response that calls no more tools. Goes through what is left; raises as iteration does."""
 
 class BatchRun(_Reading, Generic[AnswerT_co], of=AsyncBatchRun):
     """The blocking form of `AsyncBatchRun`."""

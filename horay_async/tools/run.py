@@ -39,9 +39,9 @@ Ask = Callable[[Sequence[Any], int, float | None], AsyncEventStream[ChatEvent, C
 
 
 class AsyncToolRun:
-    """A conversation in which the model calls tools until it has its answer.
+    """A conversation in which the model calls tools until it responds without.
 
-    `final()` is that answer. Iterate to see each step: the events of every answer as it streams in, what
+    `final()` is that response. Iterate to see each step: the events of every response as it streams in, what
     came of each tool call, and where the rounds begin and end. Leaving the loop or a `with` block early
     stops everything; a plain function that is at work in its thread can't be stopped, but isn't waited
     for. Both raise what a stream of events does, `AnswerError` where the model still asks for tools after
@@ -92,7 +92,7 @@ class AsyncToolRun:
         """The number of the round; 0 before the first."""
         self._stream: AsyncEventStream[ChatEvent, ChatCompletion] | None = None
         """The response that is being received in this round; None outside `_read`."""
-        self._answer: ChatCompletion | None = None
+        self._response: ChatCompletion | None = None
         """The newest whole response."""
         self._tokens: int | None = 0
         """The tokens of all rounds; None once a server didn't tell them."""
@@ -114,7 +114,7 @@ class AsyncToolRun:
         return Loop(cast(Any, self), all_of)
 
     async def final(self) -> ChatCompletion:
-        """The answer that calls no more tools. Goes through what is left; raises as iteration does."""
+        """The response that calls no more tools. Goes through what is left; raises as iteration does."""
         while await self._advance():
             pass
         return self._merged()
@@ -150,10 +150,10 @@ class AsyncToolRun:
         return list(self._ready) if await self._advance() else []
 
     def _merged(self) -> ChatCompletion:
-        """The newest answer; raises `HorayError` where there is none yet."""
-        if self._answer is None:
+        """The newest response; raises `HorayError` where there is none yet."""
+        if self._response is None:
             raise HorayError("the run has no answer yet")
-        return self._answer
+        return self._response
 
     async def _advance(self) -> bool:
         """Waits until events are in `_ready`; false at the end of the run."""
@@ -201,7 +201,7 @@ class AsyncToolRun:
             raise AnswerError(
                 f"the model still asks for tools after {self._max_rounds} rounds",
                 reason="rounds",
-                completion=self._answer,
+                completion=self._response,
             )
         self._check_tokens()
         self._round += 1
@@ -219,12 +219,12 @@ class AsyncToolRun:
         if chunks := await stream._burst():
             return list(stream._events_of(iter(chunks)))
         self._stream = None
-        self._answer = answer = stream._merged()
+        self._response = response = stream._merged()
         self._next = None
-        self._count(answer)
-        if answer.choices:
-            self._take(answer.choices[0])
-        return [RoundFinished(self._round, answer)]
+        self._count(response)
+        if response.choices:
+            self._take(response.choices[0])
+        return [RoundFinished(self._round, response)]
 
     def _take(self, choice: ChatChoice) -> None:
         """Goes on from the model's message: with its calls, where there are any for us."""
@@ -235,7 +235,7 @@ class AsyncToolRun:
                 "the model was cut at the token limit while it asked for tools: raise max_tokens",
                 reason="length",
                 text=calls[-1].function.arguments,
-                completion=self._answer,
+                completion=self._response,
             )
         for place, call in enumerate(calls):
             call.id = call.id or f"call_{self._round}_{place}"  # some servers send none
@@ -256,9 +256,9 @@ class AsyncToolRun:
             self._next = self._await_tools
             self._last_round = len(ours) < len(calls)
 
-    def _count(self, answer: ChatCompletion) -> None:
+    def _count(self, response: ChatCompletion) -> None:
         """Adds the tokens of a response, as far as its server can be believed."""
-        usage = answer.usage
+        usage = response.usage
         if usage is None or not are_believable(usage.total_tokens) or self._tokens is None:
             self._tokens = None
         else:
@@ -274,7 +274,7 @@ class AsyncToolRun:
             problem = f"the model still asks for tools after {self._tokens:,} tokens of {self._max_total_tokens:,}"
         else:
             return
-        raise AnswerError(problem, reason="tokens", completion=self._answer)
+        raise AnswerError(problem, reason="tokens", completion=self._response)
 
     async def _await_tools(self) -> Events:
         waiting = [task for task in self._tasks if task not in self._told]

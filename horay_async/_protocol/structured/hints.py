@@ -1,7 +1,7 @@
 """A type hint as a tree, parsed once; schemas and structuring visit it. Pure.
 
 Parsing does all that hints need: aliases, `NewType`, `Annotated`, `Final` and `Self` are looked through,
-type variables are filled in, unions flattened, constraints read. A class is a `Record` whose `Shape` has its
+type variables are filled in, unions flattened, constraints read. A class is a `ClassNode` whose `Shape` has its
 fields; a class that holds itself is met again as the same `Shape`. Pydantic's classes are leaves here: they
 describe and parse themselves.
 """
@@ -37,6 +37,7 @@ __all__ = [
     "Anything",
     "Array",
     "Choice",
+    "ClassNode",
     "Constrained",
     "FixedArray",
     "Foreign",
@@ -44,7 +45,6 @@ __all__ = [
     "Member",
     "Node",
     "Options",
-    "Record",
     "Scalar",
     "Shape",
     "admits_null",
@@ -169,7 +169,7 @@ class Shape:
 
 
 @attrs.frozen(eq=False, kw_only=True)
-class Record(Node):
+class ClassNode(Node):
     """An object with the fields of a class."""
 
     shape: Shape
@@ -234,7 +234,7 @@ class _Parser:
         if is_pydantic(hint):
             return Foreign(hint=hint)
         if is_record(hint):
-            return Record(hint=hint, shape=self._shape(hint, path))
+            return ClassNode(hint=hint, shape=self._shape(hint, path))
         if get_origin(hint) in (Union, UnionType):
             return self._union(hint, path, owner)
         if get_origin(hint) is Literal or (isinstance(hint, type) and issubclass(hint, Enum)):

@@ -141,11 +141,11 @@ def so_far(choice: ChatChoice, whole: ParsedChoice[T] | None) -> ParsedChoice[T]
 
 def upgraded(completion: ChatCompletion, choices: list[ParsedChoice[T]]) -> ParsedCompletion[T]:
     """`completion` as a `ParsedCompletion` with these choices."""
-    answer = _made(ParsedCompletion[T], completion, choices=choices)
+    parsed = _made(ParsedCompletion[T], completion, choices=choices)
     for name in ("_raw", "meta"):  # filled in by the transport; not there in what was merged
         if hasattr(completion, name):
-            setattr(answer, name, getattr(completion, name))
-    return answer
+            setattr(parsed, name, getattr(completion, name))
+    return parsed
 
 
 def _parse_call(call: ToolCall, tools: Mapping[str, type[Any]]) -> ParsedToolCall:

@@ -1,4 +1,4 @@
-"""Merging the chunks of an answer that is to become an instance of a class. Pure."""
+"""Merging the chunks of a response that is to become an instance of a class. Pure."""
 
 from __future__ import annotations
 

@@ -26,13 +26,13 @@ from horay_async._protocol.structured.hints import (
     Anything,
     Array,
     Choice,
+    ClassNode,
     FixedArray,
     Foreign,
     Map,
     Member,
     Node,
     Options,
-    Record,
     Scalar,
     Shape,
     parse_hint,
@@ -76,7 +76,7 @@ def schema(cls: Any) -> Schema:
     """The schema of `cls`: an attrs class, a dataclass or a pydantic model.
 
     Raises `TypeError`, with the path to it, for a field of a type that JSON has no form for, and for a
-    union of classes that no answer could tell apart.
+    union of classes that nobody could tell apart in JSON.
     """
     if not is_record(cls):
         raise TypeError(f"an attrs class, a dataclass or a pydantic model is needed; got {cls!r}")
@@ -124,7 +124,7 @@ class _Writer:
 
     def root(self, node: Node) -> str:
         """The name of the definition of a class."""
-        if isinstance(node, Record):
+        if isinstance(node, ClassNode):
             return self._define_record(node.shape)
         return self._define_foreign(node.hint)
 
@@ -182,7 +182,7 @@ class _Writer:
         self._unions.append((node, names))  # checked when all definitions are there
         return {"anyOf": branches}
 
-    def record(self, node: Record) -> Json:
+    def record(self, node: ClassNode) -> Json:
         return self._reference(self._define_record(node.shape))
 
     def foreign(self, node: Foreign) -> Json:
@@ -248,7 +248,7 @@ VISITS: dict[type[Node], Callable[[_Writer, Any], Json]] = {
     FixedArray: _Writer.fixed_array,
     Map: _Writer.map,
     Options: _Writer.union,
-    Record: _Writer.record,
+    ClassNode: _Writer.record,
     Foreign: _Writer.foreign,
 }
 

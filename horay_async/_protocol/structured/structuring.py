@@ -24,13 +24,13 @@ from horay_async._protocol.structured.hints import (
     Anything,
     Array,
     Choice,
+    ClassNode,
     Constrained,
     FixedArray,
     Foreign,
     Map,
     Node,
     Options,
-    Record,
     Scalar,
     Shape,
     named,
@@ -142,7 +142,7 @@ class _Hooks:
     def union(self, node: Options) -> Hook:
         return union_hook(node, [self.of(option) for option in node.options])
 
-    def record(self, node: Record) -> Hook:
+    def record(self, node: ClassNode) -> Hook:
         shape = node.shape
         if shape not in self._records:
             fields: Hook | None = None
@@ -218,6 +218,6 @@ HOOKS: dict[type[Node], Callable[[_Hooks, Any], Hook]] = {
     FixedArray: _Hooks.fixed_array,
     Map: _Hooks.map,
     Options: _Hooks.union,
-    Record: _Hooks.record,
+    ClassNode: _Hooks.record,
     Foreign: lambda _hooks, node: foreign_hook(node.hint),
 }

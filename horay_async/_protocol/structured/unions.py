@@ -19,11 +19,11 @@ from horay_async._protocol.structured.hints import (
     Anything,
     Array,
     Choice,
+    ClassNode,
     FixedArray,
     Map,
     Node,
     Options,
-    Record,
     Scalar,
     named,
 )
@@ -46,7 +46,7 @@ TRIED: dict[type[Any], tuple[Any, ...]] = {
 """Single values that a JSON value of a kind can become: what takes the fewest comes first."""
 NESTED: dict[type[Any], tuple[type[Node], ...]] = {
     list: (Array, FixedArray),
-    dict: (Record, Map),
+    dict: (ClassNode, Map),
 }
 """Nodes that an array or an object can become."""
 
@@ -55,7 +55,7 @@ def union_hook(node: Options, hooks: list[Hook]) -> Hook:
     """The hook of a union from those of its options."""
     options = list(zip(node.options, hooks, strict=True))
     table = {kind: _tried(kind, options) for kind in TRIED}
-    records = [each for each in options if isinstance(each[0], Record)]
+    records = [each for each in options if isinstance(each[0], ClassNode)]
     filled = [each for each in options if each[0].hint is not NoneType]
     words = " or ".join(named(option.hint) for option in node.options)
 
@@ -63,9 +63,11 @@ def union_hook(node: Options, hooks: list[Hook]) -> Hook:
         pool = table[type(value)]
         if isinstance(value, dict) and records:
             likely = _meant(
-                cast("dict[str, Any]", value), [cast(Record, node) for node, _ in records]
+                cast("dict[str, Any]", value), [cast(ClassNode, node) for node, _ in records]
             )
-            pool = [each for each in pool if each[0] in likely or not isinstance(each[0], Record)]
+            pool = [
+                each for each in pool if each[0] in likely or not isinstance(each[0], ClassNode)
+            ]
         if not pool and len(filled) == 1:
             pool = filled  # says what is wrong in its own words
         if len(pool) == 1:
@@ -126,17 +128,19 @@ def _tried(kind: type[Any], options: list[tuple[Node, Hook]]) -> list[tuple[Node
         if isinstance(node, Scalar):
             return TRIED[kind].index(node.hint) if node.hint in TRIED[kind] else None
         if isinstance(node, NESTED.get(kind, ())):
-            return 0 if isinstance(node, Record) else 1
+            return 0 if isinstance(node, ClassNode) else 1
         if isinstance(node, Anything):
             return len(TRIED[kind]) + 2
-        return None if isinstance(node, Array | FixedArray | Record | Map) else len(TRIED[kind]) + 1
+        return (
+            None if isinstance(node, Array | FixedArray | ClassNode | Map) else len(TRIED[kind]) + 1
+        )
 
     ranked = [(place, each) for each in options if (place := rank(each[0])) is not None]
     order: Callable[[tuple[int, Any]], int] = lambda entry: entry[0]  # noqa: E731 - typed
     return [each for _, each in sorted(ranked, key=order)]
 
 
-def _meant(value: dict[str, Any], records: list[Record]) -> list[Record]:
+def _meant(value: dict[str, Any], records: list[ClassNode]) -> list[ClassNode]:
     """The classes that an object can be meant as: the one that its tag names, else those whose fields
     are there, else all.
     """
@@ -150,7 +154,7 @@ def _meant(value: dict[str, Any], records: list[Record]) -> list[Record]:
     return fitting or tagged or records
 
 
-def _tags_agree(value: dict[str, Any], record: Record) -> bool:
+def _tags_agree(value: dict[str, Any], record: ClassNode) -> bool:
     """Whether each field of few choices has one of them, where it is there at all."""
     return all(
         any(same(literal, value[member.name]) for literal, _ in member.node.values)
