@@ -264,7 +264,6 @@ SHARED_NAMES = {
     "Call": "the HTTP call of the transport; those of the tools' text formats are their own grammar's",
     "Choice": "one of the choices being merged, and one of a hint's ways",
     "Described": "what telemetry knows of a request, and what a docstring says",
-    "Record": "the base of records, and a hint that is one",
     "Request": "what the client sends, and what the test server received: tests read `server.requests`",
     "Schema": "what goes out, and what the local server is asked for",
     "Telemetry": "the protocol below the options, and OpenTelemetry's class that is one",
