@@ -159,14 +159,14 @@ class Decoder(Generic[R]):
             response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return responses
 
-    def decode_described(self, data: bytes) -> R:
-        """`data`, which is known to hold no more than is described, as an instance."""
+    def decode_described(self, data: bytes) -> R | None:
+        """`data`, which is known to hold no more than is described if it is JSON, as an instance; None where it
+        isn't.
+        """
         try:
             response = self._json.decode(data)
         except MALFORMED:
-            return self.decode(data)
-        if not self._list_of(response) or not (data.isascii() or _is_utf8(data)):
-            return self.decode(data)
+            return None
         response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response
 

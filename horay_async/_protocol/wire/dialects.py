@@ -60,9 +60,8 @@ class Changes:
 
     def put(self, fields: JSON, name: str, value: Any) -> None:
         """Sets a field."""
-        if name not in fields or fields[name] is not value:
-            fields[name] = value
-            self.made = True
+        fields[name] = value
+        self.made = True
 
 
 def translate(sent: JSON, into: type[Response]) -> bool:

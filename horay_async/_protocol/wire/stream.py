@@ -182,12 +182,11 @@ class ChunkReader(Generic[C, A]):
         if min(datas) < OBJECT:
             datas = self._until_done(datas)
         template = self._template
+        only = None
         if len(datas) == 1 and template.matches(datas[0]) and not self._sse.named:
-            chunks = [self._decoder.decode_described(datas[0])]
-            self._matched = True
-        else:
-            self._matched = False
-            chunks = self._decoded(datas, b"\n".join(datas))
+            only = self._decoder.decode_described(datas[0])
+        self._matched = only is not None
+        chunks = self._decoded(datas, b"\n".join(datas)) if only is None else [only]
         if self._matched:
             self._add(chunks)
             if template.found:

@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
+from horay_async._protocol.wire.accumulate import (
+    Accumulator,
+    ChatAccumulator,
+    CompletionAccumulator,
+)
 from horay_async.models._converter import structure
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk, ToolCall
 from horay_async.models.completions import Completion, CompletionChunk
@@ -538,3 +542,14 @@ def test_tool_call_in_pieces() -> None:
         tool(index=0, function={"name": "time"}),
         tool(index=1, function=None),
     ) == [("a", "get_time", ""), ("b", "g", "")]
+
+
+def test_no_template_is_taken_by_what_only_looks_on() -> None:
+    """An accumulator that merges nothing itself knows no texts of chunks, and drops nothing."""
+
+    class Onlooker(ChatAccumulator):
+        texts_in = Accumulator.texts_in
+        drop_repeated = Accumulator.drop_repeated
+
+    assert Onlooker().texts_in([ChatCompletionChunk()]) == []
+    assert Onlooker().drop_repeated(None, may_be_piece=True)  # type: ignore[arg-type] # isn't looked at

@@ -451,3 +451,41 @@ def test_nothing_on_offer_is_an_answer() -> None:
         decoder(Completion).decode(b"[]")
     with pytest.raises(InvalidBody, match="got an array"):
         decoder(ModelList).decode(b"[1]")
+
+
+@pytest.mark.parametrize(
+    ("body", "fits"),
+    [
+        (b'{"choices":[{},{},{}]}', False),
+        (b'{"choices":[{"text":"{{{[[[,,,,,,,,,,,,,,,,,,,,,,,,,,,,"}]}', True),
+        (b'{"choices":[{"text":"\\"{{{[[[,,,,,,,,,,,,,,,,,,,,,,,"}]}', True),
+        (b'{"choices":[{"x":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18]}]}', False),
+        (b'{"choices":[{"x":[1,2,3,4,5,6,7]}]}', True),
+    ],
+)
+def test_objects_are_counted(body: bytes, fits: bool) -> None:
+    """More objects, lists or values than are allowed are refused; those in a text are none."""
+    for made in (Decoder(Completion), JSONDecoder()):
+        if fits:
+            assert made.decode(body, max_objects=4).to_dict() == json.loads(body)
+            continue
+        with pytest.raises(InvalidBody, match="max_response_objects"):
+            made.decode(body, max_objects=4)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"choices": [{"text": 7}] * 20_000},
+        {"choices": [{"text": ""}], **{f"x{number}": 1 for number in range(20_000)}},
+        {"choices": [{"logprobs": {"tokens": [], "token_logprobs": [], "top_logprobs": [
+            {str(number): "x" for number in range(20_000)}]}}]},
+    ],
+    ids=["list", "object", "dict"],
+)  # fmt: skip
+def test_drift_is_bounded(body: Any) -> None:
+    """A body in which everything differs is still a response; not all of that is counted."""
+    made = Decoder(Completion)
+    response = made.decode(encoded(body))
+    assert response.choices
+    assert 10_000 < len(made.drift(response)) < 10_100

@@ -71,6 +71,7 @@ def check(vector: Vector, response: Any) -> None:
         calls = [[call.id, call.function.name, call.function.arguments] for call in made]
         assert (message.content or "") == vector.get("text", "")
         assert (message.reasoning_content or "") == vector.get("reasoning", "")
+        assert (message.refusal or "") == vector.get("refusal", "")
         assert calls == vector.get("calls", [])
     if "finish" in vector:
         assert choice.finish_reason == vector["finish"]

@@ -626,3 +626,24 @@ def test_retyped_chunks() -> None:
     assert (chunks[1].id, chunks[1].created, chunks[1].usage) == ("7", 123, None)
     assert chunks[1].to_dict()["choices"][0]["text"] == ["x"]
     assert reader.failure is None
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\x01", b"\\x"])
+def test_garbage_where_a_text_was_due(bad: bytes) -> None:
+    """A chunk like the one before, whose text is no JSON string, is an error like any other."""
+    reader = text_reader()
+    good = piece("abc")
+    assert texts(reader.feed(good)) == "abc"
+    assert reader.feed(good.replace(b"abc", bad)) == []
+    assert isinstance(reader.failure, APIResponseError)
+
+
+def test_too_much_of_a_stream() -> None:
+    """A stream of more pieces than are taken in fails, and has what came before."""
+    reader = text_reader()
+    reader._max_objects = 5
+    for _ in range(5):
+        reader.feed(piece("a"))
+    assert isinstance(reader.failure, APIResponseError)
+    assert "max_response_objects" in str(reader.failure)
+    assert reader.failure.partial is not None
