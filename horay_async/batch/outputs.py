@@ -155,7 +155,7 @@ def _joined(custom_id: str, response: bytes, error: bytes) -> bytes:
     return b'%b%b","custom_id":%b,"response":%b,"error":%b}\n' % (
         HEAD,
         new_key().encode(),
-        _encode(custom_id),
+        _encode(_clean(custom_id)),
         response,
         error,
     )

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from horay_async import BadRequestError, ConfigurationError
+from horay_async import AsyncHoray, BadRequestError, ConfigurationError
 from horay_async.batch import AsyncBatch, BatchFileError, BatchProgress
 from horay_async.batch.ids import IdTable
 from horay_async.batch.inputs import index_input
@@ -360,6 +360,44 @@ async def test_pipe_that_nobody_writes_to_can_be_left(batch: AsyncBatch, files: 
 
 
 @pytest.mark.posix
+async def test_pipe_that_cant_be_kept(
+    batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For want of room, or because it broke: that is the error."""
+    os.mkfifo(files.requests)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    run = asyncio.ensure_future(batch.run_file(files.requests, files.answers))
+    await until(lambda: any(t.name == "horay-batch-spool" for t in threading.enumerate()))
+    with files.requests.open("wb"), pytest.raises(OSError, match="No space left"):
+        await run
+    assert not files.answers.exists()
+
+
+def test_pipe_that_is_written_to_after_the_loop_has_closed(tmp_path: Path) -> None:
+    """Nobody is told any more, and nothing is left open."""
+    pipe = tmp_path / "in.jsonl"
+    os.mkfifo(pipe)
+
+    async def leave() -> None:
+        async with AsyncHoray(KEY, base_url="http://127.0.0.1:1/v1") as client:
+            batch = AsyncBatch(client._transport)
+            run = asyncio.ensure_future(batch.run_file(pipe, tmp_path / "out.jsonl"))
+            await until(lambda: any(t.name == "horay-batch-spool" for t in threading.enumerate()))
+            run.cancel()
+            await asyncio.wait([run])
+
+    asyncio.run(leave())
+    (thread,) = [t for t in threading.enumerate() if t.name == "horay-batch-spool"]
+    with pipe.open("wb"):
+        pass
+    thread.join(20)
+    assert not thread.is_alive()
+
+
 async def test_inherited_pipe(stub: Stub, files: Files) -> None:
     """`/dev/stdin`, as a shell hands it over."""
     process = await asyncio.create_subprocess_exec(

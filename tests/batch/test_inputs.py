@@ -202,3 +202,8 @@ def test_any_object_with_an_id_is_a_request(item: dict[str, object]) -> None:
     assert parse_line(raw).custom_id == item["custom_id"] == text_of(fields_of(raw)["custom_id"])
     with contextlib.suppress(InvalidRequestError):
         Preparer(OPTIONS).prepare(parse_line(raw), 0)
+
+
+def test_names_that_arent_text_are_passed_over() -> None:
+    """The fields beside them are found."""
+    assert fields_of(b'{"\xff": 1, "a": [2, {"b": "]"}], "a": 3}') == {"a": b"3"}

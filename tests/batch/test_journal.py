@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from horay_async import RateLimitError
 from horay_async.batch import BatchFileError, BatchResult
 from horay_async.batch.ids import FINISHED, LISTED, IdTable
 from horay_async.batch.journal import Journal
+from horay_async.batch.locks import FileLock
 
 
 def written(*names: str, failing: tuple[str, ...] = ()) -> bytes:
@@ -414,3 +416,31 @@ def test_windows_writes_the_bytes_that_were_given(
     writing = [flags for flags in seen if flags & os.O_RDWR]
     assert len(writing) >= 2
     assert all(flags & os.O_NOATIME for flags in writing)
+
+
+@pytest.mark.parametrize("platform", [sys.platform, "win32"])
+def test_failures_are_taken_out_from_between_lines_that_cant_be_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    """Those stay: nobody knows what they were. On Windows the file is closed while it is replaced."""
+    monkeypatch.setattr(sys, "platform", platform)
+    garbage = b"dear diary\n"
+    path.write_bytes(ours("a") + garbage + written("b", failing=("b",)) + b"\n" + ours("c"))
+    journal, _, names = opened(path, "a", "b", "c", retry_failed=True)
+    assert names == ["a", "c"]
+    assert path.read_bytes() == ours("a") + garbage + b"\n" + ours("c")
+    with pytest.raises(BatchFileError, match="another run"):
+        opened(path, "a")
+    journal.append([result("b")])
+    journal.close()
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_new_file_of_a_run_that_wrote_nothing_on_windows(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is closed before it is removed."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    with FileLock(path):
+        assert path.exists()
+    assert not path.exists()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from horay_async.batch import BatchFileError
+from horay_async.batch import BatchFileError, locks
 from horay_async.batch.locks import FileLock
 
 
@@ -51,3 +52,14 @@ def test_lock_of_a_file_that_is_gone_is_none(
     with FileLock(path):
         assert len(times) == 2
         assert path.exists()
+
+
+def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is told as such: there is no other run."""
+
+    def fail(handle: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks, "_lock", fail)
+    with pytest.raises(BatchFileError, match="can't be locked: No locks available"):
+        FileLock(tmp_path / "out.jsonl").__enter__()

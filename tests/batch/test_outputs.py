@@ -204,3 +204,17 @@ def test_failure_without_a_failing_answer(error: HorayError) -> None:
 def test_outcomes_of_other_writers(line: dict[str, Any], is_failure: bool) -> None:
     """Lines of other makes are understood as well."""
     assert outcome(json.dumps({"custom_id": "a", **line}).encode()).failed is is_failure
+
+
+def test_id_that_isnt_unicode_is_no_crash() -> None:
+    """Files have none; one that is made up elsewhere still says what is wrong with it."""
+    result = BatchResult[Any](index=0, custom_id="\ud800", request=None, error=HorayError("no"))
+    assert (
+        json.loads(line_of(result))["error"]["message"] == "it can't be written as a line of JSON"
+    )
+
+
+def test_failure_whose_parts_cant_be_written() -> None:
+    """Is written as one of its class."""
+    line = failed(RateLimitError("too much", status_code=429, code=deep(5000)))
+    assert line["error"]["code"] == "RateLimitError"

@@ -141,6 +141,8 @@ def test_every_request_has_its_idempotency_key() -> None:
         (line("a", url=None), "url must be a path .* it is missing"),
         (line("a", url="//elsewhere/x"), "the path starts with one '/'"),
         (line("a", body=None), "body must be a JSON object; it is missing"),
+        (line("a", method=10**5000), "method must be .* got a value of type int"),
+        (Line("a", "POST", "/v1/completions", msgspec.Raw(b'{"x": "\xff"}')), "body must be UTF-8"),
         (line("a", body=[1]), r"body must be a JSON object; got \[1\]"),
         (line("a", body={"prompt": object(), "model": "m"}), "prompt can't be sent as JSON"),
         (line("a", body={"model": "m"}), "body.prompt is missing"),
