@@ -79,9 +79,7 @@ class FileLock:
                 os.close(held)
             raise
         finally:
-            if (
-                self.handle < 0
-            ):  # it was closed for a moment; whoever has locked it since is the other run
+            if self.handle < 0:  # closed for a moment: whoever has locked it since is the other run
                 self._acquire()
         self.sync_name()
         if held >= 0:
