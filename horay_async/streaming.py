@@ -46,7 +46,7 @@ class Merged(Protocol):
     def result(self) -> Any: ...
 
 
-class Reader(Protocol[ChunkT]):
+class StreamReader(Protocol[ChunkT]):
     """What makes chunks of one response's bytes, and says how they ended: see `ChunkReader` and `EventReader`."""
 
     done: bool
@@ -78,7 +78,7 @@ class AsyncStream(Generic[ChunkT]):
         self,
         call: Call,
         response: RawResponse,
-        read: Callable[[RawResponse], Reader[ChunkT]],
+        read: Callable[[RawResponse], StreamReader[ChunkT]],
     ) -> None:
         self._call = call
         self._read = read  # makes the reader of one response

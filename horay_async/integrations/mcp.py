@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Coroutine
+from importlib import import_module
 from typing import Any, Protocol, TypeVar, cast
 
 from horay_async._extras import missing_extra
@@ -73,9 +74,7 @@ async def _page(session: Any, cursor: str | None) -> Any:
     try:
         return await session.list_tools(cursor=cursor)
     except TypeError:  # version 2's ClientSession has it among the parameters
-        from mcp.types import PaginatedRequestParams  # noqa: PLC0415 - for this case alone
-
-        return await session.list_tools(params=PaginatedRequestParams(cursor=cursor))
+        return await session.list_tools(params=_types().PaginatedRequestParams(cursor=cursor))
 
 
 def _tool(session: Any, home: asyncio.AbstractEventLoop, described: Any) -> Tool[..., Any]:
@@ -114,9 +113,7 @@ _cancelling: set[asyncio.Future[None]] = set()
 
 
 async def _cancel(session: Any, number: int) -> None:
-    from mcp import types  # noqa: PLC0415 - for this case alone
-
-    known: Any = types
+    known = _types()
     notification = known.CancelledNotification(
         method="notifications/cancelled",
         params=known.CancelledNotificationParams(requestId=number, reason="the run was cancelled"),
@@ -159,6 +156,10 @@ def _part(block: Any) -> TextPart | ImagePart:
         case other:  # a sound, or what later versions bring
             plain = block.model_dump(mode="json", exclude={"data"}, exclude_none=True)
             return TextPart(f"({other}, which can't be shown: {json.dumps(plain)})")
+
+
+def _types() -> Any:
+    return import_module("mcp.types")  # by name: which names it has differs by version
 
 
 def _either(holder: Any, new: str, old: str) -> Any:

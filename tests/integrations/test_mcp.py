@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -13,25 +14,21 @@ import pytest
 
 pytest.importorskip("mcp", reason="the extra `mcp`")
 
-from horay_async import AsyncHoray, Horay, ToolResult
+from horay_async import AsyncHoray, Horay, MessageDict, ToolResult
 from horay_async.integrations.mcp import MCPToolError, tools_of
 from horay_async.testing import FaultServer
 from horay_async.testing.canned import PNG
+from tests.conftest import Connect, ConnectBlocking
 from tests.integrations.scripted_model import scripted_model
-
-from ..conftest import Connect, ConnectBlocking
 
 pytestmark = pytest.mark.anyio
 
 NEW = int(version("mcp").split(".")[0]) >= 2
 
-MCP: Any
-if NEW:
-    from mcp.server import MCPServer as MCP
-    from mcp.server.mcpserver import Image
-else:
-    from mcp.server.fastmcp import FastMCP as MCP
-    from mcp.server.fastmcp import Image
+# The same things by the names of version 2 and of version 1.
+server_module: Any = import_module("mcp.server.mcpserver" if NEW else "mcp.server.fastmcp")
+exceptions: Any = import_module(f"{server_module.__name__}.exceptions")
+MCPServer: Any = server_module.MCPServer if NEW else server_module.FastMCP
 
 
 class Server:
@@ -40,14 +37,12 @@ class Server:
     def __init__(self) -> None:
         self.started = asyncio.Event()
         self.cancelled = asyncio.Event()
-        self.app: Any = MCP("tests")
+        self.app: Any = MCPServer("tests")
 
-        @self.app.tool()
         def add(a: int, b: int) -> int:
             """Adds two numbers."""
             return a + b
 
-        @self.app.tool()
         async def slow(seconds: int) -> str:
             """Takes its time."""
             self.started.set()
@@ -58,34 +53,32 @@ class Server:
                 raise
             return "late"
 
-        @self.app.tool()
         def failing(reason: str) -> str:
             """Fails."""
-            raise ValueError(f"it failed: {reason}")
+            raise exceptions.ToolError(f"it failed: {reason}")
 
-        @self.app.tool()
         def picture() -> Any:
             """A picture."""
-            return Image(data=PNG, format="png")
+            return server_module.Image(data=PNG, format="png")
 
-        @self.app.tool()
         def large(size: int) -> str:
             """A long text."""
             return "x" * 2_000_000
 
+        for function in (add, slow, failing, picture, large):
+            self.app.tool()(function)
+
 
 @asynccontextmanager
-async def session_of(server: Server) -> AsyncIterator[Any]:
+async def session_of(server: Server) -> AsyncGenerator[Any]:
+    opened: Any
     if NEW:
-        from mcp import Client
-
-        async with Client(server.app) as session:
-            yield session
+        opened = import_module("mcp").Client(server.app)
     else:
-        from mcp.shared.memory import create_connected_server_and_client_session
-
-        async with create_connected_server_and_client_session(server.app._mcp_server) as session:
-            yield session
+        memory: Any = import_module("mcp.shared.memory")
+        opened = memory.create_connected_server_and_client_session(server.app._mcp_server)
+    async with opened as session:
+        yield session
 
 
 async def run_one(client: AsyncHoray, session: Any, name: str, prompt: str) -> ToolResult:
@@ -144,7 +137,7 @@ async def test_blocking(fault_server: FaultServer, connect_blocking: ConnectBloc
         tools = [tool for tool in await tools_of(session) if tool.name == "add"]
 
         def run(client: Horay) -> str | None:
-            messages = [{"role": "user", "content": "3 and 3"}]
+            messages: list[MessageDict] = [{"role": "user", "content": "3 and 3"}]
             run = client.chat.completions.run_tools(model="m", messages=messages, tools=tools)
             return run.final().choices[0].message.content
 

@@ -12,7 +12,7 @@ import msgspec
 if TYPE_CHECKING:
     from horay_async._observe import CallStarted
 
-__all__ = ["PROVIDER", "Body", "Described", "generation_of", "server"]
+__all__ = ["PROVIDER", "SentBody", "Described", "generation_of", "server"]
 
 PROVIDER = "horay"
 """`gen_ai.provider.name`: none of the conventions' well-known values is this API."""
@@ -25,7 +25,7 @@ OPERATIONS = {
 """`gen_ai.operation.name` by path."""
 
 
-class Body(msgspec.Struct):
+class SentBody(msgspec.Struct):
     """What is looked at of a body. Anything may stand there: what is wrong is the server's to say."""
 
     model: Any = None
@@ -45,7 +45,7 @@ class Body(msgspec.Struct):
     tools: msgspec.Raw = msgspec.Raw(b"")
 
 
-_body_of = msgspec.json.Decoder(Body).decode
+_body_of = msgspec.json.Decoder(SentBody).decode
 
 
 @attrs.frozen(kw_only=True)
@@ -53,7 +53,7 @@ class Described:
     """A request that has something generated."""
 
     operation: str
-    body: Body
+    body: SentBody
     stream: bool
     identity: dict[str, Any]
     """Attributes that tell apart whose measurements are whose: those of the metrics, and the span's first."""

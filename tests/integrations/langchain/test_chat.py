@@ -14,7 +14,14 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
-from horay_async import AnswerError, AsyncHoray, Horay, RateLimitError, StreamTruncatedError
+from horay_async import (
+    AnswerError,
+    AsyncHoray,
+    Horay,
+    RateLimitError,
+    StreamTruncatedError,
+    ToolResult,
+)
 from horay_async.integrations.langchain import ChatHoray
 from horay_async.testing import Cut, FaultServer, error, json_answer, rate_limits, respond, sse
 from tests.integrations.scripted_model import scripted_model
@@ -195,3 +202,22 @@ async def test_agent(fault_server: FaultServer, connect: Connect) -> None:
         pieces.append(message.text)
     assert "The tool says: snow in Oslo" in "".join(pieces)
     await model.aclose()
+
+
+async def test_tools_in_a_run(fault_server: FaultServer) -> None:
+    """LangChain's tools can be handed to `run_tools` as they are; what they raise is told to the model."""
+
+    @tool
+    def broken(city: str) -> str:
+        """Breaks."""
+        raise ValueError(f"no {city}")
+
+    fault_server.always(scripted_model)
+    async with AsyncHoray(fault_server.api_key, base_url=fault_server.base_url) as client:
+        for one, told in ((weather, "snow in Oslo"), (broken, "no Oslo")):
+            tools: Any = [one]
+            run = client.chat.completions.run_tools(
+                model="m", messages=[{"role": "user", "content": "'Oslo'?"}], tools=tools
+            )
+            results = [event async for event in run if isinstance(event, ToolResult)]
+            assert told in results[0].content
