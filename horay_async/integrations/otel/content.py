@@ -17,7 +17,7 @@ from horay_async.models.completions import Completion
 from horay_async.models.images import ImageResponse
 
 if TYPE_CHECKING:
-    from horay_async.integrations.otel.requests import Body
+    from horay_async.integrations.otel.requests import SentBody
     from horay_async.models._base import Response
     from horay_async.models.chat import ChatMessage
 
@@ -26,7 +26,7 @@ __all__ = ["input_messages", "output_messages", "tool_definitions", "tool_result
 Part = dict[str, Any]
 
 
-def input_messages(body: Body) -> str | None:
+def input_messages(body: SentBody) -> str | None:
     """What the model was sent: the conversation, or the prompt as a message of the user."""
     if bytes(body.messages):
         messages = _decoded(body.messages)
@@ -66,7 +66,7 @@ def output_messages(answer: Response) -> str | None:
     return _text(found)
 
 
-def tool_definitions(body: Body) -> str | None:
+def tool_definitions(body: SentBody) -> str | None:
     """The tools that the model may ask for, by name alone: their schemas are large."""
     tools = _decoded(body.tools) if bytes(body.tools) else None
     if not isinstance(tools, list):

@@ -12,7 +12,7 @@ import msgspec
 if TYPE_CHECKING:
     from horay_async._observe import CallStarted
 
-__all__ = ["PROVIDER", "SentBody", "Described", "generation_of", "server"]
+__all__ = ["PROVIDER", "Described", "SentBody", "generation_of", "server"]
 
 PROVIDER = "horay"
 """`gen_ai.provider.name`: none of the conventions' well-known values is this API."""
