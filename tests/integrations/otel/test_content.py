@@ -26,15 +26,15 @@ from horay_async.integrations.otel.content import (
     tool_definitions,
     tool_result,
 )
-from horay_async.integrations.otel.requests import Body
+from horay_async.integrations.otel.requests import SentBody
 from horay_async.models._base import Response
 
 from .conventions import PARTS
 
 
-def body(**fields: Any) -> Body:
+def body(**fields: Any) -> SentBody:
     """A request's body, as it is read."""
-    return msgspec.json.decode(json.dumps(fields), type=Body)
+    return msgspec.json.decode(json.dumps(fields), type=SentBody)
 
 
 def checked(text: str | None) -> list[Any]:
