@@ -87,6 +87,13 @@ def _told(hint: Any) -> Json:
         def model_fields_schema(self, schema: Any) -> Json:
             return self._fields(schema["fields"], super().model_fields_schema(schema))
 
+        def model_schema(self, schema: Any) -> Json:
+            form: Json = super().model_schema(schema)
+            config: Json = schema.get("config", {})
+            if config.get("populate_by_name") or config.get("validate_by_name"):
+                form[ALSO] = [*form.get(ALSO, ()), *schema["cls"].__pydantic_fields__]
+            return form
+
         def dataclass_args_schema(self, schema: Any) -> Json:
             fields = {field["name"]: field for field in schema["fields"]}
             return self._fields(fields, super().dataclass_args_schema(schema))

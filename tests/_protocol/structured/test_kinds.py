@@ -597,3 +597,17 @@ def test_deep_unions() -> None:
         text = '{"value": 1, "next": ' * depth + "null" + "}" * depth
         with pytest.raises(AnswerError, match="nested too deep"):
             parse_text(Left, text)
+
+
+class NamedBothWays(pydantic.BaseModel):
+    """Takes its fields by alias or by name."""
+
+    model_config = pydantic.ConfigDict(populate_by_name=True)
+    size: int = pydantic.Field(alias="SIZE")
+
+
+@pytest.mark.parametrize("name", ["SIZE", "size"])
+def test_fields_by_name(name: str) -> None:
+    """The schema tells the alias; where the class says so, its name does as well."""
+    assert schema(NamedBothWays).json["required"] == ["SIZE"]
+    assert parse_text(NamedBothWays, f'{{"{name}": 1}}').size == 1
