@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ def test_bodies(kind: str, frames: int) -> None:
         for depth in [*range(50, 900, 50), *range(900, 1010, 3), 5000, 100_000]:
             body = BODIES[kind](nested(depth)).encode()
             with contextlib.suppress(InvalidBody):
-                response = deeper(frames, lambda made=made, body=body: made.decode(body))
+                response = deeper(frames, partial(made.decode, body))
                 made.drift(response)
                 for more in (0, 50, 100):
                     with contextlib.suppress(APIResponseError):
