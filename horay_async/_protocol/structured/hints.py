@@ -29,24 +29,26 @@ from horay_async._protocol.structured.classes import (
 )
 from horay_async._protocol.structured.constraints import Constraint, constraints_of
 from horay_async._protocol.structured.docstrings import described
+from horay_async._protocol.structured.nodes import (
+    Anything,
+    Array,
+    Choice,
+    ClassNode,
+    Constrained,
+    FixedArray,
+    Foreign,
+    Map,
+    Member,
+    Node,
+    Options,
+    Scalar,
+    Shape,
+)
 
 T = TypeVar("T")
 
 __all__ = [
     "MAX_REMEMBERED",
-    "Anything",
-    "Array",
-    "Choice",
-    "ClassNode",
-    "Constrained",
-    "FixedArray",
-    "Foreign",
-    "Map",
-    "Member",
-    "Node",
-    "Options",
-    "Scalar",
-    "Shape",
     "admits_null",
     "named",
     "parse_hint",
@@ -64,120 +66,6 @@ SETS = (abc.Set, abc.MutableSet)
 MAPS = (dict, abc.Mapping, abc.MutableMapping)
 MAX_DEPTH = 100
 """Of hints within hints and classes within classes: beyond, there is an alias that holds itself."""
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Node:
-    """What may stand at one place of a JSON document."""
-
-    hint: Any
-    """The hint, without what was looked through."""
-    description: str | None = None
-    """The first string in `Annotated[...]`, or the first description of a note there."""
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Anything(Node):
-    """`Any` or `object`: all that JSON has."""
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Constrained(Node):
-    """A node whose values may be constrained beside their type."""
-
-    constraints: tuple[Constraint, ...] = ()
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Scalar(Constrained):
-    """One of `SCALARS`, which is its hint."""
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Choice(Node):
-    """A `Literal` or an enumeration."""
-
-    values: tuple[tuple[Any, Any], ...]
-    """Each JSON value, and what becomes of it."""
-
-    @property
-    def is_enum(self) -> bool:
-        """Whether it is an enumeration, which has a name."""
-        return isinstance(self.hint, type)
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Array(Constrained):
-    """Any number of items of one kind."""
-
-    item: Node
-    into: type[Any]
-    """What it becomes: a list, a tuple, a set or a frozen set."""
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class FixedArray(Node):
-    """A tuple of a given length."""
-
-    items: tuple[Node, ...]
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Map(Constrained):
-    """An object with any properties."""
-
-    value: Node
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Options(Node):
-    """A union; none of its options is one."""
-
-    options: tuple[Node, ...]
-    path: str
-    """Where it stands, for messages."""
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Member:
-    """One field of a class, as a property of a JSON object."""
-
-    name: str
-    """The property's name, which is the attribute's."""
-    parameter: str
-    """What the class's constructor calls it."""
-    node: Node
-    description: str | None
-    """From `metadata={"description": ...}`, else from the class's docstring."""
-    constraints: tuple[Constraint, ...]
-    """Those of the class's own validators, which check them."""
-    optional: bool
-    """Whether the class can be made without it."""
-
-
-@attrs.define(eq=False, kw_only=True)
-class Shape:
-    """An attrs class or a dataclass; with its arguments, where it is generic."""
-
-    hint: Any
-    cls: type[Any]
-    """The class itself."""
-    text: str
-    """Its docstring up to the first section."""
-    members: tuple[Member, ...] = ()
-    """Empty until all are parsed: they may hold the class itself."""
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class ClassNode(Node):
-    """An object with the fields of a class."""
-
-    shape: Shape
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Foreign(Node):
-    """A pydantic model or dataclass, which is its hint."""
 
 
 def remembered(make: Callable[[Any], T]) -> Callable[[Any], T]:

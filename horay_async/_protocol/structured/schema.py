@@ -22,7 +22,8 @@ import attrs
 from horay_async._protocol.structured.classes import is_record
 from horay_async._protocol.structured.constraints import Constraint
 from horay_async._protocol.structured.foreign import DEFS, foreign_schema
-from horay_async._protocol.structured.hints import (
+from horay_async._protocol.structured.hints import parse_hint, remembered
+from horay_async._protocol.structured.nodes import (
     Anything,
     Array,
     Choice,
@@ -35,8 +36,6 @@ from horay_async._protocol.structured.hints import (
     Options,
     Scalar,
     Shape,
-    parse_hint,
-    remembered,
 )
 
 __all__ = ["Schema", "check", "response_format", "schema"]

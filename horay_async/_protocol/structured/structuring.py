@@ -20,7 +20,16 @@ from cattrs.gen import (
 )
 
 from horay_async._protocol.structured.foreign import foreign_hook
-from horay_async._protocol.structured.hints import (
+from horay_async._protocol.structured.hints import named, parse_hint, remembered
+from horay_async._protocol.structured.mismatch import (
+    InvalidValue,
+    Mismatch,
+    Mismatches,
+    NestedMismatches,
+    found_in,
+    step,
+)
+from horay_async._protocol.structured.nodes import (
     Anything,
     Array,
     Choice,
@@ -33,17 +42,6 @@ from horay_async._protocol.structured.hints import (
     Options,
     Scalar,
     Shape,
-    named,
-    parse_hint,
-    remembered,
-)
-from horay_async._protocol.structured.mismatch import (
-    InvalidValue,
-    Mismatch,
-    Mismatches,
-    NestedMismatches,
-    found_in,
-    step,
 )
 from horay_async._protocol.structured.schema import check
 from horay_async._protocol.structured.unions import remembering, union_hook

@@ -15,7 +15,9 @@ from types import NoneType
 from typing import Any, cast
 from uuid import UUID
 
-from horay_async._protocol.structured.hints import (
+from horay_async._protocol.structured.hints import named
+from horay_async._protocol.structured.mismatch import InvalidValue
+from horay_async._protocol.structured.nodes import (
     Anything,
     Array,
     Choice,
@@ -25,9 +27,7 @@ from horay_async._protocol.structured.hints import (
     Node,
     Options,
     Scalar,
-    named,
 )
-from horay_async._protocol.structured.mismatch import InvalidValue
 from horay_async._protocol.structured.values import Hook, same
 
 __all__ = ["remembering", "union_hook"]
