@@ -120,6 +120,7 @@ class Decoder(Generic[R]):
         try:
             response = self._decode_directly(data)
             if response is None:
+                data = whole_characters(data)
                 response = self._decode_leniently(data)
         except RecursionError as error:
             raise InvalidBody("is JSON nested too deep") from error
@@ -280,6 +281,7 @@ class JSONDecoder:
     def decode(self, data: bytes, *, max_objects: int = MAX_OBJECTS) -> JSONResponse:
         """`data` as the server sent it. Raises as `Decoder.decode` does."""
         check_size(data, max_objects)
+        data = whole_characters(data)
         decoded = _parsed(data)
         _unwrapped(decoded)
         response = JSONResponse(json=decoded)
@@ -304,7 +306,7 @@ def check_size(data: bytes, max_objects: int) -> None:
 def reports_failure(body: bytes) -> bool:
     """Whether `body` is JSON that reports a failure."""
     try:
-        _unwrapped(_parsed(body))
+        _unwrapped(_parsed(whole_characters(body)))
     except ErrorInBody:
         return True
     except InvalidBody:
@@ -315,7 +317,7 @@ def reports_failure(body: bytes) -> bool:
 def reports_error(data: bytes) -> bool:
     """Whether `data` is a JSON object with an `error` in it, whatever else it holds."""
     try:
-        decoded = _parsed(data)
+        decoded = _parsed(whole_characters(data))
     except InvalidBody:
         return False
     return isinstance(decoded, dict) and bool(cast("dict[str, Any]", decoded).get("error"))
@@ -351,26 +353,30 @@ def _parsed(data: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise InvalidBody("isn't valid UTF-8") from error
     except msgspec.DecodeError as error:
-        if SURROGATE.search(data) and (mended := _mended(data)):
-            return mended
         raise InvalidBody(f"isn't valid JSON: {error}") from error
     except RecursionError as error:
         raise InvalidBody("is JSON nested too deep") from error
 
 
-def _mended(data: bytes) -> Any:
-    """JSON in which an escape holds half a character, as of one that a gateway cut in two: U+FFFD stands in
-    its place. None where that isn't all that ails it.
+def whole_characters(data: bytes) -> bytes:
+    """`data` as it can be read again: where it is JSON with an escape of half a character, as of one that a
+    gateway cut in two, U+FFFD stands in its place.
     """
+    if not SURROGATE.search(data):
+        return data
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    else:
+        return data
     import json  # noqa: PLC0415 - hardly ever needed
 
     try:
         text = json.dumps(json.loads(data), ensure_ascii=False)
-        return msgspec.json.decode(
-            text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        )
-    except (ValueError, RecursionError, msgspec.DecodeError):
-        return None
+    except (ValueError, RecursionError):
+        return data  # that isn't all that ails it
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def _unwrapped(decoded: Any) -> Any:

@@ -442,6 +442,8 @@ def test_half_a_character_is_mended() -> None:
     answer = decoder(Completion).decode(body)
     assert answer.id == "\ufffd"
     assert answer.choices[0].text == "\U0001f600 a\\ud83d \ufffd."
+    assert answer.to_dict()["id"] == "\ufffd"
+    assert JSONDecoder().decode(b'{"x": "\\ud83d"}').to_dict() == {"x": "\ufffd"}
 
 
 def test_nothing_on_offer_is_an_answer() -> None:
