@@ -31,9 +31,6 @@ LEAVES = LAYERS.pop()
 UPWARD = {("cli", "local")}
 """What is loaded when it is first used, by the command that starts it."""
 
-WRAPPERS = {("streaming", "sync"), ("tools", "sync"), ("batch", "sync")}
-"""Where a class names its blocking wrapper above it, for type checkers alone: until stubs carry those types."""
-
 
 class Import:
     """One import statement's target, and where it stands."""
@@ -103,7 +100,7 @@ def test_imports_run_downward(path: Path) -> None:
         there = found.module.split(".")[1]
         if not any(there in parts for parts in [*LAYERS, LEAVES]):
             there = "__init__"  # one of the names that the package itself shows
-        if here == there or ((here, there) in WRAPPERS and found.typing_only):
+        if here == there:
             continue
         if (here, there) in UPWARD and found.in_function:
             continue
@@ -129,7 +126,7 @@ def graph_of_files() -> dict[str, set[str]]:
             if found.module not in modules or "horay_async" in (name, found.module):
                 continue
             there = found.module.split(".")[1]
-            if ((here, there) in WRAPPERS and found.typing_only) or (here, there) in UPWARD:
+            if (here, there) in UPWARD:
                 continue
             graph[name].add(found.module)
     return graph

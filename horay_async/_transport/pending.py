@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from horay_async._transport.connection import ConnectionProtocol, UnreadData
 from horay_async._transport.deadline_timer import DeadlineTimer
@@ -80,7 +81,10 @@ class PendingResponse:
         if self.connection is not None:
             self.abort()  # wakes who waits for the head
         elif self._interrupt is not None:
-            self._interrupt.reschedule(self._loop.time())
+            with contextlib.suppress(
+                RuntimeError
+            ):  # the deadline ends the wait in this very moment
+                self._interrupt.reschedule(self._loop.time())
 
     def end(self) -> None:
         """The response's head has come, or none will."""

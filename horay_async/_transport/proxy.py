@@ -19,13 +19,12 @@ __all__ = ["masking_proxy", "proxy_from_environment"]
 def proxy_from_environment(url: URL) -> URL | None:
     """The proxy for `url`, its user and password in it; None where there is none.
 
-    From `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, or the system's settings on macOS and Windows;
+    From `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, or the system's settings on macOS and Windows;
     the password also from `.netrc`. In plain HTTP this machine is reached without a proxy: one elsewhere would
     get to see the key.
     """
     host = url.host or ""
-    proxies = getproxies()
-    found = proxies.get(url.scheme) or proxies.get("all")
+    found = getproxies().get(url.scheme)
     local = url.scheme == "http" and is_loopback(host)
     if not found or local or proxy_bypass(host):
         return None

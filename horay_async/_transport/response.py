@@ -292,12 +292,9 @@ class RawResponse:
 
     def check_deadline(self, now: float) -> float | None:
         """Closes the connection if a clock has run out by `now`; returns when to look again."""
-        idle = self._timeouts.idle
         if self._deadline is not None and now >= self._deadline:
             self._expire("total")
-        elif (
-            idle is not None and self.waiting_since is not None and now >= self.waiting_since + idle
-        ):
+        elif self._is_idle(now):
             if self._unread is None:
                 self._unread = UnreadData()
             self.loop.call_soon(self._check_again)
@@ -306,14 +303,19 @@ class RawResponse:
             return self._due(now)
         return None
 
+    def _is_idle(self, now: float) -> bool:
+        """Whether somebody has waited for content for longer than allowed."""
+        idle, since = self._timeouts.idle, self.waiting_since
+        return idle is not None and since is not None and now >= since + idle
+
     def _check_again(self) -> None:
         """The idle clock has run out: only once all that lies in the socket is read, it counts."""
         if self._finished or self._unread is None:
             return
-        if not self._unread.remains(self._connection):
+        now = self.loop.time()
+        if self._is_idle(now) and not self._unread.remains(self._connection):
             self._expire("idle")
             return
-        now = self.loop.time()
         due = self.check_deadline(now)
         if due is not None:
             self._timer.add(self, now=now, due=due)

@@ -190,3 +190,30 @@ async def test_what_is_no_content_runs_out_all_the_same(tls: Certificates | None
             with pytest.raises(APITimeoutError) as raised:
                 await rest
             assert raised.value.clock == "idle"
+
+
+async def test_slow_caller_after_a_busy_loop(tls: Certificates | None) -> None:
+    """Once the content is handed out, nobody waits for any: a caller who takes its time isn't cut off."""
+
+    def script(server: ScriptedServer, wire: socket.socket) -> None:
+        server.read_request(wire)
+        wire.sendall(STREAM + chunk(PIECE % b"one"))
+        for text in (b"two", b"three"):
+            server.wait()
+            wire.sendall(chunk(PIECE % text))
+            server.done()
+        server.hold()
+
+    with scripted(script, tls and tls.server) as server:
+        async with client_of(server, tls, timeout=Timeouts(idle=SOON)) as client:
+            stream = await client.completions.create(model="m", prompt="p", stream=True)
+            await anext(stream)
+            rest = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0)
+            block(server, 3 * SOON)
+            assert (await rest).text == "two"
+            for _ in range(20):
+                await asyncio.sleep(0)
+            server.do_now()
+            assert (await anext(stream)).text == "three"
+            await stream.close()

@@ -39,7 +39,7 @@ class Cleaner:
     __slots__ = ("secrets",)
 
     def __init__(self, *secrets: str) -> None:
-        self.secrets: tuple[str, ...] = tuple(dict.fromkeys(filter(None, map(str, secrets))))
+        self.secrets: tuple[str, ...] = tuple(dict.fromkeys(filter(None, secrets)))
 
     def masking(self, *more: str) -> Cleaner:
         """A cleaner that masks `more` as well."""
