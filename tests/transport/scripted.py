@@ -36,8 +36,8 @@ class ScriptedServer:
         self.base_url = f"{scheme}://127.0.0.1:{self.listener.getsockname()[1]}/v1"
         self.heads: list[bytes] = []
         self._tls = tls
-        self._go = threading.Event()
-        self._done = threading.Event()
+        self._go = threading.Semaphore(0)
+        self._done = threading.Semaphore(0)
         self._over = threading.Event()
         self.requested = threading.Event()
         """Set once a request has come."""
@@ -78,18 +78,16 @@ class ScriptedServer:
 
     def do_now(self) -> None:
         """Lets the script go on from `wait`, and waits until it has come to `done`."""
-        self._go.set()
-        assert self._done.wait(20)
-        self._go.clear()
-        self._done.clear()
+        self._go.release()
+        assert self._done.acquire(timeout=20)
 
     def wait(self) -> None:
         """In a script: waits for the test."""
-        assert self._go.wait(20)
+        assert self._go.acquire(timeout=20)
 
     def done(self) -> None:
         """In a script: what the test waits for has been sent."""
-        self._done.set()
+        self._done.release()
 
     def hold(self) -> None:
         """In a script: keeps the connection open until the test is over."""
