@@ -138,7 +138,7 @@ class LoopThread:
         """The ids of those that use it. Themselves it doesn't hold: a client may be forgotten unclosed."""
         self.calls: set[BlockingCall[Any]] = set()
         """What is submitted and not over."""
-        self.ending = False
+        self.ending: bool = False
         """Whether the end has begun: nothing is started any more."""
 
     @property
@@ -256,7 +256,7 @@ class _Shared:
     def __init__(self) -> None:
         # Held for a few assignments alone. A signal handler or the garbage collector can run in between, on
         # the same thread, so it is one that a thread may take twice.
-        self.lock = threading.RLock()
+        self._lock = threading.RLock()
         self.thread: LoopThread | None = None
         self.threads: set[int] = set()
         """The threads on which nothing may wait."""
@@ -266,7 +266,7 @@ class _Shared:
     def join(self, handle: LoopHandle) -> LoopThread:
         """Gives the handle a thread. Raises `RuntimeError` where none can be started."""
         while True:
-            with self.lock:
+            with self._lock:
                 if handle.closed:
                     raise ConfigurationError(CLOSED)
                 before = handle.thread
@@ -297,17 +297,17 @@ class _Shared:
         """Takes the thread from the handle. The last one ends it."""
         if threading.get_ident() in self.threads:
             # Who holds the lock may be waiting for this very thread.
-            if not self.lock.acquire(blocking=False):
+            if not self._lock.acquire(blocking=False):
                 if handle.thread is not None:
                     handle.thread.loop.call_later(0.001, self.release, handle)
                 return
-            self.lock.release()
+            self._lock.release()
         thread, handle.thread = handle.thread, None
         if thread is not None:
             self._leave(thread, handle)
 
     def _leave(self, thread: LoopThread, handle: LoopHandle) -> None:
-        with self.lock:
+        with self._lock:
             thread.handles.discard(id(handle))
             if thread.handles:
                 return
@@ -345,7 +345,7 @@ class LoopHandle:
     """A client's hold on the loop's thread, taken with its first call and released by closing it."""
 
     def __init__(self) -> None:
-        self.closed = False
+        self.closed: bool = False
         self.shared: _Shared | None = None
         self.thread: LoopThread | None = None
 

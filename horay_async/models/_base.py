@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 import attrs
 import msgspec
@@ -41,7 +41,7 @@ class Model(Record):
 
     __slots__ = ()
 
-    __wire__ = WireForm()
+    __wire__: ClassVar[WireForm] = WireForm()
     """How it is sent. A dunder, as it is nothing that a user of the object needs."""
 
     # pydantic is loaded by who asks for these: it is no dependency.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Required
+from typing import ClassVar, Literal, Required
 
 import attrs
 
@@ -190,7 +190,7 @@ class ChatChoice(Model):
 class ChatCompletion(Response):
     """A whole chat completion."""
 
-    __wire__ = WireForm(list_field="choices")
+    __wire__: ClassVar[WireForm] = WireForm(list_field="choices")
 
     id: str = ""
     """The server's name for this answer."""
@@ -274,7 +274,7 @@ class ChatChunkChoice(Model):
 class ChatCompletionChunk(Response):
     """One streamed piece of a chat completion."""
 
-    __wire__ = WireForm(list_field="choices", allow_empty=True)
+    __wire__: ClassVar[WireForm] = WireForm(list_field="choices", allow_empty=True)
 
     id: str = ""
     """The server's name for this answer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Required
+from typing import Any, ClassVar, Required
 
 import attrs
 
@@ -117,7 +117,7 @@ class PromptEcho(Model):
 class Completion(Response):
     """A whole text completion."""
 
-    __wire__ = WireForm(list_field="choices")
+    __wire__: ClassVar[WireForm] = WireForm(list_field="choices")
 
     id: str = ""
     """The server's name for this answer."""
@@ -163,7 +163,7 @@ class CompletionChunkChoice(Model):
 class CompletionChunk(Response):
     """One streamed piece of a completion."""
 
-    __wire__ = WireForm(list_field="choices", allow_empty=True)
+    __wire__: ClassVar[WireForm] = WireForm(list_field="choices", allow_empty=True)
 
     id: str = ""
     """The server's name for this answer."""

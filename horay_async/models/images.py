@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Required
+from typing import ClassVar, Literal, Required
 
 import attrs
 
@@ -48,7 +48,7 @@ class ImageTimings(Model):
 class ImageResponse(Response):
     """The pictures of one call."""
 
-    __wire__ = WireForm(list_field="images")
+    __wire__: ClassVar[WireForm] = WireForm(list_field="images")
 
     images: list[GeneratedImage] = attrs.field(factory=list[GeneratedImage])
     """The pictures, in the order that they were made."""

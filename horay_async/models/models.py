@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 import attrs
 
@@ -53,7 +53,7 @@ class ModelInfo(Model):
 class ModelList(Response):
     """The models on offer; iterable, with a length."""
 
-    __wire__ = WireForm(list_field="data")
+    __wire__: ClassVar[WireForm] = WireForm(list_field="data")
 
     object: str = ""
     """What kind of object it is: `list`."""
