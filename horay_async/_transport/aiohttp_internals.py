@@ -5,6 +5,8 @@ off for any other; off, calls, streams and clocks work the same by documented me
 beside each function here and in the README.
 """
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import asyncio
@@ -50,7 +52,6 @@ async def read_available(content: aiohttp.StreamReader) -> bytes:
     # The reader of a response without a body has nothing of what is looked at here.
     if not ENABLED or content is _EMPTY:
         return await content.readany()
-    # pyright: reportPrivateUsage=false
     while not content._buffer and not content._eof and content._exception is None:  # noqa: SLF001 - this module's purpose
         await content._wait("readany")  # noqa: SLF001 - this module's purpose
     buffer = content._buffer  # noqa: SLF001 - this module's purpose

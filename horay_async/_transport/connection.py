@@ -137,13 +137,13 @@ class ConnectionProtocol(asyncio.Protocol):
     def eof_received(self) -> bool | None:
         return self._inner.eof_received()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         reader = self.reader
         if reader is not None:
             reader.before_loss()
-        self._inner.connection_lost(error)
+        self._inner.connection_lost(exc)
         if reader is not None:
-            reader.after_loss(error)
+            reader.after_loss(exc)
 
     def pause_writing(self) -> None:
         self._inner.pause_writing()
@@ -173,7 +173,7 @@ class UnreadData:
     """Turns in all, so that a server which sends without end what is no content can't hold the clock up."""
 
     def __init__(self) -> None:
-        self._received = -1
+        self._received: int = -1
         self._quiet = self._turns = 0
 
     def remains(self, connection: ConnectionProtocol | None) -> bool:
@@ -203,7 +203,7 @@ class Connector(aiohttp.TCPConnector):
                 keep_alive(made, tcp_keepalive)
             return made
 
-        super().__init__(socket_factory=make_socket, **options)
+        super().__init__(socket_factory=make_socket, **options)  # pyright: ignore[reportUnknownMemberType] - aiohttp types an address as a bare tuple
 
     async def connect(self, *args: Any, **options: Any) -> Any:
         request = pending.get()
