@@ -62,6 +62,8 @@ class Call:
         """Newest last; the newest is under way until `seconds` is set."""
         self.meta: ResponseMeta | None = None
         """Of the newest attempt, once its response's head has come."""
+        self.error_body: bytes | None = None
+        """Of the newest attempt, where its response is a failure: its body as it was sent."""
         self.observers: CallObservers | None = observers
         """None where nobody observes the call."""
         self._sender = sender
@@ -189,7 +191,7 @@ class Call:
 
     async def _attempt(self) -> RawResponse:
         """One try: a response with a status of success, or an `APIError`."""
-        self.meta = None
+        self.meta = self.error_body = None
         began = acquired = self._loop.time()
         attempt = Attempt(started=began - self._started)
         self.attempts.append(attempt)
@@ -343,6 +345,7 @@ class Call:
                 raise
         except (APIError, TimeoutError):
             pass  # the status is what counts; its explanation broke off, or takes too long
+        self.error_body = body
         return status_error(
             raw.reason or "",
             response.meta.headers,

@@ -61,6 +61,11 @@ class Transport:
             )
         return call
 
+    def masked(self, body: bytes) -> bytes:
+        """`body` as it was sent, but for the API key."""
+        text = body.decode("utf-8", "surrogateescape")
+        return self._clean.mask(text).encode("utf-8", "surrogateescape")
+
     @property
     def telemetry(self) -> Telemetry | None:
         """The client's own telemetry, else that of the process."""

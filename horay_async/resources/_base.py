@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import Accumulator
     from horay_async._transport import Call, RawResponse, Transport
 
-__all__ = ["Resource", "event_stream_of", "fetch", "new_key"]
+__all__ = [
+    "Resource",
+    "chunk_reader",
+    "decode_response",
+    "event_reader",
+    "event_stream_of",
+    "fetch",
+    "new_key",
+]
 
 AnswerT = TypeVar("AnswerT", bound=Response)
 ChunkT = TypeVar("ChunkT", bound=Response)
@@ -69,19 +77,7 @@ class Resource:
         """Sends a request for a streamed answer."""
         call = self._transport.call(self._request(operation, params, stream=True), stream=True)
         response = await call.run(event_stream)
-
-        def read(response: RawResponse) -> ChunkReader[ChunkT, Any]:
-            return ChunkReader(
-                decoder(chunk),
-                merge(call.request.choices),
-                meta=response.meta,
-                context=response.context,
-                max_event_bytes=MAX_EVENT_BYTES,
-                drift=call.drift,
-                max_objects=call.request.max_objects,
-            )
-
-        return AsyncStream(call, response, read)
+        return AsyncStream(call, response, partial(chunk_reader, call, chunk, merge))
 
     def _events(
         self,
@@ -95,22 +91,41 @@ class Resource:
         )
 
 
+def chunk_reader(
+    call: Call,
+    chunk: type[ChunkT],
+    merge: Callable[[int], Accumulator[ChunkT, Any]],
+    response: RawResponse,
+) -> ChunkReader[ChunkT, Any]:
+    """What makes chunks of a response's bytes."""
+    return ChunkReader(
+        decoder(chunk),
+        merge(call.request.choices),
+        meta=response.meta,
+        context=response.context,
+        max_event_bytes=MAX_EVENT_BYTES,
+        drift=call.drift,
+        max_objects=call.request.max_objects,
+    )
+
+
+def event_reader(names: Collection[str], response: RawResponse) -> EventReader:
+    """What makes events of a response's bytes; `names` are those of the last one."""
+    return EventReader(
+        ends_with=names,
+        meta=response.meta,
+        context=response.context,
+        max_event_bytes=MAX_EVENT_BYTES,
+    )
+
+
 async def event_stream_of(
     transport: Transport, request: Request, ends_with: str | Collection[str]
 ) -> AsyncStream[ServerSentEvent]:
     """Sends a request and returns the stream of events that comes back."""
     names = (ends_with,) if isinstance(ends_with, str) else ends_with
     call = transport.call(request, stream=True)
-
-    def read(response: RawResponse) -> EventReader:
-        return EventReader(
-            ends_with=names,
-            meta=response.meta,
-            context=response.context,
-            max_event_bytes=MAX_EVENT_BYTES,
-        )
-
-    return AsyncStream(call, await call.run(event_stream), read)
+    return AsyncStream(call, await call.run(event_stream), partial(event_reader, names))
 
 
 def new_key() -> str:
@@ -122,10 +137,10 @@ def fetch(transport: Transport, request: Request, into: BodyDecoder[AnswerT]) ->
     """Sends a request, as often as the policy says, and decodes the answer."""
     call = transport.call(request)
 
-    return call.run(partial(_decoded, call, into))
+    return call.run(partial(decode_response, call, into))
 
 
-async def _decoded(call: Call, into: BodyDecoder[AnswerT], response: RawResponse) -> AnswerT:
+async def decode_response(call: Call, into: BodyDecoder[AnswerT], response: RawResponse) -> AnswerT:
     """What `response` holds."""
     if call.request.method != "GET":  # which runs nothing: it can be sent again
         response.execution = "executed"
@@ -139,6 +154,7 @@ async def _decoded(call: Call, into: BodyDecoder[AnswerT], response: RawResponse
         try:
             answer = into.decode(body, max_objects=call.request.max_objects)
         except ErrorInBody:
+            call.error_body = body
             raise envelope_failure(body, context=response.context) from None
         except InvalidBody as error:
             problem = str(error)

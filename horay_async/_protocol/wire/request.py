@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Generic, Literal, TypeVar, cast
 from urllib.parse import quote, urlencode
 
@@ -25,6 +26,7 @@ __all__ = [
     "build_request",
     "check_path",
     "download",
+    "forwarded",
     "may_be_billed",
     "streamed_body",
     "to_jsonable",
@@ -230,6 +232,70 @@ def check_path(method: str, path: str) -> str:
             "the method or the path has a line break or another such character"
         )
     return quote(path, safe="/?&=%:@!$'()*+,;~-._")
+
+
+class _Asked(msgspec.Struct):
+    """What has to be known of a JSON body that is sent as it is."""
+
+    stream: Any = None
+    n: Any = None
+
+
+_asked = msgspec.json.Decoder(_Asked).decode
+
+OWN_HEADERS = frozenset(
+    {"host", "connection", "content-length", "transfer-encoding", "accept-encoding"}
+)
+"""Headers that are for the connection's own client to set."""
+
+
+def forwarded(
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    call: Mapping[str, Any],
+    options: ClientOptions,
+    *,
+    new_key: str,
+    external: bool = False,
+) -> tuple[Request, bool]:
+    """A request that another HTTP library has put together, and whether it asks for a stream.
+
+    `path` is below the base URL, or a whole URL; `external` says that this is on a host that the key isn't meant for.
+    `call` holds the call's options (`CallOptions`). The client's own key replaces what `headers` have for it. Raises
+    `ConfigurationError` for headers that would send the key to another host.
+    """
+    asked = _Asked()
+    if body is not None and body.startswith(b"{"):
+        # A body that isn't JSON is the server's to judge.
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            asked = _asked(body)
+    sent = {name: value for name, value in headers.items() if name.lower() not in OWN_HEADERS}
+    if external:
+        for name, value in sent.items():
+            if options.api_key in value:
+                raise ConfigurationError(
+                    f"the header {name!r} would send the API key to another host"
+                )
+    else:
+        sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}
+        if method != "GET" and not any(name.lower() == IDEMPOTENCY for name in sent):
+            sent["Idempotency-Key"] = new_key
+    request = Request(
+        method=method,
+        path=path if external else _with_query(path, call, options, {}),
+        headers=sent,
+        body=body,
+        timeouts=_timeouts(call, options),
+        retry=_retry(call, options),
+        billed_per_run=may_be_billed(method, path),
+        choices=asked.n if isinstance(asked.n, int) and asked.n > 0 else 1,
+        max_objects=options.max_response_objects,
+        keep_truncated=call.get("on_truncation", options.on_truncation) == "return",
+        external=external,
+    )
+    return request, asked.stream is True
 
 
 TEXT_PATHS = frozenset(

@@ -1,0 +1,256 @@
+"""A client as a transport of httpx2, for the SDKs that are built on it. The extra is `httpx2`.
+
+    import httpx2
+    from horay_async import AsyncHoray
+    from horay_async.integrations.httpx2 import AsyncHorayTransport
+
+    horay = AsyncHoray()
+    http_client = httpx2.AsyncClient(transport=AsyncHorayTransport(horay))
+
+Each request is a call of `horay`: with its connections, key, default headers, five timeouts, retries, limits, hooks
+and telemetry. Failures are raised as httpx2's errors, with this package's own as their cause. Streams of events are
+read here and written anew, so that one that is cut raises `httpx2.RemoteProtocolError`. Closing the httpx2 client
+leaves `horay` open.
+"""
+
+# The transports are at home among the clients' private names:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from horay_async import errors
+from horay_async._bridge import LoopHandle, Prefetcher
+from horay_async._extras import missing_extra
+from horay_async._policies import Timeouts
+from horay_async._protocol.wire.params import check
+from horay_async._protocol.wire.request import Request, forwarded
+from horay_async.client import AsyncHoray
+from horay_async.errors import HorayError
+from horay_async.models.options import GenerationOptions
+from horay_async.resources._base import new_key
+from horay_async.resources._forward import Forwarded, ForwardedBody, ForwardedStream, forward
+from horay_async.sync import Horay
+
+if _missing := missing_extra(__name__, "httpx2", "httpx2"):
+    raise ImportError(_missing)
+
+import httpx2
+
+__all__ = ["AsyncHorayTransport", "HorayTransport"]
+
+T = TypeVar("T")
+
+EXTENSION: Final = "horay"
+"""The request extension with options for this call: a dict of `timeout`, `max_retries` and `on_truncation`."""
+
+UNSET_SECONDS: Final = 5.0
+"""httpx2's own timeout for clients that are made without one. It stands for "not set" here: generations take longer."""
+
+ENCODED: Final = frozenset({b"content-encoding", b"content-length"})
+"""Headers that no longer hold once the body is decompressed."""
+
+
+def httpx2_error(error: HorayError, request: httpx2.Request) -> Exception:
+    """The error of httpx2 for one of this package's."""
+    return _class_of(error)(str(error), request=request)
+
+
+def _class_of(error: HorayError) -> type[httpx2.TransportError]:
+    match error:
+        case errors.APITimeoutError(clock="queue"):
+            return httpx2.PoolTimeout
+        case errors.APITimeoutError(clock="connect"):
+            return httpx2.ConnectTimeout
+        case errors.APITimeoutError():
+            return httpx2.ReadTimeout
+        case errors.APIConnectionError(execution="not_sent"):
+            return httpx2.ConnectError
+        case errors.APIConnectionError():
+            return httpx2.ReadError
+        case errors.APIError():
+            return httpx2.RemoteProtocolError
+        case _:
+            return httpx2.LocalProtocolError
+
+
+class _Forwarder:
+    """What both transports share: from httpx2's request to this client's, and back."""
+
+    def __init__(self, client: AsyncHoray) -> None:
+        self.client = client
+        self._base = httpx2.URL(client.options.base_url)
+
+    async def send(self, request: httpx2.Request, content: bytes) -> Forwarded:
+        """Sends a request whose body is `content`."""
+        prepared, stream = self._prepared(request, content)
+        return await forward(self.client._transport, prepared, stream=stream)
+
+    def _prepared(self, request: httpx2.Request, content: bytes) -> tuple[Request, bool]:
+        path, external = self._path(request.url)
+        options = _options(request.extensions)
+        return forwarded(
+            request.method,
+            path,
+            request.headers,
+            content if content or "content-length" in request.headers else None,
+            options,
+            self.client.options,
+            new_key=new_key(),
+            external=external,
+        )
+
+    def _path(self, url: httpx2.URL) -> tuple[str, bool]:
+        """What of a URL is below the base URL, else all of it; and whether it is on another host."""
+        base = self._base
+        if (url.scheme, url.raw_host, url.port) != (base.scheme, base.raw_host, base.port):
+            return str(url), True
+        path, above = url.raw_path.decode("ascii"), base.raw_path.decode("ascii").rstrip("/")
+        if path.startswith(f"{above}/"):
+            return path[len(above) :], False
+        return str(url), False
+
+
+def _options(extensions: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options of one call."""
+    if EXTENSION in extensions:
+        options: Mapping[str, Any] = extensions[EXTENSION]
+        check(options, GenerationOptions)
+        return options
+    timeout = extensions.get("timeout")
+    return {} if timeout is None else timeout_options(timeout)
+
+
+def timeout_options(timeout: Mapping[str, float | None]) -> Mapping[str, Any]:
+    """httpx2's timeouts as options of a call: the same for all four is a deadline, as a number is everywhere here;
+    httpx2's default leaves the client's own.
+    """
+    seconds = {timeout.get(name) for name in ("connect", "read", "write", "pool")}
+    if seconds == {UNSET_SECONDS}:
+        return {}
+    if len(seconds) == 1:
+        return {"timeout": seconds.pop()}
+    read = timeout.get("read")
+    return {
+        "timeout": Timeouts(
+            queue=timeout.get("pool"), connect=timeout.get("connect"), first_byte=read, idle=read
+        )
+    }
+
+
+def _response(received: Forwarded, **content: Any) -> httpx2.Response:
+    """What was received, as httpx2's; `content` or `stream` is its body."""
+    headers = [(name.encode(), value.encode()) for name, value in received.meta.headers.items()]
+    if "Content-Encoding" in received.meta.headers:
+        headers = [(name, value) for name, value in headers if name.lower() not in ENCODED]
+    extensions = {"http_version": b"HTTP/1.1"}
+    return httpx2.Response(received.status, headers=headers, extensions=extensions, **content)
+
+
+class AsyncHorayTransport(httpx2.AsyncBaseTransport):
+    """Sends the requests of an `httpx2.AsyncClient` as calls of `client`, an `AsyncHoray`, which it never closes.
+
+    Requests below the client's base URL, or elsewhere on its host, are sent with the client's key, whatever they had
+    for it; requests to other hosts without. httpx2's timeouts hold for a call: one number for all four is its
+    deadline, retries included; `pool`, `connect` and `read` set `queue`, `connect`, and `first_byte` and `idle`; what an
+    httpx2 client has by default, 5 s, leaves the client's own. `extensions={"horay": {"max_retries": 0, "timeout": 30}}`
+    on a request sets a call's options. Retries happen here: set those of the SDK to 0.
+    """
+
+    _error = staticmethod(httpx2_error)
+
+    def __init__(self, client: AsyncHoray) -> None:
+        self._forwarder = _Forwarder(_checked(client, AsyncHoray))
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        content = await request.aread()
+        try:
+            received = await self._forwarder.send(request, content)
+        except HorayError as error:
+            raise self._error(error, request) from error
+        body = received.body
+        if isinstance(body, bytes):
+            return _response(received, content=body)
+        return _response(received, stream=_AsyncBody(body, partial(self._error, request=request)))
+
+
+class HorayTransport(httpx2.BaseTransport):
+    """The same for an `httpx2.Client` and a `Horay`."""
+
+    _error = staticmethod(httpx2_error)
+
+    def __init__(self, client: Horay) -> None:
+        blocking = _checked(client, Horay)
+        self._handle: LoopHandle = blocking._handle
+        self._forwarder = _Forwarder(blocking._wrapped)
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        content = request.read()
+        try:
+            received = self._handle.run(self._forwarder.send, request, content)
+        except HorayError as error:
+            raise self._error(error, request) from error
+        body = received.body
+        if isinstance(body, bytes):
+            return _response(received, content=body)
+        translate = partial(self._error, request=request)
+        return _response(received, stream=_BlockingBody(body, translate, self._handle))
+
+
+class _AsyncBody(httpx2.AsyncByteStream):
+    """A body that is read as it comes."""
+
+    def __init__(
+        self, body: ForwardedBody | ForwardedStream, translate: Callable[[HorayError], Exception]
+    ) -> None:
+        self._body = body
+        self._translate = translate
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            while pieces := await self._body._burst():
+                for piece in pieces:
+                    yield piece
+        except HorayError as error:
+            raise self._translate(error) from error
+
+    async def aclose(self) -> None:
+        self._body._abandon()
+
+
+class _BlockingBody(httpx2.SyncByteStream):
+    """The same for a blocking client."""
+
+    def __init__(
+        self,
+        body: ForwardedBody | ForwardedStream,
+        translate: Callable[[HorayError], Exception],
+        handle: LoopHandle,
+    ) -> None:
+        self._body = body
+        self._translate = translate
+        self._prefetcher: Prefetcher[bytes] = Prefetcher(handle, body._burst)
+
+    def __iter__(self) -> Iterator[bytes]:
+        prefetcher = self._prefetcher
+        try:
+            while True:
+                yield from prefetcher.ready
+                if not prefetcher.advance():
+                    return
+        except HorayError as error:
+            raise self._translate(error) from error
+
+    def close(self) -> None:
+        self._body._abandon()
+        self._prefetcher.stop()
+
+
+def _checked(client: T, kind: type[T]) -> T:
+    if not isinstance(client, kind):
+        raise TypeError(f"a client of the class {kind.__name__} is needed; got {client!r}")
+    return client

@@ -1,0 +1,235 @@
+"""The openai package's own classes on this client. The extra is `openai`, version 3 of that package.
+
+    from horay_async import AsyncHoray
+    from horay_async.integrations.openai import AsyncOpenAI
+
+    async with AsyncHoray() as horay:
+        client = AsyncOpenAI(horay=horay)
+        await client.chat.completions.create(model=..., messages=[...])
+
+`AsyncOpenAI` and `OpenAI` are subclasses of the openai package's, so that frameworks take them. Every request is a call of
+`horay`. Errors are openai's, with this package's own as their cause: a stream that was cut raises
+`openai.APIConnectionError`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from horay_async._extras import missing_extra
+from horay_async.client import AsyncHoray
+from horay_async.errors import APIStatusError, APITimeoutError, HorayError, StreamError
+from horay_async.sync import Horay
+
+if _missing := missing_extra(__name__, "openai", "openai", "httpx2"):
+    raise ImportError(_missing)
+
+import httpx2
+import openai
+
+from horay_async.integrations.httpx2 import (
+    EXTENSION,
+    AsyncHorayTransport,
+    HorayTransport,
+    timeout_options,
+)
+
+if TYPE_CHECKING:
+    from openai._models import FinalRequestOptions
+
+__all__ = ["AsyncOpenAI", "OpenAI"]
+
+PLACEHOLDER: Final = "set-by-horay"
+"""What openai's client takes for its key; it is never sent."""
+
+OWN_TIMEOUTS: Final = httpx2.Timeout(None)
+"""Stands for the timeouts of the Horay client, known by its identity."""
+
+OPTIONS_OF_HORAY: Final = {
+    "provider": "the Horay client's host and key are used",
+    "workload_identity": "the Horay client's key is used",
+    "data_residency": "the Horay client's base_url is used",
+    "websocket_base_url": "websockets aren't sent by a Horay client",
+}
+"""Options of openai's clients that can't hold here, and why."""
+
+
+HTTP_CLIENT: Final = "http_client can't be set here: the Horay client sends the requests"
+
+
+def _openai_error(error: HorayError, request: httpx2.Request) -> Exception:
+    """The error of openai for one of this package's, the same in all its versions."""
+    text = str(error)
+    if isinstance(error, APITimeoutError):
+        timeout = openai.APITimeoutError(request)
+        timeout.message, timeout.args = text, (text,)
+        return timeout
+    if isinstance(error, StreamError | APIStatusError):  # reported by the server without a status
+        return openai.APIError(text, request, body=error.body)
+    return openai.APIConnectionError(message=text, request=request)
+
+
+class _OnHoray:
+    """What both clients share. It stands before openai's class, whose private methods it extends."""
+
+    _horay: Any
+
+    if TYPE_CHECKING:
+        timeout: float | httpx2.Timeout | None
+        max_retries: int
+
+    def _settings(
+        self, horay: AsyncHoray | Horay, http_client: Any, options: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The options for openai's class. Raises `TypeError` for those that contradict the Horay client."""
+        for name, reason in OPTIONS_OF_HORAY.items():
+            if _given(options.get(name)):
+                raise TypeError(f"{name} can't be set here: {reason}")
+        api_key, base_url = options.pop("api_key", None), options.pop("base_url", None)
+        if _given(api_key) and api_key != PLACEHOLDER:
+            raise TypeError("api_key can't be set beside horay=, whose key is used")
+        own = httpx2.URL(horay.options.base_url)
+        if _given(base_url) and str(base_url).rstrip("/") not in (
+            str(own).rstrip("/"),
+            horay.options.base_url,
+        ):
+            raise TypeError("base_url can't be set beside horay=, whose base_url is used")
+        if not _given(options.get("timeout", openai.NOT_GIVEN), none=True):
+            options["timeout"] = OWN_TIMEOUTS
+        if not _given(options.get("max_retries")):
+            options["max_retries"] = horay.options.retry.max_retries
+        return {
+            **options,
+            "api_key": PLACEHOLDER,
+            "base_url": horay.options.base_url,
+            "http_client": http_client,
+        }
+
+    def _build_request(
+        self, options: FinalRequestOptions, *, retries_taken: int = 0
+    ) -> httpx2.Request:
+        """openai's request, with what this call is to be sent by."""
+        behind: Any = super()  # openai's class
+        request: httpx2.Request = behind._build_request(  # noqa: SLF001 - its subclass
+            options, retries_taken=retries_taken
+        )
+        if request.headers.get("Authorization") == f"Bearer {PLACEHOLDER}":
+            del request.headers["Authorization"]
+        timeout = options.timeout if _given(options.timeout, none=True) else self.timeout
+        settings: dict[str, Any] = {"max_retries": options.get_max_retries(self.max_retries)}
+        if isinstance(timeout, httpx2.Timeout):
+            if timeout is not OWN_TIMEOUTS:
+                settings.update(timeout_options(timeout.as_dict()))
+        else:
+            settings["timeout"] = timeout
+        request.extensions = {**request.extensions, EXTENSION: settings}
+        return request
+
+    def _should_retry(self, response: httpx2.Response) -> bool:
+        """Never: the Horay client has done so by now."""
+        return False
+
+    if not TYPE_CHECKING:  # checkers see openai's own signature
+
+        def copy(self, **options: Any) -> Self:
+            extra = {"horay": self._horay, **options.pop("_extra_kwargs", {})}
+            return super().copy(**options, _extra_kwargs=extra)
+
+        with_options = copy
+
+
+def _given(value: Any, *, none: bool = False) -> bool:
+    """Whether an option was given; `none` says that None is a value."""
+    if value is None:
+        return none
+    return not isinstance(value, openai.NotGiven)
+
+
+class _AsyncTransport(AsyncHorayTransport):
+    """Raises openai's errors, which its client passes on as they are. `owned` is closed with it."""
+
+    _error = staticmethod(_openai_error)
+
+    def __init__(self, client: AsyncHoray, owned: AsyncHoray | None) -> None:
+        super().__init__(client)
+        self._owned = owned
+
+    async def aclose(self) -> None:
+        if self._owned is not None:
+            await self._owned.close()
+
+
+class _Transport(HorayTransport):
+    """The same for blocking clients."""
+
+    _error = staticmethod(_openai_error)
+
+    def __init__(self, client: Horay, owned: Horay | None) -> None:
+        super().__init__(client)
+        self._owned = owned
+
+    def close(self) -> None:
+        if self._owned is not None:
+            self._owned.close()
+
+
+class AsyncOpenAI(_OnHoray, openai.AsyncOpenAI):
+    """`openai.AsyncOpenAI` on an `AsyncHoray`, which sends its requests and is never closed by it.
+
+    Without `horay`, `api_key` and `base_url` make one, as `AsyncHoray` takes them; it is closed with this client.
+    `max_retries` and `timeout`, here, in `with_options` and in a call, hold for the Horay client's retries, and as its
+    deadline in seconds over all of them; `httpx2.Timeout` with different values sets `queue` (by `pool`), `connect`,
+    and `first_byte` and `idle` (by `read`). openai's other options stay as they are. Raises `TypeError` for one that
+    contradicts the Horay client.
+    """
+
+    def __init__(self, *, horay: AsyncHoray | None = None, **options: Any) -> None:
+        """Takes the Horay client, and openai's options by their names.
+
+        Args:
+            horay: The client that sends the requests.
+        """
+        owned = None if horay else AsyncHoray(**_own_options(options))
+        client = horay or owned
+        assert client is not None
+        http_client = options.pop("http_client", None)
+        if http_client is None:
+            transport = _AsyncTransport(client, owned)
+            http_client = httpx2.AsyncClient(transport=transport, trust_env=False)
+        elif not _is_on(http_client, _AsyncTransport):
+            raise TypeError(HTTP_CLIENT)
+        self._horay = client
+        super().__init__(**self._settings(client, http_client, options))
+
+
+class OpenAI(_OnHoray, openai.OpenAI):
+    """`openai.OpenAI` on a `Horay`; see `AsyncOpenAI`."""
+
+    def __init__(self, *, horay: Horay | None = None, **options: Any) -> None:
+        """Takes the Horay client, and openai's options by their names.
+
+        Args:
+            horay: The client that sends the requests.
+        """
+        owned = None if horay else Horay(**_own_options(options))
+        client = horay or owned
+        assert client is not None
+        http_client = options.pop("http_client", None)
+        if http_client is None:
+            transport = _Transport(client, owned)
+            http_client = httpx2.Client(transport=transport, trust_env=False)
+        elif not _is_on(http_client, _Transport):
+            raise TypeError(HTTP_CLIENT)
+        self._horay = client
+        super().__init__(**self._settings(client, http_client, options))
+
+
+def _own_options(options: dict[str, Any]) -> dict[str, Any]:
+    """What a Horay client is made of, taken out of openai's options."""
+    taken = {name: options.pop(name, None) for name in ("api_key", "base_url")}
+    return {name: value for name, value in taken.items() if _given(value)}
+
+
+def _is_on(http_client: Any, transport: type) -> bool:
+    """Whether an HTTP client is one of ours, as `copy` hands it over."""
+    return isinstance(getattr(http_client, "_transport", None), transport)

@@ -1,0 +1,218 @@
+"""Requests that another library has put together: sent by a call of this client, and handed back as they came."""
+
+# What is handed back offers the same private names as a stream, by which both kinds of clients read:
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import msgspec
+
+from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
+from horay_async._protocol.wire.decode import BodyDecoder, JSONDecoder, decoder
+from horay_async.errors import APIError, APIStatusError, StreamError
+from horay_async.models._base import Response
+from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
+from horay_async.models.completions import Completion, CompletionChunk
+from horay_async.models.meta import ResponseMeta
+from horay_async.models.raw import ServerSentEvent
+from horay_async.resources._base import chunk_reader, decode_response, event_reader
+from horay_async.streaming import AsyncStream, event_stream
+
+if TYPE_CHECKING:
+    from horay_async._protocol.wire.accumulate import Accumulator
+    from horay_async._protocol.wire.request import Request
+    from horay_async._transport import Call, RawResponse, Transport
+
+__all__ = ["Forwarded", "ForwardedBody", "ForwardedStream", "forward"]
+
+
+@attrs.frozen
+class Forwarded:
+    """What came back."""
+
+    status: int
+    """The HTTP status; of a failure that was sent with a status of success, what it maps to."""
+    meta: ResponseMeta
+    body: bytes | ForwardedBody | ForwardedStream
+    """As a whole where it is short or JSON, else what reads it as it comes."""
+
+
+@attrs.frozen
+class _Described:
+    """An operation whose responses are described."""
+
+    whole: type[Response]
+    chunk: type[Response]
+    merge: Callable[[int], Accumulator[Any, Any]]
+
+
+DESCRIBED: Final[Mapping[str, _Described]] = {
+    "/chat/completions": _Described(ChatCompletion, ChatCompletionChunk, ChatAccumulator),
+    "/completions": _Described(Completion, CompletionChunk, CompletionAccumulator),
+}
+
+LAST_EVENTS: Final[Mapping[str, frozenset[str]]] = {
+    "/responses": frozenset(
+        {"response.completed", "response.incomplete", "response.failed", "response.cancelled"}
+    ),
+}
+"""What the last event of a stream is known by, of the paths where that is known (OpenAI's API reference)."""
+
+JSON_TYPES: Final = frozenset({"application/json", "text/json"})
+
+
+async def forward(transport: Transport, request: Request, *, stream: bool) -> Forwarded:
+    """Sends a request as often as the policy says. `stream` says whether it asks for one.
+
+    A response with a failing status is returned like others, its body as it was sent, with the API key masked.
+    Raises the last attempt's `APIError` where no response came or it can't be used.
+    """
+    call = transport.call(request, stream=stream)
+    try:
+        received = await call.run(partial(_receive, call, stream))
+    except APIStatusError as error:
+        if call.meta is None or error.status_code < 300:
+            raise
+        body = error.body if call.error_body is None else call.error_body
+        if not isinstance(body, bytes):
+            body = msgspec.json.encode(body)
+        return Forwarded(error.status_code, call.meta, transport.masked(body))
+    if isinstance(received, Response):
+        return Forwarded(received.meta.status, received.meta, received._raw)
+    meta = received.meta
+    if received.content_type in ("text/event-stream", "") and (stream or received.content_type):
+        return Forwarded(meta.status, meta, _stream(call, received))
+    return Forwarded(meta.status, meta, ForwardedBody(call, received))
+
+
+async def _receive(call: Call, stream: bool, response: RawResponse) -> Response | RawResponse:
+    """The whole response where it is JSON; else the one whose body is still to be read."""
+    path, media = _path(call), response.content_type
+    if media == "text/event-stream":
+        return response
+    if stream:
+        return await event_stream(response)
+    described = DESCRIBED.get(path)
+    is_json = media in JSON_TYPES or media.endswith("+json")
+    if described is None and (not is_json or path.endswith("/content")):  # a file may be anything
+        return response
+    into: BodyDecoder[Any] = JSONDecoder() if described is None else decoder(described.whole)
+    decoded: Response = await decode_response(call, into, response)
+    return decoded
+
+
+def _path(call: Call) -> str:
+    return call.request.path.partition("?")[0]
+
+
+def _stream(call: Call, response: RawResponse) -> ForwardedStream:
+    path = _path(call)
+    described = DESCRIBED.get(path)
+    if described is None:
+        read: Any = partial(event_reader, LAST_EVENTS.get(path, frozenset[str]()))
+    else:
+        read = partial(chunk_reader, call, described.chunk, described.merge)
+    return ForwardedStream(AsyncStream(call, response, read), described=described is not None)
+
+
+class ForwardedBody:
+    """A body that is neither JSON nor events, such as sound: handed on as it comes."""
+
+    def __init__(self, call: Call, response: RawResponse) -> None:
+        self._call = call
+        self._response = response
+        self._failure: APIError | None = None
+
+    async def _burst(self) -> list[bytes]:
+        """What has come, waiting for some; nothing at the end."""
+        response = self._response
+        if self._failure is not None:
+            raise self._failure
+        if response.finished:
+            return []
+        response.waiting_since = response.loop.time()
+        try:
+            piece = await response.next_piece()
+        except APIError as error:
+            self._failure = error
+            self._call.fail(error)
+            self._call.end(error)
+            raise
+        except BaseException as error:
+            self._call.end(error)
+            raise
+        finally:
+            response.waiting_since = None
+        if not piece:
+            self._call.succeed(response.meta)
+            self._call.end()
+            return []
+        return [piece]
+
+    def _abandon(self) -> None:
+        """Closes the connection, unless the body was read to its end; from any thread."""
+        self._call.end()
+        self._response.close_soon()
+
+    def __del__(self) -> None:
+        self._abandon()
+
+
+class ForwardedStream:
+    """A stream of events, decoded for the clock `idle` and for its end, and written anew."""
+
+    def __init__(self, stream: AsyncStream[Any], *, described: bool) -> None:
+        self._stream = stream
+        self._described = described
+        self._ended = False
+
+    async def _burst(self) -> list[bytes]:
+        """The events that have come, waiting for some; nothing at the end.
+
+        What the server reports as an error in the stream is handed on as it came.
+        """
+        if self._ended:
+            return []
+        try:
+            chunks = await self._stream._burst()
+        except (APIStatusError, StreamError) as error:
+            self._ended = True
+            return [_error_event(error, described=self._described)]
+        if not chunks:
+            self._ended = True
+            return [b"data: [DONE]\n\n"] if self._described else []
+        if self._described:
+            return [b"data: %b\n\n" % b"\n\ndata: ".join([_raw(chunk) for chunk in chunks])]
+        return [b"".join(map(_written, chunks))]
+
+    def _abandon(self) -> None:
+        """Closes the connection, unless the stream was read to its end; from any thread."""
+        self._stream._abandon()
+
+
+def _raw(chunk: Response) -> bytes:
+    raw = chunk._raw
+    return raw if b"\n" not in raw else raw.replace(b"\n", b"\ndata: ")
+
+
+def _written(event: ServerSentEvent) -> bytes:
+    lines = [f"event: {event.event}"] if event.event else []
+    if event.id:
+        lines.append(f"id: {event.id}")
+    lines.extend(f"data: {line}" for line in event.data.split("\n"))
+    return ("\n".join(lines) + "\n\n").encode()
+
+
+def _error_event(error: APIStatusError | StreamError, *, described: bool) -> bytes:
+    body: Any = error.body
+    if not isinstance(body, dict) or (described and "error" not in body):
+        known = {"message": error.message, "type": error.type, "code": error.code}
+        body = {"error": {**known, "param": error.param}}
+    name = b"" if described else b"event: error\n"
+    return b"%bdata: %b\n\n" % (name, msgspec.json.encode(body))
