@@ -12,7 +12,7 @@ name brings its module when it is first used, and aiohttp comes with the first c
 Its layers, from the lowest up. A module imports from lower layers and from its own, for types too; nothing imports
 the leaves.
 
-    _extras, _files, _record, _version
+    _extras, _files, _habits, _record, _version
     _attempt
     errors
     _checks
@@ -399,7 +399,12 @@ def __getattr__(name: str) -> Any:
             home = import_module(f"horay_async.{module}")
             if name in home.__all__:
                 return globals().setdefault(name, getattr(home, name))
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    message = f"module {__name__!r} has no attribute {name!r}"
+    if not name.startswith("__"):
+        from horay_async._habits import EXPORTS  # noqa: PLC0415 - needed for a mistake alone
+
+        message = f"{message}: {EXPORTS[name]}" if name in EXPORTS else message
+    raise AttributeError(message)
 
 
 def __dir__() -> list[str]:

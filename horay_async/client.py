@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
+from horay_async._habits import no_attribute
 from horay_async._protocol.wire.decode import JSONDecoder
 from horay_async._protocol.wire.params import check
 from horay_async._protocol.wire.request import (
@@ -170,6 +171,9 @@ class AsyncHoray:
         if stream:
             return await event_stream_of(self._transport, request, ends_with)
         return await fetch(self._transport, request, JSONDecoder())
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     async def close(self) -> None:
         """Closes the connections, those of `with_options` copies included. Closing twice is fine."""

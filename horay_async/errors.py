@@ -28,9 +28,10 @@ cause chained.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from horay_async._attempt import Attempt, Execution
+from horay_async._habits import no_attribute
 
 __all__ = [
     "APIConnectionError",
@@ -75,6 +76,9 @@ always sent, and wasn't; it has a value of another type."""
 
 class HorayError(Exception):
     """The root of the tree."""
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
 
 class ConfigurationError(HorayError):

@@ -19,6 +19,7 @@ from horay_async._checks import (
     check_proxy,
     is_loopback,
 )
+from horay_async._habits import about_option, about_value
 from horay_async._policies import RetryPolicy, Timeouts
 from horay_async.errors import ConfigurationError
 
@@ -125,6 +126,8 @@ def content_captured() -> bool:
 def _timeouts(value: float | Timeouts | None) -> Timeouts:
     if isinstance(value, Timeouts):
         return value
+    if hint := about_value("timeout", value):
+        raise ConfigurationError(f"timeout is a number of seconds, Timeouts or None: {hint}")
     return Timeouts(total=value)
 
 
@@ -273,8 +276,11 @@ def _settle(params: ClientParams, retry: RetryPolicy) -> dict[str, Any]:
     settled: dict[str, Any] = dict(params)
     known = ClientParams.__annotations__
     if unknown := settled.keys() - known.keys():
+        name = min(unknown)
+        if habit := about_option(name):
+            raise TypeError(f"unknown client option {name!r}: {habit}")
         raise TypeError(
-            f"unknown client option {min(unknown)!r}; the options are {', '.join(sorted(known))}"
+            f"unknown client option {name!r}; the options are {', '.join(sorted(known))}"
         )
     if "max_retries" in params:
         if "retry" in params:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
+from horay_async._habits import no_attribute
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
 from horay_async._protocol.wire.decode import reports_failure
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
@@ -95,6 +96,9 @@ class AsyncStream(Generic[ChunkT]):
     def meta(self) -> ResponseMeta:
         """How the answer came about; its later times are filled in as they pass."""
         return self._response.meta
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __aiter__(self) -> AsyncIterator[ChunkT]:
         return Loop(self, all_of)
@@ -312,6 +316,9 @@ class AsyncEventStream(Generic[EventT, AnswerT]):
         self._finish = finish
         self._stream: AsyncStream[Any] | None = None
         self._so_far = merge()
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     @property
     def chunks(self) -> AsyncStream[Any]:

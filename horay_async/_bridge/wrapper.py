@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from horay_async._habits import no_attribute
 from horay_async._signatures import blocking_form
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class BlockingWrapper:
     def __init__(self, wrapped: Any, handle: LoopHandle) -> None:
         self._wrapped = wrapped
         self._handle = handle
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     @classmethod
     def _blocking_names(cls) -> dict[str, str]:

@@ -83,6 +83,12 @@ class Response(Model):
     meta: ResponseMeta
     """How the answer came about; the chunks of one stream share theirs."""
 
+    @property
+    def _request_id(self) -> str | None:
+        """`meta.request_id`, by the name that users of the `openai` package know."""
+        meta = getattr(self, "meta", None)
+        return None if meta is None else meta.request_id
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON that the server sent, unknown fields included.
 

@@ -5,10 +5,11 @@ Every class has a literal `type`, so that both `match` on the class and a compar
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 import attrs
 
+from horay_async._habits import no_attribute
 from horay_async._record import Record
 from horay_async.models.chat import ChatCompletion, ToolCall
 from horay_async.models.messages import ImagePart, TextPart
@@ -37,8 +38,17 @@ __all__ = [
 T = TypeVar("T")
 
 
+class Event(Record):
+    """Something that happened while a response was received."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
+
+
 @attrs.define(eq=False, repr=False)
-class TextDelta(Record):
+class TextDelta(Event):
     """New text of a choice."""
 
     index: int
@@ -50,7 +60,7 @@ class TextDelta(Record):
 
 
 @attrs.define(eq=False, repr=False)
-class ReasoningDelta(Record):
+class ReasoningDelta(Event):
     """New reasoning of a choice."""
 
     index: int
@@ -62,7 +72,7 @@ class ReasoningDelta(Record):
 
 
 @attrs.define(eq=False, repr=False)
-class RefusalDelta(Record):
+class RefusalDelta(Event):
     """New words of a choice in which the model declines."""
 
     index: int
@@ -74,7 +84,7 @@ class RefusalDelta(Record):
 
 
 @attrs.define(eq=False, repr=False)
-class ToolCallStarted(Record):
+class ToolCallStarted(Event):
     """The model begins to ask for a tool call."""
 
     index: int
@@ -90,7 +100,7 @@ class ToolCallStarted(Record):
 
 
 @attrs.define(eq=False, repr=False)
-class ToolCallArgumentsDelta(Record):
+class ToolCallArgumentsDelta(Event):
     """New text of a tool call's arguments."""
 
     index: int
@@ -104,7 +114,7 @@ class ToolCallArgumentsDelta(Record):
 
 
 @attrs.define(eq=False, repr=False)
-class ToolCallDone(Record):
+class ToolCallDone(Event):
     """A tool call is whole. Comes when its choice finishes: until then more may follow."""
 
     index: int
@@ -118,7 +128,7 @@ class ToolCallDone(Record):
 
 
 @attrs.define(eq=False, repr=False)
-class ChoiceFinished(Record):
+class ChoiceFinished(Event):
     """A choice is whole."""
 
     index: int
@@ -130,7 +140,7 @@ class ChoiceFinished(Record):
 
 
 @attrs.define(eq=False, repr=False)
-class UsageReported(Record):
+class UsageReported(Event):
     """The server reports token counts."""
 
     usage: Usage
@@ -145,7 +155,7 @@ class _Draft(Protocol):
 
 
 @attrs.define(eq=False, repr=False)
-class PartialObject(Record):
+class PartialObject(Event):
     """The object that a choice's text is becoming has grown."""
 
     index: int
@@ -167,7 +177,7 @@ class PartialObject(Record):
 
 
 @attrs.define(eq=False, repr=False)
-class AnswerParsed(Record, Generic[T]):
+class AnswerParsed(Event, Generic[T]):
     """A choice's text is whole, and fits the class."""
 
     index: int
@@ -179,7 +189,7 @@ class AnswerParsed(Record, Generic[T]):
 
 
 @attrs.define(eq=False, repr=False)
-class RoundStarted(Record):
+class RoundStarted(Event):
     """A request goes out with the conversation so far."""
 
     round: int
@@ -189,7 +199,7 @@ class RoundStarted(Record):
 
 
 @attrs.define(eq=False, repr=False)
-class RoundFinished(Record):
+class RoundFinished(Event):
     """The model's message is whole. Its tool calls, if any, are run next."""
 
     round: int
@@ -201,7 +211,7 @@ class RoundFinished(Record):
 
 
 @attrs.define(eq=False, repr=False)
-class ToolResult(Record):
+class ToolResult(Event):
     """A tool call was run, or couldn't be."""
 
     tool_call: ToolCall

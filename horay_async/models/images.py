@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Required
+from typing import TYPE_CHECKING, ClassVar, Literal, Required
 
 import attrs
 
+from horay_async._habits import no_attribute
 from horay_async.models._base import Model, Response, WireForm
 from horay_async.models.options import CallOptions
 
@@ -58,3 +59,6 @@ class ImageResponse(Response):
     """The seed that was used."""
     model: str | None = None
     """The model that drew, where the server names it."""
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute

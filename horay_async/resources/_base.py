@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from horay_async._habits import no_attribute
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_EVENT_BYTES
 from horay_async._protocol.wire.decode import (
     BodyDecoder,
@@ -53,6 +54,9 @@ class Resource:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def _request(
         self, operation: Operation[Any], params: Mapping[str, Any], *, stream: bool = False

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast, ov
 
 import attrs
 
+from horay_async._habits import no_attribute
 from horay_async._protocol.wire.accumulate import ChatAccumulator
 from horay_async._protocol.wire.request import Operation
 from horay_async.models.chat import (
@@ -251,3 +252,6 @@ class AsyncChat:
 
     def __init__(self, transport: Transport) -> None:
         self.completions: Final = AsyncChatCompletions(transport)
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute

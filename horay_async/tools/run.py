@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from horay_async._habits import no_attribute
 from horay_async._protocol.limits.pacing import are_believable
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion
@@ -103,6 +104,9 @@ class AsyncToolRun:
         self._told: set[asyncio.Task[ToolResult]] = set()
         self._last_round = False
         """Whether the run is over when they are: the model also called a tool that has no function here."""
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     @property
     def messages(self) -> list[Any]:

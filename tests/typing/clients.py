@@ -102,3 +102,7 @@ async def mistakes(client: AsyncHoray, sync: Horay) -> None:
     await client.models.list(type="sound")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # no such type
     sync.models.list(type="sound")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # no such type
     Horay(retries=3)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # it is max_retries
+    print(client.beta)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType] # nothing is in beta here
+    with sync.chat.completions.stream(model="m", messages=MESSAGES) as events:
+        for event in events:
+            print(event.type == "content.delta")  # type: ignore[comparison-overlap] # pyright: ignore[reportUnnecessaryComparison] # openai's word for "text"

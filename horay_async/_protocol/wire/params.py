@@ -18,6 +18,8 @@ from typing import (
     is_typeddict,
 )
 
+from horay_async._habits import about_parameter, about_value
+
 __all__ = ["check"]
 
 Kinds = tuple[type, ...]
@@ -73,7 +75,10 @@ def check(params: Mapping[str, Any], declared_by: type) -> None:
         if not isinstance(value, kinds) or (
             (kind is bool or kind in TEXTUAL) and kind not in kinds
         ):
-            raise TypeError(f"{name} must be {_named(kinds)}, not {_article(kind)}")
+            hint = about_value(name, value)
+            raise TypeError(
+                f"{name} must be {_named(kinds)}, not {_article(kind)}{f': {hint}' if hint else ''}"
+            )
         if kind is float and not math.isfinite(cast("float", value)):
             raise TypeError(f"{name} must be a finite number, not {value}")
     if not params.keys() >= required:
@@ -84,6 +89,8 @@ def check(params: Mapping[str, Any], declared_by: type) -> None:
 def _unknown(name: str, declared: Mapping[str, Kinds]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only needed for a mistake
 
+    if habit := about_parameter(name, declared):
+        return f"unknown parameter {name!r}: {habit}"
     close = get_close_matches(name, declared, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return (

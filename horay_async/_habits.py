@@ -1,0 +1,273 @@
+"""What users of other clients type out of habit, and what it is called here: told by the errors for unknown names.
+
+Looked at when an attribute, a parameter or an option doesn't exist, or a value has a wrong type; never before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Any
+
+__all__ = ["EXPORTS", "about_option", "about_parameter", "about_value", "no_attribute"]
+
+REQUEST = "there is no method for it: client.request(method, path, body=...) reaches every path"
+
+ATTRIBUTES: dict[str, dict[str, str]] = {
+    "": {  # of any class
+        "with_raw_response": "every response has .meta, with its headers, status and request_id: call the method itself",
+        "with_streaming_response": "call create(..., stream=True), or client.request(..., stream=True) for other paths",
+        "aclose": "it is called close() on both clients",
+    },
+    "Horay": {
+        "beta": "nothing is in beta here: use client.chat.completions.parse, .stream and .run_tools",
+        "responses": f"use client.chat.completions; {REQUEST}",
+        "assistants": f"use client.chat.completions.run_tools; {REQUEST}",
+        "audio": REQUEST,
+        "batches": "client.batch.run(requests) and client.batch.run_file(...) send many requests",
+        "containers": REQUEST,
+        "conversations": REQUEST,
+        "evals": REQUEST,
+        "files": REQUEST,
+        "fine_tuning": REQUEST,
+        "moderations": REQUEST,
+        "realtime": REQUEST,
+        "rerank": REQUEST,
+        "uploads": REQUEST,
+        "vector_stores": REQUEST,
+        "videos": REQUEST,
+        "webhooks": "this API sends none",
+        "copy": "client.with_options(...) makes a copy",
+        "is_closed": "it is client.closed, without parentheses",
+        "get": 'use client.request("GET", path)',
+        "post": 'use client.request("POST", path, body=...)',
+        "put": 'use client.request("PUT", path, body=...)',
+        "patch": 'use client.request("PATCH", path, body=...)',
+        "delete": 'use client.request("DELETE", path)',
+        "api_key": "the settings are in client.options, a copy with others is made by client.with_options(...)",
+        "base_url": "the settings are in client.options, a copy with others is made by client.with_options(...)",
+        "timeout": "the settings are in client.options, a copy with others is made by client.with_options(...)",
+        "max_retries": "it is client.options.retry.max_retries; client.with_options(max_retries=...) makes a copy",
+        "default_headers": "the settings are in client.options, a copy with others is made by client.with_options(...)",
+        "messages": "use client.chat.completions",
+    },
+    "Chat": {
+        "create": "use client.chat.completions.create",
+        "parse": "use client.chat.completions.parse",
+        "stream": "use client.chat.completions.stream",
+    },
+    "Completions": {"parse": "use client.chat.completions.parse"},
+    "ChatCompletions": {
+        "list": REQUEST,
+        "retrieve": REQUEST,
+        "update": REQUEST,
+        "delete": REQUEST,
+        "messages": REQUEST,
+        "run": "it is run_tools(...)",
+    },
+    "Images": {
+        "create": "it is generate(model=..., prompt=..., image_size=...)",
+        "edit": REQUEST,
+        "create_variation": REQUEST,
+    },
+    "Models": {
+        "delete": REQUEST,
+    },
+    "Stream": {
+        "response": ".meta has the headers, the status and the request_id",
+        "text_stream": "it is text(), with parentheses",
+        "until_done": "read it to its end in a loop, or use the method stream(...), which has final()",
+        "get_final_completion": "use the method stream(...), which has final(), instead of create(..., stream=True)",
+        "get_final_message": "use the method stream(...), which has final(), instead of create(..., stream=True)",
+        "get_final_text": "use the method stream(...), which has final(), instead of create(..., stream=True)",
+    },
+    "EventStream": {
+        "response": ".meta has the headers, the status and the request_id",
+        "request_id": "it is meta.request_id",
+        "text_stream": "it is text(), with parentheses",
+        "text_deltas": "it is text(), with parentheses",
+        "until_done": "final() reads to the end, and returns the whole response",
+        "get_final_completion": "it is final(), which returns the whole response",
+        "get_final_message": "it is final(); the message is final().choices[0].message",
+        "get_final_text": "it is final(); the text is final().choices[0].message.content",
+        "get_final_response": "it is final(), which returns the whole response",
+        "current_completion_snapshot": "it is snapshot",
+    },
+    "ToolRun": {
+        "until_done": "final() reads to the end, and returns the last response",
+        "get_final_completion": "it is final(), which returns the last response",
+    },
+    "Event": {
+        "delta": "new text is event.text, of the types 'text', 'reasoning' and 'refusal'; new arguments of a tool "
+        "call are event.arguments; isinstance(event, TextDelta) tells them apart",
+        "snapshot": "the response so far is stream.snapshot; merging takes time, so it isn't in each event",
+        "content": "new text is event.text; the whole one is in stream.snapshot and stream.final()",
+        "chunk": "the chunks are in stream.chunks, and come from create(..., stream=True)",
+        "arguments_delta": "it is event.arguments",
+        "parsed_arguments": "the call is event.tool_call; parse() and final() have function.parsed_arguments",
+        "refusal": "new text of a refusal is event.text, where event.type is 'refusal'",
+        "logprobs": "they are in the chunks and in stream.final()",
+        "choices": "these are events; chunks with choices come from create(..., stream=True)",
+    },
+    "ImageResponse": {
+        "data": "the pictures are in .images, each with its .url; client.images.save(picture, path) fetches one",
+        "created": "the server doesn't tell it",
+    },
+    "HorayError": {
+        "response": "what is known is in the error: status_code, message, type, code, param, body, request_id, attempts",
+        "request": "what was tried is in .attempts",
+        "http_status": "it is status_code",
+        "json_body": "it is body",
+        "user_message": "it is message",
+        "completion": "the response so far is .partial, for a cut stream, or .completion of an AnswerError",
+    },
+}
+"""By class, without the `Async` of its name: attributes that it hasn't got, and what is there instead."""
+
+PARAMETERS: dict[str, tuple[str, ...]] = {
+    "size": ("image_size",),
+    "functions": ("tools",),
+    "function_call": ("tool_choice",),
+    "engine": ("model",),
+    "input": ("messages", "prompt"),
+    "prompt": ("messages",),
+    "messages": ("prompt",),
+    "text_format": ("response_format",),
+    "output_format": ("response_format",),
+    "max_output_tokens": ("max_tokens",),
+    "max_new_tokens": ("max_tokens",),
+    "stop_sequences": ("stop",),
+    "request_timeout": ("timeout",),
+    "request_id": ("idempotency_key",),
+    "headers": ("extra_headers",),
+    "params": ("extra_query",),
+    "reasoning": ("reasoning_effort",),
+}
+"""Parameters of a call that have another name here: those that may be meant, the likeliest first."""
+
+ADVICE: dict[str, str] = {
+    "functions": "each as {'type': 'function', 'function': {...}}, or made by @tool",
+    "function_call": "'auto', 'none', 'required' or {'type': 'function', 'function': {'name': ...}}",
+    "input": "a list of messages, or a text",
+    "prompt": "[{'role': 'user', 'content': ...}]",
+    "text_format": "a class, in parse(...) or stream(...)",
+    "size": "such as '1024x1024'",
+}
+"""What goes with some of them."""
+
+OPTIONS: dict[str, str] = {
+    "api_base": "it is base_url",
+    "azure_endpoint": "it is base_url",
+    "endpoint": "it is base_url",
+    "openai_api_key": "it is api_key",
+    "token": "it is api_key",
+    "organization": "this API has none; a header of another server's goes into default_headers={...}",
+    "project": "this API has none; a header of another server's goes into default_headers={...}",
+    "admin_api_key": "this API has none; the key is api_key",
+    "webhook_secret": "this API sends no webhooks",
+    "websocket_base_url": "this API has no WebSocket; the address is base_url",
+    "api_version": "this API has none; default_query={'api-version': ...} adds one to each URL",
+    "azure_deployment": "name it as model in each call",
+    "azure_ad_token_provider": "the key is api_key",
+    "http_client": "requests are sent by aiohttp: max_connections, proxy, ssl_context and trust_env set its client "
+    "up, and session=aiohttp.ClientSession(...) brings your own",
+    "verify": "it is ssl_context, an ssl.SSLContext",
+    "verify_ssl": "it is ssl_context, an ssl.SSLContext",
+    "cert": "it is ssl_context, an ssl.SSLContext with the certificate loaded",
+    "proxies": "it is proxy, one URL",
+    "headers": "it is default_headers",
+    "request_timeout": "it is timeout",
+    "retries": "it is max_retries",
+    "http2": "requests go over HTTP/1.1",
+    "_strict_response_validation": "it is strict='raise'",
+    "model": "name it in each call",
+}
+"""Options of a client that have another name here."""
+
+EXPORTS: dict[str, str] = {
+    "OpenAI": "it is Horay here: from horay_async import Horay as OpenAI",
+    "AsyncOpenAI": "it is AsyncHoray here: from horay_async import AsyncHoray as AsyncOpenAI",
+    "AzureOpenAI": "it is Horay here, with base_url",
+    "AsyncAzureOpenAI": "it is AsyncHoray here, with base_url",
+    "Client": "it is Horay here",
+    "AsyncClient": "it is AsyncHoray here",
+    "Timeout": "it is Timeouts here; a number is a deadline for the whole call",
+    "OpenAIError": "it is HorayError here",
+    "APIResponseValidationError": "it is APIResponseError here",
+    "LengthFinishReasonError": "it is AnswerError here, with reason 'length'",
+    "ContentFilterFinishReasonError": "it is AnswerError here, with reason 'content_filter'",
+    "NOT_GIVEN": "leave the parameter out",
+    "NotGiven": "leave the parameter out",
+    "omit": "leave the parameter out",
+    "DefaultHttpxClient": OPTIONS["http_client"],
+    "DefaultAsyncHttpxClient": OPTIONS["http_client"],
+    "DefaultAioHttpClient": OPTIONS["http_client"],
+    "api_key": "settings belong to a client: Horay(api_key=...)",
+    "api_base": "settings belong to a client: Horay(base_url=...)",
+    "base_url": "settings belong to a client: Horay(base_url=...)",
+    "organization": OPTIONS["organization"],
+    "chat": "calls belong to a client: Horay().chat.completions.create(...)",
+    "completions": "calls belong to a client: Horay().completions.create(...)",
+    "images": "calls belong to a client: Horay().images.generate(...)",
+}
+"""Names of the module `openai` that have another name here, or none."""
+
+
+def no_attribute(self: object, name: str) -> Any:
+    """As a class's `__getattr__`: raises the `AttributeError`, which says what the attribute is called here.
+
+    To be assigned where type checkers don't look, since for them it would give every class every attribute.
+    """
+    message = f"{type(self).__name__!r} object has no attribute {name!r}"
+    if not name.startswith("__"):
+        for kind in (*type(self).__mro__, None):
+            known = ATTRIBUTES.get(kind.__name__.removeprefix("Async") if kind else "", {})
+            if name in known:
+                message = f"{message}: {known[name]}"
+                break
+    raise AttributeError(message, name=name, obj=self)
+
+
+def about_parameter(name: str, declared: Container[str]) -> str:
+    """What to type instead of an unknown parameter, of those that are declared; empty where nobody knows."""
+    for meant in PARAMETERS.get(name, ()):
+        if meant in declared:
+            advice = ADVICE.get(name)
+            return f"it is {meant} here{f', {advice}' if advice else ''}"
+    return ""
+
+
+def about_option(name: str) -> str:
+    """What to type instead of an unknown option of a client; empty where nobody knows."""
+    return OPTIONS.get(name, "")
+
+
+def about_value(name: str, value: object) -> str:
+    """What to give as a parameter or option instead of another client's object; empty where it is none."""
+    kind = type(value)
+    if kind.__name__ in ("NotGiven", "Omit"):
+        return "leave the parameter out instead"
+    if name != "timeout":
+        return ""
+    package = kind.__module__.partition(".")[0]
+    if (
+        package in ("httpx", "httpx2", "httpcore", "openai", "aiohttp")
+        and "Timeout" in kind.__name__
+    ):
+        clocks = {
+            "total": ("total",),
+            "connect": ("connect", "sock_connect"),
+            "first_byte": ("read", "sock_read"),
+            "idle": ("read", "sock_read"),
+            "queue": ("pool",),
+        }
+        given = [
+            f"{ours}={seconds!r}"
+            for ours, theirs in clocks.items()
+            if (
+                seconds := next(filter(None, (getattr(value, name, None) for name in theirs)), None)
+            )
+        ]
+        return f"use Timeouts({', '.join(given)}) in the place of {package}'s {kind.__name__}"
+    if isinstance(value, tuple):
+        return "use Timeouts(connect=..., idle=..., total=...) in the place of a tuple"
+    return ""

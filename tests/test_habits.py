@@ -1,0 +1,204 @@
+"""What users of other clients type is told what it is called here, and is in nobody's way otherwise."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+import pickle
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import httpx
+import openai
+import pytest
+
+import horay_async
+from horay_async import (
+    AsyncHoray,
+    ChatCompletion,
+    ConfigurationError,
+    Horay,
+    ImageResponse,
+    RateLimitError,
+    TextDelta,
+    Timeouts,
+)
+from horay_async._habits import ADVICE, ATTRIBUTES, EXPORTS, OPTIONS, PARAMETERS
+from horay_async._parameters import CLASSES
+from horay_async._protocol.wire.params import check
+from horay_async.models import events
+from horay_async.models.chat import ChatParams
+from horay_async.models.images import ImageParams
+from horay_async.models.options import CallOptions
+from horay_async.options import ClientParams
+from horay_async.resources.chat import AsyncChat
+
+MODULES = (
+    *("client", "sync", "streaming", "errors", "tools.run", "models.events", "models.images"),
+    *(f"resources.{name}" for name in ("chat", "completions", "images", "models")),
+)
+
+
+def classes(name: str) -> Iterator[type[Any]]:
+    """The classes of both clients that a section of the table is about."""
+    for module in MODULES:
+        home = importlib.import_module(f"horay_async.{module}")
+        for found in (f"Async{name}", name):
+            cls = vars(home).get(found)
+            if inspect.isclass(cls) and cls.__module__ == home.__name__:
+                yield cls
+
+
+def bare(cls: Any) -> Any:
+    """An instance on which nothing is set."""
+    return cls.__new__(cls)
+
+
+@pytest.mark.parametrize("section", [name for name in ATTRIBUTES if name])
+def test_each_attribute(section: str) -> None:
+    """The error of either client says what there is instead; nothing in the table exists by now."""
+    found = list(classes(section))
+    assert found, f"no class {section}"
+    for cls in found:
+        for name, words in ATTRIBUTES[section].items():
+            assert not hasattr(cls, name), (
+                f"{cls.__name__}.{name} is there: take it out of the table"
+            )
+            made = bare(cls)
+            with pytest.raises(AttributeError, match=re.escape(words)) as raised:
+                getattr(made, name)
+            assert (raised.value.name, raised.value.obj) == (name, made)
+            assert repr(name) in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES[""])
+def test_what_no_class_has(name: str) -> None:
+    """The general ones hold on clients, groups of operations, operations and streams."""
+    for client in (Horay("key"), AsyncHoray("key")):
+        for each in (client, client.chat, client.chat.completions, client.models):
+            with pytest.raises(AttributeError, match=re.escape(ATTRIBUTES[""][name])):
+                getattr(each, name)
+
+
+def test_other_names() -> None:
+    """A name that nobody is used to is the usual error; so are dunders and underscores."""
+    client = Horay("key")
+    for name in ("betta", "_private", "__nothing__"):
+        with pytest.raises(AttributeError) as raised:
+            getattr(client, name)
+        assert str(raised.value) == f"'Horay' object has no attribute {name!r}"
+
+
+@pytest.mark.parametrize("made", [TextDelta(0, "a"), RateLimitError("a"), ImageResponse()])
+def test_copies(made: Any) -> None:
+    """`hasattr`, `getattr` with a default, copies and pickles are as before, and `dir` shows none of it."""
+    assert not hasattr(made, "delta")
+    assert getattr(made, "snapshot", 3) == 3
+    for again in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        assert type(again) is type(made)
+        assert str(again) == str(made)
+    section = ATTRIBUTES.get(type(made).__name__, {})
+    assert not set(dir(made)) & (section.keys() | {"delta", "snapshot", "with_raw_response"})
+
+
+def test_subclasses() -> None:
+    """A class derived from one of ours tells the same."""
+
+    class Mine(Horay):
+        """A user's own."""
+
+    with pytest.raises(AttributeError, match=r"'Mine' object has no attribute 'beta': nothing"):
+        getattr(Mine("key"), "beta")  # noqa: B009 - no type checker lets it pass otherwise
+
+
+def test_each_event_has_it() -> None:
+    """Every event class, of the tool runs' too."""
+    made = [
+        cls
+        for cls in vars(events).values()
+        if inspect.isclass(cls) and cls.__module__ == events.__name__ and hasattr(cls, "type")
+    ]
+    assert all(issubclass(cls, events.Event) for cls in made)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_each_parameter(name: str) -> None:
+    """Each is refused by some operation, with the name that is meant; where that isn't taken, with the usual words."""
+    told = 0
+    for declared in (ChatParams, ImageParams, horay_async.CompletionParams):
+        known = {row[0] for row in CLASSES[declared.__name__]}
+        if name in known:
+            continue
+        meant = [other for other in PARAMETERS[name] if other in known]
+        words = f"it is {meant[0]} here" if meant else re.escape(f"extra_body={{{name!r}")
+        with pytest.raises(TypeError, match=words):
+            check({name: "a"}, declared)
+        told += bool(meant)
+    assert told
+    assert ADVICE.keys() <= PARAMETERS.keys()
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_each_option(name: str) -> None:
+    """Each is refused when a client is made or copied, with what to do instead."""
+    assert name not in ClientParams.__annotations__
+    given: Any = {name: "a"}
+    clients: list[Any] = [Horay("key"), AsyncHoray("key")]
+    for client in clients:
+        with pytest.raises(TypeError, match=re.escape(OPTIONS[name])):
+            client.with_options(**given)
+        with pytest.raises(TypeError, match=re.escape(OPTIONS[name])):
+            client.__class__("key", **given)
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_each_export(name: str) -> None:
+    """Names of the other module, asked of this one."""
+    assert name not in horay_async.__all__
+    with pytest.raises(AttributeError, match=re.escape(EXPORTS[name])):
+        getattr(horay_async, name)
+
+
+TIMEOUTS = [
+    (httpx.Timeout(60.0, connect=2.0), "connect=2.0, first_byte=60.0, idle=60.0, queue=60.0"),
+    (openai.Timeout(None, connect=2.0), "connect=2.0"),
+    (aiohttp.ClientTimeout(total=9, sock_read=3), "total=9, first_byte=3, idle=3"),
+    ((3, 10), "connect=..., idle=..., total=..."),
+]
+"""What others call timeouts, and the arguments of `Timeouts` in their place."""
+
+
+@pytest.mark.parametrize(("given", "arguments"), TIMEOUTS, ids=lambda value: type(value).__name__)
+def test_timeouts(given: Any, arguments: str) -> None:
+    """A client's setting and a call's name the same clocks, in a form that can be pasted."""
+    words = re.escape(f"Timeouts({arguments})")
+    with pytest.raises(ConfigurationError, match=words):
+        Horay("key", timeout=given)
+    with pytest.raises(TypeError, match=words):
+        check({"timeout": given}, CallOptions)
+    if "..." not in arguments:
+        Timeouts(**eval(f"dict({arguments})"))  # can be pasted
+
+
+def test_nothing_given() -> None:
+    """openai's words for a parameter that isn't given."""
+    for nothing in (openai.NOT_GIVEN, openai.omit):
+        with pytest.raises(TypeError, match=r"temperature must be .* leave the parameter out"):
+            check({"model": "m", "messages": [], "temperature": nothing}, ChatParams)
+    with pytest.raises(TypeError, match=r"temperature must be a number or None, not a string$"):
+        check({"model": "m", "messages": [], "temperature": "warm"}, ChatParams)
+
+
+def test_request_id() -> None:
+    """openai's name for a response's request id works."""
+    made = ChatCompletion()
+    assert made._request_id is None
+
+
+def test_groups() -> None:
+    """`client.chat` isn't an operation, and says where they are."""
+    with pytest.raises(AttributeError, match=r"client\.chat\.completions\.create"):
+        _ = bare(AsyncChat).create
