@@ -192,10 +192,11 @@ if TYPE_CHECKING:
         ParsedMessage,
         ParsedToolCall,
     )
+    from horay_async.models.rate_limits import RateLimit, RateLimits
     from horay_async.models.raw import JSONResponse, ServerSentEvent
     from horay_async.models.usage import CompletionTokensDetails, PromptTokensDetails, Usage
     from horay_async.models.user import UserInfo
-    from horay_async.options import ClientOptions, ClientParams, RetryPolicy, Timeouts
+    from horay_async.options import ClientOptions, ClientParams, Limits, RetryPolicy, Timeouts
     from horay_async.parsing import parse_text
     from horay_async.streaming import AsyncEventStream, AsyncStream
     from horay_async.sync import BatchRun, EventStream, Horay, Stream, ToolRun
@@ -292,6 +293,7 @@ __all__ = [
     "JSONResponse",
     "JSONSchemaDict",
     "JSONSchemaFormatDict",
+    "Limits",
     "Message",
     "MessageDict",
     "ModelInfo",
@@ -310,7 +312,9 @@ __all__ = [
     "PermissionDeniedError",
     "PromptEcho",
     "PromptTokensDetails",
+    "RateLimit",
     "RateLimitError",
+    "RateLimits",
     "ReasoningDelta",
     "RefusalDelta",
     "RequestEvent",
@@ -381,6 +385,7 @@ _MODULES = (
     "models.meta",
     "models.options",
     "models.parsed",
+    "models.rate_limits",
     "models.usage",
     "models.user",
     "streaming",

@@ -13,11 +13,13 @@ from horay_async.errors import ConfigurationError
 
 __all__ = [
     "check_base_url",
+    "check_concurrency",
     "check_count",
     "check_headers",
     "check_keepalive",
     "check_key",
     "check_proxy",
+    "check_rate",
     "check_seconds",
     "check_statuses",
     "check_wait",
@@ -64,6 +66,24 @@ def check_count(instance: object, attribute: attrs.Attribute[Any], value: object
     if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
         raise ConfigurationError(
             f"{attribute.name} must be a whole number of at least {lowest}; got {value!r}"
+        )
+
+
+def check_rate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A number a minute above 0, or None."""
+    if value is not None and not (_is_number(value) and 0 < value < math.inf):
+        raise ConfigurationError(
+            f"{attribute.name} must be a number above 0, or None for no limit; got {value!r}"
+        )
+
+
+def check_concurrency(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """A whole number of at least 1, `"auto"`, or None."""
+    if value is None or value == "auto":
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(
+            f'{attribute.name} must be "auto" or a whole number of at least 1, or None for no limit; got {value!r}'
         )
 
 

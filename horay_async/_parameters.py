@@ -21,13 +21,19 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "rpm",
             "float | None",
             "...",
-            "Most requests a minute; they go evenly spaced. Batches of the client with the same `rpm` and `tpm` share them.",
+            "Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm` share them. The client's `limits` hold beside this and the others.",
         ),
         (
             "tpm",
             "float | None",
             "...",
             "Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what its response reports.",
+        ),
+        (
+            "bulk",
+            "bool",
+            "...",
+            "Whether the batch's requests give way to the client's other calls, where the client has `limits` and those have to wait. True.",
         ),
         (
             "fail_fast",
@@ -66,6 +72,12 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "RetryPolicy",
             "...",
             "The rules of retrying; `max_retries` changes just its count.",
+        ),
+        (
+            "limits",
+            "Limits | None",
+            "...",
+            "Most requests and tokens a minute, and requests at once, for all calls; None, the default, is no limit. Copies with the same limits and `base_url` share them.",
         ),
         (
             "max_connections",
@@ -167,6 +179,12 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "str",
             "...",
             "Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.",
+        ),
+        (
+            "bulk",
+            "bool",
+            "...",
+            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
         ),
         (
             "timeout",
@@ -377,6 +395,12 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.",
         ),
         (
+            "bulk",
+            "bool",
+            "...",
+            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
+        ),
+        (
             "timeout",
             "float | Timeouts | None",
             "...",
@@ -579,6 +603,12 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.",
         ),
         (
+            "bulk",
+            "bool",
+            "...",
+            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
+        ),
+        (
             "timeout",
             "float | Timeouts | None",
             "...",
@@ -697,6 +727,12 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.",
         ),
         (
+            "bulk",
+            "bool",
+            "...",
+            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
+        ),
+        (
             "timeout",
             "float | Timeouts | None",
             "...",
@@ -739,6 +775,12 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.",
         ),
         (
+            "bulk",
+            "bool",
+            "...",
+            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
+        ),
+        (
             "timeout",
             "float | Timeouts | None",
             "...",
@@ -770,6 +812,12 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "str",
             "...",
             "Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.",
+        ),
+        (
+            "bulk",
+            "bool",
+            "...",
+            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
         ),
         (
             "timeout",
@@ -805,6 +853,12 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "str",
             "...",
             "Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.",
+        ),
+        (
+            "bulk",
+            "bool",
+            "...",
+            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
         ),
         (
             "timeout",

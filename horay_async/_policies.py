@@ -1,12 +1,20 @@
-"""The clocks of a call and the rules of trying again: what the options of clients and of calls share."""
+"""The clocks of a call, the rules of trying again and limits: what the options of clients and of calls share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import attrs
 
-from horay_async._checks import check_count, check_seconds, check_statuses, check_wait
+from horay_async._checks import (
+    check_concurrency,
+    check_count,
+    check_rate,
+    check_seconds,
+    check_statuses,
+    check_wait,
+)
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -16,7 +24,7 @@ from horay_async.errors import (
     StreamTruncatedError,
 )
 
-__all__ = ["RetryPolicy", "Timeouts"]
+__all__ = ["Limits", "RetryPolicy", "Timeouts"]
 
 
 @attrs.frozen
@@ -28,7 +36,8 @@ class Timeouts:
     """
 
     queue: float | None = attrs.field(default=None, validator=check_seconds)
-    """Waiting for a connection slot, when `max_connections` are in use."""
+    """Waiting until the client's `limits` let the request go, and for a connection slot, when `max_connections` are in
+    use; in each attempt."""
     connect: float | None = attrs.field(default=15.0, validator=check_seconds)
     """DNS, TCP, TLS and proxy. 15 s spans the three or four SYN packets that TCP sends in it."""
     first_byte: float | None = attrs.field(default=600.0, validator=check_seconds)
@@ -112,3 +121,25 @@ class RetryPolicy:
         else:
             return False
         return safe or (self.retry_unknown_images if billed_per_run else self.retry_unknown)
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What all calls of a client keep to, those of its batches and of its copies included; None is no limit.
+
+    A call that would go over a limit waits, in the order of arrival, under the clock `queue` and the deadline; those with
+    `bulk=True`, as a batch's, wait until no other call does. The limits hold on each event loop by itself: a client that is
+    used from several threads with a loop each sends up to so much on each. The blocking clients of a process share one loop.
+    """
+
+    rpm: float | None = attrs.field(default=None, validator=check_rate)
+    """Most requests a minute, retries included. They go evenly spaced: a server that allows so many a minute mostly
+    enforces it over shorter times."""
+    tpm: float | None = attrs.field(default=None, validator=check_rate)
+    """Most tokens a minute, of prompts and responses together: estimated from a request's length and its `max_tokens`, and
+    corrected by the `usage` of its response, also that of a stream, where it has one."""
+    concurrency: int | Literal["auto"] | None = attrs.field(
+        default=None, validator=check_concurrency
+    )
+    """Most requests under way at once, streams until their end. `"auto"` finds what the server can take, as batches
+    do. `max_connections` holds beside it."""

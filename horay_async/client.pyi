@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, overload
 import aiohttp
 
 from horay_async._observe import Telemetry
-from horay_async._policies import RetryPolicy, Timeouts
+from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async._transport import Transport
 from horay_async.batch import AsyncBatch
 from horay_async.models.drift import Drift
@@ -42,6 +42,7 @@ class AsyncHoray:
         timeout: float | Timeouts | None = ...,
         max_retries: int = ...,
         retry: RetryPolicy = ...,
+        limits: Limits | None = ...,
         max_connections: int = ...,
         tcp_keepalive: float | None = ...,
         max_response_objects: int = ...,
@@ -69,6 +70,8 @@ class AsyncHoray:
             max_retries: Most attempts after the first; the other rules of retrying stay as they
                 are. 2.
             retry: The rules of retrying; `max_retries` changes just its count.
+            limits: Most requests and tokens a minute, and requests at once, for all calls; None,
+                the default, is no limit. Copies with the same limits and `base_url` share them.
             max_connections: Most requests under way at once on one event loop; further ones wait in
                 line. 256.
             tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
@@ -122,6 +125,7 @@ class AsyncHoray:
         timeout: float | Timeouts | None = ...,
         max_retries: int = ...,
         retry: RetryPolicy = ...,
+        limits: Limits | None = ...,
         max_connections: int = ...,
         tcp_keepalive: float | None = ...,
         max_response_objects: int = ...,
@@ -150,6 +154,8 @@ class AsyncHoray:
             max_retries: Most attempts after the first; the other rules of retrying stay as they
                 are. 2.
             retry: The rules of retrying; `max_retries` changes just its count.
+            limits: Most requests and tokens a minute, and requests at once, for all calls; None,
+                the default, is no limit. Copies with the same limits and `base_url` share them.
             max_connections: Most requests under way at once on one event loop; further ones wait in
                 line. 256.
             tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
@@ -199,6 +205,7 @@ class AsyncHoray:
         stream: Literal[False] = False,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -220,6 +227,8 @@ class AsyncHoray:
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -239,6 +248,7 @@ class AsyncHoray:
         on_truncation: Literal["raise", "return"] = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -265,6 +275,8 @@ class AsyncHoray:
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.

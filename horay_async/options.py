@@ -20,7 +20,7 @@ from horay_async._checks import (
     is_loopback,
 )
 from horay_async._habits import about_option, about_value
-from horay_async._policies import RetryPolicy, Timeouts
+from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from horay_async._observe import Telemetry
     from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
 
-__all__ = ["ClientOptions", "ClientParams", "RetryPolicy", "Timeouts"]
+__all__ = ["ClientOptions", "ClientParams", "Limits", "RetryPolicy", "Timeouts"]
 
 DEFAULT_BASE_URL = "https://api.horay.ai/v1"
 MAX_RESPONSE_OBJECTS = 1_000_000
@@ -65,6 +65,7 @@ class ClientParams(TypedDict, total=False):
     max_retries: int
     """Most attempts after the first; the other rules of retrying stay as they are. 2."""
     retry: RetryPolicy
+    limits: Limits | None
     max_connections: int
     tcp_keepalive: float | None
     max_response_objects: int
@@ -156,6 +157,11 @@ def _policy(instance: object, attribute: attrs.Attribute[Any], value: object) ->
         raise ConfigurationError(f"retry must be a RetryPolicy; got {value!r}")
 
 
+def _limits(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not isinstance(value, Limits):
+        raise ConfigurationError(f"limits must be a Limits, or None for none; got {value!r}")
+
+
 def _hook(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is None:
         return
@@ -188,6 +194,9 @@ class ClientOptions:
     """A number is the total deadline in seconds; `Timeouts` sets each of the five clocks."""
     retry: RetryPolicy = attrs.field(factory=RetryPolicy, validator=_policy)
     """The rules of retrying; `max_retries` changes just its count."""
+    limits: Limits | None = attrs.field(default=None, validator=_limits)
+    """Most requests and tokens a minute, and requests at once, for all calls; None, the default, is no limit. Copies with
+    the same limits and `base_url` share them."""
     max_connections: int = attrs.field(default=DEFAULT_MAX_CONNECTIONS, validator=check_count)
     """Most requests under way at once on one event loop; further ones wait in line. 256."""
     tcp_keepalive: float | None = attrs.field(default=60.0, validator=check_keepalive)

@@ -243,6 +243,8 @@ class AsyncStream(Generic[ChunkT]):
         if not response.finished:
             await response.drain()
         self._call.succeed(response.meta)
+        if self._call.place is not None and not reader.merged.empty:
+            self._call.place.complete(reader.merged.result())
         self._end()
         return []
 

@@ -21,7 +21,7 @@ import aiohttp
 
 from horay_async._bridge import BlockingIterator, BlockingWrapper, LoopHandle, Prefetcher
 from horay_async._observe import Telemetry
-from horay_async._policies import RetryPolicy, Timeouts
+from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult
 from horay_async.batch.requests import BatchRequest
 from horay_async.batch.results import BatchProgress, ShowProgress
@@ -157,6 +157,7 @@ class Batch(BlockingWrapper, of=AsyncBatch):
         concurrency: int | Literal["auto"] = ...,
         rpm: float | None = ...,
         tpm: float | None = ...,
+        bulk: bool = ...,
         fail_fast: bool = ...,
         give_up_after: float = ...,
     ) -> BatchRun[AnswerT]:
@@ -183,10 +184,13 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 fewer when the server refuses (429, 503) or its responses get slower. What it found
                 is shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
-                `rpm` and `tpm` share them.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
+                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
+                this and the others.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
                 corrected by what its response reports.
+            bulk: Whether the batch's requests give way to the client's other calls, where the
+                client has `limits` and those have to wait. True.
             fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
@@ -205,6 +209,7 @@ class Batch(BlockingWrapper, of=AsyncBatch):
         concurrency: int | Literal["auto"] = ...,
         rpm: float | None = ...,
         tpm: float | None = ...,
+        bulk: bool = ...,
         fail_fast: bool = ...,
         give_up_after: float = ...,
     ) -> BatchRun[Any]:
@@ -231,10 +236,13 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 fewer when the server refuses (429, 503) or its responses get slower. What it found
                 is shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
-                `rpm` and `tpm` share them.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
+                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
+                this and the others.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
                 corrected by what its response reports.
+            bulk: Whether the batch's requests give way to the client's other calls, where the
+                client has `limits` and those have to wait. True.
             fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
@@ -253,6 +261,7 @@ class Batch(BlockingWrapper, of=AsyncBatch):
         concurrency: int | Literal["auto"] = ...,
         rpm: float | None = ...,
         tpm: float | None = ...,
+        bulk: bool = ...,
         fail_fast: bool = ...,
         give_up_after: float = ...,
     ) -> BatchProgress:
@@ -288,10 +297,13 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 fewer when the server refuses (429, 503) or its responses get slower. What it found
                 is shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
-                `rpm` and `tpm` share them.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
+                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
+                this and the others.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
                 corrected by what its response reports.
+            bulk: Whether the batch's requests give way to the client's other calls, where the
+                client has `limits` and those have to wait. True.
             fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
@@ -307,6 +319,7 @@ class User(BlockingWrapper, of=AsyncUser):
         *,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -318,6 +331,8 @@ class User(BlockingWrapper, of=AsyncUser):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -335,6 +350,7 @@ class Models(BlockingWrapper, of=AsyncModels):
         sub_type: ModelSubType = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -350,6 +366,8 @@ class Models(BlockingWrapper, of=AsyncModels):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -402,6 +420,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -468,6 +487,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -517,6 +538,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -583,6 +605,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -632,6 +656,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -698,6 +723,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -746,6 +773,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -812,6 +840,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -860,6 +890,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -926,6 +957,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -974,6 +1007,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -1042,6 +1076,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -1090,6 +1126,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -1158,6 +1195,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -1208,6 +1247,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -1292,6 +1332,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -1334,6 +1376,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         suffix: str | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -1374,6 +1417,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -1408,6 +1453,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         suffix: str | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -1448,6 +1494,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -1482,6 +1530,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         suffix: str | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -1522,6 +1571,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -1554,6 +1605,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         suffix: str | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -1593,6 +1645,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -1612,6 +1666,7 @@ class Images(BlockingWrapper, of=AsyncImages):
         seed: int | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -1631,6 +1686,8 @@ class Images(BlockingWrapper, of=AsyncImages):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -1645,6 +1702,7 @@ class Images(BlockingWrapper, of=AsyncImages):
         *,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -1663,6 +1721,8 @@ class Images(BlockingWrapper, of=AsyncImages):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -1688,6 +1748,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         timeout: float | Timeouts | None = ...,
         max_retries: int = ...,
         retry: RetryPolicy = ...,
+        limits: Limits | None = ...,
         max_connections: int = ...,
         tcp_keepalive: float | None = ...,
         max_response_objects: int = ...,
@@ -1715,6 +1776,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             max_retries: Most attempts after the first; the other rules of retrying stay as they
                 are. 2.
             retry: The rules of retrying; `max_retries` changes just its count.
+            limits: Most requests and tokens a minute, and requests at once, for all calls; None,
+                the default, is no limit. Copies with the same limits and `base_url` share them.
             max_connections: Most requests under way at once on one event loop; further ones wait in
                 line. 256.
             tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
@@ -1771,6 +1834,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         timeout: float | Timeouts | None = ...,
         max_retries: int = ...,
         retry: RetryPolicy = ...,
+        limits: Limits | None = ...,
         max_connections: int = ...,
         tcp_keepalive: float | None = ...,
         max_response_objects: int = ...,
@@ -1799,6 +1863,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             max_retries: Most attempts after the first; the other rules of retrying stay as they
                 are. 2.
             retry: The rules of retrying; `max_retries` changes just its count.
+            limits: Most requests and tokens a minute, and requests at once, for all calls; None,
+                the default, is no limit. Copies with the same limits and `base_url` share them.
             max_connections: Most requests under way at once on one event loop; further ones wait in
                 line. 256.
             tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
@@ -1845,6 +1911,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         stream: Literal[False] = False,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -1866,6 +1933,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -1885,6 +1954,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         on_truncation: Literal["raise", "return"] = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -1911,6 +1981,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.

@@ -7,12 +7,14 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from horay_async._attempt import Attempt
+from horay_async._protocol.limits.gate import AttemptGate, Place
 from horay_async._protocol.limits.retry import RetryBudget
 from horay_async._protocol.wire.bounds import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
 from horay_async._protocol.wire.clean import Cleaner
@@ -53,6 +55,7 @@ class Call:
         drift: DriftWatch,
         clean: Cleaner,
         stream: bool = False,
+        gate: AttemptGate | None = None,
         observers: CallObservers | None = None,
     ) -> None:
         self.request = request
@@ -66,6 +69,9 @@ class Call:
         """Of the newest attempt, where its response is a failure: its body as it was sent."""
         self.observers: CallObservers | None = observers
         """None where nobody observes the call."""
+        self.place: Place | None = None
+        """What the newest attempt holds of the limits; None where there are none."""
+        self._gate = gate
         self._sender = sender
         self._budget = budget
         self._clean = clean
@@ -200,8 +206,12 @@ class Call:
             options, external=external
         )
         limiter = pool.limiters[options.max_connections]
+        place: Place | None = None
+        if self._gate is not None:
+            place = await self._pass(self._gate, began)
+            acquired = self._loop.time()
         if not limiter.acquire_nowait():
-            await self._acquire(limiter)
+            await self._acquire(limiter, place, began)
             acquired = self._loop.time()
         try:
             headers = self._sender.headers(self.request, self._accept)
@@ -210,11 +220,17 @@ class Call:
             raw, pending = await self._send(headers, pool)
         except BaseException:
             limiter.release()
+            if place is not None:
+                place.release(whole=False)
             raise
         meta = self._read_head(raw, attempt)
         meta.queue = acquired - began
         meta.connect = max(0.0, (pending.dispatched_at or acquired) - acquired)
         meta.first_byte = self._loop.time() - began
+        release = limiter.release
+        if place is not None:
+            place.received(meta.status, meta.headers)
+            release = partial(_release, limiter, place, raw.content)
         response = RawResponse(
             raw,
             meta,
@@ -223,23 +239,37 @@ class Call:
             pending,
             deadline=self._deadline,
             timer=pool.timer,
-            release=limiter.release,
+            release=release,
         )
         if not 200 <= meta.status < 300:
             raise await self._status_error(response, raw)
         return response
 
-    async def _acquire(self, limiter: CapacityLimiter) -> None:
+    async def _pass(self, gate: AttemptGate, began: float) -> Place | None:
+        """Waits until the limits let the attempt go."""
+        body, bulk = self.request.body, self.request.bulk
+        self.place = await self._queue(gate.acquire(body, bulk=bulk), began)
+        return self.place
+
+    async def _acquire(self, limiter: CapacityLimiter, place: Place | None, began: float) -> None:
         """Waits for a connection slot."""
+        try:
+            await self._queue(limiter.acquire(), began)
+        except BaseException:
+            if place is not None:
+                place.unsent()
+            raise
+
+    async def _queue(self, wait: Awaitable[T], began: float) -> T:
+        """Waits under the clock `queue`, which runs from when the attempt `began`, and the deadline."""
         timeouts = self.request.timeouts
-        due = None if timeouts.queue is None else self._loop.time() + timeouts.queue
+        due = None if timeouts.queue is None else began + timeouts.queue
         if due is None and self._deadline is None:
-            await limiter.acquire()
-            return
+            return await wait
         by_deadline = self._deadline is not None and (due is None or self._deadline < due)
         try:
             async with asyncio.timeout_at(self._deadline if by_deadline else due):
-                await limiter.acquire()
+                return await wait
         except TimeoutError as error:
             if by_deadline:
                 raise timed_out("total", timeouts.total, self.request.label, "not_sent") from error
@@ -366,3 +396,9 @@ class Call:
             attempt.seconds,
             attempt.request_id,
         )
+
+
+def _release(limiter: CapacityLimiter, place: Place, content: aiohttp.StreamReader) -> None:
+    """The connection is free again, or closed."""
+    limiter.release()
+    place.release(whole=content.is_eof())

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from typing import Any
+from weakref import WeakKeyDictionary
+
 from horay_async._observe import LogOnce, Observer, Telemetry, process_defaults
+from horay_async._protocol.limits.gate import AttemptGate
 from horay_async._protocol.limits.retry import RetryBudget
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.drift import DriftWatch
@@ -10,10 +16,14 @@ from horay_async._protocol.wire.request import Request
 from horay_async._transport import log
 from horay_async._transport.call import Call
 from horay_async._transport.connection_pool import ConnectionPools
+from horay_async._transport.limiter import Limiter
 from horay_async._transport.sender import Sender
-from horay_async.options import ClientOptions
+from horay_async.options import ClientOptions, Limits
 
 __all__ = ["Transport"]
+
+_Limiters = WeakKeyDictionary[Any, dict[tuple[str, "Limits | None"], Limiter]]
+"""By event loop, and by server and limits."""
 
 
 class Transport:
@@ -30,6 +40,7 @@ class Transport:
         self.drift: DriftWatch = (share.drift.changed if share else DriftWatch)(options.strict)
         self._log_once: LogOnce = share._log_once if share else LogOnce()  # noqa: SLF001 - its own kind
         self._hooks = _hooks_of(options, self._log_once)
+        self._limiters: _Limiters = share._limiters if share else WeakKeyDictionary()  # noqa: SLF001 - see above
         self._sender = Sender(options, self.pools)
         self._clean = Cleaner(options.api_key)
 
@@ -46,6 +57,7 @@ class Transport:
             drift=self.drift,
             clean=self._clean,
             stream=stream,
+            gate=self._gate(request),
         )
         telemetry, hooks = self.telemetry, self._hooks
         if telemetry is not None or hooks is not None:
@@ -66,6 +78,21 @@ class Transport:
         text = body.decode("utf-8", "surrogateescape")
         return self._clean.mask(text).encode("utf-8", "surrogateescape")
 
+    def _gate(self, request: Request) -> AttemptGate | None:
+        """Who lets the attempts of `request` go; None for nobody."""
+        if request.gate is not None:
+            return request.gate
+        return None if self.options.limits is None or request.external else self.limiter()
+
+    def limiter(self) -> Limiter:
+        """The running loop's limiter: shared by the copies that have the same limits, for the same server."""
+        options = self.options
+        limiters = self._limiters.setdefault(asyncio.get_running_loop(), {})
+        key = (options.base_url, options.limits)
+        if key not in limiters:
+            limiters[key] = Limiter(options)
+        return limiters[key]
+
     @property
     def telemetry(self) -> Telemetry | None:
         """The client's own telemetry, else that of the process."""
@@ -73,6 +100,14 @@ class Transport:
 
     async def close(self) -> None:
         """Closes the connections of every copy."""
+        here = asyncio.get_running_loop()
+        for loop, limiters in list(self._limiters.items()):
+            for limiter in list(limiters.values()):
+                if loop is here:
+                    limiter.close()
+                else:
+                    with contextlib.suppress(RuntimeError):  # it is closed, and nobody waits on it
+                        loop.call_soon_threadsafe(limiter.close)
         await self.pools.close()
 
 

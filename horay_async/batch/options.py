@@ -21,11 +21,14 @@ class BatchOptions(TypedDict, total=False):
     responses get slower. What it found is shared by all batches of the client. Neither is bound by the
     client's `max_connections`; a session of the caller's is bound by its connector."""
     rpm: float | None
-    """Most requests a minute; they go evenly spaced. Batches of the client with the same `rpm` and `tpm`
-    share them."""
+    """Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm`
+    share them. The client's `limits` hold beside this and the others."""
     tpm: float | None
     """Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what
     its response reports."""
+    bulk: bool
+    """Whether the batch's requests give way to the client's other calls, where the client has `limits` and those have to
+    wait. True."""
     fail_fast: bool
     """Whether the first failure ends the batch, with its error; otherwise a failure is a result like any
     other."""
@@ -67,6 +70,7 @@ class Settings:
     concurrency: int | Literal["auto"] = attrs.field(default="auto", validator=_concurrency)
     rpm: float | None = attrs.field(default=None, validator=_positive)
     tpm: float | None = attrs.field(default=None, validator=_positive)
+    bulk: bool = True
     fail_fast: bool = False
     give_up_after: float = attrs.field(default=600.0, validator=_positive)
 

@@ -9,6 +9,7 @@ from typing import Any, Generic, Required, TypeVar, Unpack, cast, get_origin, ge
 import attrs
 import msgspec
 
+from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.wire.decode import BodyDecoder, JSONDecoder, decoder
 from horay_async._protocol.wire.request import (
     Operation,
@@ -57,9 +58,6 @@ OPERATIONS: dict[str, Operation[Any]] = {
 UNUSABLE = (TypeError, ValueError, OverflowError, RecursionError, ConfigurationError)
 """What building a request raises where an item's values can't be sent."""
 
-MOST_DIGITS = 9
-"""Digits of a number in a body that counts in estimates; one of more is the server's to refuse."""
-
 VERSION = "/v1"
 """What paths of batch files begin with; here it is part of the base URL."""
 
@@ -101,9 +99,6 @@ class _Body(msgspec.Struct):
     """What has to be known of a body, each as it is written there, or empty."""
 
     stream: msgspec.Raw = msgspec.Raw(b"")
-    max_tokens: msgspec.Raw = msgspec.Raw(b"")
-    max_completion_tokens: msgspec.Raw = msgspec.Raw(b"")
-    n: msgspec.Raw = msgspec.Raw(b"")
     model: msgspec.Raw = msgspec.Raw(b"")
     messages: msgspec.Raw = msgspec.Raw(b"")
     prompt: msgspec.Raw = msgspec.Raw(b"")
@@ -124,9 +119,8 @@ class WorkItem:
     into: BodyDecoder[Any]
     policy: RetryPolicy
     """The caller's; the request's own leaves refusals to the batch."""
-    max_tokens: int | None = None
-    """Most tokens of a choice, where the request says it."""
-    choices: int = 1
+    size: RequestSize
+    """What its tokens are estimated from."""
     tokens: float = 0.0
     """Estimated for the request and its response, when it was sent last."""
     attempts: list[Attempt] = attrs.field(factory=list[Attempt])
@@ -143,11 +137,6 @@ class WorkItem:
             error, retries=0, billed_per_run=self.request.billed_per_run, random=_middle
         )
         return delay is not None
-
-    @property
-    def size(self) -> int:
-        """Bytes of its body."""
-        return len(self.request.body or b"")
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -226,8 +215,7 @@ def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -
         request=request,
         policy=request.retry,
         into=decoder(item.operation.answer),
-        max_tokens=most,
-        choices=request.choices,
+        size=RequestSize(len(request.body or b""), most, request.choices),
     )
 
 
@@ -286,8 +274,7 @@ def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> 
         request=request,
         policy=request.retry,
         into=JSONDecoder() if operation is None else decoder(operation.answer),
-        max_tokens=_number(body.max_completion_tokens) or _number(body.max_tokens),
-        choices=_number(body.n) or 1,
+        size=size_of(raw),
     )
 
 
@@ -306,9 +293,3 @@ def _got(value: object) -> str:
         return f"got {value!r:.80}"
     except (ValueError, RecursionError):  # a number of thousands of digits; lists in lists in lists
         return f"got a value of type {type(value).__name__}"
-
-
-def _number(raw: msgspec.Raw) -> int | None:
-    """The whole number that is written there; whether anything else will do is the server's to say."""
-    text = bytes(raw)
-    return int(text) if text.isdigit() and len(text) <= MOST_DIGITS else None

@@ -35,6 +35,7 @@ class AsyncBatch:
         concurrency: int | Literal["auto"] = ...,
         rpm: float | None = ...,
         tpm: float | None = ...,
+        bulk: bool = ...,
         fail_fast: bool = ...,
         give_up_after: float = ...,
     ) -> AsyncBatchRun[AnswerT]:
@@ -61,10 +62,13 @@ class AsyncBatch:
                 fewer when the server refuses (429, 503) or its responses get slower. What it found
                 is shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
-                `rpm` and `tpm` share them.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
+                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
+                this and the others.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
                 corrected by what its response reports.
+            bulk: Whether the batch's requests give way to the client's other calls, where the
+                client has `limits` and those have to wait. True.
             fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
@@ -83,6 +87,7 @@ class AsyncBatch:
         concurrency: int | Literal["auto"] = ...,
         rpm: float | None = ...,
         tpm: float | None = ...,
+        bulk: bool = ...,
         fail_fast: bool = ...,
         give_up_after: float = ...,
     ) -> AsyncBatchRun[Any]:
@@ -109,10 +114,13 @@ class AsyncBatch:
                 fewer when the server refuses (429, 503) or its responses get slower. What it found
                 is shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
-                `rpm` and `tpm` share them.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
+                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
+                this and the others.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
                 corrected by what its response reports.
+            bulk: Whether the batch's requests give way to the client's other calls, where the
+                client has `limits` and those have to wait. True.
             fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
@@ -131,6 +139,7 @@ class AsyncBatch:
         concurrency: int | Literal["auto"] = ...,
         rpm: float | None = ...,
         tpm: float | None = ...,
+        bulk: bool = ...,
         fail_fast: bool = ...,
         give_up_after: float = ...,
     ) -> BatchProgress:
@@ -166,10 +175,13 @@ class AsyncBatch:
                 fewer when the server refuses (429, 503) or its responses get slower. What it found
                 is shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
-            rpm: Most requests a minute; they go evenly spaced. Batches of the client with the same
-                `rpm` and `tpm` share them.
+            rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
+                client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
+                this and the others.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
                 corrected by what its response reports.
+            bulk: Whether the batch's requests give way to the client's other calls, where the
+                client has `limits` and those have to wait. True.
             fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.admission import Permit
 from horay_async._protocol.limits.concurrency import Concurrency
-from horay_async._protocol.limits.pacing import are_believable
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.notifier import Notifier
 from horay_async.batch.options import Settings
@@ -18,7 +17,7 @@ from horay_async.batch.requests import Preparer, WorkItem, is_refusal, is_unreac
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.sources import ENDED, PENDING, source_of
-from horay_async.batch.throttle import Pacer, throttle_of, unbound
+from horay_async.batch.throttle import WorkGate, throttle_of, unbound
 from horay_async.errors import (
     APIError,
     APIResponseError,
@@ -28,11 +27,11 @@ from horay_async.errors import (
 )
 from horay_async.models._base import Response
 from horay_async.models.meta import Attempt
-from horay_async.models.usage import Usage
 from horay_async.resources._base import fetch
 
 if TYPE_CHECKING:
     from horay_async._transport import Transport
+    from horay_async._transport.limiter import Pacer
     from horay_async.batch.bar import ProgressBar
 
 __all__ = ["CLOSED", "BatchRunner"]
@@ -44,7 +43,7 @@ class BatchRunner:
     """One batch run on one event loop: a task that sends, and one for each request under way.
 
     `level` and `pacer` take the place of those that the settings call for, to be shared by several runners.
-    A pacer that doesn't know for how long it holds back requests has to wake the throttle's notifier.
+    A pacer that doesn't know for how long it holds back requests has to wake the client's limiter.
     """
 
     def __init__(
@@ -177,9 +176,14 @@ class BatchRunner:
             return None
 
     async def _send(self, work: WorkItem) -> None:
-        if self._settings.tpm is not None:
-            work.tokens = self._throttle.estimate.of(work.size, work.max_tokens, work.choices)
-        permit = await self._throttle.acquire(self._level, self._pacer, work.tokens)
+        limiter = self._throttle.limiter
+        if self._settings.tpm is not None or limiter.limits is not None:
+            work.tokens = limiter.tokens_of(work.size)
+        ticket = await self._throttle.acquire(
+            self._level, self._pacer, work.tokens, bulk=self._settings.bulk
+        )
+        permit = cast("Permit", ticket.permit)
+        work.request.gate = WorkGate(limiter, ticket, self._pacer)
         self._progress.in_flight += 1
         task = self._loop.create_task(self._run(work, permit))
         self._sending.add(task)
@@ -227,9 +231,9 @@ class BatchRunner:
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         if asked is not None:
             asked = min(asked, work.policy.max_retry_after)
-        admission = self._throttle.admission
-        admission.refused(permit, now, retry_after=asked)
-        self._pacer.correct(-work.tokens, now)
+        admission, limiter = self._throttle.admission, self._throttle.limiter
+        limiter.refused(permit, now, retry_after=asked)
+        limiter.correct(-work.tokens, self._pacer, now)
         self._progress.refused += 1
         if work.put_off_since is None:
             work.put_off_since = now
@@ -243,17 +247,10 @@ class BatchRunner:
 
     def _correct(self, work: WorkItem, response: Response, now: float) -> None:
         """Puts what a response really took in the place of its estimate."""
-        usage = getattr(response, "usage", None)
-        if not isinstance(usage, Usage) or not usage.total_tokens:
-            return
-        most = self._throttle.estimate.most(work.size, work.max_tokens, work.choices)
-        counts = (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens)
-        if not are_believable(*counts, most=most):
-            return
-        self._throttle.estimate.learn(
-            work.size, work.choices, prompt=usage.prompt_tokens, completion=usage.completion_tokens
-        )
-        self._pacer.correct(usage.total_tokens - work.tokens, now)
+        limiter = self._throttle.limiter
+        used = limiter.learn(work.size, response)
+        if used is not None:
+            limiter.correct(used - work.tokens, self._pacer, now)
 
     # Results
 
@@ -305,7 +302,7 @@ class BatchRunner:
         self._sending.discard(task)
         if permit.open:  # it was cancelled, or never began to run
             self._throttle.admission.end(permit)
-        self._throttle.released.notify_all()
+        self._throttle.limiter.wake()
         self._progress.in_flight -= 1
         self._ended(task)
         self._dispatch_notifier.notify_all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -9,6 +10,8 @@ import attrs
 
 from horay_async._attempt import Attempt
 from horay_async._record import Record
+from horay_async.models._rate_headers import parse_rate_limits
+from horay_async.models.rate_limits import RateLimits
 
 __all__ = ["Attempt", "ResponseMeta"]
 
@@ -39,6 +42,13 @@ class ResponseMeta(Record):
     answer wasn't streamed or has none."""
     total: float | None = None
     """From the start of the call, over all attempts and backoffs, to the end of the answer."""
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        """What the headers say of the server's rate limits, read when it is asked for; None for each part that they
+        don't tell.
+        """
+        return parse_rate_limits(self.headers, now=time.time())
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}

@@ -29,6 +29,9 @@ class CallOptions(TypedDict, total=False):
     """Fields that this client doesn't know, put into the JSON body over those that it does."""
     idempotency_key: str
     """Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given."""
+    bulk: bool
+    """Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that
+    nobody waits for. False."""
 
 
 class GenerationOptions(CallOptions, total=False):

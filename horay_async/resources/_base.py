@@ -165,6 +165,8 @@ async def decode_response(call: Call, into: BodyDecoder[AnswerT], response: RawR
         else:
             answer.meta = meta
             call.succeed(meta)
+            if call.place is not None:
+                call.place.complete(answer)
             if found := into.drift(answer):
                 drift_error = call.drift.note(found, answer, context=response.context)
                 if drift_error is not None:

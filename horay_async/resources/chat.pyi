@@ -72,6 +72,7 @@ class AsyncChatCompletions(Resource):
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -138,6 +139,8 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -187,6 +190,7 @@ class AsyncChatCompletions(Resource):
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -253,6 +257,8 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -302,6 +308,7 @@ class AsyncChatCompletions(Resource):
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -368,6 +375,8 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -416,6 +425,7 @@ class AsyncChatCompletions(Resource):
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -482,6 +492,8 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -530,6 +542,7 @@ class AsyncChatCompletions(Resource):
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -596,6 +609,8 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -644,6 +659,7 @@ class AsyncChatCompletions(Resource):
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -712,6 +728,8 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -760,6 +778,7 @@ class AsyncChatCompletions(Resource):
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -828,6 +847,8 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -878,6 +899,7 @@ class AsyncChatCompletions(Resource):
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -962,6 +984,8 @@ class AsyncChatCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.

@@ -47,6 +47,7 @@ class AsyncCompletions(Resource):
         suffix: str | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -87,6 +88,8 @@ class AsyncCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -121,6 +124,7 @@ class AsyncCompletions(Resource):
         suffix: str | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -161,6 +165,8 @@ class AsyncCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -195,6 +201,7 @@ class AsyncCompletions(Resource):
         suffix: str | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -235,6 +242,8 @@ class AsyncCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -267,6 +276,7 @@ class AsyncCompletions(Resource):
         suffix: str | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -306,6 +316,8 @@ class AsyncCompletions(Resource):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.

@@ -70,7 +70,7 @@ def test_typed_requests() -> None:
     assert [work.custom_id for work in (chat, text)] == ["a", "request-7"]
     assert body_of(chat) == CHAT
     assert chat.into is decoder(ChatCompletion)
-    assert (text.max_tokens, text.choices, text.into) == (3, 2, decoder(Completion))
+    assert (text.size.max_tokens, text.size.choices, text.into) == (3, 2, decoder(Completion))
     assert image.request.billed_per_run
     assert image.into is decoder(ImageResponse)
 
@@ -87,8 +87,8 @@ def test_max_completion_tokens_counts_before_max_tokens() -> None:
     """As servers have it."""
     both = {"max_completion_tokens": 9, "max_tokens": 5}
     typed = BatchRequest.chat(model="m", messages=[], max_completion_tokens=9, max_tokens=5)
-    assert prepare(typed).max_tokens == 9
-    assert prepare(line("a", url="/chat/completions", body={**CHAT, **both})).max_tokens == 9
+    assert prepare(typed).size.max_tokens == 9
+    assert prepare(line("a", url="/chat/completions", body={**CHAT, **both})).size.max_tokens == 9
 
 
 @pytest.mark.parametrize("url", ["/v1/completions", "/completions"])
@@ -101,7 +101,7 @@ def test_lines(url: str) -> None:
     assert (work.custom_id, work.index, work.item) == ("a", 7, item)
     assert work.request.path == "/completions"
     assert body_of(work) == item["body"]
-    assert (work.max_tokens, work.choices) == (4, 1)
+    assert (work.size.max_tokens, work.size.choices) == (4, 1)
 
 
 def test_body_of_a_file_is_sent_as_it_is_written() -> None:
@@ -110,8 +110,8 @@ def test_body_of_a_file_is_sent_as_it_is_written() -> None:
     item = Line("a", "POST", "/v1/completions", msgspec.Raw(raw))
     work = prepare(item)
     assert work.request.body == raw
-    assert work.size == len(raw)
-    assert (work.item, work.choices, work.max_tokens) == (item, 3, None)
+    assert work.size.length == len(raw)
+    assert (work.item, work.size.choices, work.size.max_tokens) == (item, 3, None)
 
 
 def test_other_paths() -> None:

@@ -10,15 +10,25 @@ import aiohttp
 import pytest
 
 from horay_async import AsyncHoray, ConfigurationError
+from horay_async._protocol.limits.admission import Permit
 from horay_async._protocol.limits.pacing import RateLimiter
-from horay_async.batch import throttle as module
+from horay_async._transport import limiter
+from horay_async._transport import open_files as module
+from horay_async._transport.limiter import Ticket
+from horay_async._transport.open_files import MOST
 from horay_async.batch.options import Settings
-from horay_async.batch.throttle import MOST, Throttle, throttle_of, unbound
+from horay_async.batch.throttle import Throttle, throttle_of, unbound
 from horay_async.options import ClientOptions
 
 pytestmark = pytest.mark.anyio
 
 OPTIONS = ClientOptions.of("a-key-for-nothing")
+
+
+def permit_of(ticket: Ticket) -> Permit:
+    """The permit of a request that has gone."""
+    assert ticket.permit is not None
+    return ticket.permit
 
 
 async def test_gate_is_shared_by_copies_of_a_client() -> None:
@@ -100,7 +110,7 @@ def test_connections_leave_room_for_other_files(
         return soft, soft
 
     monkeypatch.setattr("resource.getrlimit", limits)
-    assert module._most(OPTIONS) == most
+    assert module.most_connections(OPTIONS) == most
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="open files aren't counted there")
@@ -141,7 +151,7 @@ def test_fixed_number_without_a_limit(monkeypatch: pytest.MonkeyPatch, unlimited
 def test_open_files_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows has none that could be asked for."""
     monkeypatch.setattr(sys, "platform", "win32")
-    assert module._most(OPTIONS) == MOST
+    assert module.most_connections(OPTIONS) == MOST
 
 
 async def test_entering_waits_for_a_permit_to_come_back() -> None:
@@ -151,12 +161,12 @@ async def test_entering_waits_for_a_permit_to_come_back() -> None:
     first = await throttle.acquire(level, pacer, 0)
     second = asyncio.create_task(throttle.acquire(level, pacer, 0))
     await asyncio.sleep(0)
-    throttle.released.notify_all()
+    throttle.limiter.wake()
     await asyncio.sleep(0)
     assert not second.done()
-    throttle.admission.end(first)
-    throttle.released.notify_all()
-    throttle.admission.end(await second)
+    throttle.admission.end(permit_of(first))
+    throttle.limiter.wake()
+    throttle.admission.end(permit_of(await second))
     assert throttle.admission.in_flight == level.in_flight == 0
 
 
@@ -181,7 +191,7 @@ async def test_entering_goes_early_rather_than_wait_for_no_time() -> None:
 
         def wait(self, now: float) -> float:
             asked.append(now)
-            return module.TICK / 2
+            return limiter.TICK / 2
 
     await throttle.acquire(throttle.level(Settings.of()), Finer(), 0)
     assert len(asked) == 1

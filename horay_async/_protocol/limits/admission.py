@@ -66,6 +66,8 @@ class Permit:
     """Whether the learnt rate had held it back."""
     open: bool = True
     """Whether it wasn't taken back yet."""
+    undecided: bool = True
+    """Whether the server may still refuse the request."""
 
 
 class _Cause(Enum):
@@ -108,6 +110,8 @@ class Admission:
         """Requests under way, at all levels."""
         self.refusing_since: float | None = None
         """When the server began to refuse everything; None while it responds."""
+        self._undecided = 0
+        """Those of them that the server may still refuse: it has answered the others, whose response isn't whole yet."""
         self._pause = SharedPause(random)
         self._rate = LearnedRate()
         self._rate_holds = False
@@ -128,22 +132,33 @@ class Admission:
         self._episode: _RefusalEpisode | None = None
         """The refusals that aren't over; None while all is well."""
 
-    def wait(self, level: Concurrency, now: float) -> float:
-        """Seconds until a request may go at `level`; infinite until one that is under way ends."""
+    def paused(self, now: float) -> float:
+        """Seconds until nothing pauses any more."""
+        return self._pause.wait(now)
+
+    def pause(self, seconds: float, level: Concurrency, now: float) -> None:
+        """Pauses: another process that shares the server's limit was told to."""
+        self._pause.pause(seconds, sharers=level.limit, now=now)
+
+    def wait(self, level: Concurrency, now: float, *, paced: bool = True) -> float:
+        """Seconds until a request may go at `level`; infinite until one that is under way ends. `paced` is whether it
+        keeps to the pace at which the level is filled.
+        """
         if level.holds_back():
             return math.inf
         probing = self._consecutive >= PROBE_AFTER and self._informed_in_flight
-        if self.in_flight and (self._halted or probing):
+        if self._undecided and (self._halted or probing):
             return math.inf
         by_rate = self._rate.wait(now)
         self._rate_holds |= by_rate > 0
-        return max(by_rate, self._pause.wait(now), level.wait(now))
+        return max(by_rate, self._pause.wait(now), level.wait(now) if paced else 0.0)
 
     def begin(self, level: Concurrency, now: float) -> Permit:
         """Lets one go at `level`. Each permit goes to one of `answered`, `refused` and `end`."""
         alone = not self.in_flight
         paced, self._rate_holds = self._rate_holds, False
         self.in_flight += 1
+        self._undecided += 1
         self._last_serial += 1
         self._informed_in_flight += 1
         level.begin(now)
@@ -155,9 +170,18 @@ class Admission:
         """Takes back a permit whose request says nothing of the server's capacity."""
         permit.open = False
         self.in_flight -= 1
+        self._undecided -= permit.undecided
         self._informed_in_flight -= self._is_informed(permit)
         self._halted = False
         permit.level.end()
+
+    def accepted(self, permit: Permit) -> None:
+        """Notes that the server answers a request, whose response can take long to come: a stream's does."""
+        self._undecided -= permit.undecided
+        permit.undecided = False
+        self._halted = False
+        if self._is_informed(permit):
+            self._consecutive = 0
 
     def answered(self, permit: Permit, now: float, *, latency: float | None) -> None:
         """Takes back a permit whose request was answered; `latency` is None where that took several
@@ -192,7 +216,7 @@ class Admission:
             self._informed_after = self._last_serial
             self._informed_in_flight = 0
         self._attribute(permit, episode, informed=informed, asked=retry_after)
-        if retry_after is not None or (informed and (self._consecutive > 1 or not self.in_flight)):
+        if retry_after is not None or (informed and (self._consecutive > 1 or not self._undecided)):
             sharers = permit.level.limit
             episode.paused += self._pause.pause(retry_after, sharers=sharers, now=now)
         elif informed:

@@ -78,6 +78,12 @@ class RateLimiter:
         if self._tokens is not None:
             self._tokens.take(tokens, now)
 
+    def give_back(self, tokens: float, now: float) -> None:
+        """Takes back what `take` counted: the request wasn't sent."""
+        if self._requests is not None:
+            self._requests.take(-1.0, now)
+        self.correct(-tokens, now)
+
 
 def _per_minute(units: float) -> GCRA:
     """At most `units` in any minute: the burst is taken off the rate."""

@@ -12,6 +12,7 @@ import attrs
 import msgspec
 
 from horay_async._checks import check_headers, http_url
+from horay_async._protocol.limits.gate import AttemptGate
 from horay_async._protocol.wire.bounds import MAX_OBJECTS
 from horay_async._protocol.wire.params import check
 from horay_async.errors import ConfigurationError
@@ -75,6 +76,10 @@ class Request:
     """Whether a stream without a mark of its end counts as complete."""
     max_objects: int = MAX_OBJECTS
     """Most JSON objects and lists to take in of the response."""
+    bulk: bool = False
+    """Whether it gives way to others where the limits make it wait."""
+    gate: AttemptGate | None = None
+    """Who lets each attempt go in the place of the client's limits: a batch's throttle."""
     external: bool = False
     """Whether `path` is a whole URL on a host that the key and the default headers aren't meant for."""
 
@@ -147,6 +152,7 @@ def build_request(
         retry=_retry(call, options),
         billed_per_run=billed_per_run,
         choices=_choices(body),
+        bulk=call.get("bulk", False),
         max_objects=options.max_response_objects,
         keep_truncated=call.get("on_truncation", options.on_truncation) == "return",
     )

@@ -11,7 +11,7 @@ from ray.data import ActorPoolStrategy, Dataset
 
 from horay_async.batch.options import Settings
 from horay_async.errors import ConfigurationError
-from horay_async.integrations.ray.limiter import Limits
+from horay_async.integrations.ray.limiter import ClusterLimits
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.rows import Rows
 from horay_async.integrations.ray.worker import Worker
@@ -91,7 +91,7 @@ def complete_dataset(
             "options": sealed,
             "rows": rows,
             "settings": settings,
-            "limits": None if rpm is None and tpm is None else Limits.start(rpm, tpm),
+            "limits": None if rpm is None and tpm is None else ClusterLimits.start(rpm, tpm),
         },
         batch_size=None,  # a block as it is: the unit that is done again
         batch_format="pyarrow",

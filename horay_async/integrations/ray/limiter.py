@@ -11,11 +11,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from horay_async.integrations.ray.slices import Allotment
 
-__all__ = ["Limits"]
+__all__ = ["ClusterLimits"]
 
 
 @attrs.frozen(kw_only=True)
-class Limits:
+class ClusterLimits:
     """The rates of the cluster as a whole, each None for no limit, and who hands them out."""
 
     rpm: float | None
@@ -24,7 +24,7 @@ class Limits:
     """The handle of the actor; it ends when nobody holds it any more."""
 
     @classmethod
-    def start(cls, rpm: float | None, tpm: float | None) -> Limits:
+    def start(cls, rpm: float | None, tpm: float | None) -> ClusterLimits:
         """Starts the limiter, on the node where this is called: it lives as long as the dataset's driver."""
         here = ray.get_runtime_context().get_node_id()
         limiter = ray.remote(_Limiter).options(

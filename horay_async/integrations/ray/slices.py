@@ -133,6 +133,12 @@ class SlicedPacer:
         if self._tokens is not None:
             self._tokens.take(tokens, self._slices.at(now - GRACE))
 
+    def give_back(self, tokens: float, now: float) -> None:
+        """Takes back what `take` counted: the request wasn't sent."""
+        if self._requests is not None:
+            self._requests.take(-1.0, self._slices.at(now - GRACE))
+        self.correct(-tokens, now)
+
     def add(self, delay: float, seconds: float, now: float) -> None:
         """Takes in a slice that begins after `delay` seconds."""
         self._asked = False

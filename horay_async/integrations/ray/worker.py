@@ -11,7 +11,7 @@ from horay_async.batch import BatchProgress, BatchResult
 from horay_async.batch.options import Settings
 from horay_async.batch.runner import BatchRunner
 from horay_async.batch.throttle import throttle_of
-from horay_async.integrations.ray.limiter import Limits
+from horay_async.integrations.ray.limiter import ClusterLimits
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.rows import Rows, Table
 from horay_async.integrations.ray.slices import SlicedPacer
@@ -27,7 +27,7 @@ class Worker:
     """
 
     def __init__(
-        self, options: SealedOptions, rows: Rows, settings: Settings, limits: Limits | None
+        self, options: SealedOptions, rows: Rows, settings: Settings, limits: ClusterLimits | None
     ) -> None:
         self._rows = rows
         self._settings = settings
@@ -87,7 +87,7 @@ class Worker:
         assert self._limits is not None
         delay = await self._limits.limiter.take.remote(seconds)
         pacer.add(delay, seconds, asyncio.get_running_loop().time())
-        throttle_of(self._transport).released.notify_all()
+        throttle_of(self._transport).limiter.wake()
 
     def _got(self, task: asyncio.Task[None]) -> None:
         """Without a limiter nothing more can be sent."""

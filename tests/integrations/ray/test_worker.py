@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("ray", reason="horay_async.integrations.ray needs the extra `ray`")
 
 from horay_async.batch.options import Settings
-from horay_async.integrations.ray.limiter import Limits
+from horay_async.integrations.ray.limiter import ClusterLimits
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.rows import Rows
 from horay_async.integrations.ray.slices import Allotment
@@ -30,7 +30,7 @@ ROWS = Rows(column="prompt", chat=False, params={"model": "m"})
 
 @asynccontextmanager
 async def working(
-    server: FaultServer, settings: Settings, limits: Limits | None = None
+    server: FaultServer, settings: Settings, limits: ClusterLimits | None = None
 ) -> AsyncGenerator[Worker]:
     """A worker, which Ray would end together with its process."""
     options = SealedOptions(server.api_key, base_url=server.base_url)
@@ -39,13 +39,15 @@ async def working(
     await worker._transport.close()
 
 
-def limited(take: Callable[[float], float], rpm: float) -> Limits:
-    """Limits whose limiter is a function of this process, called as an actor is."""
+def limited(take: Callable[[float], float], rpm: float) -> ClusterLimits:
+    """ClusterLimits whose limiter is a function of this process, called as an actor is."""
 
     async def remote(seconds: float) -> float:
         return take(seconds)
 
-    return Limits(rpm=rpm, tpm=None, limiter=SimpleNamespace(take=SimpleNamespace(remote=remote)))
+    return ClusterLimits(
+        rpm=rpm, tpm=None, limiter=SimpleNamespace(take=SimpleNamespace(remote=remote))
+    )
 
 
 def table(*prompts: str) -> Any:

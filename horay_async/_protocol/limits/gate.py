@@ -1,0 +1,36 @@
+"""What an attempt of a call passes where there are limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+__all__ = ["AttemptGate", "Place"]
+
+
+class Place(Protocol):
+    """What one attempt holds of the limits, from when it may go until its connection is free again."""
+
+    def received(self, status: int, headers: Mapping[str, str]) -> None:
+        """The response's head has come."""
+        ...
+
+    def complete(self, response: object) -> None:
+        """The response is whole."""
+        ...
+
+    def unsent(self) -> None:
+        """The attempt was given up before its request went out."""
+        ...
+
+    def release(self, *, whole: bool) -> None:
+        """The attempt is over; `whole` is whether all of its response had come. Only the first time counts."""
+        ...
+
+
+class AttemptGate(Protocol):
+    """What lets the attempts of a call go."""
+
+    async def acquire(self, body: bytes | None, *, bulk: bool) -> Place | None:
+        """Waits until an attempt may go that sends `body`; None where nothing is to be told of it."""
+        ...

@@ -1,0 +1,33 @@
+"""What a response says of the tokens that it took."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+__all__ = ["tokens_used"]
+
+
+def tokens_used(response: object) -> tuple[Any, Any, Any]:
+    """Tokens of the prompt, of the answer and of both together, as a response says them; 0 for what it doesn't. They are
+    the server's: nothing is known of what they are.
+    """
+    found: Any = getattr(response, "usage", None)
+    if found is None:
+        json = getattr(response, "json", None)  # of a path without a method
+        found = json.get("usage") if isinstance(json, dict) else None
+    fields = cast("dict[str, Any]", found) if isinstance(found, dict) else None
+
+    def count(*names: str) -> Any:
+        for name in names:
+            if value := getattr(found, name, 0) if fields is None else fields.get(name):
+                return value
+        return 0
+
+    prompt, completion = (
+        count("prompt_tokens", "input_tokens"),
+        count("completion_tokens", "output_tokens"),
+    )
+    total = count("total_tokens")
+    if not total and isinstance(prompt, int) and isinstance(completion, int):
+        total = prompt + completion
+    return prompt, completion, total

@@ -1,0 +1,365 @@
+"""What the requests of one client on one event loop wait for: its `limits`, and what its batches found out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from horay_async._protocol.limits.admission import Admission, Permit
+from horay_async._protocol.limits.concurrency import Concurrency
+from horay_async._protocol.limits.pacing import RateLimiter, TokenEstimate, are_believable
+from horay_async._protocol.limits.request_size import RequestSize, size_of
+from horay_async._protocol.limits.retry import parse_retry_after
+from horay_async._protocol.limits.server_window import LONGEST_HOLD, ServerWindow
+from horay_async._protocol.limits.tokens_used import tokens_used
+from horay_async._transport.open_files import most_connections
+from horay_async.errors import ConfigurationError
+from horay_async.models._rate_headers import parse_rate_limits
+from horay_async.options import ClientOptions
+
+__all__ = ["NO_LIMIT", "TICK", "CallPlace", "Limiter", "Pacer", "Ticket"]
+
+START = 16
+"""Requests that are sent at once to begin with: what small servers take without complaint."""
+
+NO_LIMIT = 2**31
+"""Requests under way, where nothing limits them here."""
+
+REFUSALS = frozenset({429, 503})
+"""Statuses by which a server refuses for its load, so that everybody has to wait."""
+
+TICK = 0.001
+"""Seconds that a request may go early: event loops' timers are no finer. asyncio would wait too long, and
+uvloop, whose clock stands still in between, would be asked again and again. A rate still counts from when a
+request was due, so that nothing adds up.
+"""
+
+
+class Pacer(Protocol):
+    """What keeps requests to a rate; `RateLimiter` says what its methods do."""
+
+    def wait(self, now: float) -> float: ...
+    def take(self, tokens: float, now: float) -> None: ...
+    def correct(self, tokens: float, now: float) -> None: ...
+    def give_back(self, tokens: float, now: float) -> None: ...
+
+
+class Ticket:
+    """A request that waits to go, and then has gone."""
+
+    __slots__ = ("bulk", "level", "pacer", "permit", "serial", "tokens", "turn", "windows")
+
+    def __init__(
+        self,
+        tokens: float,
+        level: Concurrency | None,
+        pacer: Pacer | None,
+        *,
+        bulk: bool,
+        serial: int,
+        turn: asyncio.Future[None],
+    ) -> None:
+        self.tokens = tokens
+        """Estimated for the request and its response."""
+        self.level = level
+        """The limit on requests under way that it keeps to; None for one that has its permit."""
+        self.pacer = pacer
+        """The rate that it keeps to beside the client's."""
+        self.bulk = bulk
+        self.serial = serial
+        """Counts the tickets in the order of arrival."""
+        self.turn = turn
+        """Done when it may go."""
+        self.permit: Permit | None = None
+        """Once it has gone; None for one without a level."""
+        self.windows: tuple[float, float] = (0.0, 0.0)
+        """Requests and tokens that had been sent when it had gone."""
+
+
+class Limiter:
+    """Lets requests go when concurrency, rates, pauses and the server's own windows allow it.
+
+    Those that wait stand in lines, one for each priority, level and pacer: in a line, first come is first served; of the
+    lines' first, the one goes that came first and may go. While a call waits for what the client as a whole is limited by,
+    nothing of those with `bulk` goes.
+    """
+
+    def __init__(self, options: ClientOptions) -> None:
+        limits = options.limits
+        self.limits = limits
+        """The client's own; None where only batches ask here."""
+        self.admission: Admission = Admission(random.random)
+        self.estimate: TokenEstimate = TokenEstimate()
+        self.auto: Concurrency = Concurrency(start=START, ceiling=most_connections(options))
+        """The limit on requests under way that is found by trying."""
+        self.on_pause: Callable[[float], None] | None = None
+        """Told of the seconds of each `Retry-After`, where others share the server's limit."""
+        self._auto = limits is not None and limits.concurrency == "auto"
+        fixed = NO_LIMIT if limits is None or limits.concurrency is None else limits.concurrency
+        self._level = (
+            self.auto
+            if isinstance(fixed, str)
+            else Concurrency(start=fixed, floor=fixed, ceiling=fixed)
+        )
+        self._pacer = None if limits is None else RateLimiter(limits.rpm, limits.tpm)
+        self._windows = (ServerWindow(), ServerWindow())  # of requests and of tokens
+        self._lines: dict[tuple[object, ...], deque[Ticket]] = {}
+        self._serial = 0  # of the newest ticket
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    # For calls
+
+    async def acquire(self, body: bytes | None, *, bulk: bool) -> CallPlace:
+        """Waits until a call's attempt may go. Raises `ConfigurationError` once the client is closed."""
+        size = size_of(body)
+        tokens = self.tokens_of(size)
+        ticket = await self.wait(tokens, level=self._level, bulk=bulk)
+        return CallPlace(self, ticket, size)
+
+    # For batches too
+
+    def tokens_of(self, size: RequestSize) -> float:
+        """What a request will take, as far as can be known."""
+        return self.estimate.of(size.length, size.max_tokens, size.choices)
+
+    async def wait(
+        self,
+        tokens: float,
+        *,
+        level: Concurrency | None,
+        pacer: Pacer | None = None,
+        bulk: bool,
+    ) -> Ticket:
+        """Waits until a request of about so many tokens may go, and counts it."""
+        if self._closed:
+            raise ConfigurationError(CLOSED)
+        self._serial += 1
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        ticket = Ticket(tokens, level, pacer, bulk=bulk, serial=self._serial, turn=turn)
+        self._lines.setdefault((bulk, level, pacer), deque()).append(ticket)
+        self.wake()
+        if turn.done():
+            turn.result()
+            return ticket
+        try:
+            await turn
+        except BaseException:
+            with contextlib.suppress(RuntimeError):  # no loop runs any more, so nobody waits
+                if turn.cancelled() or not turn.done():
+                    self._leave(ticket)
+                elif turn.exception() is None:  # let go in the same moment
+                    self.give_back(ticket)
+            raise
+        return ticket
+
+    def give_back(self, ticket: Ticket) -> None:
+        """Undoes that a request went: it wasn't sent."""
+        now = asyncio.get_running_loop().time()
+        if ticket.permit is not None:
+            self.admission.end(ticket.permit)
+        for pacer in filter(None, (self._pacer, ticket.pacer)):
+            pacer.give_back(ticket.tokens, now)
+        for window, units in zip(self._windows, (1.0, ticket.tokens), strict=True):
+            window.give_back(units)
+        self.wake()
+
+    def correct(self, tokens: float, pacer: Pacer | None, now: float) -> None:
+        """Counts tokens in addition, negative for less."""
+        for each in filter(None, (self._pacer, pacer)):
+            each.correct(tokens, now)
+
+    def learn(self, size: RequestSize, response: object) -> int | None:
+        """The tokens that a response says it took, which later estimates build on; None where it doesn't say, or what
+        can't be.
+        """
+        prompt, completion, total = tokens_used(response)
+        most = self.estimate.most(size.length, size.max_tokens, size.choices)
+        if not total or not are_believable(prompt, completion, total, most=most):
+            return None
+        self.estimate.learn(size.length, size.choices, prompt=prompt, completion=completion)
+        return int(total)
+
+    def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
+        """Takes back a permit whose request was refused."""
+        self.admission.refused(permit, now, retry_after=retry_after)
+        if retry_after is not None and self.on_pause is not None:
+            self.on_pause(retry_after)
+
+    def told(self, headers: Mapping[str, str], ticket: Ticket) -> None:
+        """Takes in what a response's headers say of the server's limits."""
+        if self.limits is None:
+            return
+        found = parse_rate_limits(headers, now=time.time())
+        now = asyncio.get_running_loop().time()
+        for window, limit, taken in zip(
+            self._windows, (found.requests, found.tokens), ticket.windows, strict=True
+        ):
+            window.told(remaining=limit.remaining, reset=limit.reset, taken=taken, now=now)
+
+    def wake(self) -> None:
+        """Lets go whoever may go, and looks again when the next one may."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._lines:
+            return
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        while (delay := self._let_one_go(now)) <= TICK:
+            if not self._lines:
+                return
+        if delay < FOREVER:
+            self._timer = loop.call_later(delay, self.wake)
+
+    def close(self) -> None:
+        """Ends all waits, with a `ConfigurationError`: the client is closed."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        lines, self._lines = self._lines, {}
+        for line in lines.values():
+            for ticket in line:
+                if not ticket.turn.done():
+                    ticket.turn.set_exception(ConfigurationError(CLOSED))
+
+    # Who goes next
+
+    def _let_one_go(self, now: float) -> float:
+        """Lets the next one go, if one may: then 0, else the seconds until one may."""
+        soonest = FOREVER
+        heads = sorted(filter(None, map(self._head, list(self._lines))), key=_priority)
+        held = False  # whether a call waits for what everybody has to wait for
+        for ticket in heads:
+            if ticket.bulk and held:
+                break
+            shared = self._shared_wait(ticket.tokens, now)
+            delay = max(shared, self._own_wait(ticket, now))
+            if delay <= TICK:
+                self._go(ticket, now)
+                return 0.0
+            held |= shared > TICK
+            soonest = min(soonest, delay)
+        return soonest
+
+    def _head(self, key: tuple[object, ...]) -> Ticket | None:
+        """The first of a line that still waits: one that was cancelled may not have heard of it yet."""
+        line = self._lines[key]
+        while line and line[0].turn.done():
+            line.popleft()
+        if line:
+            return line[0]
+        del self._lines[key]
+        return None
+
+    def _shared_wait(self, tokens: float, now: float) -> float:
+        """Seconds until the client's own limits, and the server's windows, let a request go."""
+        if self._pacer is None:
+            return 0.0
+        if self.admission.in_flight >= self._level.limit:
+            self._level.holds_back()  # which it takes note of
+            return FOREVER
+        requests, of_tokens = self._windows
+        return max(self._pacer.wait(now), requests.wait(1.0, now), of_tokens.wait(tokens, now))
+
+    def _own_wait(self, ticket: Ticket, now: float) -> float:
+        """Seconds until its level, its pacer and the admission let a request go."""
+        delay = 0.0 if ticket.pacer is None else ticket.pacer.wait(now)
+        if ticket.level is None:
+            return max(delay, self.admission.paused(now))
+        # The pace at which a limit is filled up is for batches: others ask one by one.
+        return max(delay, self.admission.wait(ticket.level, now, paced=ticket.pacer is not None))
+
+    def _go(self, ticket: Ticket, now: float) -> None:
+        self._take_out(ticket)
+        for pacer in filter(None, (self._pacer, ticket.pacer)):
+            pacer.take(ticket.tokens, now)
+        requests, tokens = self._windows
+        requests.take(1.0)
+        tokens.take(ticket.tokens)
+        ticket.windows = (requests.taken, tokens.taken)
+        if ticket.level is not None:
+            ticket.permit = self.admission.begin(ticket.level, now)
+        ticket.turn.set_result(None)
+
+    def _leave(self, ticket: Ticket) -> None:
+        """Somebody waits no more: the next in line may have been held back by it."""
+        with contextlib.suppress(KeyError, ValueError):  # the client was closed
+            self._take_out(ticket)
+            self.wake()
+
+    def _take_out(self, ticket: Ticket) -> None:
+        key = (ticket.bulk, ticket.level, ticket.pacer)
+        line = self._lines[key]
+        line.remove(ticket)
+        if not line:
+            del self._lines[key]
+
+
+FOREVER = float("inf")
+CLOSED = "the client is closed: make a new one"
+
+
+def _priority(ticket: Ticket) -> tuple[bool, int]:
+    return ticket.bulk, ticket.serial
+
+
+class CallPlace:
+    """What one attempt of a call holds of the limits."""
+
+    __slots__ = ("_began", "_limiter", "_loop", "_size", "_succeeded", "_ticket")
+
+    def __init__(self, limiter: Limiter, ticket: Ticket, size: RequestSize) -> None:
+        self._limiter = limiter
+        self._ticket = ticket
+        self._size = size
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._succeeded = False  # whether the server took the request
+
+    def received(self, status: int, headers: Mapping[str, str]) -> None:
+        """The response's head has come."""
+        limiter, ticket = self._limiter, self._ticket
+        limiter.told(headers, ticket)
+        assert ticket.permit is not None
+        if 200 <= status < 300:
+            self._succeeded = True
+            limiter.admission.accepted(ticket.permit)
+            limiter.wake()
+        elif status in REFUSALS:
+            now = self._loop.time()
+            asked = parse_retry_after(headers, now=time.time())
+            retry_after = None if asked is None else min(asked, LONGEST_HOLD)
+            limiter.refused(ticket.permit, now, retry_after=retry_after)
+            limiter.correct(-ticket.tokens, None, now)
+            limiter.wake()
+
+    def complete(self, response: object) -> None:
+        """The response is whole."""
+        limiter = self._limiter
+        used = limiter.learn(self._size, response)
+        if used is not None:
+            limiter.correct(used - self._ticket.tokens, None, self._loop.time())
+            limiter.wake()
+
+    def unsent(self) -> None:
+        """The attempt was given up before its request went out."""
+        self._limiter.give_back(self._ticket)
+
+    def release(self, *, whole: bool) -> None:
+        """The attempt is over; `whole` is whether all of its response had come. Only the first time counts."""
+        permit, admission, now = self._ticket.permit, self._limiter.admission, self._loop.time()
+        if permit is None or not permit.open:
+            return
+        if self._succeeded:
+            # Only a limit that is found by trying learns from how long it took.
+            timed = whole and permit.level is self._limiter.auto
+            admission.answered(permit, now, latency=now - self._began if timed else None)
+        else:
+            admission.end(permit)
+        self._limiter.wake()

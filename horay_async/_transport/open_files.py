@@ -1,0 +1,55 @@
+"""How many connections a process can have: what the operating system and the caller's session allow."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+
+from horay_async.options import ClientOptions
+
+__all__ = ["MOST", "SPARE_FILES", "free_files", "most_connections", "session_limit"]
+
+MOST = 4096
+"""Most requests under way that `"auto"` tries; a connection each."""
+
+OPEN_FILES = 0.75
+"""Part of the files that the process may have open which `"auto"` uses for connections."""
+
+SPARE_FILES = 32
+"""Files beside connections that the process may still want to open: for looking up hosts, for certificates, its
+event loops and its own files."""
+
+
+def session_limit(options: ClientOptions) -> int | None:
+    """Most connections of the session that the caller passed in; None where there is no such limit."""
+    # 0 is none, as for aiohttp's connectors; other kinds of session may not tell.
+    return getattr(getattr(options.session, "connector", None), "limit", None) or None
+
+
+def most_connections(options: ClientOptions) -> int:
+    """Most requests under way that `"auto"` tries."""
+    return max(1, int(min(session_limit(options) or MOST, MOST, _file_limit() * OPEN_FILES)))
+
+
+def free_files() -> float:
+    """How many connections the process may open beside the files that it has open."""
+    limit = _file_limit()
+    if limit == math.inf:
+        return limit
+    try:
+        opened = len(os.listdir("/dev/fd"))
+    except OSError:  # a system, or a jail, without it
+        opened = SPARE_FILES
+    return limit - opened - SPARE_FILES
+
+
+def _file_limit() -> float:
+    """How many files the process may have open at once, connections included."""
+    if sys.platform == "win32":
+        return math.inf
+    import resource  # noqa: PLC0415 - there is none on Windows
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # No limit is -1 up to Python 3.14, and the greatest number of its type from 3.15 on.
+    return soft if soft >= 0 else math.inf

@@ -1,0 +1,177 @@
+"""What a response's headers say of rate limits: the spellings of OpenAI's API and of the IETF's drafts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from horay_async.models.rate_limits import RateLimit, RateLimits
+
+__all__ = ["parse_rate_limits"]
+
+MAX_COUNT = 2**53
+"""A greater number isn't told apart from the next one by JSON's readers: no server counts so far."""
+
+MAX_RESET = 31 * 86_400.0
+"""Seconds: the longest window that plans of this family have is a month."""
+
+EPOCH = 10**9
+"""A reset of at least so much is a moment in Unix time, not a number of seconds: it was passed in 2001, and is
+31 years as a duration."""
+
+MILLISECONDS = 10**11
+"""A moment of at least so much is in milliseconds: in seconds it is the year 5138."""
+
+_NUMBER = re.compile(r"\d{1,32}(?:\.\d{0,32})?")
+_DURATION = re.compile(r"(?:\d{1,32}(?:\.\d{0,32})?(?:ms|us|µs|ns|[dhms]))+")
+_PART = re.compile(r"(\d+(?:\.\d*)?)(ms|us|µs|ns|[dhms])")
+_UNITS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
+_UNITS["ns"] = 1e-9
+
+
+def parse_rate_limits(headers: Mapping[str, str], *, now: float) -> RateLimits:
+    """What `headers` say, whose names are looked up without regard to case. `now` is Unix time in seconds, for a
+    server that names the moment of a reset and has no `Date`. Never raises.
+    """
+    drafted = _drafted(headers)
+    return RateLimits(
+        requests=_merged(
+            _spelled(headers, "x-ratelimit-{}-requests", now),
+            drafted.get("requests"),
+            _spelled(headers, "RateLimit-{}", now),
+            _spelled(headers, "x-ratelimit-{}", now),
+        ),
+        tokens=_merged(_spelled(headers, "x-ratelimit-{}-tokens", now), drafted.get("tokens")),
+    )
+
+
+def _merged(*found: RateLimit | None) -> RateLimit:
+    """The first of each part that is known."""
+    limit = remaining = reset = None
+    for each in found:
+        if each is not None:
+            limit = each.limit if limit is None else limit
+            remaining = each.remaining if remaining is None else remaining
+            reset = each.reset if reset is None else reset
+    return RateLimit(limit=limit, remaining=remaining, reset=reset)
+
+
+def _spelled(headers: Mapping[str, str], name: str, now: float) -> RateLimit:
+    """A limit of which each part has a header of its own."""
+    return RateLimit(
+        limit=_count(headers.get(name.format("limit"))),
+        remaining=_count(headers.get(name.format("remaining"))),
+        reset=_reset(headers.get(name.format("reset")), headers.get("Date"), now),
+    )
+
+
+def _count(text: str | None) -> int | None:
+    """A number of requests or tokens. Of `100, 100;w=60`, what a draft allowed, it is the first."""
+    text = re.split("[,;]", text or "", maxsplit=1)[0].strip()
+    if not _NUMBER.fullmatch(text):
+        return None
+    return min(MAX_COUNT, int(float(text)))
+
+
+def _reset(text: str | None, date: str | None, now: float) -> float | None:
+    """Seconds until a reset, of `6m0s`, `20ms`, `12`, a moment in Unix time, or one as ISO 8601 writes it."""
+    text = (text or "").strip()
+    if _NUMBER.fullmatch(text):
+        number = float(text)
+        if number < EPOCH:
+            return min(MAX_RESET, number)
+        moment = number / 1000 if number >= MILLISECONDS else number
+    elif _DURATION.fullmatch(text):
+        seconds = sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(text))
+        return min(MAX_RESET, seconds)
+    elif (found := _iso(text)) is not None:
+        moment = found
+    else:
+        return None
+    return min(MAX_RESET, max(0.0, moment - _sent(date, now)))
+
+
+def _iso(text: str) -> float | None:
+    from datetime import UTC, datetime  # noqa: PLC0415 - few servers need it
+
+    if "T" not in text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _sent(date: str | None, now: float) -> float:
+    """When the server sent the response, by its own clock where it tells."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - loads half of the email package
+
+    try:
+        return now if date is None else parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return now
+
+
+# The drafts' `RateLimit: "default";r=50;t=30` and `RateLimit-Policy: "default";q=100;w=60`, and before them
+# `RateLimit: limit=100, remaining=50, reset=5`.
+
+_NAMED = re.compile(r'\s*"([^"]{0,256})"\s*')
+_PARAMETER = re.compile(r'\s*([a-z]+)\s*=\s*"?([^"]*?)"?\s*')
+
+
+def _drafted(headers: Mapping[str, str]) -> dict[str, RateLimit]:
+    """The limits of the drafts' headers, by what they count; of several, the one with the least left."""
+    policies = dict(_items(headers.get("RateLimit-Policy")))
+    found: dict[str, RateLimit] = {}
+    for name, values in _items(headers.get("RateLimit")):
+        policy = policies.get(name, {})
+        limit = RateLimit(
+            limit=_count(values.get("limit") or policy.get("q")),
+            remaining=_count(values.get("r") or values.get("remaining")),
+            reset=_delta(values.get("t") or values.get("reset")),
+        )
+        kind = _kind(name, policy.get("qu"))
+        before = found.get(kind)
+        if before is None or _left(limit) < _left(before):
+            found[kind] = limit
+    for name, policy in policies.items():
+        found.setdefault(_kind(name, policy.get("qu")), RateLimit(limit=_count(policy.get("q"))))
+    return found
+
+
+def _delta(text: str | None) -> float | None:
+    count = _count(text)
+    return None if count is None else min(MAX_RESET, float(count))
+
+
+def _left(limit: RateLimit) -> int:
+    return MAX_COUNT if limit.remaining is None else limit.remaining
+
+
+def _kind(name: str, unit: str | None) -> str:
+    """What a policy counts: by its unit `qu`, else by its name."""
+    if unit is not None:
+        return {"requests": "requests", "request": "requests"}.get(unit, _tokens_or(unit, unit))
+    return _tokens_or(name, "requests")
+
+
+def _tokens_or(text: str, other: str) -> str:
+    return "tokens" if "token" in text.lower() else other
+
+
+def _items(header: str | None) -> list[tuple[str, dict[str, str]]]:
+    """The items of a list of strings with parameters, or the one item of the older form, whose name is empty."""
+    items: list[tuple[str, dict[str, str]]] = []
+    older: dict[str, str] = {}
+    for item in (header or "").split(","):
+        first, *parameters = item.split(";")
+        values: dict[str, str] = {}
+        for parameter in parameters:
+            if found := _PARAMETER.fullmatch(parameter):
+                values[found[1]] = found[2]
+        if named := _NAMED.fullmatch(first):
+            items.append((named[1], values))
+        elif found := _PARAMETER.fullmatch(first):
+            older[found[1]] = found[2]
+    return [*items, ("", older)] if older else items

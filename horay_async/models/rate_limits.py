@@ -1,0 +1,31 @@
+"""The rate limits that a response tells of."""
+
+from __future__ import annotations
+
+import attrs
+
+__all__ = ["RateLimit", "RateLimits"]
+
+
+@attrs.frozen(kw_only=True)
+class RateLimit:
+    """One rate limit, as a response's headers tell it; None for what they don't, or not legibly."""
+
+    limit: int | None = None
+    """Most in a window."""
+    remaining: int | None = None
+    """How many of them are left."""
+    reset: float | None = None
+    """Seconds from the response until the window begins anew; at most 31 days."""
+
+
+@attrs.frozen(kw_only=True)
+class RateLimits:
+    """The rate limits that a response's headers tell: those of `x-ratelimit-*`, `RateLimit` with `RateLimit-Policy`, or
+    `RateLimit-Limit`, `-Remaining` and `-Reset`.
+    """
+
+    requests: RateLimit = RateLimit()
+    """Of requests."""
+    tokens: RateLimit = RateLimit()
+    """Of tokens, those of prompts and of responses."""

@@ -1,0 +1,264 @@
+"""The order and the number in which requests go: the limiter alone, in a time that skips all waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import selectors
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from horay_async import ConfigurationError, Limits
+from horay_async._transport.limiter import Limiter
+from horay_async.options import ClientOptions
+
+
+class Skipping(selectors.DefaultSelector):
+    """Waits for nothing: its clock jumps to when something happens."""
+
+    now = 1000.0
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        assert timeout is not None, "everything waits, and nothing will ever happen"
+        self.now += max(0.0, timeout)
+        return super().select(0)
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Runs `main` on a loop with a clock of its own."""
+    selector = Skipping()
+    loop = asyncio.SelectorEventLoop(selector)
+    loop.time = lambda: selector.now  # type: ignore[method-assign] # the point of it
+    try:
+        loop.run_until_complete(main)
+    finally:
+        loop.close()
+
+
+def limiter_of(limits: Limits) -> Limiter:
+    """The limiter of a client with `limits`."""
+    return Limiter(ClientOptions.of("a-key-for-nothing", limits=limits))
+
+
+class Crowd:
+    """Calls that ask, hold, and leave."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self.limiter = limiter
+        self.arrived: list[tuple[int, bool]] = []
+        self.waiting: set[int] = set()
+        self.went: list[float] = []
+        self.under_way = self.most = 0
+
+    async def call(self, number: int, *, bulk: bool, seconds: float) -> None:
+        """One call."""
+        loop = asyncio.get_running_loop()
+        self.waiting.add(number)
+        self.arrived.append((number, bulk))
+        try:
+            place = await self.limiter.acquire(b"{}", bulk=bulk)
+        finally:
+            self.waiting.discard(number)
+        before = {n for n, _ in self.arrived[: self.arrived.index((number, bulk))]}
+        calls = {n for n, b in self.arrived if not b}
+        if not bulk:
+            assert not self.waiting & before & calls, "a call went before one that came earlier"
+        self.went.append(loop.time())
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await asyncio.sleep(seconds)
+            place.received(200, {})
+        finally:
+            self.under_way -= 1
+            place.release(whole=True)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 2),  # seconds after the one before
+            st.booleans(),  # bulk
+            st.floats(0.001, 5),  # how long it takes
+            st.one_of(st.none(), st.floats(0, 5)),  # when it is cancelled
+        ),
+        min_size=1,
+        max_size=60,
+    ),
+    st.sampled_from([None, 30.0, 600.0]),
+    st.sampled_from([None, 1, 3]),
+)
+def test_never_more_in_order_and_all_come_through(
+    calls: list[tuple[float, bool, float, float | None]], rpm: float | None, most: int | None
+) -> None:
+    """Whoever is cancelled, and whenever: no rate is exceeded, no wake-up is lost, nothing is left over."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        limiter = limiter_of(Limits(rpm=rpm, concurrency=most))
+        crowd = Crowd(limiter)
+        tasks: list[asyncio.Task[None]] = []
+        for number, (gap, bulk, seconds, cancelled) in enumerate(calls):
+            await asyncio.sleep(gap)
+            task = asyncio.ensure_future(crowd.call(number, bulk=bulk, seconds=seconds))
+            tasks.append(task)
+            if cancelled is not None:
+                loop.call_later(cancelled, task.cancel)
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        for end in ends:
+            assert end is None or isinstance(end, asyncio.CancelledError), repr(end)
+        for end, (_, _, _, cancelled) in zip(ends, calls, strict=True):
+            assert end is None or cancelled is not None
+        assert limiter.admission.in_flight == 0
+        assert not limiter._lines
+        assert most is None or crowd.most <= most
+        if rpm is not None:
+            for start in crowd.went:
+                assert sum(start <= went < start + 60 for went in crowd.went) <= rpm
+
+    run(main())
+
+
+def test_bulk_gives_way() -> None:
+    """A call that comes last goes next, however many others wait."""
+
+    async def main() -> None:
+        limiter = limiter_of(Limits(concurrency=1))
+        first = await limiter.acquire(None, bulk=True)
+        order: list[str] = []
+
+        async def one(name: str, *, bulk: bool) -> None:
+            place = await limiter.acquire(None, bulk=bulk)
+            order.append(name)
+            place.release(whole=True)
+
+        tasks = [asyncio.ensure_future(one(f"bulk {i}", bulk=True)) for i in range(3)]
+        await asyncio.sleep(0)
+        tasks += [asyncio.ensure_future(one(f"call {i}", bulk=False)) for i in range(2)]
+        await asyncio.sleep(0)
+        first.release(whole=True)
+        await asyncio.gather(*tasks)
+        assert order == ["call 0", "call 1", "bulk 0", "bulk 1", "bulk 2"]
+
+    run(main())
+
+
+def test_tokens_are_corrected() -> None:
+    """What a response took counts, not what it was estimated to take."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        limiter = limiter_of(Limits(tpm=60_000))  # a thousand a second
+        place = await limiter.acquire(b'{"max_tokens": 10000}', bulk=False)
+        place.received(200, {})
+        place.release(whole=True)
+        began = loop.time()
+        place.complete(type("R", (), {"usage": {"prompt_tokens": 1, "completion_tokens": 999}})())
+        await limiter.acquire(b"", bulk=False)
+        assert 0.5 < loop.time() - began < 1.5
+        began = loop.time()
+        place = await limiter.acquire(b'{"max_tokens": 1}', bulk=False)
+        place.complete(type("R", (), {"usage": {"total_tokens": "many", "prompt_tokens": -5}})())
+
+    run(main())
+
+
+def test_place_that_was_not_used_goes_back() -> None:
+    """Also to the rate: the request wasn't sent."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        limiter = limiter_of(Limits(rpm=1, tpm=1000, concurrency=1))
+        began = loop.time()
+        for _ in range(5):
+            place = await limiter.acquire(b"", bulk=False)
+            place.unsent()
+        assert loop.time() == began
+
+    run(main())
+
+
+def test_refusal_pauses_everybody() -> None:
+    """For as long as the server asks."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        limiter = limiter_of(Limits(concurrency=4))
+        told: list[float] = []
+        limiter.on_pause = told.append
+        place = await limiter.acquire(b"", bulk=False)
+        began = loop.time()
+        place.received(429, {"Retry-After": "7"})
+        place.release(whole=True)
+        await limiter.acquire(b"", bulk=False)
+        assert 7.0 <= loop.time() - began < 9
+        assert told == [7.0]
+
+    run(main())
+
+
+def test_waits_for_the_servers_window() -> None:
+    """Before it refuses."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        limiter = limiter_of(Limits(concurrency=4))
+        place = await limiter.acquire(b"", bulk=False)
+        began = loop.time()
+        place.received(
+            200, {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "20s"}
+        )
+        place.release(whole=True)
+        await limiter.acquire(b"", bulk=False)
+        assert 19.9 <= loop.time() - began <= 20.1
+
+    run(main())
+
+
+def test_closing_ends_all_waits() -> None:
+    """With the error that a closed client raises; so does asking later."""
+
+    async def main() -> None:
+        limiter = limiter_of(Limits(concurrency=1, rpm=1))
+        await limiter.acquire(None, bulk=False)
+        waiting = asyncio.ensure_future(limiter.acquire(None, bulk=False))
+        await asyncio.sleep(0)
+        limiter.close()
+        with pytest.raises(ConfigurationError, match="closed"):
+            await waiting
+        with pytest.raises(ConfigurationError, match="closed"):
+            await limiter.acquire(None, bulk=False)
+
+    run(main())
+
+
+def test_auto_learns() -> None:
+    """Of a server that takes 64 at once and queues the rest, a crowd of calls finds about so many."""
+
+    async def main() -> None:
+        limiter = limiter_of(Limits(concurrency="auto"))
+        slots = asyncio.Semaphore(64)
+        rng = random.Random(7)
+        under_way: list[int] = []
+
+        async def one() -> None:
+            place = await limiter.acquire(b"{}", bulk=False)
+            under_way.append(limiter.admission.in_flight)
+            async with slots:
+                await asyncio.sleep(0.3 * rng.uniform(0.9, 1.1))
+            place.received(200, {})
+            place.release(whole=True)
+
+        async def worker() -> None:
+            for _ in range(20):
+                await one()
+
+        await asyncio.gather(*(worker() for _ in range(200)))
+        assert 40 < max(under_way[-500:]) < 130
+
+    run(main())
