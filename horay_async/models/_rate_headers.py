@@ -67,24 +67,22 @@ def _spelled(headers: Mapping[str, str], name: str, now: float) -> RateLimit:
 
 def _count(text: str | None) -> int | None:
     """A number of requests or tokens. Of `100, 100;w=60`, what a draft allowed, it is the first."""
-    text = re.split("[,;]", text or "", maxsplit=1)[0].strip()
-    if not _NUMBER.fullmatch(text):
-        return None
-    return min(MAX_COUNT, int(float(text)))
+    first = re.split("[,;]", text or "", maxsplit=1)[0].strip()
+    return min(MAX_COUNT, int(float(first))) if _NUMBER.fullmatch(first) else None
 
 
 def _reset(text: str | None, date: str | None, now: float) -> float | None:
     """Seconds until a reset, of `6m0s`, `20ms`, `12`, a moment in Unix time, or one as ISO 8601 writes it."""
-    text = (text or "").strip()
-    if _NUMBER.fullmatch(text):
-        number = float(text)
+    value = (text or "").strip()
+    if _NUMBER.fullmatch(value):
+        number = float(value)
         if number < EPOCH:
             return min(MAX_RESET, number)
         moment = number / 1000 if number >= MILLISECONDS else number
-    elif _DURATION.fullmatch(text):
-        seconds = sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(text))
+    elif _DURATION.fullmatch(value):
+        seconds = sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(value))
         return min(MAX_RESET, seconds)
-    elif (found := _iso(text)) is not None:
+    elif (found := _iso(value)) is not None:
         moment = found
     else:
         return None
