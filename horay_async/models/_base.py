@@ -44,6 +44,21 @@ class Model(Record):
     __wire__: ClassVar[WireForm] = WireForm()
     """How it is sent. A dunder, as it is nothing that a user of the object needs."""
 
+    def model_dump(
+        self, *, mode: Literal["python", "json"] = "python", exclude_none: bool = False
+    ) -> dict[str, Any]:
+        """The known fields, under the names of their attributes, all the way down.
+
+        `mode="json"` gives values that JSON can hold: an amount of money, otherwise a `Decimal`, is a string then.
+        `exclude_none` leaves out what is None.
+        """
+        dumped: dict[str, Any] = dump(self, mode=mode, exclude_none=exclude_none)
+        return dumped
+
+    def model_dump_json(self, *, indent: int | None = None, exclude_none: bool = False) -> str:
+        """The known fields as JSON text; see `model_dump`."""
+        return to_text(self.model_dump(mode="json", exclude_none=exclude_none), indent)
+
     # pydantic is loaded by who asks for these: it is no dependency.
 
     @classmethod
@@ -111,21 +126,6 @@ class Response(Model):
     def to_json(self, *, indent: int | None = 2) -> str:
         """The JSON that the server sent, unknown fields included, as text; see `to_dict`."""
         return to_text(self.to_dict(), indent)
-
-    def model_dump(
-        self, *, mode: Literal["python", "json"] = "python", exclude_none: bool = False
-    ) -> dict[str, Any]:
-        """The known fields, under the names of their attributes, all the way down.
-
-        `mode="json"` gives values that JSON can hold: an amount of money, otherwise a `Decimal`, is a string then.
-        `exclude_none` leaves out what is None.
-        """
-        dumped: dict[str, Any] = dump(self, mode=mode, exclude_none=exclude_none)
-        return dumped
-
-    def model_dump_json(self, *, indent: int | None = None, exclude_none: bool = False) -> str:
-        """The known fields as JSON text; see `model_dump`."""
-        return to_text(self.model_dump(mode="json", exclude_none=exclude_none), indent)
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] - objects with slots have none of their own
