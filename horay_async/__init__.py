@@ -140,6 +140,13 @@ if TYPE_CHECKING:
         UserMessageDict,
     )
     from horay_async.models.drift import Drift, DriftCounts
+    from horay_async.models.embeddings import (
+        Embedding,
+        EmbeddingInput,
+        EmbeddingParams,
+        EmbeddingResponse,
+        EmbeddingUsage,
+    )
     from horay_async.models.events import (
         AnswerParsed,
         ChatEvent,
@@ -265,6 +272,11 @@ __all__ = [
     "DriftError",
     "DriftKind",
     "DriftWarning",
+    "Embedding",
+    "EmbeddingInput",
+    "EmbeddingParams",
+    "EmbeddingResponse",
+    "EmbeddingUsage",
     "EventStream",
     "Execution",
     "FilePartDict",
@@ -378,6 +390,7 @@ _MODULES = (
     "models.completions",
     "models.dicts",
     "models.drift",
+    "models.embeddings",
     "models.events",
     "models.hooks",
     "models.images",

@@ -757,6 +757,59 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "Fields that this client doesn't know, put into the JSON body over those that it does.",
         ),
     ),
+    "EmbeddingParams": (
+        ("model", "str", None, 'The model\'s name, e.g. `"BAAI/bge-m3"`.'),
+        (
+            "input",
+            "EmbeddingInput",
+            None,
+            "A text or a list of texts; token ids or a list of lists of them. None of them empty.",
+        ),
+        (
+            "dimensions",
+            "int | None",
+            "...",
+            "Numbers of each vector, for models that can shorten theirs.",
+        ),
+        (
+            "encoding_format",
+            "Literal['base64', 'float'] | None",
+            "...",
+            'How vectors are sent: `"base64"`, which takes a quarter of the bytes, unless given. What is read of the response is the same.',
+        ),
+        ("user", "str | None", "...", "An id of your end user, for the server's abuse checks."),
+        ("max_retries", "int", "...", "Most attempts after the first."),
+        (
+            "idempotency_key",
+            "str",
+            "...",
+            "Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.",
+        ),
+        (
+            "timeout",
+            "float | Timeouts | None",
+            "...",
+            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five clocks.",
+        ),
+        (
+            "extra_headers",
+            "Mapping[str, str]",
+            "...",
+            "Sent in addition to the client's own, which they override.",
+        ),
+        (
+            "extra_query",
+            "Mapping[str, str | int | float | bool]",
+            "...",
+            "Added to the URL's query.",
+        ),
+        (
+            "extra_body",
+            "Mapping[str, object]",
+            "...",
+            "Fields that this client doesn't know, put into the JSON body over those that it does.",
+        ),
+    ),
     "ImageParams": (
         ("model", "str", None, 'The model\'s name, e.g. `"black-forest-labs/FLUX.1-schnell"`.'),
         ("prompt", "str", None, "What the picture shows."),
@@ -1024,6 +1077,7 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
         ),
     ),
     "AsyncCompletions.stream": ("CompletionParams", ()),
+    "AsyncEmbeddings.create": ("EmbeddingParams", ()),
     "AsyncImages.generate": ("ImageParams", ()),
     "AsyncImages.save": (
         "CallOptions",
@@ -1038,6 +1092,17 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
         ),
     ),
     "AsyncModels.list": ("ModelListParams", ()),
+    "AsyncModels.retrieve": (
+        "CallOptions",
+        (
+            (
+                "model",
+                "str",
+                None,
+                'The model\'s id, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.',
+            ),
+        ),
+    ),
     "AsyncUser.info": ("CallOptions", ()),
     "Horay.__init__": (
         "ClientParams",

@@ -25,6 +25,7 @@ from horay_async.options import ClientOptions, ClientParams
 from horay_async.resources._base import event_stream_of, fetch, new_key
 from horay_async.resources.chat import AsyncChat
 from horay_async.resources.completions import AsyncCompletions
+from horay_async.resources.embeddings import AsyncEmbeddings
 from horay_async.resources.images import AsyncImages
 from horay_async.resources.models import AsyncModels
 from horay_async.resources.user import AsyncUser
@@ -76,6 +77,7 @@ class AsyncHoray:
         self.chat: AsyncChat = AsyncChat(transport)
         self.completions: AsyncCompletions = AsyncCompletions(transport)
         self.images: AsyncImages = AsyncImages(transport)
+        self.embeddings: AsyncEmbeddings = AsyncEmbeddings(transport)
 
     @property
     def options(self) -> ClientOptions:

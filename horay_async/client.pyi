@@ -19,6 +19,7 @@ from horay_async.models.raw import JSONResponse, ServerSentEvent
 from horay_async.options import ClientOptions
 from horay_async.resources.chat import AsyncChat
 from horay_async.resources.completions import AsyncCompletions
+from horay_async.resources.embeddings import AsyncEmbeddings
 from horay_async.resources.images import AsyncImages
 from horay_async.resources.models import AsyncModels
 from horay_async.resources.user import AsyncUser
@@ -300,3 +301,4 @@ class AsyncHoray:
     chat: AsyncChat
     completions: AsyncCompletions
     images: AsyncImages
+    embeddings: AsyncEmbeddings

@@ -28,6 +28,7 @@ from horay_async.models.meta import ResponseMeta
 from horay_async.options import ClientOptions, ClientParams
 from horay_async.resources.chat import AsyncChat, AsyncChatCompletions
 from horay_async.resources.completions import AsyncCompletions
+from horay_async.resources.embeddings import AsyncEmbeddings
 from horay_async.resources.images import AsyncImages
 from horay_async.resources.models import AsyncModels
 from horay_async.resources.user import AsyncUser
@@ -238,6 +239,7 @@ class Models(BlockingWrapper, of=AsyncModels):
     """The models on offer."""
 
     list: Final = blocking(AsyncModels.list)
+    retrieve: Final = blocking(AsyncModels.retrieve)
 
 
 class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
@@ -271,6 +273,12 @@ class Images(BlockingWrapper, of=AsyncImages):
     save: Final = blocking(AsyncImages.save)
 
 
+class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
+    """Makes vectors of texts."""
+
+    create: Final = blocking(AsyncEmbeddings.create)
+
+
 @described
 class Horay(BlockingWrapper, of=AsyncHoray):
     """A blocking client of the Horay API: `AsyncHoray` with the same methods, called without waiting.
@@ -297,6 +305,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         self.chat: Chat = Chat(wrapped.chat, handle)
         self.completions: Completions = Completions(wrapped.completions, handle)
         self.images: Images = Images(wrapped.images, handle)
+        self.embeddings: Embeddings = Embeddings(wrapped.embeddings, handle)
 
     @property
     def batch(self) -> Batch:

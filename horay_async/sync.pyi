@@ -36,17 +36,19 @@ from horay_async.models.dicts import (
     ToolChoiceDict,
 )
 from horay_async.models.drift import Drift
+from horay_async.models.embeddings import EmbeddingInput, EmbeddingResponse
 from horay_async.models.events import ChatEvent, CompletionEvent, ToolRunEvent, TypedChatEvent
 from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
 from horay_async.models.images import GeneratedImage, ImageResponse, ImageSize
 from horay_async.models.meta import ResponseMeta
-from horay_async.models.models import ModelList, ModelSubType, ModelType
+from horay_async.models.models import ModelInfo, ModelList, ModelSubType, ModelType
 from horay_async.models.parsed import ParsedCompletion
 from horay_async.models.raw import JSONResponse, ServerSentEvent
 from horay_async.models.user import UserInfo
 from horay_async.options import ClientOptions
 from horay_async.resources.chat import AsyncChat, AsyncChatCompletions, T
 from horay_async.resources.completions import AsyncCompletions
+from horay_async.resources.embeddings import AsyncEmbeddings
 from horay_async.resources.images import AsyncImages
 from horay_async.resources.models import AsyncModels
 from horay_async.resources.user import AsyncUser
@@ -368,6 +370,35 @@ class Models(BlockingWrapper, of=AsyncModels):
                 unless given.
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    def retrieve(
+        self,
+        model: str,
+        *,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ModelInfo:
+        """One model, by its id, whose slashes are sent as `%2F`: as one segment of the path. The API's reference
+        doesn't have the operation; its shape is the one that the servers of this family share.
+
+        Raises `NotFoundError` where there is no such model, `APIError` in one of its other classes, `TypeError` for
+        an id that isn't a string, and `ValueError` for one that is empty or a step in a path (`.` or `..`).
+
+        Args:
+            model: The model's id, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -1731,6 +1762,50 @@ class Images(BlockingWrapper, of=AsyncImages):
                 it does.
         """
 
+class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
+    """Makes vectors of texts."""
+    def create(
+        self,
+        *,
+        model: str,
+        input: EmbeddingInput,
+        dimensions: int | None = ...,
+        encoding_format: Literal["base64", "float"] | None = ...,
+        user: str | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> EmbeddingResponse:
+        """The vector of each input, in their order. The parameters are those of `EmbeddingParams`.
+
+        More than 2,048 inputs, or 1 MiB of them, are sent in several requests, eight at a time; what one of them
+        fails with is raised, and the others are cancelled. `timeout` is the deadline of the whole call.
+
+        Raises `APIError` in one of its classes, `APIResponseError` too where a vector is missing, there twice or
+        unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
+
+        Args:
+            model: The model's name, e.g. `"BAAI/bge-m3"`.
+            input: A text or a list of texts; token ids or a list of lists of them. None of them
+                empty.
+            dimensions: Numbers of each vector, for models that can shorten theirs.
+            encoding_format: How vectors are sent: `"base64"`, which takes a quarter of the bytes,
+                unless given. What is read of the response is the same.
+            user: An id of your end user, for the server's abuse checks.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+
 class Horay(BlockingWrapper, of=AsyncHoray):
     """A blocking client of the Horay API: `AsyncHoray` with the same methods, called without waiting.
 
@@ -2005,3 +2080,4 @@ class Horay(BlockingWrapper, of=AsyncHoray):
     chat: Chat
     completions: Completions
     images: Images
+    embeddings: Embeddings

@@ -56,6 +56,7 @@ class Call:
         clean: Cleaner,
         stream: bool = False,
         gate: AttemptGate | None = None,
+        started: float | None = None,
         observers: CallObservers | None = None,
     ) -> None:
         self.request = request
@@ -79,7 +80,9 @@ class Call:
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         total = request.timeouts.total
-        self._deadline = None if total is None else self._started + total
+        # The parts of one call have one deadline.
+        since = self._started if started is None else started
+        self._deadline = None if total is None else since + total
 
     # The loop
 

@@ -48,8 +48,8 @@ class Transport:
         """A transport with other options on the same pools and budget."""
         return Transport(options, share=self)
 
-    def call(self, request: Request, *, stream: bool = False) -> Call:
-        """A call, ready to run."""
+    def call(self, request: Request, *, stream: bool = False, started: float | None = None) -> Call:
+        """A call, ready to run. It is a part of one that began at `started`, where that is given."""
         call = Call(
             request,
             self._sender,
@@ -58,6 +58,7 @@ class Transport:
             clean=self._clean,
             stream=stream,
             gate=self._gate(request),
+            started=started,
         )
         telemetry, hooks = self.telemetry, self._hooks
         if telemetry is not None or hooks is not None:

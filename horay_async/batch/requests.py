@@ -11,6 +11,12 @@ import msgspec
 
 from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.wire.decode import BodyDecoder, JSONDecoder, decoder
+from horay_async._protocol.wire.embeddings import (
+    EmbeddingDecoder,
+    count_inputs,
+    max_response_bytes,
+    prepare,
+)
 from horay_async._protocol.wire.request import (
     Operation,
     Request,
@@ -18,6 +24,7 @@ from horay_async._protocol.wire.request import (
     build_request,
     check_path,
     encode,
+    may_be_billed,
 )
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.jsonl import UNREADABLE
@@ -32,10 +39,11 @@ from horay_async.errors import (
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion, ChatParams
 from horay_async.models.completions import Completion, CompletionParams
+from horay_async.models.embeddings import EmbeddingParams, EmbeddingResponse
 from horay_async.models.images import ImageParams, ImageResponse
 from horay_async.models.meta import Attempt
 from horay_async.options import ClientOptions, RetryPolicy
-from horay_async.resources import chat, completions, images
+from horay_async.resources import chat, completions, embeddings, images
 from horay_async.resources._base import new_key
 
 __all__ = [
@@ -51,7 +59,8 @@ __all__ = [
 AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
 
 OPERATIONS: dict[str, Operation[Any]] = {
-    operation.path: operation for operation in (chat.CREATE, completions.CREATE, images.GENERATE)
+    operation.path: operation
+    for operation in (chat.CREATE, completions.CREATE, embeddings.CREATE, images.GENERATE)
 }
 """Those whose responses have a class, by path."""
 
@@ -88,6 +97,13 @@ class BatchRequest(Generic[AnswerT_co]):
         return BatchRequest(completions.CREATE, params, custom_id)
 
     @staticmethod
+    def embedding(
+        *, custom_id: str | None = None, **params: Unpack[EmbeddingParams]
+    ) -> BatchRequest[EmbeddingResponse]:
+        """As `embeddings.create`, in one request, however many inputs there are."""
+        return BatchRequest(embeddings.CREATE, params, custom_id)
+
+    @staticmethod
     def image(
         *, custom_id: str | None = None, **params: Unpack[ImageParams]
     ) -> BatchRequest[ImageResponse]:
@@ -103,6 +119,7 @@ class _Body(msgspec.Struct):
     messages: msgspec.Raw = msgspec.Raw(b"")
     prompt: msgspec.Raw = msgspec.Raw(b"")
     image_size: msgspec.Raw = msgspec.Raw(b"")
+    input: msgspec.Raw = msgspec.Raw(b"")
 
 
 _body_of = msgspec.json.Decoder(_Body).decode
@@ -206,6 +223,8 @@ def name_of(item: object, index: int) -> str:
 
 def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -> WorkItem:
     params = item.params
+    if item.operation is embeddings.CREATE:
+        params = prepare(params)
     request = build(item.operation, params, options, new_key=new_key())
     most = params.get("max_completion_tokens", params.get("max_tokens"))
     return WorkItem(
@@ -214,7 +233,7 @@ def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -
         item=item,
         request=request,
         policy=request.retry,
-        into=decoder(item.operation.answer),
+        into=_decoder(item.operation, request, params.get("input")),
         size=RequestSize(len(request.body or b""), most, request.choices),
     )
 
@@ -263,8 +282,7 @@ def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> 
         {},
         options,
         new_key=new_key(),
-        # Of an operation that isn't known, neither is what a second run costs.
-        billed_per_run=operation is None or operation.billed_per_run,
+        billed_per_run=may_be_billed("POST", path),
     )
     request.body = raw
     return WorkItem(
@@ -273,9 +291,24 @@ def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> 
         item=item,
         request=request,
         policy=request.retry,
-        into=JSONDecoder() if operation is None else decoder(operation.answer),
+        into=_decoder(operation, request, body.input),
         size=size_of(raw),
     )
+
+
+def _decoder(
+    operation: Operation[Any] | None, request: Request, inputs: object
+) -> BodyDecoder[Any]:
+    """What makes a response of what comes back for `request`. `inputs` are those of embeddings."""
+    if operation is None:
+        return JSONDecoder()
+    if operation is not embeddings.CREATE:
+        return decoder(operation.answer)
+    if isinstance(inputs, msgspec.Raw):
+        inputs = cast(object, msgspec.json.decode(inputs))
+    count = count_inputs(inputs)
+    request.max_body_bytes = max_response_bytes(count)
+    return EmbeddingDecoder(count)
 
 
 @cache

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import attrs
 import cattrs
+import msgspec
 
 from horay_async.models._base import Model, camel
 
@@ -83,6 +84,11 @@ def _money(value: Any, _: Any) -> Decimal:
     return amount
 
 
+def _unread(value: Any, _: Any) -> msgspec.Raw:
+    """What is read later, by who knows what it can be."""
+    return msgspec.Raw(msgspec.json.encode(value))
+
+
 def _list_hook(type_: Any) -> Hook:
     """Reads a list entry by entry.
 
@@ -149,6 +155,7 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook(bool, _boolean)
     converter.register_structure_hook(Decimal, _money)
+    converter.register_structure_hook(msgspec.Raw, _unread)
     converter.register_structure_hook_factory(_is_list, _list_hook)
     converter.register_structure_hook_factory(_is_model, _model_hook)
     return converter

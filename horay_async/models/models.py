@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import attrs
 
-from horay_async.models._base import Model, Response, WireForm
+from horay_async.models._base import Response, WireForm
 from horay_async.models.options import CallOptions
 
 __all__ = ["ModelInfo", "ModelList", "ModelListParams", "ModelSubType", "ModelType"]
@@ -36,8 +36,8 @@ class ModelListParams(CallOptions, total=False):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class ModelInfo(Model):
-    """One model on offer."""
+class ModelInfo(Response):
+    """One model on offer. Its `meta` is there where it was asked for alone, by `models.retrieve`."""
 
     id: str = ""
     """The name to give as `model`."""

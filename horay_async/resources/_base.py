@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from horay_async._habits import no_attribute
-from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_EVENT_BYTES
+from horay_async._protocol.wire.bounds import MAX_EVENT_BYTES
 from horay_async._protocol.wire.decode import (
     BodyDecoder,
     ErrorInBody,
@@ -137,9 +137,17 @@ def new_key() -> str:
     return os.urandom(16).hex()
 
 
-def fetch(transport: Transport, request: Request, into: BodyDecoder[AnswerT]) -> Awaitable[AnswerT]:
-    """Sends a request, as often as the policy says, and decodes the answer."""
-    call = transport.call(request)
+def fetch(
+    transport: Transport,
+    request: Request,
+    into: BodyDecoder[AnswerT],
+    *,
+    started: float | None = None,
+) -> Awaitable[AnswerT]:
+    """Sends a request, as often as the policy says, and decodes the answer. The deadline counts from `started`, on
+    the loop's clock; from now on unless given.
+    """
+    call = transport.call(request, started=started)
 
     return call.run(partial(decode_response, call, into))
 
@@ -148,10 +156,11 @@ async def decode_response(call: Call, into: BodyDecoder[AnswerT], response: RawR
     """What `response` holds."""
     if call.request.method != "GET":  # which runs nothing: it can be sent again
         response.execution = "executed"
-    body, over = await response.read(MAX_BODY_BYTES)
+    limit = call.request.max_body_bytes
+    body, over = await response.read(limit)
     meta, media = response.meta, response.content_type
     if over:
-        problem = f"is over {MAX_BODY_BYTES:,} bytes"
+        problem = f"is over {limit:,} bytes"
     elif media not in JSON_TYPES and not media.endswith("+json"):
         problem = f"isn't JSON, but {media}"
     else:

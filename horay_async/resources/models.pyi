@@ -1,17 +1,19 @@
 # Written by .ci/stubs.py from the parameter classes: change those, and run it again.
 
-"""The models on offer: `GET /models`."""
+"""The models on offer: `GET /models`, and one of them: `GET /models/{id}`."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from horay_async._policies import Timeouts
 from horay_async._protocol.wire.request import Operation
-from horay_async.models.models import ModelList, ModelListParams, ModelSubType, ModelType
+from horay_async.models.models import ModelInfo, ModelList, ModelListParams, ModelSubType, ModelType
+from horay_async.models.options import CallOptions
 from horay_async.resources._base import Resource
 
 __all__ = ["AsyncModels"]
 LIST: Final = Operation(method="GET", path="/models", params=ModelListParams, answer=ModelList)
+RETRIEVE: Final = Operation(method="GET", path="/models", params=CallOptions, answer=ModelInfo)
 
 class AsyncModels(Resource):
     """The models on offer."""
@@ -40,6 +42,35 @@ class AsyncModels(Resource):
                 unless given.
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    async def retrieve(
+        self,
+        model: str,
+        *,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> ModelInfo:
+        """One model, by its id, whose slashes are sent as `%2F`: as one segment of the path. The API's reference
+        doesn't have the operation; its shape is the one that the servers of this family share.
+
+        Raises `NotFoundError` where there is no such model, `APIError` in one of its other classes, `TypeError` for
+        an id that isn't a string, and `ValueError` for one that is empty or a step in a path (`.` or `..`).
+
+        Args:
+            model: The model's id, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.

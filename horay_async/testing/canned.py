@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Unpack, cast
+from urllib.parse import unquote
 
 import attrs
 
@@ -22,13 +24,25 @@ from horay_async.testing.failures import error
 from horay_async.testing.records import Request
 from horay_async.testing.steps import Step
 
-__all__ = ["MODEL", "Piece", "Reply", "chat", "completion", "default", "image", "models", "picture"]
+__all__ = [
+    "MODEL",
+    "Piece",
+    "Reply",
+    "chat",
+    "completion",
+    "default",
+    "embeddings",
+    "image",
+    "models",
+    "picture",
+]
 __all__ += ["picture_url", "sse", "stream", "user"]
 
 MODEL = "meta-llama/Meta-Llama-3.1-8B-Instruct"
 """The model that canned answers name where the request names none: the API's documented default."""
 
 HELLO = "Hello from the test server."
+EMBEDDING_MODEL = "BAAI/bge-m3"
 IMAGE_MODEL = "black-forest-labs/FLUX.1-schnell"
 PICTURE_PATH = "/files/picture.png"
 CREATED = 1_735_689_600
@@ -157,6 +171,29 @@ def models(*names: str, **options: Unpack[MessageOptions]) -> Answer:
     return json_answer({"object": "list", "data": listed}, **defaulted(options, name="models"))
 
 
+def embeddings(
+    *vectors: Sequence[float],
+    model: str = EMBEDDING_MODEL,
+    encoding_format: Literal["base64", "float"] = "base64",
+    **options: Unpack[MessageOptions],
+) -> Answer:
+    """`POST /embeddings`: these vectors, or one of three numbers."""
+    vectors = vectors or ((0.6, 0.0, -0.8),)
+    sent: list[Any] = [list(vector) for vector in vectors]
+    if encoding_format == "base64":
+        sent = [
+            base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+            for vector in vectors
+        ]
+    data = [
+        {"object": "embedding", "index": index, "embedding": vector}
+        for index, vector in enumerate(sent)
+    ]
+    usage = {"prompt_tokens": len(sent), "total_tokens": len(sent)}
+    body = {"object": "list", "data": data, "model": model, "usage": usage}
+    return json_answer(body, **defaulted(options, name="embeddings"))
+
+
 def user(fields: Mapping[str, Any] | None = None, **options: Unpack[MessageOptions]) -> Answer:
     """`GET /user/info`: an account, some of whose fields (spelled as on the wire) can be given."""
     data = USER | dict(fields or {})
@@ -253,12 +290,31 @@ def default(request: Request) -> Answer:
             return image(picture_url(request.origin), **options)
         case "GET", "/models":
             return models(**options)
+        case "POST", "/embeddings":
+            return _embedded(request, options)
+        case "GET", path if path.startswith("/models/"):
+            name = unquote(path.removeprefix("/models/"))
+            listed = {"id": name, "object": "model", "created": 0, "owned_by": ""}
+            return json_answer(listed, **defaulted(options, name="model"))
         case "GET", "/user/info":
             return user(**options)
         case "GET", path if path == PICTURE_PATH:
             return picture()
         case _:
             return error(404, f"no such path: {request.method} {request.path}", **options)
+
+
+def _embedded(request: Request, options: MessageOptions) -> Answer:
+    """A vector for each input, which tells it from others: the first number is its place."""
+    asked = _asked(request)
+    given = asked.get("input")
+    items = cast("list[Any]", given) if isinstance(given, list) else [given]
+    count = 1 if items and isinstance(items[0], int) else len(items)
+    form: Any = asked.get("encoding_format") or "float"
+    model = asked.get("model")
+    named = model if isinstance(model, str) else EMBEDDING_MODEL
+    vectors = [(float(place), 0.5, -1.0) for place in range(count)]
+    return embeddings(*vectors, model=named, encoding_format=form, **options)
 
 
 def _asked(request: Request) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from horay_async import (
     ServiceOverloadedError,
 )
 from horay_async._protocol.wire.decode import JSONDecoder, decoder
+from horay_async._protocol.wire.embeddings import EmbeddingDecoder
 from horay_async.batch import BatchRequest, InvalidRequestError
 from horay_async.batch.requests import (
     OPERATIONS,
@@ -237,3 +238,55 @@ def test_typed_requests_show_themselves() -> None:
     assert "/completions" in shown
     assert "'prompt': 'Once'" in shown
     assert "custom_id='a'" in shown
+
+
+def test_embeddings() -> None:
+    """Embeddings are asked for as by `create`; lines as they are. Both know how many vectors there must be."""
+    preparer = Preparer(OPTIONS)
+    for count, item in (
+        (2, BatchRequest.embedding(custom_id="a", model="m", input=["x", "y"])),
+        (
+            1,
+            {
+                "custom_id": "a",
+                "method": "POST",
+                "url": "/v1/embeddings",
+                "body": {"model": "m", "input": [1]},
+            },
+        ),
+        (
+            None,
+            {
+                "custom_id": "a",
+                "method": "POST",
+                "url": "/embeddings",
+                "body": {"model": "m", "input": {}},
+            },
+        ),
+    ):
+        work = preparer.prepare(item, 0)
+        assert work.request.path == "/embeddings"
+        assert not work.request.billed_per_run
+        assert work.into == EmbeddingDecoder(count)
+    with pytest.raises(InvalidRequestError, match=r"input\[0\] must not be empty"):
+        preparer.prepare(BatchRequest.embedding(model="m", input=[""]), 0)
+    with pytest.raises(InvalidRequestError, match=r"body\.input is missing"):
+        preparer.prepare(
+            {"custom_id": "a", "method": "POST", "url": "/v1/embeddings", "body": {"model": "m"}}, 0
+        )
+
+
+@pytest.mark.parametrize(
+    ("url", "billed"),
+    [
+        ("/v1/responses", False),
+        ("/messages", False),
+        ("/image/generations", True),
+        ("/other", True),
+    ],
+)
+def test_paid_by_the_run(url: str, billed: bool) -> None:
+    """What a second run costs is told by the path, as for `client.request`."""
+    body = {"model": "m", "prompt": "p", "image_size": "1x1"}
+    item = {"custom_id": "a", "method": "POST", "url": url, "body": body}
+    assert Preparer(OPTIONS).prepare(item, 0).request.billed_per_run is billed

@@ -13,7 +13,7 @@ import attrs
 import pydantic
 import pytest
 
-from horay_async import MessageDict
+from horay_async import MessageDict, NotFoundError
 from horay_async.client import AsyncHoray
 from horay_async.local import LocalServer
 from horay_async.models.events import AnswerParsed, PartialObject, ToolResult
@@ -74,6 +74,11 @@ class Verdict:
     """A short answer."""
 
     sky: Literal["red", "blue"]
+
+
+def dot(one: list[float], other: list[float]) -> float:
+    """The product of two vectors."""
+    return sum(a * b for a, b in zip(one, other, strict=True))
 
 
 def ask(text: str) -> list[MessageDict]:
@@ -204,3 +209,27 @@ async def test_tools_as_with_openai(client: AsyncHoray) -> None:
     tool_call = (completion.choices[0].message.tool_calls or [])[0]
     assert tool_call.function.name == "get_forecast"
     assert isinstance(tool_call.function.parsed_arguments, GetForecast)
+
+
+async def test_embeddings(client: AsyncHoray) -> None:
+    """Vectors of the model, whose closeness says something; shortened ones, and token ids."""
+    texts = ["The cat sleeps.", "A cat is sleeping.", "Stock prices fell sharply in May."]
+    response = await client.embeddings.create(model="m", input=texts)
+    plain = await client.embeddings.create(model="m", input=texts, encoding_format="float")
+    short = await client.embeddings.create(model="m", input=[[1, 2, 3]], dimensions=16)
+    first, second, third = (item.embedding for item in response)
+    assert [item.array for item in response] == [item.array for item in plain]
+    assert dot(first, second) > dot(first, third)
+    assert len(short.data[0].array) == 16
+    assert response.usage is not None
+    assert response.usage.total_tokens > 10
+
+
+async def test_retrieve(client: AsyncHoray) -> None:
+    """Each listed model can be asked for by its id, slashes and all."""
+    listed = await client.models.list()
+    assert any("/" in model.id for model in listed)
+    for model in listed:
+        assert await client.models.retrieve(model.id) == model
+    with pytest.raises(NotFoundError):
+        await client.models.retrieve("meta-llama/none")

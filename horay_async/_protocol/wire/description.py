@@ -12,7 +12,7 @@ import attrs
 import msgspec
 
 from horay_async.errors import DriftKind
-from horay_async.models import chat, completions, images, models, usage, user
+from horay_async.models import chat, completions, embeddings, images, models, usage, user
 from horay_async.models._base import Model, Response, camel
 
 __all__ = ["REQUIRED", "Envelope", "Finding", "differences", "list_differences", "outline"]
@@ -58,6 +58,9 @@ REQUIRED: dict[type[Model], tuple[str, ...]] = {
     completions.CompletionChunk: ANSWER,
     completions.CompletionLogprobs: ("tokens", "token_logprobs"),
     completions.PromptEcho: ("text",),
+    embeddings.EmbeddingUsage: ("prompt_tokens", "total_tokens"),
+    embeddings.SentEmbedding: ("index", "object", "embedding"),
+    embeddings.SentEmbeddings: ("object", "data", "model", "usage"),
     images.GeneratedImage: ("url",),
     images.ImageResponse: ("images", "timings", "seed"),
     images.ImageTimings: ("inference",),
@@ -242,6 +245,7 @@ def _is_money(value: Any) -> bool:
 
 DESCRIBED: dict[Any, Callable[[Any], bool]] = {
     Any: lambda _: True,
+    msgspec.Raw: lambda value: isinstance(value, str | list),  # a vector
     str: lambda value: isinstance(value, str),
     bool: lambda value: isinstance(value, bool),
     int: _is_integer,

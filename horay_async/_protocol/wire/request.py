@@ -13,7 +13,7 @@ import msgspec
 
 from horay_async._checks import check_headers, http_url
 from horay_async._protocol.limits.gate import AttemptGate
-from horay_async._protocol.wire.bounds import MAX_OBJECTS
+from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.params import check
 from horay_async.errors import ConfigurationError
 from horay_async.models._base import Model
@@ -21,6 +21,7 @@ from horay_async.models.options import CallOptions, GenerationOptions
 from horay_async.options import ClientOptions, RetryPolicy, Timeouts
 
 __all__ = [
+    "IDEMPOTENCY",
     "Operation",
     "Request",
     "build",
@@ -80,6 +81,8 @@ class Request:
     """Whether it gives way to others where the limits make it wait."""
     gate: AttemptGate | None = None
     """Who lets each attempt go in the place of the client's limits: a batch's throttle."""
+    max_body_bytes: int = MAX_BODY_BYTES
+    """Most bytes to take in of a whole response."""
     external: bool = False
     """Whether `path` is a whole URL on a host that the key and the default headers aren't meant for."""
 

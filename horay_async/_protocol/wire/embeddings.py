@@ -1,0 +1,248 @@
+"""Embeddings: the inputs of a call cut into requests, and vectors read from what comes back. Pure.
+
+A vector that isn't what was asked for looks like any other. So whatever doesn't fit makes the response unusable:
+text that isn't base64, bytes that aren't 32-bit floats, a number that is none, an input without a vector or with two.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import attrs
+import msgspec
+
+from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
+from horay_async._protocol.wire.decode import InvalidBody, decoder
+from horay_async._protocol.wire.description import Finding
+from horay_async._protocol.wire.params import check
+from horay_async.models._base import Response
+from horay_async.models.embeddings import (
+    Embedding,
+    EmbeddingParams,
+    EmbeddingResponse,
+    EmbeddingUsage,
+    SentEmbedding,
+    SentEmbeddings,
+    floats,
+)
+
+__all__ = [
+    "MAX_INPUTS",
+    "MAX_INPUT_BYTES",
+    "EmbeddingDecoder",
+    "count_inputs",
+    "max_response_bytes",
+    "merge",
+    "parts",
+    "prepare",
+]
+
+MAX_INPUTS = 2048
+"""Inputs of one request: what OpenAI's reference allows."""
+
+MAX_INPUT_BYTES = 2**20
+"""Of the inputs of one request. OpenAI's reference allows 300,000 tokens, which are about as many bytes of English."""
+
+TOKEN_BYTES = 7
+"""Of a token id in JSON: six digits and a comma."""
+
+MAX_VECTOR_BYTES = 2**17
+"""Of a vector in JSON, as a bound for the response: 5,000 numbers of 25 characters. The largest known have 4,096."""
+
+VECTOR_OBJECTS = MAX_VECTOR_BYTES // 64
+"""JSON objects that the bound on a response's objects allows for each vector; its numbers count as a quarter each."""
+
+# A server may send either, whatever it was asked for.
+_vector_of = msgspec.json.Decoder(bytes | list[float]).decode
+
+
+def prepare(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a call, checked, with all that is sent in its own place: `extra_body` may hold any of it.
+
+    Raises `TypeError` for a parameter that doesn't fit its declaration, and `ValueError` for an empty input.
+    """
+    check(params, EmbeddingParams)
+    prepared = {"encoding_format": "base64", **params}
+    extra = dict(params.get("extra_body") or {})
+    for name in ("input", "encoding_format"):
+        if name in extra:
+            prepared[name] = extra.pop(name)
+    if extra or "extra_body" in params:
+        prepared["extra_body"] = extra
+    check(prepared, EmbeddingParams)
+    prepared["input"] = _checked(prepared["input"])
+    return prepared
+
+
+def _checked(given: str | Sequence[Any]) -> str | list[Any]:
+    """The inputs as JSON holds them."""
+    if not given:
+        raise ValueError("input must not be empty")
+    if isinstance(given, str):
+        return given
+    items = list(given)
+    if _are_tokens(items):
+        return items
+    textual = isinstance(items[0], str)
+    for at, item in enumerate(items):
+        place = f"input[{at}]"
+        if isinstance(item, str) is not textual:
+            raise TypeError(f"{place}: input must be all strings, or all token ids; not both")
+        if not textual:
+            if not isinstance(item, Sequence) or isinstance(item, bytes | bytearray | memoryview):
+                raise TypeError(
+                    f"{place} must be a string, or a list of token ids, not {type(item).__qualname__}"
+                )
+            items[at] = tokens = list(cast("Sequence[Any]", item))
+            if tokens and not _are_tokens(tokens):
+                raise TypeError(f"{place} must hold token ids alone, which are integers")
+        if not item:
+            raise ValueError(f"{place} must not be empty")
+    return items
+
+
+def _are_tokens(items: list[Any]) -> bool:
+    return set(map(type, items)) == {int}
+
+
+def count_inputs(given: object) -> int | None:
+    """How many vectors there have to be for `given`, the input of a request; None where it isn't as described."""
+    if isinstance(given, str):
+        return 1
+    if not isinstance(given, list) or not given:
+        return None
+    items = cast("list[Any]", given)
+    return 1 if isinstance(items[0], int) else len(items)
+
+
+def parts(given: str | list[Any]) -> list[str | list[Any]]:
+    """The inputs of each request that is needed for `given`, in order."""
+    if isinstance(given, str) or isinstance(given[0], int):
+        return [given]
+    made: list[list[Any]] = []
+    size = MAX_INPUT_BYTES
+    for item in given:
+        taken = _size(item)
+        size += taken
+        if size > MAX_INPUT_BYTES or len(made[-1]) == MAX_INPUTS:
+            made.append([])
+            size = taken
+        made[-1].append(item)
+    return cast("list[str | list[Any]]", made)
+
+
+def _size(item: str | list[int]) -> int:
+    if isinstance(item, str):
+        # Lone surrogates can't be encoded, which is told where the request is built.
+        return len(item) if item.isascii() else len(item.encode("utf-8", "surrogatepass"))
+    return TOKEN_BYTES * len(item)
+
+
+def max_response_bytes(inputs: int | None) -> int:
+    """How many bytes a response with as many vectors may have."""
+    return max(MAX_BODY_BYTES, MAX_VECTOR_BYTES * (inputs or 0))
+
+
+@attrs.frozen
+class EmbeddingDecoder:
+    """Decodes the response to a request with as many `inputs`; None where their number isn't known."""
+
+    inputs: int | None
+
+    def decode(self, data: bytes, *, max_objects: int = MAX_OBJECTS) -> EmbeddingResponse:
+        """`data` as an instance, in the order of the inputs. Raises as `Decoder.decode` does."""
+        bound = max(max_objects, VECTOR_OBJECTS * (self.inputs or 0))
+        sent = decoder(SentEmbeddings).decode(data, max_objects=bound)
+        response = EmbeddingResponse(
+            object=sent.object, data=self._vectors(sent.data), model=sent.model, usage=sent.usage
+        )
+        made = cast("Response", response)
+        made._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        if found := decoder(SentEmbeddings).drift(sent):
+            made._drift = found  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        return response
+
+    def drift(self, answer: Response) -> Sequence[Finding]:
+        """How `answer`, which was made here, differs from what is described."""
+        return decoder(SentEmbeddings).drift(answer)
+
+    def _vectors(self, data: list[SentEmbedding]) -> list[Embedding]:
+        """The vectors in the order of the inputs, each of which has one."""
+        wanted = len(data) if self.inputs is None else self.inputs
+        vectors: dict[int, Embedding] = {}
+        for at, sent in enumerate(data):
+            index = sent.index
+            if index is None:
+                raise InvalidBody(f"has a vector without an index: data[{at}]")
+            if not 0 <= index < wanted:
+                raise InvalidBody(
+                    f"has a vector for input[{index}], of {wanted} inputs: data[{at}]"
+                )
+            if index in vectors:
+                raise InvalidBody(f"has two vectors for input[{index}]: data[{at}] is the second")
+            vector = _read(bytes(sent.embedding), at)
+            vectors[index] = Embedding(index=index, object=sent.object, embedding=cast(Any, vector))
+        if len(vectors) < wanted:
+            missing = next(index for index in range(wanted) if index not in vectors)
+            raise InvalidBody(
+                f"has {len(vectors)} vectors for {wanted} inputs: there is none for input[{missing}]"
+            )
+        return [vectors[index] for index in range(wanted)]
+
+
+def _read(raw: bytes, at: int) -> array[float]:
+    """The numbers of `data[at]`: 32-bit floats from base64, and as precise as they were sent from JSON."""
+    place = f"data[{at}].embedding"
+    if not raw:
+        raise InvalidBody(f"has no vector in {place}")
+    try:
+        sent = _vector_of(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidBody(f"has no vector in {place}: {error}") from error
+    if not sent:
+        raise InvalidBody(f"has an empty vector in {place}")
+    if isinstance(sent, list):
+        try:
+            floats(sent)
+        except OverflowError as error:
+            raise InvalidBody(f"has no vector in {place}: {error}") from error
+        return array("d", sent)
+    if len(sent) % 4:
+        raise InvalidBody(f"has {len(sent)} bytes in {place}, which aren't 32-bit floats")
+    numbers = array("f", sent)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def merge(responses: Sequence[EmbeddingResponse]) -> EmbeddingResponse:
+    """One response of those to the requests of one call, in the order of the inputs."""
+    first = responses[0]
+    if len(responses) == 1:
+        return first
+    data = [item for response in responses for item in response.data]
+    for index, item in enumerate(data):
+        item.index = index
+    merged = EmbeddingResponse(
+        object=first.object,
+        data=data,
+        model=first.model,
+        usage=_total([response.usage for response in responses]),
+    )
+    cast("Response", merged).meta = first.meta
+    return merged
+
+
+def _total(usages: Sequence[EmbeddingUsage | None]) -> EmbeddingUsage | None:
+    """The sum; None where one of the requests doesn't say what it used."""
+    told = [usage for usage in usages if usage is not None]
+    if len(told) < len(usages):
+        return None
+    return EmbeddingUsage(
+        prompt_tokens=sum(usage.prompt_tokens for usage in told),
+        completion_tokens=sum(usage.completion_tokens for usage in told),
+        total_tokens=sum(usage.total_tokens for usage in told),
+    )

@@ -1,0 +1,85 @@
+"""Vectors of texts: `POST /embeddings`, as the family of this API has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, Unpack
+
+from horay_async._protocol.wire.embeddings import (
+    EmbeddingDecoder,
+    count_inputs,
+    max_response_bytes,
+    merge,
+    parts,
+    prepare,
+)
+from horay_async._protocol.wire.request import IDEMPOTENCY, Operation, Request
+from horay_async.models.embeddings import EmbeddingParams, EmbeddingResponse
+from horay_async.resources._base import Resource, fetch
+
+__all__ = ["AsyncEmbeddings"]
+
+CREATE: Final = Operation(
+    method="POST", path="/embeddings", params=EmbeddingParams, answer=EmbeddingResponse
+)
+
+CONCURRENT_REQUESTS: Final = 8
+"""Requests of one call that are under way at once."""
+
+
+class AsyncEmbeddings(Resource):
+    """Makes vectors of texts."""
+
+    async def create(self, **params: Unpack[EmbeddingParams]) -> EmbeddingResponse:
+        """The vector of each input, in their order. The parameters are those of `EmbeddingParams`.
+
+        More than 2,048 inputs, or 1 MiB of them, are sent in several requests, eight at a time; what one of them
+        fails with is raised, and the others are cancelled. `timeout` is the deadline of the whole call.
+
+        Raises `APIError` in one of its classes, `APIResponseError` too where a vector is missing, there twice or
+        unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
+        """
+        prepared = prepare(params)
+        inputs = parts(prepared["input"])
+        if len(inputs) == 1:
+            return await self._part(self._request(CREATE, prepared), inputs[0])
+        return merge(await self._all(prepared, inputs))
+
+    async def _part(
+        self, request: Request, inputs: Any, started: float | None = None
+    ) -> EmbeddingResponse:
+        """Sends one request, whose deadline counts from `started`."""
+        count = count_inputs(inputs)
+        request.max_body_bytes = max_response_bytes(count)
+        return await fetch(self._transport, request, EmbeddingDecoder(count), started=started)
+
+    async def _all(self, prepared: dict[str, Any], inputs: list[Any]) -> list[EmbeddingResponse]:
+        """Sends a request for each of `inputs`. Raises what the first to fail raises."""
+        import asyncio  # noqa: PLC0415 - here it is loaded, and `import horay_async` does without
+
+        started = asyncio.get_running_loop().time()
+        waiting: Iterator[tuple[int, Any]] = iter(enumerate(inputs))
+        responses: dict[int, EmbeddingResponse] = {}
+
+        async def send() -> None:
+            for at, part in waiting:
+                request = self._request(CREATE, {**prepared, "input": part})
+                # A key of the caller's stands for the whole call: two requests with one key would be one.
+                for name in request.headers:
+                    if name.lower() == IDEMPOTENCY:
+                        request.headers[name] += f"-{at}"
+                responses[at] = await self._part(request, part, started)
+
+        failure: BaseException
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(CONCURRENT_REQUESTS, len(inputs))):
+                    group.create_task(send())
+        except BaseExceptionGroup as failures:
+            failure = failures.exceptions[0]
+        else:
+            return [responses[at] for at in range(len(inputs))]
+        try:
+            raise failure  # out here, where the group isn't its context
+        finally:
+            del failure  # it knows this frame

@@ -1,0 +1,66 @@
+# Written by .ci/stubs.py from the parameter classes: change those, and run it again.
+
+"""Vectors of texts: `POST /embeddings`, as the family of this API has it."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from horay_async._policies import Timeouts
+from horay_async._protocol.wire.request import Operation, Request
+from horay_async.models.embeddings import EmbeddingInput, EmbeddingParams, EmbeddingResponse
+from horay_async.resources._base import Resource
+
+__all__ = ["AsyncEmbeddings"]
+CREATE: Final = Operation(
+    method="POST", path="/embeddings", params=EmbeddingParams, answer=EmbeddingResponse
+)
+
+class AsyncEmbeddings(Resource):
+    """Makes vectors of texts."""
+    async def create(
+        self,
+        *,
+        model: str,
+        input: EmbeddingInput,
+        dimensions: int | None = ...,
+        encoding_format: Literal["base64", "float"] | None = ...,
+        user: str | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> EmbeddingResponse:
+        """The vector of each input, in their order. The parameters are those of `EmbeddingParams`.
+
+        More than 2,048 inputs, or 1 MiB of them, are sent in several requests, eight at a time; what one of them
+        fails with is raised, and the others are cancelled. `timeout` is the deadline of the whole call.
+
+        Raises `APIError` in one of its classes, `APIResponseError` too where a vector is missing, there twice or
+        unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
+
+        Args:
+            model: The model's name, e.g. `"BAAI/bge-m3"`.
+            input: A text or a list of texts; token ids or a list of lists of them. None of them
+                empty.
+            dimensions: Numbers of each vector, for models that can shorten theirs.
+            encoding_format: How vectors are sent: `"base64"`, which takes a quarter of the bytes,
+                unless given. What is read of the response is the same.
+            user: An id of your end user, for the server's abuse checks.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five clocks.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    async def _part(
+        self, request: Request, inputs: Any, started: float | None = None
+    ) -> EmbeddingResponse: ...
+    async def _all(
+        self, prepared: dict[str, Any], inputs: list[Any]
+    ) -> list[EmbeddingResponse]: ...

@@ -1,0 +1,309 @@
+"""Inputs cut into requests, and vectors read or refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import struct
+import sys
+from array import array
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from horay_async._protocol.wire import embeddings
+from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
+from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody
+from horay_async._protocol.wire.embeddings import (
+    MAX_INPUT_BYTES,
+    MAX_INPUTS,
+    EmbeddingDecoder,
+    count_inputs,
+    max_response_bytes,
+    merge,
+    parts,
+    prepare,
+)
+from horay_async.models.embeddings import EmbeddingResponse, EmbeddingUsage
+
+
+def encoded(*numbers: float) -> str:
+    """Numbers as base64 of little-endian 32-bit floats."""
+    return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
+
+
+def body(*vectors: Any, **fields: Any) -> bytes:
+    """A response with these vectors; what is an object already stays as it is."""
+    data = [
+        vector
+        if isinstance(vector, dict)
+        else {"object": "embedding", "index": index, "embedding": vector}
+        for index, vector in enumerate(vectors)
+    ]
+    usage = {"prompt_tokens": 5, "total_tokens": 5}
+    return json.dumps(
+        {"object": "list", "data": data, "model": "m", "usage": usage, **fields}
+    ).encode()
+
+
+@given(st.lists(st.floats(width=32), min_size=1))
+def test_bits(numbers: list[float]) -> None:
+    """Each bit arrives, those of infinities and of what is no number too."""
+    (item,) = EmbeddingDecoder(1).decode(body(encoded(*numbers)))
+    assert struct.pack(f"<{len(numbers)}f", *item.array) == struct.pack(
+        f"<{len(numbers)}f", *numbers
+    )
+    assert memoryview(item.array).format == "f"
+    assert list(map(str, item.embedding)) == list(map(str, numbers))
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+def test_numbers(numbers: list[float]) -> None:
+    """Numbers sent as JSON keep their precision; one beyond 32-bit floats is refused."""
+    try:
+        expected = [struct.unpack("<f", struct.pack("<f", number))[0] for number in numbers]
+    except OverflowError:
+        with pytest.raises(InvalidBody, match=r"data\[0\]\.embedding: float too large"):
+            EmbeddingDecoder(1).decode(body(numbers))
+        return
+    (item,) = EmbeddingDecoder(1).decode(body(numbers))
+    assert item.embedding == numbers
+    assert item.array.tolist() == expected
+
+
+def test_both_kinds() -> None:
+    """A server may answer in either form, or mix them; whole numbers are numbers."""
+    response = EmbeddingDecoder(2).decode(body(encoded(0.5, 1), [0.5, 1]))
+    assert [item.embedding for item in response] == [[0.5, 1.0], [0.5, 1.0]]
+    assert response.data[0].array == response.data[1].array
+    assert response.usage == EmbeddingUsage(prompt_tokens=5, total_tokens=5)
+    assert response.to_dict()["data"][1]["embedding"] == [0.5, 1]
+    assert EmbeddingDecoder(2).drift(response) == []
+
+
+def test_escaped() -> None:
+    """A slash of base64 may be escaped, as some languages' JSON has it."""
+    text = base64.b64encode(b"\xff\xff\xff\x3f" * 3).decode()
+    assert "/" in text
+    (item,) = EmbeddingDecoder(1).decode(body(text).replace(b"/", b"\\/"))
+    assert bytes(item.array) == b"\xff\xff\xff\x3f" * 3
+
+
+def test_byte_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the machine has the other byte order, bytes are swapped."""
+    swapped = {"little": "big", "big": "little"}[sys.byteorder]
+    monkeypatch.setattr(embeddings.sys, "byteorder", swapped)
+    (item,) = EmbeddingDecoder(1).decode(body(base64.b64encode(b"\x00\x00\x80\x3f").decode()))
+    expected = array("f", b"\x00\x00\x80\x3f")
+    if swapped == "big":
+        expected.byteswap()
+    assert item.array.tobytes() == expected.tobytes()
+
+
+def test_order() -> None:
+    """Vectors come in the order of the inputs, whatever order they were sent in."""
+    sent = [{"object": "embedding", "index": 1 - at, "embedding": [at]} for at in range(2)]
+    response = EmbeddingDecoder(2).decode(body(*sent))
+    assert [(item.index, item.embedding) for item in response] == [(0, [1.0]), (1, [0.0])]
+    assert len(response) == 2
+
+
+def vector(index: Any = 0, embedding: Any = (1.0,)) -> dict[str, Any]:
+    """One item as it is sent."""
+    return {"object": "embedding", "index": index, "embedding": embedding}
+
+
+@pytest.mark.parametrize(
+    ("data", "inputs", "named"),
+    [
+        (body("AAA"), 1, r"data\[0\]\.embedding: Invalid base64"),
+        (body([1.0], "AAAAAAA"), 2, r"data\[1\]\.embedding: Invalid base64"),
+        (body("AAAA AAA"), 1, r"data\[0\]"),
+        (body("AAA-AAA_"), 1, r"data\[0\]"),
+        (body("AAAAA==="), 1, r"data\[0\]"),
+        (body("AA=AAAAA"), 1, r"data\[0\]"),
+        (body("AAAAAAA="), 1, r"5 bytes in data\[0\]\.embedding, which aren't 32-bit floats"),
+        (body(""), 1, r"empty vector in data\[0\]"),
+        (body([]), 1, r"empty vector in data\[0\]"),
+        (body(None), 1, r"data\[0\].*got `null`"),
+        (body({"object": "embedding", "index": 0}), 1, r"no vector in data\[0\]"),
+        (body({"a": 1, "object": "embedding", "index": 0, "embedding": {}}), 1, r"data\[0\]"),
+        (body([1.0, None]), 1, r"data\[0\].*null.*\$\[1\]"),
+        (body([1.0, True]), 1, r"data\[0\].*bool.*\$\[1\]"),
+        (body([1.0, "1"]), 1, r"data\[0\].*str.*\$\[1\]"),
+        (body([[1.0]]), 1, r"data\[0\].*array.*\$\[0\]"),
+        (body([1.0], [math.nan]), 2, "isn't valid JSON"),
+        (body([1.0], [math.inf]), 2, "isn't valid JSON"),
+        (body([1.0]).replace(b"1.0", b"1e999"), 1, r"data\[0\]"),
+        (body([1e39]), 1, r"data\[0\]\.embedding: float too large"),
+        (body(vector(None)), 1, r"without an index: data\[0\]"),
+        (body({"embedding": [1.0]}), 1, r"without an index: data\[0\]"),
+        (body(vector("first")), 1, r"without an index: data\[0\]"),
+        (body(vector(True)), 1, r"without an index: data\[0\]"),
+        (body(vector(0.5)), 1, r"without an index: data\[0\]"),
+        (body(vector(0), vector(0)), 2, r"two vectors for input\[0\]: data\[1\]"),
+        (body(vector(0), vector(2)), 2, r"input\[2\], of 2 inputs: data\[1\]"),
+        (body(vector(-1)), 1, r"input\[-1\], of 1 inputs"),
+        (body(vector(10**30)), 1, r"input\[1000000000000000000000000000000\]"),
+        (body(vector(0), vector(1)), 1, r"input\[1\], of 1 inputs"),
+        (
+            body(vector(0), vector(2)),
+            3,
+            r"has 2 vectors for 3 inputs: there is none for input\[1\]",
+        ),
+        (body(vector(1), vector(2)), None, r"input\[2\], of 2 inputs"),
+        (body(), 1, r"has 0 vectors for 1 inputs"),
+        (body(data=None), 1, r"has 0 vectors for 1 inputs"),
+        (b"[]", 1, r"has 0 vectors"),
+        (b"{}", 1, "none of the fields"),
+        (b"3", 1, "isn't what the API describes"),
+        (b'{"data": [', 1, "isn't valid JSON"),
+        (body([1.0]).replace(b'"m"', b'"\xff"'), 1, "UTF-8"),
+    ],
+)
+def test_refused(data: bytes, inputs: int | None, named: str) -> None:
+    """Whatever could be a wrong vector is refused, by its place."""
+    with pytest.raises(InvalidBody, match=named):
+        EmbeddingDecoder(inputs).decode(data)
+
+
+def test_failure_reported() -> None:
+    """A failure under a status of success is one."""
+    with pytest.raises(ErrorInBody):
+        EmbeddingDecoder(1).decode(b'{"error": {"message": "no"}}')
+
+
+def test_lenient() -> None:
+    """What differs without being a vector doesn't matter, and is counted; an envelope and a bare list are opened."""
+    response = EmbeddingDecoder(1).decode(
+        body([1.0], model=7, mood="good", usage={"total_tokens": 2})
+    )
+    assert response.data[0].embedding == [1.0]
+    assert sorted(EmbeddingDecoder(1).drift(response)) == [
+        ("$.model", "retyped"),
+        ("$.mood", "unknown"),
+        ("$.usage.prompt_tokens", "missing"),
+    ]
+    wrapped = b'{"code": 20000, "status": true, "message": "OK", "data": %b}' % body("AACAPw==")
+    assert EmbeddingDecoder(1).decode(wrapped).data[0].embedding == [1.0]
+    bare = json.dumps([vector(0, "AACAPw=="), vector(1, [2])]).encode()
+    assert [item.embedding for item in EmbeddingDecoder(2).decode(bare)] == [[1.0], [2.0]]
+    retyped = EmbeddingDecoder(1).decode(body(vector("0", [3])))
+    assert retyped.data[0].embedding == [3.0]
+
+
+def test_bounds() -> None:
+    """As many numbers are taken in as vectors of the largest models have, whatever the bound on objects."""
+    many = body([0.5] * 4096, [0.5] * 4096)
+    assert len(EmbeddingDecoder(2).decode(many, max_objects=10).data[1].array) == 4096
+    with pytest.raises(InvalidBody, match="holds more than"):
+        EmbeddingDecoder(1).decode(body([0.5] * 100_000), max_objects=10)
+    assert max_response_bytes(None) == max_response_bytes(1) == MAX_BODY_BYTES
+    assert max_response_bytes(MAX_INPUTS) == 2**28
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ("a", "a"),
+        (["a", "b"], ["a", "b"]),
+        (("a",), ["a"]),
+        ([1, 2], [1, 2]),
+        (range(3), [0, 1, 2]),
+        ([[1], (2, 3)], [[1], [2, 3]]),
+    ],
+)
+def test_prepare(asked: Any, sent: Any) -> None:
+    """Inputs become what JSON holds; vectors are sent for as base64."""
+    assert prepare({"model": "m", "input": asked}) == {
+        "model": "m",
+        "input": sent,
+        "encoding_format": "base64",
+    }
+
+
+def test_prepare_extra_body() -> None:
+    """What `extra_body` holds of the parameters counts."""
+    extra = {"input": ["x", "y"], "encoding_format": "float", "truncate": "END"}
+    assert prepare({"model": "m", "input": "a", "extra_body": extra}) == {
+        "model": "m",
+        "input": ["x", "y"],
+        "encoding_format": "float",
+        "extra_body": {"truncate": "END"},
+    }
+    assert extra["input"] == ["x", "y"]
+    assert prepare({"model": "m", "input": "a", "extra_body": {}})["extra_body"] == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "named"),
+    [
+        ("", ValueError, "input must not be empty"),
+        ([], ValueError, "input must not be empty"),
+        (["a", ""], ValueError, r"input\[1\] must not be empty"),
+        ([[]], ValueError, r"input\[0\] must not be empty"),
+        ([[1], []], ValueError, r"input\[1\] must not be empty"),
+        (["a", 1], TypeError, r"input\[1\].*all strings, or all token ids"),
+        ([1, "a"], TypeError, r"input\[0\] must be a string, or a list of token ids, not int"),
+        ([[1], "a"], TypeError, r"input\[1\].*not both"),
+        ([[1], ["a"]], TypeError, r"input\[1\] must hold token ids"),
+        ([True], TypeError, r"input\[0\].*not bool"),
+        ([1.5], TypeError, r"input\[0\].*not float"),
+        ([None], TypeError, r"input\[0\].*not NoneType"),
+        ([b"a"], TypeError, r"input\[0\].*not bytes"),
+        (b"a", TypeError, "input must be"),
+        (None, TypeError, "input must be"),
+        ({"a"}, TypeError, "input must be"),
+    ],
+)
+def test_prepare_refused(asked: Any, error: type[Exception], named: str) -> None:
+    """An input that can't work is refused before anything is sent, by its place."""
+    with pytest.raises(error, match=named):
+        prepare({"model": "m", "input": asked})
+
+
+def test_count() -> None:
+    """How many vectors there have to be."""
+    counted = ["a", ["a", "b"], [1, 2], [[1, 2], [3]], [], None, {"a": 1}]
+    assert [count_inputs(given) for given in counted] == [1, 2, 1, 2, None, None, None]
+
+
+def test_parts() -> None:
+    """A request holds 2,048 inputs and 1 MiB at most; an input that is larger goes alone."""
+    assert parts("a" * (2 * MAX_INPUT_BYTES)) == ["a" * (2 * MAX_INPUT_BYTES)]
+    assert parts([1] * 5000) == [[1] * 5000]
+    texts = [str(number) for number in range(5000)]
+    assert [len(part) for part in parts(texts)] == [2048, 2048, 904]
+    assert [text for part in parts(texts) for text in part] == texts
+    assert [len(part) for part in parts([[1]] * 2049)] == [2048, 1]
+    half, whole = "a" * (MAX_INPUT_BYTES // 2), "ä" * (MAX_INPUT_BYTES // 2)
+    assert [len(part) for part in parts([half, half, half, whole, whole, "a"])] == [2, 1, 1, 1, 1]
+    tokens = [1] * (MAX_INPUT_BYTES // 7)
+    assert [len(part) for part in parts([tokens, tokens])] == [1, 1]
+    assert parts(["\ud800"]) == [["\ud800"]]
+
+
+def test_merge() -> None:
+    """Responses become one: numbered on, with the sum of what was used."""
+    first, second = (
+        EmbeddingDecoder(2).decode(body([number], [number + 1], usage=usage))
+        for number, usage in (
+            (0, {"prompt_tokens": 1, "total_tokens": 2}),
+            (2, {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 5}),
+        )
+    )
+    first.meta = meta = object()  # type: ignore[assignment] # pyright: ignore[reportAttributeAccessIssue] - any will do
+    assert merge([first]) is first
+    merged = merge([first, second])
+    assert [(item.index, item.embedding) for item in merged] == [
+        (number, [float(number)]) for number in range(4)
+    ]
+    assert merged.usage == EmbeddingUsage(prompt_tokens=4, completion_tokens=4, total_tokens=7)
+    assert merged.meta is meta
+    second.usage = None
+    assert merge([first, second]).usage is None
+    assert merged.to_dict()["data"][3] == {"object": "embedding", "index": 3, "embedding": [3.0]}
+    assert isinstance(merged, EmbeddingResponse)

@@ -1,0 +1,303 @@
+"""Embeddings over the wire: what is sent, what comes back, what is raised."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import struct
+from typing import TYPE_CHECKING, Any
+
+import openai
+import pytest
+
+from horay_async import (
+    APIResponseError,
+    APITimeoutError,
+    BadRequestError,
+    BatchRequest,
+    RateLimitError,
+)
+from horay_async.resources.embeddings import CONCURRENT_REQUESTS
+from horay_async.testing import FaultServer, Hang, embeddings, error, json_answer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from horay_async.testing import Answer, Request
+    from tests.conftest import Connect, ConnectBlocking
+
+pytestmark = pytest.mark.anyio
+
+VECTORS = [[0.1, -2.5e-20, 3.4e38], [1e-45, float("inf"), -0.0]]
+
+
+def numbered(request: Request) -> Answer:
+    """A vector for each input, whose first number is what the input says; the last input comes first."""
+    asked = request.json()["input"]
+    given = [asked] if isinstance(asked, str) else asked
+    data = [
+        {
+            "object": "embedding",
+            "index": index,
+            "embedding": base64.b64encode(struct.pack("<2f", float(text), 1)).decode(),
+        }
+        for index, text in enumerate(given)
+    ]
+    usage = {"prompt_tokens": len(given), "total_tokens": len(given)}
+    body = {"object": "list", "data": data[::-1], "model": "m", "usage": usage}
+    return json_answer(body, headers={"x-request-id": f"first-{given[0][:9]}"})
+
+
+async def test_create(fault_server: FaultServer, connect: Connect) -> None:
+    """Base64 is asked for, and one vector comes back for each input."""
+    fault_server.add(embeddings([0.5, 1.5], [2, 3], headers={"x-request-id": "req-1"}))
+    async with connect(strict="raise") as client:
+        response = await client.embeddings.create(model="m", input=["a", "b"], dimensions=2)
+    (request,) = fault_server.requests
+    assert (request.method, request.path) == ("POST", "/embeddings")
+    assert request.json() == {
+        "encoding_format": "base64",
+        "model": "m",
+        "input": ["a", "b"],
+        "dimensions": 2,
+    }
+    assert [item.embedding for item in response] == [[0.5, 1.5], [2.0, 3.0]]
+    assert response.usage is not None
+    assert response.usage.prompt_tokens == 2
+    assert response.meta.request_id == "req-1"
+    assert response.to_dict()["data"][0]["embedding"] == "AAAAPwAAwD8="
+
+
+@pytest.mark.parametrize("given", ["a text", [1, 2, 3], ["a"], [[1, 2]]])
+async def test_inputs(fault_server: FaultServer, connect: Connect, given: Any) -> None:
+    """A text, several, token ids, or several lists of those."""
+    async with connect() as client:
+        response = await client.embeddings.create(model="m", input=given)
+    assert fault_server.requests[0].json()["input"] == given
+    assert len(response) == 1
+
+
+async def test_floats(fault_server: FaultServer, connect: Connect) -> None:
+    """Numbers can be asked for, and a server that sends them unasked is understood."""
+    fault_server.always(embeddings([0.1, 2], encoding_format="float"))
+    async with connect() as client:
+        asked = await client.embeddings.create(model="m", input="a", encoding_format="float")
+        unasked = await client.embeddings.create(model="m", input="a")
+    assert [request.json()["encoding_format"] for request in fault_server.requests] == [
+        "float",
+        "base64",
+    ]
+    for response in (asked, unasked):
+        assert response.data[0].embedding == [0.1, 2.0]
+        assert response.data[0].array.tolist() == [struct.unpack("f", struct.pack("f", 0.1))[0], 2]
+
+
+@pytest.mark.parametrize("form", ["base64", "float", None])
+def test_as_openai(fault_server: FaultServer, connect_blocking: ConnectBlocking, form: Any) -> None:
+    """Bit by bit what the `openai` package makes of the same response."""
+    numpy = pytest.importorskip("numpy")
+    vectors = VECTORS if form != "float" else [VECTORS[0], [1e-45, 7.0, -0.0]]
+    fault_server.always(embeddings(*vectors, encoding_format=form or "base64"))
+    asked: Any = {"model": "m", "input": ["a", "b"], **({"encoding_format": form} if form else {})}
+    with (
+        connect_blocking() as client,
+        openai.OpenAI(api_key=fault_server.api_key, base_url=fault_server.base_url) as other,
+    ):
+        ours = client.embeddings.create(**asked)
+        theirs = other.embeddings.create(**asked)
+    for own, their in zip(ours, theirs.data, strict=True):
+        sent: Any = their.embedding  # text, where base64 was asked for by name
+        if isinstance(sent, str):
+            sent = numpy.frombuffer(base64.b64decode(sent), dtype="float32").tolist()
+        size = len(sent)
+        assert struct.pack(f"{size}d", *own.embedding) == struct.pack(f"{size}d", *sent)
+        assert own.array.tobytes() == numpy.array(sent, dtype=numpy.float32).tobytes()
+        assert own.index == their.index
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        (embeddings([1.0]), r"has 1 vectors for 2 inputs: there is none for input\[1\]"),
+        (embeddings([1.0], [2.0], [3.0]), r"input\[2\], of 2 inputs"),
+        (json_answer({"object": "list", "data": [{"embedding": "AAAA"}]}), r"without an index"),
+        (
+            json_answer({"object": "list", "data": [{"index": 0, "embedding": "AAA"}]}),
+            r"data\[0\]\.embedding: Invalid base64",
+        ),
+    ],
+)
+async def test_refused(
+    fault_server: FaultServer, connect: Connect, answer: Answer, named: str
+) -> None:
+    """A response with vectors that can't be right is an error; the request was run, and isn't sent again."""
+    fault_server.add(answer)
+    async with connect(retries=1) as client:
+        with pytest.raises(APIResponseError, match=named) as caught:
+            await client.embeddings.create(model="m", input=["1", "2"])
+        assert caught.value.execution == "executed"
+    assert len(fault_server.requests) == 1
+
+
+async def test_empty(fault_server: FaultServer, connect: Connect) -> None:
+    """Nothing is sent for an empty input."""
+    async with connect() as client:
+        with pytest.raises(ValueError, match=r"input\[1\] must not be empty"):
+            await client.embeddings.create(model="m", input=["a", ""])
+    assert not fault_server.requests
+
+
+async def test_many(fault_server: FaultServer, connect: Connect) -> None:
+    """Many inputs go in several requests and come back in order, renumbered, with the sum of the usage."""
+    fault_server.always(numbered)
+    async with connect() as client:
+        response = await client.embeddings.create(
+            model="m",
+            input=[str(number) for number in range(5000)],
+            idempotency_key="mine",
+            extra_body={"truncate": True},
+        )
+    assert [item.index for item in response] == list(range(5000))
+    assert [item.array[0] for item in response] == list(range(5000))
+    assert response.usage is not None
+    assert response.usage.total_tokens == 5000
+    assert response.meta.request_id == "first-0"
+    sent = sorted(fault_server.requests, key=lambda request: int(request.json()["input"][0]))
+    assert [len(request.json()["input"]) for request in sent] == [2048, 2048, 904]
+    assert [request.headers["Idempotency-Key"] for request in sent] == [
+        "mine-0",
+        "mine-1",
+        "mine-2",
+    ]
+    assert all(request.json()["truncate"] for request in sent)
+
+
+async def test_bounded(fault_server: FaultServer, connect: Connect) -> None:
+    """No more than so many requests of one call are under way at once."""
+    under_way: list[int] = []
+    fault_server.always(numbered)
+    async with connect(
+        on_request=lambda _: under_way.append(under_way[-1] + 1 if under_way else 1),
+        on_response=lambda _: under_way.append(under_way[-1] - 1),
+    ) as client:
+        parts = 3 * CONCURRENT_REQUESTS
+        text = "1" * 2**20
+        await client.embeddings.create(
+            model="m", input=["1"] + [text.replace("1", "0")] * (parts - 1)
+        )
+    assert len(fault_server.requests) == parts
+    assert max(under_way) == CONCURRENT_REQUESTS
+
+
+async def test_first_failure(fault_server: FaultServer, connect: Connect) -> None:
+    """What one request fails with is raised as it is, and the others are cancelled."""
+
+    def answer(request: Request) -> Answer:
+        first = request.json()["input"][0]
+        made = numbered(request)
+        return error(400, "too long") if first == "2048" else made.with_faults(Hang(at=0))
+
+    fault_server.always(answer)
+    async with connect() as client:
+        with pytest.raises(BadRequestError, match="too long") as caught:
+            await client.embeddings.create(model="m", input=[str(number) for number in range(5000)])
+        assert caught.value.__context__ is None
+        assert len(caught.value.attempts) == 1
+        tasks = [task for task in asyncio.all_tasks() if "send" in repr(task.get_coro())]
+        assert not tasks
+
+
+async def test_one_retried(fault_server: FaultServer, connect: Connect) -> None:
+    """Each request is retried by itself."""
+    failed: list[str] = []
+
+    def answer(request: Request) -> Answer:
+        first = request.json()["input"][0]
+        if first == "2048" and not failed:
+            failed.append(first)
+            return error(429, "later")
+        return numbered(request)
+
+    fault_server.always(answer)
+    async with connect(retries=1) as client:
+        response = await client.embeddings.create(
+            model="m", input=[str(number) for number in range(2049)]
+        )
+        assert len(response) == 2049
+        failed.clear()
+        with pytest.raises(RateLimitError):
+            await client.embeddings.create(model="m", input=["2048"], max_retries=0)
+    assert len(fault_server.requests) == 4
+
+
+async def test_deadline(fault_server: FaultServer, connect: Connect) -> None:
+    """The deadline is that of the whole call, not one for each wave of requests."""
+    fault_server.always(lambda request: numbered(request).with_faults(Hang(at=0)))
+    async with connect() as client:
+        with pytest.raises(APITimeoutError) as caught:
+            await client.embeddings.create(
+                model="m", input=[str(number) for number in range(5000)], timeout=0.2
+            )
+    assert caught.value.clock == "total"
+
+
+async def test_cancelled(fault_server: FaultServer, connect: Connect) -> None:
+    """A call that is cancelled cancels all of its requests."""
+    fault_server.always(lambda request: numbered(request).with_faults(Hang(at=0)))
+    started = asyncio.Event()
+    async with connect(on_request=lambda _: started.set()) as client:
+        call = asyncio.create_task(
+            client.embeddings.create(model="m", input=[str(number) for number in range(5000)])
+        )
+        await started.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert not [task for task in asyncio.all_tasks() if "send" in repr(task.get_coro())]
+
+
+async def test_unsendable(fault_server: FaultServer, connect: Connect) -> None:
+    """A text that no JSON can hold is refused by name."""
+    async with connect() as client:
+        with pytest.raises(TypeError, match="input can't be sent"):
+            await client.embeddings.create(model="m", input=["\ud800"] * 3000)
+    assert not fault_server.requests
+
+
+def test_blocking(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
+    """The blocking client has the same."""
+    fault_server.always(numbered)
+    with connect_blocking() as client:
+        response = client.embeddings.create(model="m", input=[str(n) for n in range(3000)])
+    assert [item.array[0] for item in response] == list(range(3000))
+    assert json.loads(response.to_json())["data"][2999]["index"] == 2999
+
+
+async def test_batch(fault_server: FaultServer, connect: Connect, tmp_path: Path) -> None:
+    """Batches and their files take embeddings, and refuse a response that has too few vectors."""
+    fault_server.always(numbered)
+    lines = [
+        {
+            "custom_id": name,
+            "method": "POST",
+            "url": "/v1/embeddings",
+            "body": {"model": "m", "input": given},
+        }
+        for name, given in (("one", "3"), ("two", ["4", "5"]))
+    ]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    async with connect() as client:
+        async for result in client.batch.run(
+            [BatchRequest.embedding(model="m", input=["1", "2"], custom_id="a")]
+        ):
+            assert [item.array[0] for item in result.unwrap()] == [1, 2]
+        progress = await client.batch.run_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+        assert (progress.done, progress.prompt_tokens) == (2, 3)
+        fault_server.always(embeddings([1.0]))
+        async for result in client.batch.run(lines[1:]):
+            assert isinstance(result.error, APIResponseError)
+    written = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    found = {line["custom_id"]: line["response"]["body"]["data"] for line in written}
+    assert [item["index"] for item in found["two"]] == [1, 0]
+    assert len(found["one"]) == 1
