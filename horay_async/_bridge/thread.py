@@ -430,13 +430,22 @@ class LoopHandle:
         if thread is None or self.shared is not shared or not thread.usable:
             self.closed, self.thread = True, None
         elif threading.get_ident() in shared.threads | shared.submitting:
-            self.closed = True
-            thread.spawn(partial(self._close_soon, on_close, shared))
+            self.close_soon(on_close)
         else:
             with contextlib.suppress(ConfigurationError):  # another thread closes it, too
                 self.run(on_close)
             self.closed = True
             shared.release(self)
+
+    def close_soon(self, on_close: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Does the same from any thread without waiting: what a garbage collector can do."""
+        shared, thread = _shared, self.thread
+        if self.closed:
+            return
+        self.closed = True
+        if thread is not None and self.shared is shared and thread.usable:
+            with contextlib.suppress(RuntimeError):  # it has ended meanwhile, and its pools with it
+                thread.spawn(partial(self._close_soon, on_close, shared))
 
     async def _close_soon(
         self, on_close: Callable[[], Coroutine[Any, Any, None]], shared: _Shared

@@ -154,6 +154,14 @@ class ConnectionPools:
             else:
                 pool_close_soon(pool)
 
+    def close_soon(self) -> None:
+        """Closes them too, from any thread and without waiting: what a garbage collector can do."""
+        self.closed = True
+        pools = list(self._pools.values())
+        self._pools.clear()
+        for pool in pools:
+            pool_close_soon(pool)
+
     def detach(self) -> None:
         """In a forked child: leaves the parent's pools alone."""
         _inherited.extend(self._pools.values())

@@ -117,8 +117,8 @@ def test_body_of_a_file_is_sent_as_it_is_written() -> None:
 
 def test_other_paths() -> None:
     """What has no method is sent all the same, and not twice where it may have been run."""
-    work = prepare(line("a", url="/v1/embeddings", body={"input": "x"}))
-    assert work.request.path == "/embeddings"
+    work = prepare(line("a", url="/v1/rerank", body={"input": "x"}))
+    assert work.request.path == "/rerank"
     assert work.request.billed_per_run
     assert isinstance(work.into, JSONDecoder)
 

@@ -96,7 +96,7 @@ async def test_operations_can_be_mixed(stub: Stub, batch: AsyncBatch) -> None:
                 BatchRequest.completion(model="m", prompt="x"),
                 BatchRequest.image(model="m", prompt="x", image_size="768x512"),
                 line("a"),
-                line("b", url="/v1/embeddings", body={"input": "x"}),
+                line("b", url="/v1/rerank", body={"input": "x"}),
             ]
         )
     )
@@ -107,8 +107,8 @@ async def test_operations_can_be_mixed(stub: Stub, batch: AsyncBatch) -> None:
         "/v1/chat/completions",
         "/v1/completions",
         "/v1/completions",
-        "/v1/embeddings",
         "/v1/image/generations",
+        "/v1/rerank",
     ]
 
 

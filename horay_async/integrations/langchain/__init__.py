@@ -19,8 +19,9 @@ if _missing := missing_extra(__name__, "langchain", "langchain_core"):
 from langchain_core.load.load import ALL_SERIALIZABLE_MAPPINGS
 
 from horay_async.integrations.langchain.chat import ChatHoray
+from horay_async.integrations.langchain.embeddings import HorayEmbeddings
 
-__all__ = ["ChatHoray"]
+__all__ = ["ChatHoray", "HorayEmbeddings"]
 
 for _name in __all__:
     # LangChain loads what it wrote down (`load(..., allowed_objects="all")`) where the class is on this list;

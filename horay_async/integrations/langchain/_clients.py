@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
 from langchain_core.load.serializable import Serializable
@@ -11,6 +14,14 @@ from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 from horay_async import AsyncHoray, Horay
 
 __all__ = ["HasClients"]
+
+
+def _when_collected(client: object, close: Callable[[], None]) -> None:
+    """Closes a client once nobody has it any more. Nobody closes LangChain's models, so that is no mistake to warn of.
+
+    It hangs on the client, since copies of a model share it. `close` knows its connections, but not the client.
+    """
+    weakref.finalize(client, close).atexit = False  # loops close their connections themselves
 
 
 class HasClients(Serializable):
@@ -62,7 +73,9 @@ class HasClients(Serializable):
         if self.client is not None:
             return self.client
         if self._made is None:
-            self._made = Horay(**self._settings())
+            self._made = made = Horay(**self._settings())
+            pools = made._wrapped._transport.pools  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see below
+            _when_collected(made, partial(made._handle.close_soon, pools.close))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as above
         return self._made
 
     @property
@@ -70,7 +83,8 @@ class HasClients(Serializable):
         if self.async_client is not None:
             return self.async_client
         if self._made_async is None:
-            self._made_async = AsyncHoray(**self._settings())
+            self._made_async = made = AsyncHoray(**self._settings())
+            _when_collected(made, made._transport.pools.close_soon)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as above
         return self._made_async
 
     def close(self) -> None:

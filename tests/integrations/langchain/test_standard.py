@@ -1,4 +1,4 @@
-"""LangChain's own standard tests of a chat model."""
+"""LangChain's own standard tests of a chat model and of embeddings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("langchain_tests", reason="LangChain's tests come with the extra `dev`")
 
 import httpx
-from langchain_tests.integration_tests import ChatModelIntegrationTests
-from langchain_tests.unit_tests import ChatModelUnitTests
+from langchain_tests.integration_tests import ChatModelIntegrationTests, EmbeddingsIntegrationTests
+from langchain_tests.unit_tests import ChatModelUnitTests, EmbeddingsUnitTests
 
-from horay_async.integrations.langchain import ChatHoray
+from horay_async.integrations.langchain import ChatHoray, HorayEmbeddings
 from horay_async.local import LocalServer
 from horay_async.testing import FaultServer
 from horay_async.testing.canned import PNG
@@ -144,3 +144,35 @@ class TestLocal(Integration):
             "base_url": self.server.base_url,
             "max_tokens": 60,
         }
+
+
+class TestEmbeddingsUnit(EmbeddingsUnitTests):
+    """What needs no server."""
+
+    @property
+    def embeddings_class(self) -> type[HorayEmbeddings]:
+        return HorayEmbeddings
+
+    @property
+    def embedding_model_params(self) -> dict[str, Any]:
+        return {"model": "BAAI/bge-m3", "api_key": "a-key"}
+
+    @property
+    def init_from_env_params(self) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
+        return {"HORAY_API_KEY": "a-key"}, {"model": "m"}, {"api_key": "a-key"}
+
+
+class TestEmbeddingsLocal(EmbeddingsIntegrationTests):
+    """Vectors of the real, small model."""
+
+    @pytest.fixture(autouse=True)
+    def _serve(self, local: LocalServer) -> None:
+        self.server = local
+
+    @property
+    def embeddings_class(self) -> type[HorayEmbeddings]:
+        return HorayEmbeddings
+
+    @property
+    def embedding_model_params(self) -> dict[str, Any]:
+        return {"model": "m", "api_key": self.server.api_key, "base_url": self.server.base_url}
