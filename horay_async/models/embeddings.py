@@ -70,9 +70,8 @@ class Embedding(Model):
 
         Raises `OverflowError` for a number that no 32-bit float holds; a response is refused for one.
         """
-        numbers: Any = _held.__get__(self)
-        ready = isinstance(numbers, Array) and cast("Array[float]", numbers).typecode == "f"
-        return cast("Array[float]", numbers if ready else floats(numbers))
+        numbers = cast("Array[float]", _held.__get__(self))
+        return numbers if getattr(numbers, "typecode", "") == "f" else floats(numbers)
 
 
 # The slot holds an array, a list takes eight times the memory; who reads the field gets the list.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final, Unpack
 
 from horay_async._protocol.wire.embeddings import (
+    CONCURRENT_REQUESTS,
     EmbeddingDecoder,
     count_inputs,
     max_response_bytes,
@@ -22,9 +23,6 @@ __all__ = ["AsyncEmbeddings"]
 CREATE: Final = Operation(
     method="POST", path="/embeddings", params=EmbeddingParams, answer=EmbeddingResponse
 )
-
-CONCURRENT_REQUESTS: Final = 8
-"""Requests of one call that are under way at once."""
 
 
 class AsyncEmbeddings(Resource):

@@ -243,7 +243,7 @@ def test_typed_requests_show_themselves() -> None:
 def test_embeddings() -> None:
     """Embeddings are asked for as by `create`; lines as they are. Both know how many vectors there must be."""
     preparer = Preparer(OPTIONS)
-    for count, item in (
+    asked: list[tuple[int | None, Any]] = [
         (2, BatchRequest.embedding(custom_id="a", model="m", input=["x", "y"])),
         (
             1,
@@ -263,7 +263,8 @@ def test_embeddings() -> None:
                 "body": {"model": "m", "input": {}},
             },
         ),
-    ):
+    ]
+    for count, item in asked:
         work = preparer.prepare(item, 0)
         assert work.request.path == "/embeddings"
         assert not work.request.billed_per_run

@@ -18,7 +18,7 @@ from horay_async import (
     BatchRequest,
     RateLimitError,
 )
-from horay_async.resources.embeddings import CONCURRENT_REQUESTS
+from horay_async._protocol.wire.embeddings import CONCURRENT_REQUESTS
 from horay_async.testing import FaultServer, Hang, embeddings, error, json_answer
 
 if TYPE_CHECKING:

@@ -66,8 +66,8 @@ class BodyDecoder(Protocol[R_co]):
         """
         ...
 
-    def drift(self, answer: Response) -> Sequence[Finding]:
-        """How `answer`, which was made here, differs from what the API describes."""
+    def drift(self, response: Response, /) -> Sequence[Finding]:
+        """How `response`, which was made here, differs from what the API describes."""
         ...
 
 

@@ -30,6 +30,7 @@ from horay_async.models.embeddings import (
 )
 
 __all__ = [
+    "CONCURRENT_REQUESTS",
     "MAX_INPUTS",
     "MAX_INPUT_BYTES",
     "EmbeddingDecoder",
@@ -45,6 +46,9 @@ MAX_INPUTS = 2048
 
 MAX_INPUT_BYTES = 2**20
 """Of the inputs of one request. OpenAI's reference allows 300,000 tokens, which are about as many bytes of English."""
+
+CONCURRENT_REQUESTS = 8
+"""Requests of one call that are under way at once: enough to keep a server busy, and no burst."""
 
 TOKEN_BYTES = 7
 """Of a token id in JSON: six digits and a comma."""
@@ -94,7 +98,7 @@ def _checked(given: str | Sequence[Any]) -> str | list[Any]:
         if not textual:
             if not isinstance(item, Sequence) or isinstance(item, bytes | bytearray | memoryview):
                 raise TypeError(
-                    f"{place} must be a string, or a list of token ids, not {type(item).__qualname__}"
+                    f"{place} must be a string, or a list of token ids, not {item.__class__.__qualname__}"
                 )
             items[at] = tokens = list(cast("Sequence[Any]", item))
             if tokens and not _are_tokens(tokens):
@@ -165,9 +169,9 @@ class EmbeddingDecoder:
             made._drift = found  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response
 
-    def drift(self, answer: Response) -> Sequence[Finding]:
-        """How `answer`, which was made here, differs from what is described."""
-        return decoder(SentEmbeddings).drift(answer)
+    def drift(self, response: Response, /) -> Sequence[Finding]:
+        """How `response`, which was made here, differs from what is described."""
+        return decoder(SentEmbeddings).drift(response)
 
     def _vectors(self, data: list[SentEmbedding]) -> list[Embedding]:
         """The vectors in the order of the inputs, each of which has one."""
@@ -199,7 +203,7 @@ def _read(raw: bytes, at: int) -> array[float]:
     if not raw:
         raise InvalidBody(f"has no vector in {place}")
     try:
-        sent = _vector_of(raw)
+        sent = cast("bytes | list[float]", _vector_of(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidBody(f"has no vector in {place}: {error}") from error
     if not sent:

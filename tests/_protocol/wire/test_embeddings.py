@@ -37,7 +37,7 @@ def encoded(*numbers: float) -> str:
 
 def body(*vectors: Any, **fields: Any) -> bytes:
     """A response with these vectors; what is an object already stays as it is."""
-    data = [
+    data: list[Any] = [
         vector
         if isinstance(vector, dict)
         else {"object": "embedding", "index": index, "embedding": vector}
@@ -244,8 +244,8 @@ def test_prepare_extra_body() -> None:
         ("", ValueError, "input must not be empty"),
         ([], ValueError, "input must not be empty"),
         (["a", ""], ValueError, r"input\[1\] must not be empty"),
-        ([[]], ValueError, r"input\[0\] must not be empty"),
-        ([[1], []], ValueError, r"input\[1\] must not be empty"),
+        ([list[int]()], ValueError, r"input\[0\] must not be empty"),
+        ([[1], list[int]()], ValueError, r"input\[1\] must not be empty"),
         (["a", 1], TypeError, r"input\[1\].*all strings, or all token ids"),
         ([1, "a"], TypeError, r"input\[0\] must be a string, or a list of token ids, not int"),
         ([[1], "a"], TypeError, r"input\[1\].*not both"),
