@@ -17,7 +17,7 @@ import msgspec
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.decode import InvalidBody, decoder
 from horay_async._protocol.wire.description import Finding
-from horay_async._protocol.wire.params import check
+from horay_async._protocol.wire.params import TEXTUAL, check
 from horay_async.models._base import Response
 from horay_async.models.embeddings import (
     Embedding,
@@ -96,9 +96,9 @@ def _checked(given: str | Sequence[Any]) -> str | list[Any]:
         if isinstance(item, str) is not textual:
             raise TypeError(f"{place}: input must be all strings, or all token ids; not both")
         if not textual:
-            if not isinstance(item, Sequence) or isinstance(item, bytes | bytearray | memoryview):
+            if not isinstance(item, Sequence) or item.__class__ in TEXTUAL:
                 raise TypeError(
-                    f"{place} must be a string, or a list of token ids, not {item.__class__.__qualname__}"
+                    f"{place} must be a string, or a list of token ids, not {_kind(item)}"
                 )
             items[at] = tokens = list(cast("Sequence[Any]", item))
             if tokens and not _are_tokens(tokens):
@@ -106,6 +106,10 @@ def _checked(given: str | Sequence[Any]) -> str | list[Any]:
         if not item:
             raise ValueError(f"{place} must not be empty")
     return items
+
+
+def _kind(item: object) -> str:
+    return type(item).__qualname__
 
 
 def _are_tokens(items: list[Any]) -> bool:

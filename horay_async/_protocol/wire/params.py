@@ -20,7 +20,7 @@ from typing import (
 
 from horay_async._habits import about_parameter, about_value
 
-__all__ = ["check"]
+__all__ = ["TEXTUAL", "check"]
 
 Kinds = tuple[type, ...]
 

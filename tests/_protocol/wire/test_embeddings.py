@@ -8,13 +8,12 @@ import math
 import struct
 import sys
 from array import array
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from horay_async._protocol.wire import embeddings
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
 from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody
 from horay_async._protocol.wire.embeddings import (
@@ -27,6 +26,7 @@ from horay_async._protocol.wire.embeddings import (
     parts,
     prepare,
 )
+from horay_async.models._base import Response
 from horay_async.models.embeddings import EmbeddingResponse, EmbeddingUsage
 
 
@@ -95,7 +95,7 @@ def test_escaped() -> None:
 def test_byte_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the machine has the other byte order, bytes are swapped."""
     swapped = {"little": "big", "big": "little"}[sys.byteorder]
-    monkeypatch.setattr(embeddings.sys, "byteorder", swapped)
+    monkeypatch.setattr(sys, "byteorder", swapped)
     (item,) = EmbeddingDecoder(1).decode(body(base64.b64encode(b"\x00\x00\x80\x3f").decode()))
     expected = array("f", b"\x00\x00\x80\x3f")
     if swapped == "big":
@@ -295,7 +295,8 @@ def test_merge() -> None:
             (2, {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 5}),
         )
     )
-    first.meta = meta = object()  # type: ignore[assignment] # pyright: ignore[reportAttributeAccessIssue] - any will do
+    meta: Any = object()
+    cast("Response", first).meta = meta
     assert merge([first]) is first
     merged = merge([first, second])
     assert [(item.index, item.embedding) for item in merged] == [
