@@ -786,6 +786,12 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits unless given.",
         ),
         (
+            "bulk",
+            "bool",
+            "...",
+            "Whether the call gives way to those without it, where the client has `limits` and it has to wait: for work that nobody waits for. False.",
+        ),
+        (
             "timeout",
             "float | Timeouts | None",
             "...",

@@ -383,6 +383,7 @@ class Models(BlockingWrapper, of=AsyncModels):
         *,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -399,6 +400,8 @@ class Models(BlockingWrapper, of=AsyncModels):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
@@ -1774,6 +1777,7 @@ class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
         user: str | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
+        bulk: bool = ...,
         timeout: float | Timeouts | None = ...,
         extra_headers: Mapping[str, str] = ...,
         extra_query: Mapping[str, str | int | float | bool] = ...,
@@ -1798,6 +1802,8 @@ class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five clocks.
             extra_headers: Sent in addition to the client's own, which they override.
