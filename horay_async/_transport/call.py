@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from horay_async._attempt import Attempt
@@ -21,6 +20,7 @@ from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import bad_response, status_error
 from horay_async._protocol.wire.request import Request
+from horay_async._transport.aiohttp_internals import HTTPResponse
 from horay_async._transport.capacity import CapacityLimiter
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import chain, timed_out, translate
@@ -280,7 +280,7 @@ class Call:
 
     async def _send(
         self, headers: CIMultiDict[str], pool: ConnectionPool
-    ) -> tuple[aiohttp.ClientResponse, PendingResponse]:
+    ) -> tuple[HTTPResponse, PendingResponse]:
         """Sends the request and waits for the response's head; with it comes how it went out."""
         # A deadline runs while a connection is made as well, and a caller's own session doesn't tell when
         # that is over: there, the task has to be interrupted wherever it waits.
@@ -342,7 +342,7 @@ class Call:
             )
         return chain(failure, error, clean)
 
-    def _read_head(self, raw: aiohttp.ClientResponse, attempt: Attempt) -> ResponseMeta:
+    def _read_head(self, raw: HTTPResponse, attempt: Attempt) -> ResponseMeta:
         """What the response's head says, cleaned: from here on, none of its texts has to be looked at again."""
         headers, clean = raw.headers, self._clean
         together = " ".join(headers.values())
@@ -350,7 +350,10 @@ class Call:
             headers = CIMultiDictProxy(
                 CIMultiDict((name, clean(value)) for name, value in headers.items())
             )
-        request_id = next(filter(None, map(headers.get, REQUEST_ID_HEADERS)), None)
+        request_id = None
+        for name in REQUEST_ID_HEADERS:
+            if request_id := headers.get(name):
+                break
         attempt.status = raw.status
         attempt.request_id = request_id
         self.meta = ResponseMeta(
@@ -364,7 +367,7 @@ class Call:
         )
         return self.meta
 
-    async def _status_error(self, response: RawResponse, raw: aiohttp.ClientResponse) -> APIError:
+    async def _status_error(self, response: RawResponse, raw: HTTPResponse) -> APIError:
         """The error for a response that isn't a success."""
         if raw.status < 200:
             response.close()

@@ -95,6 +95,8 @@ class ConnectionProtocol(asyncio.Protocol):
         response is waited for, whose first bytes may come at any time.
         """
         self._unrequested = False  # once something has come that no request asked for
+        self._lost = False  # once the socket is being closed
+        self._poll: select.poll | None = None  # for this connection, made when it is first needed
         self._inner = cast("asyncio.Protocol", transport.get_protocol())
         transport.set_protocol(self)
 
@@ -119,14 +121,17 @@ class ConnectionProtocol(asyncio.Protocol):
 
     def is_readable(self) -> bool:
         """Whether the operating system has data, or the connection's end, that the loop hasn't read yet."""
-        found = cast("socket.socket | None", self.transport.get_extra_info("socket"))
-        if found is None or (handle := found.fileno()) < 0:
+        if self._lost:  # its handle may be another connection's by now
             return False
-        if not hasattr(select, "poll"):  # on Windows; `select` takes any handle there
-            return bool(select.select([handle], [], [], 0)[0])
-        poll = select.poll()
-        poll.register(handle, select.POLLIN)  # errors and hang-ups are told of unasked
-        return bool(poll.poll(0))
+        if self._poll is None:
+            found = cast("socket.socket | None", self.transport.get_extra_info("socket"))
+            if found is None or (handle := found.fileno()) < 0:
+                return False
+            if not hasattr(select, "poll"):  # on Windows; `select` takes any handle there
+                return bool(select.select([handle], [], [], 0)[0])
+            self._poll = select.poll()
+            self._poll.register(handle, select.POLLIN)  # errors and hang-ups are told of unasked
+        return bool(self._poll.poll(0))
 
     def data_received(self, data: bytes) -> None:
         self.received += 1
@@ -138,6 +143,7 @@ class ConnectionProtocol(asyncio.Protocol):
         return self._inner.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
         reader = self.reader
         if reader is not None:
             reader.before_loss()

@@ -12,7 +12,12 @@ from horay_async._protocol.wire.bounds import DRAIN_BYTES, DRAIN_SECONDS, MAX_PI
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._protocol.wire.request import Request
-from horay_async._transport.aiohttp_internals import failure_of, read_available, take_leftover
+from horay_async._transport.aiohttp_internals import (
+    HTTPResponse,
+    failure_of,
+    read_available,
+    take_leftover,
+)
 from horay_async._transport.connection import FINISHED, ConnectionProtocol, UnreadData
 from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async._transport.failures import chain, timed_out, translate_read
@@ -34,7 +39,7 @@ class RawResponse:
 
     def __init__(
         self,
-        raw: aiohttp.ClientResponse,
+        raw: HTTPResponse,
         meta: ResponseMeta,
         request: Request,
         clean: Cleaner,
@@ -105,6 +110,11 @@ class RawResponse:
 
     async def read(self, limit: int) -> tuple[bytes, bool]:
         """The whole body, and whether it is over `limit` bytes: then only its beginning."""
+        content = self.content
+        if content.is_eof() and content.exception() is None and not self._has_rest():
+            body = content.read_nowait()  # it has come with the head, or soon after
+            self._finish()
+            return body[: limit + 1], len(body) > limit
         self.waiting_since = self.loop.time()
         pieces: list[bytes] = []
         size = 0
@@ -114,7 +124,7 @@ class RawResponse:
             if size > limit:
                 self.close()
                 return b"".join(pieces), True
-            if not self._rest and self.content.at_eof():
+            if not self._rest and content.at_eof():
                 self._finish()
                 break
             if not piece.isspace():  # some gateways send blanks while they wait for the answer

@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from horay_async._protocol.wire.request import Request
+from horay_async._transport.aiohttp_internals import HTTPResponse
 from horay_async._transport.connection import Pending
 from horay_async._transport.connection import pending as pending_request
 from horay_async._transport.connection_pool import ConnectionPool, ConnectionPools
@@ -100,7 +101,7 @@ class Sender:
         headers: CIMultiDict[str],
         pool: ConnectionPool,
         pending: PendingResponse,
-    ) -> aiohttp.ClientResponse:
+    ) -> HTTPResponse:
         """Sends a request and waits for the response's head: past the session where that can be."""
         url, direct, body = self.url(request.path), pool.direct, request.body
         if (
