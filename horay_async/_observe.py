@@ -14,6 +14,7 @@ from horay_async._record import Record
 from horay_async.errors import APIError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
+from horay_async.models.usage import Usage
 
 __all__ = [
     "CallEnded",
@@ -21,6 +22,9 @@ __all__ = [
     "CallStarted",
     "LogOnce",
     "Observer",
+    "RunEnded",
+    "RunObserver",
+    "RunStarted",
     "Telemetry",
     "ToolEnded",
     "ToolStarted",
@@ -87,6 +91,31 @@ class ToolEnded(Record):
     error: Exception | None
 
 
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class RunStarted(Record):
+    """A run of tools that starts."""
+
+    body: bytes | None
+    """What its first request sends, as JSON."""
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class RunEnded(Record):
+    """How a run of tools has ended."""
+
+    inference_calls: int
+    """Requests to the model that the run has made, those that failed included."""
+    tool_calls: int
+    """Calls of tools that it has run, those that failed included."""
+    usages: tuple[Usage | None, ...]
+    """Of each whole response; None where its server didn't tell."""
+    response: Response | None
+    """The newest whole response; None where there was none."""
+    error: BaseException | None
+    complete: bool
+    """Whether it came to its end; False where it was left early, too."""
+
+
 class CallObserver(Protocol):
     """Observes one call. Its methods must neither block nor await."""
 
@@ -119,8 +148,26 @@ class Observer(Protocol):
         ...
 
 
+class RunObserver(Protocol):
+    """Observes one run of tools. Its methods must neither block nor await."""
+
+    def activate(self) -> AbstractContextManager[object]:
+        """What to enter while a step of the run is taken; it is left in the same task."""
+        ...
+
+    def on_end(self, ended: RunEnded) -> None:
+        """The run is over."""
+        ...
+
+
 class Telemetry(Observer, Protocol):
-    """Observes calls, and the tools that are run for responses."""
+    """Observes calls, runs of tools, and the tools that are run. Unlike other observers, it must not raise in
+    `run`, `tool` and what they return.
+    """
+
+    def run(self, run: RunStarted) -> RunObserver | None:
+        """The observer of a run that starts, in the context of its caller; None for no observer."""
+        ...
 
     def tool(self, tool: ToolStarted) -> AbstractContextManager[Callable[[ToolEnded], None]]:
         """What to enter while a tool runs; it returns a function to be called with the result."""

@@ -15,6 +15,8 @@ class PromptTokensDetails(Model):
 
     cached_tokens: int | None = None
     """Read from the server's prompt cache."""
+    cache_write_tokens: int | None = None
+    """Written to it."""
     audio_tokens: int | None = None
     """Tokens of sound."""
 

@@ -188,7 +188,9 @@ class AsyncChatCompletions(Resource):
             params["stream_options"] = asked
         if params.get("n") not in (None, 1):
             raise TypeError("run_tools follows one choice: n can't be more than 1")
-        self._request(CREATE, params)  # complains here, where the mistake is, of what can't be sent
+        first = self._request(
+            CREATE, params
+        )  # complains here, where the mistake is, of what can't be sent
         options = self._transport.options
         timeout = params.get("timeout", options.timeout)
         clocks = (
@@ -209,6 +211,7 @@ class AsyncChatCompletions(Resource):
                     sent["idempotency_key"] = f"{sent['idempotency_key']}-{number}"
             return self._events(CREATE, sent, ChatCompletionChunk, ChatAccumulator)
 
+        telemetry = self._transport.telemetry
         return AsyncToolRun(
             ask,
             params["messages"],
@@ -218,7 +221,8 @@ class AsyncChatCompletions(Resource):
             max_rounds=max_rounds,
             max_total_tokens=max_total_tokens,
             total=clocks.total,
-            telemetry=self._transport.telemetry,
+            telemetry=telemetry,
+            first_body=None if telemetry is None else first.body,
         )
 
 

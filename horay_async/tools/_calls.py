@@ -36,6 +36,8 @@ class ToolCaller:
     telemetry: Telemetry | None
     _asking: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     """Held while `approve` is asked: one call at a time, in their order, since locks are fair."""
+    runs: int = attrs.field(default=0, init=False)
+    """Calls that have been run, those that failed included; `approve` may keep others from it."""
 
     async def run(self, call: ToolCall) -> ToolResult:
         """Runs the tool that `call` names. What the tool raises is in the result, and told to the model; what
@@ -81,6 +83,7 @@ class ToolCaller:
         self, call: ToolCall
     ) -> Generator[Callable[[ToolResult], ToolResult], None, None]:
         """Within it the call is told to telemetry as going on; the function tells how it has ended."""
+        self.runs += 1
         if self.telemetry is None:
             yield lambda result: result
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -26,7 +27,8 @@ from horay_async.models.events import (
 from horay_async.streaming import AsyncEventStream, Loop, all_of
 
 if TYPE_CHECKING:
-    from horay_async._observe import Telemetry
+    from horay_async._observe import RunObserver, Telemetry
+    from horay_async.models.usage import Usage
     from horay_async.tools._calls import ToolCaller
     from horay_async.tools.define import Approve, Tool
 
@@ -62,6 +64,7 @@ class AsyncToolRun:
         max_total_tokens: int | None,
         total: float | None,
         telemetry: Telemetry | None,
+        first_body: bytes | None,
     ) -> None:
         self._ask = ask
         self._messages = list(messages)
@@ -74,6 +77,13 @@ class AsyncToolRun:
         self._total = total
         """Seconds for the whole run."""
         self._telemetry = telemetry
+        self._first_body = first_body
+        """What the first request sends; for telemetry alone."""
+        self._observer: RunObserver | None = None
+        """Observes the run from its first step to its end; None outside, and without telemetry."""
+        self._inference_calls = 0
+        self._usages: list[Usage | None] = []
+        """What the observer is told when the run is over."""
 
         self._loop: asyncio.AbstractEventLoop | None = None
         """The loop that the run belongs to, and"""
@@ -141,6 +151,10 @@ class AsyncToolRun:
 
     def _abandon(self) -> None:
         """Stops without awaiting, from any thread."""
+        self._halt()
+        self._observe_end(None)
+
+    def _halt(self) -> None:
         if self._next is None:
             return
         self._closed = True
@@ -169,17 +183,52 @@ class AsyncToolRun:
             self._loop = asyncio.get_running_loop()
             if self._total is not None:
                 self._deadline = self._loop.time() + self._total
+            if self._telemetry is not None:
+                self._observe_start(self._telemetry)
         try:
-            while self._next is not None:
-                if events := await self._in_time(self._next):
+            step = self._next
+            while step is not None:
+                with nullcontext() if self._observer is None else self._observer.activate():
+                    events = await self._in_time(step)
+                step = self._next
+                if step is None:
+                    self._observe_end(None)
+                if events:
                     self._ready = iter(events)
                     return True
         except BaseException as error:
             self._failure = error if isinstance(error, Exception) else None
-            self._abandon()
-            await self._stop()
+            self._halt()
+            try:
+                await self._stop()
+            finally:
+                self._observe_end(error)
             raise
         return False
+
+    def _observe_start(self, telemetry: Telemetry) -> None:
+        from horay_async._observe import RunStarted  # noqa: PLC0415 - seldom needed
+
+        self._observer = telemetry.run(RunStarted(body=self._first_body))
+        self._first_body = None
+
+    def _observe_end(self, error: BaseException | None) -> None:
+        """Tells the observer that the run is over, for the first time or once more."""
+        observer, self._observer = self._observer, None
+        if observer is None:
+            return
+        from horay_async._observe import RunEnded  # noqa: PLC0415 - seldom needed
+
+        observer.on_end(
+            RunEnded(
+                inference_calls=self._inference_calls,
+                tool_calls=0 if self._caller is None else self._caller.runs,
+                usages=tuple(self._usages),
+                response=self._response,
+                error=error,
+                complete=error is None and self._next is None,
+            )
+        )
 
     async def _in_time(self, step: Callable[[], Awaitable[Events]]) -> Events:
         try:
@@ -213,6 +262,7 @@ class AsyncToolRun:
         return [RoundStarted(self._round)]
 
     async def _send(self) -> Events:
+        self._inference_calls += 1
         stream = self._ask(self._messages, self._round, self._left())
         self._stream = await stream.__aenter__()
         self._next = self._read
@@ -224,6 +274,7 @@ class AsyncToolRun:
             return list(stream._events_of(iter(chunks)))
         self._stream = None
         self._response = response = stream._merged()
+        self._usages.append(response.usage)
         self._next = None
         self._count(response)
         if response.choices:

@@ -10,8 +10,13 @@ from horay_async.testing import Answer, Step, respond, sse
 __all__ = ["asked", "calling", "saying"]
 
 
-def streamed(*deltas: dict[str, Any], finish_reason: str, then: tuple[Step, ...] = ()) -> Answer:
-    """A stream of one choice, a chunk a delta."""
+def streamed(
+    *deltas: dict[str, Any],
+    finish_reason: str,
+    then: tuple[Step, ...] = (),
+    usage: dict[str, int] | None = None,
+) -> Answer:
+    """A stream of one choice, a chunk a delta; the last one has `usage`."""
     base = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     body: list[bytes | Step] = [
         sse({**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
@@ -19,11 +24,16 @@ def streamed(*deltas: dict[str, Any], finish_reason: str, then: tuple[Step, ...]
     ]
     body += then
     end: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": finish_reason}
-    body += [sse({**base, "choices": [end]}), sse("[DONE]")]
+    last = {**base, "choices": [end], **({} if usage is None else {"usage": usage})}
+    body += [sse(last), sse("[DONE]")]
     return respond(body, content_type="text/event-stream", framing="chunked")
 
 
-def calling(*calls: tuple[str, object], finish_reason: str = "tool_calls") -> Answer:
+def calling(
+    *calls: tuple[str, object],
+    finish_reason: str = "tool_calls",
+    usage: dict[str, int] | None = None,
+) -> Answer:
     """The model calls tools, each by name and with its arguments: JSON, or a text as it is."""
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None}]
     for index, (name, arguments) in enumerate(calls):
@@ -34,12 +44,13 @@ def calling(*calls: tuple[str, object], finish_reason: str = "tool_calls") -> An
             {"tool_calls": [{**head, "function": {"name": name, "arguments": text[:half]}}]}
         )
         deltas.append({"tool_calls": [{"index": index, "function": {"arguments": text[half:]}}]})
-    return streamed(*deltas, finish_reason=finish_reason)
+    return streamed(*deltas, finish_reason=finish_reason, usage=usage)
 
 
-def saying(*texts: str, then: tuple[Step, ...] = ()) -> Answer:
+def saying(*texts: str, then: tuple[Step, ...] = (), usage: dict[str, int] | None = None) -> Answer:
     """The model answers."""
-    return streamed(*({"content": text} for text in texts), finish_reason="stop", then=then)
+    deltas = ({"content": text} for text in texts)
+    return streamed(*deltas, finish_reason="stop", then=then, usage=usage)
 
 
 def asked(request: Any) -> list[tuple[str, object]]:

@@ -7,24 +7,36 @@
 or for one client, `AsyncHoray(telemetry=Telemetry(...))`. Under `opentelemetry-instrument` nothing has to be
 written at all.
 
-What is recorded follows version 1.41.1 of the OpenTelemetry semantic conventions for generative AI, the last
-that was published before they moved to a repository of their own. They are still in development.
+What is recorded follows the OpenTelemetry semantic conventions for generative AI, in their repository
+github.com/open-telemetry/semantic-conventions-genai at commit 88eccb155ca7, the newest text that could be read when this
+was written. They are still in development. `Telemetry(conventions="1.41.1")` follows version 1.41.1 instead, the last
+one before they moved there: other names of metrics and of some attributes, no spans of runs, and no events. The value
+`gen_ai_latest_experimental` of the environment variable OTEL_SEMCONV_STABILITY_OPT_IN asks for what is the default here.
 
-Chat completions, completions and pictures have a span named for the operation and the model, such as
+Chat completions, completions, pictures and embeddings have a span named for the operation and the model, such as
 `chat meta-llama/Meta-Llama-3.1-8B-Instruct`, of kind CLIENT: it begins with the call, spans all its attempts, and
 ends when the answer is whole, of a stream when it was read to its end or left. Everything else has a plain HTTP
-client span, such as `GET /models`. Tools that `run_tools` runs have a span `execute_tool NAME`. Parent is the
-span that is current where the call is made, in the calling thread with the blocking client. Each attempt that
+client span, such as `GET /models`. A run of `run_tools` has a span `invoke_agent` of kind INTERNAL, from its first step
+to its end; its requests are below it, and so are the tools that it runs, each with a span `execute_tool NAME`. Parent
+is the span that is current where the call is made, in the calling thread with the blocking client. Each attempt that
 failed and was followed by another is an event `horay.retry`, with `error.type`, `horay.retry.attempt` (its number,
 from 1), `horay.retry.delay` (seconds until the next) and, where an answer came, `http.response.status_code`.
 
-`error.type` is the name of the error's class in `horay_async`; of plain HTTP spans, the status where there is one.
-A call that was cancelled, and a stream that was left early, hasn't failed: it is marked `horay.cancelled`.
-`horay.request_id` is the server's id for the answer, and `http.request.resend_count` the number of retries.
+`error.type` is the name of the error's class in `horay_async`, of tools that of what they raised; of plain HTTP spans,
+the status where there is one; of errors that an MCP server reports, `tool_error`. A choice without a finish reason has
+`error` in its place. A call that was cancelled, and a stream or run that was left early, hasn't failed: it is marked
+`horay.cancelled`. `horay.request_id` is the server's id for the answer, `http.request.resend_count` the number of
+retries, and `horay.content_error` the class of what kept content from being recorded.
 
-Metrics are `gen_ai.client.operation.duration`, `gen_ai.client.token.usage` (where the server reports usage: for
-streams that takes `stream_options={"include_usage": True}`), `gen_ai.client.operation.time_to_first_chunk` and
-`gen_ai.client.operation.time_per_output_chunk` (chunks that come in one read share the time since the last).
+Metrics of calls are the histograms `gen_ai.client.inference.duration`, `.time_to_first_chunk` and `.time_per_output_chunk`
+(chunks that come in one read share the time since the last), and `gen_ai.client.embeddings.duration`. Tokens are counted where
+the server reports them (for streams that takes `stream_options={"include_usage": True}`): by the counters
+`gen_ai.client.inference.usage.*`, for failed calls too, and by the histograms `gen_ai.client.inference.operation.input_tokens`
+and `.output_tokens` and `gen_ai.client.embeddings.operation.input_tokens` for those that succeeded. Runs and tools have the
+histograms `gen_ai.invoke_agent.duration`, `.inference_calls` and `.tool_calls`, and `gen_ai.execute_tool.duration`.
+
+A call of the conventions' operations that failed is an event `gen_ai.client.operation.exception` with the class and the
+traceback. The server's words, which may repeat a prompt, are in it only where content is recorded.
 
 Trace context goes out in the headers of every attempt, by the propagators that OpenTelemetry is set up with, but
 not to the hosts of pictures. Prompts, answers and tools' arguments are recorded on spans only where

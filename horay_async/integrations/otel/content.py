@@ -6,24 +6,38 @@ Spans take no objects, so each is a text. The forms are those of `gen-ai-input-m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from horay_async.integrations.otel.values import clean
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.completions import Completion
 from horay_async.models.images import ImageResponse
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
     from horay_async.integrations.otel.requests import SentBody
     from horay_async.models._base import Response
     from horay_async.models.chat import ChatMessage
 
-__all__ = ["input_messages", "output_messages", "tool_definitions", "tool_result"]
+__all__ = ["input_messages", "output_messages", "set_content", "tool_definitions", "tool_result"]
 
 Part = dict[str, Any]
+
+
+def set_content(span: Span, attribute: str, text_of: Callable[[], str | None]) -> None:
+    """Sets an attribute to a text, where there is one. What can't be told is left out, and nothing else with it."""
+    try:
+        text = text_of()
+    except Exception as error:  # noqa: BLE001 - any content may come, and the rest of the span is worth having
+        span.set_attribute("horay.content_error", type(error).__qualname__)
+    else:
+        if text is not None:
+            span.set_attribute(attribute, clean(text))
 
 
 def input_messages(body: SentBody) -> str | None:
@@ -38,14 +52,14 @@ def input_messages(body: SentBody) -> str | None:
     return None
 
 
-def output_messages(answer: Response) -> str | None:
-    """What the model answered: one message a choice."""
+def output_messages(answer: Response, *, cut: str | None = None) -> str | None:
+    """What the model answered: one message a choice. `cut` is the finish reason of one that has none."""
     if isinstance(answer, ChatCompletion):
         found = [
             {
                 "role": choice.message.role,
                 "parts": list(_answered(choice.message)),
-                "finish_reason": choice.finish_reason or "",
+                "finish_reason": choice.finish_reason or cut,
             }
             for choice in answer.choices
         ]
@@ -54,7 +68,7 @@ def output_messages(answer: Response) -> str | None:
             {
                 "role": "assistant",
                 "parts": [_said(choice.text)],
-                "finish_reason": choice.finish_reason or "",
+                "finish_reason": choice.finish_reason or cut,
             }
             for choice in answer.choices
         ]

@@ -9,10 +9,13 @@ from urllib.parse import urlsplit
 import attrs
 import msgspec
 
+from horay_async.integrations.otel.conventions import LATEST, OLD, Version
+from horay_async.integrations.otel.values import clean, real, texts, whole
+
 if TYPE_CHECKING:
     from horay_async._observe import CallStarted
 
-__all__ = ["PROVIDER", "Described", "SentBody", "generation_of", "server"]
+__all__ = ["PROVIDER", "Described", "SentBody", "generation_of", "run_of", "server"]
 
 PROVIDER = "horay"
 """`gen_ai.provider.name`: none of the conventions' well-known values is this API."""
@@ -21,6 +24,7 @@ OPERATIONS = {
     "/chat/completions": "chat",
     "/completions": "text_completion",
     "/image/generations": "generate_content",
+    "/embeddings": "embeddings",
 }
 """`gen_ai.operation.name` by path."""
 
@@ -35,6 +39,9 @@ class SentBody(msgspec.Struct):
     temperature: Any = None
     top_p: Any = None
     top_k: Any = None
+    reasoning_effort: Any = None
+    dimensions: Any = None
+    encoding_format: Any = None
     frequency_penalty: Any = None
     presence_penalty: Any = None
     seed: Any = None
@@ -64,24 +71,28 @@ class Described:
         model = self.identity.get("gen_ai.request.model")
         return self.operation if model is None else f"{self.operation} {model}"
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self, version: Version) -> dict[str, Any]:
         """All that the span begins with."""
         body = self.body
         most = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
         stop: Any = [body.stop] if isinstance(body.stop, str) else body.stop
         found: dict[str, Any] = {
-            "gen_ai.request.choice.count": None if body.n == 1 else _whole(body.n),
-            "gen_ai.request.frequency_penalty": _real(body.frequency_penalty),
-            "gen_ai.request.max_tokens": _whole(most),
-            "gen_ai.request.presence_penalty": _real(body.presence_penalty),
-            "gen_ai.request.seed": _whole(body.seed),
-            "gen_ai.request.stop_sequences": _texts(stop),
+            "gen_ai.request.choice.count": None if body.n == 1 else whole(body.n),
+            "gen_ai.request.frequency_penalty": real(body.frequency_penalty),
+            "gen_ai.request.max_tokens": whole(most),
+            "gen_ai.request.presence_penalty": real(body.presence_penalty),
+            "gen_ai.request.seed": whole(body.seed),
+            "gen_ai.request.stop_sequences": texts(stop),
             "gen_ai.request.stream": self.stream or None,
-            "gen_ai.request.temperature": _real(body.temperature),
-            "gen_ai.request.top_k": _real(body.top_k),
-            "gen_ai.request.top_p": _real(body.top_p),
+            "gen_ai.request.temperature": real(body.temperature),
+            "gen_ai.request.top_k": real(body.top_k) if version == OLD else whole(body.top_k),
+            "gen_ai.request.top_p": real(body.top_p),
+            "gen_ai.request.encoding_formats": texts([body.encoding_format]),
+            "gen_ai.embeddings.dimension.count": whole(body.dimensions),
             "gen_ai.output.type": self._output_type(),
         }
+        if version == LATEST and isinstance(body.reasoning_effort, str):
+            found["gen_ai.request.reasoning.level"] = clean(body.reasoning_effort)
         return self.identity | {name: value for name, value in found.items() if value is not None}
 
     def _output_type(self) -> str | None:
@@ -95,21 +106,30 @@ class Described:
 def generation_of(call: CallStarted) -> Described | None:
     """The call as one that has something generated; None for any other."""
     operation = OPERATIONS.get(call.path)
-    if operation is None or call.method != "POST" or call.body is None:
+    if operation is None or call.method != "POST":
+        return None
+    place = {"gen_ai.provider.name": PROVIDER, **server(call.url)}
+    return _described(operation, call.body, stream=call.stream, identity=place)
+
+
+def run_of(body: bytes | None) -> Described | None:
+    """A run of tools whose first request sends `body`."""
+    return _described("invoke_agent", body, stream=False, identity={})
+
+
+def _described(
+    operation: str, raw: bytes | None, *, stream: bool, identity: dict[str, Any]
+) -> Described | None:
+    if raw is None:
         return None
     try:
-        body = _body_of(call.body)
-    except msgspec.DecodeError:  # a body of the caller's own making, by `client.request`
+        body = _body_of(raw)
+    except msgspec.MsgspecError:  # a body of the caller's own making, by `client.request`
         return None
-    identity: dict[str, Any] = {
-        "gen_ai.operation.name": operation,
-        "gen_ai.provider.name": PROVIDER,
-    }
+    identity = {"gen_ai.operation.name": operation, **identity}
     if isinstance(body.model, str):
-        identity["gen_ai.request.model"] = body.model
-    return Described(
-        operation=operation, body=body, stream=call.stream, identity=identity | server(call.url)
-    )
+        identity["gen_ai.request.model"] = clean(body.model)
+    return Described(operation=operation, body=body, stream=stream, identity=identity)
 
 
 @lru_cache(maxsize=64)
@@ -118,17 +138,3 @@ def server(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return {"server.address": parts.hostname or "", "server.port": port}
-
-
-def _real(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
-
-
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _texts(value: Any) -> list[str] | None:
-    if not isinstance(value, list) or not value:
-        return None
-    return [item for item in cast("list[Any]", value) if isinstance(item, str)]

@@ -18,6 +18,7 @@ from opentelemetry.trace import (
 )
 
 from horay_async.errors import APIConnectionError, APIStatusError
+from horay_async.integrations.otel.values import clean
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from horay_async._observe import CallEnded
     from horay_async.errors import APIError
 
-__all__ = ["CallSpan"]
+__all__ = ["CallSpan", "words_of"]
 
 
 class CallSpan:
@@ -63,23 +64,22 @@ class CallSpan:
         self.span.add_event("horay.retry", told)
 
     def finish(self, ended: CallEnded, error_type: str | None, *, capture: bool) -> None:
-        """Ends the span. The description is told in words of the server's, which may hold a prompt, only
-        with `capture`.
-        """
+        """Ends the span."""
         span, error = self.span, ended.error
         if retries := len(ended.attempts) - 1:
             span.set_attribute("http.request.resend_count", retries)
         if request_id := ended.attempts[-1].request_id:
-            span.set_attribute("horay.request_id", request_id)
+            span.set_attribute("horay.request_id", clean(request_id))
         if error_type is not None and error is not None:
             span.set_attribute("error.type", error_type)
-            span.set_status(Status(StatusCode.ERROR, _described(error, capture=capture)))
+            span.set_status(Status(StatusCode.ERROR, words_of(error, capture=capture)))
         elif not ended.complete:
             span.set_attribute("horay.cancelled", True)
         span.end()
 
 
-def _described(error: BaseException, *, capture: bool) -> str | None:
+def words_of(error: BaseException, *, capture: bool) -> str | None:
+    """What may be told of an error: words of the server's, which may hold a prompt, only with `capture`."""
     if capture or (isinstance(error, APIConnectionError) and not isinstance(error, APIStatusError)):
-        return str(error)
+        return clean(str(error))
     return f"status {error.status_code}" if isinstance(error, APIStatusError) else None

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from opentelemetry import metrics, trace
-from opentelemetry.context import get_value
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry._logs import get_logger
+from opentelemetry.context import attach, detach, get_value
 
+from horay_async._observe import LogOnce
 from horay_async._version import __version__
-from horay_async.integrations.otel.content import tool_result
+from horay_async.integrations.otel.conventions import LATEST, SCHEMA_URLS, Version, version_of
 from horay_async.integrations.otel.generation import Generation
-from horay_async.integrations.otel.metrics import Histograms
+from horay_async.integrations.otel.metrics import RunMetrics, metrics_of
 from horay_async.integrations.otel.plain import PlainCall
-from horay_async.integrations.otel.requests import generation_of
+from horay_async.integrations.otel.requests import generation_of, run_of
+from horay_async.integrations.otel.runs import RunSpan
+from horay_async.integrations.otel.settings import TelemetrySettings
+from horay_async.integrations.otel.tools import ToolSpan
 from horay_async.options import content_captured
 
 if TYPE_CHECKING:
+    from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
-    from horay_async._observe import CallObserver, CallStarted, ToolEnded, ToolStarted
+    from horay_async._observe import (
+        CallObserver,
+        CallStarted,
+        RunEnded,
+        RunObserver,
+        RunStarted,
+        ToolEnded,
+        ToolStarted,
+    )
 
 __all__ = ["Telemetry", "TelemetryParams"]
-
-SCHEMA_URL = "https://opentelemetry.io/schemas/1.41.1"
 
 SUPPRESSED = ("suppress_instrumentation", "suppress_http_instrumentation")
 """What OpenTelemetry's instrumentations set in the context of calls that are to have no spans."""
@@ -42,8 +53,12 @@ class TelemetryParams(TypedDict, total=False):
     capture_content: bool | None
     """Whether prompts, answers and tools' arguments and results are recorded on spans; unless given, it is for
     `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` to say (`true`, `SPAN_ONLY` or `SPAN_AND_EVENT`)."""
+    logger_provider: LoggerProvider | None
+    """Takes the events; the same."""
     propagate: bool
     """False keeps trace context out of the headers."""
+    conventions: Version
+    """`"1.41.1"` for the names that the conventions had until that version; `"latest"` unless given."""
 
 
 class Telemetry:
@@ -56,54 +71,92 @@ class Telemetry:
         if unknown := params.keys() - TelemetryParams.__annotations__.keys():
             known = ", ".join(TelemetryParams.__annotations__)
             raise TypeError(f"unknown parameter {min(unknown)!r}: Telemetry takes {known}")
-        self._tracer = trace.get_tracer(
-            "horay_async", __version__, params.get("tracer_provider"), schema_url=SCHEMA_URL
-        )
-        self._histograms = Histograms(
-            metrics.get_meter(
-                "horay_async", __version__, params.get("meter_provider"), schema_url=SCHEMA_URL
-            )
-        )
+        version = version_of(params.get("conventions"))
+        url = SCHEMA_URLS[version]
+        latest = version == LATEST
         capture = params.get("capture_content")
-        self._capture = content_captured() if capture is None else capture
+        meter = metrics.get_meter(
+            "horay_async", __version__, params.get("meter_provider"), schema_url=url
+        )
+        self._settings = TelemetrySettings(
+            tracer=trace.get_tracer(
+                "horay_async", __version__, params.get("tracer_provider"), schema_url=url
+            ),
+            metrics=metrics_of(meter, version),
+            run_metrics=RunMetrics(meter) if latest else None,
+            logger=get_logger("horay_async", __version__, params.get("logger_provider"))
+            if latest
+            else None,
+            version=version,
+            capture=content_captured() if capture is None else capture,
+        )
         self._propagate = params.get("propagate", True)
+        self._log = LogOnce()
 
     def begin(self, call: CallStarted) -> CallObserver | None:
         """Begins the span of a call; none where the context suppresses it."""
-        if any(get_value(name) for name in SUPPRESSED):
+        if _suppressed():
             return None
         propagate = self._propagate and not call.external
         if (generation := generation_of(call)) is None:
-            return PlainCall(self._tracer, call, propagate=propagate)
-        return Generation(
-            self._tracer, self._histograms, generation, propagate=propagate, capture=self._capture
-        )
+            return PlainCall(self._settings.tracer, call, propagate=propagate)
+        return Generation(self._settings, generation, propagate=propagate)
+
+    def run(self, run: RunStarted) -> RunObserver | None:
+        """Begins the span of a run of tools."""
+        run_metrics = self._settings.run_metrics
+        if run_metrics is None or _suppressed():
+            return None
+        with self._contained():
+            if (described := run_of(run.body)) is not None:
+                return _ContainedRun(RunSpan(self._settings, run_metrics, described), self)
+        return None
 
     @contextmanager
     def tool(self, tool: ToolStarted) -> Generator[Callable[[ToolEnded], None], None, None]:
         """The span of a tool that is run."""
-        attributes: dict[str, Any] = {
-            "gen_ai.operation.name": "execute_tool",
-            "gen_ai.tool.name": tool.name,
-            "gen_ai.tool.call.id": tool.call_id,
-            "gen_ai.tool.type": "function",
-        }
-        if tool.description:
-            attributes["gen_ai.tool.description"] = tool.description
-        if self._capture:
-            attributes["gen_ai.tool.call.arguments"] = tool.arguments
-        span = self._tracer.start_span(
-            f"execute_tool {tool.name}", kind=SpanKind.INTERNAL, attributes=attributes
-        )
+        span: ToolSpan | None = None
+        if not _suppressed():
+            with self._contained():
+                span = ToolSpan(self._settings, tool)
+        if span is None:
+            yield lambda ended: None
+            return
+        last: ToolEnded | None = None
 
-        def on_end(result: ToolEnded) -> None:
-            if result.error is not None:
-                span.set_attribute("error.type", type(result.error).__qualname__)
-                span.set_status(Status(StatusCode.ERROR))
-            elif self._capture:
-                span.set_attribute("gen_ai.tool.call.result", tool_result(result.content))
+        def on_end(ended: ToolEnded) -> None:
+            nonlocal last
+            last = ended
 
-        with trace.use_span(
-            span, end_on_exit=True, record_exception=False, set_status_on_exception=False
-        ):
+        token = attach(span.context)
+        try:
             yield on_end
+        finally:
+            detach(token)
+            with self._contained():
+                span.on_end(last)
+
+    @contextmanager
+    def _contained(self) -> Generator[None, None, None]:
+        """Logs what is raised within, once for each kind: the program goes on."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - processors and readers may be anybody's
+            self._log.error("Telemetry", error)
+
+
+class _ContainedRun:
+    """A run's span, whose failures are logged and break nothing."""
+
+    def __init__(self, span: RunSpan, telemetry: Telemetry) -> None:
+        self.activate = span.activate
+        self._span = span
+        self._contained = telemetry._contained  # noqa: SLF001 - its own part # pyright: ignore[reportPrivateUsage]
+
+    def on_end(self, ended: RunEnded) -> None:
+        with self._contained():
+            self._span.on_end(ended)
+
+
+def _suppressed() -> bool:
+    return any(get_value(name) for name in SUPPRESSED)

@@ -198,7 +198,7 @@ async def test_left_out_by_the_sampler(
     async with connect(telemetry=left_out.telemetry(capture_content=True)) as client:
         await client.completions.create(model="m", prompt="p")
     assert not left_out.spans
-    assert len(left_out.points("gen_ai.client.operation.duration")) == 1
+    assert len(left_out.points("gen_ai.client.inference.duration")) == 1
     (request,) = fault_server.requests
     assert request.headers["traceparent"][-2:] in (
         "00",

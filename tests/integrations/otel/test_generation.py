@@ -21,7 +21,19 @@ from horay_async import (
 )
 from horay_async.testing import FaultServer, Reset, Stall, Step, error, raw, respond, sse
 
-from .conventions import AT_CREATION, INFERENCE, METRICS, OF_METRICS, OPT_IN, check
+from .conventions import (
+    AT_CREATION,
+    COUNTERS,
+    EXCEPTION_EVENT,
+    INFERENCE,
+    INFERENCE_1_41_1,
+    METRICS,
+    METRICS_1_41_1,
+    OF_METRICS,
+    OPT_IN,
+    WARN,
+    check,
+)
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
@@ -36,7 +48,7 @@ USAGE = {
     "prompt_tokens": 12,
     "completion_tokens": 34,
     "total_tokens": 46,
-    "prompt_tokens_details": {"cached_tokens": 5},
+    "prompt_tokens_details": {"cached_tokens": 5, "cache_write_tokens": 3},
     "completion_tokens_details": {"reasoning_tokens": 7},
 }
 
@@ -81,8 +93,11 @@ async def read(client: AsyncHoray, **params: Any) -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    ("version", "table"), [("latest", INFERENCE), ("1.41.1", INFERENCE_1_41_1)]
+)
 async def test_span_has_all_attributes(
-    fault_server: FaultServer, connect: Connect, recorded: Recorded
+    fault_server: FaultServer, connect: Connect, recorded: Recorded, version: str, table: Any
 ) -> None:
     """A stream asked for with all parameters has each attribute that isn't for errors, of its type."""
     fault_server.add(
@@ -93,10 +108,12 @@ async def test_span_has_all_attributes(
             sse("[DONE]"),
         )
     )
-    async with connect(telemetry=recorded.telemetry(capture_content=True)) as client:
+    telemetry = recorded.telemetry(capture_content=True, conventions=version)
+    async with connect(telemetry=telemetry) as client:
         await read(
             client,
             **EVERYTHING,
+            reasoning_effort="high",
             messages=[{"role": "user", "content": "hi"}],
             tools=[{"type": "function", "function": {"name": "weather"}}],
             response_format={"type": "json_object"},
@@ -105,7 +122,10 @@ async def test_span_has_all_attributes(
     span, attributes = recorded.span, recorded.attributes
     assert (span.name, span.kind) == ("chat a-model", SpanKind.CLIENT)
     assert span.status.status_code is StatusCode.UNSET
-    assert check(attributes, INFERENCE) == INFERENCE.keys() - {"error.type"}
+    assert check(attributes, table) == table.keys() - {"error.type"}
+    write = "cache_write" if version == "latest" else "cache_creation"
+    assert attributes[f"gen_ai.usage.{write}.input_tokens"] == 3
+    assert attributes.get("gen_ai.request.reasoning.level", "high") == "high"
     for name, value in EVERYTHING.items():
         attribute = {"n": "choice.count", "stop": "stop_sequences"}.get(name, name)
         assert attributes[f"gen_ai.request.{attribute}"] == value
@@ -220,23 +240,84 @@ async def test_failures(
     check(recorded.attributes, INFERENCE)
     assert recorded.attributes["error.type"] == raises.__name__
     assert "horay.cancelled" not in recorded.attributes
-    (point,) = recorded.points("gen_ai.client.operation.duration")
+    (point,) = recorded.points("gen_ai.client.inference.duration")
     assert dict(point.attributes or {})["error.type"] == raises.__name__
-    assert not recorded.points("gen_ai.client.token.usage")
+    assert recorded.metrics().keys() == {"gen_ai.client.inference.duration"}
+
+
+@pytest.mark.parametrize("capture", [False, True])
+async def test_exception_event(
+    fault_server: FaultServer, connect: Connect, recorded: Recorded, capture: bool
+) -> None:
+    """A call that failed is an event in the context of its span; the server's words are content."""
+    fault_server.add(error(400, "your prompt s3cret is bad"))
+    async with connect(telemetry=recorded.telemetry(capture_content=capture)) as client:
+        with pytest.raises(BadRequestError):
+            await read(client)
+        await read(client)
+    (event,) = recorded.events
+    found = recorded.spans[0].get_span_context()
+    assert found is not None
+    assert (event.event_name, event.severity_number.value) == (EXCEPTION_EVENT, WARN)
+    assert (event.trace_id, event.span_id) == (found.trace_id, found.span_id)
+    assert event.attributes["exception.type"] == "horay_async.errors.BadRequestError"
+    assert "call.py" in event.attributes["exception.stacktrace"]
+    assert ("s3cret" in str(event.attributes)) is capture
+    assert ("s3cret" in event.attributes["exception.message"]) is capture
 
 
 async def test_truncated_stream(
     fault_server: FaultServer, connect: Connect, recorded: Recorded
 ) -> None:
     """The span of a stream that breaks off ends with that error, and has what had come."""
-    fault_server.add(streamed(chunk("Ber")))
-    async with connect(telemetry=recorded.telemetry()) as client:
+    usage = {"prompt_tokens": 3, "completion_tokens": 0}
+    fault_server.always(streamed(chunk("Ber", "Lon", usage=usage)))
+    async with connect(telemetry=recorded.telemetry(capture_content=True)) as client:
         with pytest.raises(StreamTruncatedError):
             await read(client)
     attributes = recorded.attributes
     assert attributes["error.type"] == "StreamTruncatedError"
     assert attributes["gen_ai.response.model"] == "answering"
-    assert "gen_ai.response.finish_reasons" not in attributes
+    assert attributes["gen_ai.response.finish_reasons"] == ("error", "error")
+    messages = json.loads(attributes["gen_ai.output.messages"])
+    assert [message["finish_reason"] for message in messages] == [None, None]
+    # What was spent counts; the distributions are of what succeeded.
+    assert recorded.sums("gen_ai.client.inference.usage.input_tokens") == {"unknown": 3}
+    assert not recorded.points("gen_ai.client.inference.operation.input_tokens")
+
+
+async def test_truncated_stream_by_the_old_names(
+    fault_server: FaultServer, connect: Connect, recorded: Recorded
+) -> None:
+    """Version 1.41.1 has no reason for what was cut, and no event."""
+    fault_server.always(streamed(chunk("Ber")))
+    telemetry = recorded.telemetry(capture_content=True, conventions="1.41.1")
+    async with connect(telemetry=telemetry) as client:
+        with pytest.raises(StreamTruncatedError):
+            await read(client)
+    assert "gen_ai.response.finish_reasons" not in recorded.attributes
+    (message,) = json.loads(recorded.attributes["gen_ai.output.messages"])
+    assert message["finish_reason"] == ""
+    assert not recorded.events
+
+
+async def test_zeros_are_told(
+    fault_server: FaultServer, connect: Connect, recorded: Recorded
+) -> None:
+    """A count of 0 that the server has told is told on."""
+    usage = {
+        "prompt_tokens": 0,
+        "completion_tokens": 0,
+        "prompt_tokens_details": {"cached_tokens": 0},
+    }
+    fault_server.add(streamed(chunk("a", finish="stop", usage=usage), sse("[DONE]")))
+    async with connect(telemetry=recorded.telemetry()) as client:
+        await read(client)
+    for name in ("input_tokens", "output_tokens", "cache_read.input_tokens"):
+        assert recorded.attributes[f"gen_ai.usage.{name}"] == 0
+        assert recorded.sums(f"gen_ai.client.inference.usage.{name}") == {"unknown": 0}
+    (point,) = recorded.points("gen_ai.client.inference.operation.input_tokens")
+    assert (point.count, point.sum) == (1, 0)
 
 
 @pytest.mark.parametrize("way", ["break", "drop", "cancel"])
@@ -265,7 +346,7 @@ async def test_stream_that_is_left(
         assert recorded.span.status.status_code is StatusCode.UNSET
     assert recorded.attributes["horay.cancelled"] is True
     assert "error.type" not in recorded.attributes
-    (point,) = recorded.points("gen_ai.client.operation.duration")
+    (point,) = recorded.points("gen_ai.client.inference.duration")
     assert dict(point.attributes or {})["horay.cancelled"] is True
 
 
@@ -294,18 +375,29 @@ async def test_retries_are_events(
     assert recorded.span.status.status_code is StatusCode.UNSET
 
 
-async def test_metrics(fault_server: FaultServer, connect: Connect, recorded: Recorded) -> None:
+@pytest.mark.parametrize(
+    ("version", "table", "counters"),
+    [("latest", METRICS, COUNTERS), ("1.41.1", METRICS_1_41_1, set[str]())],
+)
+async def test_metrics(
+    fault_server: FaultServer,
+    connect: Connect,
+    recorded: Recorded,
+    version: str,
+    table: dict[str, tuple[str, list[float]]],
+    counters: set[str],
+) -> None:
     """Units, buckets and attributes of the histograms are the conventions'; the counts are right."""
     fault_server.add(
         streamed(
             chunk("a"), chunk("b"), chunk("c", finish="stop"), chunk(usage=USAGE), sse("[DONE]")
         )
     )
-    async with connect(telemetry=recorded.telemetry()) as client:
+    async with connect(telemetry=recorded.telemetry(conventions=version)) as client:
         await read(client)
     metrics = recorded.metrics()
-    assert metrics.keys() == METRICS.keys()
-    for name, (unit, bounds) in METRICS.items():
+    assert metrics.keys() == table.keys() | counters
+    for name, (unit, bounds) in table.items():
         metric = metrics[name]
         assert metric.unit == unit
         assert isinstance(metric.data, Histogram)
@@ -314,23 +406,49 @@ async def test_metrics(fault_server: FaultServer, connect: Connect, recorded: Re
             attributes = dict(point.attributes or {})
             assert attributes.keys() - {"gen_ai.token.type"} == OF_METRICS
             assert attributes["gen_ai.response.model"] == "answering"
-    counts = {name: recorded.points(name)[0].count for name in METRICS}
-    assert counts == {
-        "gen_ai.client.operation.duration": 1,
-        "gen_ai.client.operation.time_to_first_chunk": 1,
-        "gen_ai.client.operation.time_per_output_chunk": 3,
-        "gen_ai.client.token.usage": 1,
+            assert point.count == (3 if name.endswith("per_output_chunk") else 1)
+    prefix = "gen_ai.client." + ("inference" if version == "latest" else "operation")
+    (first,) = recorded.points(f"{prefix}.time_to_first_chunk")
+    (between,) = recorded.points(f"{prefix}.time_per_output_chunk")
+    (whole,) = recorded.points(f"{prefix}.duration")
+    assert first.sum == recorded.attributes["gen_ai.response.time_to_first_chunk"]
+    assert 0 < first.sum <= first.sum + between.sum <= whole.sum
+
+
+async def test_tokens(fault_server: FaultServer, connect: Connect, recorded: Recorded) -> None:
+    """Counters have the tokens of all calls; only of a plain prompt is it known that all are of text."""
+    fault_server.add(streamed(chunk("c", finish="stop", usage=USAGE), sse("[DONE]")))
+    async with connect(telemetry=recorded.telemetry()) as client:
+        await read(client)
+        plain = await client.completions.create(model="m", prompt="p")
+    assert plain.usage is not None
+    prefix = "gen_ai.client.inference.usage"
+    assert recorded.metrics()[f"{prefix}.input_tokens"].unit == "{token}"
+    assert recorded.sums(f"{prefix}.input_tokens") == {
+        "unknown": 12,
+        "text": plain.usage.prompt_tokens,
     }
+    assert recorded.sums(f"{prefix}.output_tokens")["unknown"] == 34
+    assert recorded.sums(f"{prefix}.cache_read.input_tokens")["unknown"] == 5
+    assert recorded.sums(f"{prefix}.cache_write.input_tokens")["unknown"] == 3
+    assert recorded.sums(f"{prefix}.reasoning.output_tokens")["unknown"] == 7
+    for name, sum_ in (("input", 12), ("output", 34)):
+        points = recorded.points(f"gen_ai.client.inference.operation.{name}_tokens")
+        assert sum_ in [point.sum for point in points]
+
+
+async def test_tokens_by_the_old_names(
+    fault_server: FaultServer, connect: Connect, recorded: Recorded
+) -> None:
+    """Version 1.41.1 has one histogram for both directions."""
+    fault_server.add(streamed(chunk("c", finish="stop", usage=USAGE), sse("[DONE]")))
+    async with connect(telemetry=recorded.telemetry(conventions="1.41.1")) as client:
+        await read(client)
     tokens = {
         dict(point.attributes or {})["gen_ai.token.type"]: point.sum
         for point in recorded.points("gen_ai.client.token.usage")
     }
     assert tokens == {"input": 12, "output": 34}
-    (first,) = recorded.points("gen_ai.client.operation.time_to_first_chunk")
-    (between,) = recorded.points("gen_ai.client.operation.time_per_output_chunk")
-    (whole,) = recorded.points("gen_ai.client.operation.duration")
-    assert first.sum == recorded.attributes["gen_ai.response.time_to_first_chunk"]
-    assert 0 < first.sum <= first.sum + between.sum <= whole.sum
 
 
 async def test_no_metrics_of_streams_for_whole_answers(
@@ -340,14 +458,9 @@ async def test_no_metrics_of_streams_for_whole_answers(
     async with connect(telemetry=recorded.telemetry()) as client:
         await client.completions.create(model="m", prompt="p")
         await client.images.generate(model="m", prompt="p", image_size="1024x1024")
-    assert recorded.metrics().keys() == {
-        "gen_ai.client.operation.duration",
-        "gen_ai.client.token.usage",
-    }
-    assert len(recorded.points("gen_ai.client.operation.duration")) == 2
-    assert (
-        len(recorded.points("gen_ai.client.token.usage")) == 2
-    )  # input and output of the completion
+    assert not {name for name in recorded.metrics() if "chunk" in name}
+    assert len(recorded.points("gen_ai.client.inference.duration")) == 2
+    assert len(recorded.points("gen_ai.client.inference.operation.input_tokens")) == 1
 
 
 @pytest.mark.parametrize(
@@ -363,6 +476,12 @@ async def test_no_metrics_of_streams_for_whole_answers(
         ),
         ("/chat/completions", {"messages": "hi", "response_format": "json"}),
         ("/completions", {"prompt": {"a": 1}, "tools": [1, {"function": 2}]}),
+        (
+            "/chat/completions",
+            {"n": True, "seed": 2**63, "top_k": 2**64 - 1, "max_tokens": 1.5, "stop": [1]},
+        ),
+        ("/chat/completions", {"temperature": True, "reasoning_effort": 1}),
+        ("/embeddings", {"input": 1, "dimensions": "x", "encoding_format": []}),
     ],
 )
 async def test_odd_requests_have_spans(

@@ -73,6 +73,25 @@ def test_parameters_are_named() -> None:
         Telemetry(**misspelt)
 
 
+@pytest.mark.parametrize("value", ["1.36.0", "", 1.41, True])
+def test_conventions_are_known(value: Any) -> None:
+    """A version that isn't known is refused, and those that are there are named."""
+    with pytest.raises(ValueError, match=r"'latest' or '1\.41\.1'; got "):
+        Telemetry(conventions=value)
+
+
+@pytest.mark.parametrize(
+    ("version", "url"), [("latest", ""), ("1.41.1", "https://opentelemetry.io/schemas/1.41.1")]
+)
+async def test_schema_url(connect: Connect, recorded: Recorded, version: str, url: str) -> None:
+    """The schema is named where there is one that is published."""
+    async with connect(telemetry=recorded.telemetry(conventions=version)) as client:
+        await client.completions.create(model="m", prompt="p")
+    scope = recorded.span.instrumentation_scope
+    assert scope is not None
+    assert (scope.schema_url or "") == url
+
+
 def test_twice(
     recorded: Recorded, instrumentor: HorayInstrumentor, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -55,7 +55,12 @@ async def test_spans_of_tools(
     fault_server.add(calling(("weather", {"city": "Berlin"})), saying("Clear."))
     async with connect(telemetry=recorded.telemetry(capture_content=capture)) as client:
         await run(client)
-    assert [span.name for span in recorded.spans] == ["chat m", "execute_tool weather", "chat m"]
+    assert [span.name for span in recorded.spans] == [
+        "chat m",
+        "execute_tool weather",
+        "chat m",
+        "invoke_agent",
+    ]
     span = recorded.spans[1]
     attributes: dict[str, Any] = dict(span.attributes or {})
     known = check(attributes, EXECUTE_TOOL)

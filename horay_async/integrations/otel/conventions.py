@@ -1,0 +1,29 @@
+"""Which version of the conventions is followed, and by what it is chosen."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+__all__ = ["LATEST", "OLD", "SCHEMA_URLS", "Version", "version_of"]
+
+Version = Literal["latest", "1.41.1"]
+
+LATEST: Final[Version] = "latest"
+"""The text of github.com/open-telemetry/semantic-conventions-genai at commit 88eccb155ca7."""
+
+OLD: Final[Version] = "1.41.1"
+"""The last version that was published with the general conventions."""
+
+SCHEMA_URLS: Final[dict[Version, str | None]] = {
+    LATEST: None,  # that commit names no published schema
+    OLD: "https://opentelemetry.io/schemas/1.41.1",
+}
+
+
+def version_of(asked: str | None) -> Version:
+    """The version asked for, `latest` where none is. Raises `ValueError` for one that isn't known."""
+    if asked is None or asked == LATEST:
+        return LATEST
+    if asked == OLD:
+        return OLD
+    raise ValueError(f"conventions must be {LATEST!r} or {OLD!r}; got {asked!r}")

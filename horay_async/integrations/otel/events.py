@@ -1,0 +1,43 @@
+"""The event of a call that failed."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry._logs import LogRecord, SeverityNumber
+
+from horay_async.integrations.otel.spans import words_of
+from horay_async.integrations.otel.values import clean
+
+if TYPE_CHECKING:
+    from opentelemetry._logs import Logger
+    from opentelemetry.context import Context
+
+__all__ = ["exception_event"]
+
+NAME: Final = "gen_ai.client.operation.exception"
+
+
+def exception_event(logger: Logger, error: Exception, context: Context, *, capture: bool) -> None:
+    """Tells of `error`, in the context of its call's span. Its words are told as a span's status tells them."""
+    kind = type(error)
+    trace = (
+        traceback.format_exception(error) if capture else traceback.format_tb(error.__traceback__)
+    )
+    attributes: dict[str, Any] = {
+        "exception.type": f"{kind.__module__}.{kind.__qualname__}",
+        "exception.stacktrace": clean("".join(trace)),
+    }
+    if (words := words_of(error, capture=capture)) is not None:
+        attributes["exception.message"] = words
+    logger.emit(
+        LogRecord(
+            timestamp=time.time_ns(),
+            context=context,
+            severity_number=SeverityNumber.WARN,
+            event_name=NAME,
+            attributes=attributes,
+        )
+    )

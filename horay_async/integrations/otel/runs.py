@@ -1,0 +1,106 @@
+"""Runs of tools: a span of kind INTERNAL each, which the requests and the tools of the run are below."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from horay_async.integrations.otel.content import (
+    input_messages,
+    output_messages,
+    set_content,
+    tool_definitions,
+)
+from horay_async.integrations.otel.metrics import usage_of
+from horay_async.integrations.otel.spans import words_of
+from horay_async.integrations.otel.values import clean
+
+if TYPE_CHECKING:
+    from horay_async._observe import RunEnded
+    from horay_async.integrations.otel.metrics import RunMetrics
+    from horay_async.integrations.otel.requests import Described
+    from horay_async.integrations.otel.settings import TelemetrySettings
+
+__all__ = ["RunSpan"]
+
+NOT_OF_RUNS: Final = {
+    "gen_ai.request.reasoning.level",
+    "gen_ai.request.stream",
+    "gen_ai.request.top_k",
+}
+"""What the conventions have on the spans of single requests alone."""
+
+
+class RunSpan:
+    """The span of one run."""
+
+    def __init__(self, settings: TelemetrySettings, metrics: RunMetrics, run: Described) -> None:
+        self._began = time.perf_counter()
+        self._settings = settings
+        self._metrics = metrics
+        attributes = run.attributes(settings.version)
+        self._measured: dict[str, Any] = {
+            name: value for name, value in run.identity.items() if name == "gen_ai.request.model"
+        }
+        # A run has no name, so that its span is named for the operation alone.
+        self.span: Span = settings.tracer.start_span(
+            run.operation,
+            kind=SpanKind.INTERNAL,
+            attributes={
+                name: value for name, value in attributes.items() if name not in NOT_OF_RUNS
+            },
+        )
+        self.context: Context = trace.set_span_in_context(self.span)
+        if settings.capture and self.span.is_recording():
+            body = run.body
+            set_content(self.span, "gen_ai.input.messages", lambda: input_messages(body))
+            set_content(self.span, "gen_ai.tool.definitions", lambda: tool_definitions(body))
+
+    def activate(self) -> AbstractContextManager[object]:
+        """Makes the span the current one."""
+        return trace.use_span(
+            self.span, end_on_exit=False, record_exception=False, set_status_on_exception=False
+        )
+
+    def on_end(self, ended: RunEnded) -> None:
+        """Records what came of the run, and ends the span."""
+        seconds = time.perf_counter() - self._began
+        span, metrics = self.span, self._metrics
+        try:
+            measured = self._measured
+            if isinstance(error := ended.error, Exception):
+                kind = type(error).__qualname__
+                measured = measured | {"error.type": kind}
+                span.set_attribute("error.type", kind)
+                words = words_of(error, capture=self._settings.capture)
+                span.set_status(Status(StatusCode.ERROR, words))
+            elif not ended.complete:
+                measured = measured | {"horay.cancelled": True}
+                span.set_attribute("horay.cancelled", True)
+            metrics.run.record(seconds, measured, self.context)
+            metrics.inference_calls.record(ended.inference_calls, context=self.context)
+            metrics.tool_calls.record(ended.tool_calls, context=self.context)
+            if span.is_recording():
+                self._ended(ended)
+        finally:
+            span.end()
+
+    def _ended(self, ended: RunEnded) -> None:
+        spent = [usage_of(usage, "invoke_agent") for usage in ended.usages if usage is not None]
+        for name in ("input_tokens", "output_tokens"):
+            if told := [usage[name] for usage in spent if name in usage]:
+                self.span.set_attribute(f"gen_ai.usage.{name}", sum(told))
+        response = ended.response
+        if response is None:
+            return
+        choices = getattr(response, "choices", ())
+        reasons = [clean(choice.finish_reason or "error") for choice in choices]
+        if reasons:
+            self.span.set_attribute("gen_ai.response.finish_reasons", reasons)
+        if self._settings.capture:
+            set_content(self.span, "gen_ai.output.messages", lambda: output_messages(response))

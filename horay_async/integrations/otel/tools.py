@@ -1,0 +1,84 @@
+"""Tools that are run: a span and a measurement each."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import propagate, trace
+from opentelemetry.context import create_key, get_value, set_value
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from horay_async.integrations.otel.content import set_content, tool_result
+from horay_async.integrations.otel.values import clean
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+    from horay_async._observe import ToolEnded, ToolStarted
+    from horay_async.integrations.otel.settings import TelemetrySettings
+
+__all__ = ["ToolSpan", "mcp_call"]
+
+CURRENT = create_key("horay-tool-span")
+"""Under which the span of the tool that is run is found."""
+
+
+class ToolSpan:
+    """The span of one call of a tool."""
+
+    def __init__(self, settings: TelemetrySettings, tool: ToolStarted) -> None:
+        self._began = time.perf_counter()
+        self._settings = settings
+        name = clean(tool.name)
+        self._known = tool.description is not None
+        self._measured: dict[str, Any] = {"gen_ai.tool.name": name, "gen_ai.tool.type": "function"}
+        attributes = {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.call.id": clean(tool.call_id),
+            **self._measured,
+        }
+        if tool.description:
+            attributes["gen_ai.tool.description"] = clean(tool.description)
+        if settings.capture:
+            attributes["gen_ai.tool.call.arguments"] = clean(tool.arguments)
+        self.span: Span = settings.tracer.start_span(
+            f"execute_tool {name}", kind=SpanKind.INTERNAL, attributes=attributes
+        )
+        self.context: Context = set_value(CURRENT, self.span, trace.set_span_in_context(self.span))
+
+    def on_end(self, ended: ToolEnded | None) -> None:
+        """Ends the span; `ended` is None where the tool was cancelled."""
+        span = self.span
+        try:
+            if ended is None:
+                self._measured["horay.cancelled"] = True
+                span.set_attribute("horay.cancelled", True)
+            elif ended.error is not None:
+                # An error can name its type itself, as MCP's does.
+                kind = getattr(ended.error, "telemetry_type", type(ended.error).__qualname__)
+                self._measured["error.type"] = kind
+                span.set_attribute("error.type", kind)
+                span.set_status(Status(StatusCode.ERROR))
+            elif self._settings.capture:
+                content = ended.content
+                set_content(span, "gen_ai.tool.call.result", lambda: tool_result(content))
+            # Names that a model has made up have no measurements: there is no end of them.
+            if self._settings.run_metrics is not None and self._known:
+                seconds = time.perf_counter() - self._began
+                self._settings.run_metrics.tool.record(seconds, self._measured, self.context)
+        finally:
+            span.end()
+
+
+def mcp_call(request_id: int | None) -> dict[str, str]:
+    """Notes on the span of the tool that is run that it calls an MCP server; returns the trace context to send
+    along. There is no second span for the same call (semantic conventions, docs/gen-ai/mcp.md, "Client").
+    """
+    carrier: dict[str, str] = {}
+    if isinstance(span := get_value(CURRENT), Span):
+        span.set_attribute("mcp.method.name", "tools/call")
+        if request_id is not None:
+            span.set_attribute("jsonrpc.request.id", str(request_id))
+        propagate.inject(carrier)
+    return carrier

@@ -1,0 +1,40 @@
+"""Values that an attribute can hold: what is odd in a request or a response must not cost an exporter its batch."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+__all__ = ["clean", "real", "texts", "whole"]
+
+INT64: Final = 2**63
+"""OpenTelemetry's protocol sends integers as int64: an exporter fails on others, with all spans of its batch."""
+
+
+def whole(value: Any) -> int | None:
+    """An integer that can be sent; None for anything else."""
+    fits = isinstance(value, int) and not isinstance(value, bool) and -INT64 <= value < INT64
+    return value if fits else None
+
+
+def real(value: Any) -> float | None:
+    """A number as a float; None for anything else."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond all floats
+        return None
+
+
+def texts(value: Any) -> list[str] | None:
+    """The texts of a list; None where there are none."""
+    if not isinstance(value, list):
+        return None
+    return [clean(item) for item in cast("list[Any]", value) if isinstance(item, str)] or None
+
+
+def clean(text: str) -> str:
+    """`text` with U+FFFD for halves of surrogate pairs, which a header's odd bytes become and no UTF-8 can hold."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
