@@ -122,7 +122,12 @@ it is written at once. A larger one has to be written beside the reading of the 
 NOT_HERE = frozenset({"transfer-encoding", "expect", "connection", "upgrade"})
 """Headers that change how a request is sent."""
 
-_REQUEST = getattr(aiohttp.ClientSession, "_request", None)
+
+def _is_own(method: object) -> bool:
+    """Whether a method is aiohttp's own, and not one that a recorder or mock has put in its place: maybe before this
+    module was loaded.
+    """
+    return getattr(method, "__globals__", None) is vars(aiohttp.client)
 
 
 class DirectResponse:
@@ -210,7 +215,7 @@ class DirectSender:
             and method == "POST"
             and len(body) <= MAX_BODY_BYTES
             and not self._session.trace_configs
-            and getattr(aiohttp.ClientSession, "_request", None) is _REQUEST
+            and _is_own(getattr(aiohttp.ClientSession, "_request", None))
             and NOT_HERE.isdisjoint(map(str.lower, headers))
         )
 

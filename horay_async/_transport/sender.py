@@ -10,6 +10,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from horay_async._protocol.wire.clean import MASK
 from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import HTTPResponse
 from horay_async._transport.connection import Pending
@@ -19,7 +20,7 @@ from horay_async._transport.failures import RedirectError
 from horay_async._transport.pending import PendingResponse
 from horay_async._transport.proxy import proxy_from_environment
 from horay_async._version import __version__
-from horay_async.options import ClientOptions
+from horay_async.options import ClientOptions, Secret
 
 __all__ = ["EVENT_STREAM", "JSON", "Sender"]
 
@@ -40,6 +41,18 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """Statuses that name another place for the same content (RFC 9110, section 15.4)."""
 
 
+class _Bearer(Secret):
+    """The value of the header with the key. What copies a request, records it: the copy is masked."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> str:
+        return f"Bearer {MASK}"
+
+    def __deepcopy__(self, memo: object) -> str:
+        return f"Bearer {MASK}"
+
+
 class Sender:
     """Sends requests for one client, over its own session or a caller's."""
 
@@ -51,7 +64,7 @@ class Sender:
         self._timers: dict[float | None, aiohttp.ClientTimeout] = {}
         self._headers: CIMultiDict[str] = CIMultiDict(
             {
-                "Authorization": type(options.api_key)(f"Bearer {options.api_key}"),
+                "Authorization": _Bearer(f"Bearer {options.api_key}"),
                 "Accept": JSON,
                 "Content-Type": JSON,
                 "User-Agent": USER_AGENT,

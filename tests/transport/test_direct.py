@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import functools
+import pickle
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +14,8 @@ import aiohttp
 import pytest
 from multidict import CIMultiDict
 
-from horay_async import AsyncHoray
+from horay_async import AsyncHoray, RetryPolicy, Timeouts
+from horay_async._protocol.wire.request import Request
 from horay_async._transport import aiohttp_internals
 from horay_async._transport.aiohttp_internals import MAX_BODY_BYTES, DirectSender
 from horay_async.testing import FaultServer
@@ -82,7 +86,7 @@ async def test_small_posts_go_straight(
 ) -> None:
     """A completion doesn't pass through the session; a body that is large does, and so does a GET."""
     seen = session_ways(monkeypatch)
-    monkeypatch.setattr(aiohttp_internals, "_REQUEST", aiohttp.ClientSession._request)
+    monkeypatch.setattr(aiohttp_internals, "_is_own", bool)
     await horay_client.completions.create(model="m", prompt="p")
     assert not seen
     await horay_client.completions.create(model="m", prompt="p" * MAX_BODY_BYTES)
@@ -142,3 +146,36 @@ async def test_what_is_taken(method: str, headers: dict[str, str], size: int, ta
     """Only small POSTs without headers that change how they are sent."""
     async with aiohttp.ClientSession() as session:
         assert DirectSender(session).can_send(method, CIMultiDict(headers), b"x" * size) is taken
+
+
+async def test_recorders_get_no_key() -> None:
+    """A recorder copies a request's headers: the copy is masked, as plain text, and the key can be sent all the same."""
+    client = AsyncHoray("key-for-the-test", base_url="http://127.0.0.1:1/v1")
+    request = Request(
+        method="GET",
+        path="/models",
+        headers={},
+        body=None,
+        timeouts=Timeouts(),
+        retry=RetryPolicy(),
+        billed_per_run=False,
+    )
+    value = client._transport._sender.headers(request, "application/json")["Authorization"]
+    assert value == "Bearer key-for-the-test"
+    for copied in (copy.copy(value), copy.deepcopy([value])[0]):
+        assert (copied, type(copied)) == ("Bearer [API key]", str)
+    with pytest.raises(TypeError, match="isn't pickled"):
+        pickle.dumps(value)
+
+
+async def test_another_s_method_is_told_from_aiohttp_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it claims to be, and whenever it was put there."""
+    own: Any = aiohttp.ClientSession._request
+
+    @functools.wraps(own)
+    async def recording(*arguments: Any, **options: Any) -> Any:
+        return await own(*arguments, **options)
+
+    assert aiohttp_internals._is_own(own)
+    assert not aiohttp_internals._is_own(recording)
+    assert not aiohttp_internals._is_own(None)

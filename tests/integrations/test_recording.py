@@ -1,0 +1,153 @@
+"""Recording with vcrpy and pytest-recording: what was recorded is replayed, and the key isn't in it."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("vcr", reason="the tox environment `recording`")
+pytest.importorskip("pytest_recording", reason="the tox environment `recording`")
+
+from horay_async.testing import FaultServer, error
+
+KEY = "key-of-a-test-0123456789"
+
+SCRIPT = """
+import asyncio, sys
+import vcr
+
+def texts(stream):
+    return "".join(stream.text())
+
+async def awaited(client, large):
+    async with client:
+        messages = [{"role": "user", "content": "x" * (2**21 if large else 1)}]
+        whole = await client.chat.completions.create(model="m", messages=messages)
+        stream = await client.chat.completions.create(model="m", messages=messages, stream=True)
+        models = await client.models.list()
+        return whole.choices[0].message.content, "".join([t async for t in stream.text()]), len(models)
+
+def blocking(client, large):
+    with client:
+        messages = [{"role": "user", "content": "x" * (2**21 if large else 1)}]
+        whole = client.chat.completions.create(model="m", messages=messages)
+        stream = client.chat.completions.create(model="m", messages=messages, stream=True)
+        return whole.choices[0].message.content, texts(stream), len(client.models.list())
+
+way, url, key, path, mode = sys.argv[1:]
+if way.endswith("loaded"):
+    import horay_async._transport
+with vcr.use_cassette(path, record_mode=mode) as cassette:
+    from horay_async import AsyncHoray, Horay
+    options = {"base_url": url, "max_retries": 0}
+    if way.startswith("blocking"):
+        print(blocking(Horay(key, **options), way.endswith("large")))
+    else:
+        print(asyncio.run(awaited(AsyncHoray(key, **options), way.endswith("large"))))
+    assert len(cassette) == 3, len(cassette)
+"""
+
+
+def run(*arguments: str, **options: Any) -> str:
+    """What a program of its own prints, in which the client is loaded for the first time."""
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, **options
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("way", "ending"),
+    [
+        ("awaited", "yaml"),
+        ("awaited", "json"),
+        ("awaited, loaded", "yaml"),
+        ("awaited, large", "yaml"),
+        ("blocking", "yaml"),
+    ],
+)
+def test_replayed_without_a_server(tmp_path: Path, way: str, ending: str) -> None:
+    """A call, a stream and a list are replayed once the server is gone, wherever the client was loaded."""
+    cassette = tmp_path / f"one.{ending}"
+    serializer = f'vcr.use_cassette(path, record_mode=mode, serializer="{ending}")'
+    script = SCRIPT.replace("vcr.use_cassette(path, record_mode=mode)", serializer)
+    with FaultServer(api_key=KEY) as server:
+        url = server.base_url
+        recorded = run("-c", script, way, url, KEY, str(cassette), "once")
+        assert len(server.requests) == 3
+    text = cassette.read_text(encoding="utf-8")
+    assert KEY not in text
+    assert "[API key]" in text
+    replayed = run("-c", script, way, url, "another-key", str(cassette), "none")
+    assert replayed == recorded
+
+
+TESTS = """
+import os
+import pytest
+from horay_async import AsyncHoray, Horay, RateLimitError
+
+OPTIONS = {"api_key": os.environ["KEY"], "base_url": os.environ["URL"], "max_retries": 0}
+MESSAGES = [{"role": "user", "content": "Hello"}]
+
+pytestmark = [pytest.mark.anyio, pytest.mark.vcr]
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+async def test_awaited():
+    async with AsyncHoray(**OPTIONS) as client:
+        with pytest.raises(RateLimitError):
+            await client.completions.create(model="m", prompt="p")
+        stream = await client.chat.completions.create(model="m", messages=MESSAGES, stream=True)
+        assert len([chunk async for chunk in stream]) == 6
+
+def test_blocking():
+    with Horay(**OPTIONS) as client:
+        with client.chat.completions.create(model="m", messages=MESSAGES, stream=True) as stream:
+            assert len(list(stream)) == 6
+        assert client.chat.completions.create(model="m", messages=MESSAGES).choices
+"""
+
+
+def test_pytest_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plugin's mark records with the first run, and replays with the network blocked."""
+    (tmp_path / "test_it.py").write_text(TESTS, encoding="utf-8")
+    monkeypatch.setenv("KEY", KEY)
+    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_it.py"]
+    with FaultServer(api_key=KEY) as server:
+        server.add(error(429), path="/completions")
+        monkeypatch.setenv("URL", server.base_url)
+        run(*arguments, "--record-mode=once", cwd=tmp_path)
+        assert len(server.requests) == 4
+    monkeypatch.setenv("KEY", "another-key")
+    assert "2 passed" in run(*arguments, "--block-network", cwd=tmp_path)
+    cassettes = list(tmp_path.rglob("*.yaml"))
+    assert len(cassettes) == 2
+    assert not any(KEY in path.read_text(encoding="utf-8") for path in cassettes)
+
+
+def test_loop_is_closed_cleanly(tmp_path: Path) -> None:
+    """Replaying leaves nothing open on the loop."""
+    vcr: Any = import_module("vcr")
+
+    from horay_async import AsyncHoray  # noqa: PLC0415 - as the cassette is in use
+
+    async def ask(url: str) -> None:
+        with vcr.use_cassette(str(tmp_path / "two.yaml")):
+            async with AsyncHoray(KEY, base_url=url) as client:
+                await client.completions.create(model="m", prompt="p")
+                assert len(asyncio.all_tasks()) == 1
+
+    with FaultServer(api_key=KEY) as server:
+        url = server.base_url
+        asyncio.run(ask(url))
+    asyncio.run(ask(url))
