@@ -60,7 +60,7 @@ def run(*arguments: str, **options: Any) -> str:
         [sys.executable, *arguments], capture_output=True, text=True, check=False, **options
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return str(done.stdout)
 
 
 @pytest.mark.parametrize(
