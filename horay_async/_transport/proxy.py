@@ -20,17 +20,20 @@ def proxy_from_environment(url: URL) -> URL | None:
     """The proxy for `url`, its user and password in it; None where there is none.
 
     From `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, or the system's settings on macOS and Windows;
-    the password also from `.netrc`. In plain HTTP this machine is reached without a proxy: one elsewhere would
-    get to see the key.
+    the password also from `.netrc`. In plain HTTP this machine is reached without a proxy on another one, which
+    would get to see the key.
     """
     host = url.host or ""
     found = getproxies().get(url.scheme)
-    local = url.scheme == "http" and is_loopback(host)
-    if not found or local or proxy_bypass(host):
+    if not found or proxy_bypass(host):
         return None
     proxy = URL(found if "://" in found else f"http://{found}")
-    if proxy.host is None or proxy.user is not None:
-        return proxy if proxy.host is not None else None
+    if proxy.host is None:
+        return None
+    if url.scheme == "http" and is_loopback(host) and not is_loopback(proxy.host):
+        return None
+    if proxy.user is not None:
+        return proxy
     try:
         account = netrc.netrc(netrc_file()).authenticators(proxy.host)
     except (OSError, netrc.NetrcParseError):

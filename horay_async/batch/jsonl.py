@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-__all__ = ["BUFFER", "UNREADABLE", "fields_of", "text_of", "whole_characters"]
+__all__ = ["BUFFER", "UNREADABLE", "fields_of", "text_of"]
 
 BUFFER = 2**20
 """Bytes of a file that are read at once."""
@@ -28,13 +28,6 @@ _TOKEN = re.compile(
 """A string, a bracket or mark, or anything else up to the next of them."""
 
 _CLOSING = {b"{": b"}", b"[": b"]"}
-
-_ESCAPE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
-    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
-    rb"|\\.",
-    re.DOTALL,
-)
 
 
 def fields_of(raw: bytes) -> dict[str, bytes]:
@@ -78,11 +71,6 @@ def text_of(raw: bytes) -> str | None:
     except ValueError:  # UnicodeError is one
         return None
     return text
-
-
-def whole_characters(raw: bytes) -> bytes:
-    """JSON with U+FFFD in place of each escape that holds half a surrogate pair."""
-    return _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], raw)
 
 
 def _tokens(raw: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -110,7 +110,7 @@ def test_without_the_extra(missing: str, monkeypatch: pytest.MonkeyPatch) -> Non
         (error(500, "ill", shape="empty"), ExitCode.BUSY, "500"),
         (respond("{"), ExitCode.BROKEN, "isn't valid JSON"),
         (respond().with_faults(Cut(0)), ExitCode.UNREACHED, "closed the connection"),
-        (error(404, "red \x1b[31mletters"), ExitCode.FAILED, "red [31mletters"),
+        (error(404, "red \x1b[31mletters"), ExitCode.FAILED, "red letters"),
     ],
 )
 def test_failures(

@@ -74,10 +74,10 @@ def test_tool_calls_are_told_of(horay: Horay, fault_server: FaultServer) -> None
 
 
 def test_json_in_ascii(horay: Horay, fault_server: FaultServer, tmp_path: Path) -> None:
-    """Half a surrogate pair, which no encoding can spell, is escaped in JSON: nothing is lost."""
+    """Half a surrogate pair, which no encoding can spell, is U+FFFD in JSON: the rest isn't lost."""
     choice = {"index": 0, "message": {"role": "assistant", "content": "a\ud83db"}}
     fault_server.add(respond(json.dumps({"choices": [choice]})))
     result = horay("chat", "Hi", "--json", "-o", str(tmp_path / "x"))
     assert result.exit_code == ExitCode.DONE
     told = json.loads((tmp_path / "x").read_text(encoding="utf-8"))
-    assert told["choices"][0]["message"]["content"] == "a\ud83db"
+    assert told["choices"][0]["message"]["content"] == "a\ufffdb"

@@ -43,6 +43,13 @@ SUCCESS_CODE = 20000
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 """The escape of half a character."""
 
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
+    rb"|\\.",
+    re.DOTALL,
+)
+
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -360,23 +367,11 @@ def _parsed(data: bytes) -> Any:
 
 def whole_characters(data: bytes) -> bytes:
     """`data` as it can be read again: where it is JSON with an escape of half a character, as of one that a
-    gateway cut in two, U+FFFD stands in its place.
+    gateway cut in two, that of U+FFFD stands in its place. All else stays as it was sent.
     """
     if not SURROGATE.search(data):
         return data
-    try:
-        msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    else:
-        return data
-    import json  # noqa: PLC0415 - hardly ever needed
-
-    try:
-        text = json.dumps(json.loads(data), ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return data  # that isn't all that ails it
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+    return _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], data)
 
 
 def _unwrapped(decoded: Any) -> Any:
