@@ -201,13 +201,14 @@ if TYPE_CHECKING:
     )
     from horay_async.models.rate_limits import RateLimit, RateLimits
     from horay_async.models.raw import JSONResponse, ServerSentEvent
+    from horay_async.models.tools import HasTool
     from horay_async.models.usage import CompletionTokensDetails, PromptTokensDetails, Usage
     from horay_async.models.user import UserInfo
     from horay_async.options import ClientOptions, ClientParams, Limits, RetryPolicy, Timeouts
     from horay_async.parsing import parse_text
     from horay_async.streaming import AsyncEventStream, AsyncStream
     from horay_async.sync import BatchRun, EventStream, Horay, Stream, ToolRun
-    from horay_async.tools.define import Approve, HasTool, Tool, pydantic_function_tool, tool
+    from horay_async.tools.define import Approve, Tool, pydantic_function_tool, tool
     from horay_async.tools.run import AsyncToolRun
 
 __all__ = [
@@ -398,6 +399,7 @@ _MODULES = (
     "models.meta",
     "models.options",
     "models.parsed",
+    "models.tools",
     "models.rate_limits",
     "models.usage",
     "models.user",

@@ -371,9 +371,9 @@ CLASSES: dict[str, tuple[Row, ...]] = {
         ),
         (
             "tools",
-            "Sequence[Mapping[str, object]] | None",
+            "Sequence[ToolDict | ToolBase | HasTool] | None",
             "...",
-            "The functions that the model may ask to be called: made by `@tool`, or in the API's JSON form.",
+            "The functions that the model may ask to be called: made by `@tool`, in the API's JSON form, or other software's (see `HasTool`).",
         ),
         (
             "tool_choice",
@@ -585,9 +585,9 @@ CLASSES: dict[str, tuple[Row, ...]] = {
         ),
         (
             "tools",
-            "Sequence[Mapping[str, object]] | None",
+            "Sequence[ToolDict | ToolBase | HasTool] | None",
             "...",
-            "The functions that the model may ask to be called: made by `@tool`, or in the API's JSON form.",
+            "The functions that the model may ask to be called: made by `@tool`, in the API's JSON form, or other software's (see `HasTool`).",
         ),
         (
             "tool_choice",

@@ -34,6 +34,7 @@ from horay_async.models.dicts import (
     ResponseFormatDict,
     StreamOptionsDict,
     ToolChoiceDict,
+    ToolDict,
 )
 from horay_async.models.drift import Drift
 from horay_async.models.embeddings import EmbeddingInput, EmbeddingResponse
@@ -44,6 +45,7 @@ from horay_async.models.meta import ResponseMeta
 from horay_async.models.models import ModelInfo, ModelList, ModelSubType, ModelType
 from horay_async.models.parsed import ParsedCompletion
 from horay_async.models.raw import JSONResponse, ServerSentEvent
+from horay_async.models.tools import HasTool, ToolBase
 from horay_async.models.user import UserInfo
 from horay_async.options import ClientOptions
 from horay_async.resources.chat import AsyncChat, AsyncChatCompletions, T
@@ -449,7 +451,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
@@ -513,8 +515,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
                 one that comes back as an instance of a class, see `parse`.
@@ -567,7 +569,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
@@ -631,8 +633,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
                 one that comes back as an instance of a class, see `parse`.
@@ -685,7 +687,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
@@ -749,8 +751,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
                 one that comes back as an instance of a class, see `parse`.
@@ -803,7 +805,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -868,8 +870,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
@@ -919,7 +921,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
@@ -983,8 +985,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
                 one that comes back as an instance of a class, see `parse`.
@@ -1037,7 +1039,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -1104,8 +1106,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
@@ -1156,7 +1158,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -1223,8 +1225,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
@@ -1276,7 +1278,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
@@ -1358,8 +1360,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
                 one that comes back as an instance of a class, see `parse`.

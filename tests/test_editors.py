@@ -216,6 +216,26 @@ def test_pyright_shows_parameters(server: LanguageServer, client: str, call: str
 
 
 @pytest.mark.parametrize("client", CLIENTS.values())
+@pytest.mark.parametrize(
+    ("argument", "rest", "keys"),
+    [
+        ("messages=[{'", "'}])", {"role", "content"}),
+        ("messages=[], tools=[{'", "'}])", {"type", "function"}),
+        ("messages=[], tools=[{'function': {'", "'}}])", {"name", "parameters"}),
+        ("messages=[], stream_options={'", "'})", {"include_usage"}),
+    ],
+)
+def test_pyright_completes_keys(
+    server: LanguageServer, client: str, argument: str, rest: str, keys: set[str]
+) -> None:
+    """Within the dicts of a request, too."""
+    text = f"from horay_async import {client}\n{client}().chat.completions.run_tools(model='m', {argument}"
+    listed = server.at_end(text + rest, "completion", back=len(rest))
+    offered = {item["label"].strip("'\"") for item in listed["items"]}
+    assert keys <= offered
+
+
+@pytest.mark.parametrize("client", CLIENTS.values())
 def test_pyright_shows_options(server: LanguageServer, client: str) -> None:
     """The constructor's options, each with its meaning."""
     text = f"from horay_async import {client}\n{client}("

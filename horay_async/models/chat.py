@@ -9,7 +9,8 @@ import attrs
 
 from horay_async.models._base import Model, Response, WireForm
 from horay_async.models.completions import SamplingParams
-from horay_async.models.dicts import MessageDict, ResponseFormatDict, ToolChoiceDict
+from horay_async.models.dicts import MessageDict, ResponseFormatDict, ToolChoiceDict, ToolDict
+from horay_async.models.tools import HasTool, ToolBase
 from horay_async.models.usage import Usage
 
 __all__ = [
@@ -121,8 +122,9 @@ class ConversationParams(ChatSettings, total=False):
     messages: Required[Sequence[MessageDict | Message]]
     """The conversation, oldest first: objects with `role` and `content`, instances of the message
     classes, and answers' messages."""
-    tools: Sequence[Mapping[str, object]] | None
-    """The functions that the model may ask to be called: made by `@tool`, or in the API's JSON form."""
+    tools: Sequence[ToolDict | ToolBase | HasTool] | None
+    """The functions that the model may ask to be called: made by `@tool`, in the API's JSON form, or other software's
+    (see `HasTool`)."""
     tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None
     """`"auto"`, `"none"`, `"required"`, or the one tool to use."""
 

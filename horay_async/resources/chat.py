@@ -65,6 +65,7 @@ class AsyncChatCompletions(Resource):
         Args:
             stream: Whether to return the chunks as they come; without it the whole answer.
         """
+        _adapt_tools(params)
         if stream:
             return await self._stream(CREATE, params, ChatCompletionChunk, ChatAccumulator)
         return await self._answer(CREATE, params)
@@ -89,6 +90,7 @@ class AsyncChatCompletions(Resource):
         Args:
             response_format: The form that the answer must have: a class to parse it into, or the API's JSON form.
         """
+        _adapt_tools(params)
         into = params.get("response_format")
         if into is None or isinstance(into, Mapping):
             return self._events(CREATE, params, ChatCompletionChunk, ChatAccumulator)
@@ -130,6 +132,7 @@ class AsyncChatCompletions(Resource):
         from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see `stream`
         from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - see `stream`
 
+        _adapt_tools(params)
         into = params.pop("response_format", None)
         if into is not None:
             params["response_format"] = response_format(into)
@@ -169,7 +172,6 @@ class AsyncChatCompletions(Resource):
             max_total_tokens: Most tokens of all rounds' prompts and responses together; None is no limit.
             approve: Asked about each call before its tool runs; None lets all run.
         """
-        from horay_async.tools._adapt import as_tool  # noqa: PLC0415 - needed here alone
         from horay_async.tools.define import Tool  # noqa: PLC0415 - needed here alone
         from horay_async.tools.run import AsyncToolRun  # noqa: PLC0415 - needed here alone
 
@@ -179,9 +181,7 @@ class AsyncChatCompletions(Resource):
             raise TypeError(f"max_total_tokens must be at least 1, not {max_total_tokens}")
         if approve is not None and not callable(approve):
             raise TypeError(f"approve must be a function, not {approve!r}")
-        given = [as_tool(each) for each in params.get("tools") or ()]
-        if given:
-            params["tools"] = given
+        given = _adapt_tools(params)
         tools = _by_name(given)
         if max_total_tokens is not None:
             asked: Any = {"include_usage": True, **(params.get("stream_options") or {})}
@@ -224,6 +224,17 @@ class AsyncChatCompletions(Resource):
             telemetry=telemetry,
             first_body=None if telemetry is None else first.body,
         )
+
+
+def _adapt_tools(params: Any) -> Sequence[Any]:
+    """Puts `Tool`s in the place of other software's tools, and returns the tools."""
+    given: Sequence[Any] = params.get("tools") or ()
+    if not isinstance(cast(Any, given), Sequence) or all(isinstance(each, dict) for each in given):
+        return given
+    from horay_async.tools._adapt import as_tool  # noqa: PLC0415 - needed here alone
+
+    params["tools"] = made = [as_tool(each) for each in given]
+    return made
 
 
 def _argument_classes(tools: Sequence[Any] | None) -> dict[str, type[Any]]:

@@ -14,9 +14,11 @@ from horay_async.models.dicts import (
     ResponseFormatDict,
     StreamOptionsDict,
     ToolChoiceDict,
+    ToolDict,
 )
 from horay_async.models.events import ChatEvent, TypedChatEvent
 from horay_async.models.parsed import ParsedCompletion
+from horay_async.models.tools import HasTool, ToolBase
 from horay_async.resources._base import Resource
 from horay_async.streaming import AsyncEventStream, AsyncStream
 from horay_async.tools.define import Approve
@@ -67,7 +69,7 @@ class AsyncChatCompletions(Resource):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
@@ -131,8 +133,8 @@ class AsyncChatCompletions(Resource):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
                 one that comes back as an instance of a class, see `parse`.
@@ -185,7 +187,7 @@ class AsyncChatCompletions(Resource):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
@@ -249,8 +251,8 @@ class AsyncChatCompletions(Resource):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
                 one that comes back as an instance of a class, see `parse`.
@@ -303,7 +305,7 @@ class AsyncChatCompletions(Resource):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
@@ -367,8 +369,8 @@ class AsyncChatCompletions(Resource):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
                 one that comes back as an instance of a class, see `parse`.
@@ -421,7 +423,7 @@ class AsyncChatCompletions(Resource):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -486,8 +488,8 @@ class AsyncChatCompletions(Resource):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
@@ -537,7 +539,7 @@ class AsyncChatCompletions(Resource):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
@@ -601,8 +603,8 @@ class AsyncChatCompletions(Resource):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
                 one that comes back as an instance of a class, see `parse`.
@@ -655,7 +657,7 @@ class AsyncChatCompletions(Resource):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -722,8 +724,8 @@ class AsyncChatCompletions(Resource):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
@@ -774,7 +776,7 @@ class AsyncChatCompletions(Resource):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         max_retries: int = ...,
         idempotency_key: str = ...,
@@ -841,8 +843,8 @@ class AsyncChatCompletions(Resource):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
@@ -894,7 +896,7 @@ class AsyncChatCompletions(Resource):
         web_search_options: Mapping[str, object] | None = ...,
         prompt_cache_key: str | None = ...,
         safety_identifier: str | None = ...,
-        tools: Sequence[Mapping[str, object]] | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
         tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
         response_format: ResponseFormatDict | None = ...,
         max_retries: int = ...,
@@ -976,8 +978,8 @@ class AsyncChatCompletions(Resource):
                 cache.
             safety_identifier: A stable name of the end user, best hashed, by which the server
                 notices misuse.
-            tools: The functions that the model may ask to be called: made by `@tool`, or in the
-                API's JSON form.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
             response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
                 one that comes back as an instance of a class, see `parse`.

@@ -9,16 +9,17 @@ from typing import (
     Any,
     Generic,
     ParamSpec,
-    Protocol,
     TypeVar,
     overload,
 )
+
+from horay_async.models.tools import ToolBase
 
 if TYPE_CHECKING:
     from horay_async.models.chat import ToolCall
     from horay_async.tools._signature import Signature
 
-__all__ = ["Approve", "HasTool", "Tool", "pydantic_function_tool", "tool"]
+__all__ = ["Approve", "Tool", "pydantic_function_tool", "tool"]
 
 Approve = Callable[["ToolCall"], Any]
 """Says what becomes of a call, as a function or a coroutine function: None or True lets it run, a string is told
@@ -28,7 +29,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Tool(Mapping[str, object], Generic[P, R]):
+class Tool(ToolBase, Generic[P, R]):
     """A function that the model may ask to be called; `@tool` makes one.
 
     Called, it does what the function does. In a request's `tools` it stands for its description in the
@@ -175,17 +176,3 @@ def pydantic_function_tool(
 ) -> Tool[P, R]:
     """Makes a tool of a class: `tool`, by the name that users of the `openai` package know."""
     return Tool(model, name=name, description=description)
-
-
-class HasTool(Protocol):
-    """What `run_tools` takes beside a `Tool`: anything that can say what tool it is.
-
-    It is how other software's tools are made to fit: an object of its own with this method, or, for classes
-    that nobody can add a method to, an entry point in the group `horay_async.tools` whose name is the top-level
-    package of the class, and whose value is a function that makes a `Tool` of an instance (mostly by
-    `Tool.from_schema`).
-    """
-
-    def __horay_tool__(self) -> Tool[..., Any]:
-        """The tool that it is."""
-        ...

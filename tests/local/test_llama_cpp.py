@@ -21,6 +21,7 @@ from horay_async import (
     MessageDict,
     NotFoundError,
     ToolCall,
+    ToolDict,
 )
 from horay_async.local import weights
 from horay_async.local.templates import CHATML_WITH_TOOLS
@@ -29,7 +30,7 @@ KEY = "llama-key-123456"
 MODEL = "any"
 GERMANY = "The capital of Germany is"
 HELLO: list[MessageDict] = [{"role": "user", "content": "Say hello."}]
-WEATHER: dict[str, Any] = {
+WEATHER: ToolDict = {
     "type": "function",
     "function": {
         "name": "get_weather",

@@ -20,6 +20,7 @@ from horay_async.errors import (
     HorayError,
 )
 from horay_async.models.chat import ChatCompletion
+from horay_async.models.dicts import ToolDict
 from horay_async.models.events import (
     ChoiceFinished,
     RoundFinished,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 QUESTION = [UserMessage("How is the weather?")]
-ASK_USER: dict[str, object] = {"type": "function", "function": {"name": "ask_user"}}
+ASK_USER: ToolDict = {"type": "function", "function": {"name": "ask_user"}}
 """A tool whose function is elsewhere."""
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from horay_async.errors import AnswerError, HorayError
 from horay_async.models.chat import ToolCall
+from horay_async.models.dicts import ToolDict
 from horay_async.models.events import ToolResult
 from horay_async.models.messages import ImagePart, ImageURL, TextPart, UserMessage
 from horay_async.testing import FaultServer, respond, sse
@@ -473,8 +474,14 @@ async def test_other_softwares_tools(
     async with connect() as client:
         tools: Any = [Thing("thing"), Stranger()]
         await client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools).final()
-    sent = fault_server.requests[0].json()["tools"]
-    assert [each["function"]["name"] for each in sent] == ["thing", "stranger"]
+        await client.chat.completions.create(model="m", messages=QUESTION, tools=tools)
+        async with client.chat.completions.stream(model="m", messages=QUESTION, tools=tools):
+            pass
+        await client.chat.completions.parse(model="m", messages=QUESTION, tools=tools)
+    assert len(fault_server.requests) == 5
+    for request in fault_server.requests:
+        sent = request.json()["tools"]
+        assert [each["function"]["name"] for each in sent] == ["thing", "stranger"]
     assert asked(fault_server.requests[1])[-2:] == [("tool", "sunny: {}")] * 2
 
 
@@ -671,7 +678,7 @@ async def test_call_that_nobody_can_run(
     fault_server: FaultServer, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A tool that was given without a function ends the run, with a sentence that says so."""
-    form = {"type": "function", "function": {"name": "ask_user"}}
+    form: ToolDict = {"type": "function", "function": {"name": "ask_user"}}
     fault_server.add(calling(("ask_user", {})))
     async with connect() as client:
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[form])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import assert_type
+from typing import Any, assert_type
 
 import attrs
 
@@ -32,6 +32,7 @@ from horay_async import (
     TextDelta,
     TextPart,
     Tool,
+    ToolDict,
     ToolMessage,
     ToolResult,
     ToolRun,
@@ -161,3 +162,34 @@ async def mistakes(client: AsyncHoray, sync: Horay) -> None:
     ToolMessage("sunny")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] # of which call?
     chat.run_tools(model="m", messages=MESSAGES, tools=[len])  # type: ignore[list-item] # pyright: ignore[reportArgumentType] # not a tool yet
     _: Tool[[int], str] = weather  # type: ignore[assignment] # pyright: ignore[reportAssignmentType] # it takes a city
+
+
+class Foreign:
+    """Other software's tool."""
+
+    def __horay_tool__(self) -> Tool[..., str]:
+        """The tool."""
+        return weather
+
+
+async def dicts(client: AsyncHoray, sync: Horay) -> None:
+    """Dicts are checked: roles, keys and what must be there."""
+    chat, blocking = client.chat.completions, sync.chat.completions
+    form: ToolDict = {"type": "function", "function": {"name": "look"}}
+    tools: list[ToolDict | Tool[..., Any]] = [form, weather]
+    await chat.create(model="m", messages=MESSAGES, tools=[form, weather, look, Foreign()])
+    await chat.create(model="m", messages=MESSAGES, tools=tools)
+    blocking.create(model="m", messages=[{"role": "user", "content": "Hi", "name": "a"}])
+    blocking.run_tools(
+        model="m", messages=[], tools=[{"type": "function", "function": {"name": "a"}}]
+    )
+    # From here on, mistakes: no such role, misspelt keys, and what is missing.
+    blocking.create(model="m", messages=[{"role": "usr", "content": "Hi"}])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    blocking.create(model="m", messages=[{"role": "user", "contents": "Hi"}])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    blocking.create(model="m", messages=[{"role": "user"}])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    blocking.create(model="m", messages=[{"role": "tool", "content": "a"}])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    await chat.parse(model="m", messages=[], tools=[{"type": "function"}])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    await chat.create(model="m", messages=[], tools=[{"type": "function", "function": {}}])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    await chat.create(model="m", messages=[], response_format={"type": "json"})  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
+    bare = [{"role": "user", "content": "Hi"}]
+    blocking.create(model="m", messages=bare)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # a variable needs its annotation
