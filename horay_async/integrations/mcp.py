@@ -8,16 +8,19 @@
         response = await run.final()
 
 A result's text goes to the model as text, pictures as pictures, other structured content as JSON. What the server
-reports as an error is told to the model too. A run that is cancelled cancels its calls on the server.
+reports as an error is told to the model too. A run that is cancelled cancels its calls on the server. With telemetry
+on, the span of the tool says that it was an MCP call, and the server is sent the trace context.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Coroutine
 from importlib import import_module
-from typing import Any, Protocol, TypeVar, cast
+from inspect import signature
+from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from horay_async._extras import missing_extra
 from horay_async.errors import HorayError
@@ -48,6 +51,9 @@ class Session(Protocol):
 
 class MCPToolError(HorayError):
     """A tool of an MCP server reported an error; its text is what the server said."""
+
+    telemetry_type: ClassVar[str] = "tool_error"
+    """Its `error.type` by OpenTelemetry's conventions for MCP."""
 
 
 async def tools_of(session: Session) -> list[Tool[..., Any]]:
@@ -99,13 +105,26 @@ async def _call(session: Any, name: str, arguments: dict[str, Any]) -> Any:
     # Version 1 doesn't tell the server when a call is cancelled; the next request's number is known here alone.
     number = getattr(session, "_request_id", None)
     try:
-        return await session.call_tool(name, arguments)
+        return await session.call_tool(name, arguments, **_traced(session, number))
     except asyncio.CancelledError:
         if isinstance(number, int):
             task = asyncio.ensure_future(_cancel(session, number))
             _cancelling.add(task)
             task.add_done_callback(_cancelling.discard)
         raise
+
+
+def _traced(session: Any, number: object) -> dict[str, Any]:
+    """Tells telemetry of the call, where it is on; returns what is to be sent along."""
+    telemetry = sys.modules.get("horay_async.integrations.otel.tools")
+    if telemetry is None:
+        return {}
+    first = isinstance(number, int)
+    context = telemetry.mcp_call(number if first else None)
+    # Version 2 sends the context itself, and the older ones of version 1 can't.
+    if not first or not context or "meta" not in signature(session.call_tool).parameters:
+        return {}
+    return {"meta": context}
 
 
 _cancelling: set[asyncio.Future[None]] = set()

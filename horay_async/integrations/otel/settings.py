@@ -29,3 +29,5 @@ class TelemetrySettings:
     version: Version
     capture: bool
     """Whether prompts, responses and tools' arguments and results are recorded."""
+    propagate: bool
+    """Whether trace context is sent."""

@@ -56,7 +56,7 @@ class TelemetryParams(TypedDict, total=False):
     logger_provider: LoggerProvider | None
     """Takes the events; the same."""
     propagate: bool
-    """False keeps trace context out of the headers."""
+    """False keeps trace context out of the headers, and out of what is sent to MCP servers."""
     conventions: Version
     """`"1.41.1"` for the names that the conventions had until that version; `"latest"` unless given."""
 
@@ -89,15 +89,15 @@ class Telemetry:
             else None,
             version=version,
             capture=content_captured() if capture is None else capture,
+            propagate=params.get("propagate", True),
         )
-        self._propagate = params.get("propagate", True)
         self._log = LogOnce()
 
     def begin(self, call: CallStarted) -> CallObserver | None:
         """Begins the span of a call; none where the context suppresses it."""
         if _suppressed():
             return None
-        propagate = self._propagate and not call.external
+        propagate = self._settings.propagate and not call.external
         if (generation := generation_of(call)) is None:
             return PlainCall(self._settings.tracer, call, propagate=propagate)
         return Generation(self._settings, generation, propagate=propagate)

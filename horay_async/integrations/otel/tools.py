@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import propagate, trace
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ToolSpan", "mcp_call"]
 
 CURRENT = create_key("horay-tool-span")
-"""Under which the span of the tool that is run is found."""
+"""Under which the `ToolSpan` of the tool that is run is found."""
 
 
 class ToolSpan:
@@ -29,7 +30,7 @@ class ToolSpan:
 
     def __init__(self, settings: TelemetrySettings, tool: ToolStarted) -> None:
         self._began = time.perf_counter()
-        self._settings = settings
+        self.settings = settings
         name = clean(tool.name)
         self._known = tool.description is not None
         self._measured: dict[str, Any] = {"gen_ai.tool.name": name, "gen_ai.tool.type": "function"}
@@ -45,7 +46,7 @@ class ToolSpan:
         self.span: Span = settings.tracer.start_span(
             f"execute_tool {name}", kind=SpanKind.INTERNAL, attributes=attributes
         )
-        self.context: Context = set_value(CURRENT, self.span, trace.set_span_in_context(self.span))
+        self.context: Context = set_value(CURRENT, self, trace.set_span_in_context(self.span))
 
     def on_end(self, ended: ToolEnded | None) -> None:
         """Ends the span; `ended` is None where the tool was cancelled."""
@@ -60,13 +61,13 @@ class ToolSpan:
                 self._measured["error.type"] = kind
                 span.set_attribute("error.type", kind)
                 span.set_status(Status(StatusCode.ERROR))
-            elif self._settings.capture:
+            elif self.settings.capture:
                 content = ended.content
                 set_content(span, "gen_ai.tool.call.result", lambda: tool_result(content))
             # Names that a model has made up have no measurements: there is no end of them.
-            if self._settings.run_metrics is not None and self._known:
+            if self.settings.run_metrics is not None and self._known:
                 seconds = time.perf_counter() - self._began
-                self._settings.run_metrics.tool.record(seconds, self._measured, self.context)
+                self.settings.run_metrics.tool.record(seconds, self._measured, self.context)
         finally:
             span.end()
 
@@ -76,9 +77,11 @@ def mcp_call(request_id: int | None) -> dict[str, str]:
     along. There is no second span for the same call (semantic conventions, docs/gen-ai/mcp.md, "Client").
     """
     carrier: dict[str, str] = {}
-    if isinstance(span := get_value(CURRENT), Span):
-        span.set_attribute("mcp.method.name", "tools/call")
+    if isinstance(tool := get_value(CURRENT), ToolSpan):
+        tool.span.set_attribute("mcp.method.name", "tools/call")
         if request_id is not None:
-            span.set_attribute("jsonrpc.request.id", str(request_id))
-        propagate.inject(carrier)
+            tool.span.set_attribute("jsonrpc.request.id", str(request_id))
+        if tool.settings.propagate:
+            with suppress(Exception):  # a propagator may be anybody's: the call goes without
+                propagate.inject(carrier)
     return carrier

@@ -102,6 +102,12 @@ INVOKE_AGENT: Final[dict[str, tuple[str, Any]]] = {
 }
 """The same of the span of a run of tools, which is an agent in the same process (`gen_ai.invoke_agent.internal`)."""
 
+MCP: Final[dict[str, tuple[str, Any]]] = {
+    "mcp.method.name": (REQUIRED, str),
+    "jsonrpc.request.id": (CONDITIONAL, str),
+}
+"""What the span of a tool has beside its own where it calls an MCP server."""
+
 EXCEPTION_EVENT: Final = "gen_ai.client.operation.exception"
 WARN: Final = 13
 """Its severity."""
