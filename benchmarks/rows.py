@@ -92,7 +92,7 @@ def _streams(contender: str, **arguments: Any) -> Cell:
 
 ANSWERS: Final = Cell("horay", "unit", "answers", {"calls": 4000, "at_once": 64})
 POOL: Final = 256
-"""Connections of the fan-out rows: this client's default. Hundreds of calls wait for one."""
+"""Connections of the fan-out rows, a quarter of this client's default: hundreds of calls wait for one."""
 FEW: Final = Cell("horay", "unit", "answers", {"calls": 4000, "at_once": 64, "connections": POOL})
 MANY_CALLS: Final = Cell(
     "horay", "unit", "answers", {"calls": 10_000, "at_once": 2000, "connections": POOL}

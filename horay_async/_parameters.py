@@ -83,7 +83,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "max_connections",
             "int",
             "...",
-            "Most requests under way at once on one event loop; further ones wait in line. 256.",
+            "Most requests under way at once on one event loop; further ones wait in line. 1,000, and never more than the system lets a process have files open, less 32 (`ulimit -n`); when that binds, the log says so.",
         ),
         (
             "tcp_keepalive",

@@ -36,8 +36,8 @@ __all__ = ["ClientOptions", "ClientParams", "Limits", "RetryPolicy", "Timeouts"]
 DEFAULT_BASE_URL = "https://api.horay.ai/v1"
 MAX_RESPONSE_OBJECTS = 1_000_000
 """In earnest, a completion of 20,000 tokens with log probabilities and 20 alternatives each has some 800,000."""
-DEFAULT_MAX_CONNECTIONS = 256
-"""A quarter of the 1,024 open files that most systems allow a process."""
+DEFAULT_MAX_CONNECTIONS = 1000
+"""What openai's client has: just below the 1,024 open files that most Linux systems allow a process."""
 
 
 class Secret(str):
@@ -198,7 +198,8 @@ class ClientOptions:
     """Most requests and tokens a minute, and requests at once, for all calls; None, the default, is no limit. Copies with
     the same limits and `base_url` share them."""
     max_connections: int = attrs.field(default=DEFAULT_MAX_CONNECTIONS, validator=check_count)
-    """Most requests under way at once on one event loop; further ones wait in line. 256."""
+    """Most requests under way at once on one event loop; further ones wait in line. 1,000, and never more than the system
+    lets a process have files open, less 32 (`ulimit -n`); when that binds, the log says so."""
     tcp_keepalive: float | None = attrs.field(default=60.0, validator=check_keepalive)
     """Seconds: how long the other side of a connection may give no sign of life before the system gives the
     connection up; from 1 to 32,767, what Linux takes. Half of them pass before it is probed. 60 s is below the

@@ -1862,7 +1862,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             limits: Most requests and tokens a minute, and requests at once, for all calls; None,
                 the default, is no limit. Copies with the same limits and `base_url` share them.
             max_connections: Most requests under way at once on one event loop; further ones wait in
-                line. 256.
+                line. 1,000, and never more than the system lets a process have files open, less 32
+                (`ulimit -n`); when that binds, the log says so.
             tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
                 before the system gives the connection up; from 1 to 32,767, what Linux takes. Half
                 of them pass before it is probed. 60 s is below the 350 s and 240 s after which the
@@ -1949,7 +1950,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             limits: Most requests and tokens a minute, and requests at once, for all calls; None,
                 the default, is no limit. Copies with the same limits and `base_url` share them.
             max_connections: Most requests under way at once on one event loop; further ones wait in
-                line. 256.
+                line. 1,000, and never more than the system lets a process have files open, less 32
+                (`ulimit -n`); when that binds, the log says so.
             tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
                 before the system gives the connection up; from 1 to 32,767, what Linux takes. Half
                 of them pass before it is probed. 60 s is below the 350 s and 240 s after which the

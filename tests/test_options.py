@@ -202,7 +202,7 @@ def test_defaults() -> None:
         queue=None, connect=15.0, first_byte=600.0, idle=120.0, total=None
     )
     assert made.retry == RetryPolicy()
-    assert made.max_connections == 256
+    assert made.max_connections == 1000
     assert (made.default_headers, made.default_query) == ({}, {})
     assert (made.proxy, made.ssl_context, made.session) == (None, None, None)
     assert not made.trust_env

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import aiohttp
@@ -172,9 +171,14 @@ HTTPResponse: TypeAlias = aiohttp.ClientResponse | DirectResponse
 class _Like(aiohttp.ClientRequest):
     """A request that is never sent, by which the connector knows where to connect to."""
 
-    @cached_property
+    _key: Any = None
+
+    @property
     def connection_key(self) -> Any:
-        return super().connection_key
+        """Made once, since it takes as long as looking for the connection."""
+        if self._key is None:
+            self._key = super().connection_key
+        return self._key
 
 
 class _Target:
@@ -183,10 +187,8 @@ class _Target:
     def __init__(
         self, url: URL, session: aiohttp.ClientSession, tls: ssl.SSLContext | bool
     ) -> None:
+        from aiohttp import http_writer  # noqa: PLC0415 - see ENABLED
         from aiohttp.helpers import TimerNoop  # noqa: PLC0415 - see ENABLED
-        from aiohttp.http_writer import (  # noqa: PLC0415 - see ENABLED
-            _serialize_headers as serialize,
-        )
 
         loop = asyncio.get_running_loop()
         self.like = _Like("POST", url, loop=loop, session=session, ssl=tls)
@@ -194,7 +196,8 @@ class _Target:
         self.headers = CIMultiDict(
             {name: self.like.headers[name] for name in ("Host", "Accept-Encoding")}
         )
-        self.serialize: Callable[[str, CIMultiDict[str]], bytes] = serialize
+        writer: Any = http_writer
+        self.serialize: Callable[[str, CIMultiDict[str]], bytes] = writer._serialize_headers  # noqa: SLF001 - this module's purpose
         """Line and headers as bytes; raises `ValueError` for a line break in one."""
         self.no_timer = TimerNoop()
 

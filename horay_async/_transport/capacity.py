@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 
 __all__ = ["CapacityLimiter"]
 
 
 class CapacityLimiter:
-    """At most `limit` holders at once; the others wait in the order they came."""
+    """At most `limit` holders at once; the others wait in the order they came. `on_full` is called when somebody
+    waits for the first time.
+    """
 
-    __slots__ = ("_free", "_waiters", "limit")
+    __slots__ = ("_free", "_on_full", "_waiters", "limit")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, on_full: Callable[[], None] | None = None) -> None:
         self.limit: int = limit
+        self._on_full = on_full
         self._free = limit  # how many more can be held; while somebody waits, none
         self._waiters: deque[asyncio.Future[None]] = deque()
 
@@ -35,6 +39,9 @@ class CapacityLimiter:
         """Waits for a slot and acquires it."""
         if self.acquire_nowait():
             return
+        if (on_full := self._on_full) is not None:
+            self._on_full = None
+            on_full()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(turn)
         try:

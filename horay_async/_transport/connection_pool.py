@@ -22,6 +22,7 @@ from horay_async._transport.aiohttp_internals import DirectSender
 from horay_async._transport.capacity import CapacityLimiter
 from horay_async._transport.connection import Connector
 from horay_async._transport.deadline_timer import DeadlineTimer
+from horay_async._transport.open_files import connections_allowed, log_waiting
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions
 
@@ -36,11 +37,25 @@ DNS_CACHE_SECONDS = 60
 _NO_TIMER = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
+MAX_LIMITERS = 64
+"""Limiters kept though nobody holds them: copies of a client seldom differ in `max_connections`."""
+
+
 class Limiters(dict[int, CapacityLimiter]):
-    """A limiter for each limit, made when it is first asked for."""
+    """A limiter for each limit, made when it is first asked for; none lets more in than there can be files."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._loop = loop
 
     def __missing__(self, limit: int) -> CapacityLimiter:
-        return self.setdefault(limit, CapacityLimiter(limit))
+        if len(self) >= MAX_LIMITERS:
+            for other in [other for other, limiter in self.items() if not limiter.in_use]:
+                del self[other]
+        allowed = connections_allowed(self._loop)
+        if limit <= allowed:
+            return self.setdefault(limit, CapacityLimiter(limit))
+        return self.setdefault(limit, CapacityLimiter(int(allowed), on_full=log_waiting))
 
 
 class ConnectionPool:
@@ -67,7 +82,7 @@ class ConnectionPool:
         """Sends past the session; never past a caller's."""
         self.timer: DeadlineTimer = DeadlineTimer(self.loop)
         """Keeps the clocks of all requests on this loop."""
-        self.limiters: Limiters = Limiters()
+        self.limiters: Limiters = Limiters(self.loop)
         """The limiters of requests under way, by `max_connections`: copies of a client may differ in it."""
         # Runs until the loop closes its asynchronous generators, or `close` does; None until `start`.
         self._end: AsyncGenerator[None, None] | None = None

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import sys
 
+from horay_async._transport.log import LOG
 from horay_async.options import ClientOptions
 
-__all__ = ["MOST", "SPARE_FILES", "free_files", "most_connections", "session_limit"]
+__all__ = [
+    "MOST",
+    "SPARE_FILES",
+    "connections_allowed",
+    "free_files",
+    "log_waiting",
+    "most_connections",
+    "session_limit",
+]
 
 MOST = 4096
 """Most requests under way that `"auto"` tries; a connection each."""
@@ -20,6 +30,9 @@ SPARE_FILES = 32
 """Files beside connections that the process may still want to open: for looking up hosts, for certificates, its
 event loops and its own files."""
 
+SELECT_SOCKETS = 512
+"""What `select` takes on Windows, by which a `SelectorEventLoop` waits there (CPython's `FD_SETSIZE`)."""
+
 
 def session_limit(options: ClientOptions) -> int | None:
     """Most connections of the session that the caller passed in; None where there is no such limit."""
@@ -30,6 +43,27 @@ def session_limit(options: ClientOptions) -> int | None:
 def most_connections(options: ClientOptions) -> int:
     """Most requests under way that `"auto"` tries."""
     return max(1, int(min(session_limit(options) or MOST, MOST, _file_limit() * OPEN_FILES)))
+
+
+def connections_allowed(loop: asyncio.AbstractEventLoop) -> float:
+    """The most connections that `loop` can have open, `math.inf` where nothing limits them.
+
+    On POSIX the soft limit of open files decides (`ulimit -n`): 1,024 on most Linux systems, 256 on macOS. On
+    Windows there is none, but for loops of the class `SelectorEventLoop`.
+    """
+    limit = _file_limit()
+    selects = isinstance(loop, asyncio.SelectorEventLoop)
+    if selects and sys.platform == "win32":
+        limit = SELECT_SOCKETS
+    return max(1, limit - SPARE_FILES)
+
+
+def log_waiting() -> None:
+    """Says that calls wait though `max_connections` are not in use, and what would help."""
+    LOG.warning(
+        "calls wait for a connection, since the system lets the process have no more files open: raise its soft "
+        "limit (ulimit -n), or lower max_connections"
+    )
 
 
 def free_files() -> float:
