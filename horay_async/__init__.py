@@ -16,6 +16,7 @@ the leaves.
     _attempt
     errors
     _checks
+    _keys
     _policies
     models
     _observe

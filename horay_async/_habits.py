@@ -167,7 +167,7 @@ OPTIONS: dict[str, str] = {
     "websocket_base_url": "this API has no WebSocket; the address is base_url",
     "api_version": "this API has none; default_query={'api-version': ...} adds one to each URL",
     "azure_deployment": "name it as model in each call",
-    "azure_ad_token_provider": "the key is api_key",
+    "azure_ad_token_provider": "api_key takes a function, too",
     "http_client": "requests are sent by aiohttp: max_connections, proxy, ssl_context and trust_env set its client "
     "up, and session=aiohttp.ClientSession(...) brings your own",
     "verify": "it is ssl_context, an ssl.SSLContext",

@@ -992,7 +992,14 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
     ),
     "AsyncHoray.__init__": (
         "ClientParams",
-        (("api_key", "str | None", "None", "From `HORAY_API_KEY` unless given."),),
+        (
+            (
+                "api_key",
+                "str | KeyFunction | None",
+                "None",
+                "From `HORAY_API_KEY` unless given; or a function, plain or a coroutine function, that returns it, or it and the seconds that it is good for.",
+            ),
+        ),
     ),
     "AsyncHoray.with_options": ("ClientParams", ()),
     "AsyncHoray.request": (
@@ -1112,7 +1119,14 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
     "AsyncUser.info": ("CallOptions", ()),
     "Horay.__init__": (
         "ClientParams",
-        (("api_key", "str | None", "None", "From `HORAY_API_KEY` unless given."),),
+        (
+            (
+                "api_key",
+                "str | KeyFunction | None",
+                "None",
+                "From `HORAY_API_KEY` unless given; or a function, plain or a coroutine function, that returns it, or it and the seconds that it is good for.",
+            ),
+        ),
     ),
     "Horay.with_options": ("ClientParams", ()),
 }

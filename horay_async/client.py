@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from horay_async._habits import no_attribute
+from horay_async._keys import KeyFunction
 from horay_async._protocol.wire.decode import JSONDecoder
 from horay_async._protocol.wire.params import check
 from horay_async._protocol.wire.request import (
@@ -59,11 +60,14 @@ class AsyncHoray:
     One client serves any number of tasks, threads and event loops. Close it, best by a `with` block.
     """
 
-    def __init__(self, api_key: str | None = None, **options: Unpack[ClientParams]) -> None:
+    def __init__(
+        self, api_key: str | KeyFunction | None = None, **options: Unpack[ClientParams]
+    ) -> None:
         """Takes the key and the options, each by its name.
 
         Args:
-            api_key: From `HORAY_API_KEY` unless given.
+            api_key: From `HORAY_API_KEY` unless given; or a function, plain or a coroutine function, that returns it, or it
+                and the seconds that it is good for.
         """
         settled = ClientOptions.of(api_key, **options)
         from horay_async._transport import Transport  # noqa: PLC0415 - loads aiohttp, which takes long

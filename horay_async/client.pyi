@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, overload
 
 import aiohttp
 
+from horay_async._keys import KeyFunction
 from horay_async._observe import Telemetry
 from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async._transport import Transport
@@ -37,7 +38,7 @@ class AsyncHoray:
     """
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | KeyFunction | None = None,
         *,
         base_url: str | None = ...,
         timeout: float | Timeouts | None = ...,
@@ -64,7 +65,8 @@ class AsyncHoray:
         """Takes the key and the options, each by its name.
 
         Args:
-            api_key: From `HORAY_API_KEY` unless given.
+            api_key: From `HORAY_API_KEY` unless given; or a function, plain or a coroutine
+                function, that returns it, or it and the seconds that it is good for.
             base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.
             timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
                 clocks.

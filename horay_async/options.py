@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 import attrs
@@ -20,6 +20,7 @@ from horay_async._checks import (
     is_loopback,
 )
 from horay_async._habits import about_option, about_value
+from horay_async._keys import KeyFunction, ProvidedKeys, Secret
 from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async.errors import ConfigurationError
 
@@ -38,23 +39,6 @@ MAX_RESPONSE_OBJECTS = 1_000_000
 """In earnest, a completion of 20,000 tokens with log probabilities and 20 alternatives each has some 800,000."""
 DEFAULT_MAX_CONNECTIONS = 1000
 """What openai's client has: just below the 1,024 open files that most Linux systems allow a process."""
-
-
-class Secret(str):
-    """A string that shows itself masked in every `repr()`, and so in tracebacks and logs."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"'{self.masked}'"
-
-    @property
-    def masked(self) -> str:
-        """The last four characters at most, behind an ellipsis."""
-        return f"…{self[-4:]}" if len(self) >= 12 else "…"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("an API key isn't pickled: let each process read it from HORAY_API_KEY")
 
 
 class ClientParams(TypedDict, total=False):
@@ -84,7 +68,11 @@ class ClientParams(TypedDict, total=False):
     telemetry: Telemetry | None
 
 
-def _key(value: str | None) -> Secret:
+def _key(value: str | KeyFunction | ProvidedKeys | None) -> Secret | ProvidedKeys:
+    if isinstance(value, ProvidedKeys):
+        return value
+    if callable(value):
+        return ProvidedKeys(value)
     value = os.environ.get("HORAY_API_KEY") if value is None else value
     if not value:
         raise ConfigurationError(
@@ -186,8 +174,9 @@ def _telemetry(instance: object, attribute: attrs.Attribute[Any], value: object)
 class ClientOptions:
     """A client's settings, checked. Raises `ConfigurationError` for one that can't work."""
 
-    api_key: Secret = attrs.field(default=None, converter=_key)
-    """From `HORAY_API_KEY` unless given."""
+    api_key: Secret | ProvidedKeys = attrs.field(default=None, converter=_key)
+    """From `HORAY_API_KEY` unless given. Or a function, plain or a coroutine function, that returns the key, or the key and
+    the seconds that it is good for."""
     base_url: str = attrs.field(default=None, converter=_base_url)
     """From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`."""
     timeout: Timeouts = attrs.field(factory=Timeouts, converter=_timeouts)
@@ -271,10 +260,16 @@ class ClientOptions:
             )
 
     @classmethod
-    def of(cls, api_key: str | None, **params: Unpack[ClientParams]) -> ClientOptions:
+    def of(cls, api_key: str | KeyFunction | None, **params: Unpack[ClientParams]) -> ClientOptions:
         """The options from a client's arguments."""
-        api_key = _key(api_key)  # masked from here on, also among the variables of a traceback
-        return cls(api_key=api_key, **_settle(params, RetryPolicy()))
+        key = _key(api_key)
+        api_key = None  # masked from here on, also among the variables of a traceback
+        return cls(api_key=key, **_settle(params, RetryPolicy()))
+
+    def has_key(self, text: str) -> bool:
+        """Whether a key of the client is in `text`."""
+        key = self.api_key
+        return any(each in text for each in (key.seen if isinstance(key, ProvidedKeys) else (key,)))
 
     def changed(self, **params: Unpack[ClientParams]) -> ClientOptions:
         """A copy with some options changed."""

@@ -17,6 +17,7 @@ from horay_async._bridge import (
     Prefetcher,
     blocking,
 )
+from horay_async._keys import KeyFunction
 from horay_async._signatures import described
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchProgress, BatchResult
 from horay_async.client import AsyncHoray
@@ -290,11 +291,14 @@ class Horay(BlockingWrapper, of=AsyncHoray):
 
     _wrapped: AsyncHoray
 
-    def __init__(self, api_key: str | None = None, **options: Unpack[ClientParams]) -> None:
+    def __init__(
+        self, api_key: str | KeyFunction | None = None, **options: Unpack[ClientParams]
+    ) -> None:
         """Takes the key and the options, each by its name.
 
         Args:
-            api_key: From `HORAY_API_KEY` unless given.
+            api_key: From `HORAY_API_KEY` unless given; or a function, plain or a coroutine function, that returns it, or it
+                and the seconds that it is good for.
         """
         self._use(AsyncHoray(api_key, **options), LoopHandle())
 

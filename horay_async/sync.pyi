@@ -20,6 +20,7 @@ from typing import Any, Generic, Literal, Self, TypeVar, overload
 import aiohttp
 
 from horay_async._bridge import BlockingIterator, BlockingWrapper, LoopHandle, Prefetcher
+from horay_async._keys import KeyFunction
 from horay_async._observe import Telemetry
 from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult
@@ -1825,7 +1826,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
     _wrapped: AsyncHoray
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | KeyFunction | None = None,
         *,
         base_url: str | None = ...,
         timeout: float | Timeouts | None = ...,
@@ -1852,7 +1853,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         """Takes the key and the options, each by its name.
 
         Args:
-            api_key: From `HORAY_API_KEY` unless given.
+            api_key: From `HORAY_API_KEY` unless given; or a function, plain or a coroutine
+                function, that returns it, or it and the seconds that it is good for.
             base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.
             timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
                 clocks.

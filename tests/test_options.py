@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from horay_async import errors
+from horay_async._keys import Secret
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -24,7 +25,7 @@ from horay_async.errors import (
     StreamError,
     StreamTruncatedError,
 )
-from horay_async.options import ClientOptions, RetryPolicy, Secret, Timeouts, log_level
+from horay_async.options import ClientOptions, RetryPolicy, Timeouts, log_level
 
 KEY = "sk-0123456789abcdef"
 

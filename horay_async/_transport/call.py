@@ -14,6 +14,7 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from horay_async._attempt import Attempt
+from horay_async._keys import Secret
 from horay_async._protocol.limits.gate import AttemptGate, Place
 from horay_async._protocol.limits.retry import RetryBudget
 from horay_async._protocol.wire.bounds import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
@@ -25,12 +26,20 @@ from horay_async._transport.aiohttp_internals import HTTPResponse
 from horay_async._transport.capacity import CapacityLimiter
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import chain, timed_out, translate
+from horay_async._transport.key_source import KeySource
 from horay_async._transport.log import LOG
 from horay_async._transport.pending import PendingResponse
 from horay_async._transport.proxy import masking_proxy
 from horay_async._transport.response import RawResponse
 from horay_async._transport.sender import EVENT_STREAM, JSON, Sender
-from horay_async.errors import APIError, APIStatusError, APITimeoutError, Clock, HorayError
+from horay_async.errors import (
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    Clock,
+    HorayError,
+)
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 
@@ -60,6 +69,7 @@ class Call:
         stream: bool = False,
         gate: AttemptGate | None = None,
         started: float | None = None,
+        keys: KeySource | None = None,
         observers: CallObservers | None = None,
     ) -> None:
         self.request = request
@@ -76,6 +86,9 @@ class Call:
         self.place: Place | None = None
         """What the newest attempt holds of the limits; None where there are none."""
         self._gate = gate
+        self._keys = keys
+        self._key: str = ""  # what the newest attempt was sent with, where a function provides it
+        self._key_renewed = False  # whether one was asked for after a refusal: once
         self._sender = sender
         self._budget = budget
         self._clean = clean
@@ -122,6 +135,10 @@ class Call:
                 return await receive(response)
             except APIError as error:
                 self.fail(error)
+                if isinstance(error, AuthenticationError) and await self._has_new_key():
+                    await self._wait_to_retry(error, 0.0)
+                    response = None
+                    continue
                 if (delay := self._retry_delay(error)) is None:
                     raise
                 await self._wait_to_retry(error, delay)
@@ -220,7 +237,8 @@ class Call:
             await self._acquire(limiter, place, began)
             acquired = self._loop.time()
         try:
-            headers = self._sender.headers(self.request, self._accept)
+            key = None if self._keys is None else await self._provided_key(self._keys)
+            headers = self._sender.headers(self.request, self._accept, key)
             if self.observers is not None:
                 self.observers.on_attempt(len(self.attempts), headers)
             raw, pending = await self._send(headers, pool)
@@ -280,6 +298,33 @@ class Call:
             if by_deadline:
                 raise timed_out("total", timeouts.total, self.request.label, "not_sent") from error
             raise timed_out("queue", timeouts.queue, self.request.label, "not_sent") from error
+
+    async def _provided_key(self, keys: KeySource) -> Secret:
+        """The key that a function provides: mostly the one of the calls before."""
+        key = keys.current()
+        if key is None:
+            key = await self._by_deadline(keys.get())
+        self._key = key
+        return key
+
+    async def _has_new_key(self) -> bool:
+        """Whether the function provides another key than the one that was refused."""
+        if self._keys is None or self._key_renewed:
+            return False
+        self._key_renewed = True
+        sent = self._started + self.attempts[-1].started
+        try:
+            return await self._by_deadline(self._keys.renew(self._key, sent=sent))
+        except APITimeoutError:
+            return False  # the server's own error says more
+
+    async def _by_deadline(self, wait: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await wait
+        except TimeoutError as error:
+            total = self.request.timeouts.total
+            raise timed_out("total", total, self.request.label, "not_sent") from error
 
     async def _send(
         self, headers: CIMultiDict[str], pool: ConnectionPool

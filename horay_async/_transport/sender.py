@@ -10,6 +10,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from horay_async._keys import Secret
 from horay_async._protocol.wire.clean import MASK
 from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import HTTPResponse
@@ -20,7 +21,7 @@ from horay_async._transport.failures import RedirectError
 from horay_async._transport.pending import PendingResponse
 from horay_async._transport.proxy import proxy_from_environment
 from horay_async._version import __version__
-from horay_async.options import ClientOptions, Secret
+from horay_async.options import ClientOptions
 
 __all__ = ["EVENT_STREAM", "JSON", "Sender"]
 
@@ -62,9 +63,10 @@ class Sender:
         self._urls: dict[str, URL] = {}
         self._proxies: dict[URL, URL | None] = {}  # of the environment, by origin
         self._timers: dict[float | None, aiohttp.ClientTimeout] = {}
+        key = options.api_key
         self._headers: CIMultiDict[str] = CIMultiDict(
             {
-                "Authorization": _Bearer(f"Bearer {options.api_key}"),
+                **({"Authorization": _Bearer(f"Bearer {key}")} if isinstance(key, Secret) else {}),
                 "Accept": JSON,
                 "Content-Type": JSON,
                 "User-Agent": USER_AGENT,
@@ -83,14 +85,16 @@ class Sender:
                 self._urls[path] = url
         return url
 
-    def headers(self, request: Request, accept: str) -> CIMultiDict[str]:
-        """Everything that one request is sent with."""
+    def headers(self, request: Request, accept: str, key: Secret | None = None) -> CIMultiDict[str]:
+        """Everything that one request is sent with; `key` is the one that a function has provided."""
         if request.external:
             # The client's own headers, the key above all, are meant for the API alone.
             headers = _external_headers()
             headers.update(request.headers)
             return headers
         headers = self._headers.copy()
+        if key is not None:
+            headers.setdefault("Authorization", _Bearer(f"Bearer {key}"))
         if request.body is None:
             headers.pop("Content-Type", None)
         if accept is not JSON:

@@ -7,6 +7,7 @@ import contextlib
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from horay_async._keys import ProvidedKeys
 from horay_async._observe import LogOnce, Observer, Telemetry, process_defaults
 from horay_async._protocol.limits.gate import AttemptGate
 from horay_async._protocol.limits.retry import RetryBudget
@@ -16,6 +17,7 @@ from horay_async._protocol.wire.request import Request
 from horay_async._transport import log
 from horay_async._transport.call import Call
 from horay_async._transport.connection_pool import ConnectionPools
+from horay_async._transport.key_source import KeySource
 from horay_async._transport.limiter import Limiter
 from horay_async._transport.sender import Sender
 from horay_async.options import ClientOptions, Limits
@@ -42,7 +44,11 @@ class Transport:
         self._hooks = _hooks_of(options, self._log_once)
         self._limiters: _Limiters = share._limiters if share else WeakKeyDictionary()  # noqa: SLF001 - see above
         self._sender = Sender(options, self.pools)
-        self._clean = Cleaner(options.api_key)
+        key = options.api_key
+        self._keys: KeySource | None = None  # where a function provides them; a copy has the same
+        if isinstance(key, ProvidedKeys):
+            self._keys = (share and share._keys) or KeySource(key)  # noqa: SLF001 - see above
+        self._clean = Cleaner(str(key)) if self._keys is None else self._keys.clean
 
     def changed(self, options: ClientOptions) -> Transport:
         """A transport with other options on the same pools and budget."""
@@ -59,6 +65,7 @@ class Transport:
             stream=stream,
             gate=self._gate(request),
             started=started,
+            keys=None if request.external else self._keys,
         )
         telemetry, hooks = self.telemetry, self._hooks
         if telemetry is not None or hooks is not None:

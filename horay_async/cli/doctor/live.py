@@ -113,7 +113,7 @@ def run_live(client: Horay, plan: Plan) -> dict[str, Any]:
         "base_url": _place(client.options.base_url),
         "operations": operations,
     }
-    return {name: _masked(value, client.options.api_key) for name, value in report.items()}
+    return {name: _masked(value, str(client.options.api_key)) for name, value in report.items()}
 
 
 def _record(call: Callable[[], Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Literal, Unpack, cast
 import ray
 from ray.data import ActorPoolStrategy, Dataset
 
+from horay_async._keys import KeyFunction
 from horay_async.batch.options import Settings
 from horay_async.errors import ConfigurationError
 from horay_async.integrations.ray.limiter import ClusterLimits
@@ -44,7 +45,7 @@ def complete_dataset(
     prefix: str = "",
     nodes: int | None = None,
     batch_size: int = 64,
-    api_key: str | None = None,
+    api_key: str | KeyFunction | None = None,
     **options: Unpack[ClientParams],
 ) -> Dataset:
     """A lazy dataset with the rows of `ds` and three columns more.
@@ -64,7 +65,7 @@ def complete_dataset(
 
     Without `api_key` each worker takes `HORAY_API_KEY` from the environment of its node. A key that is
     passed goes to the workers with the other `options` of the client, through Ray's object store and never
-    into its logs. `session` and `ssl_context` can't be passed.
+    into its logs; a function that provides keys is sent too, and each worker calls its own. `session` and `ssl_context` can't be passed.
 
     Raises `ConfigurationError` for an option that can't work; when it runs, the dataset raises it, wrapped
     by Ray, where a node has no key or the columns aren't there.

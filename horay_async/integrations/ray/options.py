@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
+from horay_async._keys import KeyFunction
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions, ClientParams
 
@@ -23,7 +24,7 @@ class SealedOptions:
 
     __slots__ = ("_key", "_options")
 
-    def __init__(self, api_key: str | None, **options: Unpack[ClientParams]) -> None:
+    def __init__(self, api_key: str | KeyFunction | None, **options: Unpack[ClientParams]) -> None:
         """Raises `ConfigurationError` for an option that can't work, here or on another machine."""
         for name in BOUND:
             if options.get(name) is not None:
@@ -34,7 +35,7 @@ class SealedOptions:
         checked = ClientOptions.of(
             "each-worker-has-its-own" if api_key is None else api_key, **options
         )
-        self._key = None if api_key is None else str(api_key)
+        self._key = str(api_key) if isinstance(api_key, str) else api_key
         self._options: ClientParams = {**options, "base_url": checked.base_url}
 
     def open(self) -> ClientOptions:

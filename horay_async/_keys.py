@@ -1,0 +1,85 @@
+"""API keys: strings that don't show themselves, and functions that provide them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn, TypeAlias, cast
+
+from horay_async._checks import check_key
+from horay_async.errors import ConfigurationError
+
+__all__ = ["KeyFunction", "ProvidedKey", "ProvidedKeys", "Secret"]
+
+ProvidedKey: TypeAlias = "str | tuple[str, float]"
+"""A key; or a key and the seconds that it is good for."""
+
+KeyFunction: TypeAlias = "Callable[[], ProvidedKey | Awaitable[ProvidedKey]]"
+"""What provides keys: a plain function, or a coroutine function."""
+
+MOST_SEEN = 16
+"""Keys of one function that are masked, the newest: an older one was out of use long before."""
+
+
+class Secret(str):
+    """A string that shows itself masked in every `repr()`, and so in tracebacks and logs."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"'{self.masked}'"
+
+    @property
+    def masked(self) -> str:
+        """The last four characters at most, behind an ellipsis."""
+        return f"…{self[-4:]}" if len(self) >= 12 else "…"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an API key isn't pickled: let each process read it from HORAY_API_KEY")
+
+
+class ProvidedKeys:
+    """The keys that a function provides, as far as they were seen."""
+
+    __slots__ = ("function", "seen")
+
+    def __init__(self, function: KeyFunction) -> None:
+        self.function = function
+        self.seen: tuple[Secret, ...] = ()
+        """Newest last."""
+
+    @property
+    def masked(self) -> str:
+        """What is shown in the place of a key."""
+        return "provided by a function"
+
+    def __repr__(self) -> str:
+        return f"<{self.masked}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a function for API keys isn't pickled with a client: pass it to each process"
+        )
+
+    def accept(self, provided: object) -> tuple[Secret, float]:
+        """A key that the function returned, and the seconds it is good for: infinite where it doesn't say.
+
+        Raises `ConfigurationError` for what can't be one, in words without the key.
+        """
+        seconds: Any = math.inf
+        key = provided
+        if isinstance(provided, tuple) and len(cast("tuple[object, ...]", provided)) == 2:
+            key, seconds = cast("tuple[object, Any]", provided)
+        number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not isinstance(key, str) or not number or not seconds >= 0:
+            raise ConfigurationError(
+                "the function for the API key must return a string, or a string and the seconds that it is "
+                f"good for; it returned a value of type {type(provided).__name__}"
+            )
+        if not key:
+            raise ConfigurationError("the function for the API key returned an empty string")
+        secret = Secret(key)
+        if secret not in self.seen:  # also what is refused below is masked
+            self.seen = (*self.seen, secret)[-MOST_SEEN:]
+        check_key(key)
+        return secret, float(seconds)

@@ -1,0 +1,175 @@
+"""The API keys that a function provides: asked for once for all who wait, and again when they expire or are refused."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import inspect
+import math
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+from weakref import WeakKeyDictionary
+
+from horay_async._keys import ProvidedKeys, Secret
+from horay_async._protocol.wire.clean import Cleaner
+from horay_async._transport.failures import chain
+from horay_async.errors import ConfigurationError
+
+__all__ = ["KeySource"]
+
+MARGIN = 30.0
+"""Seconds before its end at which a key isn't used any more, or a tenth of its time where that is less: a request takes a
+while to reach the server, and clocks differ."""
+
+
+class _RaisedInThread(Exception):
+    """Carries what a function raised in its thread: there, an exception that would end this loop is just a failure."""
+
+    def __init__(self, what: BaseException) -> None:
+        super().__init__()
+        self.what = what
+
+
+class _Current:
+    """The key in use on one event loop."""
+
+    __slots__ = ("asked", "expires", "key", "task", "thread", "waiting")
+
+    def __init__(self) -> None:
+        self.key: Secret | None = None
+        self.expires = -math.inf
+        self.asked = -math.inf
+        """When the function was last called."""
+        self.task: asyncio.Task[Secret | BaseException] | None = None
+        """Asks the function; None where nobody waits for it."""
+        self.waiting = 0
+        """Calls that wait for the task."""
+        self.thread: asyncio.Future[tuple[Any, BaseException | None]] | None = None
+        """What a plain function returns, or raises; kept until it does, however many stopped waiting."""
+
+
+class KeySource:
+    """The keys of a client and its copies, on each event loop. Times are on the loop's clock.
+
+    A coroutine function runs on the loop, a plain function in a thread of its own, since it may block. The thread is a
+    daemon: a function that never returns keeps no program from ending.
+    """
+
+    def __init__(self, provided: ProvidedKeys) -> None:
+        self.clean: Cleaner = Cleaner()
+        """Masks all keys that were seen; it learns of new ones."""
+        self._provided = provided
+        self._loops: WeakKeyDictionary[Any, _Current] = WeakKeyDictionary()
+
+    def current(self) -> Secret | None:
+        """The key in use; None where one has to be asked for."""
+        loop = asyncio.get_running_loop()
+        current = self._loops.get(loop)
+        if current is None or loop.time() >= current.expires:
+            return None
+        return current.key
+
+    async def get(self) -> Secret:
+        """The key to use. Raises `ConfigurationError` where the function fails."""
+        return self.current() or await self._ask(
+            self._loops.setdefault(asyncio.get_running_loop(), _Current())
+        )
+
+    async def renew(self, refused: str, *, sent: float) -> bool:
+        """Whether there is another key than the one that was `refused`, sent at some time."""
+        current = self._loops.setdefault(asyncio.get_running_loop(), _Current())
+        # What was asked for since it was sent is news already: a crowd that is refused asks once.
+        if current.key in (None, refused) and (current.task is not None or current.asked < sent):
+            await self._ask(current)
+        return current.key != refused
+
+    async def _ask(self, current: _Current) -> Secret:
+        if current.task is None:
+            current.task = asyncio.create_task(self._provide(current))
+        task = current.task
+        current.waiting += 1
+        try:
+            outcome = await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            me = asyncio.current_task()
+            if not task.cancelled() or (me is not None and me.cancelling()):
+                raise
+            outcome = error  # the function's own
+        finally:
+            current.waiting -= 1
+            if not current.waiting or task.done():
+                task.cancel()
+                if current.task is task:
+                    current.task = None
+        if isinstance(outcome, Secret):
+            return outcome
+        if isinstance(outcome, ConfigurationError):
+            raise ConfigurationError(str(outcome))
+        raise chain(
+            ConfigurationError(f"the function for the API key raised {type(outcome).__name__}"),
+            outcome,
+            self.clean,
+        )
+
+    async def _provide(self, current: _Current) -> Secret | BaseException:
+        """The function's key, or what it raised: each who waits raises an error of its own."""
+        time = asyncio.get_running_loop().time
+        current.asked = asked = time()
+        try:
+            provided = await self._returned(current)
+            try:
+                key, seconds = self._provided.accept(provided)
+            finally:
+                self.clean.secrets = tuple(map(str, self._provided.seen))
+        except _RaisedInThread as error:
+            return error.what
+        except Exception as error:  # noqa: BLE001 - the caller's function can raise anything
+            return error
+        current.key = key
+        current.expires = asked + seconds - min(MARGIN, seconds / 10)
+        if seconds == math.inf:
+            current.expires = math.inf
+        return key
+
+    async def _returned(self, current: _Current) -> object:
+        function: Any = self._provided.function
+        if _is_async(function):
+            return await function()
+        if current.thread is None:
+            current.thread = _in_thread(function)
+        thread = current.thread
+        result, error = await asyncio.shield(thread)
+        current.thread = None
+        if error is not None:
+            raise _RaisedInThread(error)
+        return await cast("Awaitable[object]", result) if inspect.isawaitable(result) else result
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    called = getattr(function, "__call__", None)  # noqa: B004 - to look at what it is, not whether
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
+
+
+def _in_thread(function: Callable[[], Any]) -> asyncio.Future[tuple[Any, BaseException | None]]:
+    """What `function` returns or raises, in a thread of its own."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def deliver(result: Any, error: BaseException | None) -> None:
+        if not future.done():
+            future.set_result((result, error))
+
+    def run() -> None:
+        result, failure = None, None
+        try:
+            result = context.run(function)
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(deliver, result, failure)
+
+    threading.Thread(target=run, name="horay-api-key", daemon=True).start()
+    return future
