@@ -89,6 +89,10 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
 
     _wrapped: AsyncStream[ChunkT]
 
+    def __init__(self, wrapped: AsyncStream[ChunkT], handle: LoopHandle) -> None:
+        super().__init__(wrapped, handle)
+        self._reader()  # at once: it notes the process whose connection this is
+
     @property
     def meta(self) -> ResponseMeta:
         """How the answer came about; its later times are filled in as they pass."""
@@ -149,6 +153,7 @@ class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
 
     def __enter__(self) -> Self:
         self._handle.run(self._wrapped.__aenter__)
+        _ = self.chunks
         return self
 
     def __iter__(self) -> Iterator[EventT]:

@@ -11,7 +11,7 @@ import pytest
 PREAMBLE = """
 import asyncio, gc, os, signal, sys, threading
 from horay_async import ConfigurationError, Horay, HorayError
-from horay_async.testing import FaultServer, Stall, raw, stream
+from horay_async.testing import FaultServer, Gate, Stall, raw, stream
 
 server = FaultServer().__enter__()
 
@@ -324,6 +324,98 @@ def test_forked_child_has_a_thread_of_its_own() -> None:
         signals=True,
     )
     assert printed.splitlines() == ["the client is closed: make a new one", "a"]
+
+
+@pytest.mark.posix
+def test_stream_in_a_forked_child() -> None:
+    """A stream of the parent ends with an error in a forked child, which reads what had come; the parent reads on."""
+    printed = run(
+        """
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        client = connect()
+        server.add(stream(["a"] * 5000), stream(["a"] * 5000))
+        unread = client.completions.create(model="m", prompt="p", stream=True)
+        opened = client.completions.create(model="m", prompt="p", stream=True)
+        texts = opened.text()
+        next(texts)
+        child = os.fork()
+        if not child:
+            try:
+                for text in texts:
+                    assert text == "a", text
+            except HorayError as error:
+                print(type(error).__name__, error)
+                refused(lambda: next(texts))
+                refused(lambda: next(unread))
+                print(len(client.models.list()))
+                client.close()
+            finally:
+                sys.stdout.flush()
+                os._exit(0)
+        os.waitpid(child, 0)
+        print(len("".join(texts)))
+        assert len("".join(unread.text())) == 5000
+        client.close()
+    """,
+        signals=True,
+    )
+    first, again, unread, models, rest = printed.splitlines()
+    assert first.startswith("ConfigurationError this process was forked after")
+    assert first.endswith(again)
+    assert unread == again
+    assert models == "2"
+    assert rest == "4999"
+
+
+@pytest.mark.posix
+def test_fork_in_the_middle_of_a_call() -> None:
+    """A signal handler forks while a call and a stream are waited for: the child gets an error, the parent the response."""
+    printed = run(
+        """
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        client = connect()
+        def fork(*_):
+            global child
+            child = os.fork()
+            if child:
+                gate.open()
+        signal.signal(signal.SIGUSR1, fork)
+        def signalled(count):
+            server.wait_for_requests(count)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+        def call():
+            return f"{len(client.models.list())} models"
+        def read():
+            return "".join(client.completions.create(model="m", prompt="p", stream=True).text())
+        for count, act in enumerate([call, read], 1):
+            gate = Gate()
+            if act is call:
+                body = b'{"object":"list","data":[]}'
+                head = b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n"
+                server.add(raw(gate, head % len(body) + body))
+            else:
+                server.stream(["s", gate, "t"])
+            timer = threading.Thread(target=signalled, args=(count,))
+            timer.start()
+            try:
+                print(act(), flush=True)
+            except ConfigurationError as error:
+                print(error, flush=True)
+            if not child:
+                os._exit(0)
+            os.waitpid(child, 0)
+            timer.join()
+        client.close()
+        """,
+        signals=True,
+    )
+    # Parent and child print in any order.
+    lines = sorted(printed.splitlines())
+    assert (lines[0], lines[1]) == ("0 models", "st")
+    assert lines[2].startswith("this process was forked after the call began")
+    assert lines[3:] == lines[2:3]
 
 
 @pytest.mark.parametrize("closed", [False, True])

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from horay_async._bridge import thread
-from horay_async._bridge.thread import BlockingCall, LoopHandle
+from horay_async._bridge.thread import FORKED, BlockingCall, LoopHandle
 from horay_async.errors import ConfigurationError, HorayError
 from horay_async.streaming import LEFT, Select
 
@@ -35,6 +35,7 @@ class Prefetcher(Generic[T]):
         self, handle: LoopHandle, read: Callable[[], Coroutine[Any, Any, list[T]]]
     ) -> None:
         self._handle = handle
+        self._made_in = thread.this_process()
         self._read = read
         self._call: BlockingCall[None] | None = None
         self._lists: SimpleQueue[list[T] | BaseException] = SimpleQueue()
@@ -55,9 +56,11 @@ class Prefetcher(Generic[T]):
             return False
         self._handle.check_thread()
         if self._call is None:
-            self._call = BlockingCall(self._run)
+            if self._made_in is not thread.this_process():
+                raise ConfigurationError(FORKED)
             # However the task ends, also before it has begun: nobody waits for it then.
-            self._handle.submit(self._call).add_done_callback(self._ended)
+            self._call = BlockingCall(self._run, on_end=self._ended)
+            self._handle.submit(self._call)
         try:
             items = self._next()
         except BaseException:
@@ -86,8 +89,9 @@ class Prefetcher(Generic[T]):
         if self._call is not None:
             self._call.cancel()
 
-    def _ended(self, _: object) -> None:
-        self._lists.put(ConfigurationError(CLOSED))
+    def _ended(self) -> None:
+        lost = self._call is not None and self._call.lost
+        self._lists.put(ConfigurationError(FORKED if lost else CLOSED))
 
     async def _run(self) -> None:
         import asyncio  # noqa: PLC0415 - loaded by now

@@ -29,6 +29,10 @@ OWN_THREAD = (
     "a blocking client can't be called on the thread that runs its calls, where it would wait for itself: "
     "use AsyncHoray in hooks and async tools, or hand the call to another thread"
 )
+FORKED = (
+    "this process was forked after the call began, and its connection belongs to the parent: "
+    "make the call in the process that reads the response"
+)
 NO_THREAD = "the thread that runs the calls of blocking clients isn't running"
 
 MAX_WAIT: float | None = 0.2 if sys.platform == "win32" else None
@@ -60,13 +64,21 @@ class BlockingCall(Generic[R]):
     until the task is over, so that cleaning up can't await anything.
     """
 
-    __slots__ = ("_cancelled", "_done", "_func", "_task", "_thread")
+    __slots__ = ("_cancelled", "_done", "_func", "_on_end", "_task", "_thread", "lost")
 
-    def __init__(self, func: Callable[[], Awaitable[R]]) -> None:
+    def __init__(
+        self,
+        func: Callable[[], Awaitable[R]],
+        on_end: Callable[[], object] | None = None,
+    ) -> None:
+        """`on_end` is called when it is over, however that came, on the loop's thread mostly."""
         self._func = func
+        self._on_end = on_end
+        self.lost: bool = False
+        """Whether it runs in another process: this one was forked meanwhile."""
         self._cancelled = False
         self._task: asyncio.Task[Any] | None = None  # while it runs
-        self._thread: LoopThread | None = None  # once it is submitted
+        self._thread: LoopThread | None = None  # once it is submitted to one
         # Waiting for the portal's future would hold a lock for a moment that the loop's thread needs. A
         # signal handler that calls in that moment would wait for ever.
         self._done = threading.Lock()
@@ -77,15 +89,28 @@ class BlockingCall(Generic[R]):
         while not self._done.acquire(timeout=-1 if MAX_WAIT is None else MAX_WAIT):
             pass
 
-    def ended(self, _: object) -> None:
-        """Wakes who waits."""
-        self._done.release()
+    def submitted_to(self, thread: LoopThread) -> None:
+        """Notes the thread that is to run it."""
+        self._thread = thread
+        thread.calls.add(self)
 
-    async def run(self, thread: LoopThread | None = None) -> R | _Raised:
+    def ended(self, _: object = None) -> None:
+        """Wakes who waits."""
+        if self._thread is not None:
+            self._thread.calls.discard(self)
+        self._done.release()
+        if self._on_end is not None:
+            self._on_end()
+
+    def lose(self) -> None:
+        """In a forked child: its loop has no thread here, so nobody but this would wake who waits."""
+        self.lost = True
+        self.ended()
+
+    async def run(self) -> R | _Raised:
         """Runs the function, on the thread's loop. Cancelled if it is cancelled or the thread ends."""
         import asyncio  # noqa: PLC0415 - loaded by now
 
-        self._thread = thread
         self._task = asyncio.current_task()
         try:
             if self._called_off():
@@ -99,14 +124,12 @@ class BlockingCall(Generic[R]):
             return _Raised(error)
         finally:
             self._task = None
-            if thread is not None:
-                thread.calls.discard(self)
 
     def cancel(self) -> None:
         """Cancels what runs, or keeps it from starting."""
         self._cancelled = True
         thread, task = self._thread, self._task
-        if thread is not None and task is not None:
+        if thread is not None and task is not None and not self.lost:
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 thread.loop.call_soon_threadsafe(task.cancel)
 
@@ -167,11 +190,11 @@ class LoopThread:
     def submit(self, call: BlockingCall[R]) -> Future[R | _Raised]:
         """Hands a call over. Raises `RuntimeError` where the thread doesn't run."""
         portal = self._ready.result()
-        self.calls.add(call)
+        call.submitted_to(self)
         try:
             if self.ending:
                 raise RuntimeError(NO_THREAD)
-            future = portal.start_task_soon(call.run, self)
+            future = portal.start_task_soon(call.run)
         except BaseException:
             self.calls.discard(call)
             raise
@@ -204,7 +227,7 @@ class LoopThread:
         import asyncio  # noqa: PLC0415 - see above
 
         ident = threading.get_ident()
-        self._shared.threads.add(ident)
+        self._shared.threads[ident] = self
         failure: BaseException | None = None
         try:
             self._end = asyncio.Event()
@@ -223,7 +246,7 @@ class LoopThread:
             self._fail(failure or RuntimeError("it has ended"))
             for future in tuple(self._futures):  # none, unless the loop broke
                 future.cancel()
-            self._shared.threads.discard(ident)
+            self._shared.threads.pop(ident, None)
 
     def _turn(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs the loop until `work` is done. User code in another task may end the loop with a
@@ -258,8 +281,8 @@ class _Shared:
         # the same thread, so it is one that a thread may take twice.
         self._lock = threading.RLock()
         self.thread: LoopThread | None = None
-        self.threads: set[int] = set()
-        """The threads on which nothing may wait."""
+        self.threads: dict[int, LoopThread] = {}
+        """By their idents, the threads on which nothing may wait."""
         self.submitting: set[int] = set()
         """The threads that are handing a call over, and may hold locks that the loop's thread needs."""
 
@@ -319,14 +342,23 @@ class _Shared:
 
 _shared = _Shared()
 
+
+def this_process() -> object:
+    """An object of this process alone: a forked child has another one."""
+    return _shared
+
+
 _inherited: list[_Shared] = []
 """In a forked child, what the parent had. Its loop has no thread here, so it is left as it is."""
 
 
 def _after_fork_in_child() -> None:
-    global _shared  # noqa: PLW0603 - one a process, and this is another process
+    global _shared
     _inherited.append(_shared)
-    _shared = _Shared()
+    before, _shared = _shared, _Shared()
+    for thread in before.threads.values():
+        for call in tuple(thread.calls):
+            call.lose()
 
 
 def _at_exit() -> None:
@@ -404,6 +436,8 @@ class LoopHandle:
     def _run_in_loop(self, call: BlockingCall[R]) -> R | _Raised:
         future = self.submit(call)
         call.wait()
+        if call.lost:
+            raise ConfigurationError(FORKED)
         return future.result()
 
     def _run_aside(self, call: BlockingCall[R]) -> R | _Raised:
@@ -429,7 +463,7 @@ class LoopHandle:
         shared, thread = _shared, self.thread
         if thread is None or self.shared is not shared or not thread.usable:
             self.closed, self.thread = True, None
-        elif threading.get_ident() in shared.threads | shared.submitting:
+        elif threading.get_ident() in shared.threads.keys() | shared.submitting:
             self.close_soon(on_close)
         else:
             with contextlib.suppress(ConfigurationError):  # another thread closes it, too

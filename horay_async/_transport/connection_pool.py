@@ -84,7 +84,8 @@ class ConnectionPool:
         """Keeps the clocks of all requests on this loop."""
         self.limiters: Limiters = Limiters(self.loop)
         """The limiters of requests under way, by `max_connections`: copies of a client may differ in it."""
-        # Runs until the loop closes its asynchronous generators, or `close` does; None until `start`.
+        # Runs until the loop closes its asynchronous generators, or `close` does; None until `start`, and from
+        # the beginning of its end.
         self._end: AsyncGenerator[None, None] | None = None
 
     async def start(self) -> None:
@@ -93,7 +94,7 @@ class ConnectionPool:
         await anext(self._end)
 
     async def close(self) -> None:
-        """Closes the connections."""
+        """Closes the connections, unless that has begun: the loop may be closing its generators right now."""
         if self._end is not None:
             await self._end.aclose()
 
@@ -102,6 +103,7 @@ class ConnectionPool:
         try:
             yield
         finally:
+            self._end = None  # who closes it a second time would be told that it runs already
             _live.discard(self)
             self.timer.close()
             if self.owned:
