@@ -74,8 +74,8 @@ class HasClients(Serializable):
             return self.client
         if self._made is None:
             self._made = made = Horay(**self._settings())
-            pools = made._wrapped._transport.pools  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see below
-            _when_collected(made, partial(made._handle.close_soon, pools.close))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as above
+            pools = made._wrapped._transport.pools  # noqa: SLF001 - see below
+            _when_collected(made, partial(made._handle.close_soon, pools.close))  # noqa: SLF001 - as above
         return self._made
 
     @property
@@ -84,7 +84,7 @@ class HasClients(Serializable):
             return self.async_client
         if self._made_async is None:
             self._made_async = made = AsyncHoray(**self._settings())
-            _when_collected(made, made._transport.pools.close_soon)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as above
+            _when_collected(made, made._transport.pools.close_soon)  # noqa: SLF001 - as above
         return self._made_async
 
     def close(self) -> None:

@@ -7,6 +7,8 @@
     ds = complete_dataset(ds, model="...", prompt_column="prompt", rpm=6000)
     ds.write_parquet("answers/")
 
+`embed_dataset` does the same for embeddings.
+
 Ray Data reads, schedules, streams, and does again what was lost; nothing of that is here. An actor on each
 node keeps one client and runs `batch.run` for the rows that it is handed. A row that fails is a value in the
 error column; what was under way on a node that dies is done by another.
@@ -28,6 +30,6 @@ from horay_async._extras import missing_extra
 if missing := missing_extra("horay_async.integrations.ray", "ray", "ray", "pyarrow"):
     raise ImportError(missing)
 
-from horay_async.integrations.ray.dataset import complete_dataset
+from horay_async.integrations.ray.dataset import complete_dataset, embed_dataset
 
-__all__ = ["complete_dataset"]
+__all__ = ["complete_dataset", "embed_dataset"]

@@ -1,4 +1,4 @@
-"""`complete_dataset`."""
+"""`complete_dataset` and `embed_dataset`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from ray.data import ActorPoolStrategy, Dataset
 from horay_async._keys import KeyFunction
 from horay_async.batch.options import Settings
 from horay_async.errors import ConfigurationError
+from horay_async.integrations.ray.embedding_rows import EmbeddingRows
 from horay_async.integrations.ray.limiter import ClusterLimits
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.rows import Rows
 from horay_async.integrations.ray.worker import Worker
 from horay_async.options import ClientParams
 
-__all__ = ["complete_dataset"]
+__all__ = ["complete_dataset", "embed_dataset"]
 
 BATCHES = 16
 """Batches that a worker has under way, where the concurrency is found by itself: 1,024 rows by default. The
@@ -72,10 +73,6 @@ def complete_dataset(
     """
     if (prompt_column is None) == (messages_column is None):
         raise ConfigurationError("pass one of prompt_column and messages_column")
-    for name, count in (("nodes", nodes), ("batch_size", batch_size)):
-        if count is not None and count < 1:
-            raise ConfigurationError(f"{name} must be at least 1; got {count}")
-    settings = Settings(concurrency=concurrency, give_up_after=give_up_after, rpm=rpm, tpm=tpm)
     chat = messages_column is not None
     rows = Rows(
         column=messages_column or prompt_column or "",
@@ -83,8 +80,74 @@ def complete_dataset(
         params={**(params or {}), "model": model},
         prefix=prefix,
     )
-    sealed = SealedOptions(api_key, **options)
-    batches = BATCHES if concurrency == "auto" else math.ceil(concurrency / batch_size) + 1
+    return _answered(
+        ds,
+        rows,
+        Settings(concurrency=concurrency, give_up_after=give_up_after, rpm=rpm, tpm=tpm),
+        SealedOptions(api_key, **options),
+        nodes=nodes,
+        batch_size=batch_size,
+        requests=batch_size,
+    )
+
+
+def embed_dataset(
+    ds: Dataset,
+    *,
+    model: str,
+    input_column: str,
+    params: Mapping[str, object] | None = None,
+    rpm: float | None = None,
+    tpm: float | None = None,
+    concurrency: int | Literal["auto"] = "auto",
+    give_up_after: float = 600.0,
+    prefix: str = "",
+    nodes: int | None = None,
+    batch_size: int = 64,
+    api_key: str | None = None,
+    **options: Unpack[ClientParams],
+) -> Dataset:
+    """A lazy dataset with the rows of `ds` and two columns more, as by `complete_dataset`.
+
+    `embedding` is the vector of what `input_column` holds, a text or a list of token ids, as 32-bit floats; `error`
+    is null, or the `type`, `message` and HTTP `status` of what a row failed with, whose vector is null then. A row
+    with nothing in that column fails, and isn't sent. `prefix` stands before these names.
+
+    `batch_size` rows go in one request, up to the limits of `embeddings.create`. Where the server refuses it for
+    what is in it (400, 413 or 422), each of the rows is sent alone, so that one doesn't take the others with it.
+    `params` are further parameters, such as `dimensions`; `rpm` counts requests, not rows.
+
+    The other parameters, and what is raised, are those of `complete_dataset`.
+    """
+    return _answered(
+        ds,
+        EmbeddingRows(
+            column=input_column, params={**(params or {}), "model": model}, prefix=prefix
+        ),
+        Settings(concurrency=concurrency, give_up_after=give_up_after, rpm=rpm, tpm=tpm),
+        SealedOptions(api_key, **options),
+        nodes=nodes,
+        batch_size=batch_size,
+        requests=1,
+    )
+
+
+def _answered(
+    ds: Dataset,
+    rows: Rows | EmbeddingRows,
+    settings: Settings,
+    sealed: SealedOptions,
+    *,
+    nodes: int | None,
+    batch_size: int,
+    requests: int,
+) -> Dataset:
+    """The dataset with the columns of `rows`; `requests` is how many a batch of rows takes."""
+    for name, count in (("nodes", nodes), ("batch_size", batch_size)):
+        if count is not None and count < 1:
+            raise ConfigurationError(f"{name} must be at least 1; got {count}")
+    concurrency, rpm, tpm = settings.concurrency, settings.rpm, settings.tpm
+    batches = BATCHES if concurrency == "auto" else math.ceil(concurrency / requests) + 1
     blocks = cast(Any, ds.repartition(target_num_rows_per_block=batch_size, strict=True))
     answered: Dataset = blocks.map_batches(  # not all of its parameters have types
         Worker,

@@ -18,7 +18,7 @@ from horay_async.models.completions import Completion
 from horay_async.models.usage import Usage
 from horay_async.resources import chat, completions
 
-__all__ = ["COLUMNS", "Rows", "Table"]
+__all__ = ["COLUMNS", "ERROR", "Rows", "Table", "check_columns", "failure", "pa"]
 
 pa: Any = import_module("pyarrow")  # it comes without types
 
@@ -27,14 +27,17 @@ Table: TypeAlias = Any
 
 COUNTS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
 
+ERROR: Final = (
+    "error",
+    pa.struct([("type", pa.string()), ("message", pa.string()), ("status", pa.int64())]),
+)
+"""The column for what a row failed with."""
+
 COLUMNS: Final[Any] = pa.schema(
     [
         ("answer", pa.string()),
         ("usage", pa.struct([(name, pa.int64()) for name in COUNTS])),
-        (
-            "error",
-            pa.struct([("type", pa.string()), ("message", pa.string()), ("status", pa.int64())]),
-        ),
+        ERROR,
     ]
 )
 """What is added to a dataset. The types are fixed: a block in which nothing failed has them as well."""
@@ -55,16 +58,7 @@ class Rows:
 
     def requests(self, table: Table) -> list[BatchRequest[Any]]:
         """A request for each row. Raises `ConfigurationError` where the columns aren't as they must be."""
-        if self.column not in table.column_names:
-            raise ConfigurationError(
-                f"the dataset has no column {self.column!r}, but {', '.join(table.column_names)}"
-            )
-        for name in COLUMNS.names:
-            if self.prefix + name in table.column_names:
-                raise ConfigurationError(
-                    f"the dataset has a column {self.prefix + name!r} already: pass a prefix for the new "
-                    "ones"
-                )
+        check_columns(table, self.column, [self.prefix + name for name in COLUMNS.names])
         operation: Operation[Any] = chat.CREATE if self.chat else completions.CREATE
         name = "messages" if self.chat else "prompt"
         return [
@@ -79,6 +73,10 @@ class Rows:
             [{"role": "user", "content": cell}] if isinstance(cell, str) else _without_nulls(cell)
         )
 
+    def again(self, table: Table, results: Iterable[BatchResult[Any]]) -> list[BatchRequest[Any]]:
+        """None: a request is of one row."""
+        return []
+
     def answered(self, table: Table, results: Iterable[BatchResult[Any]]) -> Table:
         """The table with what became of each row."""
         cells = [_cells(result) for result in sorted(results, key=lambda result: result.index)]
@@ -86,6 +84,19 @@ class Rows:
             column = pa.array([row[at] for row in cells], field.type)
             table = table.append_column(self.prefix + field.name, column)
         return table
+
+
+def check_columns(table: Table, column: str, new: Iterable[str]) -> None:
+    """Raises `ConfigurationError` where the table has no `column`, or has one of the `new` ones already."""
+    if column not in table.column_names:
+        raise ConfigurationError(
+            f"the dataset has no column {column!r}, but {', '.join(table.column_names)}"
+        )
+    for name in new:
+        if name in table.column_names:
+            raise ConfigurationError(
+                f"the dataset has a column {name!r} already: pass a prefix for the new ones"
+            )
 
 
 def _without_nulls(value: object) -> object:
@@ -102,7 +113,7 @@ def _cells(result: BatchResult[Any]) -> tuple[str | None, object, object]:
     """Answer, usage and error."""
     response: Response | None = result.response
     if response is None:
-        return None, None, _failure(result.error)
+        return None, None, failure(result.error)
     usage = getattr(response, "usage", None)
     return _text(response), _counts(usage) if isinstance(usage, Usage) else None, None
 
@@ -122,7 +133,8 @@ def _counts(usage: Usage) -> dict[str, int] | None:
     return counts if are_believable(*counts.values()) else None
 
 
-def _failure(error: HorayError | None) -> dict[str, object]:
+def failure(error: HorayError | None) -> dict[str, object]:
+    """The cell of the column for errors."""
     message = str(error).encode("utf-8", "replace").decode()  # a column holds Unicode alone
     status = error.status_code if isinstance(error, APIStatusError) else None
     return {"type": type(error).__name__, "message": message, "status": status}

@@ -7,10 +7,11 @@ from typing import Any
 
 from horay_async._protocol.limits.concurrency import Concurrency
 from horay_async._transport import Transport
-from horay_async.batch import BatchProgress, BatchResult
+from horay_async.batch import BatchProgress, BatchRequest, BatchResult
 from horay_async.batch.options import Settings
 from horay_async.batch.runner import BatchRunner
 from horay_async.batch.throttle import throttle_of
+from horay_async.integrations.ray.embedding_rows import EmbeddingRows
 from horay_async.integrations.ray.limiter import ClusterLimits
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.rows import Rows, Table
@@ -27,7 +28,11 @@ class Worker:
     """
 
     def __init__(
-        self, options: SealedOptions, rows: Rows, settings: Settings, limits: ClusterLimits | None
+        self,
+        options: SealedOptions,
+        rows: Rows | EmbeddingRows,
+        settings: Settings,
+        limits: ClusterLimits | None,
     ) -> None:
         self._rows = rows
         self._settings = settings
@@ -39,7 +44,12 @@ class Worker:
 
     async def __call__(self, table: Table) -> Table:
         """The table with the columns for its responses."""
-        requests = self._rows.requests(table)
+        results = await self._results(self._rows.requests(table))
+        results += await self._results(self._rows.again(table, results))
+        return self._rows.answered(table, results)
+
+    async def _results(self, requests: list[BatchRequest[Any]]) -> list[BatchResult[Any]]:
+        """What becomes of the requests."""
         if self._shared is None:
             self._shared = self._share()
         level, pacer = self._shared
@@ -62,7 +72,7 @@ class Worker:
         finally:
             del self._running[runner]
             await runner.close()
-        return self._rows.answered(table, results)
+        return results
 
     def _share(self) -> tuple[Concurrency, SlicedPacer | None]:
         """What the batches of this worker have in common; to be made on the loop that they run on."""

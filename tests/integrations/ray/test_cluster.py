@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("ray", reason="horay_async.integrations.ray needs the extra `ray`")
 
 from horay_async import ConfigurationError
-from horay_async.integrations.ray import complete_dataset
+from horay_async.integrations.ray import complete_dataset, embed_dataset
 from horay_async.testing import FaultServer, Reply, Request, error
 
 from .conftest import KEY, Nodes
@@ -135,3 +135,16 @@ def test_a_node_dies(nodes: Nodes, api: FaultServer) -> None:
         for path in nodes.logs.rglob("*")
         if path.is_file() and KEY.encode() in path.read_bytes()
     ]
+
+
+def test_embeddings(api: FaultServer) -> None:
+    """Each row has its vector, a batch of rows takes one request."""
+    lazy = embed_dataset(
+        prompts(20), model="m", input_column="prompt", batch_size=5, base_url=api.base_url
+    )
+    assert not api.requests
+    rows = lazy.take_all()
+    assert sorted(row["id"] for row in rows) == list(range(20))
+    assert all(len(row["embedding"]) == 3 and row["error"] is None for row in rows)
+    assert len(api.requests) == 4
+    assert {request.path for request in api.requests} == {"/embeddings"}
