@@ -74,8 +74,8 @@ class HasClients(Serializable):
             return self.client
         if self._made is None:
             self._made = made = Horay(**self._settings())
-            pools = made._wrapped._transport.pools  # noqa: SLF001 - see below
-            _when_collected(made, partial(made._handle.close_soon, pools.close))  # noqa: SLF001 - as above
+            pools = made._wrapped._transport.pools  # noqa: SLF001 - what closes the client may not know it
+            _when_collected(made, partial(made._handle.close_soon, pools.close))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as above
         return self._made
 
     @property
