@@ -117,7 +117,18 @@ class ConnectionProtocol(asyncio.Protocol):
 
         The event loop may not have been told yet, since it was busy: so the operating system is asked.
         """
-        return self._unrequested or self.transport.is_closing() or self.is_readable()
+        return (
+            self._unrequested
+            or self.transport.is_closing()
+            or self._holds_leftover()
+            or self.is_readable()
+        )
+
+    def _holds_leftover(self) -> bool:
+        """Whether aiohttp has received more than it handed out: bytes in one piece with the end of a response, which
+        frees the connection while they are still being parsed. aiohttp looks at that only before.
+        """
+        return bool(getattr(self._inner, "should_close", False))
 
     def is_readable(self) -> bool:
         """Whether the operating system has data, or the connection's end, that the loop hasn't read yet."""

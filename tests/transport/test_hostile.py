@@ -406,3 +406,19 @@ async def test_answer_to_nobody(fault_server: FaultServer, connect: Connect, pau
         await asyncio.sleep(0.04)
         gate.open()
         assert "stray" not in [model.id for model in await client.models.list()]
+
+
+@pytest.mark.parametrize("parted", ["head first", "body in pieces", "all at once"])
+async def test_answer_to_nobody_in_one_piece(
+    fault_server: FaultServer, connect: Connect, parted: str
+) -> None:
+    """Nor is one that comes in one piece with another's end, however much of that had come before."""
+    asked = respond(b'{"data": []}', name="asked")
+    stray = respond(b'{"data": [{"id": "stray"}]}').data
+    place = {"head first": asked.head_size, "body in pieces": asked.head_size + 3, "all at once": 0}
+    before, rest = asked.data[: place[parted]], asked.data[place[parted] :]
+    for _ in range(3):
+        fault_server.add(raw(before, Pause(0.02), rest + stray), method="GET")
+    async with connect() as client:
+        for _ in range(5):
+            assert "stray" not in [model.id for model in await client.models.list()]

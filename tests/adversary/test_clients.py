@@ -1,0 +1,409 @@
+"""One client under random use, against a server that does random things: both clients, by state machines."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    rule,
+    run_state_machine_as_test,  # pyright: ignore[reportUnknownVariableType] # half typed
+)
+
+from horay_async import AsyncHoray, ConfigurationError, Horay, HorayError
+from tests.adversary.echo import FAULTS, Echo, echo_server, text_for
+from tests.adversary.operations import (
+    OPERATIONS,
+    Operation,
+    chat,
+    checked,
+    driven,
+    messages,
+    options_for,
+    slots_in_use,
+)
+from tests.adversary.watchdog import Complaints, becomes, descriptors, in_time, join, watched
+
+STEADY = settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=8,
+    stateful_step_count=20,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    phases=(Phase.generate,),
+)
+"""The same in every run, however slow the machine. What fails isn't shrunk, which takes minutes: few steps are told."""
+
+SELDOM = {"hung", "refused", "ended executed"}
+"""Faults that take long, or that no retry mends."""
+
+KINDS = [kind for kind in FAULTS for _ in range(1 if kind in SELDOM else 2)] + ["good"] * 12
+
+FAULT_LISTS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 2**16)), max_size=3)
+
+SOME_OPERATIONS = st.sampled_from(OPERATIONS)
+
+outcomes: Counter[str] = Counter()
+"""What became of all calls of a test: a machine in which nothing is ever answered shows nothing."""
+
+complaints = Complaints()
+
+
+class AsyncCall:
+    """A call under way, in a task."""
+
+    def __init__(self, task: asyncio.Task[str]) -> None:
+        self.task = task
+
+
+class Held:
+    """A stream that is read a piece at a time."""
+
+    def __init__(self, stream: Any, token: str) -> None:
+        self.stream = stream
+        self.token = token
+        self.got = ""
+
+    def take(self, piece: str) -> None:
+        """Fails where it isn't the next piece of the token's answer."""
+        self.got += piece
+        assert text_for(self.token).startswith(self.got), f"{self.token} was answered {self.got!r}"
+
+
+class AsyncMachine(RuleBasedStateMachine):
+    """An `AsyncHoray` on a loop that goes on while a rule runs, and stands still in between."""
+
+    calls = Bundle("calls")
+    streams = Bundle("streams")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.descriptors = descriptors()
+        self.threads = set(threading.enumerate())
+        self.echo = Echo()
+        self.server = echo_server(self.echo).__enter__()
+        self.threads |= set(threading.enumerate())
+        self.runner = asyncio.Runner()
+        self.loop = self.runner.get_loop()
+        self.loop.set_exception_handler(complaints.of_loop)
+        self.open: set[asyncio.Task[str]] = set()
+        self.client = self.new_client()
+
+    def new_client(self) -> AsyncHoray:
+        return AsyncHoray(self.server.api_key, **options_for(self.server))
+
+    def run(self, work: Any) -> Any:
+        return self.runner.run(in_time(work))
+
+    def begin(self, operation: Operation, faults: list[tuple[str, int]]) -> asyncio.Task[str]:
+        work = checked(operation, self.client, self.echo.new_token(faults), self.echo)
+        task = self.loop.create_task(work, name=operation.__name__)
+        self.open.add(task)
+        return task
+
+    async def end(self, task: asyncio.Task[str]) -> None:
+        self.open.discard(task)
+        outcomes[await task] += 1
+
+    @rule(target=calls, operation=SOME_OPERATIONS, faults=FAULT_LISTS)
+    def start(self, operation: Operation, faults: list[tuple[str, int]]) -> AsyncCall:
+        return AsyncCall(self.begin(operation, faults))
+
+    @rule(operation=SOME_OPERATIONS, faults=FAULT_LISTS)
+    def call(self, operation: Operation, faults: list[tuple[str, int]]) -> None:
+        self.run(self.end(self.begin(operation, faults)))
+
+    @rule(drawn=st.lists(st.tuples(SOME_OPERATIONS, FAULT_LISTS), min_size=2, max_size=6))
+    def many_at_once(self, drawn: list[tuple[Operation, list[tuple[str, int]]]]) -> None:
+        tasks = [self.begin(*each) for each in drawn]
+
+        async def all_of_them() -> None:
+            for task in tasks:
+                await self.end(task)
+
+        self.run(all_of_them())
+
+    @rule(call=consumes(calls))
+    def finish(self, call: AsyncCall) -> None:
+        self.run(self.end(call.task))
+
+    @rule(call=consumes(calls), again=st.booleans())
+    def cancel(self, call: AsyncCall, again: bool) -> None:
+        async def cancelled() -> None:
+            call.task.cancel()
+            if again:
+                await asyncio.sleep(0)
+                call.task.cancel()
+            try:
+                await self.end(call.task)
+            except asyncio.CancelledError:
+                outcomes["cancelled"] += 1
+
+        self.run(cancelled())
+
+    @rule(turns=st.integers(1, 12), pause=st.sampled_from((0, 0, 0.001, 0.005)))
+    def go_on(self, turns: int, pause: float) -> None:
+        async def some_turns() -> None:
+            for _ in range(turns):
+                await asyncio.sleep(pause)
+
+        self.run(some_turns())
+
+    @rule(target=streams, faults=FAULT_LISTS)
+    def open_stream(self, faults: list[tuple[str, int]]) -> Held | None:
+        token = self.echo.new_token(faults)
+        try:
+            chunks = self.run(
+                self.client.chat.completions.create(
+                    model="m", messages=messages(token), stream=True
+                )
+            )
+        except HorayError:
+            return None
+        return Held(chunks, token)
+
+    @rule(held=streams)
+    def read_on(self, held: Held | None) -> None:
+        if held is not None and held.stream is not None:
+            try:
+                chunk = self.run(anext(held.stream))
+            except (HorayError, StopAsyncIteration):
+                return
+            held.take(chunk.text or "")
+
+    @rule(held=consumes(streams), how=st.sampled_from(("read", "close", "drop")))
+    def leave(self, held: Held | None, how: str) -> None:
+        if held is None:
+            return
+        if how == "close":
+            self.run(held.stream.close())
+        elif how == "read":
+            self.run(self.rest(held))
+        held.stream = None  # whoever else has the holder
+
+    async def rest(self, held: Held) -> None:
+        try:
+            async for piece in held.stream.text():
+                held.take(piece)
+        except HorayError as error:
+            outcomes[type(error).__name__] += 1
+        else:
+            if held.got:
+                outcomes["right"] += 1
+
+    @rule()
+    def close(self) -> None:
+        closed, self.client = self.client, self.new_client()
+        self.run(closed.close())
+        with pytest.raises(ConfigurationError):
+            self.run(closed.models.list())
+
+    @rule()
+    def collect(self) -> None:
+        gc.collect()
+
+    def teardown(self) -> None:
+        try:
+            self.run(self.settle())
+        finally:
+            self.runner.close()
+            self.server.__exit__(None, None, None)
+        becomes(lambda: set(threading.enumerate()) <= self.threads, "a thread is left")
+        becomes(lambda: descriptors() <= self.descriptors, "a descriptor is left")
+        complaints.check()
+
+    async def settle(self) -> None:
+        """Ends everything; nothing may be left."""
+        while self.open:
+            await self.end(next(iter(self.open)))
+        self.streams_of_bundles_are_closed()
+        await self.nothing_left(lambda: not slots_in_use(self.client), "a connection slot")
+        await self.client.close()
+        await self.nothing_left(lambda: not self.server.open_connections, "a connection")
+        await self.nothing_left(lambda: len(asyncio.all_tasks()) <= OWN_TASKS, "a task")
+
+    def streams_of_bundles_are_closed(self) -> None:
+        """Streams that the rules left open are dropped by now; those that a bundle still holds aren't."""
+        for values in self.names_to_values.values():
+            if isinstance(values, Held) and values.stream is not None:
+                values.stream._abandon()
+
+    async def nothing_left(self, condition: Callable[[], bool], what: str) -> None:
+        for _ in range(5_000):
+            if condition():
+                return
+            await asyncio.sleep(0.001)
+        raise AssertionError(f"{what} is left: {asyncio.all_tasks()}")
+
+
+OWN_TASKS = 2
+"""Those that wait for the end: the runner's, and the watched one within it."""
+
+
+class BlockingCallUnderWay:
+    """A call in a thread of its own."""
+
+    def __init__(self, operation: Operation, client: Horay, token: str, echo: Echo) -> None:
+        self.failure: BaseException | None = None
+
+        def run() -> None:
+            try:
+                outcomes[driven(checked(operation, client, token, echo))] += 1
+            except BaseException as error:  # noqa: BLE001 - raised where the test waits
+                self.failure = error
+
+        self.thread = threading.Thread(target=run, name=operation.__name__)
+        self.thread.start()
+
+    def end(self) -> None:
+        """Waits for its end; raises what was wrong with it."""
+        join(self.thread)
+        if self.failure is not None:
+            raise self.failure
+
+
+class BlockingMachine(RuleBasedStateMachine):
+    """A `Horay`, called from several threads, beside another one on the same loop."""
+
+    calls = Bundle("calls")
+    streams = Bundle("streams")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.descriptors = descriptors()
+        self.threads = set(threading.enumerate())
+        self.echo = Echo()
+        self.server = echo_server(self.echo).__enter__()
+        self.threads |= set(threading.enumerate())
+        self.open: set[BlockingCallUnderWay] = set()
+        self.held: set[Held] = set()
+        self.client = self.new_client()
+        self.other = self.new_client()
+
+    def new_client(self) -> Horay:
+        return Horay(self.server.api_key, **options_for(self.server))
+
+    def begin(self, operation: Operation, faults: list[tuple[str, int]]) -> BlockingCallUnderWay:
+        call = BlockingCallUnderWay(operation, self.client, self.echo.new_token(faults), self.echo)
+        self.open.add(call)
+        return call
+
+    def end(self, call: BlockingCallUnderWay) -> None:
+        self.open.discard(call)
+        call.end()
+
+    @rule(target=calls, operation=SOME_OPERATIONS, faults=FAULT_LISTS)
+    def start(self, operation: Operation, faults: list[tuple[str, int]]) -> BlockingCallUnderWay:
+        return self.begin(operation, faults)
+
+    @rule(operation=SOME_OPERATIONS, faults=FAULT_LISTS)
+    def call(self, operation: Operation, faults: list[tuple[str, int]]) -> None:
+        token = self.echo.new_token(faults)
+        outcomes[driven(checked(operation, self.client, token, self.echo))] += 1
+
+    @rule(drawn=st.lists(st.tuples(SOME_OPERATIONS, FAULT_LISTS), min_size=2, max_size=6))
+    def many_at_once(self, drawn: list[tuple[Operation, list[tuple[str, int]]]]) -> None:
+        for call in [self.begin(*each) for each in drawn]:
+            self.end(call)
+
+    @rule(call=consumes(calls))
+    def finish(self, call: BlockingCallUnderWay) -> None:
+        self.end(call)
+
+    @rule(target=streams, faults=FAULT_LISTS)
+    def open_stream(self, faults: list[tuple[str, int]]) -> Held | None:
+        token = self.echo.new_token(faults)
+        try:
+            chunks = self.client.chat.completions.create(
+                model="m", messages=messages(token), stream=True
+            )
+        except HorayError:
+            return None
+        held = Held(chunks, token)
+        self.held.add(held)
+        return held
+
+    @rule(held=streams)
+    def read_on(self, held: Held | None) -> None:
+        if held is not None and held.stream is not None:
+            try:
+                chunk = next(held.stream)
+            except (HorayError, StopIteration):
+                return
+            held.take(chunk.text or "")
+
+    @rule(held=consumes(streams), how=st.sampled_from(("read", "close", "drop")))
+    def leave(self, held: Held | None, how: str) -> None:
+        if held is None:
+            return
+        if how == "close":
+            held.stream.close()
+        elif how == "read":
+            try:
+                for piece in held.stream.text():
+                    held.take(piece)
+            except HorayError as error:
+                outcomes[type(error).__name__] += 1
+        held.stream = None
+        self.held.discard(held)
+
+    @rule(under_way=st.booleans())
+    def close(self, under_way: bool) -> None:
+        """Under calls that are under way, or once they are over."""
+        if not under_way:
+            for call in list(self.open):
+                self.end(call)
+        closed, self.client = self.client, self.new_client()
+        closed.close()
+        with pytest.raises(ConfigurationError):
+            closed.models.list()
+
+    @rule()
+    def close_other(self) -> None:
+        """The other client comes and goes: the thread they share is leased by whoever is left."""
+        other, self.other = self.other, self.new_client()
+        token = self.echo.new_token([])
+        assert driven(checked(chat, other, token, self.echo)) in ("right", "APITimeoutError")
+        other.close()
+
+    def teardown(self) -> None:
+        try:
+            for call in list(self.open):
+                self.end(call)
+            for held in self.held:
+                held.stream = None
+            gc.collect()
+            slots = self.client._wrapped
+            becomes(lambda: not slots_in_use(slots), "a connection slot is left")
+            self.client.close()
+            self.other.close()
+            self.server.wait(
+                lambda: not self.server.open_connections, what="the last connection's end"
+            )
+        finally:
+            self.server.__exit__(None, None, None)
+        becomes(lambda: set(threading.enumerate()) <= self.threads, "a thread is left")
+        becomes(lambda: descriptors() <= self.descriptors, "a descriptor is left")
+        complaints.check()
+
+
+@pytest.mark.parametrize("machine", [AsyncMachine, BlockingMachine])
+def test_random_use(machine: type[RuleBasedStateMachine]) -> None:
+    """Every answer is its own request's, every failure a `HorayError`, nothing hangs, and nothing is left."""
+    outcomes.clear()
+    with watched(), complaints.heard():
+        run_state_machine_as_test(machine, settings=STEADY)
+    complaints.check()
+    assert outcomes["right"] > 50
+    assert sum(outcomes.values()) > outcomes["right"]
