@@ -60,6 +60,10 @@ outcomes: Counter[str] = Counter()
 complaints = Complaints()
 
 
+MOST_HELD = 2
+"""Streams that are held open, below the client's `max_connections`: other calls are to get a connection."""
+
+
 class AsyncCall:
     """A call under way, in a task."""
 
@@ -98,6 +102,7 @@ class AsyncMachine(RuleBasedStateMachine):
         self.loop = self.runner.get_loop()
         self.loop.set_exception_handler(complaints.of_loop)
         self.open: set[asyncio.Task[str]] = set()
+        self.held: list[Held] = []
         self.client = self.new_client()
 
     def new_client(self) -> AsyncHoray:
@@ -162,6 +167,8 @@ class AsyncMachine(RuleBasedStateMachine):
 
     @rule(target=streams, faults=FAULT_LISTS)
     def open_stream(self, faults: list[tuple[str, int]]) -> Held | None:
+        if sum(held.stream is not None for held in self.held) == MOST_HELD:
+            return None
         token = self.echo.new_token(faults)
         try:
             chunks = self.run(
@@ -171,7 +178,9 @@ class AsyncMachine(RuleBasedStateMachine):
             )
         except HorayError:
             return None
-        return Held(chunks, token)
+        held = Held(chunks, token)
+        self.held.append(held)
+        return held
 
     @rule(held=streams)
     def read_on(self, held: Held | None) -> None:
@@ -227,17 +236,12 @@ class AsyncMachine(RuleBasedStateMachine):
         """Ends everything; nothing may be left."""
         while self.open:
             await self.end(next(iter(self.open)))
-        self.streams_of_bundles_are_closed()
+        for held in self.held:
+            held.stream = None  # dropped
         await self.nothing_left(lambda: not slots_in_use(self.client), "a connection slot")
         await self.client.close()
         await self.nothing_left(lambda: not self.server.open_connections, "a connection")
         await self.nothing_left(lambda: len(asyncio.all_tasks()) <= OWN_TASKS, "a task")
-
-    def streams_of_bundles_are_closed(self) -> None:
-        """Streams that the rules left open are dropped by now; those that a bundle still holds aren't."""
-        for values in self.names_to_values.values():
-            if isinstance(values, Held) and values.stream is not None:
-                values.stream._abandon()
 
     async def nothing_left(self, condition: Callable[[], bool], what: str) -> None:
         for _ in range(5_000):
@@ -287,7 +291,7 @@ class BlockingMachine(RuleBasedStateMachine):
         self.server = echo_server(self.echo).__enter__()
         self.threads |= set(threading.enumerate())
         self.open: set[BlockingCallUnderWay] = set()
-        self.held: set[Held] = set()
+        self.held: list[Held] = []
         self.client = self.new_client()
         self.other = self.new_client()
 
@@ -323,6 +327,8 @@ class BlockingMachine(RuleBasedStateMachine):
 
     @rule(target=streams, faults=FAULT_LISTS)
     def open_stream(self, faults: list[tuple[str, int]]) -> Held | None:
+        if sum(held.stream is not None for held in self.held) == MOST_HELD:
+            return None
         token = self.echo.new_token(faults)
         try:
             chunks = self.client.chat.completions.create(
@@ -331,7 +337,7 @@ class BlockingMachine(RuleBasedStateMachine):
         except HorayError:
             return None
         held = Held(chunks, token)
-        self.held.add(held)
+        self.held.append(held)
         return held
 
     @rule(held=streams)
@@ -356,7 +362,6 @@ class BlockingMachine(RuleBasedStateMachine):
             except HorayError as error:
                 outcomes[type(error).__name__] += 1
         held.stream = None
-        self.held.discard(held)
 
     @rule(under_way=st.booleans())
     def close(self, under_way: bool) -> None:
