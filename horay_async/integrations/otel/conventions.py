@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from horay_async.errors import ConfigurationError
+
 __all__ = ["LATEST", "OLD", "SCHEMA_URLS", "Version", "version_of"]
 
 Version = Literal["latest", "1.41.1"]
@@ -21,9 +23,9 @@ SCHEMA_URLS: Final[dict[Version, str | None]] = {
 
 
 def version_of(asked: str | None) -> Version:
-    """The version asked for, `latest` where none is. Raises `ValueError` for one that isn't known."""
+    """The version asked for, `latest` where none is. Raises `ConfigurationError` for one that isn't known."""
     if asked is None or asked == LATEST:
         return LATEST
     if asked == OLD:
         return OLD
-    raise ValueError(f"conventions must be {LATEST!r} or {OLD!r}; got {asked!r}")
+    raise ConfigurationError(f"conventions must be {LATEST!r} or {OLD!r}; got {asked!r}")

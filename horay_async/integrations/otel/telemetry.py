@@ -64,7 +64,8 @@ class TelemetryParams(TypedDict, total=False):
 class Telemetry:
     """Spans, metrics and trace context for the calls of a client, given to it as `telemetry`.
 
-    Its keyword arguments are those of `TelemetryParams`; any other is a `TypeError`.
+    Its keyword arguments are those of `TelemetryParams`; any other is a `TypeError`, and a version of the
+    conventions that isn't known a `ConfigurationError`.
     """
 
     def __init__(self, **params: Unpack[TelemetryParams]) -> None:

@@ -266,6 +266,32 @@ async def test_exception_event(
     assert ("s3cret" in event.attributes["exception.message"]) is capture
 
 
+@pytest.mark.parametrize("broken", ["metrics", "logs"])
+async def test_span_ends_whatever_fails(
+    fault_server: FaultServer,
+    connect: Connect,
+    recorded: Recorded,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    broken: str,
+) -> None:
+    """Where measuring or the event fails, the span has what came of the call all the same."""
+
+    def fail(*args: object, **options: object) -> None:
+        raise RuntimeError("no telemetry today")
+
+    if broken == "metrics":
+        monkeypatch.setattr("opentelemetry.sdk.metrics.Histogram.record", fail)
+    else:
+        monkeypatch.setattr("opentelemetry.sdk._logs.Logger.emit", fail)
+    fault_server.add(error(400))
+    async with connect(telemetry=recorded.telemetry()) as client:
+        with pytest.raises(BadRequestError):
+            await read(client)
+    assert "no telemetry today" in caplog.text
+    assert recorded.attributes["error.type"] == "BadRequestError"
+
+
 async def test_truncated_stream(
     fault_server: FaultServer, connect: Connect, recorded: Recorded
 ) -> None:

@@ -76,7 +76,7 @@ def test_parameters_are_named() -> None:
 @pytest.mark.parametrize("value", ["1.36.0", "", 1.41, True])
 def test_conventions_are_known(value: Any) -> None:
     """A version that isn't known is refused, and those that are there are named."""
-    with pytest.raises(ValueError, match=r"'latest' or '1\.41\.1'; got "):
+    with pytest.raises(ConfigurationError, match=r"'latest' or '1\.41\.1'; got "):
         Telemetry(conventions=value)
 
 

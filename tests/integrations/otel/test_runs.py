@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry import context, trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from horay_async import AnswerError, RoundFinished, tool
@@ -57,12 +58,12 @@ def named(recorded: Recorded, name: str) -> ReadableSpan:
 
 def below(recorded: Recorded, parent: ReadableSpan) -> list[str]:
     """The names of a span's children."""
-    context = parent.get_span_context()
-    assert context is not None
+    found = parent.get_span_context()
+    assert found is not None
     return [
         span.name
         for span in recorded.spans
-        if span.parent is not None and span.parent.span_id == context.span_id
+        if span.parent is not None and span.parent.span_id == found.span_id
     ]
 
 
@@ -309,3 +310,49 @@ async def test_failing_telemetry_breaks_no_run(
     assert answer.choices[0].message.content == "Clear."
     said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert len(said) == 2  # of the calls, and of the run with its tools
+
+
+async def test_run_is_current_within_alone(
+    fault_server: FaultServer, connect: Connect, recorded: Recorded
+) -> None:
+    """What goes on in a run is below its span; what its caller does between the steps isn't."""
+    within: list[bool] = []
+
+    def approve(call: object) -> None:
+        within.append(trace.get_current_span().get_span_context().is_valid)
+
+    fault_server.add(calling(("weather", {"city": "Rome"})), saying("Clear."))
+    async with connect(telemetry=recorded.telemetry()) as client:
+        async for _ in client.chat.completions.run_tools(**question(approve=approve)):
+            assert not trace.get_current_span().get_span_context().is_valid
+    assert within == [True]
+
+
+async def test_run_stopped_from_another_thread(
+    fault_server: FaultServer, connect: Connect, recorded: Recorded
+) -> None:
+    """Its span ends once, there."""
+    fault_server.always(saying("Clear."))
+    async with connect(telemetry=recorded.telemetry()) as client:
+        run = client.chat.completions.run_tools(**question())
+        events = run.__aiter__()
+        await events.__anext__()
+        await asyncio.to_thread(run._abandon)
+        await run.close()
+    assert dict(named(recorded, RUN).attributes or {})["horay.cancelled"] is True
+    assert [p.sum for p in recorded.points("gen_ai.invoke_agent.inference_calls")] == [0]
+
+
+async def test_suppressed_runs(
+    fault_server: FaultServer, connect: Connect, recorded: Recorded
+) -> None:
+    """Where the context suppresses instrumentation, runs and tools have no spans either."""
+    fault_server.add(calling(("weather", {"city": "Rome"})), saying("Clear."))
+    async with connect(telemetry=recorded.telemetry()) as client:
+        token = context.attach(context.set_value("suppress_instrumentation", True))
+        try:
+            await client.chat.completions.run_tools(**question()).final()
+        finally:
+            context.detach(token)
+    assert not recorded.spans
+    assert not recorded.metrics()
