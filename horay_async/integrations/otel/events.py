@@ -23,8 +23,11 @@ NAME: Final = "gen_ai.client.operation.exception"
 def exception_event(logger: Logger, error: Exception, context: Context, *, capture: bool) -> None:
     """Tells of `error`, in the context of its call's span. Its words are told as a span's status tells them."""
     kind = type(error)
+    # Without its causes: what other libraries' errors say isn't cleaned of keys and passwords.
     trace = (
-        traceback.format_exception(error) if capture else traceback.format_tb(error.__traceback__)
+        traceback.format_exception(error, chain=False)
+        if capture
+        else traceback.format_tb(error.__traceback__)
     )
     attributes: dict[str, Any] = {
         "exception.type": f"{kind.__module__}.{kind.__qualname__}",

@@ -111,10 +111,10 @@ class LatestMetrics:
         """Counters take what was spent; the histograms leave out calls that failed."""
         operation = str(attributes["gen_ai.operation.name"])
         kind = "embeddings" if operation == "embeddings" else "inference"
-        modality = {"gen_ai.token.modality": MODALITY.get(operation, "unknown")}
+        counted = attributes | {"gen_ai.token.modality": MODALITY.get(operation, "unknown")}
         for name, tokens in usage.items():
             if kind == "inference":
-                self._counters[name].add(tokens, attributes | modality, context)
+                self._counters[name].add(tokens, counted, context)
             if (histogram := self._tokens.get((kind, name))) is not None and not failed:
                 histogram.record(tokens, attributes, context)
 

@@ -266,6 +266,21 @@ async def test_exception_event(
     assert ("s3cret" in event.attributes["exception.message"]) is capture
 
 
+async def test_causes_are_not_told(
+    fault_server: FaultServer, connect: Connect, recorded: Recorded
+) -> None:
+    """The event has no words of the errors beneath, which other libraries wrote."""
+    fault_server.always(raw(Reset()))
+    async with connect(telemetry=recorded.telemetry(capture_content=True)) as client:
+        with pytest.raises(APIConnectionError) as caught:
+            await read(client)
+    assert caught.value.__cause__ is not None
+    (event,) = recorded.events
+    told = event.attributes["exception.stacktrace"]
+    assert told.rstrip().endswith(f"APIConnectionError: {caught.value}")
+    assert "direct cause" not in told
+
+
 @pytest.mark.parametrize("broken", ["metrics", "logs"])
 async def test_span_ends_whatever_fails(
     fault_server: FaultServer,
