@@ -110,6 +110,15 @@ CHECKED: Final = "{}; import sys; sys.exit(bool({{'aiohttp', 'anyio'}} & sys.mod
 IMPORT: Final = Cell("import horay_async", "process", code=CHECKED.format("import horay_async"))
 OPENAI: Final = Cell("import openai", "process", code="import openai")
 
+AT_ONCE: Final = 200
+ON_HORAY: Final = "openai on horay"
+"""openai's client over this package's, which is measured against its own way of sending."""
+
+
+def _against_openai(subject: Cell) -> dict[str, Any]:
+    return {"subject": subject, "reference": subject.by("openai")}
+
+
 ROWS: Final = (
     Row(
         key="paced",
@@ -222,6 +231,48 @@ ROWS: Final = (
         target=0.30,
         subject=Cell("horay, blocking", "unit", "blocking_answers", {"calls": 2000}),
         reference=Cell("openai, blocking", "unit", "blocking_answers", {"calls": 2000}),
+    ),
+    Row(
+        key="openai-call",
+        title="a call of openai's client over this one, against its own transport, 64 at once",
+        unit="µs a call",
+        scale=MICRO,
+        target=0.60,
+        **_against_openai(Cell(ON_HORAY, "unit", "answers", {"calls": 2000, "at_once": 64})),
+    ),
+    Row(
+        key="openai-chunk",
+        title="a chunk of the same",
+        unit="µs a chunk",
+        scale=MICRO,
+        target=0.80,
+        **_against_openai(_streams(ON_HORAY, chunks=500, streams=20)),
+    ),
+    Row(
+        key="openai-streams",
+        title="the same, 200 streams at once",
+        unit="µs a chunk",
+        scale=MICRO,
+        target=0.75,
+        **_against_openai(_streams(ON_HORAY, chunks=60, streams=400, at_once=AT_ONCE, burst=1)),
+    ),
+    Row(
+        key="langchain-call",
+        title="a call of `ChatHoray`, against `ChatOpenAI`",
+        unit="µs a call",
+        scale=MICRO,
+        target=0.60,
+        subject=Cell("ChatHoray", "unit", "answers", {"calls": 1000, "at_once": 16}),
+        reference=Cell("ChatOpenAI", "unit", "answers", {"calls": 1000, "at_once": 16}),
+    ),
+    Row(
+        key="langchain-chunk",
+        title="a chunk of the same",
+        unit="µs a chunk",
+        scale=MICRO,
+        target=0.60,
+        subject=_streams("ChatHoray", chunks=500, streams=8),
+        reference=_streams("ChatOpenAI", chunks=500, streams=8),
     ),
     Row(
         key="merge",

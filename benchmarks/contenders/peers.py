@@ -8,7 +8,8 @@ from typing import Any
 from benchmarks.canned import API_KEY
 from benchmarks.contenders.alike import Awaited, Blocking
 
-__all__ = ["AwaitedOpenAI", "BlockingOpenAI", "HuggingFace", "OpenAIOnAiohttp", "Together"]
+__all__ = ["AwaitedOpenAI", "BlockingOpenAI", "HuggingFace", "OpenAIOnAiohttp", "OpenAIOnHoray"]
+__all__ += ["Together"]
 
 
 class AwaitedOpenAI(Awaited):
@@ -26,6 +27,17 @@ class OpenAIOnAiohttp(AwaitedOpenAI):
     def __init__(self, base_url: str, connections: int) -> None:
         openai: Any = import_module("openai")
         super().__init__(base_url, connections, http_client=openai.DefaultAioHttpClient())
+
+
+class OpenAIOnHoray(Awaited):
+    """`AsyncOpenAI` over this package's client."""
+
+    def __init__(self, base_url: str, connections: int) -> None:
+        ours: Any = import_module("horay_async.integrations.openai")
+        horay: Any = import_module("horay_async").AsyncHoray(
+            API_KEY, base_url=base_url, max_connections=connections
+        )
+        super().__init__(horay, ours.AsyncOpenAI(horay=horay).chat.completions.create)
 
 
 class BlockingOpenAI(Blocking):
