@@ -18,7 +18,7 @@ __all__ = ["ProgressBar"]
 
 
 class ProgressBar:
-    """Shows how far a batch has come, from `start` to `stop`, on standard error.
+    """Shows how far a batch has come, from `start` to `stop`, on standard error; in a notebook, on standard output.
 
     Raises `ImportError` that says what to install where there is no rich, which is imported only here.
     """
@@ -35,14 +35,18 @@ class ProgressBar:
         """Begins to draw, unless there is nowhere to draw to."""
         from rich.console import Console  # noqa: PLC0415 - an optional library
 
-        class StderrConsole(Console):
+        class LastingConsole(Console):
             def on_broken_pipe(self) -> None:  # rich would end the process
                 self.quiet = True
 
-        console = StderrConsole(
+        console = LastingConsole(
             stderr=True, force_terminal=True if self._show == "always" else None
         )
-        if console.is_terminal or console.is_jupyter:
+        if console.is_jupyter:
+            # rich's own way asks for ipywidgets. A line that is drawn anew needs nothing, and stays in a stored
+            # notebook; on standard output, since notebooks show the other as a failure.
+            console = LastingConsole(force_jupyter=False, force_terminal=True)
+        if console.is_terminal:
             self._drawn = _made(self._progress, console)
             with contextlib.suppress(
                 OSError, ValueError

@@ -134,3 +134,18 @@ def test_rich_is_loaded_for_a_bar_alone() -> None:
         "assert 'rich' not in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+async def test_in_a_notebook(
+    stub: Stub,
+    batch: AsyncBatch,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One line on standard output, drawn anew: nothing has to be installed besides, and nothing warns."""
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    async for _ in batch.run(list(lines(20)), progress=True):
+        pass
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "20/20" in out.rpartition("\r")[2]
