@@ -122,7 +122,7 @@ class SentEmbedding(Model):
 
     index: int | None = None
     object: str = ""
-    embedding: msgspec.Raw = attrs.field(factory=msgspec.Raw)
+    embedding: msgspec.Raw = msgspec.Raw(b"")  # as a factory, msgspec would refuse every value
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
-from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody
+from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder
 from horay_async._protocol.wire.embeddings import (
     MAX_INPUT_BYTES,
     MAX_INPUTS,
@@ -27,7 +27,7 @@ from horay_async._protocol.wire.embeddings import (
     prepare,
 )
 from horay_async.models._base import Response
-from horay_async.models.embeddings import EmbeddingResponse, EmbeddingUsage
+from horay_async.models.embeddings import EmbeddingResponse, EmbeddingUsage, SentEmbeddings
 
 
 def encoded(*numbers: float) -> str:
@@ -82,6 +82,13 @@ def test_both_kinds() -> None:
     assert response.usage == EmbeddingUsage(prompt_tokens=5, total_tokens=5)
     assert response.to_dict()["data"][1]["embedding"] == [0.5, 1]
     assert EmbeddingDecoder(2).drift(response) == []
+
+
+def test_decoded_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is all as described takes the quick way."""
+    direct = decoder(SentEmbeddings)
+    monkeypatch.setattr(direct, "_decode_leniently", None)
+    assert len(EmbeddingDecoder(2).decode(body(encoded(0.5, 1), [0.5, 1]))) == 2
 
 
 def test_escaped() -> None:
