@@ -116,13 +116,17 @@ class EmbeddingResponse(Response):
         return len(self.data)
 
 
+ABSENT = msgspec.Raw(b"")
+"""What stands for a vector that wasn't sent."""
+
+
 @attrs.define(kw_only=True, eq=False, repr=False)
 class SentEmbedding(Model):
     """A vector as it is sent: base64 of little-endian 32-bit floats, or numbers."""
 
     index: int | None = None
     object: str = ""
-    embedding: msgspec.Raw = msgspec.Raw(b"")  # as a factory, msgspec would refuse every value
+    embedding: msgspec.Raw = ABSENT  # with a factory, msgspec would refuse every value
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

@@ -5,6 +5,7 @@ Both are told to complain of an ignore that isn't needed, so an expected error i
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import assert_type
@@ -19,11 +20,13 @@ from horay_async import (
     Completion,
     CompletionChunk,
     CompletionEvent,
+    EmbeddingResponse,
     EventStream,
     Horay,
     ImageResponse,
     JSONResponse,
     MessageDict,
+    ModelInfo,
     ModelList,
     ResponseMeta,
     Stream,
@@ -42,6 +45,11 @@ async def awaited(client: AsyncHoray, either: bool) -> None:
     assert_type(
         await client.images.generate(model="m", prompt="p", image_size="768x512"), ImageResponse
     )
+    vectors = await client.embeddings.create(model="m", input=["a"], encoding_format="float")
+    assert_type(vectors, EmbeddingResponse)
+    assert_type(vectors.data[0].embedding, list[float])
+    assert_type(vectors.data[0].array, array[float])
+    assert_type(await client.models.retrieve("m"), ModelInfo)
     completions = client.completions
     assert_type(await completions.create(model="m", prompt="p"), Completion)
     chunks = await completions.create(model="m", prompt="p", stream=True)
@@ -70,6 +78,8 @@ def blocking(client: Horay, either: bool) -> None:
     assert_type(client.models.list(type="text", sub_type="chat"), ModelList)
     assert_type(client.request("POST", "/path", body={}), JSONResponse)
     assert_type(client.images.generate(model="m", prompt="p", image_size="768x512"), ImageResponse)
+    assert_type(client.embeddings.create(model="m", input=[[1, 2], [3]]), EmbeddingResponse)
+    assert_type(client.models.retrieve("m"), ModelInfo)
     completions = client.completions
     assert_type(completions.create(model="m", prompt="p"), Completion)
     chunks = completions.create(model="m", prompt="p", stream=True)
