@@ -87,6 +87,7 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
     """The blocking form of `AsyncStream`."""
 
     _wrapped: AsyncStream[ChunkT]
+    def __init__(self, wrapped: AsyncStream[ChunkT], handle: LoopHandle) -> None: ...
     @property
     def meta(self) -> ResponseMeta:
         """How the answer came about; its later times are filled in as they pass."""
