@@ -127,6 +127,12 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
         """The text, or the reasoning, of the first choice of each chunk that has one."""
         return []
 
+    def only_text_of(self, chunk: ChunkT) -> list[str] | None:
+        """The list that the text of `chunk`, which was added, is in now, if that is all that chunks of its kind add:
+        then the texts of others can be put there without looking at the rest. None where they add more.
+        """
+        return None
+
 
 class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
     """Merges chunks choice by choice; what a choice has is for the derived classes to say."""
@@ -178,6 +184,14 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
     def _tell_end(self, choice: Choice, piece: Any, events: list[Any]) -> None:
         events.append(ChoiceFinished(piece.index, piece.finish_reason))
 
+    def _only_piece(self, chunk: PieceT) -> Any:
+        """The piece of the only choice in `chunk`, if nothing is counted or ends with it."""
+        choices: Any = chunk.choices
+        if len(choices) != 1 or chunk.usage is not None:
+            return None
+        piece = choices[0]
+        return None if piece.finish_reason or piece.logprobs is not None else piece
+
     def _begin(self, index: int) -> Choice:
         choice = self._choices[index] = Choice()
         self._unfinished += 1
@@ -215,6 +229,12 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
 
     def texts_in(self, chunks: Sequence[CompletionChunk]) -> list[str]:
         return [chunk.choices[0].text for chunk in chunks if chunk.choices]
+
+    def only_text_of(self, chunk: CompletionChunk) -> list[str] | None:
+        piece = self._only_piece(chunk)
+        if piece is None or piece.delta is not None or chunk.prompt is not None:
+            return None
+        return self._choices[piece.index].text
 
     def result(self) -> Completion:
         first = self._first or CompletionChunk()
@@ -310,6 +330,16 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             for chunk in chunks
             if chunk.choices
         ]
+
+    def only_text_of(self, chunk: ChatCompletionChunk) -> list[str] | None:
+        piece = self._only_piece(chunk)
+        if piece is None or piece.delta.refusal or piece.delta.tool_calls:
+            return None
+        content, reasoning = piece.delta.content, piece.delta.reasoning_content
+        if content and reasoning:
+            return None
+        choice = self._choices[piece.index]
+        return choice.text if content else choice.reasoning
 
     def result(self) -> ChatCompletion:
         first = self._first or ChatCompletionChunk()

@@ -145,7 +145,7 @@ class Decoder(Generic[R]):
         are_described: Callable[[list[R]], bool] = _no,
     ) -> list[R]:
         """`datas`, JSON objects, as instances, decoded in one go. `lines` is the same, joined by LF.
-        `are_described` tells of what came of them whether it is known to hold no more than is described.
+        `are_described` tells of what came of them whether it is known to hold what is described, and no more.
         Raises as `decode` does.
         """
         check_size(lines, max_objects)
@@ -156,11 +156,13 @@ class Decoder(Generic[R]):
             except MALFORMED:
                 responses = []
         # Two objects in one event would shift all that follow, so the numbers must agree.
-        if (
-            len(responses) != len(datas)
-            or not all(map(self._list_of, responses))
-            or not (lines.isascii() or _is_utf8(lines))
-            or not (are_described(responses) or self._fits(lines))
+        if len(responses) != len(datas) or not (
+            are_described(responses)
+            or (
+                all(map(self._list_of, responses))
+                and (lines.isascii() or _is_utf8(lines))
+                and self._fits(lines)
+            )
         ):
             return [self.decode(data, max_objects=max_objects) for data in datas]
         for response, data in zip(responses, datas, strict=True):

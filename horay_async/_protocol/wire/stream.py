@@ -75,7 +75,10 @@ class ChunkReader(Generic[C, A]):
         self._drift = drift
         self._unread: str | None = None  # a field that may hold content, and isn't known
         self._template = ChunkTemplate()
-        self._matched = False  # whether the newest chunks are those of the template
+        self._texts: list[str] | None = None  # of the newest chunks, where they are the template's
+        # Where the texts of the template's chunks go, if they are all that is new in them. None where more is
+        # new, and where others have come since the last one.
+        self._text_of_all: list[str] | None = None
         self._in_messages = False  # whether pieces come as `message`
         self._opening: bytes | None = b""  # how the body begins, until an event has come
 
@@ -182,16 +185,21 @@ class ChunkReader(Generic[C, A]):
         if min(datas) < OBJECT:
             datas = self._until_done(datas)
         template = self._template
-        only = None
+        chunks: list[C] | None = None
+        self._texts = None
         if len(datas) == 1 and template.matches(datas[0]) and not self._sse.named:
             only = self._decoder.decode_described(datas[0])
-        self._matched = only is not None
-        chunks = self._decoded(datas, b"\n".join(datas)) if only is None else [only]
-        if self._matched:
-            self._add(chunks)
+            if only is not None:
+                chunks = [only]
+                self._texts = self.merged.texts_in(chunks)
+        if chunks is None:
+            chunks = self._decoded(datas, b"\n".join(datas))
+        if self._texts is not None:
+            self._add_texts(chunks, self._texts)
             if template.found:
                 self._drift.counts.add(template.found, len(chunks))
             return chunks
+        self._text_of_all = None
         if any(hasattr(chunk, "_drift") for chunk in chunks):
             chunks = self._added_one_by_one(chunks)
         else:
@@ -221,8 +229,11 @@ class ChunkReader(Generic[C, A]):
 
     def _all_match(self, lines: bytes, chunks: list[C]) -> bool:
         """Whether all chunks are those of the template, and so as described as the one it was taken from."""
-        self._matched = self._template.matches_all(lines, self.merged.texts_in(chunks))
-        return self._matched
+        texts = self.merged.texts_in(chunks)
+        if len(texts) != len(chunks) or not self._template.matches_all(lines, texts):
+            return False
+        self._texts = texts
+        return True
 
     def _added_one_by_one(self, chunks: list[C]) -> list[C]:
         """Merges chunks some of which differ from the description; those up to the first that can't be."""
@@ -260,17 +271,34 @@ class ChunkReader(Generic[C, A]):
                 self._in_messages = True
         return True
 
+    def _add_texts(self, chunks: list[C], texts: list[str]) -> None:
+        """Merges chunks of the template, which have these texts."""
+        if self._text_of_all is None:
+            self._add(chunks)
+            self._text_of_all = self.merged.only_text_of(chunks[-1])
+            return
+        meta = self._meta
+        for chunk in chunks:
+            chunk.meta = meta
+        self._text_of_all.extend(filter(None, texts))
+        self.content = any(texts)
+        self._count(chunks)
+
     def _add(self, chunks: list[C]) -> None:
         """Merges chunks."""
         content = False
         meta = self._meta
-        merged = self.merged
-        add = merged.add
+        add = self.merged.add
         for chunk in chunks:
             chunk.meta = meta
             if add(chunk):
                 content = True
         self.content = content
+        self._count(chunks)
+
+    def _count(self, chunks: list[C]) -> None:
+        """Counts chunks that were merged; too many fail the stream."""
+        merged = self.merged
         merged.kept += len(chunks)
         if merged.kept > self._max_objects:
             self._fail(
