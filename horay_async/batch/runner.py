@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, Iterable
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -179,9 +180,17 @@ class BatchRunner:
         limiter = self._throttle.limiter
         if self._settings.tpm is not None or limiter.limits is not None:
             work.tokens = limiter.tokens_of(work.size)
+        since = self._loop.time() if work.put_off_since is None else work.put_off_since
         ticket = await self._throttle.acquire(
-            self._level, self._pacer, work.tokens, bulk=self._settings.bulk
+            self._level,
+            self._pacer,
+            work.tokens,
+            bulk=self._settings.bulk,
+            until=since + self._settings.give_up_after,
         )
+        if ticket is None:
+            self._fail_unsent(work, self._loop.time())
+            return
         permit = cast("Permit", ticket.permit)
         work.request.gate = WorkGate(limiter, ticket, self._pacer)
         self._progress.in_flight += 1
@@ -228,11 +237,8 @@ class BatchRunner:
 
     def _put_off(self, work: WorkItem, permit: Permit, error: APIError, now: float) -> None:
         """Puts a request back in front, unless it has been put off for long enough."""
-        asked = error.retry_after if isinstance(error, APIStatusError) else None
-        if asked is not None:
-            asked = min(asked, work.policy.max_retry_after)
         admission, limiter = self._throttle.admission, self._throttle.limiter
-        limiter.refused(permit, now, retry_after=asked)
+        asked = self._throttle.refused(permit, error, now)
         limiter.correct(-work.tokens, self._pacer, now)
         self._progress.refused += 1
         if work.put_off_since is None:
@@ -240,7 +246,8 @@ class BatchRunner:
         since = min(work.put_off_since, cast(float, admission.refusing_since))
         total = work.request.timeouts.total
         late = total is not None and now - cast(float, work.started) >= total
-        if late or now - since >= self._settings.give_up_after or not work.may_go_again(error):
+        patient = now + asked - since < self._settings.give_up_after
+        if late or not patient or not work.may_go_again(error):
             self._failed(work, error, now)
         else:
             self._again.append(work)
@@ -259,6 +266,16 @@ class BatchRunner:
         for attempt in attempts:
             attempt.started += offset
             work.attempts.append(attempt)
+
+    def _fail_unsent(self, work: WorkItem, now: float) -> None:
+        """Ends a request that the server won't take within the time that it has: with the server's last refusal."""
+        error = copy(cast("APIStatusError", self._throttle.refusal))
+        error.execution = "not_sent"
+        why = f"the request wasn't sent: the server asked for a wait of {error.retry_after:g} s"
+        error.__notes__ = [f"{why}, and give_up_after is {self._settings.give_up_after:g} s"]
+        if work.started is None:
+            work.started = now
+        self._failed(work, error, now)
 
     def _failed(self, work: WorkItem, error: APIError, now: float) -> None:
         error.attempts = tuple(work.attempts)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
-from horay_async._protocol.limits.admission import Admission
+from horay_async._protocol.limits.admission import Admission, Permit
 from horay_async._protocol.limits.concurrency import Concurrency
 from horay_async._protocol.limits.pacing import RateLimiter
 from horay_async._transport.limiter import NO_LIMIT, Limiter, Pacer, Ticket
 from horay_async._transport.open_files import free_files, session_limit
 from horay_async.batch.options import Settings
-from horay_async.errors import ConfigurationError
+from horay_async.errors import APIError, APIStatusError, ConfigurationError
 from horay_async.options import ClientOptions, Limits
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ class Throttle:
         """The client's, which its calls wait for as well."""
         self.reached: bool = False
         """Whether the server has ever answered: then one that can't be reached will come back."""
+        self.refusal: APIStatusError | None = None
+        """The refusal that asked for the latest `Retry-After`."""
+        self._not_before = (
+            -math.inf
+        )  # of the loop's clock: when the server takes requests again, by its own word
+        self._waits: set[asyncio.Timeout] = set()  # of those that wait to be let go
         self._session_limit = session_limit(options)
         self._pacers: dict[tuple[float | None, float | None], RateLimiter] = {}
 
@@ -63,10 +70,41 @@ class Throttle:
         return self._pacers.setdefault(key, RateLimiter(*key))
 
     async def acquire(
-        self, level: Concurrency, pacer: Pacer, tokens: float, *, bulk: bool = True
-    ) -> Ticket:
-        """Waits until a request of about so many tokens may go; its ticket has a permit."""
-        return await self.limiter.wait(tokens, level=level, pacer=pacer, bulk=bulk)
+        self,
+        level: Concurrency,
+        pacer: Pacer,
+        tokens: float,
+        *,
+        bulk: bool = True,
+        until: float = math.inf,
+    ) -> Ticket | None:
+        """Waits until a request of about so many tokens may go; its ticket has a permit. None, at once, where the
+        server has asked to send nothing for longer than `until`, a time of the loop's clock.
+        """
+        while self._not_before <= until:
+            wait = asyncio.timeout(None)
+            try:
+                async with wait:
+                    self._waits.add(wait)
+                    return await self.limiter.wait(tokens, level=level, pacer=pacer, bulk=bulk)
+            except TimeoutError:
+                if not wait.expired():
+                    raise
+            finally:
+                self._waits.discard(wait)
+        return None
+
+    def refused(self, permit: Permit, error: APIError, now: float) -> float:
+        """Takes back the permit of a request that was refused. Returns how many seconds the server asked to wait."""
+        asked = error.retry_after if isinstance(error, APIStatusError) else None
+        self.limiter.refused(permit, now, retry_after=asked)
+        if asked and now + asked > self._not_before:
+            self._not_before = now + asked
+            self.refusal = cast("APIStatusError", error)
+            for wait in self._waits:  # each looks whether it can wait for so long
+                wait.reschedule(now)
+            self._waits.clear()
+        return asked or 0.0
 
 
 class WorkGate:

@@ -41,7 +41,7 @@ class Context(typer.Context):
 class Commands(TyperGroup):
     """The group of commands; what one raises ends here."""
 
-    context_class = Context
+    context_class: type[Any] = Context
 
     def resolve_command(self, ctx: Any, args: Any) -> Any:
         name, command, rest = super().resolve_command(ctx, args)

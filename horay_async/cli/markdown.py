@@ -51,7 +51,7 @@ class Block(Markdown):
     def __init__(self, text: str) -> None:
         super().__init__("", code_theme="ansi_dark", hyperlinks=False)
         self.markup = text
-        self.parsed = self.parser.parse(text)
+        self.parsed: list[Token] = self.parser.parse(text)
         for token in self.parsed:
             for child in token.children or ():
                 if child.type == "softbreak":

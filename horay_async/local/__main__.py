@@ -11,8 +11,9 @@ from typing import Annotated
 
 from horay_async._extras import missing_extra
 
-if missing := missing_extra("The local server's command", "local", "typer"):
-    sys.exit(missing)
+_missing: str | None = missing_extra("The local server's command", "local", "typer")
+if _missing:
+    sys.exit(_missing)
 
 import typer
 

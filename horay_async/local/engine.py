@@ -112,7 +112,7 @@ class Process:
         # package's own __init__ would load the web server.
         command = [sys.executable, "-I", "-S", "-W", "ignore", worker.__file__, arguments]
         try:
-            self.popen = subprocess.Popen(
+            self.popen: subprocess.Popen[bytes] = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

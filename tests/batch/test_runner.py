@@ -19,6 +19,7 @@ from horay_async import (
     InternalServerError,
     MessageDict,
     RateLimitError,
+    RetryPolicy,
 )
 from horay_async.batch import AsyncBatch, BatchRequest, BatchResult, InvalidRequestError, runner
 from horay_async.batch.options import Settings
@@ -260,6 +261,59 @@ async def test_wait_that_is_asked_for_is_bounded(stub: Stub) -> None:
         (result,) = await results_of(AsyncBatch(quick._transport).run([line("a")]))
     assert isinstance(result.error, RateLimitError)
     assert len(result.attempts) == 1
+
+
+async def test_nothing_goes_before_the_servers_time(stub: Stub) -> None:
+    """A `Retry-After` above the policy's `max_retry_after` fails its request; the others still wait for it."""
+    loop = asyncio.get_running_loop()
+    times: list[float] = []
+
+    def reply(body: Json) -> web.Response:
+        times.append(loop.time())
+        return refusal(headers={"retry-after-ms": "80"}) if len(times) == 1 else completion(body)
+
+    stub.reply = reply
+    async with client_of(stub, retry=RetryPolicy(max_retry_after=0.001)) as client:
+        results = await results_of(client.batch.run(lines(3), concurrency=1))
+    assert [type(result.error) for result in results] == [RateLimitError, type(None), type(None)]
+    assert all(at - times[0] >= 0.08 for at in times[1:])
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+async def test_server_that_asks_for_longer_than_the_batch_has(stub: Stub, concurrency: int) -> None:
+    """What can't be sent within `give_up_after` fails with the server's error, unsent, and so does what waits."""
+    stub.reply = lambda body: refusal(headers={"Retry-After": "3600"})
+    async with client_of(stub) as client:
+        run = client.batch.run(lines(9), concurrency=concurrency, give_up_after=60)
+        results = await results_of(run)
+        others = await results_of(client.batch.run(lines(2)))
+    assert len(results) == 9
+    for result in (*results, *others):
+        assert isinstance(result.error, RateLimitError)
+        assert result.error.retry_after == 3600
+        assert result.error.attempts == result.attempts
+    sent = [result for result in results if result.attempts]
+    assert 1 <= len(sent) <= concurrency
+    for result in (*results[concurrency:], *others):
+        assert not result.attempts
+        assert isinstance(result.error, RateLimitError)
+        assert result.error.execution == "not_sent"
+        assert "wasn't sent" in "".join(result.error.__notes__)
+
+
+async def test_waiting_request_hears_of_a_long_wait(stub: Stub) -> None:
+    """A request that already waits for its turn gives up as soon as the server asks for longer than it has."""
+    stub.open.clear()
+    stub.reply = lambda body: refusal(headers={"Retry-After": "3600"})
+    async with client_of(stub) as client:
+        first = asyncio.create_task(results_of(client.batch.run(lines(1), concurrency=1)))
+        await stub.reached(lambda: stub.under_way == 1)
+        second = asyncio.create_task(results_of(client.batch.run(lines(2), rpm=0.01)))
+        await stub.reached(lambda: stub.under_way == 2)
+        stub.open.set()
+        results = [*await first, *await second]
+    assert [type(result.error) for result in results] == [RateLimitError] * 3
+    assert [len(result.attempts) for result in results] == [1, 1, 0]
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 20])

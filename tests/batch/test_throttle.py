@@ -25,8 +25,9 @@ pytestmark = pytest.mark.anyio
 OPTIONS = ClientOptions.of("a-key-for-nothing")
 
 
-def permit_of(ticket: Ticket) -> Permit:
+def permit_of(ticket: Ticket | None) -> Permit:
     """The permit of a request that has gone."""
+    assert ticket is not None
     assert ticket.permit is not None
     return ticket.permit
 

@@ -62,7 +62,10 @@ def client_of(server: ScriptedServer, tls: Certificates | None, **options: Any) 
     """A client of `server`, which tries nothing again."""
     options = {"max_retries": 0, **options}
     return AsyncHoray(
-        "a-key-for-the-test", base_url=server.base_url, ssl_context=tls and tls.client, **options
+        "a-key-for-the-test",
+        base_url=server.base_url,
+        ssl_context=tls.client if tls else None,
+        **options,
     )
 
 
@@ -89,7 +92,7 @@ def stray_script(server: ScriptedServer, wire: socket.socket) -> None:
 @pytest.mark.parametrize("told", [False, True])
 async def test_bytes_that_nobody_asked_for(tls: Certificates | None, told: bool) -> None:
     """A connection on which something came unasked isn't used again, whether the loop was told of it or not."""
-    with scripted(stray_script, tls and tls.server) as server:
+    with scripted(stray_script, tls.server if tls else None) as server:
         async with client_of(server, tls) as client:
             for _ in range(2):
                 answer = await client.completions.create(model="m", prompt="p")
@@ -112,7 +115,7 @@ async def test_connections_are_still_used_again(tls: Certificates | None) -> Non
             server.read_request(wire)
             wire.sendall(whole(completion(b"asked")))
 
-    with scripted(script, tls and tls.server) as server:
+    with scripted(script, tls.server if tls else None) as server:
         async with client_of(server, tls) as client:
             for _ in range(5):
                 await client.completions.create(model="m", prompt="p")
@@ -136,7 +139,7 @@ async def test_first_byte_after_a_busy_loop(tls: Certificates | None) -> None:
         server.done()
         server.hold()
 
-    with scripted(script, tls and tls.server) as server:
+    with scripted(script, tls.server if tls else None) as server:
         async with client_of(server, tls, timeout=Timeouts(first_byte=SOON)) as client:
             call = asyncio.ensure_future(client.completions.create(model="m", prompt="p"))
             await asyncio.to_thread(server.requested.wait, 20)
@@ -166,7 +169,7 @@ async def test_idle_after_a_busy_loop(tls: Certificates | None) -> None:
     comments = [b": ping\n\n" * 1000] * 10
     done = PIECE.replace(b"null", b'"stop"') % b"two"
     with scripted(
-        stream_script(*comments, done, b"data: [DONE]\n\n", b""), tls and tls.server
+        stream_script(*comments, done, b"data: [DONE]\n\n", b""), tls.server if tls else None
     ) as server:
         async with client_of(server, tls, timeout=Timeouts(idle=SOON)) as client:
             stream = await client.completions.create(model="m", prompt="p", stream=True)
@@ -180,7 +183,7 @@ async def test_idle_after_a_busy_loop(tls: Certificates | None) -> None:
 
 async def test_what_is_no_content_runs_out_all_the_same(tls: Certificates | None) -> None:
     """Looking at the data first saves nobody who sends comments alone."""
-    with scripted(stream_script(b": ping\n\n" * 1000), tls and tls.server) as server:
+    with scripted(stream_script(b": ping\n\n" * 1000), tls.server if tls else None) as server:
         async with client_of(server, tls, timeout=Timeouts(idle=SOON)) as client:
             stream = await client.completions.create(model="m", prompt="p", stream=True)
             await anext(stream)
@@ -204,7 +207,7 @@ async def test_slow_caller_after_a_busy_loop(tls: Certificates | None) -> None:
             server.done()
         server.hold()
 
-    with scripted(script, tls and tls.server) as server:
+    with scripted(script, tls.server if tls else None) as server:
         async with client_of(server, tls, timeout=Timeouts(idle=SOON)) as client:
             stream = await client.completions.create(model="m", prompt="p", stream=True)
             await anext(stream)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from langchain_core.load.serializable import Serializable
 from langchain_core.utils import secret_from_env
@@ -27,7 +27,9 @@ def _when_collected(client: object, close: Callable[[], None]) -> None:
 class HasClients(Serializable):
     """Settings of a client; each of the two clients is made when it is first used."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        arbitrary_types_allowed=True, populate_by_name=True
+    )
 
     api_key: SecretStr | None = Field(
         default_factory=secret_from_env("HORAY_API_KEY", default=None)

@@ -47,8 +47,9 @@ from __future__ import annotations
 
 from horay_async._extras import missing_extra
 
-if missing := missing_extra("horay_async.integrations.otel", "otel", "opentelemetry.trace"):
-    raise ImportError(missing)
+_missing: str | None = missing_extra("horay_async.integrations.otel", "otel", "opentelemetry.trace")
+if _missing:
+    raise ImportError(_missing)
 
 from horay_async.integrations.otel.instrumentor import HorayInstrumentor
 from horay_async.integrations.otel.telemetry import Telemetry, TelemetryParams

@@ -154,11 +154,11 @@ def test_signs_of_life() -> None:
     """Pings are handed out, and are no progress."""
     stream = reader()
     assert len(stream.feed(b'event: ping\ndata: {"type": "ping"}\n\n')) == 1
-    assert not stream.content
-    stream.feed(b"data: 1\n\n")
-    assert stream.content
-    stream.feed(b"data:\n\n")
-    assert not stream.content
+    seen = [stream.content]
+    for event in (b"data: 1\n\n", b"data:\n\n"):
+        stream.feed(event)
+        seen.append(stream.content)
+    assert seen == [False, True, False]
 
 
 def test_too_large() -> None:

@@ -33,6 +33,7 @@ def test_key_is_not_shown() -> None:
 def test_key_of_another_client_can_be_passed() -> None:
     """A client's own key, which refuses to be pickled, goes on the way as well."""
     opened = SealedOptions(KEY).open()
+    assert isinstance(opened.api_key, str)
     assert pickle.loads(pickle.dumps(SealedOptions(opened.api_key))).open().api_key == KEY
 
 
