@@ -44,8 +44,6 @@ from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 
 if TYPE_CHECKING:
-    import aiohttp
-
     from horay_async._transport.observers import CallObservers
 
 __all__ = ["Call"]

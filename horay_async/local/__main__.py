@@ -11,8 +11,7 @@ from typing import Annotated
 
 from horay_async._extras import missing_extra
 
-_missing: str | None = missing_extra("The local server's command", "local", "typer")
-if _missing:
+if _missing := missing_extra("The local server's command", "local", "typer"):
     sys.exit(_missing)
 
 import typer

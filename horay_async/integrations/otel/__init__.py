@@ -47,8 +47,7 @@ from __future__ import annotations
 
 from horay_async._extras import missing_extra
 
-_missing: str | None = missing_extra("horay_async.integrations.otel", "otel", "opentelemetry.trace")
-if _missing:
+if _missing := missing_extra("horay_async.integrations.otel", "otel", "opentelemetry.trace"):
     raise ImportError(_missing)
 
 from horay_async.integrations.otel.instrumentor import HorayInstrumentor

@@ -27,8 +27,7 @@ from __future__ import annotations
 
 from horay_async._extras import missing_extra
 
-_missing: str | None = missing_extra("horay_async.integrations.ray", "ray", "ray", "pyarrow")
-if _missing:
+if _missing := missing_extra("horay_async.integrations.ray", "ray", "ray", "pyarrow"):
     raise ImportError(_missing)
 
 from horay_async.integrations.ray.dataset import complete_dataset, embed_dataset
