@@ -44,7 +44,7 @@ class ProvidedKeys:
     __slots__ = ("function", "seen")
 
     def __init__(self, function: KeyFunction) -> None:
-        self.function = function
+        self.function: KeyFunction = function
         self.seen: tuple[Secret, ...] = ()
         """Newest last."""
 

@@ -64,16 +64,16 @@ class Ticket:
         serial: int,
         turn: asyncio.Future[None],
     ) -> None:
-        self.tokens = tokens
+        self.tokens: float = tokens
         """Estimated for the request and its response."""
-        self.level = level
+        self.level: Concurrency | None = level
         """The limit on requests under way that it keeps to; None for one that has its permit."""
-        self.pacer = pacer
+        self.pacer: Pacer | None = pacer
         """The rate that it keeps to beside the client's."""
-        self.bulk = bulk
-        self.serial = serial
+        self.bulk: bool = bulk
+        self.serial: int = serial
         """Counts the tickets in the order of arrival."""
-        self.turn = turn
+        self.turn: asyncio.Future[None] = turn
         """Done when it may go."""
         self.permit: Permit | None = None
         """Once it has gone; None for one without a level."""
