@@ -952,7 +952,7 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
         (
             (
                 "requests",
-                "Iterable[BatchRequest[AnswerT]] | AsyncIterable[BatchRequest[AnswerT]] | Iterable[BatchRequest[Response] | Mapping[str, object]] | AsyncIterable[BatchRequest[Response] | Mapping[str, object]]",
+                "Iterable[BatchRequest[ResponseT]] | AsyncIterable[BatchRequest[ResponseT]] | Iterable[BatchRequest[Response] | Mapping[str, object]] | AsyncIterable[BatchRequest[Response] | Mapping[str, object]]",
                 None,
                 "What to send: an iterable, plain or asynchronous.",
             ),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncEventStream", "AsyncStream"]
 
 ChunkT = TypeVar("ChunkT", bound=Response)
-AnswerT = TypeVar("AnswerT", bound=Response)
+ResponseT = TypeVar("ResponseT", bound=Response)
 EventT = TypeVar("EventT")
 ItemT = TypeVar("ItemT")
 
@@ -301,7 +301,7 @@ def texts_of(chunks: Iterator[Any]) -> Iterator[str]:
     return filter(None, (chunk.text for chunk in chunks))
 
 
-class AsyncEventStream(Generic[EventT, AnswerT]):
+class AsyncEventStream(Generic[EventT, ResponseT]):
     """What happens while an answer is generated, event by event, and the whole answer at the end.
 
     To be used in a `with` block, which sends the request on entry and closes the connection on exit,
@@ -311,8 +311,8 @@ class AsyncEventStream(Generic[EventT, AnswerT]):
     def __init__(
         self,
         start: Callable[[], Awaitable[AsyncStream[Any]]],
-        merge: Callable[[], Accumulator[Any, AnswerT]],
-        finish: Callable[[Any], AnswerT] | None = None,
+        merge: Callable[[], Accumulator[Any, ResponseT]],
+        finish: Callable[[Any], ResponseT] | None = None,
     ) -> None:
         self._start = start
         self._finish = finish
@@ -335,7 +335,7 @@ class AsyncEventStream(Generic[EventT, AnswerT]):
         return self.chunks.meta
 
     @property
-    def snapshot(self) -> AnswerT:
+    def snapshot(self) -> ResponseT:
         """The answer merged from the events handed out so far. Merging takes time linear in its length:
         ask for it when it is needed, not at every event.
         """
@@ -362,16 +362,16 @@ class AsyncEventStream(Generic[EventT, AnswerT]):
         """The text alone, of the first choice (index 0), piece by piece."""
         return Loop(self.chunks, texts_of)
 
-    async def final(self) -> AnswerT:
+    async def final(self) -> ResponseT:
         """The whole answer. Reads what is left of the stream; raises as iteration does."""
         chunks = self.chunks
         while await chunks._advance():
             pass
         return self._merged()
 
-    def _merged(self) -> AnswerT:
+    def _merged(self) -> ResponseT:
         """The answer, merged, as far as it has come."""
-        answer: AnswerT = self.chunks._merged()
+        answer: ResponseT = self.chunks._merged()
         return answer if self._finish is None else self._finish(answer)
 
     async def close(self) -> None:

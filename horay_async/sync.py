@@ -39,8 +39,8 @@ from horay_async.tools.run import AsyncToolRun
 __all__ = ["BatchRun", "EventStream", "Horay", "Stream", "ToolRun"]
 
 ChunkT = TypeVar("ChunkT", bound=Response)
-AnswerT = TypeVar("AnswerT", bound=Response)
-AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
+ResponseT = TypeVar("ResponseT", bound=Response)
+ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 EventT = TypeVar("EventT")
 ItemT = TypeVar("ItemT")
 
@@ -117,10 +117,10 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
         return self._loop(texts_of)
 
 
-class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
+class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
     """The blocking form of `AsyncEventStream`."""
 
-    _wrapped: AsyncEventStream[EventT, AnswerT]
+    _wrapped: AsyncEventStream[EventT, ResponseT]
     _chunks: Stream[Any] | None = None
 
     @property
@@ -129,7 +129,7 @@ class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
         return self._wrapped.meta
 
     @property
-    def snapshot(self) -> AnswerT:
+    def snapshot(self) -> ResponseT:
         """The answer merged from the events handed out so far. Merging takes time linear in its length:
         ask for it when it is needed, not at every event.
         """
@@ -163,7 +163,7 @@ class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
         """The text alone, of the first choice (index 0), piece by piece."""
         return self._loop(texts_of)
 
-    def final(self) -> AnswerT:
+    def final(self) -> ResponseT:
         """The whole answer. Reads what is left of the stream; raises as iteration does."""
         prefetcher = self._reader()
         while prefetcher.advance():
@@ -199,10 +199,10 @@ class ToolRun(_Reading, of=AsyncToolRun):
         return self._wrapped._merged()
 
 
-class BatchRun(_Reading, Generic[AnswerT_co], of=AsyncBatchRun):
+class BatchRun(_Reading, Generic[ResponseT_co], of=AsyncBatchRun):
     """The blocking form of `AsyncBatchRun`."""
 
-    _wrapped: AsyncBatchRun[AnswerT_co]
+    _wrapped: AsyncBatchRun[ResponseT_co]
 
     @property
     def progress(self) -> BatchProgress:
@@ -217,11 +217,11 @@ class BatchRun(_Reading, Generic[AnswerT_co], of=AsyncBatchRun):
         if hasattr(self, "_wrapped"):
             self._abandon()
 
-    def __iter__(self) -> Iterator[BatchResult[AnswerT_co]]:
+    def __iter__(self) -> Iterator[BatchResult[ResponseT_co]]:
         return self._loop(all_of)
 
-    def __next__(self) -> BatchResult[AnswerT_co]:
-        return cast("BatchResult[AnswerT_co]", self._next())
+    def __next__(self) -> BatchResult[ResponseT_co]:
+        return cast("BatchResult[ResponseT_co]", self._next())
 
     def close(self) -> None:
         """Cancels what is under way. Closing twice is fine."""

@@ -61,8 +61,8 @@ from horay_async.tools.run import AsyncToolRun
 
 __all__ = ["BatchRun", "EventStream", "Horay", "Stream", "ToolRun"]
 ChunkT = TypeVar("ChunkT", bound=Response)
-AnswerT = TypeVar("AnswerT", bound=Response)
-AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
+ResponseT = TypeVar("ResponseT", bound=Response)
+ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 EventT = TypeVar("EventT")
 ItemT = TypeVar("ItemT")
 
@@ -98,16 +98,16 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
 
-class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
+class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
     """The blocking form of `AsyncEventStream`."""
 
-    _wrapped: AsyncEventStream[EventT, AnswerT]
+    _wrapped: AsyncEventStream[EventT, ResponseT]
     _chunks: Stream[Any] | None
     @property
     def meta(self) -> ResponseMeta:
         """How the answer came about; its later times are filled in as they pass."""
     @property
-    def snapshot(self) -> AnswerT:
+    def snapshot(self) -> ResponseT:
         """The answer merged from the events handed out so far. Merging takes time linear in its length:
         ask for it when it is needed, not at every event.
         """
@@ -120,7 +120,7 @@ class EventStream(_Reading, Generic[EventT, AnswerT], of=AsyncEventStream):
     def __iter__(self) -> Iterator[EventT]: ...
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
-    def final(self) -> AnswerT:
+    def final(self) -> ResponseT:
         """The whole answer. Reads what is left of the stream; raises as iteration does."""
 
 class ToolRun(_Reading, of=AsyncToolRun):
@@ -137,17 +137,17 @@ class ToolRun(_Reading, of=AsyncToolRun):
     def final(self) -> ChatCompletion:
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""
 
-class BatchRun(_Reading, Generic[AnswerT_co], of=AsyncBatchRun):
+class BatchRun(_Reading, Generic[ResponseT_co], of=AsyncBatchRun):
     """The blocking form of `AsyncBatchRun`."""
 
-    _wrapped: AsyncBatchRun[AnswerT_co]
+    _wrapped: AsyncBatchRun[ResponseT_co]
     @property
     def progress(self) -> BatchProgress:
         """How far the batch has come."""
     def __enter__(self) -> Self: ...
     def __del__(self) -> None: ...
-    def __iter__(self) -> Iterator[BatchResult[AnswerT_co]]: ...
-    def __next__(self) -> BatchResult[AnswerT_co]: ...
+    def __iter__(self) -> Iterator[BatchResult[ResponseT_co]]: ...
+    def __next__(self) -> BatchResult[ResponseT_co]: ...
     def close(self) -> None:
         """Cancels what is under way. Closing twice is fine."""
 
@@ -156,7 +156,7 @@ class Batch(BlockingWrapper, of=AsyncBatch):
     @overload
     def run(
         self,
-        requests: Iterable[BatchRequest[AnswerT]] | AsyncIterable[BatchRequest[AnswerT]],
+        requests: Iterable[BatchRequest[ResponseT]] | AsyncIterable[BatchRequest[ResponseT]],
         *,
         ordered: bool = False,
         progress: ShowProgress = False,
@@ -166,7 +166,7 @@ class Batch(BlockingWrapper, of=AsyncBatch):
         bulk: bool = ...,
         fail_fast: bool = ...,
         give_up_after: float = ...,
-    ) -> BatchRun[AnswerT]:
+    ) -> BatchRun[ResponseT]:
         """Sends `requests` and gives one `BatchResult` for each, as they come.
 
         The requests are `BatchRequest` objects, or mappings as the lines of an OpenAI batch file, with

@@ -56,7 +56,7 @@ __all__ = [
     "name_of",
 ]
 
-AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
+ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 
 OPERATIONS: dict[str, Operation[Any]] = {
     operation.path: operation
@@ -72,10 +72,10 @@ VERSION = "/v1"
 
 
 @attrs.frozen
-class BatchRequest(Generic[AnswerT_co]):
+class BatchRequest(Generic[ResponseT_co]):
     """A request for a batch, made by one of the methods below, which take what the operations take."""
 
-    operation: Operation[AnswerT_co] = attrs.field(repr=lambda operation: operation.path)
+    operation: Operation[ResponseT_co] = attrs.field(repr=lambda operation: operation.path)
     """What is asked for: method, path and the class of the response."""
     params: Mapping[str, Any]
     """The operation's parameters, by name."""
@@ -303,7 +303,7 @@ def _decoder(
     if operation is None:
         return JSONDecoder()
     if operation is not embeddings.CREATE:
-        return decoder(operation.answer)
+        return decoder(operation.response)
     if isinstance(inputs, msgspec.Raw):
         inputs = cast(object, msgspec.json.decode(inputs))
     count = count_inputs(inputs)

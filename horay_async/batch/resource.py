@@ -36,7 +36,7 @@ def bar_for(progress: BatchProgress, show: ShowProgress) -> ProgressBar | None:
     return ProgressBar(progress, show)
 
 
-AnswerT = TypeVar("AnswerT", bound=Response)
+ResponseT = TypeVar("ResponseT", bound=Response)
 
 
 @described
@@ -49,12 +49,12 @@ class AsyncBatch:
     @overload
     def run(
         self,
-        requests: Iterable[BatchRequest[AnswerT]] | AsyncIterable[BatchRequest[AnswerT]],
+        requests: Iterable[BatchRequest[ResponseT]] | AsyncIterable[BatchRequest[ResponseT]],
         *,
         ordered: bool = False,
         progress: ShowProgress = False,
         **options: Unpack[BatchOptions],
-    ) -> AsyncBatchRun[AnswerT]: ...
+    ) -> AsyncBatchRun[ResponseT]: ...
 
     @overload
     def run(

@@ -20,7 +20,7 @@ def bar_for(progress: BatchProgress, show: ShowProgress) -> ProgressBar | None:
     asks for none.
     """
 
-AnswerT = TypeVar("AnswerT", bound=Response)
+ResponseT = TypeVar("ResponseT", bound=Response)
 
 class AsyncBatch:
     """Sends any number of requests at the pace that the server can take."""
@@ -28,7 +28,7 @@ class AsyncBatch:
     @overload
     def run(
         self,
-        requests: Iterable[BatchRequest[AnswerT]] | AsyncIterable[BatchRequest[AnswerT]],
+        requests: Iterable[BatchRequest[ResponseT]] | AsyncIterable[BatchRequest[ResponseT]],
         *,
         ordered: bool = False,
         progress: ShowProgress = False,
@@ -38,7 +38,7 @@ class AsyncBatch:
         bulk: bool = ...,
         fail_fast: bool = ...,
         give_up_after: float = ...,
-    ) -> AsyncBatchRun[AnswerT]:
+    ) -> AsyncBatchRun[ResponseT]:
         """Sends `requests` and gives one `BatchResult` for each, as they come.
 
         The requests are `BatchRequest` objects, or mappings as the lines of an OpenAI batch file, with

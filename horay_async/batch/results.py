@@ -19,11 +19,11 @@ __all__ = ["BatchProgress", "BatchResult", "ShowProgress"]
 ShowProgress: TypeAlias = bool | Literal["always"]
 """Whether to draw a bar: True where standard error is a terminal, or in a notebook; `"always"` elsewhere too."""
 
-AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
+ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class BatchResult(Record, Generic[AnswerT_co]):
+class BatchResult(Record, Generic[ResponseT_co]):
     """What became of one request: `response` or `error` is set, the other is None."""
 
     index: int
@@ -32,7 +32,7 @@ class BatchResult(Record, Generic[AnswerT_co]):
     """The id it was given, else `"request-"` and its index."""
     request: Any
     """The request as it was passed in."""
-    response: AnswerT_co | None = None
+    response: ResponseT_co | None = None
     """The response; None if the request failed."""
     error: HorayError | None = None
     """Why there is no response; None if there is one."""
@@ -42,7 +42,7 @@ class BatchResult(Record, Generic[AnswerT_co]):
     seconds: float = 0.0
     """From when it was first sent to its end, waits between attempts included."""
 
-    def unwrap(self) -> AnswerT_co:
+    def unwrap(self) -> ResponseT_co:
         """The response; raises the error where there is none."""
         if self.response is None:
             raise self.error or HorayError("the result has neither a response nor an error")

@@ -17,10 +17,10 @@ from horay_async.models._base import Response
 
 __all__ = ["AsyncBatchRun"]
 
-AnswerT_co = TypeVar("AnswerT_co", bound=Response, covariant=True)
+ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 
 
-class AsyncBatchRun(Generic[AnswerT_co]):
+class AsyncBatchRun(Generic[ResponseT_co]):
     """The results of a batch, in the order in which they come, or that of the requests with `ordered`.
 
     Iterate over it: that starts the batch, and leaving the loop early cancels what is under way. The
@@ -33,7 +33,7 @@ class AsyncBatchRun(Generic[AnswerT_co]):
         self._start = start
         self._runner: BatchRunner | None = None
         self._left = False
-        self._ready: Iterator[BatchResult[AnswerT_co]] = iter(())
+        self._ready: Iterator[BatchResult[ResponseT_co]] = iter(())
         self._progress = progress
 
     @property
@@ -41,10 +41,10 @@ class AsyncBatchRun(Generic[AnswerT_co]):
         """How far the batch has come."""
         return self._progress
 
-    def __aiter__(self) -> AsyncIterator[BatchResult[AnswerT_co]]:
+    def __aiter__(self) -> AsyncIterator[BatchResult[ResponseT_co]]:
         return _Loop(self)
 
-    async def __anext__(self) -> BatchResult[AnswerT_co]:
+    async def __anext__(self) -> BatchResult[ResponseT_co]:
         while True:
             for result in self._ready:
                 return result
@@ -53,7 +53,7 @@ class AsyncBatchRun(Generic[AnswerT_co]):
                 raise StopAsyncIteration
             self._ready = iter(results)
 
-    async def _burst(self) -> list[BatchResult[AnswerT_co]]:
+    async def _burst(self) -> list[BatchResult[ResponseT_co]]:
         """The results that are there, waiting for at least one; none at the end. For the blocking client:
         the requests are read in a thread of their own, since their code may wait for the loop that this
         runs on.
@@ -96,19 +96,19 @@ class AsyncBatchRun(Generic[AnswerT_co]):
             self._runner.stop_soon()
 
 
-class _Loop(Generic[AnswerT_co]):
+class _Loop(Generic[ResponseT_co]):
     """One `async for` over a batch. When it is dropped before the end, the batch is stopped."""
 
     __slots__ = ("_ended", "_run")
 
-    def __init__(self, run: AsyncBatchRun[AnswerT_co]) -> None:
+    def __init__(self, run: AsyncBatchRun[ResponseT_co]) -> None:
         self._run = run
         self._ended = False
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> BatchResult[AnswerT_co]:
+    async def __anext__(self) -> BatchResult[ResponseT_co]:
         try:
             return await anext(self._run)
         except StopAsyncIteration:

@@ -38,7 +38,7 @@ __all__ = [
     "new_key",
 ]
 
-AnswerT = TypeVar("AnswerT", bound=Response)
+ResponseT = TypeVar("ResponseT", bound=Response)
 ChunkT = TypeVar("ChunkT", bound=Response)
 
 JSON_TYPES = frozenset({"", "application/json", "text/json", "text/plain"})
@@ -65,11 +65,11 @@ class Resource:
         return build(operation, params, options, new_key=new_key(), stream=stream)
 
     def _answer(
-        self, operation: Operation[AnswerT], params: Mapping[str, Any]
-    ) -> Awaitable[AnswerT]:
+        self, operation: Operation[ResponseT], params: Mapping[str, Any]
+    ) -> Awaitable[ResponseT]:
         """Sends a request and returns the whole response."""
         request = self._request(operation, params)
-        return fetch(self._transport, request, decoder(operation.answer))
+        return fetch(self._transport, request, decoder(operation.response))
 
     async def _stream(
         self,
@@ -85,11 +85,11 @@ class Resource:
 
     def _events(
         self,
-        operation: Operation[AnswerT],
+        operation: Operation[ResponseT],
         params: Mapping[str, Any],
         chunk: type[ChunkT],
-        merge: Callable[[int], Accumulator[ChunkT, AnswerT]],
-    ) -> AsyncEventStream[Any, AnswerT]:
+        merge: Callable[[int], Accumulator[ChunkT, ResponseT]],
+    ) -> AsyncEventStream[Any, ResponseT]:
         return AsyncEventStream(
             lambda: self._stream(operation, params, chunk, merge), lambda: merge(1)
         )
@@ -140,10 +140,10 @@ def new_key() -> str:
 def fetch(
     transport: Transport,
     request: Request,
-    into: BodyDecoder[AnswerT],
+    into: BodyDecoder[ResponseT],
     *,
     started: float | None = None,
-) -> Awaitable[AnswerT]:
+) -> Awaitable[ResponseT]:
     """Sends a request, as often as the policy says, and decodes the answer. The deadline counts from `started`, on
     the loop's clock; from now on unless given.
     """
@@ -152,7 +152,9 @@ def fetch(
     return call.run(partial(decode_response, call, into))
 
 
-async def decode_response(call: Call, into: BodyDecoder[AnswerT], response: RawResponse) -> AnswerT:
+async def decode_response(
+    call: Call, into: BodyDecoder[ResponseT], response: RawResponse
+) -> ResponseT:
     """What `response` holds."""
     if call.request.method != "GET":  # which runs nothing: it can be sent again
         response.execution = "executed"

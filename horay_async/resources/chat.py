@@ -32,7 +32,7 @@ __all__ = ["AsyncChat", "AsyncChatCompletions"]
 T = TypeVar("T")
 
 CREATE: Final = Operation(
-    method="POST", path="/chat/completions", params=ChatParams, answer=ChatCompletion
+    method="POST", path="/chat/completions", params=ChatParams, response=ChatCompletion
 )
 
 

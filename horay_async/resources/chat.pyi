@@ -27,7 +27,7 @@ from horay_async.tools.run import AsyncToolRun
 __all__ = ["AsyncChat", "AsyncChatCompletions"]
 T = TypeVar("T")
 CREATE: Final = Operation(
-    method="POST", path="/chat/completions", params=ChatParams, answer=ChatCompletion
+    method="POST", path="/chat/completions", params=ChatParams, response=ChatCompletion
 )
 
 class AsyncChatCompletions(Resource):

@@ -15,7 +15,7 @@ from horay_async.streaming import AsyncEventStream, AsyncStream
 
 __all__ = ["AsyncCompletions"]
 CREATE: Final = Operation(
-    method="POST", path="/completions", params=CompletionParams, answer=Completion
+    method="POST", path="/completions", params=CompletionParams, response=Completion
 )
 
 class AsyncCompletions(Resource):

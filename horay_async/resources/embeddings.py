@@ -21,7 +21,7 @@ from horay_async.resources._base import Resource, fetch
 __all__ = ["AsyncEmbeddings"]
 
 CREATE: Final = Operation(
-    method="POST", path="/embeddings", params=EmbeddingParams, answer=EmbeddingResponse
+    method="POST", path="/embeddings", params=EmbeddingParams, response=EmbeddingResponse
 )
 
 

@@ -12,7 +12,7 @@ from horay_async.resources._base import Resource
 
 __all__ = ["AsyncEmbeddings"]
 CREATE: Final = Operation(
-    method="POST", path="/embeddings", params=EmbeddingParams, answer=EmbeddingResponse
+    method="POST", path="/embeddings", params=EmbeddingParams, response=EmbeddingResponse
 )
 
 class AsyncEmbeddings(Resource):

@@ -17,7 +17,7 @@ GENERATE: Final = Operation(
     method="POST",
     path="/image/generations",
     params=ImageParams,
-    answer=ImageResponse,
+    response=ImageResponse,
     billed_per_run=True,
 )
 

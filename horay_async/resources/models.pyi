@@ -12,8 +12,8 @@ from horay_async.models.options import CallOptions
 from horay_async.resources._base import Resource
 
 __all__ = ["AsyncModels"]
-LIST: Final = Operation(method="GET", path="/models", params=ModelListParams, answer=ModelList)
-RETRIEVE: Final = Operation(method="GET", path="/models", params=CallOptions, answer=ModelInfo)
+LIST: Final = Operation(method="GET", path="/models", params=ModelListParams, response=ModelList)
+RETRIEVE: Final = Operation(method="GET", path="/models", params=CallOptions, response=ModelInfo)
 
 class AsyncModels(Resource):
     """The models on offer."""

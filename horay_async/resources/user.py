@@ -11,7 +11,7 @@ from horay_async.resources._base import Resource
 
 __all__ = ["AsyncUser"]
 
-INFO: Final = Operation(method="GET", path="/user/info", params=CallOptions, answer=UserInfo)
+INFO: Final = Operation(method="GET", path="/user/info", params=CallOptions, response=UserInfo)
 
 
 class AsyncUser(Resource):

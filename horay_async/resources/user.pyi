@@ -12,7 +12,7 @@ from horay_async.models.user import UserInfo
 from horay_async.resources._base import Resource
 
 __all__ = ["AsyncUser"]
-INFO: Final = Operation(method="GET", path="/user/info", params=CallOptions, answer=UserInfo)
+INFO: Final = Operation(method="GET", path="/user/info", params=CallOptions, response=UserInfo)
 
 class AsyncUser(Resource):
     """The account behind the key."""

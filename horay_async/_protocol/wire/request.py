@@ -34,7 +34,7 @@ __all__ = [
     "to_jsonable",
 ]
 
-AnswerT = TypeVar("AnswerT")
+ResponseT = TypeVar("ResponseT")
 
 OPTIONS = frozenset(CallOptions.__annotations__) | frozenset(GenerationOptions.__annotations__)
 """Parameters that steer the call and aren't sent as fields."""
@@ -44,7 +44,7 @@ IDEMPOTENCY = "idempotency-key"
 
 
 @attrs.frozen(kw_only=True)
-class Operation(Generic[AnswerT]):
+class Operation(Generic[ResponseT]):
     """One operation of the API."""
 
     method: Literal["GET", "POST"]
@@ -52,8 +52,8 @@ class Operation(Generic[AnswerT]):
     """Below the base URL, with its leading slash."""
     params: type
     """The typed dict that declares the parameters."""
-    answer: type[AnswerT]
-    """The class of the answer."""
+    response: type[ResponseT]
+    """The class of the response."""
     billed_per_run: bool = False
     """Paid by the run, not by the token: never run twice unless the caller says so."""
 

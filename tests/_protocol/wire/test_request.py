@@ -35,14 +35,16 @@ from horay_async.options import ClientOptions, RetryPolicy, Timeouts
 
 KEY = "sk-0123456789abcdef"
 
-TEXT = Operation(method="POST", path="/completions", params=CompletionParams, answer=Completion)
-CHAT = Operation(method="POST", path="/chat/completions", params=ChatParams, answer=ChatCompletion)
-LIST = Operation(method="GET", path="/models", params=ModelListParams, answer=ModelList)
+TEXT = Operation(method="POST", path="/completions", params=CompletionParams, response=Completion)
+CHAT = Operation(
+    method="POST", path="/chat/completions", params=ChatParams, response=ChatCompletion
+)
+LIST = Operation(method="GET", path="/models", params=ModelListParams, response=ModelList)
 IMAGE = Operation(
     method="POST",
     path="/image/generations",
     params=ImageParams,
-    answer=ImageResponse,
+    response=ImageResponse,
     billed_per_run=True,
 )
 
