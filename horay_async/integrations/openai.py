@@ -1,4 +1,4 @@
-"""The openai package's own classes on this client. The extra is `openai`, version 3 of that package.
+"""The openai package's own classes on this client. The extra is `openai`, from version 2.54 of that package on.
 
     from horay_async import AsyncHoray
     from horay_async.integrations.openai import AsyncOpenAI
