@@ -45,12 +45,12 @@ async def test_tool(client: Any) -> None:
     found: list[str] = []
     made = agent(client)
 
-    @made.tool_plain
     def weather(city: str) -> str:
         """The weather in a city."""
         found.append(city)
         return f"snow in {city}"
 
+    made.tool_plain(weather)
     assert (await made.run("How is 'Oslo'?")).output == "The tool says: snow in Oslo"
     assert found == ["Oslo"]
 
@@ -68,7 +68,11 @@ async def test_structured(client: Any) -> None:
 async def test_cut_stream(client: Any, server: FaultServer) -> None:
     """A stream that is cut raises."""
     server.stream(["one", " two"], done=False, finish_reason=None)
-    with pytest.raises((import_module("openai").APIConnectionError, exceptions.ModelAPIError)):
+
+    async def read() -> None:
         async with agent(client).run_stream("Hello") as result:
             async for _ in result.stream_text(delta=True, debounce_by=None):
                 pass
+
+    with pytest.raises((import_module("openai").APIConnectionError, exceptions.ModelAPIError)):
+        await read()
