@@ -108,6 +108,10 @@ class EmbeddingResponse(Response):
     """The model that made them."""
     usage: EmbeddingUsage | None = None
     """The tokens that were used; None where the server doesn't say."""
+    id: str = ""
+    """The server's name for this response; empty where it has none, as OpenAI's."""
+    created: int = 0
+    """Unix time, in seconds; 0 where the server doesn't say, as OpenAI's."""
 
     def __iter__(self) -> Iterator[Embedding]:
         return iter(self.data)
@@ -139,3 +143,5 @@ class SentEmbeddings(Response):
     data: list[SentEmbedding] = attrs.field(factory=list[SentEmbedding])
     model: str = ""
     usage: EmbeddingUsage | None = None
+    id: str = ""
+    created: int = 0

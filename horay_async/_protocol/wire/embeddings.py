@@ -92,13 +92,13 @@ def _checked(given: str | Sequence[Any]) -> str | list[Any]:
         return items
     textual = isinstance(items[0], str)
     for at, item in enumerate(items):
-        place = f"input[{at}]"
+        place, kind = f"input[{at}]", cast("type[Any]", type(item))
         if isinstance(item, str) is not textual:
             raise TypeError(f"{place}: input must be all strings, or all token ids; not both")
         if not textual:
-            if not isinstance(item, Sequence) or item.__class__ in TEXTUAL:
+            if not isinstance(item, Sequence) or kind in TEXTUAL:
                 raise TypeError(
-                    f"{place} must be a string, or a list of token ids, not {_kind(item)}"
+                    f"{place} must be a string, or a list of token ids, not {kind.__qualname__}"
                 )
             items[at] = tokens = list(cast("Sequence[Any]", item))
             if tokens and not _are_tokens(tokens):
@@ -106,10 +106,6 @@ def _checked(given: str | Sequence[Any]) -> str | list[Any]:
         if not item:
             raise ValueError(f"{place} must not be empty")
     return items
-
-
-def _kind(item: object) -> str:
-    return type(item).__qualname__
 
 
 def _are_tokens(items: list[Any]) -> bool:
@@ -165,7 +161,12 @@ class EmbeddingDecoder:
         bound = max(max_objects, VECTOR_OBJECTS * (self.inputs or 0))
         sent = decoder(SentEmbeddings).decode(data, max_objects=bound)
         response = EmbeddingResponse(
-            object=sent.object, data=self._vectors(sent.data), model=sent.model, usage=sent.usage
+            id=sent.id,
+            object=sent.object,
+            created=sent.created,
+            data=self._vectors(sent.data),
+            model=sent.model,
+            usage=sent.usage,
         )
         made = cast("Response", response)
         made._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
@@ -235,7 +236,9 @@ def merge(responses: Sequence[EmbeddingResponse]) -> EmbeddingResponse:
     for index, item in enumerate(data):
         item.index = index
     merged = EmbeddingResponse(
+        id=first.id,
         object=first.object,
+        created=first.created,
         data=data,
         model=first.model,
         usage=_total([response.usage for response in responses]),

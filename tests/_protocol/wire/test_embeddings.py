@@ -88,7 +88,17 @@ def test_decoded_directly(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is all as described takes the quick way."""
     direct = decoder(SentEmbeddings)
     monkeypatch.setattr(direct, "_decode_leniently", None)
-    assert len(EmbeddingDecoder(2).decode(body(encoded(0.5, 1), [0.5, 1]))) == 2
+    usage = {
+        "prompt_tokens": 1,
+        "total_tokens": 1,
+        "completion_tokens": 0,
+        "prompt_tokens_details": None,
+    }
+    others: list[dict[str, Any]] = [{}, {"id": "embd-1", "created": 5, "usage": usage}]
+    for fields in others:
+        response = EmbeddingDecoder(2).decode(body(encoded(0.5, 1), [0.5, 1], **fields))
+        assert len(response) == 2
+        assert (response.id, response.created) == (fields.get("id", ""), fields.get("created", 0))
 
 
 def test_escaped() -> None:
