@@ -47,11 +47,13 @@ class Limiters(dict[int, CapacityLimiter]):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._loop = loop
+        self._most = MAX_LIMITERS  # from how many on the idle ones are looked for
 
     def __missing__(self, limit: int) -> CapacityLimiter:
-        if len(self) >= MAX_LIMITERS:
+        if len(self) >= self._most:
             for other in [other for other, limiter in self.items() if not limiter.in_use]:
                 del self[other]
+            self._most = max(MAX_LIMITERS, 2 * len(self))
         allowed = connections_allowed(self._loop)
         if limit <= allowed:
             return self.setdefault(limit, CapacityLimiter(limit))

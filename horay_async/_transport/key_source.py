@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import contextvars
 import inspect
 import math
-import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -15,6 +12,7 @@ from weakref import WeakKeyDictionary
 from horay_async._keys import ProvidedKeys, Secret
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._transport.failures import chain
+from horay_async._transport.in_thread import in_thread
 from horay_async.errors import ConfigurationError
 
 __all__ = ["KeySource"]
@@ -138,7 +136,7 @@ class KeySource:
         if _is_async(function):
             return await function()
         if current.thread is None:
-            current.thread = _in_thread(function)
+            current.thread = in_thread(function, name="horay-api-key")
         thread = current.thread
         result, error = await asyncio.shield(thread)
         current.thread = None
@@ -150,26 +148,3 @@ class KeySource:
 def _is_async(function: Callable[..., Any]) -> bool:
     called = getattr(function, "__call__", None)  # noqa: B004 - to look at what it is, not whether
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
-
-
-def _in_thread(function: Callable[[], Any]) -> asyncio.Future[tuple[Any, BaseException | None]]:
-    """What `function` returns or raises, in a thread of its own."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def deliver(result: Any, error: BaseException | None) -> None:
-        if not future.done():
-            future.set_result((result, error))
-
-    def run() -> None:
-        result, failure = None, None
-        try:
-            result = context.run(function)
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            failure = error
-        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-            loop.call_soon_threadsafe(deliver, result, failure)
-
-    threading.Thread(target=run, name="horay-api-key", daemon=True).start()
-    return future

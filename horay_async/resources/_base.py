@@ -167,7 +167,8 @@ async def decode_response(
         problem = f"isn't JSON, but {media}"
     else:
         try:
-            answer = into.decode(body, max_objects=call.request.max_objects)
+            decode = partial(into.decode, max_objects=call.request.max_objects)
+            answer = await call.decode(decode, body)
         except ErrorInBody:
             call.error_body = body
             raise envelope_failure(body, context=response.context) from None

@@ -74,7 +74,9 @@ def said(*words: str, **more: Any) -> list[bytes]:
     return [chat({"content": word}, **more) for word in words]
 
 
-LOGPROBS = {"content": [{"token": "x", "logprob": -1.0, "bytes": None, "top_logprobs": []}]}
+LOGPROBS: dict[str, Any] = {
+    "content": [{"token": "x", "logprob": -1.0, "bytes": None, "top_logprobs": []}]
+}
 END = chat({}, finish_reason="stop")
 STREAMS = {
     "words": [*said("a", "b", "c", "d", "", "é", '"', "\n", "e", "f", "g"), END],
@@ -177,4 +179,5 @@ def test_kind_without_text() -> None:
     )
     merged.add(chunk)
     assert merged.only_text_of(chunk) is None
-    assert Accumulator.only_text_of(merged, chunk) is None
+    base: Any = Accumulator
+    assert base.only_text_of(merged, chunk) is None

@@ -1,0 +1,66 @@
+"""A large body is decoded beside the loop, which goes on meanwhile; a small one at once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from horay_async import APIResponseError, AsyncHoray
+from horay_async._protocol.wire.decode import Decoder
+from horay_async._transport.call import LARGE_BODY
+
+pytestmark = pytest.mark.anyio
+
+
+async def ask(body: bytes) -> Any:
+    """A call that is answered with `body`."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        await reader.readexactly(length)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        async with AsyncHoray("key-for-the-test", base_url=url, max_retries=0) as client:
+            return await client.completions.create(model="m", prompt="p")
+
+
+def completion(text: str) -> bytes:
+    """A response with this text."""
+    return b'{"id": "1", "choices": [{"text": "%b", "finish_reason": "stop"}]}' % text.encode()
+
+
+@pytest.mark.parametrize(("size", "beside"), [(10, False), (LARGE_BODY, True)])
+async def test_thread(monkeypatch: pytest.MonkeyPatch, size: int, beside: bool) -> None:
+    """While a large body is decoded, the loop runs on: the decoding here waits for that."""
+    loop, here = asyncio.get_running_loop(), threading.current_thread()
+    kind: Any = Decoder
+    real = kind.decode
+    seen: list[bool] = []
+
+    def decode(self: Any, data: bytes, **options: Any) -> Any:
+        seen.append(threading.current_thread() is not here)
+        if seen[-1]:
+            ran = threading.Event()
+            loop.call_soon_threadsafe(ran.set)
+            assert ran.wait(10)
+        return real(self, data, **options)
+
+    monkeypatch.setattr(Decoder, "decode", decode)
+    answer = await ask(completion("x" * size))
+    assert answer.choices[0].text == "x" * size
+    assert seen == [beside]
+
+
+async def test_error() -> None:
+    """What is wrong with a large body is raised as of a small one."""
+    with pytest.raises(APIResponseError, match="isn't valid JSON") as caught:
+        await ask(b"{" + b" " * LARGE_BODY)
+    assert caught.value.execution == "executed"
