@@ -25,7 +25,7 @@ __all__ = [
     "RunEnded",
     "RunObserver",
     "RunStarted",
-    "Telemetry",
+    "TelemetryObserver",
     "ToolEnded",
     "ToolStarted",
     "process_defaults",
@@ -160,7 +160,7 @@ class RunObserver(Protocol):
         ...
 
 
-class Telemetry(Observer, Protocol):
+class TelemetryObserver(Observer, Protocol):
     """Observes calls, runs of tools, and the tools that are run. Unlike other observers, it must not raise in
     `run`, `tool` and what they return.
     """
@@ -177,7 +177,7 @@ class Telemetry(Observer, Protocol):
 class ProcessDefaults:
     """What is set for all clients of the process."""
 
-    telemetry: Telemetry | None = None
+    telemetry: TelemetryObserver | None = None
     """Observes the calls of the clients that have no `telemetry` of their own."""
 
 

@@ -161,7 +161,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
         ),
         (
             "telemetry",
-            "Telemetry | None",
+            "TelemetryObserver | None",
             "...",
             "OpenTelemetry for this client's calls; see `horay_async.integrations.otel`.",
         ),

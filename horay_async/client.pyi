@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, overload
 import aiohttp
 
 from horay_async._keys import KeyFunction
-from horay_async._observe import Telemetry
+from horay_async._observe import TelemetryObserver
 from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async._transport import Transport
 from horay_async.batch import AsyncBatch
@@ -60,7 +60,7 @@ class AsyncHoray:
         on_request: Callable[[RequestEvent], object] | None = ...,
         on_retry: Callable[[RetryEvent], object] | None = ...,
         on_response: Callable[[ResponseEvent], object] | None = ...,
-        telemetry: Telemetry | None = ...,
+        telemetry: TelemetryObserver | None = ...,
     ) -> None:
         """Takes the key and the options, each by its name.
 
@@ -145,7 +145,7 @@ class AsyncHoray:
         on_request: Callable[[RequestEvent], object] | None = ...,
         on_retry: Callable[[RetryEvent], object] | None = ...,
         on_response: Callable[[ResponseEvent], object] | None = ...,
-        telemetry: Telemetry | None = ...,
+        telemetry: TelemetryObserver | None = ...,
     ) -> Self:
         """A copy with some options changed, on the same connections: closing one closes both.
 

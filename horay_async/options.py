@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from horay_async._observe import Telemetry
+    from horay_async._observe import TelemetryObserver
     from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
 
 __all__ = ["ClientOptions", "ClientParams", "Limits", "RetryPolicy", "Timeouts"]
@@ -65,7 +65,7 @@ class ClientParams(TypedDict, total=False):
     on_request: Callable[[RequestEvent], object] | None
     on_retry: Callable[[RetryEvent], object] | None
     on_response: Callable[[ResponseEvent], object] | None
-    telemetry: Telemetry | None
+    telemetry: TelemetryObserver | None
 
 
 def _key(value: str | KeyFunction | ProvidedKeys | None) -> Secret | ProvidedKeys:
@@ -238,7 +238,9 @@ class ClientOptions:
     )
     """Called with a `ResponseEvent` once for each call, when it is over, however it ended; for a stream that
     is when it was read to its end or left."""
-    telemetry: Telemetry | None = attrs.field(default=None, validator=_telemetry, repr=False)
+    telemetry: TelemetryObserver | None = attrs.field(
+        default=None, validator=_telemetry, repr=False
+    )
     """OpenTelemetry for this client's calls; see `horay_async.integrations.otel`."""
 
     def __attrs_post_init__(self) -> None:

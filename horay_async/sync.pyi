@@ -21,7 +21,7 @@ import aiohttp
 
 from horay_async._bridge import BlockingIterator, BlockingWrapper, LoopHandle, Prefetcher
 from horay_async._keys import KeyFunction
-from horay_async._observe import Telemetry
+from horay_async._observe import TelemetryObserver
 from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult
 from horay_async.batch.requests import BatchRequest
@@ -1849,7 +1849,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         on_request: Callable[[RequestEvent], object] | None = ...,
         on_retry: Callable[[RetryEvent], object] | None = ...,
         on_response: Callable[[ResponseEvent], object] | None = ...,
-        telemetry: Telemetry | None = ...,
+        telemetry: TelemetryObserver | None = ...,
     ) -> None:
         """Takes the key and the options, each by its name.
 
@@ -1937,7 +1937,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         on_request: Callable[[RequestEvent], object] | None = ...,
         on_retry: Callable[[RetryEvent], object] | None = ...,
         on_response: Callable[[ResponseEvent], object] | None = ...,
-        telemetry: Telemetry | None = ...,
+        telemetry: TelemetryObserver | None = ...,
     ) -> Self:
         """A copy with some options changed, on the same connections: closing one closes both.
 

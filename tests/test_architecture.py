@@ -257,15 +257,7 @@ def test_attributes_of_the_clients_match() -> None:
 
 
 SHARED_NAMES = {
-    "Answer": "what the test server sends, and what a batch's file records",
-    "Call": "the HTTP call of the transport; those of the tools' text formats are their own grammar's",
-    "Choice": "one of the choices being merged, and one of a hint's ways",
-    "Described": "what telemetry knows of a request, and what a docstring says",
     "Request": "what the client sends, and what the test server received: tests read `server.requests`",
-    "Schema": "what goes out, and what the local server is asked for",
-    "Telemetry": "the protocol below the options, and OpenTelemetry's class that is one",
-    "_Draft": "private to its module",
-    "_Writer": "private to its module",
 }
 """Class names that stand for two things, and which. None more: a reader looks for one name in one place."""
 

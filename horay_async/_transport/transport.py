@@ -8,7 +8,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from horay_async._keys import ProvidedKeys
-from horay_async._observe import LogOnce, Observer, Telemetry, process_defaults
+from horay_async._observe import LogOnce, Observer, TelemetryObserver, process_defaults
 from horay_async._protocol.limits.gate import AttemptGate
 from horay_async._protocol.limits.retry import RetryBudget
 from horay_async._protocol.wire.clean import Cleaner
@@ -102,7 +102,7 @@ class Transport:
         return limiters[key]
 
     @property
-    def telemetry(self) -> Telemetry | None:
+    def telemetry(self) -> TelemetryObserver | None:
         """The client's own telemetry, else that of the process."""
         return self.options.telemetry or process_defaults.telemetry
 

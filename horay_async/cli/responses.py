@@ -145,7 +145,7 @@ def _can_draw() -> bool:
     return sys.stdout.isatty() and not is_dumb()
 
 
-class _Writer(Protocol):
+class _TextWriter(Protocol):
     def write(self, text: str) -> None: ...
     def end(self) -> None: ...
 
@@ -166,7 +166,7 @@ class _Plain:
             self.write("\n")
 
 
-def _markdown_writer() -> _Writer:
+def _markdown_writer() -> _TextWriter:
     from horay_async.cli.markdown import MarkdownWriter  # noqa: PLC0415 - loads rich
 
     return MarkdownWriter(sys.stdout)

@@ -20,7 +20,7 @@ from .embeddings import embedding_call, embedding_response
 from .engine import Engine, Kind
 from .errors import ApiProblem
 from .images import ImageStore, render
-from .requests import RENDERER, Call, Json, chat_call, completion_call
+from .requests import RENDERER, Json, ModelCall, chat_call, completion_call
 from .responses import ChatResponseBuilder, CompletionResponseBuilder, ResponseBuilder
 from .validation import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, is_object, refuse, validate
 
@@ -192,7 +192,7 @@ class Service:
         return await self._generate(request, "chat_completions", call, builder)
 
     async def _generate(
-        self, request: web.Request, kind: Kind, call: Call, builder: ResponseBuilder
+        self, request: web.Request, kind: Kind, call: ModelCall, builder: ResponseBuilder
     ) -> web.StreamResponse:
         async with self.engine.run(kind, call.jobs) as events:
             if not call.stream:

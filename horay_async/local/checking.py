@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from .errors import ApiProblem
-from .schemas import Schema
+from .schemas import RequestedSchema
 
 # References followed in one check, each about 30 microseconds. A definition that refers to itself in two
 # branches doubles them with each level of the value.
 MAX_REFERENCES: Final = 20_000
 
 
-def raise_misfit(schema: Schema, text: str) -> None:
+def raise_misfit(schema: RequestedSchema, text: str) -> None:
     """Raise `ApiProblem` (500), saying why, where `text` isn't JSON that fits `schema`."""
     try:
         value = json.loads(text)

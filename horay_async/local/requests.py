@@ -1,4 +1,4 @@
-"""From Horay's text requests to llama.cpp's: a request becomes a `Call` with one job per choice.
+"""From Horay's text requests to llama.cpp's: a request becomes a `ModelCall` with one job per choice.
 
 Pure, like its counterpart for the responses, `responses`.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from .schemas import Schema, check
+from .schemas import RequestedSchema, check
 from .tools import forced_call, tool_parameters
 from .validation import CHAT, COMPLETION, is_array, is_object, refuse, validate
 
@@ -48,7 +48,7 @@ RENDERER: Final = "local/picture-renderer"
 
 
 @dataclass(frozen=True)
-class Call:
+class ModelCall:
     """A checked text request."""
 
     jobs: list[Json]
@@ -64,13 +64,13 @@ class Call:
     """Chat only: alternatives to list with each token's logprob."""
     forced_call: bool = False
     """Chat only: whether the text of the jobs is a tool call, as `tools.forced_call` has it."""
-    schema: Schema | None = None
+    schema: RequestedSchema | None = None
     """What the whole text has to fit where it ends by itself."""
-    parameters: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
+    parameters: Mapping[str, RequestedSchema] = field(default_factory=dict[str, RequestedSchema])
     """Chat only: what the arguments of each tool have to fit, by its name."""
 
 
-def completion_call(body: Mapping[str, object]) -> Call:
+def completion_call(body: Mapping[str, object]) -> ModelCall:
     """Check a `POST /completions` body and translate it; raises `ApiProblem` (400)."""
     given = validate(body, COMPLETION, ("model", "prompt"))
     job = _sampling(given) | {"prompt": given["prompt"]}
@@ -84,7 +84,7 @@ def completion_call(body: Mapping[str, object]) -> Call:
     return replace(call, schema=schema)
 
 
-def chat_call(body: Mapping[str, object]) -> Call:
+def chat_call(body: Mapping[str, object]) -> ModelCall:
     """Check a `POST /chat/completions` body and translate it; raises `ApiProblem` (400)."""
     given = validate(body, CHAT, ("model", "messages"))
     parameters = tool_parameters(given)
@@ -123,7 +123,7 @@ def chat_call(body: Mapping[str, object]) -> Call:
     )
 
 
-def _engine_tool(tool: Json, parameters: Mapping[str, Schema]) -> Json:
+def _engine_tool(tool: Json, parameters: Mapping[str, RequestedSchema]) -> Json:
     """A tool with the parameters that llama.cpp's own grammar takes."""
     function: Json = tool["function"]
     if function["name"] not in parameters:
@@ -148,7 +148,9 @@ def _sampling(given: Mapping[str, object]) -> Json:
     return job
 
 
-def _call(given: Mapping[str, object], job: Json, *, prompt: str = "", echo: bool = False) -> Call:
+def _call(
+    given: Mapping[str, object], job: Json, *, prompt: str = "", echo: bool = False
+) -> ModelCall:
     # Always a stream, with progress events while the prompt is read: a job can be stopped only at
     # an event. Reused prompt caches change the last bits of the numbers, so not under a seed.
     job |= {"stream": True, "return_progress": True, "stream_options": {"include_usage": True}}
@@ -159,7 +161,7 @@ def _call(given: Mapping[str, object], job: Json, *, prompt: str = "", echo: boo
             one["seed"] = (_int(given["seed"]) + index) % SEEDS
     options = given.get("stream_options")
     usage = is_object(options) and options.get("include_usage") is True
-    return Call(jobs, given.get("stream") is True, usage, prompt, echo)
+    return ModelCall(jobs, given.get("stream") is True, usage, prompt, echo)
 
 
 def _list(value: object) -> list[Any]:

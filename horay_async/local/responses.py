@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from .checking import raise_misfit
-from .requests import Call, Json
+from .requests import Json, ModelCall
 from .tools import ForcedCall
 
 
@@ -22,7 +22,7 @@ from .tools import ForcedCall
 class ResponseBuilder(ABC):
     """The response to one call, fed with the events of its jobs, one index a choice."""
 
-    call: Call
+    call: ModelCall
     model: str
     fingerprint: str
     id: str = ""

@@ -1,6 +1,6 @@
 """JSON schemas of requests: checked, and brought into the form that the model engine gets. Pure.
 
-Nothing of a user's schema reaches llama.cpp but through `Schema`. Left to itself it recurses over
+Nothing of a user's schema reaches llama.cpp but through `RequestedSchema`. Left to itself it recurses over
 cycles until its stack ends, takes all memory for a minimum over its maximum, and samples without
 any form where its grammar can't be built.
 
@@ -99,7 +99,7 @@ _COMPACT: Final[Json] = {
 
 
 @dataclass(frozen=True)
-class Schema:
+class RequestedSchema:
     """A checked schema, whose references all read `#/$defs/<name>`."""
 
     whole: Json
@@ -119,7 +119,7 @@ class Schema:
         return simple
 
 
-def check(name: str, schema: object, *, levels: int = 0) -> Schema:
+def check(name: str, schema: object, *, levels: int = 0) -> RequestedSchema:
     """Check the schema in the request's field `name`; raises `ApiProblem` (400).
 
     `levels` is how many of its levels of nesting aren't the user's.
@@ -133,7 +133,7 @@ def check(name: str, schema: object, *, levels: int = 0) -> Schema:
     size = len(json.dumps(schema, ensure_ascii=False, separators=(",", ":")).encode())
     if size > MAX_BYTES * (1 + levels):
         raise refuse(name, f"must be at most {MAX_BYTES // 1024} KiB of JSON")
-    return Schema(_Translation(name, schema, MAX_DEPTH + levels).run())
+    return RequestedSchema(_Translation(name, schema, MAX_DEPTH + levels).run())
 
 
 class _Translation:

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .schemas import Schema, check
+from .schemas import RequestedSchema, check
 from .validation import is_array, is_object, refuse
 
 Json = dict[str, Any]
@@ -48,7 +48,7 @@ def forced_call(given: Mapping[str, object]) -> Json:
     }
 
 
-def tool_parameters(given: Mapping[str, object]) -> dict[str, Schema]:
+def tool_parameters(given: Mapping[str, object]) -> dict[str, RequestedSchema]:
     """The checked schemas of the parameters of each tool offered, by its name, where it has any.
 
     Raises `ApiProblem` (400) for a schema that can't be held.
@@ -62,7 +62,7 @@ def tool_parameters(given: Mapping[str, object]) -> dict[str, Schema]:
     }
 
 
-def _parameters(place: int, schema: object) -> Schema:
+def _parameters(place: int, schema: object) -> RequestedSchema:
     name = f"tools[{place}].function.parameters"
     if is_object(schema):
         if not schema.keys() & {"type", "$ref", "allOf", "anyOf", "oneOf"}:

@@ -149,7 +149,7 @@ class UsageReported(Event):
     """What tells this event from the others."""
 
 
-class _Draft(Protocol):
+class _HasValue(Protocol):
     @property
     def value(self) -> Any: ...
 
@@ -160,7 +160,7 @@ class PartialObject(Event):
 
     index: int
     """The choice's number."""
-    _draft: _Draft = attrs.field(repr=False)
+    _draft: _HasValue = attrs.field(repr=False)
     type: Literal["partial"] = "partial"
     """What tells this event from the others."""
 

@@ -21,7 +21,7 @@ from horay_async.tools._isolation import call_user_code, contain, words_of
 from horay_async.tools.define import Approve, Tool
 
 if TYPE_CHECKING:
-    from horay_async._observe import Telemetry
+    from horay_async._observe import TelemetryObserver
 
 __all__ = ["ToolCaller", "tool_message"]
 
@@ -33,7 +33,7 @@ class ToolCaller:
     tools: Mapping[str, Tool[..., Any]]
     """By name."""
     approve: Approve | None
-    telemetry: Telemetry | None
+    telemetry: TelemetryObserver | None
     _asking: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     """Held while `approve` is asked: one call at a time, in their order, since locks are fair."""
     runs: int = attrs.field(default=0, init=False)

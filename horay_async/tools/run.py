@@ -27,7 +27,7 @@ from horay_async.models.events import (
 from horay_async.streaming import AsyncEventStream, Loop, all_of
 
 if TYPE_CHECKING:
-    from horay_async._observe import RunObserver, Telemetry
+    from horay_async._observe import RunObserver, TelemetryObserver
     from horay_async.models.usage import Usage
     from horay_async.tools._calls import ToolCaller
     from horay_async.tools.define import Approve, Tool
@@ -63,7 +63,7 @@ class AsyncToolRun:
         max_rounds: int,
         max_total_tokens: int | None,
         total: float | None,
-        telemetry: Telemetry | None,
+        telemetry: TelemetryObserver | None,
         first_body: bytes | None,
     ) -> None:
         self._ask = ask
@@ -206,7 +206,7 @@ class AsyncToolRun:
             raise
         return False
 
-    def _observe_start(self, telemetry: Telemetry) -> None:
+    def _observe_start(self, telemetry: TelemetryObserver) -> None:
         from horay_async._observe import RunStarted  # noqa: PLC0415 - seldom needed
 
         self._observer = telemetry.run(RunStarted(body=self._first_body))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from horay_async.local.requests import Call, chat_call, completion_call
+from horay_async.local.requests import ModelCall, chat_call, completion_call
 from horay_async.local.responses import (
     ChatResponseBuilder,
     CompletionResponseBuilder,
@@ -209,4 +209,7 @@ def test_ids_differ() -> None:
     assert completion().id.startswith("cmpl-")
     assert chat().id.startswith("chatcmpl-")
     assert completion().id != completion().id
-    assert CompletionResponseBuilder(Call([{}], False, False), "m", "f").usage["total_tokens"] == 0
+    assert (
+        CompletionResponseBuilder(ModelCall([{}], False, False), "m", "f").usage["total_tokens"]
+        == 0
+    )

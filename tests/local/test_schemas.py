@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from horay_async.local.errors import ApiProblem
-from horay_async.local.schemas import MAX_DEPTH, Schema, check
+from horay_async.local.schemas import MAX_DEPTH, RequestedSchema, check
 
 from .wire import Json
 
@@ -233,7 +233,7 @@ def test_translated(schema: object, translated: Json) -> None:
 )  # fmt: skip
 def test_accepted(schema: Json) -> None:
     """What is within the limits, and recursion that can end, passes."""
-    assert isinstance(check("field", schema), Schema)
+    assert isinstance(check("field", schema), RequestedSchema)
 
 
 def test_levels() -> None:
@@ -294,7 +294,7 @@ def test_tool_parameters() -> None:
         "$defs": {"never": False},
         "anyOf": [{"prefixItems": [STRING], "items": False}],
     }
-    assert Schema(schema).tool_parameters() == {
+    assert RequestedSchema(schema).tool_parameters() == {
         "properties": {"a": True, "c": {"enum": [False, {"items": False}]}},
         "additionalProperties": False,
         "$defs": {},

@@ -13,7 +13,7 @@ from itertools import takewhile
 
 import attrs
 
-__all__ = ["Described", "described"]
+__all__ = ["ParsedDocstring", "described"]
 
 LISTS = frozenset(
     {"args", "arguments", "parameters", "params", "attributes", "other parameters", "keyword args"}
@@ -48,7 +48,7 @@ FIELDS = frozenset({"param", "parameter", "arg", "argument", "key", "keyword", "
 
 
 @attrs.frozen
-class Described:
+class ParsedDocstring:
     """A docstring, taken apart."""
 
     text: str
@@ -57,7 +57,7 @@ class Described:
     """Descriptions by name, each on one line."""
 
 
-def described(docstring: str) -> Described:
+def described(docstring: str) -> ParsedDocstring:
     """What `docstring` says; empty where it says nothing."""
     lines = cleandoc(docstring).splitlines()
     starts = [(place, found) for place in range(len(lines)) if (found := _start(lines, place))]
@@ -76,7 +76,7 @@ def described(docstring: str) -> Described:
         for argument, words in entries:
             arguments.setdefault(argument, []).append(words)
     joined = {name: " ".join(filter(None, words)) for name, words in arguments.items()}
-    return Described(text, {name: words for name, words in joined.items() if words})
+    return ParsedDocstring(text, {name: words for name, words in joined.items() if words})
 
 
 def _start(lines: list[str], place: int) -> tuple[str, str] | None:

@@ -84,7 +84,7 @@ def schema(cls: Any) -> Schema:
 
 @remembered
 def _made(cls: Any) -> Schema:
-    writer = _Writer()
+    writer = _SchemaWriter()
     name = writer.root(parse_hint(cls))
     writer.check_unions()
     # The root must be an object, not a reference. It stays among the definitions where it holds itself.
@@ -95,7 +95,7 @@ def _made(cls: Any) -> Schema:
 
 def check(node: Node) -> None:
     """Raises `TypeError`, as `schema` does, where nobody could tell what a value of `node` is meant as."""
-    writer = _Writer()
+    writer = _SchemaWriter()
     writer.of(node)
     writer.check_unions()
 
@@ -109,7 +109,7 @@ def response_format(cls: Any) -> Json:
     }
 
 
-class _Writer:
+class _SchemaWriter:
     """Writes trees as schemas and collects the definitions of classes on the way."""
 
     def __init__(self) -> None:
@@ -239,16 +239,16 @@ class _Writer:
         return self._names[hint]
 
 
-VISITS: dict[type[Node], Callable[[_Writer, Any], Json]] = {
-    Anything: _Writer.anything,
-    Scalar: _Writer.scalar,
-    Choice: _Writer.choice,
-    Array: _Writer.array,
-    FixedArray: _Writer.fixed_array,
-    Map: _Writer.map,
-    Options: _Writer.union,
-    ClassNode: _Writer.record,
-    Foreign: _Writer.foreign,
+VISITS: dict[type[Node], Callable[[_SchemaWriter, Any], Json]] = {
+    Anything: _SchemaWriter.anything,
+    Scalar: _SchemaWriter.scalar,
+    Choice: _SchemaWriter.choice,
+    Array: _SchemaWriter.array,
+    FixedArray: _SchemaWriter.fixed_array,
+    Map: _SchemaWriter.map,
+    Options: _SchemaWriter.union,
+    ClassNode: _SchemaWriter.record,
+    Foreign: _SchemaWriter.foreign,
 }
 
 

@@ -47,7 +47,7 @@ Events = list[Any] | None
 """Where what a chunk means is appended as events; None where nobody asks for them."""
 
 
-class Choice:
+class MergedChoice:
     """The pieces of one choice so far."""
 
     __slots__ = ("finish_reason", "logprobs", "reasoning", "refusal", "role", "text", "tools")
@@ -77,7 +77,7 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
 
     def __init__(self, expected: int = 1) -> None:
         self._expected = expected
-        self._choices: dict[int, Choice] = {}
+        self._choices: dict[int, MergedChoice] = {}
         self._first: ChunkT | None = None
         self._unfinished = 0
         self._usage: Any = None
@@ -170,18 +170,18 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
         return content
 
     @abstractmethod
-    def _add_piece(self, choice: Choice, piece: Any, events: Events) -> bool:
+    def _add_piece(self, choice: MergedChoice, piece: Any, events: Events) -> bool:
         """Adds what a chunk has of one choice; says whether there was any."""
 
     @abstractmethod
-    def _add_logprobs(self, choice: Choice, more: Any) -> None:
+    def _add_logprobs(self, choice: MergedChoice, more: Any) -> None:
         """Adds log probabilities."""
 
     @abstractmethod
     def _add_rest(self, chunk: PieceT) -> None:
         """Adds what a chunk has beside its choices."""
 
-    def _tell_end(self, choice: Choice, piece: Any, events: list[Any]) -> None:
+    def _tell_end(self, choice: MergedChoice, piece: Any, events: list[Any]) -> None:
         events.append(ChoiceFinished(piece.index, piece.finish_reason))
 
     def _only_piece(self, chunk: PieceT) -> Any:
@@ -192,13 +192,13 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
         piece = choices[0]
         return None if piece.finish_reason or piece.logprobs is not None else piece
 
-    def _begin(self, index: int) -> Choice:
-        choice = self._choices[index] = Choice()
+    def _begin(self, index: int) -> MergedChoice:
+        choice = self._choices[index] = MergedChoice()
         self._unfinished += 1
         self.kept += 1
         return choice
 
-    def _in_order(self) -> list[tuple[int, Choice]]:
+    def _in_order(self) -> list[tuple[int, MergedChoice]]:
         return sorted(self._choices.items())
 
 
@@ -207,7 +207,9 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
 
     _prompt: Any = None
 
-    def _add_piece(self, choice: Choice, piece: CompletionChunkChoice, events: Events) -> bool:
+    def _add_piece(
+        self, choice: MergedChoice, piece: CompletionChunkChoice, events: Events
+    ) -> bool:
         if piece.delta is not None and not piece.text:
             # Some servers stream chat deltas on this path too.
             sent = piece.delta.get("content")
@@ -219,7 +221,7 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
             events.append(TextDelta(piece.index, piece.text))
         return True
 
-    def _add_logprobs(self, choice: Choice, more: CompletionLogprobs) -> None:
+    def _add_logprobs(self, choice: MergedChoice, more: CompletionLogprobs) -> None:
         self.kept += len(more.tokens) + len(more.top_logprobs or ())
         choice.logprobs = _extended(choice.logprobs, more)
 
@@ -263,7 +265,7 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
 
     _service_tier: str | None = None
 
-    def _add_piece(self, choice: Choice, piece: ChatChunkChoice, events: Events) -> bool:
+    def _add_piece(self, choice: MergedChoice, piece: ChatChunkChoice, events: Events) -> bool:
         delta = piece.delta
         content = False
         if delta.content:
@@ -308,13 +310,13 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             delta.tool_calls = None
         return True
 
-    def _tell_end(self, choice: Choice, piece: ChatChunkChoice, events: list[Any]) -> None:
+    def _tell_end(self, choice: MergedChoice, piece: ChatChunkChoice, events: list[Any]) -> None:
         if choice.tools:
             for number, call in choice.tools.results():
                 events.append(ToolCallDone(piece.index, number, call))
         super()._tell_end(choice, piece, events)
 
-    def _add_logprobs(self, choice: Choice, more: ChatLogprobs) -> None:
+    def _add_logprobs(self, choice: MergedChoice, more: ChatLogprobs) -> None:
         for entries in (more.content, more.refusal):
             for entry in entries or ():
                 self.kept += 1 + len(entry.top_logprobs)

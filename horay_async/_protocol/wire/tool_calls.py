@@ -72,7 +72,7 @@ class Arguments:
                     self._depth -= 1
 
 
-class Call:
+class MergedCall:
     """One call so far."""
 
     __slots__ = ("_name_length", "_names", "arguments", "id", "index", "number", "type")
@@ -110,10 +110,10 @@ class ToolCalls:
     __slots__ = ("_by_id", "_by_index", "_calls", "_newest", "_next")
 
     def __init__(self) -> None:
-        self._calls: dict[int, Call] = {}  # by number
-        self._by_index: dict[int, Call] = {}  # the newest of each index
-        self._by_id: dict[str, Call] = {}  # by the first id that each had
-        self._newest: Call | None = None
+        self._calls: dict[int, MergedCall] = {}  # by number
+        self._by_index: dict[int, MergedCall] = {}  # the newest of each index
+        self._by_id: dict[str, MergedCall] = {}  # by the first id that each had
+        self._newest: MergedCall | None = None
         self._next = 0  # the number of the next call that has none of its own
 
     def __len__(self) -> int:
@@ -150,7 +150,7 @@ class ToolCalls:
             if events is not None:
                 events.append(ToolCallArgumentsDelta(choice, call.number, arguments))
 
-    def _find(self, id_: str | None, index: int | None) -> Call | None:
+    def _find(self, id_: str | None, index: int | None) -> MergedCall | None:
         """The call that a piece goes on with, unless it begins one."""
         if id_ and (known := self._by_id.get(id_)) is not None and index in (None, known.index):
             return known
@@ -158,7 +158,7 @@ class ToolCalls:
 
     def _begins(
         self,
-        call: Call,
+        call: MergedCall,
         id_: str | None,
         index: int | None,
         name: str,
@@ -177,10 +177,10 @@ class ToolCalls:
             return new_id and index is None
         return call.arguments.whole and (new_id or bool(arguments.strip()))
 
-    def _begin(self, index: int | None) -> Call:
+    def _begin(self, index: int | None) -> MergedCall:
         number = self._next if index is None or index in self._calls else index
         self._next = max(self._next, number + 1)
-        call = self._calls[number] = Call(index, number)
+        call = self._calls[number] = MergedCall(index, number)
         if index is not None:
             self._by_index[index] = call
         return call

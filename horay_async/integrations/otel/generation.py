@@ -21,7 +21,7 @@ from horay_async.models.usage import Usage
 
 if TYPE_CHECKING:
     from horay_async._observe import CallEnded
-    from horay_async.integrations.otel.requests import Described
+    from horay_async.integrations.otel.requests import DescribedRequest
     from horay_async.integrations.otel.settings import TelemetrySettings
     from horay_async.models._base import Response
 
@@ -31,7 +31,9 @@ __all__ = ["Generation"]
 class Generation(CallSpan):
     """The span and the measurements of one call."""
 
-    def __init__(self, settings: TelemetrySettings, request: Described, *, propagate: bool) -> None:
+    def __init__(
+        self, settings: TelemetrySettings, request: DescribedRequest, *, propagate: bool
+    ) -> None:
         self._began = time.perf_counter()
         attributes = request.attributes(settings.version)
         super().__init__(settings.tracer, request.name, attributes, propagate=propagate)

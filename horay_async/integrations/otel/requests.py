@@ -15,7 +15,7 @@ from horay_async.integrations.otel.values import clean, real, texts, whole
 if TYPE_CHECKING:
     from horay_async._observe import CallStarted
 
-__all__ = ["PROVIDER", "Described", "SentBody", "generation_of", "run_of", "server"]
+__all__ = ["PROVIDER", "DescribedRequest", "SentBody", "generation_of", "run_of", "server"]
 
 PROVIDER = "horay"
 """`gen_ai.provider.name`: none of the conventions' well-known values is this API."""
@@ -56,7 +56,7 @@ _body_of = msgspec.json.Decoder(SentBody).decode
 
 
 @attrs.frozen(kw_only=True)
-class Described:
+class DescribedRequest:
     """A request that has something generated."""
 
     operation: str
@@ -103,7 +103,7 @@ class Described:
         return {"text": "text", "json_object": "json", "json_schema": "json"}.get(str(kind))
 
 
-def generation_of(call: CallStarted) -> Described | None:
+def generation_of(call: CallStarted) -> DescribedRequest | None:
     """The call as one that has something generated; None for any other."""
     operation = OPERATIONS.get(call.path)
     if operation is None or call.method != "POST":
@@ -112,14 +112,14 @@ def generation_of(call: CallStarted) -> Described | None:
     return _described(operation, call.body, stream=call.stream, identity=place)
 
 
-def run_of(body: bytes | None) -> Described | None:
+def run_of(body: bytes | None) -> DescribedRequest | None:
     """A run of tools whose first request sends `body`."""
     return _described("invoke_agent", body, stream=False, identity={})
 
 
 def _described(
     operation: str, raw: bytes | None, *, stream: bool, identity: dict[str, Any]
-) -> Described | None:
+) -> DescribedRequest | None:
     if raw is None:
         return None
     try:
@@ -129,7 +129,7 @@ def _described(
     identity = {"gen_ai.operation.name": operation, **identity}
     if isinstance(body.model, str):
         identity["gen_ai.request.model"] = clean(body.model)
-    return Described(operation=operation, body=body, stream=stream, identity=identity)
+    return DescribedRequest(operation=operation, body=body, stream=stream, identity=identity)
 
 
 @lru_cache(maxsize=64)

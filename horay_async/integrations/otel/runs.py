@@ -23,7 +23,7 @@ from horay_async.integrations.otel.values import clean
 if TYPE_CHECKING:
     from horay_async._observe import RunEnded
     from horay_async.integrations.otel.metrics import RunMetrics
-    from horay_async.integrations.otel.requests import Described
+    from horay_async.integrations.otel.requests import DescribedRequest
     from horay_async.integrations.otel.settings import TelemetrySettings
 
 __all__ = ["RunSpan"]
@@ -39,7 +39,9 @@ NOT_OF_RUNS: Final = {
 class RunSpan:
     """The span of one run."""
 
-    def __init__(self, settings: TelemetrySettings, metrics: RunMetrics, run: Described) -> None:
+    def __init__(
+        self, settings: TelemetrySettings, metrics: RunMetrics, run: DescribedRequest
+    ) -> None:
         self._began = time.perf_counter()
         self._settings = settings
         self._metrics = metrics
