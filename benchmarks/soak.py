@@ -1,6 +1,11 @@
 """A chaos soak: thousands of mixed calls through random faults, and an account of every one.
 
     python -m benchmarks.soak --calls 20000 --seed 7
+    python -m benchmarks.soak --minutes 60 --json soak.json --plot soak.png
+
+With `--minutes` it goes on for that long, and every slice of the time records the CPU time of a call (of this process,
+the server in it included) and the memory; the last sixth is compared with the first, and the exit status is 1 where it
+takes over 1.05 times as much. CPU time is noisy on a machine that does other work: memory isn't.
 
 The faults come from `horay_async.testing.Chaos`, so a seed brings the same ones again. Exit status 1 where an
 answer was wrong, a failure silent, an exception foreign, an image run twice, a claim about the execution false,
@@ -11,11 +16,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
+import json
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -28,6 +36,7 @@ from horay_async.testing.canned import HELLO
 __all__ = ["main", "soak"]
 
 AT_ONCE = 64
+KEY = "test-key"
 CLOCKS = Timeouts(queue=60.0, connect=10.0, first_byte=0.5, idle=0.5)
 """Short, so that a server that hangs doesn't hold the soak up; the shortest is far above a loaded machine's
 delays."""
@@ -60,37 +69,110 @@ class Account:
         ]
 
 
+SLICES = 60
+"""Parts into which the time of a soak by minutes is cut; ten of them are a sixth."""
+
+MOST_GROWTH = 1.05
+"""How many times what the first sixth took the last one may take."""
+
+
+@attrs.frozen
+class Slice:
+    """What one part of the time took."""
+
+    minute: float
+    """Its end, in minutes from the start."""
+    calls: int
+    cpu_us: float
+    """CPU time of a call in microseconds; of client and server."""
+    memory_mib: float
+    """Resident memory at its end, in MiB; 0 where the system doesn't tell."""
+
+
+def compared(slices: list[Slice]) -> dict[str, float]:
+    """How many times what the first sixth took the last sixth takes."""
+    sixth = max(1, len(slices) // 6)
+    first, last = slices[:sixth], slices[-sixth:]
+    found: dict[str, float] = {}
+    for name in ("cpu_us", "memory_mib"):
+        before = sum(getattr(each, name) for each in first)
+        found[name] = sum(getattr(each, name) for each in last) / before if before else 1.0
+    return found
+
+
 async def soak(calls: int, seed: int) -> tuple[Account, int]:
     """Makes the calls; gives the account and how many requests the server got."""
     account = Account()
-    chaos = Chaos(seed)
+    numbers = iter(range(calls))
     descriptors = _descriptors()
-    with FaultServer() as server:
-        server.always(chaos)
-        client = AsyncHoray(
-            server.api_key,
-            base_url=server.base_url,
-            timeout=CLOCKS,
-            retry=RetryPolicy(initial_backoff=0.01, max_backoff=0.05),
-        )
-        tasks = len(asyncio.all_tasks())
-        numbers = iter(range(calls))
-
-        async def work() -> None:
-            for number in numbers:
-                await _one(client, number, account)
-
-        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
-        await client.close()
-        await server.until(lambda: server.open_connections == 0, what="the last connection's end")
-        left = len(asyncio.all_tasks()) - tasks
-        if left:
-            account.wrong.append(f"{left} tasks were left behind")
-        _check_images(chaos, account)
-        requests = len(server.requests)
+    async with _client() as client:
+        requests = await _through_chaos(client, numbers, seed, account, last=True)
     if (more := _descriptors() - descriptors) > 0:
         account.wrong.append(f"{more} descriptors were left behind")
     return account, requests
+
+
+async def soak_for(minutes: float, seed: int) -> tuple[Account, int, list[Slice]]:
+    """Makes calls for so long, with one client. Each slice has a server of its own: one that remembered an hour's
+    requests would be most of the memory.
+    """
+    account = Account()
+    slices: list[Slice] = []
+    requests = 0
+    descriptors = _descriptors()
+    begun = time.monotonic()
+    counted = itertools.count()
+    async with _client() as client:
+        for place in range(SLICES):
+            before, cpu = account.calls, time.process_time()
+            numbers = _until(begun + minutes * 60 * (place + 1) / SLICES, counted)
+            last = place == SLICES - 1
+            requests += await _through_chaos(client, numbers, seed + place, account, last=last)
+            taken = (time.process_time() - cpu) / max(1, account.calls - before) * 1e6
+            minute = (time.monotonic() - begun) / 60
+            slices.append(Slice(minute, account.calls - before, taken, _memory()))
+    if (more := _descriptors() - descriptors) > 0:
+        account.wrong.append(f"{more} descriptors were left behind")
+    return account, requests, slices
+
+
+def _until(end: float, numbers: Iterator[int]) -> Iterator[int]:
+    """`numbers`, until it is `end` on the monotonic clock."""
+    return itertools.takewhile(lambda _: time.monotonic() < end, numbers)
+
+
+def _client() -> AsyncHoray:
+    return AsyncHoray(
+        KEY, timeout=CLOCKS, retry=RetryPolicy(initial_backoff=0.01, max_backoff=0.05)
+    )
+
+
+async def _through_chaos(
+    client: AsyncHoray, numbers: Iterator[int], seed: int, account: Account, *, last: bool
+) -> int:
+    """Makes the calls of these numbers to a server of its own, and closes the client after the last; gives how many
+    requests the server got.
+    """
+    chaos = Chaos(seed)
+    with FaultServer(api_key=KEY) as server:
+        server.always(chaos)
+        copy = client.with_options(base_url=server.base_url)
+        tasks = len(asyncio.all_tasks())
+
+        async def work() -> None:
+            for number in numbers:
+                await _one(copy, number, account)
+
+        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+        if last:
+            await client.close()
+            await server.until(
+                lambda: server.open_connections == 0, what="the last connection's end"
+            )
+        if (left := len(asyncio.all_tasks()) - tasks) > 0:
+            account.wrong.append(f"{left} tasks were left behind")
+        _check_images(chaos, account)
+        return len(server.requests)
 
 
 async def _one(client: AsyncHoray, number: int, account: Account) -> None:
@@ -172,20 +254,71 @@ def _descriptors() -> int:
     return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
 
 
+def _memory() -> float:
+    """The resident memory of this process in MiB."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        return 0.0
+    return int(statm.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def plot(slices: list[Slice], path: Path) -> None:
+    """Draws CPU time and memory over time. Needs matplotlib."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - for the plot alone
+
+    figure = Figure(figsize=(6.0, 3.6), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    minutes = [each.minute for each in slices]
+    upper.plot(minutes, [each.cpu_us for each in slices])
+    upper.set_ylabel("CPU of a call, µs")
+    lower.plot(minutes, [each.memory_mib for each in slices])
+    lower.set_ylabel("memory, MiB")
+    lower.set_xlabel("minutes")
+    for axes in (upper, lower):
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=80)
+
+
+def _report(slices: list[Slice], account: Account, to: Path | None, picture: Path | None) -> None:
+    """Prints, writes and draws what the slices say; growth goes among what is wrong."""
+    growth = compared(slices)
+    for name, factor in growth.items():
+        print(f"last sixth / first sixth, {name}: {factor:.3f}")
+        if factor > MOST_GROWTH:
+            account.wrong.append(f"{name} grew {factor:.3f} times")
+    if to is not None:
+        rows = [attrs.asdict(each) for each in slices]
+        to.write_text(
+            json.dumps({"growth": growth, "machine": describe(), "slices": rows}, indent=1)
+        )
+    if picture is not None:
+        plot(slices, picture)
+
+
 def main() -> int:
     """Runs the soak and prints its table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--minutes", type=float, help="go on for so long, and compare its sixths")
+    parser.add_argument("--json", type=Path, help="where the slices of the time are written")
+    parser.add_argument("--plot", type=Path, help="where they are drawn, as a PNG")
     options = parser.parse_args()
     begun = time.perf_counter()
-    account, requests = asyncio.run(soak(options.calls, options.seed))
+    slices: list[Slice] = []
+    if options.minutes is None:
+        account, requests = asyncio.run(soak(options.calls, options.seed))
+    else:
+        account, requests, slices = asyncio.run(soak_for(options.minutes, options.seed))
     print("| | |\n|---|---|")
     for name, value in account.rows(requests, time.perf_counter() - begun):
         print(f"| {name} | {value} |")
     print(
         f"\nSeed {options.seed}. {', '.join(f'{name} {what}' for name, what in describe().items())}"
     )
+    if slices:
+        _report(slices, account, options.json, options.plot)
     for problem in account.wrong[:20]:
         print(problem, file=sys.stderr)
     return 1 if account.wrong else 0

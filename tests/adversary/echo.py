@@ -115,12 +115,15 @@ class Echo:
         self._faults: dict[str, list[tuple[str, int]]] = {}
         self._count = 0
 
-    def new_token(self, faults: list[tuple[str, int]]) -> str:
-        """A token whose requests meet these faults, each with the seed of its details."""
+    def new_token(self, faults: list[tuple[str, int]] | None) -> str:
+        """A token whose requests meet these faults, each with the seed of its details; None is for a server elsewhere,
+        whose script nobody has.
+        """
         with self._lock:
             self._count += 1
             token = f"token-{self._count}"
-            self._faults[token] = list(faults)
+            if faults:
+                self._faults[token] = list(faults)
         return token
 
     def __call__(self, request: Request) -> Answer:

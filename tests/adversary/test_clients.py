@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     consumes,
     rule,
-    run_state_machine_as_test,  # pyright: ignore[reportUnknownVariableType] # half typed
+    run_state_machine_as_test,
 )
 
 from horay_async import AsyncHoray, ConfigurationError, Horay, HorayError
