@@ -59,7 +59,8 @@ def complete_dataset(
     chat completion, of a list of messages or of one user message's text. `params` are further parameters
     of the operation, the same for all rows.
 
-    `rpm` and `tpm` are the most requests and tokens a minute of all nodes together, kept to within 5 %.
+    `rpm` and `tpm` are the most requests and tokens a minute of all nodes together, kept to within 5 %; a
+    `Retry-After` of the server pauses all of them.
     `concurrency` and `give_up_after` are those of `BatchOptions`, for each node. There is one worker on each
     node with CPUs, or `nodes` of them. Each takes `batch_size` rows at a time, up to 16 times over; what
     was under way on a node that dies, and responses of it that nobody had fetched yet, are asked for again.
@@ -155,7 +156,7 @@ def _answered(
             "options": sealed,
             "rows": rows,
             "settings": settings,
-            "limits": None if rpm is None and tpm is None else ClusterLimits.start(rpm, tpm),
+            "limits": ClusterLimits.start(rpm, tpm),
         },
         batch_size=None,  # a block as it is: the unit that is done again
         batch_format="pyarrow",

@@ -35,6 +35,10 @@ class Allotment:
     def __init__(self) -> None:
         self._due = -math.inf  # the end of the last slice
 
+    def pause(self, seconds: float, now: float) -> None:
+        """Hands out no time that is within so many seconds."""
+        self._due = max(self._due, now + seconds)
+
     def take(self, seconds: float, now: float) -> float:
         """Hands out a slice of so many seconds; gives the seconds until it begins, negative where it
         has begun.

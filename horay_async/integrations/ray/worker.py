@@ -41,6 +41,9 @@ class Worker:
         self._shared: tuple[Concurrency, SlicedPacer | None] | None = None
         self._running: dict[BatchRunner, BatchProgress] = {}
         self._asking: asyncio.Task[None] | None = None
+        self._telling: set[asyncio.Task[None]] = set()
+        self._listening: asyncio.Task[None] | None = None  # while something runs
+        self._pauses = 0  # of the cluster, as far as is known
 
     async def __call__(self, table: Table) -> Table:
         """The table with the columns for its responses."""
@@ -65,19 +68,24 @@ class Worker:
             pacer=pacer,
         )
         self._running[runner] = progress
+        self._listen(level)
         results: list[BatchResult[Any]] = []
         try:
             while taken := await runner.get():
                 results += taken
         finally:
             del self._running[runner]
+            if not self._running and self._listening is not None:
+                self._listening.cancel()
             await runner.close()
         return results
 
     def _share(self) -> tuple[Concurrency, SlicedPacer | None]:
         """What the batches of this worker have in common; to be made on the loop that they run on."""
         level, limits = throttle_of(self._transport).level(self._settings), self._limits
-        if limits is None:
+        if limits is not None:
+            throttle_of(self._transport).limiter.on_pause = self._tell
+        if limits is None or (limits.rpm is None and limits.tpm is None):
             return level, None
         return level, SlicedPacer(limits.rpm, limits.tpm, ask=self._ask, unsent=self._unsent)
 
@@ -98,6 +106,34 @@ class Worker:
         delay = await self._limits.limiter.take.remote(seconds)
         pacer.add(delay, seconds, asyncio.get_running_loop().time())
         throttle_of(self._transport).limiter.wake()
+
+    # A `Retry-After` is for all of the cluster
+
+    def _tell(self, seconds: float) -> None:
+        """Has the other workers pause too."""
+        task = asyncio.create_task(self._send_pause(seconds))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+        task.add_done_callback(self._got)
+
+    async def _send_pause(self, seconds: float) -> None:
+        assert self._limits is not None
+        await self._limits.limiter.pause.remote(seconds)
+
+    def _listen(self, level: Concurrency) -> None:
+        """Pauses when another worker was asked to, as long as something runs."""
+        if self._limits is not None and (self._listening is None or self._listening.done()):
+            self._listening = asyncio.create_task(self._follow_pauses(level))
+            self._listening.add_done_callback(self._got)
+
+    async def _follow_pauses(self, level: Concurrency) -> None:
+        assert self._limits is not None
+        limiter = throttle_of(self._transport).limiter
+        while True:
+            self._pauses, left = await self._limits.limiter.next_pause.remote(self._pauses)
+            if left > 0:
+                limiter.admission.pause(left, level, asyncio.get_running_loop().time())
+                limiter.wake()
 
     def _got(self, task: asyncio.Task[None]) -> None:
         """Without a limiter nothing more can be sent."""

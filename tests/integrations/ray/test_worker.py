@@ -14,12 +14,13 @@ import pytest
 pytest.importorskip("ray", reason="horay_async.integrations.ray needs the extra `ray`")
 
 from horay_async.batch.options import Settings
+from horay_async.integrations.ray import limiter
 from horay_async.integrations.ray.limiter import ClusterLimits
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.rows import Rows
 from horay_async.integrations.ray.slices import Allotment
 from horay_async.integrations.ray.worker import Worker
-from horay_async.testing import FaultServer
+from horay_async.testing import FaultServer, Gate, completion, error, raw
 
 pa: Any = import_module("pyarrow")
 
@@ -45,8 +46,21 @@ def limited(take: Callable[[float], float], rpm: float) -> ClusterLimits:
     async def remote(seconds: float) -> float:
         return take(seconds)
 
+    async def pause(seconds: float) -> None:
+        raise AssertionError("nothing is refused here")
+
+    async def next_pause(known: int) -> tuple[int, float]:
+        await asyncio.Event().wait()
+        return 0, 0.0
+
     return ClusterLimits(
-        rpm=rpm, tpm=None, limiter=SimpleNamespace(take=SimpleNamespace(remote=remote))
+        rpm=rpm,
+        tpm=None,
+        limiter=SimpleNamespace(
+            take=SimpleNamespace(remote=remote),
+            pause=SimpleNamespace(remote=pause),
+            next_pause=SimpleNamespace(remote=next_pause),
+        ),
     )
 
 
@@ -90,3 +104,39 @@ async def test_lost_limiter_ends_the_batch(fault_server: FaultServer) -> None:
         with pytest.raises(ConnectionError, match="the limiter has gone"):
             await worker(table("a"))
     assert not fault_server.requests
+
+
+class LocalActor:
+    """The limiter without Ray: its methods are called as an actor's are."""
+
+    def __init__(self) -> None:
+        actor = limiter._Limiter()
+        for name in ("take", "pause", "next_pause"):
+            setattr(self, name, SimpleNamespace(remote=getattr(actor, name)))
+
+
+@pytest.mark.parametrize("rpm", [None, 60_000.0])
+async def test_retry_after_pauses_the_cluster(fault_server: FaultServer, rpm: float | None) -> None:
+    """Not one node: what a worker was told, the others keep to."""
+    gate = Gate()
+    fault_server.add(error(429, retry_after=1))
+    actor = LocalActor()
+    limits = ClusterLimits(rpm=rpm, tpm=None, limiter=actor)
+    settings = Settings(rpm=rpm, concurrency=1)
+    with FaultServer(api_key=fault_server.api_key) as elsewhere:  # as the other node reaches it
+        elsewhere.add(raw(gate, *completion("x").steps))
+        async with (
+            working(fault_server, settings, limits) as first,
+            working(elsewhere, settings, limits) as second,
+        ):
+            others = asyncio.ensure_future(second(table("b", "c")))
+            while not elsewhere.requests:  # noqa: ASYNC110 - the server is in another thread
+                await asyncio.sleep(0.001)
+            refused = asyncio.ensure_future(first(table("a")))
+            while not second._pauses:  # noqa: ASYNC110 - the pause is on its way
+                await asyncio.sleep(0.001)
+            gate.open()
+            done = await asyncio.gather(refused, others)
+        assert [len(each.column("error").to_pylist()) for each in done] == [1, 2]
+        pause = elsewhere.requests[-1].at - fault_server.requests[0].at
+    assert pause >= 0.99

@@ -1,0 +1,305 @@
+"""The limits of a client, over real connections."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from horay_async import (
+    APITimeoutError,
+    AsyncHoray,
+    BatchRequest,
+    ConfigurationError,
+    Limits,
+    RateLimitError,
+    RetryPolicy,
+    Timeouts,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+class Counting:
+    """A server that counts by the minute, requests and tokens, and refuses what is over. Its minute is `window` seconds."""
+
+    def __init__(self) -> None:
+        self.rpm = self.tpm = 10**9
+        self.window = 60.0
+        self.tokens = 20
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.fail_first = 0
+        self.headers = False
+        self.prompts: list[str] = []
+        self.at: list[float] = []
+        self.used: list[tuple[float, int]] = []
+        self.refused = self.under_way = self.most = 0
+        self.base_url = ""
+        self.changed = asyncio.Event()
+
+    async def reached(self, count: int) -> None:
+        """Waits until so many requests came."""
+        while len(self.prompts) < count:
+            self.changed.clear()
+            await self.changed.wait()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One request."""
+        body: dict[str, Any] = json.loads(await request.read() or b"{}")
+        now = time.monotonic()
+        self.prompts.append(body.get("prompt", ""))
+        self.at.append(now)
+        self.changed.set()
+        recent = [each for each in self.used if each[0] > now - self.window]
+        headers: dict[str, str] = {}
+        left = self.rpm - len(recent) - 1
+        if recent and self.headers:
+            headers = {
+                "x-ratelimit-limit-requests": str(self.rpm),
+                "x-ratelimit-remaining-requests": str(max(0, left)),
+                "x-ratelimit-reset-requests": f"{int((recent[0][0] + self.window - now) * 1000)}ms",
+            }
+        if left < 0 or sum(tokens for _, tokens in recent) + self.tokens > self.tpm:
+            self.refused += 1
+            return web.json_response(
+                {"error": {"message": "too much"}}, status=429, headers=headers
+            )
+        self.used.append((now, self.tokens))
+        if self.fail_first:
+            self.fail_first -= 1
+            return web.json_response({"error": {"message": "oh"}}, status=500)
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await self.hold.wait()
+        finally:
+            self.under_way -= 1
+        usage = {
+            "prompt_tokens": 5,
+            "completion_tokens": self.tokens - 5,
+            "total_tokens": self.tokens,
+        }
+        choice = {"index": 0, "text": "x", "finish_reason": "stop"}
+        answer = {"id": "a", "object": "text_completion", "choices": [choice], "usage": usage}
+        if not body.get("stream"):
+            return web.json_response(answer, headers=headers)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **headers})
+        await response.prepare(request)
+        await response.write(b"data: " + json.dumps(answer).encode() + b"\n\ndata: [DONE]\n\n")
+        return response
+
+
+@pytest.fixture
+async def counting(anyio_backend: str) -> AsyncIterator[Counting]:
+    """A server of this test's own."""
+    server = Counting()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
+    host, port = runner.addresses[0]
+    server.base_url = f"http://{host}:{port}/v1"
+    yield server
+    server.hold.set()
+    await runner.cleanup()
+
+
+def client_of(server: Counting, limits: Limits | None, **options: Any) -> AsyncHoray:
+    """A client with limits that doesn't try again unless told to."""
+    retry = options.pop("retry", RetryPolicy(max_retries=0))
+    return AsyncHoray(
+        "a-key-for-nothing", base_url=server.base_url, retry=retry, limits=limits, **options
+    )
+
+
+async def complete(client: AsyncHoray, prompt: str = "call", **options: Any) -> Any:
+    """One call."""
+    return await client.completions.create(model="m", prompt=prompt, max_tokens=15, **options)
+
+
+async def stream(client: AsyncHoray, prompt: str = "stream") -> None:
+    """One stream, read to its end."""
+    async for _ in await client.completions.create(model="m", prompt=prompt, stream=True):
+        pass
+
+
+def requests(count: int) -> list[BatchRequest[Any]]:
+    """Requests of a batch."""
+    return [BatchRequest.completion(model="m", prompt="batch") for _ in range(count)]
+
+
+async def test_two_hundred_tasks_are_never_refused(counting: Counting) -> None:
+    """By a server that counts requests in a time: calls, streams, copies and a batch share the rate. Its time is a second
+    instead of a minute, and the rate some way below, since both a burst and late timers count for more in a second.
+    """
+    counting.rpm, counting.window = 120, 1.0
+    async with client_of(counting, Limits(rpm=7200 * 0.6, concurrency=32)) as client:
+        copy = client.with_options(max_retries=1)
+        batch = asyncio.ensure_future(collect(client, 50))
+        await asyncio.gather(
+            *(complete(each) for each in [client, copy] * 50), *(stream(client) for _ in range(50))
+        )
+        assert [result.error for result in await batch] == [None] * 50
+    assert counting.refused == 0
+    assert len(counting.prompts) == 200
+    assert counting.most <= 32
+
+
+async def collect(client: AsyncHoray, count: int, **options: Any) -> list[Any]:
+    """The results of a batch."""
+    return [result async for result in client.batch.run(requests(count), **options)]
+
+
+async def test_tokens_are_kept_to(counting: Counting) -> None:
+    """After the first answers, whose usage corrects the estimates; streams that report it too."""
+    counting.tpm, counting.window = 4000, 1.0  # 200 answers a second
+    async with client_of(counting, Limits(tpm=4000 * 60 * 0.6)) as client:
+        await asyncio.gather(
+            *(complete(client) for _ in range(150)), *(stream(client) for _ in range(50))
+        )
+    assert counting.refused == 0
+
+
+async def test_the_servers_headers_are_kept_to(counting: Counting) -> None:
+    """Before it refuses: once it says that nothing is left, nothing is sent until the reset."""
+    counting.rpm, counting.window, counting.headers = 10, 0.5, True
+    async with client_of(counting, Limits(concurrency=1)) as client:
+        answers = [await complete(client) for _ in range(25)]
+    assert counting.refused == 0
+    assert answers[4].meta.rate_limits.requests.limit == 10
+    assert answers[4].meta.rate_limits.requests.remaining == 5
+    async with client_of(counting, None) as client:  # without limits, nobody waits
+        with pytest.raises(RateLimitError):
+            await asyncio.gather(*(complete(client) for _ in range(25)))
+
+
+async def test_single_calls_are_sent_next(counting: Counting) -> None:
+    """Whatever a batch has waiting on the same client, and others with `bulk`."""
+    counting.hold.clear()
+    async with client_of(counting, Limits(concurrency=4)) as client:
+        batch = asyncio.ensure_future(collect(client, 50))
+        bulk = [asyncio.ensure_future(complete(client, "bulk", bulk=True)) for _ in range(20)]
+        await counting.reached(4)
+        calls = [asyncio.ensure_future(complete(client, f"call {n}")) for n in range(3)]
+        while len(client._transport.limiter()._lines) < 3:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+        counting.hold.set()
+        await asyncio.gather(*calls, *bulk, batch)
+    assert [prompt for prompt in counting.prompts[4:8] if prompt.startswith("call")] == [
+        "call 0",
+        "call 1",
+        "call 2",
+    ]
+    assert counting.most == 4
+
+
+async def test_retries_count(counting: Counting) -> None:
+    """Of calls and of batches, against the client's rate and the batch's own."""
+    retry = RetryPolicy(max_retries=10, initial_backoff=0.0001, max_backoff=0.0001)
+    for limits, rpm in ((Limits(rpm=1200), None), (None, 1200)):
+        counting.prompts.clear()
+        counting.at.clear()
+        counting.fail_first = 10
+        async with client_of(counting, limits, retry=retry) as client:
+            if limits is not None:
+                await asyncio.gather(*(complete(client) for _ in range(5)))
+            results = await collect(client, 10, rpm=rpm)
+            assert all(result.error is None for result in results)
+        spread = counting.at[-1] - counting.at[0]
+        assert spread >= (len(counting.at) - 4) / 20, "faster than 20 a second"
+
+
+async def test_waiting_is_under_the_clocks(counting: Counting) -> None:
+    """Queue and deadline; each says that nothing was sent."""
+    counting.hold.clear()
+    async with client_of(counting, Limits(concurrency=1)) as client:
+        first = asyncio.ensure_future(complete(client))
+        await counting.reached(1)
+        for timeout, clock in ((Timeouts(queue=0.02), "queue"), (0.02, "total")):
+            with pytest.raises(APITimeoutError) as caught:
+                await complete(client, timeout=timeout)
+            assert (caught.value.clock, caught.value.execution) == (clock, "not_sent")
+        counting.hold.set()
+        await first
+        await complete(client)
+        assert len(counting.prompts) == 2
+        assert client._transport.limiter().admission.in_flight == 0
+
+
+async def test_cancellation_passes_the_place_on(counting: Counting) -> None:
+    """Of one that waits, one that is sent, one that reads a stream, and one that is left."""
+    counting.hold.clear()
+    async with client_of(counting, Limits(concurrency=1), max_connections=1) as client:
+        tasks = [asyncio.ensure_future(complete(client, f"{n}")) for n in range(4)]
+        await counting.reached(1)
+        tasks[1].cancel()
+        tasks[0].cancel()
+        await counting.reached(2)
+        tasks[2].cancel()
+        await counting.reached(3)
+        counting.hold.set()
+        await tasks[3]
+        assert counting.prompts == ["0", "2", "3"]
+        async with await client.completions.create(model="m", prompt="p", stream=True) as left:
+            await anext(aiter(left))
+        await complete(client)
+        assert client._transport.limiter().admission.in_flight == 0
+
+
+async def test_closing_while_calls_wait(counting: Counting) -> None:
+    """Ends them as a closed client ends calls."""
+    counting.hold.clear()
+    client = client_of(counting, Limits(concurrency=1))
+    tasks = [asyncio.ensure_future(complete(client)) for _ in range(5)]
+    await counting.reached(1)
+    await client.close()
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(isinstance(end, ConfigurationError) for end in ends), ends
+
+
+async def test_auto(counting: Counting) -> None:
+    """Single calls and batches find one limit together."""
+    async with client_of(counting, Limits(concurrency="auto")) as client:
+        await asyncio.gather(*(complete(client) for _ in range(100)), collect(client, 100))
+        limiter = client._transport.limiter()
+        assert limiter.auto.limit > 1
+        assert limiter.admission.in_flight == limiter.auto.in_flight == 0
+
+
+async def test_copies_with_other_limits(counting: Counting) -> None:
+    """Have their own; without any, nobody is asked."""
+    async with client_of(counting, Limits(concurrency=1)) as client:
+        transport = client._transport
+        assert client.with_options(max_retries=1)._transport.limiter() is transport.limiter()
+        other = client.with_options(limits=Limits(concurrency=2))
+        assert other._transport.limiter() is not transport.limiter()
+        free = client.with_options(limits=None)
+        answer = await complete(free)
+        assert answer.meta.queue == 0.0
+        assert free._transport.limiter().admission.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"rpm": 0}, "rpm must be a number above 0"),
+        ({"tpm": "5"}, "tpm must be a number above 0"),
+        ({"rpm": True}, "rpm must be"),
+        ({"rpm": float("inf")}, "rpm must be"),
+        ({"concurrency": 0}, "concurrency must be"),
+        ({"concurrency": "many"}, "concurrency must be"),
+    ],
+)
+def test_limits_that_cannot_work(limits: dict[str, Any], message: str) -> None:
+    """Are refused at once."""
+    with pytest.raises(ConfigurationError, match=message):
+        Limits(**limits)
+    with pytest.raises(ConfigurationError, match="limits must be a Limits"):
+        AsyncHoray("key", limits=limits)  # type: ignore[arg-type] # what is tested
