@@ -259,10 +259,10 @@ class Call:
             if self.observers is not None:
                 self.observers.on_attempt(len(self.attempts), headers)
             raw, pending = await self._send(headers, pool)
-        except BaseException:
+        except BaseException as error:
             limiter.release()
             if place is not None:
-                place.release(whole=False)
+                _give_up(place, error)
             raise
         meta = self._read_head(raw, attempt)
         meta.queue = acquired - began
@@ -467,6 +467,14 @@ class Call:
             attempt.seconds,
             attempt.request_id,
         )
+
+
+def _give_up(place: Place, error: BaseException) -> None:
+    """An attempt has ended without a response: the rate gets back what surely wasn't sent."""
+    if isinstance(error, HorayError) and getattr(error, "execution", "not_sent") == "not_sent":
+        place.unsent()
+    else:
+        place.release(whole=False)
 
 
 def _release(limiter: CapacityLimiter, place: Place, content: aiohttp.StreamReader) -> None:

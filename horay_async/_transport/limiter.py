@@ -200,6 +200,8 @@ class Limiter:
         for window, limit, taken in zip(
             self._windows, (found.requests, found.tokens), ticket.windows, strict=True
         ):
+            if limit.limit == 0:
+                continue  # what some servers say where nothing is limited
             window.told(remaining=limit.remaining, reset=limit.reset, taken=taken, now=now)
 
     def wake(self) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
-from weakref import WeakKeyDictionary
 
 from horay_async._keys import ProvidedKeys
 from horay_async._observe import LogOnce, Observer, TelemetryObserver, process_defaults
@@ -24,8 +22,8 @@ from horay_async.options import ClientOptions, Limits
 
 __all__ = ["Transport"]
 
-_Limiters = WeakKeyDictionary[Any, dict[tuple[str, "Limits | None"], Limiter]]
-"""By event loop, and by server and limits."""
+_Limiters = dict[tuple[asyncio.AbstractEventLoop, str, "Limits | None"], Limiter]
+"""By event loop, server and limits."""
 
 
 class Transport:
@@ -42,7 +40,7 @@ class Transport:
         self.drift: DriftWatch = (share.drift.changed if share else DriftWatch)(options.strict)
         self._log_once: LogOnce = share._log_once if share else LogOnce()  # noqa: SLF001 - its own kind
         self._hooks = _hooks_of(options, self._log_once)
-        self._limiters: _Limiters = share._limiters if share else WeakKeyDictionary()  # noqa: SLF001 - see above
+        self._limiters: _Limiters = share._limiters if share else {}  # noqa: SLF001 - see above
         self._sender = Sender(options, self.pools)
         key = options.api_key
         self._keys: KeySource | None = None  # where a function provides them; a copy has the same
@@ -63,7 +61,7 @@ class Transport:
             drift=self.drift,
             clean=self._clean,
             stream=stream,
-            gate=self._gate(request),
+            gate=request.gate if self.options.limits is None else self._gate(request),
             started=started,
             keys=None if request.external else self._keys,
         )
@@ -87,19 +85,20 @@ class Transport:
         return self._clean.mask(text).encode("utf-8", "surrogateescape")
 
     def _gate(self, request: Request) -> AttemptGate | None:
-        """Who lets the attempts of `request` go; None for nobody."""
-        if request.gate is not None:
-            return request.gate
-        return None if self.options.limits is None or request.external else self.limiter()
+        """Who lets the attempts of `request` go, where the client has limits."""
+        return request.gate or (None if request.external else self.limiter())
 
     def limiter(self) -> Limiter:
         """The running loop's limiter: shared by the copies that have the same limits, for the same server."""
-        options = self.options
-        limiters = self._limiters.setdefault(asyncio.get_running_loop(), {})
-        key = (options.base_url, options.limits)
-        if key not in limiters:
-            limiters[key] = Limiter(options)
-        return limiters[key]
+        options, loop = self.options, asyncio.get_running_loop()
+        key = (loop, options.base_url, options.limits)
+        limiter = self._limiters.get(key)
+        if limiter is None:
+            for other in list(self._limiters):
+                if other[0].is_closed():
+                    self._limiters.pop(other, None)  # another thread may have been first
+            limiter = self._limiters[key] = Limiter(options)
+        return limiter
 
     @property
     def telemetry(self) -> TelemetryObserver | None:
@@ -109,13 +108,12 @@ class Transport:
     async def close(self) -> None:
         """Closes the connections of every copy."""
         here = asyncio.get_running_loop()
-        for loop, limiters in list(self._limiters.items()):
-            for limiter in list(limiters.values()):
-                if loop is here:
-                    limiter.close()
-                else:
-                    with contextlib.suppress(RuntimeError):  # it is closed, and nobody waits on it
-                        loop.call_soon_threadsafe(limiter.close)
+        for (loop, *_), limiter in list(self._limiters.items()):
+            if loop is here:
+                limiter.close()
+            else:
+                with contextlib.suppress(RuntimeError):  # it is closed, and nobody waits on it
+                    loop.call_soon_threadsafe(limiter.close)
         await self.pools.close()
 
 

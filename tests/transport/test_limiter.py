@@ -220,6 +220,42 @@ def test_waits_for_the_servers_window() -> None:
     run(main())
 
 
+def test_limit_of_nothing_is_none() -> None:
+    """As servers say that don't limit requests or tokens."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        limiter = limiter_of(Limits(concurrency=4))
+        place = await limiter.acquire(b"", bulk=False)
+        began = loop.time()
+        parts = {"limit": "0", "remaining": "0", "reset": "60s"}
+        place.received(200, {f"x-ratelimit-{name}-tokens": text for name, text in parts.items()})
+        await limiter.acquire(b"", bulk=False)
+        assert loop.time() == began
+
+    run(main())
+
+
+def test_long_stream_holds_nobody_up() -> None:
+    """It was let through: after a refusal without a time, others don't wait for its end."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        limiter = limiter_of(Limits(concurrency=4))
+        stream = await limiter.acquire(b"", bulk=False)
+        stream.received(200, {})
+        refused = await limiter.acquire(b"", bulk=False)
+        refused.received(503, {})
+        refused.release(whole=True)
+        began = loop.time()
+        await limiter.acquire(b"", bulk=False)
+        assert loop.time() - began < 2
+        stream.release(whole=True)
+        assert limiter.admission.in_flight == 1
+
+    run(main())
+
+
 def test_closing_ends_all_waits() -> None:
     """With the error that a closed client raises; so does asking later."""
 

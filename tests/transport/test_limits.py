@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from horay_async import (
+    APIConnectionError,
     APITimeoutError,
     AsyncHoray,
     BatchRequest,
@@ -251,6 +252,22 @@ async def test_cancellation_passes_the_place_on(counting: Counting) -> None:
             await anext(aiter(left))
         await complete(client)
         assert client._transport.limiter().admission.in_flight == 0
+
+
+async def test_what_was_not_sent_costs_nothing(counting: Counting) -> None:
+    """A server that can't be reached, and a key that can't be had, use nothing of the rate."""
+
+    def failing() -> str:
+        raise OSError("no vault")
+
+    limits = Limits(rpm=1, tpm=1)
+    for key, url in (("a-key", "http://127.0.0.1:1/v1"), (failing, counting.base_url)):
+        async with AsyncHoray(key, base_url=url, limits=limits, max_retries=0) as client:
+            for _ in range(3):  # a minute each, were they counted
+                with pytest.raises((APIConnectionError, ConfigurationError)) as caught:
+                    await complete(client, timeout=Timeouts(queue=5.0))
+                assert not isinstance(caught.value, APITimeoutError)
+            assert client._transport.limiter().admission.in_flight == 0
 
 
 async def test_closing_while_calls_wait(counting: Counting) -> None:

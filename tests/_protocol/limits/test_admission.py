@@ -241,3 +241,29 @@ def test_recovery_from_an_outage() -> None:
     course = simulate(Server(at_once=37), 260, changes=changes)
     assert len([at for at in course.refusals if 101 < at < 130]) < 15
     assert course.throughput(180, 260) >= 0.85 * 37
+
+
+def test_what_the_server_answers_at_length_holds_nobody_up() -> None:
+    """A stream's response has begun: a refusal after that doesn't wait for its end, but pauses."""
+    admission = Admission(lambda: 0.0)
+    level = Concurrency(start=4, floor=4, ceiling=4)
+    stream = admission.begin(level, 0.0)
+    admission.accepted(stream)
+    refused = admission.begin(level, 0.0)
+    admission.refused(refused, 0.0, retry_after=None)
+    assert 0 < admission.wait(level, 0.0) < math.inf
+    assert admission.paused(0.0) > 0
+    other = admission.begin(level, 20.0)
+    admission.refused(other, 20.0, retry_after=None)
+    admission.accepted(stream)  # which was sent before the refusals, and so tells nothing new
+    assert admission.wait(level, 20.0) > 0
+    admission.end(stream)
+    assert admission.in_flight == 0
+
+
+def test_pause_of_another_process() -> None:
+    """Holds everybody back, as one of this process does."""
+    admission = Admission(lambda: 0.0)
+    level = Concurrency(start=4, floor=4, ceiling=4)
+    admission.pause(7.0, level, 0.0)
+    assert admission.wait(level, 0.0, paced=False) == 7.0

@@ -145,3 +145,14 @@ def test_estimate_of_what_cant_be_asked_for() -> None:
     assert TokenEstimate().of(0, 10**400, 1) == MAX_ANSWER_TOKENS
     assert TokenEstimate().of(0, 10, 10**400) == 1280
     assert TokenEstimate().of(10**9, None, 1) == MAX_TOKENS
+
+
+def test_what_was_not_sent_is_given_back() -> None:
+    """The next goes as if it hadn't been; and no more than that."""
+    limiter = RateLimiter(rpm=60, tpm=6000)
+    for _ in range(3):
+        limiter.take(6000, 0.0)
+        assert limiter.wait(0.0) > 0
+        limiter.give_back(6000, 0.0)
+        assert limiter.wait(0.0) == 0.0
+    RateLimiter().give_back(5, 0.0)
