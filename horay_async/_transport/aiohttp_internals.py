@@ -111,8 +111,8 @@ def failure_of(protocol: object) -> BaseException | None:
 #
 # For each request, `ClientSession.request` does what these never need: it follows redirects, keeps cookies, calls
 # hooks, reads the environment, and before Python 3.12 has a task of its own write the body. That takes longer
-# than all the rest of a call. The connection, its parser, the writer and the response are aiohttp's here as well;
-# only the session's way to them is left out. The public way is the session's.
+# than all the rest of a call. The connection and its parser are aiohttp's here as well; the session's way to them is left out,
+# and with it the writer and the response, which can do more than is asked of them. The public way is the session's.
 
 MAX_BODY_BYTES = 2**15
 """Of a request that is sent this way: half of what an idle connection takes before it asks for a pause, so that
