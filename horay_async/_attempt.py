@@ -24,12 +24,12 @@ class Attempt(Record):
     seconds: float | None = None
     """How long the attempt took, waiting for a connection slot included; None while it runs."""
     status: int | None = None
-    """The HTTP status; None where no answer came."""
+    """The HTTP status; None where no response came."""
     error: str | None = None
     """The name of the error class that ended the attempt; None where it succeeded."""
     execution: Execution | None = None
     """What is known of the request's execution; None where it succeeded."""
     request_id: str | None = None
-    """The server's id of the answer, where it sent one."""
+    """The server's id of the response, where it sent one."""
     backoff: float | None = None
     """Seconds waited after this attempt and before the next; None where none followed."""

@@ -133,7 +133,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "strict",
             "Literal['warn', 'raise'] | None",
             "...",
-            'What happens beside counting where an answer differs from what the API describes (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which keeps the answer.',
+            'What happens beside counting where a response differs from what the API describes (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which keeps the response.',
         ),
         (
             "session",
@@ -171,7 +171,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "on_truncation",
             "Literal['raise', 'return']",
             "...",
-            "What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the answer, for servers that never mark the end.",
+            "What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.",
         ),
         ("max_retries", "int", "...", "Most attempts after the first."),
         (
@@ -222,13 +222,13 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "messages",
             "Sequence[MessageDict | Message]",
             None,
-            "The conversation, oldest first: objects with `role` and `content`, instances of the message classes, and answers' messages.",
+            "The conversation, oldest first: objects with `role` and `content`, instances of the message classes, and responses' messages.",
         ),
         (
             "on_truncation",
             "Literal['raise', 'return']",
             "...",
-            "What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the answer, for servers that never mark the end.",
+            "What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.",
         ),
         ("max_tokens", "int | None", "...", "Most tokens to generate."),
         (
@@ -281,7 +281,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             'Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.',
         ),
         ("n", "int | None", "...", "How many choices to generate, 1 to 128."),
-        ("seed", "int | None", "...", "For answers that repeat, as far as the server can."),
+        ("seed", "int | None", "...", "For responses that repeat, as far as the server can."),
         (
             "stream_options",
             "StreamOptionsDict | None",
@@ -299,7 +299,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "parallel_tool_calls",
             "bool | None",
             "...",
-            "Whether one answer may ask for several calls.",
+            "Whether one response may ask for several calls.",
         ),
         ("logprobs", "bool | None", "...", "Asks for the log probabilities of the sampled tokens."),
         (
@@ -385,7 +385,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "response_format",
             "ResponseFormatDict | None",
             "...",
-            'The form that the answer must have, e.g. `{"type": "json_object"}`. For one that comes back as an instance of a class, see `parse`.',
+            'The form that the response must have, e.g. `{"type": "json_object"}`. For one that comes back as an instance of a class, see `parse`.',
         ),
         ("max_retries", "int", "...", "Most attempts after the first."),
         (
@@ -436,13 +436,13 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "messages",
             "Sequence[MessageDict | Message]",
             None,
-            "The conversation, oldest first: objects with `role` and `content`, instances of the message classes, and answers' messages.",
+            "The conversation, oldest first: objects with `role` and `content`, instances of the message classes, and responses' messages.",
         ),
         (
             "on_truncation",
             "Literal['raise', 'return']",
             "...",
-            "What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the answer, for servers that never mark the end.",
+            "What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.",
         ),
         ("max_tokens", "int | None", "...", "Most tokens to generate."),
         (
@@ -495,7 +495,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             'Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.',
         ),
         ("n", "int | None", "...", "How many choices to generate, 1 to 128."),
-        ("seed", "int | None", "...", "For answers that repeat, as far as the server can."),
+        ("seed", "int | None", "...", "For responses that repeat, as far as the server can."),
         (
             "stream_options",
             "StreamOptionsDict | None",
@@ -513,7 +513,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "parallel_tool_calls",
             "bool | None",
             "...",
-            "Whether one answer may ask for several calls.",
+            "Whether one response may ask for several calls.",
         ),
         ("logprobs", "bool | None", "...", "Asks for the log probabilities of the sampled tokens."),
         (
@@ -645,7 +645,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "on_truncation",
             "Literal['raise', 'return']",
             "...",
-            "What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the answer, for servers that never mark the end.",
+            "What to do when a stream ends without `[DONE]` and without a finish reason for every choice: raise `StreamTruncatedError` (the default), or take what came as the response, for servers that never mark the end.",
         ),
         ("max_tokens", "int | None", "...", "Most tokens to generate."),
         (
@@ -698,7 +698,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             'Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`.',
         ),
         ("n", "int | None", "...", "How many choices to generate, 1 to 128."),
-        ("seed", "int | None", "...", "For answers that repeat, as far as the server can."),
+        ("seed", "int | None", "...", "For responses that repeat, as far as the server can."),
         (
             "stream_options",
             "StreamOptionsDict | None",
@@ -1034,7 +1034,7 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
                 "stream",
                 "bool",
                 "False",
-                "Whether to return the chunks as they come; without it the whole answer.",
+                "Whether to return the chunks as they come; without it the whole response.",
             ),
         ),
     ),
@@ -1045,7 +1045,7 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
                 "response_format",
                 "type[T] | ResponseFormatDict | None",
                 "...",
-                "The form that the answer must have: a class to parse it into, or the API's JSON form.",
+                "The form that the response must have: a class to parse it into, or the API's JSON form.",
             ),
         ),
     ),
@@ -1056,7 +1056,7 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
                 "response_format",
                 "type[T] | None",
                 "None",
-                "The class to parse the answer into: an attrs class, a dataclass or a pydantic model.",
+                "The class to parse the response into: an attrs class, a dataclass or a pydantic model.",
             ),
         ),
     ),
@@ -1085,7 +1085,7 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
                 "stream",
                 "bool",
                 "False",
-                "Whether to return the chunks as they come; without it the whole answer.",
+                "Whether to return the chunks as they come; without it the whole response.",
             ),
         ),
     ),
@@ -1095,7 +1095,7 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
     "AsyncImages.save": (
         "CallOptions",
         (
-            ("image", "GeneratedImage | str", None, "A picture of an answer, or a URL."),
+            ("image", "GeneratedImage | str", None, "A picture of a response, or a URL."),
             (
                 "path",
                 "str | os.PathLike[str]",

@@ -95,7 +95,7 @@ class AsyncHoray:
 
     @property
     def drift(self) -> Drift:
-        """How answers differed from what the API describes, counted; `with_options` copies count here too."""
+        """How responses differed from what the API describes, counted; `with_options` copies count here too."""
         return self._transport.drift.counts
 
     def with_options(self, **options: Unpack[ClientParams]) -> Self:

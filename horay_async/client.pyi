@@ -97,9 +97,9 @@ class AsyncHoray:
                 this machine.
             on_truncation: `"return"` takes a stream that ends without a mark of its end as
                 complete.
-            strict: What happens beside counting where an answer differs from what the API describes
-                (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and kind;
-                `"raise"` raises a `DriftError`, which keeps the answer.
+            strict: What happens beside counting where a response differs from what the API
+                describes (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and
+                kind; `"raise"` raises a `DriftError`, which keeps the response.
             session: A session of the caller's to send with. It is never closed here; its connector
                 decides on connections, TLS and proxies.
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
@@ -121,7 +121,7 @@ class AsyncHoray:
         """Whether the client was closed."""
     @property
     def drift(self) -> Drift:
-        """How answers differed from what the API describes, counted; `with_options` copies count here too."""
+        """How responses differed from what the API describes, counted; `with_options` copies count here too."""
     def with_options(
         self,
         *,
@@ -182,9 +182,9 @@ class AsyncHoray:
                 this machine.
             on_truncation: `"return"` takes a stream that ends without a mark of its end as
                 complete.
-            strict: What happens beside counting where an answer differs from what the API describes
-                (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and kind;
-                `"raise"` raises a `DriftError`, which keeps the answer.
+            strict: What happens beside counting where a response differs from what the API
+                describes (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and
+                kind; `"raise"` raises a `DriftError`, which keeps the response.
             session: A session of the caller's to send with. It is never closed here; its connector
                 decides on connections, TLS and proxies.
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
@@ -276,7 +276,7 @@ class AsyncHoray:
                 object without it.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.

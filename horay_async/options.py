@@ -105,7 +105,7 @@ def netrc_file() -> str | None:
 
 
 def content_captured() -> bool:
-    """Whether `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` asks for prompts and answers on spans, by
+    """Whether `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` asks for prompts and responses on spans, by
     `true` or one of the words that OpenTelemetry's own instrumentations take.
     """
     asked = os.environ.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "")
@@ -216,9 +216,9 @@ class ClientOptions:
     on_truncation: Literal["raise", "return"] = attrs.field(default="raise")
     """`"return"` takes a stream that ends without a mark of its end as complete."""
     strict: Literal["warn", "raise"] | None = None
-    """What happens beside counting where an answer differs from what the API describes (`client.drift`):
+    """What happens beside counting where a response differs from what the API describes (`client.drift`):
     `"warn"` gives a `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
-    keeps the answer."""
+    keeps the response."""
     session: aiohttp.ClientSession | None = attrs.field(default=None, repr=False)
     """A session of the caller's to send with. It is never closed here; its connector decides on
     connections, TLS and proxies."""

@@ -66,11 +66,11 @@ class StreamReader(Protocol[ChunkT]):
 
 
 class AsyncStream(Generic[ChunkT]):
-    """The chunks of one answer, as they come.
+    """The chunks of one response, as they come.
 
     Iterate over it, best within a `with` block: leaving the loop or the block early closes the
     connection at once; reading to the end gives it back for the next request. Iteration raises
-    `StreamTruncatedError` when the answer ends before it is complete, `StreamError` or a status class
+    `StreamTruncatedError` when the response ends before it is complete, `StreamError` or a status class
     when the server reports a failure in the middle, and `APITimeoutError` when a clock runs out. Until
     the first chunk has been handed out, failures are retried as those of any other call.
     """
@@ -94,7 +94,7 @@ class AsyncStream(Generic[ChunkT]):
 
     @property
     def meta(self) -> ResponseMeta:
-        """How the answer came about; its later times are filled in as they pass."""
+        """How the response came about; its later times are filled in as they pass."""
         return self._response.meta
 
     if not TYPE_CHECKING:
@@ -151,10 +151,10 @@ class AsyncStream(Generic[ChunkT]):
         return list(self._ready) if await self._advance() else []
 
     def _merged(self) -> Any:
-        """The answer, merged, as far as it has come."""
-        answer = self._reader.merged.result()
-        answer.meta = self.meta
-        return answer
+        """The response, merged, as far as it has come."""
+        response = self._reader.merged.result()
+        response.meta = self.meta
+        return response
 
     async def _advance(self) -> bool:
         """Waits until chunks are in `_ready`; false at the end of the stream."""
@@ -302,7 +302,7 @@ def texts_of(chunks: Iterator[Any]) -> Iterator[str]:
 
 
 class AsyncEventStream(Generic[EventT, ResponseT]):
-    """What happens while an answer is generated, event by event, and the whole answer at the end.
+    """What happens while a response is generated, event by event, and the whole response at the end.
 
     To be used in a `with` block, which sends the request on entry and closes the connection on exit,
     unless the stream was read to its end. Iteration raises what that of a stream of chunks does.
@@ -331,12 +331,12 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
 
     @property
     def meta(self) -> ResponseMeta:
-        """How the answer came about; its later times are filled in as they pass."""
+        """How the response came about; its later times are filled in as they pass."""
         return self.chunks.meta
 
     @property
     def snapshot(self) -> ResponseT:
-        """The answer merged from the events handed out so far. Merging takes time linear in its length:
+        """The response merged from the events handed out so far. Merging takes time linear in its length:
         ask for it when it is needed, not at every event.
         """
         return self._so_far.result()
@@ -363,16 +363,16 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
         return Loop(self.chunks, texts_of)
 
     async def final(self) -> ResponseT:
-        """The whole answer. Reads what is left of the stream; raises as iteration does."""
+        """The whole response. Reads what is left of the stream; raises as iteration does."""
         chunks = self.chunks
         while await chunks._advance():
             pass
         return self._merged()
 
     def _merged(self) -> ResponseT:
-        """The answer, merged, as far as it has come."""
-        answer: ResponseT = self.chunks._merged()
-        return answer if self._finish is None else self._finish(answer)
+        """The response, merged, as far as it has come."""
+        response: ResponseT = self.chunks._merged()
+        return response if self._finish is None else self._finish(response)
 
     async def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""

@@ -95,7 +95,7 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
 
     @property
     def meta(self) -> ResponseMeta:
-        """How the answer came about; its later times are filled in as they pass."""
+        """How the response came about; its later times are filled in as they pass."""
         return self._wrapped.meta
 
     def __enter__(self) -> Self:
@@ -125,12 +125,12 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
 
     @property
     def meta(self) -> ResponseMeta:
-        """How the answer came about; its later times are filled in as they pass."""
+        """How the response came about; its later times are filled in as they pass."""
         return self._wrapped.meta
 
     @property
     def snapshot(self) -> ResponseT:
-        """The answer merged from the events handed out so far. Merging takes time linear in its length:
+        """The response merged from the events handed out so far. Merging takes time linear in its length:
         ask for it when it is needed, not at every event.
         """
         return self._wrapped.snapshot
@@ -164,7 +164,7 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
         return self._loop(texts_of)
 
     def final(self) -> ResponseT:
-        """The whole answer. Reads what is left of the stream; raises as iteration does."""
+        """The whole response. Reads what is left of the stream; raises as iteration does."""
         prefetcher = self._reader()
         while prefetcher.advance():
             pass
@@ -249,7 +249,7 @@ class Models(BlockingWrapper, of=AsyncModels):
 
 
 class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
-    """Answers a conversation."""
+    """Responds to a conversation."""
 
     create: Final = blocking(AsyncChatCompletions.create)
     stream: Final = blocking(AsyncChatCompletions.stream)
@@ -333,7 +333,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
 
     @property
     def drift(self) -> Drift:
-        """How answers differed from what the API describes, counted; `with_options` copies count here too."""
+        """How responses differed from what the API describes, counted; `with_options` copies count here too."""
         return self._wrapped.drift
 
     def with_options(self, **options: Unpack[ClientParams]) -> Self:

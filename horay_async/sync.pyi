@@ -90,7 +90,7 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
     def __init__(self, wrapped: AsyncStream[ChunkT], handle: LoopHandle) -> None: ...
     @property
     def meta(self) -> ResponseMeta:
-        """How the answer came about; its later times are filled in as they pass."""
+        """How the response came about; its later times are filled in as they pass."""
     def __enter__(self) -> Self: ...
     def __del__(self) -> None: ...
     def __iter__(self) -> Iterator[ChunkT]: ...
@@ -105,10 +105,10 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
     _chunks: Stream[Any] | None
     @property
     def meta(self) -> ResponseMeta:
-        """How the answer came about; its later times are filled in as they pass."""
+        """How the response came about; its later times are filled in as they pass."""
     @property
     def snapshot(self) -> ResponseT:
-        """The answer merged from the events handed out so far. Merging takes time linear in its length:
+        """The response merged from the events handed out so far. Merging takes time linear in its length:
         ask for it when it is needed, not at every event.
         """
     @property
@@ -121,7 +121,7 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
     def final(self) -> ResponseT:
-        """The whole answer. Reads what is left of the stream; raises as iteration does."""
+        """The whole response. Reads what is left of the stream; raises as iteration does."""
 
 class ToolRun(_Reading, of=AsyncToolRun):
     """The blocking form of `AsyncToolRun`. The tools don't run in the caller's thread."""
@@ -415,7 +415,7 @@ class Models(BlockingWrapper, of=AsyncModels):
         """
 
 class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
-    """Answers a conversation."""
+    """Responds to a conversation."""
     @overload
     def create(
         self,
@@ -464,7 +464,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ChatCompletion:
-        """Answers `messages`: the whole answer, or with `stream=True` its chunks as they come.
+        """Responds to `messages`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -472,11 +472,11 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
-            stream: Whether to return the chunks as they come; without it the whole answer.
+                of the message classes, and responses' messages.
+            stream: Whether to return the chunks as they come; without it the whole response.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -491,12 +491,12 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -520,8 +520,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
-            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
-                one that comes back as an instance of a class, see `parse`.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
+                For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -582,7 +582,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Stream[ChatCompletionChunk]:
-        """Answers `messages`: the whole answer, or with `stream=True` its chunks as they come.
+        """Responds to `messages`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -590,11 +590,11 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
-            stream: Whether to return the chunks as they come; without it the whole answer.
+                of the message classes, and responses' messages.
+            stream: Whether to return the chunks as they come; without it the whole response.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -609,12 +609,12 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -638,8 +638,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
-            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
-                one that comes back as an instance of a class, see `parse`.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
+                For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -700,7 +700,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ChatCompletion | Stream[ChatCompletionChunk]:
-        """Answers `messages`: the whole answer, or with `stream=True` its chunks as they come.
+        """Responds to `messages`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -708,11 +708,11 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
-            stream: Whether to return the chunks as they come; without it the whole answer.
+                of the message classes, and responses' messages.
+            stream: Whether to return the chunks as they come; without it the whole response.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -727,12 +727,12 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -756,8 +756,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
-            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
-                one that comes back as an instance of a class, see `parse`.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
+                For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -817,7 +817,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> EventStream[TypedChatEvent[T], ParsedCompletion[T]]:
-        """Answers `messages` and tells what happens, event by event; `final()` is the whole answer.
+        """Responds to `messages` and tells what happens, event by event; `final()` is the whole response.
 
         To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
         raises as `create` does. With a class as `response_format`, there are events with the object as
@@ -826,12 +826,12 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
-            response_format: The form that the answer must have: a class to parse it into, or the
+                of the message classes, and responses' messages.
+            response_format: The form that the response must have: a class to parse it into, or the
                 API's JSON form.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -846,12 +846,12 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -934,7 +934,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> EventStream[ChatEvent, ChatCompletion]:
-        """Answers `messages` and tells what happens, event by event; `final()` is the whole answer.
+        """Responds to `messages` and tells what happens, event by event; `final()` is the whole response.
 
         To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
         raises as `create` does. With a class as `response_format`, there are events with the object as
@@ -943,10 +943,10 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
+                of the message classes, and responses' messages.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -961,12 +961,12 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -990,8 +990,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
-            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
-                one that comes back as an instance of a class, see `parse`.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
+                For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -1051,23 +1051,23 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ParsedCompletion[T]:
-        """Answers `messages` in the form of a class: each message's `parsed` is an instance of it.
+        """Responds to `messages` in the form of a class: each message's `parsed` is an instance of it.
 
         `response_format` is an attrs class, a dataclass or a pydantic model; the other parameters are those
         of `ChatParams`. Its schema goes out with the request. The arguments of calls to tools made by
         `@tool` are parsed too, as `function.parsed_arguments`, and a message that calls tools need not have
-        an answer besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
-        and `AnswerError` where the model declined, the answer was cut at the token limit, or it doesn't fit.
+        a text besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
+        and `AnswerError` where the model declined, the response was cut at the token limit, or it doesn't fit.
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
-            response_format: The class to parse the answer into: an attrs class, a dataclass or a
+                of the message classes, and responses' messages.
+            response_format: The class to parse the response into: an attrs class, a dataclass or a
                 pydantic model.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -1082,12 +1082,12 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -1170,23 +1170,23 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ParsedCompletion[None]:
-        """Answers `messages` in the form of a class: each message's `parsed` is an instance of it.
+        """Responds to `messages` in the form of a class: each message's `parsed` is an instance of it.
 
         `response_format` is an attrs class, a dataclass or a pydantic model; the other parameters are those
         of `ChatParams`. Its schema goes out with the request. The arguments of calls to tools made by
         `@tool` are parsed too, as `function.parsed_arguments`, and a message that calls tools need not have
-        an answer besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
-        and `AnswerError` where the model declined, the answer was cut at the token limit, or it doesn't fit.
+        a text besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
+        and `AnswerError` where the model declined, the response was cut at the token limit, or it doesn't fit.
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
-            response_format: The class to parse the answer into: an attrs class, a dataclass or a
+                of the message classes, and responses' messages.
+            response_format: The class to parse the response into: an attrs class, a dataclass or a
                 pydantic model.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -1201,12 +1201,12 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -1291,7 +1291,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ToolRun:
-        """Answers `messages`, calling `tools` as the model asks; `final()` is the answer.
+        """Responds to `messages`, calling `tools` as the model asks; `final()` is the response.
 
         The parameters are those of `ChatParams`. The calls of one message run concurrently, plain functions
         in threads of their own; what a tool raises, and arguments that don't fit its parameters, are told to
@@ -1307,21 +1307,21 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
         of arguments to run it with; what it raises ends the run.
 
         A `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has
-        no function here: the run ends where the model calls one, which the log says, and the answer holds the
+        no function here: the run ends where the model calls one, which the log says, and the response holds the
         call. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
         wrong name or type.
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
+                of the message classes, and responses' messages.
             max_rounds: Most requests; 10.
             max_total_tokens: Most tokens of all rounds' prompts and responses together; None is no
                 limit.
             approve: Asked about each call before its tool runs; None lets all run.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -1336,12 +1336,12 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -1365,8 +1365,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
-            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
-                one that comes back as an instance of a class, see `parse`.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
+                For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -1420,7 +1420,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Completion:
-        """Continues `prompt`: the whole answer, or with `stream=True` its chunks as they come.
+        """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `CompletionParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -1428,10 +1428,10 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             prompt: The text to continue.
-            stream: Whether to return the chunks as they come; without it the whole answer.
+            stream: Whether to return the chunks as they come; without it the whole response.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -1446,7 +1446,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             logprobs: Asks for the log probabilities of the sampled tokens.
@@ -1497,7 +1497,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Stream[CompletionChunk]:
-        """Continues `prompt`: the whole answer, or with `stream=True` its chunks as they come.
+        """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `CompletionParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -1505,10 +1505,10 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             prompt: The text to continue.
-            stream: Whether to return the chunks as they come; without it the whole answer.
+            stream: Whether to return the chunks as they come; without it the whole response.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -1523,7 +1523,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             logprobs: Asks for the log probabilities of the sampled tokens.
@@ -1574,7 +1574,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Completion | Stream[CompletionChunk]:
-        """Continues `prompt`: the whole answer, or with `stream=True` its chunks as they come.
+        """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `CompletionParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -1582,10 +1582,10 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             prompt: The text to continue.
-            stream: Whether to return the chunks as they come; without it the whole answer.
+            stream: Whether to return the chunks as they come; without it the whole response.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -1600,7 +1600,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             logprobs: Asks for the log probabilities of the sampled tokens.
@@ -1649,7 +1649,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> EventStream[CompletionEvent, Completion]:
-        """Continues `prompt` and tells what happens, event by event; `final()` is the whole answer.
+        """Continues `prompt` and tells what happens, event by event; `final()` is the whole response.
 
         To be used in a `with` block, which sends the request. The parameters are those of
         `CompletionParams`; raises as `create` does.
@@ -1659,7 +1659,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             prompt: The text to continue.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -1674,7 +1674,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             logprobs: Asks for the log probabilities of the sampled tokens.
@@ -1754,7 +1754,7 @@ class Images(BlockingWrapper, of=AsyncImages):
         when the picture can't be had or is over 64 MiB, and `OSError` when the file can't be written.
 
         Args:
-            image: A picture of an answer, or a URL.
+            image: A picture of a response, or a URL.
             path: The file to write; one that is there is replaced.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
@@ -1886,9 +1886,9 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 this machine.
             on_truncation: `"return"` takes a stream that ends without a mark of its end as
                 complete.
-            strict: What happens beside counting where an answer differs from what the API describes
-                (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and kind;
-                `"raise"` raises a `DriftError`, which keeps the answer.
+            strict: What happens beside counting where a response differs from what the API
+                describes (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and
+                kind; `"raise"` raises a `DriftError`, which keeps the response.
             session: A session of the caller's to send with. It is never closed here; its connector
                 decides on connections, TLS and proxies.
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
@@ -1913,7 +1913,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         """Whether the client was closed."""
     @property
     def drift(self) -> Drift:
-        """How answers differed from what the API describes, counted; `with_options` copies count here too."""
+        """How responses differed from what the API describes, counted; `with_options` copies count here too."""
     def with_options(
         self,
         *,
@@ -1974,9 +1974,9 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 this machine.
             on_truncation: `"return"` takes a stream that ends without a mark of its end as
                 complete.
-            strict: What happens beside counting where an answer differs from what the API describes
-                (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and kind;
-                `"raise"` raises a `DriftError`, which keeps the answer.
+            strict: What happens beside counting where a response differs from what the API
+                describes (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and
+                kind; `"raise"` raises a `DriftError`, which keeps the response.
             session: A session of the caller's to send with. It is never closed here; its connector
                 decides on connections, TLS and proxies.
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
@@ -2065,7 +2065,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 object without it.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.

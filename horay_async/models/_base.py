@@ -1,4 +1,4 @@
-"""What every answer model shares: the body as it was sent, and how it came about."""
+"""What every response model shares: the body as it was sent, and how it came about."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Findings(list[tuple[str, DriftKind]]):
 
 
 class Response(Model):
-    """A model that is an answer, or one streamed chunk of it, as a whole."""
+    """A model that is a response, or one streamed chunk of it, as a whole."""
 
     __slots__ = ("_drift", "_raw", "meta")
 
@@ -96,7 +96,7 @@ class Response(Model):
     """How the body differed from what the API describes. Set where it did."""
     _raw: bytes
     meta: ResponseMeta
-    """How the answer came about; the chunks of one stream share theirs."""
+    """How the response came about; the chunks of one stream share theirs."""
 
     @property
     def _request_id(self) -> str | None:
@@ -147,12 +147,12 @@ class Response(Model):
     @classmethod
     def _remade(cls, fields: dict[str, Any], raw: bytes | None, meta: ResponseMeta | None) -> Self:
         """Undoes `__reduce__`."""
-        answer = cls(**fields)
+        made = cls(**fields)
         if raw is not None:
-            answer._raw = raw
+            made._raw = raw
         if meta is not None:
-            answer.meta = meta
-        return answer
+            made.meta = meta
+        return made
 
 
 def parse_json(data: bytes) -> Any:

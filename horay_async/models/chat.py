@@ -1,4 +1,4 @@
-"""`POST /chat/completions`: its parameters, the answer and one streamed chunk of it."""
+"""`POST /chat/completions`: its parameters, the response and one streamed chunk of it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class ChatMessage(Message):
     refusal: str | None = None
     """The model's words where it declined; `content` is None then."""
     reasoning_content: str | None = None
-    """The reasoning that came before the answer, where the model shows it."""
+    """The reasoning that came before the response, where the model shows it."""
     tool_calls: list[ToolCall] | None = None
     """The calls that the model asks for."""
 
@@ -87,7 +87,7 @@ class ChatSettings(SamplingParams, total=False):
     max_completion_tokens: int | None
     """Most tokens to generate, reasoning included, for models that distinguish the two."""
     parallel_tool_calls: bool | None
-    """Whether one answer may ask for several calls."""
+    """Whether one response may ask for several calls."""
     logprobs: bool | None
     """Asks for the log probabilities of the sampled tokens."""
     top_logprobs: int | None
@@ -121,7 +121,7 @@ class ConversationParams(ChatSettings, total=False):
 
     messages: Required[Sequence[MessageDict | Message]]
     """The conversation, oldest first: objects with `role` and `content`, instances of the message
-    classes, and answers' messages."""
+    classes, and responses' messages."""
     tools: Sequence[ToolDict | ToolBase | HasTool] | None
     """The functions that the model may ask to be called: made by `@tool`, in the API's JSON form, or other software's
     (see `HasTool`)."""
@@ -133,7 +133,7 @@ class ChatParams(ConversationParams, total=False):
     """The parameters of `chat.completions.create` and `chat.completions.stream`."""
 
     response_format: ResponseFormatDict | None
-    """The form that the answer must have, e.g. `{"type": "json_object"}`. For one that comes back as an
+    """The form that the response must have, e.g. `{"type": "json_object"}`. For one that comes back as an
     instance of a class, see `parse`."""
 
 
@@ -175,12 +175,12 @@ class ChatLogprobs(Model):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ChatChoice(Model):
-    """One generated answer."""
+    """One of the generated messages."""
 
     index: int = 0
     """Its number among the choices; filled in by position where the server sends none."""
     message: ChatMessage = attrs.field(factory=ChatMessage)
-    """The answer."""
+    """The message."""
     finish_reason: str | None = None
     """`"stop"`, `"length"`, `"tool_calls"`, `"content_filter"` or another word of the server's; None
     in a cut stream's `partial`."""
@@ -195,19 +195,19 @@ class ChatCompletion(Response):
     __wire__: ClassVar[WireForm] = WireForm(list_field="choices")
 
     id: str = ""
-    """The server's name for this answer."""
+    """The server's name for this response."""
     object: str = ""
     """What kind of object it is, in the server's word."""
     created: int = 0
     """Unix time, in seconds."""
     model: str = ""
-    """The model that answered."""
+    """The model that was used."""
     choices: list[ChatChoice] = attrs.field(factory=list[ChatChoice])
-    """The answers, `n` of them."""
+    """The choices, `n` of them."""
     usage: Usage | None = None
     """The tokens that were used; None where the server doesn't say."""
     system_fingerprint: str | None = None
-    """Tells whether the server's set-up is the same as in another answer."""
+    """Tells whether the server's set-up is the same as in another response."""
     service_tier: str | None = None
     """How the request was served, in the server's word."""
 
@@ -250,7 +250,7 @@ class ChatDelta(Model):
     refusal: str | None = None
     """A piece of the reason why the model declines."""
     reasoning_content: str | None = None
-    """A piece of what the model thinks before it answers."""
+    """A piece of the reasoning that comes before the text."""
     tool_calls: list[ToolCallDelta] | None = None
     """Pieces of the calls that the model asks for."""
 
@@ -267,7 +267,7 @@ class ChatChunkChoice(Model):
     delta: ChatDelta = attrs.field(factory=ChatDelta)
     """What has come."""
     finish_reason: str | None = None
-    """Why the answer ended; None until it does."""
+    """Why the response ended; None until it does."""
     logprobs: ChatLogprobs | None = None
     """Probabilities of the tokens that have come, where they were asked for."""
 
@@ -279,19 +279,19 @@ class ChatCompletionChunk(Response):
     __wire__: ClassVar[WireForm] = WireForm(list_field="choices", allow_empty=True)
 
     id: str = ""
-    """The server's name for this answer."""
+    """The server's name for this response."""
     object: str = ""
     """What kind of object it is, in the server's word."""
     created: int = 0
     """Unix time, in seconds."""
     model: str = ""
-    """The model that answered."""
+    """The model that was used."""
     choices: list[ChatChunkChoice] = attrs.field(factory=list[ChatChunkChoice])
     """What has come of each choice; empty in a chunk that only reports the usage."""
     usage: Usage | None = None
     """The tokens that were used; in the last chunk only, and only where it was asked for."""
     system_fingerprint: str | None = None
-    """Tells whether the server's set-up is the same as in another answer."""
+    """Tells whether the server's set-up is the same as in another response."""
     service_tier: str | None = None
     """How the request was served, in the server's word."""
 

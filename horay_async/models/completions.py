@@ -1,4 +1,4 @@
-"""`POST /completions`: its parameters, the answer and one streamed chunk of it."""
+"""`POST /completions`: its parameters, the response and one streamed chunk of it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class SamplingParams(GenerationOptions, total=False):
     n: int | None
     """How many choices to generate, 1 to 128."""
     seed: int | None
-    """For answers that repeat, as far as the server can."""
+    """For responses that repeat, as far as the server can."""
     stream_options: StreamOptionsDict | None
     """`{"include_usage": True}` asks for a last chunk with the usage."""
     user: str | None
@@ -120,21 +120,21 @@ class Completion(Response):
     __wire__: ClassVar[WireForm] = WireForm(list_field="choices")
 
     id: str = ""
-    """The server's name for this answer."""
+    """The server's name for this response."""
     object: str = ""
     """What kind of object it is, in the server's word."""
     created: int = 0
     """Unix time, in seconds."""
     model: str = ""
-    """The model that answered."""
+    """The model that was used."""
     choices: list[CompletionChoice] = attrs.field(factory=list[CompletionChoice])
-    """The answers, `n` of them to each prompt."""
+    """The choices, `n` of them to each prompt."""
     prompt: list[PromptEcho] | None = None
     """The prompts, given back where `echo` asked for it."""
     usage: Usage | None = None
     """The tokens that were used; None where the server doesn't say."""
     system_fingerprint: str | None = None
-    """Tells whether the server's set-up is the same as in another answer."""
+    """Tells whether the server's set-up is the same as in another response."""
 
     def __attrs_pre_init__(self) -> None:
         self.prompt = self.usage = self.system_fingerprint = None
@@ -149,7 +149,7 @@ class CompletionChunkChoice(Model):
     text: str = ""
     """The new text."""
     finish_reason: str | None = None
-    """Why the answer ended; None until it does."""
+    """Why the response ended; None until it does."""
     logprobs: CompletionLogprobs | None = None
     """Probabilities of the tokens that have come, where they were asked for."""
     delta: dict[str, Any] | None = None
@@ -166,13 +166,13 @@ class CompletionChunk(Response):
     __wire__: ClassVar[WireForm] = WireForm(list_field="choices", allow_empty=True)
 
     id: str = ""
-    """The server's name for this answer."""
+    """The server's name for this response."""
     object: str = ""
     """What kind of object it is, in the server's word."""
     created: int = 0
     """Unix time, in seconds."""
     model: str = ""
-    """The model that answered."""
+    """The model that was used."""
     choices: list[CompletionChunkChoice] = attrs.field(factory=list[CompletionChunkChoice])
     """What has come of each choice; empty in a chunk that only reports the usage."""
     prompt: list[PromptEcho] | None = None
@@ -180,7 +180,7 @@ class CompletionChunk(Response):
     usage: Usage | None = None
     """The tokens that were used; in the last chunk only, and only where it was asked for."""
     system_fingerprint: str | None = None
-    """Tells whether the server's set-up is the same as in another answer."""
+    """Tells whether the server's set-up is the same as in another response."""
 
     def __attrs_pre_init__(self) -> None:
         self.prompt = self.usage = self.system_fingerprint = None

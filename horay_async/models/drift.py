@@ -1,4 +1,4 @@
-"""How answers differed from what the API describes, counted."""
+"""How responses differed from what the API describes, counted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from horay_async.errors import DriftKind
 __all__ = ["Drift", "DriftCounts"]
 
 MAX_PATHS = 1000
-"""How many paths are told apart: a server that names fields by the answer would fill the memory."""
+"""How many paths are told apart: a server that names fields by the response would fill the memory."""
 
 OTHERS = "$…"
 """What further paths are counted as."""
@@ -44,8 +44,8 @@ class Drift(Mapping[str, DriftCounts]):
     """Answer fields that differed from what the API describes: counts by path, true where there are any.
 
     A path such as `$.choices[].message.mood` stands for the field in every item of the list. It gives the
-    place in the JSON that the server sent, any envelope around the answer included. Counted are the
-    answers and chunks of every operation, from the moment that the client was made or `clear` was called;
+    place in the JSON that the server sent, any envelope around the response included. Counted are the
+    responses and chunks of every operation, from the moment that the client was made or `clear` was called;
     what `request(...)` returns isn't, since nothing is described of it. May be read from any thread.
     """
 

@@ -2,7 +2,7 @@
 
 A call makes one or more attempts. For each one, `on_request` is called just before it is sent. After one that
 failed, either `on_retry` is called, before the wait for the next, or the call is over. `on_response` is called
-once for each call that has sent something, or tried to, when it is over: the answer is whole, it has failed for
+once for each call that has sent something, or tried to, when it is over: the response is whole, it has failed for
 good, it was cancelled, or its stream was left early.
 """
 
@@ -33,7 +33,7 @@ class CallEvent(Record):
     url: str
     """Without its query, and without a password."""
     stream: bool
-    """Whether a streamed answer was asked for."""
+    """Whether a streamed response was asked for."""
     attempt: int
     """Which attempt it is about, from 1; the newest, once the call is over."""
 
@@ -53,7 +53,7 @@ class RetryEvent(CallEvent):
     error: APIError
     """What ended the attempt."""
     status: int | None
-    """The HTTP status of the attempt's answer; None where none came."""
+    """The HTTP status of the attempt's response; None where none came."""
     seconds: float
     """How long the attempt took."""
     delay: float
@@ -65,18 +65,18 @@ class ResponseEvent(CallEvent):
     """A call is over."""
 
     error: BaseException | None
-    """What ended the call: an `APIError`, or what cancelled it. None where the answer came whole, and where a
+    """What ended the call: an `APIError`, or what cancelled it. None where the response came whole, and where a
     stream was left early."""
     complete: bool
-    """Whether the whole answer came."""
+    """Whether the whole response came."""
     status: int | None
-    """The HTTP status of the last attempt's answer; None where none came."""
+    """The HTTP status of the last attempt's response; None where none came."""
     seconds: float
     """How long the call took, over all its attempts and waits; with a stream, until it was read to its end or
     left."""
     meta: ResponseMeta | None
-    """How the answer came about, with the time to its first byte and, of a stream, its first token; None where
-    no answer came."""
+    """How the response came about, with the time to its first byte and, of a stream, its first token; None where
+    no response came."""
     answer: Response | None = attrs.field(repr=False)
-    """The answer; of a stream, merged from the chunks that have come. None where there is none, and for
+    """The response; of a stream, merged from the chunks that have come. None where there is none, and for
     downloads."""

@@ -1,4 +1,4 @@
-"""`POST /image/generations`: its parameters and the answer."""
+"""`POST /image/generations`: its parameters and the response."""
 
 from __future__ import annotations
 

@@ -24,11 +24,11 @@ class ResponseMeta(Record):
     """
 
     request_id: str | None
-    """The server's id of this answer, where it sent one: what to quote to its support."""
+    """The server's id of this response, where it sent one: what to quote to its support."""
     status: int
     """The HTTP status."""
     headers: Mapping[str, str] = attrs.field(repr=False)
-    """The answer's headers; names are looked up without regard to case."""
+    """The response's headers; names are looked up without regard to case."""
     attempts: tuple[Attempt, ...]
     """One record an attempt, newest last: more than one means that the call was retried."""
     queue: float
@@ -36,12 +36,12 @@ class ResponseMeta(Record):
     connect: float
     """DNS, TCP, TLS and proxy, in the last attempt; next to 0 where a pooled connection served."""
     first_byte: float
-    """From the start of the last attempt to the answer's head."""
+    """From the start of the last attempt to the response's head."""
     first_token: float | None = None
     """From the start of the last attempt to the first piece of generated content; None where the
-    answer wasn't streamed or has none."""
+    response wasn't streamed or has none."""
     total: float | None = None
-    """From the start of the call, over all attempts and backoffs, to the end of the answer."""
+    """From the start of the call, over all attempts and backoffs, to the end of the response."""
 
     @property
     def rate_limits(self) -> RateLimits:
@@ -52,7 +52,7 @@ class ResponseMeta(Record):
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
-        # The answer's headers are a view, which can't be pickled; a copy of them can.
+        # The response's headers are a view, which can't be pickled; a copy of them can.
         fields["headers"] = getattr(self.headers, "copy", lambda: dict(self.headers))()
         return self._remade, (fields,)
 

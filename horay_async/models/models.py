@@ -1,4 +1,4 @@
-"""`GET /models`: its parameters and the answer."""
+"""`GET /models`: its parameters and the response."""
 
 from __future__ import annotations
 

@@ -39,5 +39,5 @@ class GenerationOptions(CallOptions, total=False):
 
     on_truncation: Literal["raise", "return"]
     """What to do when a stream ends without `[DONE]` and without a finish reason for every choice:
-    raise `StreamTruncatedError` (the default), or take what came as the answer, for servers that
+    raise `StreamTruncatedError` (the default), or take what came as the response, for servers that
     never mark the end."""

@@ -1,4 +1,4 @@
-"""What the resources share: sending a request and making the answer of what comes back."""
+"""What the resources share: sending a request and making the response of what comes back."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Resource:
         chunk: type[ChunkT],
         merge: Callable[[int], Accumulator[ChunkT, Any]],
     ) -> AsyncStream[ChunkT]:
-        """Sends a request for a streamed answer."""
+        """Sends a request for a streamed response."""
         call = self._transport.call(self._request(operation, params, stream=True), stream=True)
         response = await call.run(event_stream)
         return AsyncStream(call, response, partial(chunk_reader, call, chunk, merge))
@@ -144,7 +144,7 @@ def fetch(
     *,
     started: float | None = None,
 ) -> Awaitable[ResponseT]:
-    """Sends a request, as often as the policy says, and decodes the answer. The deadline counts from `started`, on
+    """Sends a request, as often as the policy says, and decodes the response. The deadline counts from `started`, on
     the loop's clock; from now on unless given.
     """
     call = transport.call(request, started=started)
@@ -168,20 +168,20 @@ async def decode_response(
     else:
         try:
             decode = partial(into.decode, max_objects=call.request.max_objects)
-            answer = await call.decode(decode, body)
+            made = await call.decode(decode, body)
         except ErrorInBody:
             call.error_body = body
             raise envelope_failure(body, context=response.context) from None
         except InvalidBody as error:
             problem = str(error)
         else:
-            answer.meta = meta
+            made.meta = meta
             call.succeed(meta)
             if call.place is not None:
-                call.place.complete(answer)
-            if found := into.drift(answer):
-                drift_error = call.drift.note(found, answer, context=response.context)
+                call.place.complete(made)
+            if found := into.drift(made):
+                drift_error = call.drift.note(found, made, context=response.context)
                 if drift_error is not None:
                     raise drift_error
-            return answer
+            return made
     raise bad_response(problem, body, context=response.context)

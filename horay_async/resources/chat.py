@@ -37,7 +37,7 @@ CREATE: Final = Operation(
 
 
 class AsyncChatCompletions(Resource):
-    """Answers a conversation."""
+    """Responds to a conversation."""
 
     @overload
     async def create(
@@ -57,13 +57,13 @@ class AsyncChatCompletions(Resource):
     async def create(
         self, *, stream: bool = False, **params: Unpack[ChatParams]
     ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]:
-        """Answers `messages`: the whole answer, or with `stream=True` its chunks as they come.
+        """Responds to `messages`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
 
         Args:
-            stream: Whether to return the chunks as they come; without it the whole answer.
+            stream: Whether to return the chunks as they come; without it the whole response.
         """
         _adapt_tools(params)
         if stream:
@@ -81,14 +81,14 @@ class AsyncChatCompletions(Resource):
     ) -> AsyncEventStream[ChatEvent, ChatCompletion]: ...
 
     def stream(self, **params: Any) -> AsyncEventStream[Any, Any]:
-        """Answers `messages` and tells what happens, event by event; `final()` is the whole answer.
+        """Responds to `messages` and tells what happens, event by event; `final()` is the whole response.
 
         To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
         raises as `create` does. With a class as `response_format`, there are events with the object as
         far as it has come, and with the instance; iteration and `final()` then raise as `parse` does.
 
         Args:
-            response_format: The form that the answer must have: a class to parse it into, or the API's JSON form.
+            response_format: The form that the response must have: a class to parse it into, or the API's JSON form.
         """
         _adapt_tools(params)
         into = params.get("response_format")
@@ -104,7 +104,7 @@ class AsyncChatCompletions(Resource):
         return AsyncEventStream(
             lambda: self._stream(CREATE, sent, ChatCompletionChunk, ChatAccumulator),
             lambda: TypedAccumulator(into, classes),
-            lambda answer: parse_completion(answer, into, classes),
+            lambda response: parse_completion(response, into, classes),
         )
 
     @overload
@@ -118,16 +118,16 @@ class AsyncChatCompletions(Resource):
     ) -> ParsedCompletion[None]: ...
 
     async def parse(self, **params: Any) -> ParsedCompletion[Any]:
-        """Answers `messages` in the form of a class: each message's `parsed` is an instance of it.
+        """Responds to `messages` in the form of a class: each message's `parsed` is an instance of it.
 
         `response_format` is an attrs class, a dataclass or a pydantic model; the other parameters are those
         of `ChatParams`. Its schema goes out with the request. The arguments of calls to tools made by
         `@tool` are parsed too, as `function.parsed_arguments`, and a message that calls tools need not have
-        an answer besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
-        and `AnswerError` where the model declined, the answer was cut at the token limit, or it doesn't fit.
+        a text besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
+        and `AnswerError` where the model declined, the response was cut at the token limit, or it doesn't fit.
 
         Args:
-            response_format: The class to parse the answer into: an attrs class, a dataclass or a pydantic model.
+            response_format: The class to parse the response into: an attrs class, a dataclass or a pydantic model.
         """
         from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see `stream`
         from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - see `stream`
@@ -147,7 +147,7 @@ class AsyncChatCompletions(Resource):
         approve: Approve | None = None,
         **params: Unpack[ChatParams],
     ) -> AsyncToolRun:
-        """Answers `messages`, calling `tools` as the model asks; `final()` is the answer.
+        """Responds to `messages`, calling `tools` as the model asks; `final()` is the response.
 
         The parameters are those of `ChatParams`. The calls of one message run concurrently, plain functions
         in threads of their own; what a tool raises, and arguments that don't fit its parameters, are told to
@@ -163,7 +163,7 @@ class AsyncChatCompletions(Resource):
         of arguments to run it with; what it raises ends the run.
 
         A `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has
-        no function here: the run ends where the model calls one, which the log says, and the answer holds the
+        no function here: the run ends where the model calls one, which the log says, and the response holds the
         call. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
         wrong name or type.
 

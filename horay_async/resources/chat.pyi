@@ -31,7 +31,7 @@ CREATE: Final = Operation(
 )
 
 class AsyncChatCompletions(Resource):
-    """Answers a conversation."""
+    """Responds to a conversation."""
     @overload
     async def create(
         self,
@@ -80,7 +80,7 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ChatCompletion:
-        """Answers `messages`: the whole answer, or with `stream=True` its chunks as they come.
+        """Responds to `messages`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -88,11 +88,11 @@ class AsyncChatCompletions(Resource):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
-            stream: Whether to return the chunks as they come; without it the whole answer.
+                of the message classes, and responses' messages.
+            stream: Whether to return the chunks as they come; without it the whole response.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -107,12 +107,12 @@ class AsyncChatCompletions(Resource):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -136,8 +136,8 @@ class AsyncChatCompletions(Resource):
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
-            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
-                one that comes back as an instance of a class, see `parse`.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
+                For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -198,7 +198,7 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncStream[ChatCompletionChunk]:
-        """Answers `messages`: the whole answer, or with `stream=True` its chunks as they come.
+        """Responds to `messages`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -206,11 +206,11 @@ class AsyncChatCompletions(Resource):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
-            stream: Whether to return the chunks as they come; without it the whole answer.
+                of the message classes, and responses' messages.
+            stream: Whether to return the chunks as they come; without it the whole response.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -225,12 +225,12 @@ class AsyncChatCompletions(Resource):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -254,8 +254,8 @@ class AsyncChatCompletions(Resource):
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
-            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
-                one that comes back as an instance of a class, see `parse`.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
+                For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -316,7 +316,7 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]:
-        """Answers `messages`: the whole answer, or with `stream=True` its chunks as they come.
+        """Responds to `messages`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -324,11 +324,11 @@ class AsyncChatCompletions(Resource):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
-            stream: Whether to return the chunks as they come; without it the whole answer.
+                of the message classes, and responses' messages.
+            stream: Whether to return the chunks as they come; without it the whole response.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -343,12 +343,12 @@ class AsyncChatCompletions(Resource):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -372,8 +372,8 @@ class AsyncChatCompletions(Resource):
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
-            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
-                one that comes back as an instance of a class, see `parse`.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
+                For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -433,7 +433,7 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncEventStream[TypedChatEvent[T], ParsedCompletion[T]]:
-        """Answers `messages` and tells what happens, event by event; `final()` is the whole answer.
+        """Responds to `messages` and tells what happens, event by event; `final()` is the whole response.
 
         To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
         raises as `create` does. With a class as `response_format`, there are events with the object as
@@ -442,12 +442,12 @@ class AsyncChatCompletions(Resource):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
-            response_format: The form that the answer must have: a class to parse it into, or the
+                of the message classes, and responses' messages.
+            response_format: The form that the response must have: a class to parse it into, or the
                 API's JSON form.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -462,12 +462,12 @@ class AsyncChatCompletions(Resource):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -550,7 +550,7 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncEventStream[ChatEvent, ChatCompletion]:
-        """Answers `messages` and tells what happens, event by event; `final()` is the whole answer.
+        """Responds to `messages` and tells what happens, event by event; `final()` is the whole response.
 
         To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
         raises as `create` does. With a class as `response_format`, there are events with the object as
@@ -559,10 +559,10 @@ class AsyncChatCompletions(Resource):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
+                of the message classes, and responses' messages.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -577,12 +577,12 @@ class AsyncChatCompletions(Resource):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -606,8 +606,8 @@ class AsyncChatCompletions(Resource):
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
-            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
-                one that comes back as an instance of a class, see `parse`.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
+                For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -667,23 +667,23 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ParsedCompletion[T]:
-        """Answers `messages` in the form of a class: each message's `parsed` is an instance of it.
+        """Responds to `messages` in the form of a class: each message's `parsed` is an instance of it.
 
         `response_format` is an attrs class, a dataclass or a pydantic model; the other parameters are those
         of `ChatParams`. Its schema goes out with the request. The arguments of calls to tools made by
         `@tool` are parsed too, as `function.parsed_arguments`, and a message that calls tools need not have
-        an answer besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
-        and `AnswerError` where the model declined, the answer was cut at the token limit, or it doesn't fit.
+        a text besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
+        and `AnswerError` where the model declined, the response was cut at the token limit, or it doesn't fit.
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
-            response_format: The class to parse the answer into: an attrs class, a dataclass or a
+                of the message classes, and responses' messages.
+            response_format: The class to parse the response into: an attrs class, a dataclass or a
                 pydantic model.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -698,12 +698,12 @@ class AsyncChatCompletions(Resource):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -786,23 +786,23 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ParsedCompletion[None]:
-        """Answers `messages` in the form of a class: each message's `parsed` is an instance of it.
+        """Responds to `messages` in the form of a class: each message's `parsed` is an instance of it.
 
         `response_format` is an attrs class, a dataclass or a pydantic model; the other parameters are those
         of `ChatParams`. Its schema goes out with the request. The arguments of calls to tools made by
         `@tool` are parsed too, as `function.parsed_arguments`, and a message that calls tools need not have
-        an answer besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
-        and `AnswerError` where the model declined, the answer was cut at the token limit, or it doesn't fit.
+        a text besides. Raises what `create` does; `TypeError` for a class that no schema can describe;
+        and `AnswerError` where the model declined, the response was cut at the token limit, or it doesn't fit.
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
-            response_format: The class to parse the answer into: an attrs class, a dataclass or a
+                of the message classes, and responses' messages.
+            response_format: The class to parse the response into: an attrs class, a dataclass or a
                 pydantic model.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -817,12 +817,12 @@ class AsyncChatCompletions(Resource):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -907,7 +907,7 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncToolRun:
-        """Answers `messages`, calling `tools` as the model asks; `final()` is the answer.
+        """Responds to `messages`, calling `tools` as the model asks; `final()` is the response.
 
         The parameters are those of `ChatParams`. The calls of one message run concurrently, plain functions
         in threads of their own; what a tool raises, and arguments that don't fit its parameters, are told to
@@ -923,21 +923,21 @@ class AsyncChatCompletions(Resource):
         of arguments to run it with; what it raises ends the run.
 
         A `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has
-        no function here: the run ends where the model calls one, which the log says, and the answer holds the
+        no function here: the run ends where the model calls one, which the log says, and the response holds the
         call. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
         wrong name or type.
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             messages: The conversation, oldest first: objects with `role` and `content`, instances
-                of the message classes, and answers' messages.
+                of the message classes, and responses' messages.
             max_rounds: Most requests; 10.
             max_total_tokens: Most tokens of all rounds' prompts and responses together; None is no
                 limit.
             approve: Asked about each call before its tool runs; None lets all run.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -952,12 +952,12 @@ class AsyncChatCompletions(Resource):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             max_completion_tokens: Most tokens to generate, reasoning included, for models that
                 distinguish the two.
-            parallel_tool_calls: Whether one answer may ask for several calls.
+            parallel_tool_calls: Whether one response may ask for several calls.
             logprobs: Asks for the log probabilities of the sampled tokens.
             top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
             reasoning_effort: How much to reason before the response; another word where the model
@@ -981,8 +981,8 @@ class AsyncChatCompletions(Resource):
             tools: The functions that the model may ask to be called: made by `@tool`, in the API's
                 JSON form, or other software's (see `HasTool`).
             tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
-            response_format: The form that the answer must have, e.g. `{"type": "json_object"}`. For
-                one that comes back as an instance of a class, see `parse`.
+            response_format: The form that the response must have, e.g. `{"type": "json_object"}`.
+                For one that comes back as an instance of a class, see `parse`.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.

@@ -39,13 +39,13 @@ class AsyncCompletions(Resource):
     async def create(
         self, *, stream: bool = False, **params: Unpack[CompletionParams]
     ) -> Completion | AsyncStream[CompletionChunk]:
-        """Continues `prompt`: the whole answer, or with `stream=True` its chunks as they come.
+        """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `CompletionParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
 
         Args:
-            stream: Whether to return the chunks as they come; without it the whole answer.
+            stream: Whether to return the chunks as they come; without it the whole response.
         """
         if stream:
             return await self._stream(CREATE, params, CompletionChunk, CompletionAccumulator)
@@ -54,7 +54,7 @@ class AsyncCompletions(Resource):
     def stream(
         self, **params: Unpack[CompletionParams]
     ) -> AsyncEventStream[CompletionEvent, Completion]:
-        """Continues `prompt` and tells what happens, event by event; `final()` is the whole answer.
+        """Continues `prompt` and tells what happens, event by event; `final()` is the whole response.
 
         To be used in a `with` block, which sends the request. The parameters are those of
         `CompletionParams`; raises as `create` does.

@@ -53,7 +53,7 @@ class AsyncCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Completion:
-        """Continues `prompt`: the whole answer, or with `stream=True` its chunks as they come.
+        """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `CompletionParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -61,10 +61,10 @@ class AsyncCompletions(Resource):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             prompt: The text to continue.
-            stream: Whether to return the chunks as they come; without it the whole answer.
+            stream: Whether to return the chunks as they come; without it the whole response.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -79,7 +79,7 @@ class AsyncCompletions(Resource):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             logprobs: Asks for the log probabilities of the sampled tokens.
@@ -130,7 +130,7 @@ class AsyncCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncStream[CompletionChunk]:
-        """Continues `prompt`: the whole answer, or with `stream=True` its chunks as they come.
+        """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `CompletionParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -138,10 +138,10 @@ class AsyncCompletions(Resource):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             prompt: The text to continue.
-            stream: Whether to return the chunks as they come; without it the whole answer.
+            stream: Whether to return the chunks as they come; without it the whole response.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -156,7 +156,7 @@ class AsyncCompletions(Resource):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             logprobs: Asks for the log probabilities of the sampled tokens.
@@ -207,7 +207,7 @@ class AsyncCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Completion | AsyncStream[CompletionChunk]:
-        """Continues `prompt`: the whole answer, or with `stream=True` its chunks as they come.
+        """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `CompletionParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -215,10 +215,10 @@ class AsyncCompletions(Resource):
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
             prompt: The text to continue.
-            stream: Whether to return the chunks as they come; without it the whole answer.
+            stream: Whether to return the chunks as they come; without it the whole response.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -233,7 +233,7 @@ class AsyncCompletions(Resource):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             logprobs: Asks for the log probabilities of the sampled tokens.
@@ -282,7 +282,7 @@ class AsyncCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncEventStream[CompletionEvent, Completion]:
-        """Continues `prompt` and tells what happens, event by event; `final()` is the whole answer.
+        """Continues `prompt` and tells what happens, event by event; `final()` is the whole response.
 
         To be used in a `with` block, which sends the request. The parameters are those of
         `CompletionParams`; raises as `create` does.
@@ -292,7 +292,7 @@ class AsyncCompletions(Resource):
             prompt: The text to continue.
             on_truncation: What to do when a stream ends without `[DONE]` and without a finish
                 reason for every choice: raise `StreamTruncatedError` (the default), or take what
-                came as the answer, for servers that never mark the end.
+                came as the response, for servers that never mark the end.
             max_tokens: Most tokens to generate.
             stop: Sequences that end the output; they aren't part of it.
             temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
@@ -307,7 +307,7 @@ class AsyncCompletions(Resource):
             logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
                 -10.5}`.
             n: How many choices to generate, 1 to 128.
-            seed: For answers that repeat, as far as the server can.
+            seed: For responses that repeat, as far as the server can.
             stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
             user: An id of your end user, for the server's abuse checks.
             logprobs: Asks for the log probabilities of the sampled tokens.

@@ -1,4 +1,4 @@
-"""Pictures: `POST /image/generations`, and fetching what it answers."""
+"""Pictures: `POST /image/generations`, and fetching them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class AsyncImages(Resource):
         when the picture can't be had or is over 64 MiB, and `OSError` when the file can't be written.
 
         Args:
-            image: A picture of an answer, or a URL.
+            image: A picture of a response, or a URL.
             path: The file to write; one that is there is replaced.
         """
         url = image if isinstance(image, str) else image.url
@@ -79,7 +79,7 @@ class AsyncImages(Resource):
 
 
 def _problem(response: RawResponse, body: bytes, *, over: bool) -> str | None:
-    """What is wrong with a downloaded picture, to complete "the answer ..."; None where all is well."""
+    """What is wrong with a downloaded picture, to complete "the response ..."; None where all is well."""
     media = response.content_type
     headers = response.meta.headers
     if response.meta.status == PARTIAL_CONTENT or "Content-Range" in headers:

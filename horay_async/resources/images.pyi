@@ -1,6 +1,6 @@
 # Written by .ci/stubs.py from the parameter classes: change those, and run it again.
 
-"""Pictures: `POST /image/generations`, and fetching what it answers."""
+"""Pictures: `POST /image/generations`, and fetching them."""
 
 import os
 from collections.abc import Mapping
@@ -82,7 +82,7 @@ class AsyncImages(Resource):
         when the picture can't be had or is over 64 MiB, and `OSError` when the file can't be written.
 
         Args:
-            image: A picture of an answer, or a URL.
+            image: A picture of a response, or a URL.
             path: The file to write; one that is there is replaced.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
