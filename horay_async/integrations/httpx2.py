@@ -122,16 +122,14 @@ def _options(extensions: Mapping[str, Any]) -> Mapping[str, Any]:
         check(options, GenerationOptions)
         return options
     timeout = extensions.get("timeout")
-    return {} if timeout is None else timeout_options(timeout)
+    if timeout is None or set(timeout.values()) == {UNSET_SECONDS}:
+        return {}
+    return timeout_options(timeout)
 
 
 def timeout_options(timeout: Mapping[str, float | None]) -> Mapping[str, Any]:
-    """httpx2's timeouts as options of a call: the same for all four is a deadline, as a number is everywhere here;
-    httpx2's default leaves the client's own.
-    """
+    """httpx2's timeouts as options of a call: the same for all four is a deadline, as a number is everywhere here."""
     seconds = {timeout.get(name) for name in ("connect", "read", "write", "pool")}
-    if seconds == {UNSET_SECONDS}:
-        return {}
     if len(seconds) == 1:
         return {"timeout": seconds.pop()}
     read = timeout.get("read")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import httpx2
 import openai
 import pytest
+from pydantic import BaseModel
 
 from horay_async import (
     APITimeoutError,
@@ -20,6 +23,7 @@ from horay_async import (
     StreamTruncatedError,
     Timeouts,
 )
+from horay_async.integrations.httpx2 import AsyncHorayTransport, HorayTransport
 from horay_async.integrations.openai import PLACEHOLDER, AsyncOpenAI, OpenAI
 from horay_async.testing import (
     Cut,
@@ -33,6 +37,7 @@ from horay_async.testing import (
     pings,
     respond,
     sse,
+    stream,
 )
 from tests.integrations.scripted_model import scripted_model
 
@@ -227,6 +232,80 @@ async def test_timeouts_by_clock(side: Side) -> None:
     horay = side.horay(timeout=Timeouts(first_byte=0.2))
     with pytest.raises(openai.APITimeoutError):
         await side.ask(side.client(horay=horay, max_retries=0))
+
+
+async def test_any_timeout_counts(side: Side) -> None:
+    """Also the one that httpx2 has by default, and None, which is no deadline."""
+    client = side.client(timeout=httpx2.Timeout(5.0))
+    seen: list[float | None] = []
+    for made in (client, client.with_options(timeout=None)):
+        options = openai_request(made).extensions["horay"]
+        seen.append(options["timeout"])
+    assert seen == [5.0, None]
+    assert "timeout" not in openai_request(side.client()).extensions["horay"]
+
+
+def openai_request(client: Any) -> httpx2.Request:
+    """What openai's client makes of a call."""
+    models: Any = import_module("openai._models")
+    options = models.FinalRequestOptions(method="post", url="/x", json_data={})
+    request: httpx2.Request = client._build_request(options)
+    return request
+
+
+async def test_helpers_of_openai(side: Side) -> None:
+    """`parse` and `stream` of openai's client, with a class."""
+
+    class City(BaseModel):
+        name: str
+
+    side.server.always(scripted_model)
+    client = side.client()
+    options: Any = {"model": "m", "messages": [{"role": "user", "content": "'Oslo'"}]}
+    options["response_format"] = City
+    parsed = await side.run(client.chat.completions.parse, **options)
+    assert parsed.choices[0].message.parsed.name == "Oslo"
+
+    def final() -> Any:
+        with client.chat.completions.stream(**options) as stream:
+            return stream.get_final_completion()
+
+    if side.blocking:
+        whole = await asyncio.to_thread(final)
+    else:
+        async with client.chat.completions.stream(**options) as stream:
+            whole = await stream.get_final_completion()
+    assert whole.choices[0].message.parsed.name == "Oslo"
+
+
+async def test_plain_client_on_the_transport(side: Side) -> None:
+    """openai's own class on the public transport: the error is the one that it wraps, or httpx2's in openai 3.3."""
+    side.server.always(stream(["one"], done=False, finish_reason=None))
+    key: Any = {"api_key": "any", "base_url": side.server.base_url, "max_retries": 0}
+    horay = side.horay(retry=RetryPolicy(max_retries=0))
+    if side.blocking:
+        http: Any = httpx2.Client(transport=HorayTransport(horay))
+        client: Any = openai.OpenAI(http_client=http, **key)
+    else:
+        http = httpx2.AsyncClient(transport=AsyncHorayTransport(horay))
+        client = openai.AsyncOpenAI(http_client=http, **key)
+    with pytest.raises((openai.APIConnectionError, httpx2.RemoteProtocolError)):
+        await side.texts(client, [])
+    assert side.server.requests[0].headers["authorization"] == f"Bearer {side.server.api_key}"
+
+
+def test_dropping_a_stream_closes_the_connection(fault_server: FaultServer) -> None:
+    """A stream that nobody reads, or reads on, and nobody closes."""
+    with Horay(fault_server.api_key, base_url=fault_server.base_url) as horay:
+        client = OpenAI(horay=horay)
+        for number in (1, 2):
+            fault_server.stream(["one", " two"], Hang(at=-60))
+            found = client.chat.completions.create(model="m", messages=MESSAGES, stream=True)
+            if number == 2:
+                next(iter(found))
+            del found
+            gc.collect()
+            fault_server.wait_for_close(number)
 
 
 async def test_pings_do_not_stop_the_clock(side: Side) -> None:

@@ -18,6 +18,7 @@ from horay_async._protocol.wire.request import (
     build_request,
     check_path,
     download,
+    forwarded,
     to_jsonable,
 )
 from horay_async.errors import ConfigurationError
@@ -518,3 +519,61 @@ def test_label_of_a_download_shows_no_password() -> None:
     assert (
         download("https://pictures.example", options(), {}).label == "GET https://pictures.example"
     )
+
+
+# Requests that another library has put together.
+
+
+def passed_on(
+    headers: dict[str, str], body: bytes | None = b"{}", *, method: str = "POST", **more: Any
+) -> tuple[Request, bool]:
+    """One of them."""
+    path = more.pop("path", "/chat/completions")
+    return forwarded(
+        method, path, headers, body, more.pop("call", {}), options(), new_key="new", **more
+    )
+
+
+def test_forwarded_headers() -> None:
+    """The connection's own and the key are left out; a key of idempotency is kept, or made where it is needed."""
+    given = {"Host": "x", "content-length": "2", "AUTHORIZATION": "Bearer any", "x-a": "1"}
+    assert passed_on(given)[0].headers == {"x-a": "1", "Idempotency-Key": "new"}
+    assert passed_on({"idempotency-key": "mine"})[0].headers == {"idempotency-key": "mine"}
+    assert passed_on(given, None, method="GET")[0].headers == {"x-a": "1"}
+
+
+@pytest.mark.parametrize(
+    ("body", "stream", "choices"),
+    [
+        (None, False, 1),
+        (b"", False, 1),
+        (b"{", False, 1),
+        (b"\xff{}", False, 1),
+        (b'{"stream": true, "n": 3}', True, 3),
+        (b'{"stream": "yes", "n": "many"}', False, 1),
+        (b'{"stream": null, "n": 0}', False, 1),
+        (b"--boundary", False, 1),
+    ],
+)
+def test_forwarded_bodies(body: bytes | None, stream: bool, choices: int) -> None:
+    """They go out as they are; what has to be known of them is read where it can be."""
+    request, asked = passed_on({}, body)
+    assert (request.body, asked, request.choices) == (body, stream, choices)
+
+
+def test_forwarded_to_another_host() -> None:
+    """Without the client's query, with the caller's own authorization, and never with the key."""
+    url = "https://other.example/x?a=1"
+    request, _ = passed_on({"authorization": "Bearer theirs"}, path=url, external=True)
+    assert request.external
+    assert (request.path, request.headers) == (url, {"authorization": "Bearer theirs"})
+    with pytest.raises(ConfigurationError, match="x-key"):
+        passed_on({"x-key": f"a {KEY}"}, path=url, external=True)
+
+
+def test_forwarded_options() -> None:
+    """A call's options hold, and the class of a path decides what may be billed."""
+    request, _ = passed_on({}, call={"timeout": 3, "max_retries": 7, "on_truncation": "return"})
+    assert (request.timeouts.total, request.retry.max_retries) == (3, 7)
+    assert (request.keep_truncated, request.billed_per_run) == (True, False)
+    assert passed_on({}, path="/images/generations")[0].billed_per_run

@@ -1,0 +1,194 @@
+"""The transports of httpx2, without any SDK on them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx2
+import pytest
+
+from horay_async import AsyncHoray, Horay, RetryPolicy, Timeouts
+from horay_async.integrations.httpx2 import AsyncHorayTransport, HorayTransport
+from horay_async.testing import Cut, FaultServer, Hang, error, json_answer, pings, respond
+
+pytestmark = pytest.mark.anyio
+
+QUICK = RetryPolicy(max_retries=1, initial_backoff=0.001, max_backoff=0.002)
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
+
+
+class Side:
+    """An httpx2 client on either transport, used alike."""
+
+    def __init__(self, server: FaultServer, *, blocking: bool) -> None:
+        self.server = server
+        self.blocking = blocking
+        self.horays: list[Any] = []
+
+    def client(self, **options: Any) -> Any:
+        """An httpx2 client; `options` are the Horay client's, but for httpx2's `timeout`."""
+        kept = {"timeout": options.pop("httpx2_timeout")} if "httpx2_timeout" in options else {}
+        options = {"base_url": self.server.base_url, "retry": QUICK, **options}
+        self.url = self.server.base_url
+        if self.blocking:
+            horay = Horay(self.server.api_key, **options)
+            self.horays.append(horay)
+            return httpx2.Client(transport=HorayTransport(horay), **kept)
+        waiting = AsyncHoray(self.server.api_key, **options)
+        self.horays.append(waiting)
+        return httpx2.AsyncClient(transport=AsyncHorayTransport(waiting), **kept)
+
+    async def send(self, client: Any, method: str, path: str, **options: Any) -> httpx2.Response:
+        """A response, read to its end."""
+        if self.blocking:
+            return await asyncio.to_thread(client.request, method, self.url + path, **options)
+        received: httpx2.Response = await client.request(method, self.url + path, **options)
+        return received
+
+    async def close(self) -> None:
+        """Closes the Horay clients."""
+        for horay in self.horays:
+            if self.blocking:
+                horay.close()
+            else:
+                await horay.close()
+
+
+@pytest.fixture(params=["awaited", "blocking"])
+async def side(request: pytest.FixtureRequest, fault_server: FaultServer) -> Any:
+    """Each of the two transports."""
+    side = Side(fault_server, blocking=request.param == "blocking")
+    yield side
+    await side.close()
+
+
+@pytest.mark.parametrize("coding", [None, "gzip", "deflate"])
+async def test_responses_as_they_were_sent(side: Side, coding: Any) -> None:
+    """Status, headers that stand twice, and a body that was compressed."""
+    client = side.client()
+    options: Any = {"coding": coding} if coding else {}
+    side.server.add(json_answer({"a": "ö" * 500}, 201, headers={"x-a": "1"}, **options), path="/x")
+    found = await side.send(client, "POST", "/x", json={"b": 1})
+    assert (found.status_code, found.json(), found.headers["x-a"]) == (201, {"a": "ö" * 500}, "1")
+    assert side.server.requests[0].json() == {"b": 1}
+
+
+async def test_empty_bodies(side: Side) -> None:
+    """Requests and responses without a body."""
+    client = side.client()
+    for method in ("DELETE", "POST", "GET"):
+        side.server.add(respond(b"", 204, content_type=""), path="/x")
+        found = await side.send(client, method, "/x")
+        assert (found.status_code, found.content) == (204, b"")
+    assert [request.body for request in side.server.requests] == [b"", b"", b""]
+
+
+async def test_queries(side: Side) -> None:
+    """The request's own and the client's, neither encoded twice."""
+    client = side.client(default_query={"q": "1"})
+    side.server.add(json_answer({}), path="/x")
+    await side.send(client, "GET", "/x", params={"a": "ö &"})
+    assert side.server.requests[0].query == {"a": "ö &", "q": "1"}
+
+
+async def test_failing_statuses_are_responses(side: Side) -> None:
+    """Once they were retried."""
+    client = side.client()
+    side.server.always(error(503, "overloaded"))
+    found = await side.send(client, "POST", "/chat/completions", json=CHAT)
+    assert (found.status_code, len(side.server.requests)) == (503, 2)
+    assert found.json()["error"]["message"] == "overloaded"
+
+
+@pytest.mark.parametrize("path", ["/chat/completions", "/elsewhere"])
+async def test_body_that_breaks_off(side: Side, path: str) -> None:
+    """An error of httpx2's, whatever the body is."""
+    client = side.client()
+    media = "application/json" if path.startswith("/chat") else "audio/mpeg"
+    side.server.always(respond(b"x" * 5000, content_type=media).with_faults(Cut(-100)))
+    with pytest.raises(httpx2.ReadError):
+        await side.send(client, "POST", path, json=CHAT)
+
+
+async def test_silence_in_a_body(side: Side) -> None:
+    """The clock `idle` runs for what is handed on as it comes, too."""
+    client = side.client(timeout=Timeouts(idle=0.2))
+    side.server.always(respond(b"x" * 5000, content_type="audio/mpeg").with_faults(Hang(-100)))
+    with pytest.raises(httpx2.ReadTimeout):
+        await side.send(client, "POST", "/elsewhere")
+
+
+async def test_cut_stream(side: Side) -> None:
+    """A protocol error, not an end."""
+    client = side.client()
+    side.server.stream(["one"], done=False, finish_reason=None)
+    side.server.stream(["two"], done=False, finish_reason=None)
+    with pytest.raises(httpx2.RemoteProtocolError, match="incomplete"):
+        await side.send(client, "POST", "/chat/completions", json={**CHAT, "stream": True})
+
+
+async def test_stream_as_text(side: Side) -> None:
+    """Events as they were sent, pings left out."""
+    client = side.client()
+    side.server.stream(["one", *pings(2), " two"])
+    found = await side.send(client, "POST", "/chat/completions", json={**CHAT, "stream": True})
+    lines = found.text.split("\n\n")
+    assert (len(lines), lines[-2:]) == (5, ["data: [DONE]", ""])
+    assert found.headers["content-type"] == "text/event-stream"
+
+
+async def test_whole_answer_to_a_stream(side: Side) -> None:
+    """A server that ignores `stream` is told from one that has nothing to say."""
+    client = side.client()
+    side.server.always(json_answer({"choices": []}))
+    with pytest.raises(httpx2.RemoteProtocolError, match="isn't an event stream"):
+        await side.send(client, "POST", "/chat/completions", json={**CHAT, "stream": True})
+
+
+async def test_timeouts(side: Side) -> None:
+    """httpx2's default leaves the client's own; one number is a deadline; several set the clocks."""
+    side.server.always(lambda _: json_answer({}).with_faults(Hang()))
+    cases: list[tuple[Any, Any, str]] = [
+        ({"timeout": Timeouts(first_byte=0.1)}, {}, "'first_byte'"),
+        ({"httpx2_timeout": 0.1}, {}, "'total'"),
+        ({}, {"timeout": httpx2.Timeout(9, read=0.1)}, "'first_byte'"),
+        ({}, {"extensions": {"horay": {"timeout": 0.1}}}, "'total'"),
+    ]
+    for options, call, clock in cases:
+        client = side.client(**options)
+        with pytest.raises(httpx2.ReadTimeout, match=clock):
+            await side.send(client, "POST", "/chat/completions", json=CHAT, **call)
+
+
+async def test_options_of_a_call(side: Side) -> None:
+    """`max_retries` in the extension; one that isn't known is refused."""
+    client = side.client()
+    side.server.always(error(503))
+    extensions: Any = {"horay": {"max_retries": 3}}
+    await side.send(client, "POST", "/chat/completions", json=CHAT, extensions=extensions)
+    assert len(side.server.requests) == 4
+    with pytest.raises(TypeError, match="max_retry"):
+        await side.send(client, "GET", "/models", extensions={"horay": {"max_retry": 3}})
+
+
+async def test_no_server(side: Side) -> None:
+    """What was never sent is told from what was."""
+    client = side.client(base_url="http://127.0.0.1:9/v1")
+    side.url = "http://127.0.0.1:9/v1"
+    with pytest.raises(httpx2.ConnectError):
+        await side.send(client, "GET", "/models")
+
+
+async def test_leaving_a_body_closes_the_connection(fault_server: FaultServer) -> None:
+    """What is handed on as it comes, and is left early."""
+    side = Side(fault_server, blocking=False)
+    client = side.client()
+    fault_server.always(respond(b"x" * 5000, content_type="audio/mpeg").with_faults(Hang(-100)))
+    async with client.stream("POST", f"{side.url}/elsewhere") as response:
+        async for _ in response.aiter_raw():
+            break
+    await fault_server.until_closed(1)
+    await client.aclose()
+    assert not side.horays[0].closed
+    await side.close()
