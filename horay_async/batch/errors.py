@@ -14,7 +14,7 @@ class InvalidRequestError(HorayError):
 class BatchFileError(HorayError):
     """A file of requests or of responses can't be used, or no longer written.
 
-    `path` is the file, `line` the number of the line, from 1, where one line is to blame.
+    `path` is the file, `line` the number of the line, from 1, where one line is wrong.
     """
 
     path: str

@@ -21,7 +21,7 @@ from .schemas import RequestedSchema
 MAX_REFERENCES: Final = 20_000
 
 
-def raise_misfit(schema: RequestedSchema, text: str) -> None:
+def raise_mismatch(schema: RequestedSchema, text: str) -> None:
     """Raise `ApiProblem` (500), saying why, where `text` isn't JSON that fits `schema`."""
     try:
         value = json.loads(text)

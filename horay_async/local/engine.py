@@ -125,7 +125,7 @@ class Process:
             )
         except OSError as error:
             raise EngineDied(f"{error.strerror or error}") from error
-        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._to_send: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=target, name=f"horay-local-{name}", daemon=True)
             for target, name in ((self._read, "reader"), (self._write, "writer"))
@@ -135,7 +135,7 @@ class Process:
 
     def send(self, message: Event) -> None:
         """Send a message, without waiting; one to a process that died is dropped."""
-        self._outbox.put(json.dumps(message).encode() + b"\n")
+        self._to_send.put(json.dumps(message).encode() + b"\n")
 
     def kill(self) -> None:
         """End the process; `receive` hears of it."""
@@ -145,7 +145,7 @@ class Process:
         """End the process and both threads, and wait for that; `receive` hears nothing more."""
         self._receive = _ignore
         self.popen.kill()
-        self._outbox.put(None)
+        self._to_send.put(None)
         self.popen.wait()
         for thread in self._threads:
             # With an end: a process that the user's program forked while this one was started can
@@ -175,7 +175,7 @@ class Process:
         assert self.popen.stdin is not None
         # A process that died takes nothing more: the reader tells of that.
         with contextlib.suppress(OSError), self.popen.stdin as pipe:
-            while (line := self._outbox.get()) is not None:
+            while (line := self._to_send.get()) is not None:
                 pipe.write(line)
                 pipe.flush()
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from .checking import raise_misfit
+from .checking import raise_mismatch
 from .requests import Json, ModelCall
 from .tools import ForcedCall
 
@@ -92,7 +92,7 @@ class ResponseBuilder(ABC):
             return
         self._texts[index] = self._texts.get(index, "") + self._text(choice)
         if choice["finish_reason"] == "stop":
-            raise_misfit(self.call.schema, self._texts[index])
+            raise_mismatch(self.call.schema, self._texts[index])
 
     @abstractmethod
     def _text(self, choice: Json) -> str:
@@ -182,7 +182,7 @@ class ChatResponseBuilder(ResponseBuilder):
         if choice["finish_reason"] == "tool_calls":
             for function in (call["function"] for call in calls):
                 if function["name"] in self.call.parameters:
-                    raise_misfit(self.call.parameters[function["name"]], function["arguments"])
+                    raise_mismatch(self.call.parameters[function["name"]], function["arguments"])
         elif not calls:
             super()._check(index, choice)
 

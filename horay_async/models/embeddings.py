@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from array import array as Array  # noqa: N812 - `array` is a name of what it is read by
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Required, cast
+from typing import Any, ClassVar, Literal, Required, cast
 
 import attrs
 import msgspec
@@ -137,7 +137,7 @@ class SentEmbedding(Model):
 class SentEmbeddings(Response):
     """A response as it is sent."""
 
-    __wire__ = WireForm(list_field="data")
+    __wire__: ClassVar[WireForm] = WireForm(list_field="data")
 
     object: str = ""
     data: list[SentEmbedding] = attrs.field(factory=list[SentEmbedding])

@@ -21,13 +21,13 @@ _UNDER: dict[Then, Answer] = {
 }
 
 
-async def converse(wire: ServerConnection, desk: RequestHandler) -> None:
+async def converse(wire: ServerConnection, handler: RequestHandler) -> None:
     """Answers requests until either side ends the connection."""
     then: Then = "keep"
     try:
         while then != "close":
             head = await read_head(wire)
-            then = await _exchange(wire, desk, head, _UNDER.get(then))
+            then = await _exchange(wire, handler, head, _UNDER.get(then))
             if head.closes:
                 then = "close"
     except ClientLeft:
@@ -39,11 +39,11 @@ async def converse(wire: ServerConnection, desk: RequestHandler) -> None:
 
 
 async def _exchange(
-    wire: ServerConnection, desk: RequestHandler, head: Head, fixed: Answer | None
+    wire: ServerConnection, handler: RequestHandler, head: Head, fixed: Answer | None
 ) -> Then:
     """Reads and answers one request; `fixed`, where given, instead of what the script has."""
-    request = desk.request(head, time.monotonic())
-    scripted = fixed or desk.script(request)
+    request = handler.request(head, time.monotonic())
+    scripted = fixed or handler.script(request)
     most = scripted.read if isinstance(scripted, Answer) else None
     body = bytearray()
     try:
@@ -52,9 +52,9 @@ async def _exchange(
         request.complete = await read_body(wire, head, body, most)
     finally:
         request.body = bytes(body)
-        desk.received(request)
-    answer = request.answer = desk.answer(scripted, request)
-    await play(wire, answer, lambda: desk.executed(request))
+        handler.received(request)
+    answer = request.answer = handler.answer(scripted, request)
+    await play(wire, answer, lambda: handler.executed(request))
     if request.complete:
         return answer.then
     # What wasn't read of a body can't be told from the next request; and closing with it unread would reset

@@ -209,7 +209,7 @@ class FaultServer(Recorder):
     async def _connection(self, accepted: socket.socket, record: Connection) -> None:
         wire = ServerConnection(lambda who: self._recording.closed(record, who))
         greeting = self._script.greeting() or self._always_on_connect
-        desk = RequestHandler(
+        handler = RequestHandler(
             self._recording,
             self._script,
             record,
@@ -221,7 +221,7 @@ class FaultServer(Recorder):
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: wire, accepted, ssl=self._tls if greeting is None else None
             )
-            await (converse(wire, desk) if greeting is None else wire.on_connect(greeting))
+            await (converse(wire, handler) if greeting is None else wire.on_connect(greeting))
         except ClientLeft:
             pass
         except OSError as error:

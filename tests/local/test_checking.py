@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from horay_async.local.checking import raise_misfit
+from horay_async.local.checking import raise_mismatch
 from horay_async.local.errors import ApiProblem
 from horay_async.local.schemas import check
 
@@ -34,7 +34,7 @@ TREE: Json = {
 )
 def test_fits(schema: Json, text: str) -> None:
     """JSON that fits passes; patterns are the grammar's business, and cost no time here."""
-    raise_misfit(check("field", schema), text)
+    raise_mismatch(check("field", schema), text)
 
 
 @pytest.mark.parametrize(
@@ -52,5 +52,5 @@ def test_fits(schema: Json, text: str) -> None:
 def test_misfit(schema: Json, text: str, words: str) -> None:
     """Anything else is a 500 that says what doesn't fit, and ends in bounded time."""
     with pytest.raises(ApiProblem, match=words) as caught:
-        raise_misfit(check("field", schema), text)
+        raise_mismatch(check("field", schema), text)
     assert (caught.value.status, caught.value.code) == (500, "schema_mismatch")

@@ -61,8 +61,8 @@ def found_in(error: BaseException, path: str) -> Iterator[Mismatch]:
         for name in sorted(error.extra_fields):
             yield Mismatch(f"{path}{step(name)}", f"{named(error.cl)} has no such field")
     elif isinstance(error, NestedMismatches):
-        for misfit in error.found:
-            yield Mismatch(f"{path}{misfit.path}", misfit.message)
+        for mismatch in error.found:
+            yield Mismatch(f"{path}{mismatch.path}", mismatch.message)
     else:  # a hook's words, or those of a validator; attrs' own have more than words in their arguments
         yield Mismatch(path, _words(error))
 

@@ -44,7 +44,7 @@ def parse_text(into: type[T], text: str) -> T:
     try:
         found: T = structured(value, into)
     except Mismatches as error:
-        pairs = [(misfit.path, misfit.message) for misfit in error.found]
+        pairs = [(mismatch.path, mismatch.message) for mismatch in error.found]
         raise _mismatch(into, text, pairs) from error
     return found
 

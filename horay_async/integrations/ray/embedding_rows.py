@@ -20,7 +20,7 @@ EMBEDDING_COLUMNS: Final[Any] = pa.schema([("embedding", pa.list_(pa.float32()))
 """What is added to a dataset."""
 
 REFUSED: Final = frozenset({400, 413, 422})
-"""Statuses by which a server refuses a request for what is in it: one of its inputs may be to blame."""
+"""Statuses by which a server refuses a request for what is in it: one of its inputs may be the cause."""
 
 
 @attrs.frozen(kw_only=True)
