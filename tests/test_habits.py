@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
-import httpx
+import httpx2
 import openai
 import pytest
 
@@ -163,7 +163,7 @@ def test_each_export(name: str) -> None:
 
 
 TIMEOUTS = [
-    (httpx.Timeout(60.0, connect=2.0), "connect=2.0, first_byte=60.0, idle=60.0, queue=60.0"),
+    (httpx2.Timeout(60.0, connect=2.0), "connect=2.0, first_byte=60.0, idle=60.0, queue=60.0"),
     (openai.Timeout(None, connect=2.0), "connect=2.0"),
     (aiohttp.ClientTimeout(total=9, sock_read=3), "total=9, first_byte=3, idle=3"),
     ((3, 10), "connect=..., idle=..., total=..."),

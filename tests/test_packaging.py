@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,45 @@ def test_supported_pythons_are_those_that_are_tested() -> None:
     matrix = ", ".join(f'"{name}"' for name in named)
     assert f"python: [{matrix}]" in tests
     assert f'python-version: "{named[-1]}t"' in tests
+
+
+def packages(requirements: list[str]) -> Iterator[str]:
+    """What requirements install, the project's own extras among them, besides what that needs itself."""
+    for requirement in requirements:
+        name, _, extras = re.split(r"[^\w\[\],-]", requirement)[0].rstrip("]").partition("[")
+        if name == PROJECT["project"]["name"]:
+            for extra in extras.split(","):
+                yield from packages(PROJECT["project"]["optional-dependencies"][extra])
+        else:
+            yield name.replace("-", "_")
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """The packages of others that a file imports as it is loaded."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [str(node.module)]
+        else:
+            continue
+        tops = {name.partition(".")[0] for name in names}
+        yield from tops - sys.stdlib_module_names - {own.name for own in ROOT.iterdir()}
+
+
+def test_tests_import_what_their_extra_installs() -> None:
+    """A file that imports more is skipped where that is missing."""
+    project = PROJECT["project"]
+    installed = {*packages(project["dependencies"]), *packages(["horay-async[test]"])}
+    installed |= {"annotated_types", "multidict", "opentelemetry"}  # parts of what is named
+    missing = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in ROOT.joinpath("tests").rglob("*.py")
+        if "pytest.importorskip(" not in path.read_text(encoding="utf-8")
+        for name in imports_of(path)
+        if name not in installed
+    }
+    assert missing == set()
 
 
 def test_forge_files_name_no_addresses() -> None:

@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 
@@ -39,7 +39,7 @@ class Service(uvicorn.Server):
 
 
 @pytest.fixture
-def browser(fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+def browser(fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx2.Client]:
     """Asks the application, which asks the scripted server."""
     monkeypatch.setenv("HORAY_API_KEY", fault_server.api_key)
     monkeypatch.setenv("HORAY_BASE_URL", fault_server.base_url)
@@ -58,7 +58,7 @@ def browser(fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Itera
         try:
             assert service.begun.wait(WAIT)
             port = listener.getsockname()[1]
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=WAIT) as client:
+            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=WAIT) as client:
                 yield client
         finally:
             service.should_exit = True
@@ -72,7 +72,7 @@ def told(text: str) -> list[Any]:
     return [line if line == "[DONE]" else json.loads(line) for line in found]
 
 
-def test_whole(browser: httpx.Client, fault_server: FaultServer) -> None:
+def test_whole(browser: httpx2.Client, fault_server: FaultServer) -> None:
     """A response as the body, as a field, and on the OpenAPI page."""
     fault_server.reply("Berlin")
     assert browser.get("/answer", params=QUESTION).json()["choices"][0]["message"]["content"] == (
@@ -87,7 +87,7 @@ def test_whole(browser: httpx.Client, fault_server: FaultServer) -> None:
     assert "response" in shown["Stored"]["properties"]
 
 
-def test_stream(browser: httpx.Client, fault_server: FaultServer) -> None:
+def test_stream(browser: httpx2.Client, fault_server: FaultServer) -> None:
     """Chunk by chunk, and the end."""
     fault_server.stream(["Ber", "lin"])
     response = browser.get("/stream", params=QUESTION)
@@ -97,7 +97,7 @@ def test_stream(browser: httpx.Client, fault_server: FaultServer) -> None:
     assert ("".join(deltas), last) == ("Berlin", "[DONE]")
 
 
-def test_errors(browser: httpx.Client, fault_server: FaultServer) -> None:
+def test_errors(browser: httpx2.Client, fault_server: FaultServer) -> None:
     """Before the stream they are a status, within it an event; a cut stream has no `[DONE]`."""
     for status, expected in ((429, 429), (404, 502)):
         fault_server.always(error(status, "not now", retry_after=0))
@@ -110,7 +110,7 @@ def test_errors(browser: httpx.Client, fault_server: FaultServer) -> None:
     assert "[DONE]" not in text
 
 
-def test_browser_leaves(browser: httpx.Client, fault_server: FaultServer) -> None:
+def test_browser_leaves(browser: httpx2.Client, fault_server: FaultServer) -> None:
     """The connection to the API is closed."""
     fault_server.stream(["on and ", Gate()])
     with browser.stream("GET", "/stream", params=QUESTION) as response:

@@ -43,6 +43,9 @@ def free_port() -> int:
     return port
 
 
+FORKS = ("-W", "ignore:This process:DeprecationWarning")
+"""From Python 3.12 on a fork beside threads is warned of, and with `-W error` 3.15 doesn't fork."""
+
 LONG = {"model": "any", "prompt": "One", "max_tokens": 2000, "ignore_eos": True, "stream": True}
 
 
@@ -255,7 +258,8 @@ def test_killed(fork: bool) -> None:
 import os, signal, sys
 from horay_async.local import LocalServer
 with LocalServer(threads=1, slots=1) as server:
-    children = open(f"/proc/self/task/{{server._life.thread.native_id}}/children").read()
+    with open(f"/proc/self/task/{{server._life.thread.native_id}}/children") as file:
+        children = file.read()
     if {fork} and os.fork() == 0:
         sys.stdout.close()
         os.close(1)
@@ -263,7 +267,7 @@ with LocalServer(threads=1, slots=1) as server:
     print(children, flush=True)
     sys.stdin.read()
 """
-    command = [sys.executable, "-W", "error", "-c", script]
+    command = [sys.executable, "-W", "error", *FORKS, "-c", script]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -292,9 +296,7 @@ with LocalServer(threads=1, slots=1) as server:
         request.add_header("Authorization", "Bearer local")
         print(urllib.request.urlopen(request).status)
 """
-    # From Python 3.12 on a fork beside threads, as it is here, is warned of.
-    quiet = ["-W", "ignore:This process:DeprecationWarning"]
-    command = [sys.executable, *quiet, "-c", script]
+    command = [sys.executable, *FORKS, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "200\n", "")
 
