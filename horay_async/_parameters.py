@@ -59,7 +59,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "timeout",
             "float | Timeouts | None",
             "...",
-            "A number is the total deadline in seconds; `Timeouts` sets each of the five clocks.",
+            "A number is the total deadline in seconds; `Timeouts` sets each of the five timeouts.",
         ),
         (
             "max_retries",
@@ -190,7 +190,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five clocks.",
+            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -404,7 +404,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five clocks.",
+            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -612,7 +612,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five clocks.",
+            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -736,7 +736,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five clocks.",
+            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -795,7 +795,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five clocks.",
+            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -843,7 +843,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five clocks.",
+            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -882,7 +882,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five clocks.",
+            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",
@@ -923,7 +923,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "timeout",
             "float | Timeouts | None",
             "...",
-            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five clocks.",
+            "The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets each of the five timeouts.",
         ),
         (
             "extra_headers",

@@ -1,4 +1,4 @@
-"""The clocks of a call, the rules of trying again and limits: what the options of clients and of calls share."""
+"""The timeouts of a call, the rules of trying again and limits: what the options of clients and of calls share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["Limits", "RetryPolicy", "Timeouts"]
 
 @attrs.frozen
 class Timeouts:
-    """Five clocks, in seconds; None is no limit.
+    """Five timeouts, in seconds; None is no limit.
 
     The defaults suit long generations: a request may think for as long as it takes to `first_byte`,
     and run for hours as long as it makes progress.

@@ -69,7 +69,7 @@ class AsyncHoray:
                 function, that returns it, or it and the seconds that it is good for.
             base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.
             timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
-                clocks.
+                timeouts.
             max_retries: Most attempts after the first; the other rules of retrying stay as they
                 are. 2.
             retry: The rules of retrying; `max_retries` changes just its count.
@@ -154,7 +154,7 @@ class AsyncHoray:
         Args:
             base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.
             timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
-                clocks.
+                timeouts.
             max_retries: Most attempts after the first; the other rules of retrying stay as they
                 are. 2.
             retry: The rules of retrying; `max_retries` changes just its count.
@@ -235,7 +235,7 @@ class AsyncHoray:
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -283,7 +283,7 @@ class AsyncHoray:
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that

@@ -63,7 +63,7 @@ __all__ = [
 ]
 
 Clock = Literal["queue", "connect", "first_byte", "idle", "total"]
-"""The five clocks of `Timeouts`."""
+"""The five timeouts of `Timeouts`."""
 
 AnswerFault = Literal["mismatch", "refusal", "length", "content_filter", "rounds", "tokens"]
 """What is wrong with an answer: it doesn't fit the class; the model declined; the token limit or the
@@ -141,10 +141,10 @@ class APIConnectionError(APIError):
 
 
 class APITimeoutError(APIConnectionError):
-    """One of the clocks ran out."""
+    """One of the timeouts ran out."""
 
     clock: Clock
-    """The clock that ran out."""
+    """The timeout that ran out."""
 
     def __init__(self, message: str, *, clock: Clock = "total", **known: Any) -> None:
         super().__init__(message, **known)

@@ -180,7 +180,7 @@ class ClientOptions:
     base_url: str = attrs.field(default=None, converter=_base_url)
     """From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`."""
     timeout: Timeouts = attrs.field(factory=Timeouts, converter=_timeouts)
-    """A number is the total deadline in seconds; `Timeouts` sets each of the five clocks."""
+    """A number is the total deadline in seconds; `Timeouts` sets each of the five timeouts."""
     retry: RetryPolicy = attrs.field(factory=RetryPolicy, validator=_policy)
     """The rules of retrying; `max_retries` changes just its count."""
     limits: Limits | None = attrs.field(default=None, validator=_limits)

@@ -71,7 +71,7 @@ class AsyncStream(Generic[ChunkT]):
     Iterate over it, best within a `with` block: leaving the loop or the block early closes the
     connection at once; reading to the end gives it back for the next request. Iteration raises
     `StreamTruncatedError` when the response ends before it is complete, `StreamError` or a status class
-    when the server reports a failure in the middle, and `APITimeoutError` when a clock runs out. Until
+    when the server reports a failure in the middle, and `APITimeoutError` when a timeout runs out. Until
     the first chunk has been handed out, failures are retried as those of any other call.
     """
 

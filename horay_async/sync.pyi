@@ -340,7 +340,7 @@ class User(BlockingWrapper, of=AsyncUser):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -375,7 +375,7 @@ class Models(BlockingWrapper, of=AsyncModels):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -407,7 +407,7 @@ class Models(BlockingWrapper, of=AsyncModels):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -528,7 +528,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -646,7 +646,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -764,7 +764,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -881,7 +881,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -998,7 +998,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -1117,7 +1117,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -1236,7 +1236,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -1373,7 +1373,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -1458,7 +1458,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -1535,7 +1535,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -1612,7 +1612,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -1686,7 +1686,7 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -1727,7 +1727,7 @@ class Images(BlockingWrapper, of=AsyncImages):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -1762,7 +1762,7 @@ class Images(BlockingWrapper, of=AsyncImages):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -1809,7 +1809,7 @@ class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -1858,7 +1858,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 function, that returns it, or it and the seconds that it is good for.
             base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.
             timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
-                clocks.
+                timeouts.
             max_retries: Most attempts after the first; the other rules of retrying stay as they
                 are. 2.
             retry: The rules of retrying; `max_retries` changes just its count.
@@ -1946,7 +1946,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         Args:
             base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.
             timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
-                clocks.
+                timeouts.
             max_retries: Most attempts after the first; the other rules of retrying stay as they
                 are. 2.
             retry: The rules of retrying; `max_retries` changes just its count.
@@ -2024,7 +2024,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -2072,7 +2072,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that

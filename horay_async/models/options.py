@@ -18,7 +18,7 @@ class CallOptions(TypedDict, total=False):
 
     timeout: float | Timeouts | None
     """The total deadline in seconds, over all attempts and backoffs; None is none; `Timeouts` sets
-    each of the five clocks."""
+    each of the five timeouts."""
     max_retries: int
     """Most attempts after the first."""
     extra_headers: Mapping[str, str]

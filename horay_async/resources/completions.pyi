@@ -91,7 +91,7 @@ class AsyncCompletions(Resource):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -168,7 +168,7 @@ class AsyncCompletions(Resource):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -245,7 +245,7 @@ class AsyncCompletions(Resource):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
@@ -319,7 +319,7 @@ class AsyncCompletions(Resource):
             bulk: Whether the call gives way to those without it, where the client has `limits` and
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
-                `Timeouts` sets each of the five clocks.
+                `Timeouts` sets each of the five timeouts.
             extra_headers: Sent in addition to the client's own, which they override.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
