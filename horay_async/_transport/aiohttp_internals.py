@@ -245,7 +245,6 @@ class DirectSender:
         sent = target.headers.copy()
         sent.update(headers)
         sent["Content-Length"] = str(len(body))
-        request = target.serialize(target.line, sent) + body
         try:
             connection = await connector.connect(target.like, traces=[], timeout=timer)
         except TimeoutError as error:
@@ -257,7 +256,9 @@ class DirectSender:
             transport = connection.transport
             if transport is None or transport.is_closing():
                 raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
-            transport.write(request)  # at once: it is smaller than what asks for a pause
+            # At once: it is smaller than what asks for a pause. Never in a variable: those that show a
+            # traceback's variables would show the key.
+            transport.write(target.serialize(target.line, sent) + body)
             # Put there by our connector.
             pending.dispatched(cast("ConnectionProtocol", transport.get_protocol()))
             message, content = await protocol.read()
