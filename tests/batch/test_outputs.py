@@ -216,5 +216,5 @@ def test_id_that_isnt_unicode_is_no_crash() -> None:
 
 def test_failure_whose_parts_cant_be_written() -> None:
     """Is written as one of its class."""
-    line = failed(RateLimitError("too much", status_code=429, code=deep(5000)))
+    line = failed(RateLimitError("too much", status_code=429, code=deep(300_000)))
     assert line["error"]["code"] == "RateLimitError"
