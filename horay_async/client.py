@@ -33,7 +33,7 @@ from horay_async.resources.user import AsyncUser
 from horay_async.streaming import AsyncStream
 
 if TYPE_CHECKING:
-    from horay_async._transport import Transport
+    from horay_async._transport.transport import Transport
     from horay_async.batch import AsyncBatch
 
 __all__ = ["AsyncHoray"]
@@ -70,7 +70,7 @@ class AsyncHoray:
                 and the seconds that it is good for.
         """
         settled = ClientOptions.of(api_key, **options)
-        from horay_async._transport import Transport  # noqa: PLC0415 - loads aiohttp, which takes long
+        from horay_async._transport.transport import Transport  # noqa: PLC0415 - loads aiohttp, which takes long
 
         self._use(Transport(settled, made_at=_caller()))
 

@@ -12,7 +12,7 @@ import aiohttp
 from horay_async._keys import KeyFunction
 from horay_async._observe import TelemetryObserver
 from horay_async._policies import Limits, RetryPolicy, Timeouts
-from horay_async._transport import Transport
+from horay_async._transport.transport import Transport
 from horay_async.batch import AsyncBatch
 from horay_async.models.drift import Drift
 from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent

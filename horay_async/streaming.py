@@ -20,7 +20,8 @@ from horay_async.models.meta import ResponseMeta
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import Accumulator
-    from horay_async._transport import Call, RawResponse
+    from horay_async._transport.call import Call
+    from horay_async._transport.response import RawResponse
 
 
 __all__ = ["AsyncEventStream", "AsyncStream"]

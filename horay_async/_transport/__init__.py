@@ -1,4 +1,5 @@
-"""Sending and receiving over aiohttp. Nothing else in the client imports it.
+"""Sending and receiving over aiohttp. Nothing else in the client imports it, and this module doesn't either: what of
+the package needs no aiohttp, such as the `Limiter`, is loaded without it.
 
 A request walks straight:
 
@@ -13,11 +14,3 @@ A request walks straight:
 8. What aiohttp raises becomes an error of ours in `failures`, and never shows a secret.
 9. `Call.succeed` or `Call.fail` ends the attempt's record; observers are told of each step, where there are any.
 """
-
-from __future__ import annotations
-
-from horay_async._transport.call import Call
-from horay_async._transport.response import RawResponse
-from horay_async._transport.transport import Transport
-
-__all__ = ["Call", "RawResponse", "Transport"]

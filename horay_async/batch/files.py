@@ -22,7 +22,7 @@ from horay_async.batch.spool import input_file
 from horay_async.batch.throttle import throttle_of
 
 if TYPE_CHECKING:
-    from horay_async._transport import Transport
+    from horay_async._transport.transport import Transport
     from horay_async.batch.bar import ProgressBar
 
 __all__ = ["run_file"]

@@ -17,7 +17,7 @@ from horay_async.errors import ConfigurationError
 from horay_async.models._base import Response
 
 if TYPE_CHECKING:
-    from horay_async._transport import Transport
+    from horay_async._transport.transport import Transport
     from horay_async.batch.bar import ProgressBar
 
 __all__ = ["AsyncBatch"]

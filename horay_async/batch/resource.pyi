@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any, Literal, TypeVar, overload
 
-from horay_async._transport import Transport
+from horay_async._transport.transport import Transport
 from horay_async.batch.bar import ProgressBar
 from horay_async.batch.requests import BatchRequest
 from horay_async.batch.results import BatchProgress, ShowProgress

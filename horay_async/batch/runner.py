@@ -31,8 +31,8 @@ from horay_async.models.meta import Attempt
 from horay_async.resources._base import fetch
 
 if TYPE_CHECKING:
-    from horay_async._transport import Transport
     from horay_async._transport.limiter import Pacer
+    from horay_async._transport.transport import Transport
     from horay_async.batch.bar import ProgressBar
 
 __all__ = ["CLOSED", "BatchRunner"]

@@ -18,7 +18,7 @@ from horay_async.errors import APIError, APIStatusError, ConfigurationError
 from horay_async.options import ClientOptions, Limits
 
 if TYPE_CHECKING:
-    from horay_async._transport import Transport
+    from horay_async._transport.transport import Transport
 
 __all__ = ["Throttle", "WorkGate", "throttle_of", "unbound"]
 

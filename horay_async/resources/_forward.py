@@ -27,7 +27,9 @@ from horay_async.streaming import AsyncStream, event_stream
 if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import Accumulator
     from horay_async._protocol.wire.request import Request
-    from horay_async._transport import Call, RawResponse, Transport
+    from horay_async._transport.call import Call
+    from horay_async._transport.response import RawResponse
+    from horay_async._transport.transport import Transport
 
 __all__ = ["Forwarded", "ForwardedBody", "ForwardedStream", "forward"]
 

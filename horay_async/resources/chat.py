@@ -22,7 +22,7 @@ from horay_async.resources._base import Resource
 from horay_async.streaming import AsyncEventStream, AsyncStream
 
 if TYPE_CHECKING:
-    from horay_async._transport import Transport
+    from horay_async._transport.transport import Transport
     from horay_async.models.parsed import ParsedCompletion
     from horay_async.tools.define import Approve, Tool
     from horay_async.tools.run import AsyncToolRun

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeVar, overload
 
 from horay_async._policies import Timeouts
 from horay_async._protocol.wire.request import Operation
-from horay_async._transport import Transport
+from horay_async._transport.transport import Transport
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk, ChatParams, Message
 from horay_async.models.dicts import (
     MessageDict,

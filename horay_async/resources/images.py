@@ -15,7 +15,7 @@ from horay_async.models.options import CallOptions
 from horay_async.resources._base import Resource
 
 if TYPE_CHECKING:
-    from horay_async._transport import RawResponse
+    from horay_async._transport.response import RawResponse
 
 __all__ = ["AsyncImages"]
 

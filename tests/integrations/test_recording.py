@@ -42,7 +42,7 @@ def blocking(client, large):
 
 way, url, key, path, mode = sys.argv[1:]
 if way.endswith("loaded"):
-    import horay_async._transport
+    import horay_async._transport.transport
 with vcr.use_cassette(path, record_mode=mode) as cassette:
     from horay_async import AsyncHoray, Horay
     options = {"base_url": url, "max_retries": 0}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -18,6 +19,7 @@ from horay_async import (
     StreamTruncatedError,
     Timeouts,
 )
+from horay_async._protocol.wire.request import Request
 from horay_async.testing import (
     Answer,
     Coding,
@@ -209,7 +211,8 @@ async def test_failure_in_place_of_a_stream(fault_server: FaultServer, connect: 
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that are quickly reached."""
-    monkeypatch.setattr("horay_async.resources._base.MAX_BODY_BYTES", MEBI)
+    small = partial(Request, max_body_bytes=MEBI)
+    monkeypatch.setattr("horay_async._protocol.wire.request.Request", small)
     monkeypatch.setattr("horay_async.streaming.MAX_BODY_BYTES", MEBI)
     monkeypatch.setattr("horay_async.resources._base.MAX_EVENT_BYTES", MEBI)
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from horay_async._protocol.limits.concurrency import Concurrency
-from horay_async._transport import Transport
+from horay_async._transport.transport import Transport
 from horay_async.batch import BatchProgress, BatchRequest, BatchResult
 from horay_async.batch.options import Settings
 from horay_async.batch.runner import BatchRunner
