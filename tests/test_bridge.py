@@ -153,6 +153,106 @@ def test_interrupted_before_it_starts(handle: LoopHandle) -> None:
     assert not ran
 
 
+class Cleanup:
+    """A call that takes its time to end when it is cancelled."""
+
+    def __init__(self) -> None:
+        self.began = threading.Event()
+        self.cleaning = threading.Event()
+        self.go_on = asyncio.Event()
+        self.ended = False
+
+    async def pull(self) -> list[int]:
+        """Waits for ever; cancelled, it waits for `go_on`."""
+        self.began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cleaning.set()
+            await self.go_on.wait()
+            for _ in range(1000):  # so that a caller who doesn't wait is gone before
+                await asyncio.sleep(0)
+            self.ended = True
+        return []
+
+
+def interrupt_after(*events: threading.Event) -> threading.Thread:
+    """Sends Ctrl-C to the main thread after each of the events."""
+
+    def wait_and_send() -> None:
+        for event in events:
+            event.wait(10)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    thread = threading.Thread(target=wait_and_send)
+    thread.start()
+    return thread
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("streamed", [False, True])
+def test_interrupt_waits_for_the_end(handle: LoopHandle, streamed: bool) -> None:
+    """When Ctrl-C is raised, nothing of the call runs any more."""
+    call = Cleanup()
+    call.go_on.set()
+    interrupt = interrupt_after(call.began)
+    with pytest.raises(KeyboardInterrupt):
+        _ = drain(Prefetcher(handle, call.pull)) if streamed else handle.run(call.pull)
+    assert call.ended
+    interrupt.join()
+
+
+async def go_on(call: Cleanup) -> None:
+    """Lets a call end."""
+    call.go_on.set()
+
+
+@pytest.mark.posix
+def test_second_interrupt_does_not_wait(
+    handle: LoopHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C during the wait for the end is raised at once."""
+    monkeypatch.setattr("horay_async._bridge.thread.CANCEL_TIMEOUT", 60.0)
+    call = Cleanup()
+    interrupt = interrupt_after(call.began, call.cleaning)
+    with pytest.raises(KeyboardInterrupt):
+        handle.run(call.pull)
+    assert not call.ended
+    interrupt.join()
+    handle.run(go_on, call)
+
+
+@pytest.mark.posix
+def test_call_that_does_not_end_is_not_waited_for(
+    handle: LoopHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wait for the end has an end of its own."""
+    monkeypatch.setattr("horay_async._bridge.thread.CANCEL_TIMEOUT", 0.01)
+    call = Cleanup()
+    interrupt = interrupt_after(call.began)
+    with pytest.raises(KeyboardInterrupt):
+        handle.run(call.pull)
+    assert not call.ended
+    interrupt.join()
+    handle.run(go_on, call)
+
+
+def test_call_of_a_closed_loop_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its task never ends."""
+    monkeypatch.setattr("horay_async._bridge.thread.CANCEL_TIMEOUT", 1e6)
+    loop, source = asyncio.new_event_loop(), Source([])
+    loop.set_exception_handler(lambda *_: None)  # the task stays pending
+    call = BlockingCall(source.pull)
+    task = loop.create_task(call.run())
+    while not source.stalled.is_set():
+        loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    call.cancel_and_wait()
+    assert not task.done()
+    call.lose()
+    call.cancel_and_wait()
+
+
 @pytest.mark.posix
 @pytest.mark.parametrize("streamed", [False, True])
 def test_interrupt_that_wakes_nobody(

@@ -182,8 +182,11 @@ def test_dead_thread_is_replaced() -> None:
             breaking.models.list()
         except HorayError as error:
             print(type(error).__name__)
+        dying = [t for t in threading.enumerate() if t.name == "horay-blocking"]
         print(len(client.models.list()))
         client.close()
+        for thread in dying:
+            thread.join(10)
         print([t.name for t in threading.enumerate() if t.name == "horay-blocking"])
     """,
         quiet=False,  # what breaks says so

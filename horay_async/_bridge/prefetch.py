@@ -65,6 +65,7 @@ class Prefetcher(Generic[T]):
             items = self._next()
         except BaseException:
             self.stop()
+            self._call.cancel_and_wait()
             raise
         if (resume := self._resume) is not None and self._lists.qsize() < MAX_PREFETCHED // 2:
             self._resume = None

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from functools import partial
@@ -39,6 +40,13 @@ MAX_WAIT: float | None = 0.2 if sys.platform == "win32" else None
 """Seconds that a caller waits for the other thread at a time. On Windows Ctrl-C doesn't wake a thread that
 waits for a lock, and is noticed between two waits; elsewhere one wait without an end does."""
 
+CANCEL_TIMEOUT = 5.0
+"""Seconds that a caller who leaves early, as by Ctrl-C, waits for the end of the call that it cancels: a tool
+or a hook may catch the cancellation and go on. The same as `EXIT_TIMEOUT`, for the same reason."""
+
+CANCEL_POLL = 0.05
+"""Seconds of that between two looks whether anything is left to wait for, should nothing wake the caller."""
+
 LAST_TURNS = 100
 """Turns of the loop, a millisecond each, for calls that were handed over while the thread was ending."""
 
@@ -64,7 +72,7 @@ class BlockingCall(Generic[R]):
     until the task is over, so that cleaning up can't await anything.
     """
 
-    __slots__ = ("_cancelled", "_done", "_func", "_on_end", "_task", "_thread", "lost")
+    __slots__ = ("_cancelled", "_done", "_func", "_loop", "_on_end", "_task", "_thread", "lost")
 
     def __init__(
         self,
@@ -77,6 +85,7 @@ class BlockingCall(Generic[R]):
         self.lost: bool = False
         """Whether it runs in another process: this one was forked meanwhile."""
         self._cancelled = False
+        self._loop: asyncio.AbstractEventLoop | None = None  # once it runs
         self._task: asyncio.Task[Any] | None = None  # while it runs
         self._thread: LoopThread | None = None  # once it is submitted to one
         # Waiting for the portal's future would hold a lock for a moment that the loop's thread needs. A
@@ -111,6 +120,7 @@ class BlockingCall(Generic[R]):
         """Runs the function, on the thread's loop. Cancelled if it is cancelled or the thread ends."""
         import asyncio  # noqa: PLC0415 - loaded by now
 
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         try:
             if self._called_off():
@@ -128,10 +138,30 @@ class BlockingCall(Generic[R]):
     def cancel(self) -> None:
         """Cancels what runs, or keeps it from starting."""
         self._cancelled = True
-        thread, task = self._thread, self._task
-        if thread is not None and task is not None and not self.lost:
+        loop, task = self._loop, self._task
+        if loop is not None and task is not None and not self.lost:
             with contextlib.suppress(RuntimeError):  # the loop is closed
-                thread.loop.call_soon_threadsafe(task.cancel)
+                loop.call_soon_threadsafe(task.cancel)
+
+    def cancel_and_wait(self) -> None:
+        """Cancels it, and waits until what it runs has ended: files are closed then, and nothing more is written.
+
+        Waits for `CANCEL_TIMEOUT` at most, and never for what can't end: a closed loop's task, or the parent's
+        in a forked child. A second Ctrl-C ends the wait at once.
+        """
+        self.cancel()
+        due = time.monotonic() + CANCEL_TIMEOUT
+        # What hasn't begun to run never will. `ended` wakes who waits here, unless Ctrl-C came before it was
+        # registered, or just after `wait` had seen it.
+        while (
+            self._task is not None
+            and self._loop is not None
+            and not self._loop.is_closed()
+            and not self.lost
+            and (left := due - time.monotonic()) > 0
+            and not self._done.acquire(timeout=min(left, CANCEL_POLL))
+        ):
+            pass
 
     def cancel_if_running(self) -> None:
         """`cancel` for the loop's thread. A task that hasn't begun sees by itself that the thread ends."""
@@ -413,7 +443,7 @@ class LoopHandle:
         return thread
 
     def run(self, func: Callable[..., Awaitable[R]], *args: Any) -> R:
-        """Runs a coroutine function on the thread. Leaving early, as by Ctrl-C, cancels it."""
+        """Runs a coroutine function on the thread. Leaving early, as by Ctrl-C, cancels it and waits for its end."""
         call = BlockingCall(partial(func, *args) if args else func)
         try:
             if threading.get_ident() in _shared.submitting:
@@ -423,7 +453,7 @@ class LoopHandle:
         except CancelledError as error:
             raise ConfigurationError(CLOSED_MEANWHILE) from error
         except BaseException:
-            call.cancel()
+            call.cancel_and_wait()
             raise
         if isinstance(outcome, _Raised):
             try:

@@ -15,7 +15,13 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.mark.parametrize(
-    ("what", "most_of"), [("calls", "interrupted"), ("file", "lines"), ("forks", "children")]
+    ("what", "most_of"),
+    [
+        ("calls", "interrupted"),
+        ("awaited", "interrupted"),
+        ("file", "interrupted"),
+        ("forks", "children"),
+    ],
 )
 def test_nothing_is_lost(what: str, most_of: str) -> None:
     """Every response is its own request's, the client goes on, and nothing is left."""

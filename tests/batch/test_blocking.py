@@ -147,6 +147,28 @@ def test_interrupt_cancels_what_is_under_way(client: Horay, server: Threaded) ->
     server.reached(lambda stub: stub.under_way == 0)
 
 
+@pytest.mark.posix
+def test_interrupted_file_can_be_begun_again_at_once(
+    client: Horay, server: Threaded, tmp_path: Path
+) -> None:
+    """When Ctrl-C is raised, the output file is written and unlocked."""
+    requests, answers = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    requests.write_text("".join(json.dumps(item) + "\n" for item in lines(20)))
+    server.hold()
+    main = threading.get_ident()
+
+    def interrupt() -> None:
+        server.reached(lambda stub: stub.under_way == 5)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        client.batch.run_file(requests, answers, concurrency=5)
+    server.release()
+    progress = client.batch.run_file(requests, answers, concurrency=5)
+    assert progress.done == 20
+
+
 def test_slow_caller_isnt_buried(client: Horay, server: Threaded) -> None:
     """The thread reads ahead within bounds."""
     run = client.batch.run(endless(), concurrency=2)
