@@ -23,6 +23,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -263,10 +264,9 @@ def _memory() -> float:
 
 
 def plot(slices: list[Slice], path: Path) -> None:
-    """Draws CPU time and memory over time. Needs matplotlib."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - for the plot alone
-
-    figure = Figure(figsize=(6.0, 3.6), layout="constrained")
+    """Draws CPU time and memory over time. Needs matplotlib, which only the extra `bench` installs."""
+    module: Any = import_module("matplotlib.figure")
+    figure = module.Figure(figsize=(6.0, 3.6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
     minutes = [each.minute for each in slices]
     upper.plot(minutes, [each.cpu_us for each in slices])

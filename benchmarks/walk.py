@@ -61,7 +61,7 @@ def walking(*, all_threads: bool = False) -> Generator[Walk]:
     walk = Walk()
     if all_threads:
         threading.setprofile(walk.see)
-        if hasattr(threading, "setprofile_all_threads"):  # from Python 3.12 on
+        if sys.version_info >= (3, 12):
             threading.setprofile_all_threads(walk.see)
     sys.setprofile(walk.see)
     try:
@@ -69,7 +69,7 @@ def walking(*, all_threads: bool = False) -> Generator[Walk]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
-        if all_threads and hasattr(threading, "setprofile_all_threads"):
+        if all_threads and sys.version_info >= (3, 12):
             threading.setprofile_all_threads(None)
 
 

@@ -66,10 +66,7 @@ class ProvidedKeys:
 
         Raises `ConfigurationError` for what can't be one, in words without the key.
         """
-        seconds: Any = math.inf
-        key = provided
-        if isinstance(provided, tuple) and len(cast("tuple[object, ...]", provided)) == 2:
-            key, seconds = cast("tuple[object, Any]", provided)
+        key, seconds = _split(provided)
         number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
         if not isinstance(key, str) or not number or not seconds >= 0:
             raise ConfigurationError(
@@ -83,3 +80,11 @@ class ProvidedKeys:
             self.seen = (*self.seen, secret)[-MOST_SEEN:]
         check_key(key)
         return secret, float(seconds)
+
+
+def _split(provided: object) -> tuple[object, Any]:
+    """What stands for the key and for its seconds, neither of them checked."""
+    if not isinstance(provided, tuple):
+        return provided, math.inf
+    pair = cast("tuple[object, ...]", provided)
+    return (pair[0], pair[1]) if len(pair) == 2 else (pair, math.inf)

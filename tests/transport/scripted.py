@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 __all__ = ["Script", "ScriptedServer", "chunk", "scripted", "whole"]
 
@@ -106,7 +106,7 @@ Script = Callable[[ScriptedServer, socket.socket], None]
 
 
 @contextlib.contextmanager
-def scripted(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[ScriptedServer]:
+def scripted(script: Script, tls: ssl.SSLContext | None = None) -> Generator[ScriptedServer]:
     """A running server."""
     server = ScriptedServer(tls)
     thread = threading.Thread(target=server.serve, args=(script,), daemon=True)

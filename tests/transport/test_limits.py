@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Unpack, cast
 
 import pytest
 from aiohttp import web
@@ -16,6 +16,8 @@ from horay_async import (
     APITimeoutError,
     AsyncHoray,
     BatchRequest,
+    CallOptions,
+    Completion,
     ConfigurationError,
     Limits,
     RateLimitError,
@@ -120,7 +122,9 @@ def client_of(server: Counting, limits: Limits | None, **options: Any) -> AsyncH
     )
 
 
-async def complete(client: AsyncHoray, prompt: str = "call", **options: Any) -> Any:
+async def complete(
+    client: AsyncHoray, prompt: str = "call", **options: Unpack[CallOptions]
+) -> Completion:
     """One call."""
     return await client.completions.create(model="m", prompt=prompt, max_tokens=15, **options)
 
@@ -192,7 +196,8 @@ async def test_single_calls_are_sent_next(counting: Counting) -> None:
         while len(client._transport.limiter()._lines) < 3:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0)
         counting.hold.set()
-        await asyncio.gather(*calls, *bulk, batch)
+        await asyncio.gather(*calls, *bulk)
+        await batch
     assert [prompt for prompt in counting.prompts[4:8] if prompt.startswith("call")] == [
         "call 0",
         "call 1",
@@ -319,4 +324,4 @@ def test_limits_that_cannot_work(limits: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         Limits(**limits)
     with pytest.raises(ConfigurationError, match="limits must be a Limits"):
-        AsyncHoray("key", limits=limits)  # type: ignore[arg-type] # what is tested
+        AsyncHoray("key", limits=cast("Any", limits))

@@ -10,7 +10,7 @@ import traceback
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pytest
 
@@ -19,6 +19,7 @@ from horay_async import (
     APIError,
     APIStatusError,
     AsyncHoray,
+    ClientParams,
     RateLimitError,
     RetryPolicy,
 )
@@ -44,10 +45,13 @@ def internals(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(aiohttp_internals, "ENABLED", request.param)
 
 
-def client_of(server: ScriptedServer, **options: Any) -> AsyncHoray:
+def client_of(server: ScriptedServer, **options: Unpack[ClientParams]) -> AsyncHoray:
     """A client of `server`."""
-    quick = RetryPolicy(max_retries=1, initial_backoff=0.0, max_backoff=0.0)
-    return AsyncHoray(KEY, base_url=server.base_url, **{"retry": quick, **options})
+    quick: ClientParams = {
+        "base_url": server.base_url,
+        "retry": RetryPolicy(max_retries=1, initial_backoff=0.0, max_backoff=0.0),
+    }
+    return AsyncHoray(KEY, **(quick | options))
 
 
 def sinks(error: BaseException) -> Iterator[str]:

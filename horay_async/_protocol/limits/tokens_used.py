@@ -11,15 +11,15 @@ def tokens_used(response: object) -> tuple[Any, Any, Any]:
     """Tokens of the prompt, of the answer and of both together, as a response says them; 0 for what it doesn't. They are
     the server's: nothing is known of what they are.
     """
-    found: Any = getattr(response, "usage", None)
-    if found is None:
-        json = getattr(response, "json", None)  # of a path without a method
-        found = json.get("usage") if isinstance(json, dict) else None
-    fields = cast("dict[str, Any]", found) if isinstance(found, dict) else None
+    usage: object = getattr(response, "usage", None)
+    if usage is None:
+        json = _fields(getattr(response, "json", None))  # of a path without a method
+        usage = json.get("usage") if json is not None else None
+    fields = _fields(usage)
 
     def count(*names: str) -> Any:
         for name in names:
-            if value := getattr(found, name, 0) if fields is None else fields.get(name):
+            if value := getattr(usage, name, 0) if fields is None else fields.get(name):
                 return value
         return 0
 
@@ -31,3 +31,8 @@ def tokens_used(response: object) -> tuple[Any, Any, Any]:
     if not total and isinstance(prompt, int) and isinstance(completion, int):
         total = prompt + completion
     return prompt, completion, total
+
+
+def _fields(value: object) -> dict[str, Any] | None:
+    """`value` where it is a JSON object."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
