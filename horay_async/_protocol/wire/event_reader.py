@@ -103,14 +103,18 @@ class EventReader:
         """
         if self.done:
             return []
+        # An event that lacks its blank line counts where it surely is whole: its last line has an end, or its data
+        # says by itself where it ends.
+        held = self._sse.held
         rest = self._sse.flush()
-        # An event that lacks its blank line counts where it was the last one, or may have been.
-        whole = [data for data in rest if self._is_last(data) or _is_json(data)]
-        if rest and not whole:
+        ended = held.endswith(b"\n")
+        whole = [data for data in rest if ended or self._is_last(data) or _is_closed(data)]
+        torn = whole != rest or (not rest and _has_field(held))
+        if torn:
             reason = f"{reason}, in the middle of an event"
         events = self._events(whole)
         may_end_here = keep_truncated or not self._ends_with
-        self._judge(reason, complete=may_end_here and cause is None and whole == rest, cause=cause)
+        self._judge(reason, complete=may_end_here and cause is None and not torn, cause=cause)
         return events
 
     def _judge(self, reason: str, *, complete: bool, cause: APIError | None) -> None:
@@ -185,9 +189,19 @@ class EventReader:
         self.failure = error
 
 
-def _is_json(data: bytes) -> bool:
+def _is_closed(data: bytes) -> bool:
+    """Whether data is JSON that no more could follow: a number could go on."""
+    if data.strip() == DONE:
+        return True
+    if not data.lstrip().startswith((b"{", b"[", b'"')):
+        return False
     try:
         msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
+
+
+def _has_field(held: bytes) -> bool:
+    """Whether there is anything of an event but comments."""
+    return any(line.strip() and not line.startswith(b":") for line in held.split(b"\n"))

@@ -98,6 +98,11 @@ class SSEDecoder:
             self._hold(piece[end:], events)
         return events
 
+    @property
+    def held(self) -> bytes:
+        """What has come of the next event."""
+        return b"".join(self._held)
+
     def flush(self) -> list[bytes]:
         """The last event, where the stream ended without the blank line that should close it."""
         rest = b"".join(self._held)

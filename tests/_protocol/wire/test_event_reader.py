@@ -121,7 +121,15 @@ def test_broken_connection() -> None:
     ("rest", "events", "cut"),
     [
         (b'data: {"a": 1}', 1, False),
+        (b"data: [DONE]", 0, False),
+        (b"data: 12\n", 1, False),
+        (b": ping", 0, False),
+        (b"\n", 0, False),
         (b'data: {"a": ', 0, True),
+        (b"data: 12", 0, True),
+        (b"data: text", 0, True),
+        (b"event: y\nd", 0, True),
+        (b"id: 7\n", 0, True),
         (b"event: x\ndata: y", 1, False),
     ],
 )
