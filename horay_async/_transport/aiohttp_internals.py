@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
-
-from horay_async._transport.connection import ConnectionProtocol, Pending
 
 if TYPE_CHECKING:
     import ssl
@@ -31,6 +29,8 @@ __all__ = [
     "HTTPResponse",
     "complaint_of",
     "failure_of",
+    "feed",
+    "holds_leftover",
     "is_cut_off",
     "read_available",
     "take_leftover",
@@ -107,6 +107,29 @@ def failure_of(protocol: object) -> BaseException | None:
     return cast(Any, protocol).exception() if ENABLED else None
 
 
+def holds_leftover(protocol: object) -> bool:
+    """Whether aiohttp's protocol has received more than it handed out: bytes in one piece with the end of a response,
+    which frees the connection while they are still being parsed. aiohttp looks at that only before.
+
+    The public way is the one of `feed`.
+    """
+    return ENABLED and bool(getattr(protocol, "should_close", False))
+
+
+def feed(protocol: asyncio.Protocol, data: bytes, is_whole: Callable[[], bool]) -> bool:
+    """Hands `data` to aiohttp's protocol; returns whether the response was whole before the last byte of it.
+
+    `is_whole` says whether the response is. Where `holds_leftover` can't look, the last byte is handed over alone, so
+    that a response which ends before it is noticed: that costs one more call of the parser for each piece of data.
+    """
+    if not ENABLED and len(data) > 1:
+        protocol.data_received(data[:-1])
+        data = data[-1:]
+    beyond = is_whole()
+    protocol.data_received(data)
+    return beyond
+
+
 # Sending a small request straight over a pooled connection.
 #
 # For each request, `ClientSession.request` does what these never need: it follows redirects, keeps cookies, calls
@@ -127,6 +150,14 @@ def _is_own(method: object) -> bool:
     module was loaded.
     """
     return getattr(method, "__globals__", None) is vars(aiohttp.client)
+
+
+class Dispatched(Protocol):
+    """A request that is told when its connection is there."""
+
+    def dispatched(self, connection: Any) -> None:
+        """`connection` is the protocol that our connector has put behind the transport."""
+        ...
 
 
 class DirectResponse:
@@ -230,7 +261,7 @@ class DirectSender:
         *,
         tls: ssl.SSLContext | bool,
         timer: aiohttp.ClientTimeout,
-        pending: Pending,
+        pending: Dispatched,
     ) -> DirectResponse:
         """Sends a request and waits for the response's head. Raises what `ClientSession.request` does."""
         session = self._session
@@ -259,8 +290,7 @@ class DirectSender:
             # At once: it is smaller than what asks for a pause. Never in a variable: those that show a
             # traceback's variables would show the key.
             transport.write(target.serialize(target.line, sent) + body)
-            # Put there by our connector.
-            pending.dispatched(cast("ConnectionProtocol", transport.get_protocol()))
+            pending.dispatched(transport.get_protocol())
             message, content = await protocol.read()
             while 100 <= message.code < 200 and message.code != 101:  # more is to come
                 message, content = await protocol.read()

@@ -15,6 +15,8 @@ from typing import Any, Protocol, cast
 
 import aiohttp
 
+from horay_async._transport.aiohttp_internals import feed, holds_leftover
+
 __all__ = ["FINISHED", "ConnectionProtocol", "Connector", "Reader", "UnreadData", "pending"]
 
 
@@ -120,15 +122,9 @@ class ConnectionProtocol(asyncio.Protocol):
         return (
             self._unrequested
             or self.transport.is_closing()
-            or self._holds_leftover()
+            or holds_leftover(self._inner)
             or self.is_readable()
         )
-
-    def _holds_leftover(self) -> bool:
-        """Whether aiohttp has received more than it handed out: bytes in one piece with the end of a response, which
-        frees the connection while they are still being parsed. aiohttp looks at that only before.
-        """
-        return bool(getattr(self._inner, "should_close", False))
 
     def is_readable(self) -> bool:
         """Whether the operating system has data, or the connection's end, that the loop hasn't read yet."""
@@ -146,9 +142,10 @@ class ConnectionProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += 1
-        if self.reader is not None and self.reader.content.is_eof():
+        if self.reader is None:
+            self._inner.data_received(data)
+        elif feed(self._inner, data, self.reader.content.is_eof):
             self._unrequested = True
-        self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
         return self._inner.eof_received()

@@ -179,8 +179,8 @@ def describe(error: BaseException) -> str:
     """What happened, for a message."""
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server closed the connection without an answer"
-    if isinstance(error, aiohttp.ClientPayloadError) and (said := complaint_of(error.__cause__)):
-        return said
+    if isinstance(error, aiohttp.ClientPayloadError) and error.__cause__ is not None:
+        return complaint_of(error.__cause__) or "the body ended too early or can't be decoded"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"can't connect to {error.host}:{error.port}: {_reason(error.os_error)}"
     if isinstance(error, aiohttp.ClientOSError) and error.errno is None:

@@ -1,4 +1,4 @@
-"""Time that passes at once."""
+"""Time that passes at once, and both ways of using aiohttp."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+
+from horay_async._transport import aiohttp_internals
 
 
 class Jump:
@@ -29,3 +31,19 @@ def jump() -> Iterator[Jump]:
     """Jumps in time, undone after the test."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         yield Jump(monkeypatch)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whatever uses the fixture `internals` runs both ways, or the one that its marker of that name says."""
+    if "internals" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("internals")
+        ways = [True, False] if marker is None else [bool(marker.args[0])]
+        names = ["internals" if way else "public" for way in ways]
+        metafunc.parametrize("internals", ways, ids=names, indirect=True)
+
+
+@pytest.fixture
+def internals(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether aiohttp's undocumented parts are used."""
+    monkeypatch.setattr(aiohttp_internals, "ENABLED", request.param)
+    return bool(request.param)

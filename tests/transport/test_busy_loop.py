@@ -14,12 +14,11 @@ from typing import Any
 import pytest
 
 from horay_async import APITimeoutError, AsyncHoray, Timeouts
-from horay_async._transport import aiohttp_internals
 from horay_async.testing.tls import Certificates, certificates
 
 from .scripted import STREAM, ScriptedServer, chunk, scripted, whole
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 
 HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None
 
@@ -37,13 +36,6 @@ SOON = 0.1
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """Both event loops."""
     return "asyncio", {"use_uvloop": request.param}
-
-
-@pytest.fixture(params=[True, False], ids=["internals", "public"], autouse=True)
-def internals(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """With and without aiohttp's undocumented parts."""
-    monkeypatch.setattr(aiohttp_internals, "ENABLED", request.param)
-    return bool(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from horay_async.testing import Answer, Request
     from tests.conftest import Connect
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 
 SLOTS = 4
 LONGEST = 0.012

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from .conftest import Jump
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 
 SOON = 0.1
 """Seconds: what a clock that is to run out is set to."""

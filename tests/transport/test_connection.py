@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from horay_async import APIConnectionError, AsyncHoray, ConfigurationError
-from horay_async._transport import aiohttp_internals
 from horay_async._transport.connection import ConnectionProtocol
 from horay_async.testing import FaultServer
 
@@ -105,10 +104,9 @@ async def test_server_that_moved(
     assert len(asked) == 2
 
 
-@pytest.mark.parametrize("enabled", [True, False], ids=["internals", "public"])
-async def test_slow_reader_holds_little(monkeypatch: pytest.MonkeyPatch, enabled: bool) -> None:
+@pytest.mark.usefixtures("internals")
+async def test_slow_reader_holds_little() -> None:
     """However much is streamed to a reader that is slower than the server, little of it is held."""
-    monkeypatch.setattr(aiohttp_internals, "ENABLED", enabled)
     piece = b'data: {"id": "1", "choices": [{"index": 0, "text": "%b"}]}\n\n'
     padding = b": " + b"x" * 4000 + b"\n\n"
     rounds, per_round = 400, 10

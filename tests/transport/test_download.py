@@ -37,7 +37,7 @@ from horay_async.testing import (
 if TYPE_CHECKING:
     from tests.conftest import Connect, ConnectBlocking
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 
 PATH = "/files/picture.png"
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from horay_async import (
+    APIConnectionError,
+    APIError,
     APIResponseError,
     APIStatusError,
     APITimeoutError,
@@ -38,7 +40,7 @@ from horay_async.testing import (
 if TYPE_CHECKING:
     from tests.conftest import Connect
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 
 MEBI = 2**20
 PIECE = sse({"choices": [{"index": 0, "delta": {"content": "x"}}]})
@@ -80,8 +82,6 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
         raw(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", Stall()),
         respond(b"{}", headers={"X-Long": "x" * 9000}),
         respond(b"{}", headers={f"X-{number}": "x" for number in range(200)}),
-        respond(b"{}", headers={"Content-Encoding": "gzip"}),
-        respond(b"{}", headers={"Content-Encoding": "deflate"}),
         raw(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
             Stall(),
@@ -102,6 +102,49 @@ async def test_what_is_not_http(
     assert fault_server.connections[0].closed_by == "client"
 
 
+@pytest.mark.internals(True)
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize("call", [complete, stream])
+async def test_wrong_coding(
+    fault_server: FaultServer, connect: Connect, coding: str, call: Any
+) -> None:
+    """A body that isn't in the coding its head names can't be decoded, and that is told."""
+    fault_server.add(respond(b"{}", headers={"Content-Encoding": coding}))
+    async with connect(retries=2) as client:
+        failure = await refused(call(client))
+        assert len(failure.attempts) == 1
+        assert "\n" not in failure.message
+        assert await client.models.list()
+    assert fault_server.connections[0].closed_by == "client"
+
+
+@pytest.mark.internals(False)
+@pytest.mark.parametrize(
+    ("coding", "kind", "says"),
+    [
+        ("gzip", APIConnectionError, "broke off: the body ended too early or can't be decoded"),
+        ("deflate", APIResponseError, "isn't valid HTTP"),  # aiohttp raises it with the head
+    ],
+)
+@pytest.mark.parametrize("call", [complete, stream])
+async def test_wrong_coding_without_the_parser(
+    fault_server: FaultServer,
+    connect: Connect,
+    coding: str,
+    kind: type[APIError],
+    says: str,
+    call: Any,
+) -> None:
+    """That a body isn't merely cut off, only aiohttp's parser can tell: else the response broke off."""
+    fault_server.add(respond(b"{}", headers={"Content-Encoding": coding}))
+    async with connect() as client:
+        with pytest.raises(kind, match=says) as raised:
+            await call(client)
+        assert "\n" not in raised.value.message
+        assert await client.models.list()
+    assert fault_server.connections[0].closed_by == "client"
+
+
 async def test_parser_does_not_show_the_servers_bytes(
     fault_server: FaultServer, connect: Connect
 ) -> None:
@@ -112,18 +155,40 @@ async def test_parser_does_not_show_the_servers_bytes(
             assert "test-key" not in repr(await refused(complete(client)))
 
 
+def with_garbage(call: Any) -> Answer:
+    """A body that goes on in bytes which aren't its encoding."""
+    media = "text/event-stream" if call is stream else "application/json"
+    begun = respond([PIECE], content_type=media, framing="chunked").steps[:2]
+    return raw(*begun, Pause(0.02), b"zz\r\n", Stall())
+
+
+@pytest.mark.internals(True)
 @pytest.mark.parametrize("call", [complete, stream])
 async def test_garbage_between_chunks(
     fault_server: FaultServer, connect: Connect, call: Any
 ) -> None:
     """Bytes in the middle of a body that aren't its encoding end the call, even with no clock running."""
-    media = "text/event-stream" if call is stream else "application/json"
-    begun = respond([PIECE], content_type=media, framing="chunked").steps[:2]
-    fault_server.add(raw(*begun, Pause(0.02), b"zz\r\n", Stall()))
+    fault_server.add(with_garbage(call))
     async with connect(timeout=Timeouts(idle=None)) as client:
         failure = await refused(call(client))
     assert "chunk size" in failure.message
     assert failure.execution == "executed"
+
+
+@pytest.mark.internals(False)
+@pytest.mark.parametrize(
+    ("call", "kind"), [(complete, APIConnectionError), (stream, StreamTruncatedError)]
+)
+async def test_garbage_between_chunks_without_the_parser(
+    fault_server: FaultServer, connect: Connect, call: Any, kind: type[APIError]
+) -> None:
+    """The call ends as soon, though without aiohttp's parser nobody knows more than that the connection was lost."""
+    fault_server.add(with_garbage(call))
+    async with connect(timeout=Timeouts(idle=None)) as client:
+        with pytest.raises(kind, match="broke off: the connection was lost") as raised:
+            async with asyncio.timeout(20):
+                await call(client)
+    assert raised.value.execution == "executed"
 
 
 @pytest.mark.parametrize(

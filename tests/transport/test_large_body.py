@@ -12,7 +12,7 @@ from horay_async import APIResponseError, AsyncHoray
 from horay_async._protocol.wire.decode import Decoder
 from horay_async._transport.call import LARGE_BODY
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 
 
 async def ask(body: bytes) -> Any:

@@ -18,7 +18,7 @@ from horay_async.testing import FaultServer, Gate, Stall, error, models, raw, st
 if TYPE_CHECKING:
     from tests.conftest import Connect
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 
 
 async def complete(client: AsyncHoray) -> str:

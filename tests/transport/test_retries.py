@@ -43,7 +43,7 @@ from horay_async.testing import (
 if TYPE_CHECKING:
     from tests.conftest import Connect
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 
 
 async def complete(client: AsyncHoray) -> Completion:
@@ -72,6 +72,7 @@ async def outcomes(calls: list[Any]) -> list[Any]:
 HEAD_ALONE = respond([Reset()], content_type="text/event-stream", framing="chunked")
 
 
+@pytest.mark.internals(True)  # takes seconds, and is the budget's business
 @pytest.mark.parametrize(
     ("answer", "call"),
     [

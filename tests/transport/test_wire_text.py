@@ -23,7 +23,6 @@ from horay_async import (
     RateLimitError,
     RetryPolicy,
 )
-from horay_async._transport import aiohttp_internals
 from horay_async.testing import error
 
 from .scripted import ScriptedServer, scripted, whole
@@ -32,17 +31,11 @@ from .tunnel import Tunnel, tunnel
 if TYPE_CHECKING:
     from tests.conftest import Connect
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 
 KEY = "sk-a-key-for-the-test"
 NASTY = b"req-\xff\xfe\x1b[31m" + KEY.encode() + b"\x85\x9b2J"
 """Bytes that aren't UTF-8, an escape sequence, the key, and C1 controls. Raw C0 controls are no HTTP."""
-
-
-@pytest.fixture(params=[True, False], ids=["internals", "public"], autouse=True)
-def internals(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With and without aiohttp's undocumented parts."""
-    monkeypatch.setattr(aiohttp_internals, "ENABLED", request.param)
 
 
 def client_of(server: ScriptedServer, **options: Unpack[ClientParams]) -> AsyncHoray:
