@@ -183,7 +183,8 @@ class AsyncHoray:
 
     async def close(self) -> None:
         """Closes the connections, those of `with_options` copies included. Closing twice is fine."""
-        await self._transport.close()
+        if "_transport" in vars(self):  # else the constructor has raised
+            await self._transport.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -197,6 +198,10 @@ class AsyncHoray:
         await self.close()
 
     def __repr__(self) -> str:
+        if "_transport" not in vars(
+            self
+        ):  # a traceback with its local variables shows it all the same
+            return f"{type(self).__name__}(its constructor has raised)"
         options = self.options
         return (
             f"{type(self).__name__}(api_key={options.api_key!r}, base_url={options.base_url!r}"

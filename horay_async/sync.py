@@ -349,7 +349,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
 
     def close(self) -> None:
         """Closes the connections, those of `with_options` copies included. Closing twice is fine."""
-        self._handle.close(self._wrapped.close)
+        if "_wrapped" in vars(self):  # else the constructor has raised
+            self._handle.close(self._wrapped.close)
 
     def __enter__(self) -> Self:
         return self
@@ -363,4 +364,6 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         self.close()
 
     def __repr__(self) -> str:
+        if "_wrapped" not in vars(self):  # as for `AsyncHoray`
+            return f"{type(self).__name__}(its constructor has raised)"
         return repr(self._wrapped).removeprefix("Async")

@@ -308,3 +308,19 @@ async def test_wrong_key_is_not_shown_by_the_error(secret_server: FaultServer) -
         with pytest.raises(AuthenticationError) as raised:
             await client.user.info()
     assert wrong not in repr(raised.value)
+
+
+@pytest.mark.parametrize("cls", [AsyncHoray, Horay])
+async def test_client_whose_constructor_raised_can_be_shown_and_closed(
+    cls: type[AsyncHoray | Horay],
+) -> None:
+    """A traceback with its local variables shows the object that was being made, and a `finally` may close it."""
+    client = cls.__new__(cls)
+    with pytest.raises(HorayError) as caught:
+        client.__init__("a key with spaces")  # type: ignore[misc] # what a call of the class does
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert f"{cls.__name__}(its constructor has raised)" in "".join(shown.format())
+    if isinstance(client, AsyncHoray):
+        await client.close()
+    else:
+        client.close()
