@@ -237,11 +237,15 @@ def test_call_that_does_not_end_is_not_waited_for(
     handle.run(go_on, call)
 
 
+def ignore(*_: object) -> None:
+    """An exception handler for a loop."""
+
+
 def test_call_of_a_closed_loop_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its task never ends."""
     monkeypatch.setattr("horay_async._bridge.thread.CANCEL_TIMEOUT", 1e6)
     loop, source = asyncio.new_event_loop(), Source([])
-    loop.set_exception_handler(lambda *_: None)  # the task stays pending
+    loop.set_exception_handler(ignore)  # the task stays pending
     call = BlockingCall(source.pull)
     task = loop.create_task(call.run())
     while not source.stalled.is_set():

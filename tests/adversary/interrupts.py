@@ -161,9 +161,14 @@ def _in_child(client: Horay, token: str, echo: Echo) -> None:
         os._exit(1)
 
 
+def _interrupt(*_: object) -> None:
+    """What SIGALRM does."""
+    signal.raise_signal(signal.SIGINT)
+
+
 def main(what: str, seed: int) -> None:
     """Does it, and prints what came of it."""
-    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGALRM, _interrupt)
     complaints = Complaints()
     echo = Echo()
     with watched(), complaints.heard(), echo_server(echo) as server:

@@ -41,6 +41,13 @@ REASONING = ("reasoning", "reasoning_text", "thinking", "reasoning_details", "th
 PART_TEXTS = ("text", "thinking", "reasoning", "summary", "content", "refusal")
 """Where a part of a content list has its text."""
 
+PART_FIELDS = {
+    "refusal": "refusal",
+    "thinking": "reasoning_content", "reasoning": "reasoning_content",
+    "reasoning_text": "reasoning_content", "reasoning_content": "reasoning_content",
+}  # fmt: skip
+"""The field of the message that a part belongs to, by its type or by where its text is; `content` otherwise."""
+
 WITHOUT_CONTENT = frozenset(
     {
         "annotations", "audio", "content_filter_offsets", "content_filter_raw", "content_filter_result",
@@ -201,19 +208,24 @@ def _split_parts(fields: JSON, content: Any, changes: Changes) -> None:
     parts = cast("list[Any]", content if isinstance(content, list) else [content])
     kinds: dict[str, list[str]] = {"content": [], "reasoning_content": [], "refusal": []}
     for part in parts:
-        kind = str(cast(JSON, part).get("type", "")) if isinstance(part, dict) else ""
-        if kind in ("thinking", "reasoning", "reasoning_text", "reasoning_content"):
-            kinds["reasoning_content"].append(_text(part))
-        elif kind == "refusal":
-            kinds["refusal"].append(_text(part))
-        else:
-            kinds["content"].append(_text(part))
+        kinds[_field_of(part)].append(_text(part))
     if not any(text for texts in kinds.values() for text in texts):
         return
     changes.put(fields, "content", "".join(kinds["content"]) or None)
     for name in ("reasoning_content", "refusal"):
         if kinds[name] and not fields.get(name):
             changes.put(fields, name, "".join(kinds[name]))
+
+
+def _field_of(part: Any) -> str:
+    """The field of the message that a content part belongs to."""
+    if not isinstance(part, dict):
+        return "content"
+    sent = cast(JSON, part)
+    if known := PART_FIELDS.get(str(sent.get("type", ""))):
+        return known
+    place = next((name for name in PART_TEXTS if _text(sent.get(name))), "")
+    return PART_FIELDS.get(place, "content")
 
 
 def _text(value: Any) -> str:

@@ -143,3 +143,22 @@ def test_whole(vector: Vector) -> None:
     response = made.decode(body)
     check(vector, response)
     assert response.to_dict() == json.loads(body)
+
+
+def test_parts_of_unknown_types() -> None:
+    """They belong where their text says: a refusal isn't content, whatever its part is called."""
+    parts = [
+        {"thinking": "Hm."},
+        {"type": "refused", "refusal": "No."},
+        {"type": "output_text", "text": "But"},
+        {"type": "x"},
+        ".",
+    ]
+    test_whole(
+        {
+            "body": json.dumps({"choices": [{"index": 0, "message": {"content": parts}}]}),
+            "text": "But.",
+            "reasoning": "Hm.",
+            "refusal": "No.",
+        }
+    )
