@@ -44,6 +44,7 @@ class Journal:
             self._owned.push(self._lock)
         self._open = lock is not None
         self._unsynced = False
+        self._size = 0  # bytes that the file has at least, unless something else has truncated it
 
     def open(self, ids: IdTable, *, retry_failed: bool) -> FinishedCounts:
         """Marks what is finished, and returns how many of the listed ids are.
@@ -66,30 +67,36 @@ class Journal:
         self._named = (
             os.fstat(self._lock.handle).st_nlink > 0
         )  # some file systems don't count names
+        self._size = os.fstat(self._lock.handle).st_size
         return finished
 
     def append(self, results: Iterable[BatchResult[Any]]) -> None:
-        """Writes a line for each result. Raises `BatchFileError` where there is no room; the file then
-        ends in a whole line.
+        """Writes a line for each result. Raises `BatchFileError` where there is no room, and the file then ends in
+        a whole line; and where the file was removed or truncated meanwhile.
         """
         data = b"".join(map(line_of, results))
         if not data:
             return
         handle, written = self._lock.handle, 0
+        size = self._kept()
         try:
-            if self._named and not os.fstat(handle).st_nlink:
-                raise FileNotFoundError(errno.ENOENT, "it was removed meanwhile")
             while written < len(data):
                 written += os.write(handle, memoryview(data)[written:])
         except OSError as error:
             begun = written - (data.rfind(b"\n", 0, written) + 1)  # bytes of a line that has no end
-            with contextlib.suppress(OSError):  # the next start cuts it off as well
-                os.ftruncate(handle, os.fstat(handle).st_size - begun)
+            if begun:
+                with contextlib.suppress(OSError):  # the next start cuts it off as well
+                    os.ftruncate(handle, os.fstat(handle).st_size - begun)
+            self._size = size + written - begun
             raise self._failure(error) from error
+        self._size = size + written
         self._unsynced = True
 
     def sync(self) -> None:
-        """Waits until the disk has what was written. Raises `BatchFileError` where it can't."""
+        """Waits until the disk has what was written. Raises `BatchFileError` where it can't, and where the file
+        was removed or truncated meanwhile.
+        """
+        self._kept()
         if self._unsynced:
             self._unsynced = False
             try:
@@ -102,6 +109,22 @@ class Journal:
         if self._open:
             self._open = False
             self._owned.close()
+
+    def _kept(self) -> int:
+        """The file's size. Raises `BatchFileError` where the file doesn't hold any more what was written to it."""
+        try:
+            found = os.fstat(self._lock.handle)
+        except OSError as error:
+            raise self._failure(error) from error
+        if self._named and not found.st_nlink:
+            raise self._failure(FileNotFoundError(errno.ENOENT, "it was removed meanwhile"))
+        if found.st_size < self._size:
+            lost = f"it was truncated meanwhile, to {found.st_size} of {self._size} bytes"
+            raise BatchFileError(
+                f"{self._path}: {lost}. Answers are gone: start again, which sends the requests of those once more",
+                path=str(self._path),
+            )
+        return found.st_size
 
     def _failure(self, error: OSError) -> BatchFileError:
         return BatchFileError(

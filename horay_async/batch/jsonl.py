@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-__all__ = ["BUFFER", "UNREADABLE", "fields_of", "text_of"]
+__all__ = ["BUFFER", "UNREADABLE", "fields_of", "id_of", "text_of"]
 
 BUFFER = 2**20
 """Bytes of a file that are read at once."""
@@ -34,8 +34,28 @@ def fields_of(raw: bytes) -> dict[str, bytes]:
     """The fields of a JSON object, their values as they are written, of which only the brackets are looked
     at. Of a field that comes twice the last counts. Raises `ValueError` for what is no object.
     """
-    tokens = _tokens(raw)
     fields: dict[str, bytes] = {}
+    _read(raw, fields)
+    return fields
+
+
+def id_of(raw: bytes) -> str | None:
+    """The `custom_id` of a JSON object that may be cut off or broken behind it; None where it can't be told.
+
+    It can't where a broken line has the name twice: that may be two lines of which the first has lost its end.
+    """
+    fields: dict[str, bytes] = {}
+    try:
+        _read(raw, fields)
+    except ValueError:
+        if raw.count(b'"custom_id"') != 1:
+            return None
+    return text_of(fields.get("custom_id", b""))
+
+
+def _read(raw: bytes, fields: dict[str, bytes]) -> None:
+    """Sets the fields one by one, up to where `ValueError` is raised."""
+    tokens = _tokens(raw)
     _expect(next(tokens)[2], b"{")
     mark = b","
     token = next(tokens)[2]
@@ -51,14 +71,13 @@ def fields_of(raw: bytes) -> dict[str, bytes]:
             end = _skip(token, tokens)
         elif token in b"}]:,":  # the end, which is empty, as well
             raise ValueError("a value is missing")
-        if name is not None:
-            fields[name] = raw[start:end]
         mark = next(tokens)[2]
+        if name is not None and mark in (b",", b"}", b""):
+            fields[name] = raw[start:end]
         if mark == b",":
             token = next(tokens)[2]
     _expect(mark, b"}")
     _expect(next(tokens)[2], b"")
-    return fields
 
 
 def text_of(raw: bytes) -> str | None:

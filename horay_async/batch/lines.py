@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from horay_async.batch.jsonl import UNREADABLE, fields_of, text_of
+from horay_async.batch.jsonl import UNREADABLE, id_of
 
 __all__ = ["Line", "parse_line"]
 
@@ -38,12 +38,12 @@ _any = msgspec.json.Decoder().decode
 def parse_line(raw: bytes) -> Line:
     """The request that a line holds; one that can't be read further than its id has a `problem`.
 
-    Raises `ValueError` for a line that is no JSON object with a `custom_id`.
+    Raises `ValueError` for a line of which no `custom_id` can be told.
     """
     try:
         fields = _fields(raw)
     except UNREADABLE as error:
-        custom_id = text_of(fields_of(raw).get("custom_id", b""))
+        custom_id = id_of(raw)
         if custom_id is None:
             raise ValueError(str(error)) from error
         return Line(custom_id, problem=f"the line can't be read: {error}")

@@ -499,6 +499,32 @@ async def test_answers_need_a_file_of_their_own_by_another_name(
     assert files.requests.read_bytes() == before
 
 
+@pytest.mark.parametrize("change", ["truncated", "removed"])
+async def test_answers_that_are_taken_away_end_the_run(
+    stub: Stub, batch: AsyncBatch, files: Files, change: str
+) -> None:
+    """Nothing more is sent, and the next start sends again what is gone."""
+    files.ask(*lines(60))
+
+    async def reply(asked: Json) -> web.Response:
+        if len(stub.requests) == 31:
+            await until(lambda: len(files.answers.read_bytes().splitlines()) == 30)
+            if change == "truncated":
+                os.truncate(files.answers, 0)
+            else:
+                files.answers.unlink()
+        return completion(asked)
+
+    stub.reply = reply
+    with pytest.raises(BatchFileError, match=f"it was {change} meanwhile"):
+        await batch.run_file(files.requests, files.answers, concurrency=1)
+    sent = len(stub.requests)
+    assert sent < 60
+    stub.reply = completion
+    await batch.run_file(files.requests, files.answers)
+    assert files.outcomes.keys() == {f"id-{number}" for number in range(60)}
+
+
 async def test_full_disk_ends_the_run(
     stub: Stub, batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,7 +91,11 @@ def test_empty_file(path: Path) -> None:
         '{"custom_id": null}',
         '{"custom_id": "a"} {"custom_id": "b"}',
         b'{"custom_id": "\xff"}',
-        '{"custom_id": "x", "body": ' + "[" * 5000,
+        '{"custom_id": "a", "body": {"prompt": "cut {"custom_id": "b", "body": {}}',
+        '{"custom_id": "a"b", "body": {}}',
+        '{"custom_id": "a',
+        '{"custom_id": "a" , "custom_id": "b',
+        '{"body": {"prompt": "cut',
     ],
 )
 def test_bad_line_is_named(path: Path, bad: str | bytes) -> None:
@@ -123,6 +127,19 @@ UNUSABLE = {
     "depth inside a body": b'"body": {"model": "m", "prompt": ' + DEEP + b"}",
     "depth in a field of no interest": b'"more": ' + DEEP,
     "no JSON value": b'"more": nonsense',
+    "no mark between": b'"body": {"model": "m" "prompt": "x"}',
+}
+
+BROKEN = {
+    "a string without an end": b', "body": {"model": "m", "prompt": "cut h',
+    "a body without an end": b', "body": {"model": "m"',
+    "depth without an end": b', "body": ' + b"[" * 5000,
+    "a name without an end": b', "bo',
+    "no value": b', "body": ',
+    "no mark between": b', "method": "POST" "url": "/v1/x"}',
+    "the wrong bracket": b', "body": {"model": "m"]}',
+    "nothing behind the id": b"",
+    "more behind the object": b"} and more",
 }
 
 
@@ -137,6 +154,40 @@ def test_line_with_an_id_is_a_request(path: Path, fields: bytes, form: bytes) ->
     assert [item.custom_id for item in found] == ["a", "b", "c"]
     with pytest.raises(InvalidRequestError):
         Preparer(OPTIONS).prepare(found[1], 1)
+
+
+@pytest.mark.parametrize("rest", BROKEN.values(), ids=BROKEN)
+def test_line_that_is_cut_after_its_id(path: Path, rest: bytes) -> None:
+    """Is known by its id: an error of its own, which costs no other line."""
+    write(
+        path, json.dumps(line("a")), "\n", b'{"custom_id": "b"' + rest, "\n", json.dumps(line("c"))
+    )
+    ids = IdTable()
+    assert index_input(path, ids) == 3
+    found = list(read(path, ids))
+    assert [item.custom_id for item in found] == ["a", "b", "c"]
+    with pytest.raises(InvalidRequestError, match="the line can't be read"):
+        Preparer(OPTIONS).prepare(found[1], 1)
+
+
+@given(st.data())
+def test_line_cut_anywhere(data: st.DataObject) -> None:
+    """Has its own id or none, never another."""
+    raw = json.dumps(
+        {
+            "method": "POST",
+            "custom_id": data.draw(st.text()),
+            "body": {"prompt": data.draw(st.text())},
+        }
+    ).encode()
+    cut = raw[: data.draw(st.integers(0, len(raw)))]
+    try:
+        found = parse_line(cut).custom_id
+    except ValueError:
+        whole = raw.index(b', "body"')
+        assert len(cut) < whole
+    else:
+        assert found == json.loads(raw)["custom_id"]
 
 
 def test_file_that_changes_meanwhile(path: Path) -> None:

@@ -382,6 +382,48 @@ def test_file_that_is_removed_meanwhile(path: Path) -> None:
     journal.close()
 
 
+@pytest.mark.parametrize("left", [0, 1])
+def test_file_that_is_truncated_meanwhile(path: Path, left: int) -> None:
+    """Is noticed before more is written, and at the end; the next start sends again what is gone."""
+    path.write_bytes(written("a"))
+    journal, _, _ = opened(path, "a")
+    journal.append([result("b"), result("c")])
+    size = path.stat().st_size
+    os.truncate(path, size - 1 if left else 0)
+    with pytest.raises(BatchFileError, match="it was truncated meanwhile"):
+        journal.append([result("d")])
+    with pytest.raises(BatchFileError, match="it was truncated meanwhile"):
+        journal.sync()
+    assert path.stat().st_size == (size - 1 if left else 0)
+    journal.close()
+    journal, _, finished = opened(path, "a", "b", "c")
+    assert finished == (["a", "b", "c"] if left else [])
+    journal.close()
+
+
+def test_file_that_is_removed_at_the_end(path: Path) -> None:
+    """After its last line was written."""
+    journal, _, _ = opened(path)
+    journal.append([result("a")])
+    path.unlink()
+    with pytest.raises(BatchFileError, match="it was removed meanwhile"):
+        journal.sync()
+    journal.close()
+
+
+def test_truncated_file_that_others_have_appended_to(path: Path) -> None:
+    """What others have appended before a line of ours counts as well."""
+    journal, _, _ = opened(path)
+    with path.open("ab") as file:
+        file.write(written("other"))
+    journal.append([result("a")])
+    journal.sync()
+    os.truncate(path, path.stat().st_size - 10)
+    with pytest.raises(BatchFileError, match="it was truncated meanwhile"):
+        journal.sync()
+    journal.close()
+
+
 def test_what_others_append_stays(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk takes away what was being written, and nothing else."""
     journal, _, _ = opened(path)
