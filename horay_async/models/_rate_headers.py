@@ -22,9 +22,9 @@ EPOCH = 10**9
 MILLISECONDS = 10**11
 """A moment of at least so much is in milliseconds: in seconds it is the year 5138."""
 
-_NUMBER = re.compile(r"\d{1,32}(?:\.\d{0,32})?")
-_DURATION = re.compile(r"(?:\d{1,32}(?:\.\d{0,32})?(?:ms|us|µs|ns|[dhms]))+")
-_PART = re.compile(r"(\d+(?:\.\d*)?)(ms|us|µs|ns|[dhms])")
+_NUMBER = re.compile(r"[0-9]{1,32}(?:\.[0-9]{0,32})?")
+_DURATION = re.compile(r"(?:[0-9]{1,32}(?:\.[0-9]{0,32})?(?:ms|us|µs|ns|[dhms]))+")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?)(ms|us|µs|ns|[dhms])")
 _UNITS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
 _UNITS["ns"] = 1e-9
 

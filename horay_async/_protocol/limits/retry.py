@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 __all__ = ["RetryBudget", "parse_retry_after"]
+
+_NUMBER = re.compile(r"[ \t]*(-?[0-9]+(?:\.[0-9]+)?)[ \t]*")
+"""RFC 9110 has whole seconds; servers send fractions and negative numbers too. `float` would read far more."""
+
+_DATE = re.compile(r"[A-Za-z0-9 ,:+-]+")
+"""What dates are made of. The parser of dates would read other scripts' digits, and digits with `_` between."""
 
 
 def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
@@ -25,12 +32,9 @@ def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None
 
 
 def _number(text: str | None) -> float | None:
-    if text is None:
+    if text is None or not (found := _NUMBER.fullmatch(text)):
         return None
-    try:
-        number = float(text)
-    except ValueError:
-        return None
+    number = float(found[1])
     return max(0.0, number) if math.isfinite(number) else None
 
 
@@ -39,6 +43,8 @@ def _seconds_until(date: str, now: float) -> float | None:
     from datetime import UTC  # noqa: PLC0415 - see above
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - see above
 
+    if not _DATE.fullmatch(date):
+        return None
     try:
         moment = parsedate_to_datetime(date)
         if moment.tzinfo is None:  # asctime's form names no zone; all of HTTP's dates are in UTC

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 import pytest
@@ -40,6 +41,16 @@ NOW = 784_111_777.0
         ({"Retry-After": "Sun, 99 Nov 1994 08:50:07 GMT"}, None),
         ({"Retry-After": "Sun, 06 Nov 1994 27:50:07 GMT"}, None),
         ({"Retry-After": "Sun, 06 Nov 99999 08:50:07 GMT"}, None),
+        # What Python's own readers take for numbers.
+        ({"Retry-After": "1_0"}, None),
+        ({"Retry-After": "1e3"}, None),
+        ({"Retry-After": "٣"}, None),
+        ({"Retry-After": "３"}, None),
+        ({"Retry-After": "+5"}, None),
+        ({"Retry-After": "5\n"}, None),
+        ({"Retry-After": "Sun, 06 Nov 1994 08:50:0٧ GMT"}, None),
+        ({"Retry-After": "Sun, 0_6 Nov 1994 08:50:07 GMT"}, None),
+        ({"retry-after-ms": "1_0", "Retry-After": "7"}, 7.0),
         ({"retry-after-ms": "1500"}, 1.5),
         ({"retry-after-ms": "1500", "Retry-After": "7"}, 1.5),
         ({"retry-after-ms": "-1", "Retry-After": "7"}, 0.0),
@@ -51,6 +62,25 @@ NOW = 784_111_777.0
 def test_forms(headers: dict[str, str], seconds: float | None) -> None:
     """Every form is understood, and what isn't one is passed over."""
     assert parse_retry_after(headers, now=NOW) == seconds
+
+
+@given(
+    st.text(st.sampled_from("0123456789_eE+-.xinfa ٣３²\t"))
+    | st.text()
+    | st.from_regex(r"\d[\d_.]*")
+)
+def test_only_digits(text: str) -> None:
+    """A number is digits with an optional fraction, and anything else is as if it weren't there."""
+    bare = text.strip(" \t").removeprefix("-")
+    whole, point, fraction = bare.partition(".")
+    parts = (whole, fraction) if point else (whole,)
+    number = all(part and set(part) <= set("0123456789") for part in parts)
+    for name, unit in (("Retry-After", 1), ("retry-after-ms", 1000)):
+        waited = parse_retry_after({name: text}, now=NOW)
+        if not number:
+            assert waited is None
+        elif math.isfinite(float(bare)):
+            assert waited == (0.0 if "-" in text else float(bare) / unit)
 
 
 @given(
