@@ -144,9 +144,11 @@ class MarkdownWriter:
             self._printed = True
 
     def _print_complete_blocks(self) -> None:
-        *complete, last = _blocks(self._text) or [self._text]
+        # The last line may become something else: "#" is a heading, "#1" isn't.
+        lines, newline, rest = self._text.rpartition("\n")
+        *complete, last = _blocks(lines + newline) or [lines + newline]
         if complete:
-            self._text = last
+            self._text = last + rest
             self.print_blocks(complete)
 
     def _last_lines(self) -> RenderableType:

@@ -105,6 +105,12 @@ def test_stream_is_what_the_whole_is(size: int, screen: Screen) -> None:
     assert seen(screen) == seen(whole)
 
 
+def test_line_that_has_come_in_part_ends_no_block(screen: Screen) -> None:
+    """It may become something else: a lone # is a heading, "#1" isn't."""
+    write(screen, "11\n#1", 4)
+    assert seen(screen) == "11\n#1"
+
+
 def test_nothing_is_lost(screen: Screen) -> None:
     """HTML, images, link targets and definitions stand as they were written; lines stay lines."""
     print_markdown(TEXT, screen)
