@@ -7,6 +7,7 @@ import gc
 import socket
 import tracemalloc
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from horay_async import APIConnectionError, AsyncHoray, ConfigurationError
 from horay_async._transport.connection import ConnectionProtocol
 from horay_async.testing import FaultServer
+from tests.growth import assert_linear, peak_memory
 
 from .scripted import STREAM, ScriptedServer, chunk, scripted
 
@@ -80,7 +82,7 @@ def test_keepalive_is_checked(value: Any) -> None:
 async def test_server_that_moved(
     fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A failed connect drops the address that was known: the retry asks again, and finds the server."""
+    """A failed connect drops the addresses that are known, all of them: the retry asks again, and finds the server."""
     loop = asyncio.get_running_loop()
     asked: list[str] = []
     port = int(fault_server.base_url.rpartition(":")[2].partition("/")[0])
@@ -134,6 +136,58 @@ async def test_slow_reader_holds_little() -> None:
     assert count == rounds
     assert rounds * per_round * len(padding) > 15 * 2**20
     assert peak < 4 * 2**20
+
+
+SLOW_READER = """
+import asyncio, sys
+sys.path.insert(0, {root!r})
+from horay_async import AsyncHoray
+from horay_async._transport import aiohttp_internals
+from tests.transport.scripted import STREAM, chunk, scripted
+
+aiohttp_internals.ENABLED = {enabled}
+PIECE = b'data: {{"id": "1", "choices": [{{"index": 0, "text": "a"}}]}}\\n\\n'
+PART = chunk(PIECE) + chunk(b": " + b"x" * 4000 + b"\\n\\n") * 10
+
+def prepare(n):
+    return n
+
+async def read(n):
+    def script(server, wire):
+        server.read_request(wire)
+        wire.sendall(STREAM)
+        for _ in range(n):
+            wire.sendall(PART)
+        wire.sendall(chunk(b"data: [DONE]\\n\\n") + chunk(b""))
+
+    with scripted(script) as server:
+        async with AsyncHoray("a-key-for-the-test", base_url=server.base_url) as client:
+            count = 0
+            async for _ in await client.completions.create(model="m", prompt="p", stream=True):
+                count += 1
+                for _ in range(5):
+                    await asyncio.sleep(0)
+            assert count == n
+
+def work(n):
+    asyncio.run(read(n))
+"""
+"""Streams 40 kB for each of `n`, to a reader that is slower than the server."""
+
+ROOT = str(Path(__file__).parents[2])
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["internals", "public"])
+def test_slow_reader_takes_linear_time(enabled: bool) -> None:
+    """Of 5 MB and of 80 MB, a byte costs the same."""
+    assert_linear(SLOW_READER.format(root=ROOT, enabled=enabled), 125)
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("enabled", [True, False], ids=["internals", "public"])
+def test_slow_reader_of_much_holds_little(enabled: bool) -> None:
+    """Of 80 MB, a few at a time; what is loaded with the first request counts too."""
+    assert peak_memory(SLOW_READER.format(root=ROOT, enabled=enabled), 2000) < 30
 
 
 async def test_idle_connections_keep_no_response(

@@ -10,7 +10,7 @@ import traceback
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import pytest
 
@@ -114,6 +114,61 @@ async def test_failures_are_clean_in_every_sink(
     assert_clean(sinks(raised.value))
     assert_clean([record.getMessage() for record in caplog.records])
     assert_clean([repr(event) for event in told])
+
+
+@pytest.mark.parametrize("status", [b"302", b"400", b"429", b"500"])
+async def test_spans_and_their_events_are_clean(status: bytes) -> None:
+    """Whatever telemetry records of a failure, its attempts included, even with content."""
+    trace = pytest.importorskip("opentelemetry.sdk.trace")
+    export = pytest.importorskip("opentelemetry.sdk.trace.export")
+    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    from horay_async.integrations.otel import Telemetry  # noqa: PLC0415 - needs the extra
+
+    spans = memory.InMemorySpanExporter()
+    provider = trace.TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(export.SimpleSpanProcessor(spans))
+    telemetry = Telemetry(tracer_provider=provider, capture_content=True)
+    with scripted(failing(status)) as server:
+        async with client_of(server, telemetry=telemetry) as client:
+            with pytest.raises(APIStatusError):
+                await client.completions.create(model="m", prompt="p")
+    (span,) = spans.get_finished_spans()
+    assert span.attributes["horay.request_id"].startswith("req-")
+    assert span.status.description
+    written = json.loads(span.to_json())
+    assert_clean(list(texts_in(written)))
+    provider.shutdown()
+
+
+@pytest.mark.parametrize("status", [b"302", b"400", b"429", b"500"])
+async def test_lines_of_a_batch_are_clean(status: bytes, tmp_path: Path) -> None:
+    """The line of a request that failed can be read again, and shows neither key nor controls."""
+    requests, answers = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    asked = {"custom_id": "1", "method": "POST", "url": "/v1/completions"}
+    requests.write_text(json.dumps({**asked, "body": {"model": "m", "prompt": "p"}}) + "\n")
+    with scripted(failing(status)) as server:
+        async with client_of(server) as client:
+            progress = await client.batch.run_file(
+                requests, answers, concurrency=1, give_up_after=0.05
+            )
+    assert progress.failed == 1
+    (line,) = answers.read_bytes().splitlines()
+    written = json.loads(line)
+    assert written["custom_id"] == "1"
+    assert_clean([line.decode(), *texts_in(written)])
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text in something that was JSON, names included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, member in cast("dict[str, Any]", value).items():
+            yield name
+            yield from texts_in(member)
+    elif isinstance(value, list):
+        for member in cast("list[Any]", value):
+            yield from texts_in(member)
 
 
 async def test_heads_are_clean_and_answers_untouched() -> None:
