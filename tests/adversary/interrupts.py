@@ -70,12 +70,12 @@ def file(server: FaultServer, echo: Echo, draw: random.Random) -> Counter[str]:
     found: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         requests, answers = Path(folder, "in.jsonl"), Path(folder, "out.jsonl")
-        tokens = [echo.new_token([("late", 0)]) for _ in range(100)]
+        tokens = [echo.new_token([("late", 0)]) for _ in range(400)]
         requests.write_text("".join(json.dumps(_line(token)) + "\n" for token in tokens), "utf-8")
         with Horay(server.api_key, **options_for(server)) as client:
             for _ in range(ROUNDS):
                 try:
-                    with interrupted_within(draw.uniform(0.005, 0.1)):
+                    with interrupted_within(draw.uniform(0.003, 0.03)):
                         client.batch.run_file(requests, answers, concurrency=2)
                 except KeyboardInterrupt:
                     found["interrupted"] += 1
