@@ -34,6 +34,9 @@ ItemT = TypeVar("ItemT")
 LEFT = "the stream is closed: its loop was left early, or close() was called"
 """What reading on says after that."""
 
+BUSY = "the stream is being read by another task: read it in one"
+"""What a second task is told that reads while the first one waits."""
+
 Select = Callable[[Iterator[Any]], Iterator[ItemT]]
 """Makes the items of a loop from the chunks that are ready."""
 
@@ -91,6 +94,7 @@ class AsyncStream(Generic[ChunkT]):
         self._failure: APIError | None = None  # what reading on raises again
         self._exhausted = False  # once the last chunk was handed out
         self._closed = False  # once it was left early
+        self._reading = False  # while a task is in `_advance`
         self._begin(response)
 
     @property
@@ -165,6 +169,9 @@ class AsyncStream(Generic[ChunkT]):
             raise HorayError(LEFT)
         if self._exhausted:
             return False
+        if self._reading:
+            raise HorayError(BUSY)
+        self._reading = True
         try:
             if self._handed_out:
                 chunks = await self._receive()
@@ -180,6 +187,8 @@ class AsyncStream(Generic[ChunkT]):
             self._end(error)
             self._abandon()
             raise
+        finally:
+            self._reading = False
         if not chunks:
             self._exhausted = True
             return False
@@ -270,9 +279,10 @@ async def event_stream(response: RawResponse) -> RawResponse:
 class Loop(Generic[ItemT]):
     """One `async for` over a stream. When it is dropped before the end, the stream is closed."""
 
-    __slots__ = ("_items", "_select", "_stream")
+    __slots__ = ("_items", "_refused", "_select", "_stream")
 
     def __init__(self, stream: AsyncStream[Any], select: Select[ItemT]) -> None:
+        self._refused = False  # whether it met another task's reading, which is then not its to end
         self._stream = stream
         self._select = select
         self._items = select(stream._ready)
@@ -284,12 +294,14 @@ class Loop(Generic[ItemT]):
         while True:
             for item in self._items:
                 return item
+            self._refused = self._stream._reading
             if not await self._stream._advance():
                 raise StopAsyncIteration
             self._items = self._select(self._stream._ready)
 
     def __del__(self) -> None:
-        self._stream._abandon()
+        if not self._refused:
+            self._stream._abandon()
 
 
 def all_of(chunks: Iterator[ItemT]) -> Iterator[ItemT]:

@@ -63,7 +63,9 @@ class _Reading(BlockingWrapper):
 
     def _reader(self) -> Prefetcher[Any]:
         if self._prefetcher is None:
-            self._prefetcher = Prefetcher(self._handle, self._wrapped._burst)
+            # One for all threads, whichever comes first.
+            made: Prefetcher[Any] = Prefetcher(self._handle, self._wrapped._burst)
+            return cast("Prefetcher[Any]", vars(self).setdefault("_prefetcher", made))
         return self._prefetcher
 
     def _abandon(self) -> None:
@@ -165,9 +167,7 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
 
     def final(self) -> ResponseT:
         """The whole response. Reads what is left of the stream; raises as iteration does."""
-        prefetcher = self._reader()
-        while prefetcher.advance():
-            pass
+        self._reader().exhaust()
         return self._wrapped._merged()
 
 
@@ -193,9 +193,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
 
     def final(self) -> ChatCompletion:
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""
-        prefetcher = self._reader()
-        while prefetcher.advance():
-            pass
+        self._reader().exhaust()
         return self._wrapped._merged()
 
 

@@ -452,3 +452,52 @@ async def test_bytes_after_the_end(fault_server: FaultServer, connect: Connect) 
             assert len(chunks.meta.attempts) == 1
         await client.models.list()
     assert [request.connection for request in fault_server.requests] == [1, 1, 2, 3]
+
+
+@pytest.mark.parametrize("handed_out", [False, True])
+async def test_second_task_that_reads_is_refused(
+    fault_server: FaultServer, connect: Connect, *, handed_out: bool
+) -> None:
+    """A task that reads while another one waits is told so at once; the first one reads on to the end."""
+    gate = Gate()
+    fault_server.add(
+        sse_answer(*CHAT[:2], gate, *CHAT[2:]) if handed_out else sse_answer(gate, *CHAT)
+    )
+    async with connect() as client:
+        chunks: AsyncStream[Any] = await chat(client)
+        pieces = chunks.text()
+        texts = [await anext(pieces)] if handed_out else []
+        reading = asyncio.create_task(take(pieces, texts))
+        while not chunks._reading:  # noqa: ASYNC110 - nothing else says that it waits
+            await asyncio.sleep(0)
+        for other in (chunks, chunks.text()):
+            with pytest.raises(HorayError, match="read by another task") as refused:
+                await take(other, [])
+            assert type(refused.value) is HorayError
+        with pytest.raises(HorayError, match="read by another task"):
+            await anext(chunks)
+        del other, refused
+        gate.open()
+        await reading
+    assert "".join(texts) == chunks._merged().choices[0].message.content == "Grüße 🌍"
+
+
+async def test_second_task_asks_for_the_final_response(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """`final` while another task loops over the events is refused too, and leaves the loop alone."""
+    gate = Gate()
+    fault_server.add(sse_answer(*CHAT[:2], gate, *CHAT[2:]))
+    async with (
+        connect() as client,
+        client.chat.completions.stream(model="m", messages=[]) as events,
+    ):
+        texts: list[str] = []
+        reading = asyncio.create_task(take(events.text(), texts))
+        while not (texts and events.chunks._reading):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0)
+        with pytest.raises(HorayError, match="read by another task"):
+            await events.final()
+        gate.open()
+        await reading
+        assert "".join(texts) == (await events.final()).choices[0].message.content

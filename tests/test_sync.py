@@ -23,7 +23,7 @@ from horay_async import (
     Stream,
     StreamTruncatedError,
 )
-from horay_async.testing import Ending, FaultServer, Reset, Stall, error, error_event, raw
+from horay_async.testing import Ending, FaultServer, Gate, Reset, Stall, error, error_event, raw
 
 from .conftest import ConnectBlocking
 from .recorded import CHAT, TEXT, playing, told
@@ -379,3 +379,55 @@ def test_events_left_early(fault_server: FaultServer, connect_blocking: ConnectB
                     break
         fault_server.wait_for_close(2)
         assert client.models.list()
+
+
+def test_second_thread_that_reads_is_refused(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """A thread that reads while another one waits is told so at once; the first one reads on to the end."""
+    gate = Gate()
+    fault_server.add(sse_answer(*CHAT[:2], gate, *CHAT[2:]))
+    raised: list[BaseException] = []
+    texts: list[str] = []
+    with connect_blocking() as client:
+        chunks = chat(client)
+        reading = in_thread(lambda: texts.extend(chunks.text()), raised)
+        while not chunks._prefetcher._reading.locked() or chunks._prefetcher._call is None:
+            threading.Event().wait(0.001)
+        for read_too in (list, next, lambda chunks: list(chunks.text())):
+            with pytest.raises(HorayError, match="read by another thread") as refused:
+                read_too(chunks)
+            assert type(refused.value) is HorayError
+        del refused
+        gate.open()
+        reading.join(5)
+        assert not reading.is_alive()
+        assert not raised
+        assert list(chunks) == []
+        assert "".join(texts) == chunks._wrapped._merged().choices[0].message.content
+
+
+def test_threads_that_read_one_stream_all_end(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """However threads meet at one stream, none waits for ever, and no chunk is lost or handed out twice."""
+    fault_server.always(lambda _: sse_answer(*CHAT))
+    with connect_blocking() as client:
+        whole = [chunk.to_dict() for chunk in chat(client)]
+        for _ in range(30):
+            chunks = chat(client)
+            raised: list[BaseException] = []
+            got: list[Any] = []
+
+            def read_on(chunks: Any = chunks, got: list[Any] = got) -> None:
+                for chunk in chunks:
+                    got.append(chunk.to_dict())  # noqa: PERF401 - an error may come between
+
+            readers = [in_thread(read_on, raised) for _ in range(3)]
+            for reader in readers:
+                reader.join(5)
+                assert not reader.is_alive()
+            assert len(raised) < len(readers)
+            assert all("another thread" in str(error) for error in raised)
+            assert len(got) == len(whole)
+            assert all(chunk in got for chunk in whole)

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from horay_async._bridge import thread
@@ -22,6 +23,9 @@ MAX_PREFETCHED = 64
 caller from ever waiting for the other thread, and at 32 KiB a read at most 2 MiB."""
 
 CLOSED = "the stream was closed while it was being read"
+
+BUSY = "the stream is being read by another thread: read it in one"
+"""What a second thread is told that reads while the first one waits, and so does a signal handler."""
 
 
 class Prefetcher(Generic[T]):
@@ -42,21 +46,44 @@ class Prefetcher(Generic[T]):
         self._resume: Callable[[], object] | None = None
         self._over = False
         self._failure: BaseException | None = None
+        self._reading = Lock()  # held while a thread waits
         self.ready: Iterator[T] = iter(())
         """What has come and wasn't handed out yet."""
 
     def advance(self) -> bool:
         """Waits until something is `ready`; false at the end of the source.
 
-        Raises what the source raised, and `HorayError` once it is stopped, each time anew.
+        Raises what the source raised, and `HorayError` once it is stopped, each time anew; and a `HorayError` with
+        `BUSY`, at once, while another thread waits.
         """
         if self._failure is not None:
             raise self._failure
         if self._over:
             return False
+        if not self._reading.acquire(blocking=False):
+            # A forked child inherits the lock as the parent's thread held it.
+            raise HorayError(BUSY) if self._is_own() else ConfigurationError(FORKED)
+        try:
+            # Another thread may have come to the end just now.
+            return not self._over and self._receive()
+        finally:
+            self._reading.release()
+
+    def _is_own(self) -> bool:
+        return self._made_in is thread.this_process()
+
+    def exhaust(self) -> None:
+        """Goes through what is left, and drops it. Raises as `advance` does."""
+        while self.advance():
+            self.ready = iter(())
+
+    def _receive(self) -> bool:
+        if received := list(self.ready):  # by another thread, which has let go of the lock just now
+            self.ready = iter(received)
+            return True
         self._handle.check_thread()
         if self._call is None:
-            if self._made_in is not thread.this_process():
+            if not self._is_own():
                 raise ConfigurationError(FORKED)
             # However the task ends, also before it has begun: nobody waits for it then.
             self._call = BlockingCall(self._run, on_end=self._ended)
@@ -120,7 +147,7 @@ class Prefetcher(Generic[T]):
 class BlockingIterator(Generic[T]):
     """One `for` over a stream. When it is dropped before the end, `abandon` is called."""
 
-    __slots__ = ("_abandon", "_items", "_prefetcher", "_select")
+    __slots__ = ("_abandon", "_items", "_prefetcher", "_refused", "_select")
 
     def __init__(
         self, prefetcher: Prefetcher[Any], select: Select[T], abandon: Callable[[], None]
@@ -128,6 +155,9 @@ class BlockingIterator(Generic[T]):
         self._prefetcher = prefetcher
         self._select = select
         self._abandon = abandon
+        self._refused = (
+            False  # whether it met another thread's reading, which is then not its to end
+        )
         self._items = select(prefetcher.ready)
 
     def __iter__(self) -> BlockingIterator[T]:
@@ -137,9 +167,16 @@ class BlockingIterator(Generic[T]):
         while True:
             for item in self._items:
                 return item
-            if not self._prefetcher.advance():
+            try:
+                self._refused = False
+                more = self._prefetcher.advance()
+            except HorayError as error:
+                self._refused = error.args == (BUSY,)
+                raise
+            if not more:
                 raise StopIteration
             self._items = self._select(self._prefetcher.ready)
 
     def __del__(self) -> None:
-        self._abandon()
+        if not self._refused:
+            self._abandon()

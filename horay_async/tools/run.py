@@ -24,7 +24,7 @@ from horay_async.models.events import (
     ToolResult,
     ToolRunEvent,
 )
-from horay_async.streaming import AsyncEventStream, Loop, all_of
+from horay_async.streaming import BUSY, AsyncEventStream, Loop, all_of
 
 if TYPE_CHECKING:
     from horay_async._observe import RunObserver, TelemetryObserver
@@ -98,6 +98,8 @@ class AsyncToolRun:
         """What has ended the run, to be raised again by whoever goes on."""
         self._closed = False
         """Whether it was stopped from outside before it was over."""
+        self._reading = False
+        """Whether a task is in `_advance`."""
 
         self._round = 0
         """The number of the round; 0 before the first."""
@@ -124,7 +126,7 @@ class AsyncToolRun:
         return list(self._messages)
 
     def __aiter__(self) -> AsyncIterator[ToolRunEvent]:
-        # The loop of streams needs nothing of a stream but `_ready`, `_advance` and `_abandon`.
+        # The loop of streams needs nothing of a stream but `_ready`, `_reading`, `_advance` and `_abandon`.
         return Loop(cast(Any, self), all_of)
 
     async def final(self) -> ChatCompletion:
@@ -179,6 +181,9 @@ class AsyncToolRun:
             raise self._failure
         if self._closed:
             raise HorayError("the run was stopped: its loop was left early, or close() was called")
+        if self._reading:
+            raise HorayError(BUSY)
+        self._reading = True
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             if self._total is not None:
@@ -204,6 +209,8 @@ class AsyncToolRun:
             finally:
                 self._observe_end(error)
             raise
+        finally:
+            self._reading = False
         return False
 
     def _observe_start(self, telemetry: TelemetryObserver) -> None:
