@@ -109,7 +109,8 @@ class Constraint:
 def constraints_of(notes: Iterable[Any], path: str) -> tuple[Constraint, ...]:
     """The constraints among the notes of an `Annotated` at `path`.
 
-    Raises `TypeError` for one that JSON Schema has no keyword for, and for a pattern that is none.
+    Raises `TypeError` for one that JSON Schema has no keyword for, for a pattern that is none, and for a bound that
+    JSON Schema can't hold, such as infinity or a multiple of 0.
     """
     found: list[Constraint] = []
     for note in _flat(notes):
@@ -142,8 +143,10 @@ def _written(name: str, bound: Any, note: Any, path: str) -> Any:
         except (re.error, TypeError) as error:
             raise TypeError(f"{path}: {text!r} is no pattern: {error}") from error
         return text
-    if not isinstance(bound, NUMBERS):
+    if not isinstance(bound, NUMBERS) or not Decimal(str(bound)).is_finite():
         raise TypeError(f"{path}: {note!r} has no form in a JSON schema")
+    if name == "multiple_of" and bound <= 0:
+        raise TypeError(f"{path}: {note!r}: multiple_of must be more than 0")
     return bound
 
 
