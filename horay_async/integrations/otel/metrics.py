@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from horay_async._protocol.limits.pacing import MAX_TOKENS, are_believable
 from horay_async.integrations.otel.conventions import LATEST, Version
 from horay_async.integrations.otel.values import whole
 
@@ -32,9 +33,15 @@ MODALITY: Final = {"text_completion": "text"}
 """`gen_ai.token.modality` by operation, where it can be told: a chat can hold pictures, and the server counts all
 tokens together."""
 
+MAX_EMBEDDED: Final = 2**40
+"""Tokens of one call of embeddings, which may be many requests: about 4 TB of text."""
+
 
 def usage_of(usage: Usage, operation: str) -> dict[str, int]:
-    """The tokens that a server has told, by the conventions' names without `gen_ai.usage.`."""
+    """The tokens that a server has told, by the conventions' names without `gen_ai.usage.`.
+
+    Counts that can't be true are left out: one of them would spoil a counter's sum for good.
+    """
     read, written = usage.prompt_tokens_details, usage.completion_tokens_details
     found = {"input_tokens": whole(usage.prompt_tokens)}
     if operation != "embeddings":
@@ -44,7 +51,12 @@ def usage_of(usage: Usage, operation: str) -> dict[str, int]:
             "cache_write.input_tokens": whole(read and read.cache_write_tokens),
             "reasoning.output_tokens": whole(written and written.reasoning_tokens),
         }
-    return {name: tokens for name, tokens in found.items() if tokens is not None and tokens >= 0}
+    most = MAX_EMBEDDED if operation == "embeddings" else MAX_TOKENS
+    return {
+        name: tokens
+        for name, tokens in found.items()
+        if tokens is not None and are_believable(tokens, most=most)
+    }
 
 
 class Metrics(Protocol):

@@ -96,6 +96,52 @@ async def test_odd_numbers_and_content(
     assert (recorded.spans[1].attributes or {})["gen_ai.response.finish_reasons"] == ("tool_calls",)
 
 
+@pytest.mark.parametrize("count", [10**300, 10**15, -1])
+@pytest.mark.parametrize("version", ["latest", "1.41.1"])
+async def test_token_counts_that_cant_be_true(
+    fault_server: FaultServer, connect: Connect, recorded: Recorded, count: int, version: str
+) -> None:
+    """Are in the response as they were sent, and in no span, counter or histogram."""
+    details = {"cached_tokens": count, "cache_write_tokens": count}
+    usage = {
+        "prompt_tokens": count,
+        "completion_tokens": 7,
+        "total_tokens": count,
+        "prompt_tokens_details": details,
+        "completion_tokens_details": {"reasoning_tokens": count},
+    }
+    choice = {"index": 0, "text": "x", "finish_reason": "stop"}
+    fault_server.add(
+        respond(json.dumps({"id": "x", "choices": [choice], "usage": usage}).encode()),
+        respond(
+            json.dumps(
+                {"data": [{"index": 0, "embedding": [0.1]}], "usage": {"prompt_tokens": count}}
+            ).encode()
+        ),
+    )
+    telemetry = recorded.telemetry(conventions=version)
+    async with connect(telemetry=telemetry) as client:
+        response = await client.completions.create(model="m", prompt="p")
+        await client.embeddings.create(model="m", input="x")
+    assert response.usage is not None
+    assert response.usage.prompt_tokens == count
+    told = [
+        (name, value)
+        for span in recorded.spans
+        for name, value in (span.attributes or {}).items()
+        if name.startswith("gen_ai.usage.")
+    ]
+    assert told == [("gen_ai.usage.output_tokens", 7)]
+    counted = [
+        getattr(point, "sum", getattr(point, "value", None))
+        for name, metric in recorded.metrics().items()
+        if "token" in name
+        for point in metric.data.data_points
+    ]
+    assert counted
+    assert set(counted) == {7}
+
+
 async def test_names_that_a_model_makes_up(
     fault_server: FaultServer, connect: Connect, recorded: Recorded
 ) -> None:
