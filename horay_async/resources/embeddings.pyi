@@ -38,8 +38,8 @@ class AsyncEmbeddings(Resource):
         More than 2,048 inputs, or 1 MiB of them, are sent in several requests, eight at a time; what one of them
         fails with is raised, and the others are cancelled. `timeout` is the deadline of the whole call.
 
-        Raises `APIError` in one of its classes, `APIResponseError` too where a vector is missing, there twice or
-        unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
+        Raises `APIError` in one of its classes, `APIResponseError` too where a vector is missing, there twice, of
+        another length than the first or unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
 
         Args:
             model: The model's name, e.g. `"BAAI/bge-m3"`.

@@ -18,6 +18,7 @@ from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.decode import InvalidBody, decoder
 from horay_async._protocol.wire.description import Finding
 from horay_async._protocol.wire.params import TEXTUAL, check
+from horay_async.errors import APIResponseError
 from horay_async.models._base import Response
 from horay_async.models.embeddings import (
     Embedding,
@@ -182,6 +183,7 @@ class EmbeddingDecoder:
         """The vectors in the order of the inputs, each of which has one."""
         wanted = len(data) if self.inputs is None else self.inputs
         vectors: dict[int, Embedding] = {}
+        lengths: dict[int, int] = {}
         for at, sent in enumerate(data):
             index = sent.index
             if index is None:
@@ -193,13 +195,24 @@ class EmbeddingDecoder:
             if index in vectors:
                 raise InvalidBody(f"has two vectors for input[{index}]: data[{at}] is the second")
             vector = _read(bytes(sent.embedding), at)
+            lengths[index] = len(vector)
             vectors[index] = Embedding(index=index, object=sent.object, embedding=cast(Any, vector))
         if len(vectors) < wanted:
             missing = next(index for index in range(wanted) if index not in vectors)
             raise InvalidBody(
                 f"has {len(vectors)} vectors for {wanted} inputs: there is none for input[{missing}]"
             )
+        if problem := _differing([lengths[index] for index in range(wanted)]):
+            raise InvalidBody(f"has {problem}")
         return [vectors[index] for index in range(wanted)]
+
+
+def _differing(lengths: Sequence[int]) -> str | None:
+    """What is wrong with the vectors of one call where not all have as many numbers: no two could be compared."""
+    for index, length in enumerate(lengths):
+        if length != lengths[0]:
+            return f"vectors of different lengths: {lengths[0]} numbers for input[0], and {length} for input[{index}]"
+    return None
 
 
 def _read(raw: bytes, at: int) -> array[float]:
@@ -228,11 +241,19 @@ def _read(raw: bytes, at: int) -> array[float]:
 
 
 def merge(responses: Sequence[EmbeddingResponse]) -> EmbeddingResponse:
-    """One response of those to the requests of one call, in the order of the inputs."""
+    """One response of those to the requests of one call, in the order of the inputs.
+
+    Raises `APIResponseError` where their vectors differ in length.
+    """
     first = responses[0]
     if len(responses) == 1:
         return first
     data = [item for response in responses for item in response.data]
+    lengths: list[int] = []
+    for response in responses:  # within each they are alike
+        lengths += [len(response.data[0].array)] * len(response.data)
+    if problem := _differing(lengths):
+        raise APIResponseError(f"the responses have {problem}")
     for index, item in enumerate(data):
         item.index = index
     merged = EmbeddingResponse(

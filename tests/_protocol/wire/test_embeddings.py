@@ -26,6 +26,7 @@ from horay_async._protocol.wire.embeddings import (
     parts,
     prepare,
 )
+from horay_async.errors import APIResponseError
 from horay_async.models._base import Response
 from horay_async.models.embeddings import EmbeddingResponse, EmbeddingUsage, SentEmbeddings
 
@@ -172,6 +173,13 @@ def vector(index: Any = 0, embedding: Any = (1.0,)) -> dict[str, Any]:
             r"has 2 vectors for 3 inputs: there is none for input\[1\]",
         ),
         (body(vector(1), vector(2)), None, r"input\[2\], of 2 inputs"),
+        (
+            body([1.0, 2.0], [1.0, 2.0], [1.0]),
+            3,
+            r"different lengths: 2 numbers for input\[0\], and 1 for input\[2\]",
+        ),
+        (body(vector(1, [1.0]), vector(0, encoded(1, 2))), 2, r"2 numbers for input\[0\], and 1"),
+        (body([1.0, 2.0], [1.0]), None, r"and 1 for input\[1\]"),
         (body(), 1, r"has 0 vectors for 1 inputs"),
         (body(data=None), 1, r"has 0 vectors for 1 inputs"),
         (b"[]", 1, r"has 0 vectors"),
@@ -301,6 +309,13 @@ def test_parts() -> None:
     tokens = [1] * (MAX_INPUT_BYTES // 7)
     assert [len(part) for part in parts([tokens, tokens])] == [1, 1]
     assert parts(["\ud800"]) == [["\ud800"]]
+
+
+def test_merge_refused() -> None:
+    """Vectors of one call that differ in length can't be compared, whichever response they came in."""
+    responses = [EmbeddingDecoder(1).decode(body(vector)) for vector in ([1.0, 2.0], [1.0])]
+    with pytest.raises(APIResponseError, match=r"2 numbers for input\[0\], and 1 for input\[1\]"):
+        merge(responses)
 
 
 def test_merge() -> None:
