@@ -167,3 +167,9 @@ def test_nothing_but_a_type_error(name: str, value: Any) -> None:
     except TypeError as error:
         complaint = str(error)
     assert not complaint or complaint.startswith(f"{name} must be ")
+
+
+def test_parameter_of_another_client() -> None:
+    """Is refused with the name that it has here."""
+    with pytest.raises(TypeError, match="unknown parameter 'stop_sequences': it is stop here"):
+        check({"model": "m", "prompt": "p", "stop_sequences": ["x"]}, CompletionParams)

@@ -19,6 +19,7 @@ from horay_async._protocol.wire.request import (
     check_path,
     download,
     forwarded,
+    streamed_body,
     to_jsonable,
 )
 from horay_async.errors import ConfigurationError
@@ -577,3 +578,12 @@ def test_forwarded_options() -> None:
     assert (request.timeouts.total, request.retry.max_retries) == (3, 7)
     assert (request.keep_truncated, request.billed_per_run) == (True, False)
     assert passed_on({}, path="/images/generations")[0].billed_per_run
+
+
+def test_body_that_asks_for_a_stream() -> None:
+    """An object is told to stream, unless it says otherwise; anything else is sent as it is."""
+    assert streamed_body({"a": 1}) == {"a": 1, "stream": True}
+    assert streamed_body([1]) == [1]
+    assert streamed_body("text") == "text"
+    with pytest.raises(TypeError, match="stream is False in the body"):
+        streamed_body({"stream": False})
