@@ -394,7 +394,8 @@ def test_second_thread_that_reads_is_refused(
         reading = in_thread(lambda: texts.extend(chunks.text()), raised)
         while not chunks._prefetcher._reading.locked() or chunks._prefetcher._call is None:
             threading.Event().wait(0.001)
-        for read_too in (list, next, lambda chunks: list(chunks.text())):
+        readers: list[Callable[[Any], Any]] = [list, next, lambda stream: list(stream.text())]
+        for read_too in readers:
             with pytest.raises(HorayError, match="read by another thread") as refused:
                 read_too(chunks)
             assert type(refused.value) is HorayError
