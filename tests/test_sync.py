@@ -399,7 +399,7 @@ def test_second_thread_that_reads_is_refused(
             with pytest.raises(HorayError, match="read by another thread") as refused:
                 read_too(chunks)
             assert type(refused.value) is HorayError
-        del refused
+            del refused
         gate.open()
         reading.join(5)
         assert not reading.is_alive()
