@@ -19,7 +19,7 @@ from horay_async._transport.connection import pending as pending_request
 from horay_async._transport.connection_pool import ConnectionPool, ConnectionPools
 from horay_async._transport.failures import RedirectError
 from horay_async._transport.pending import PendingResponse
-from horay_async._transport.proxy import proxy_from_environment
+from horay_async._transport.proxy import proxy_from_environment, with_auth_apart
 from horay_async._version import __version__
 from horay_async.options import ClientOptions
 
@@ -169,13 +169,15 @@ class Sender:
         self, request: Request, url: URL, headers: CIMultiDict[str], pool: ConnectionPool
     ) -> aiohttp.ClientResponse:
         """Through the session, which may be the caller's."""
+        proxy, proxy_headers = with_auth_apart(self.proxy(url))
         return await pool.session.request(
             request.method,
             url,
             data=_payload(request.body),
             headers=headers,
             allow_redirects=False,
-            proxy=self.proxy(url),
+            proxy=proxy,
+            proxy_headers=proxy_headers,
             ssl=self.options.ssl_context or True,
             timeout=self._connect_timer(request.timeouts.connect),
             # A caller's own session may be set up otherwise.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import traceback
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,6 +128,48 @@ async def test_plain_http_through_a_proxy(fault_server: FaultServer, connect: Co
         await client.models.list()
     (request,) = fault_server.requests
     assert request.target == "http://api.example/v1/models"
+
+
+async def test_plain_http_through_a_proxy_with_a_password(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """The proxy gets its password, and the key is in the header of its own."""
+    async with connect(
+        base_url="http://api.example/v1",
+        allow_insecure_http=True,
+        proxy=fault_server.origin.replace("//", "//us%C3%A9r:s%40cret@"),
+    ) as client:
+        await client.models.list()
+    (request,) = fault_server.requests
+    account = b64encode("usér:s@cret".encode("latin1")).decode()
+    assert request.headers["Proxy-Authorization"] == f"Basic {account}"
+    assert request.headers["Authorization"] == f"Bearer {fault_server.api_key}"
+
+
+async def test_proxy_password_in_local_variables(connect: Connect) -> None:
+    """Who records those of the frames of a failed call doesn't record the password."""
+    async with tunnel() as proxy:
+        gone = proxy.url
+    async with connect(proxy=gone.replace("//", "//user:pr0xy-s3cret@")) as client:
+        try:
+            await client.models.list()
+        except APIConnectionError as error:
+            told: BaseException | None = error
+        else:
+            pytest.fail("the proxy isn't there")
+    shown = list[str]()
+    while told is not None:
+        frames = traceback.StackSummary.extract(
+            traceback.walk_tb(told.__traceback__), capture_locals=True
+        )
+        shown += [value for frame in frames for value in (frame.locals or {}).values()]
+        told = told.__cause__
+    assert any("127.0.0.1" in value for value in shown)
+    assert not any(
+        secret in value
+        for value in shown
+        for secret in ("s3cret", b64encode(b"user:pr0xy-s3cret").decode()[:-4])
+    )
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "proxy.example:3128", "http://"])
