@@ -49,6 +49,12 @@ class Pacer(Protocol):
     def give_back(self, tokens: float, now: float) -> None: ...
 
 
+class Idle(Protocol):
+    """What says whether it may be forgotten."""
+
+    def is_idle(self, now: float) -> bool: ...
+
+
 class Ticket:
     """A request that waits to go, and then has gone."""
 
@@ -99,6 +105,8 @@ class Limiter:
         """The limit on requests under way that is found by trying."""
         self.on_pause: Callable[[float], None] | None = None
         """Told of the seconds of each `Retry-After`, where others share the server's limit."""
+        self.batches: Idle | None = None
+        """What batches keep beside it."""
         self._auto = limits is not None and limits.concurrency == "auto"
         fixed = NO_LIMIT if limits is None or limits.concurrency is None else limits.concurrency
         self._level = (
@@ -218,6 +226,15 @@ class Limiter:
                 return
         if delay < FOREVER:
             self._timer = loop.call_later(delay, self.wake)
+
+    def is_idle(self, now: float) -> bool:
+        """Whether a new one would let go the same: nothing waits, is under way, or would have to wait."""
+        return (
+            not (self._lines or self.admission.in_flight or self.admission.paused(now))
+            and (self._pacer is None or self._pacer.is_idle(now))
+            and all(window.is_idle(now) for window in self._windows)
+            and (self.batches is None or self.batches.is_idle(now))
+        )
 
     def close(self) -> None:
         """Ends all waits, with a `ConfigurationError`: the client is closed."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-
 from horay_async._keys import ProvidedKeys
 from horay_async._observe import LogOnce, Observer, TelemetryObserver, process_defaults
 from horay_async._protocol.limits.gate import AttemptGate
@@ -18,12 +15,10 @@ from horay_async._transport.connection_pool import ConnectionPools
 from horay_async._transport.key_source import KeySource
 from horay_async._transport.limiter import Limiter
 from horay_async._transport.sender import Sender
-from horay_async.options import ClientOptions, Limits
+from horay_async._transport.shared_limiters import SharedLimiters
+from horay_async.options import ClientOptions
 
 __all__ = ["Transport"]
-
-_Limiters = dict[tuple[asyncio.AbstractEventLoop, str, "Limits | None"], Limiter]
-"""By event loop, server and limits."""
 
 
 class Transport:
@@ -40,7 +35,8 @@ class Transport:
         self.drift: DriftWatch = (share.drift.changed if share else DriftWatch)(options.strict)
         self._log_once: LogOnce = share._log_once if share else LogOnce()  # noqa: SLF001 - its own kind
         self._hooks = _hooks_of(options, self._log_once)
-        self._limiters: _Limiters = share._limiters if share else {}  # noqa: SLF001 - see above
+        self._limiters: SharedLimiters = share._limiters if share else SharedLimiters()  # noqa: SLF001 - see above
+        self._membership = self._limiters.join(options)
         self._sender = Sender(options, self.pools)
         key = options.api_key
         self._keys: KeySource | None = None  # where a function provides them; a copy has the same
@@ -90,15 +86,7 @@ class Transport:
 
     def limiter(self) -> Limiter:
         """The running loop's limiter: shared by the copies that have the same limits, for the same server."""
-        options, loop = self.options, asyncio.get_running_loop()
-        key = (loop, options.base_url, options.limits)
-        limiter = self._limiters.get(key)
-        if limiter is None:
-            for other in list(self._limiters):
-                if other[0].is_closed():
-                    self._limiters.pop(other, None)  # another thread may have been first
-            limiter = self._limiters[key] = Limiter(options)
-        return limiter
+        return self._limiters.get(self.options)
 
     @property
     def telemetry(self) -> TelemetryObserver | None:
@@ -107,13 +95,7 @@ class Transport:
 
     async def close(self) -> None:
         """Closes the connections of every copy."""
-        here = asyncio.get_running_loop()
-        for (loop, *_), limiter in list(self._limiters.items()):
-            if loop is here:
-                limiter.close()
-            else:
-                with contextlib.suppress(RuntimeError):  # it is closed, and nobody waits on it
-                    loop.call_soon_threadsafe(limiter.close)
+        self._limiters.close()
         await self.pools.close()
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, cast
 
 from horay_async._protocol.limits.admission import Admission, Permit
 from horay_async._protocol.limits.concurrency import Concurrency
@@ -15,7 +14,7 @@ from horay_async._transport.limiter import NO_LIMIT, Limiter, Pacer, Ticket
 from horay_async._transport.open_files import free_files, session_limit
 from horay_async.batch.options import Settings
 from horay_async.errors import APIError, APIStatusError, ConfigurationError
-from horay_async.options import ClientOptions, Limits
+from horay_async.options import ClientOptions
 
 if TYPE_CHECKING:
     from horay_async._transport.transport import Transport
@@ -68,6 +67,12 @@ class Throttle:
         """What keeps a batch to its `rpm` and `tpm`; batches with the same ones share it."""
         key = (settings.rpm, settings.tpm)
         return self._pacers.setdefault(key, RateLimiter(*key))
+
+    def is_idle(self, now: float) -> bool:
+        """Whether a new one would let go the same."""
+        return now >= self._not_before and all(
+            pacer.is_idle(now) for pacer in self._pacers.values()
+        )
 
     async def acquire(
         self,
@@ -149,18 +154,10 @@ def unbound(transport: Transport) -> Transport:
     return transport.changed(transport.options.changed(max_connections=NO_LIMIT))
 
 
-_throttles: WeakKeyDictionary[
-    Any, WeakKeyDictionary[Any, dict[tuple[str, Limits | None], Throttle]]
-] = WeakKeyDictionary()
-"""By the pools that a client and its copies share, by loop, and by server and limits."""
-
-
 def throttle_of(transport: Transport) -> Throttle:
-    """The running loop's throttle for a client, shared by its copies that share its limiter."""
-    options = transport.options
-    loops = _throttles.setdefault(transport.pools, WeakKeyDictionary())
-    throttles = loops.setdefault(asyncio.get_running_loop(), {})
-    key = (options.base_url, options.limits)
-    if key not in throttles:
-        throttles[key] = Throttle(options, transport.limiter())
-    return throttles[key]
+    """The running loop's throttle for a client, shared by its copies that share its limiter, and kept as long."""
+    limiter = transport.limiter()
+    throttle = limiter.batches
+    if not isinstance(throttle, Throttle):
+        throttle = limiter.batches = Throttle(transport.options, limiter)
+    return throttle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from collections.abc import AsyncIterator
@@ -24,6 +25,9 @@ from horay_async import (
     RetryPolicy,
     Timeouts,
 )
+from horay_async._transport.limiter import Limiter
+from horay_async._transport.shared_limiters import MAX_UNUSED
+from horay_async.batch.throttle import Throttle
 
 pytestmark = pytest.mark.anyio
 
@@ -306,6 +310,47 @@ async def test_copies_with_other_limits(counting: Counting) -> None:
         answer = await complete(free)
         assert answer.meta.queue == 0.0
         assert free._transport.limiter().admission.in_flight == 0
+
+
+def alive(*kinds: type) -> int:
+    """Objects of these classes."""
+    gc.collect()
+    return sum(type(each) in kinds for each in gc.get_objects())
+
+
+async def test_limits_of_dropped_copies_are_forgotten(counting: Counting) -> None:
+    """Copies that are made for one request leave nothing for good; what a living client has learnt stays."""
+    kept = Limits(concurrency="auto")
+    async with client_of(counting, kept) as client:
+        await collect(client, 2)
+        first = client._transport.limiter()
+        before = alive(Limiter, Throttle)
+        for number in range(4 * MAX_UNUSED):
+            copy = client.with_options(limits=Limits(rpm=10**7 + number))
+            await complete(copy)
+            await collect(copy, 2)
+            del copy
+        assert alive(Limiter, Throttle) - before <= 2 * MAX_UNUSED
+        assert client._transport.limiter() is first
+        assert client.with_options(timeout=5)._transport.limiter() is first
+
+
+async def test_limits_that_nobody_has_count_until_they_are_used_up(counting: Counting) -> None:
+    """A copy for each request, with the same limits each time, keeps to them, however many others come between."""
+    async with client_of(counting, Limits()) as client:
+        options = [Limits(rpm=1 + number / 100) for number in range(2 * MAX_UNUSED)]
+        for limits in options:
+            await complete(client.with_options(limits=limits))
+        gc.collect()
+        for limits in options:
+            pacer = client.with_options(limits=limits)._transport.limiter()._pacer
+            assert pacer is not None
+            assert pacer.wait(now()) > 1
+
+
+def now() -> float:
+    """By the loop's clock."""
+    return asyncio.get_running_loop().time()
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,10 @@ class GCRA:
         """Seconds until the next may go."""
         return max(0.0, self._due - (self._burst - 1) / self.per_second - now)
 
+    def is_idle(self, now: float) -> bool:
+        """Whether all that was let go is through, so that it is as good as new."""
+        return now >= self._due
+
     def take(self, units: float, now: float) -> None:
         """Lets go `units`, or takes some back where it is negative."""
         self._due = max(self._due, now) + units / self.per_second
@@ -66,6 +70,10 @@ class RateLimiter:
             0.0 if self._requests is None else self._requests.wait(now),
             0.0 if self._tokens is None else self._tokens.wait(now),
         )
+
+    def is_idle(self, now: float) -> bool:
+        """Whether it is as good as new."""
+        return all(rate is None or rate.is_idle(now) for rate in (self._requests, self._tokens))
 
     def take(self, tokens: float, now: float) -> None:
         """Counts a request of about so many tokens."""

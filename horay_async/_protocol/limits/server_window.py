@@ -33,6 +33,10 @@ class ServerWindow:
             self._left = math.inf
         return self._until - now if self._left < units else 0.0
 
+    def is_idle(self, now: float) -> bool:
+        """Whether nothing of the server's word is left to go by."""
+        return now >= self._until
+
     def take(self, units: float) -> None:
         """Counts a request that goes."""
         self.taken += units

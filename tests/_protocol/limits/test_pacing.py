@@ -156,3 +156,14 @@ def test_what_was_not_sent_is_given_back() -> None:
         limiter.give_back(6000, 0.0)
         assert limiter.wait(0.0) == 0.0
     RateLimiter().give_back(5, 0.0)
+
+
+@pytest.mark.parametrize(("rpm", "tpm", "seconds"), [(60, None, 1), (None, 6000, 2), (60, 6000, 2)])
+def test_is_idle_once_all_is_through(rpm: float | None, tpm: float | None, seconds: float) -> None:
+    """As good as new: when requests and tokens have taken their time."""
+    limiter = RateLimiter(rpm, tpm)
+    assert limiter.is_idle(0.0)
+    limiter.take(200, 0.0)
+    assert not limiter.is_idle(seconds)  # the burst is taken off the rate
+    assert limiter.is_idle(seconds * 1.2)
+    assert RateLimiter().is_idle(0.0)

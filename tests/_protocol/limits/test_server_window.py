@@ -49,3 +49,12 @@ def test_a_reset_that_is_far_off_is_not_waited_for() -> None:
     window = ServerWindow()
     window.told(remaining=0, reset=86_400.0, taken=0, now=0.0)
     assert window.wait(1.0, 0.0) == LONGEST_HOLD
+
+
+def test_is_idle_once_the_window_is_over() -> None:
+    """Only until then is there something to go by."""
+    window = ServerWindow()
+    assert window.is_idle(0.0)
+    window.told(remaining=5, reset=10.0, taken=0.0, now=0.0)
+    assert not window.is_idle(9.0)
+    assert window.is_idle(10.0)
