@@ -222,6 +222,9 @@ class AsyncStream(Generic[ChunkT]):
             reader.content = False
             try:
                 while not reader.done:
+                    # A flood of small events takes long to decode: others, and the clocks, have their turn in between.
+                    if response.has_rest:
+                        await self._call.yield_to_others()
                     piece = await response.next_piece()
                     if chunks := reader.feed(piece):
                         response.execution = "executed"

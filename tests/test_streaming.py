@@ -19,6 +19,7 @@ from horay_async import (
     StreamTruncatedError,
     Timeouts,
 )
+from horay_async._protocol.wire.bounds import MAX_PIECE_BYTES
 from horay_async.testing import (
     Answer,
     Cut,
@@ -501,3 +502,32 @@ async def test_second_task_asks_for_the_final_response(
         gate.open()
         await reading
         assert "".join(texts) == (await events.final()).choices[0].message.content
+
+
+async def test_flood_lets_others_have_their_turn(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """However many events come at once, the loop turns after two pieces of them that are decoded at most."""
+    event = b'data: {"choices":[]}\n\n'
+    fault_server.add(sse_answer(*CHAT[:1], event * 20_000, *CHAT[1:]))
+    loop = asyncio.get_running_loop()
+    turns = 0
+    over = False
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        if not over:
+            loop.call_soon(turn)
+
+    turn()
+    async with connect() as client:
+        chunks: AsyncStream[Any] = await chat(client)
+        while chunks._response.content._size < 3 * MAX_PIECE_BYTES:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+        counts: dict[int, int] = {}
+        async for _ in chunks:
+            counts[turns] = counts.get(turns, 0) + 1
+    over = True
+    assert sum(counts.values()) > 20_000
+    assert max(counts.values()) <= 2 * MAX_PIECE_BYTES / len(event) + 2

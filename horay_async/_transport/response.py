@@ -111,7 +111,7 @@ class RawResponse:
     async def read(self, limit: int) -> tuple[bytes, bool]:
         """The whole body, and whether it is over `limit` bytes: then only its beginning."""
         content = self.content
-        if content.is_eof() and content.exception() is None and not self._has_rest():
+        if content.is_eof() and content.exception() is None and not self.has_rest:
             body = content.read_nowait()  # it has come with the head, or soon after
             self._finish()
             return body[: limit + 1], len(body) > limit
@@ -133,7 +133,7 @@ class RawResponse:
 
     async def next_piece(self) -> bytes:
         """What has come of the body, `MAX_PIECE_BYTES` at most, waiting for some; empty at its end."""
-        if self._has_rest():
+        if self.has_rest:
             return self._next_of_rest()
         content = self.content
         # This is left out where nothing has to be waited for: answers mostly come in one piece.
@@ -145,7 +145,7 @@ class RawResponse:
         except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is translated
             # What had come by then counts; reading on raises the same error again.
             piece = take_leftover(content)
-            if not piece and not self._has_rest():
+            if not piece and not self.has_rest:
                 failure = self._failure(error)
             self.close()
         except BaseException:
@@ -158,14 +158,16 @@ class RawResponse:
             finally:
                 del failure  # it knows this frame
         # Something may have been saved when the connection was lost, while this waited.
-        if self._has_rest() or len(piece) > MAX_PIECE_BYTES:
+        if self.has_rest or len(piece) > MAX_PIECE_BYTES:
             self._rest += piece
             return self._next_of_rest()
         if not piece:
             self._finish()
         return piece
 
-    def _has_rest(self) -> bool:
+    @property
+    def has_rest(self) -> bool:
+        """Whether more had come with the last piece than it holds: then the next one is there without waiting."""
         return bool(self._rest)
 
     def _next_of_rest(self) -> bytes:
