@@ -20,9 +20,24 @@ MOST = {"memory": 96 * 1024, "objects": 200, "descriptors": 3, "tasks": 0, "thre
 ROOT = Path(__file__).parent.parent.parent
 
 
+TRIES = 3
+"""What grows does so each time; what was left may still be ending once."""
+
+
 @pytest.mark.parametrize("face", ["async", "blocking"])
 def test_nothing_grows(face: str) -> None:
-    """After 4 N more calls of an operation as much is held as after the first N."""
+    """After 4 N more calls of an operation as much is held as after the first N; measured again where it isn't."""
+    grown: dict[str, str] = {}
+    for turn in range(TRIES):
+        found = growth(face)
+        grown = found if turn == 0 else {what: found[what] for what in grown if what in found}
+        if not grown:
+            return
+    raise AssertionError(f"grows each time: {grown}")
+
+
+def growth(face: str) -> dict[str, str]:
+    """What is held more of at the end than the limits allow, by operation and name."""
     with echo_server(Echo()) as server:
         done = subprocess.run(
             [sys.executable, "-m", "tests.adversary.meter", server.base_url, server.api_key, str(N), face],
@@ -31,19 +46,14 @@ def test_nothing_grows(face: str) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert len(found) > 15
-    grown: list[str] = []
+    grown: dict[str, str] = {}
     for kind, (first, last) in found.items():
-        grown += [
-            f"{kind}: {name} from {first[name]} to {last[name]}"
-            for name, most in MOST.items()
-            if last[name] - first[name] > most
+        for name, most in MOST.items():
             # There, full caches replace entries from before the tracing by traced ones.
-            and (kind, name) != ("own_options", "memory")
-        ]
+            if last[name] - first[name] > most and (kind, name) != ("own_options", "memory"):
+                grown[f"{kind}: {name}"] = f"from {first[name]} to {last[name]}"
         before, after = json.loads(first["entries"]), json.loads(last["entries"])
-        grown += [
-            f"{kind}: {name} from {before.get(name, 0)} to {count}"
-            for name, count in after.items()
-            if count > before.get(name, 0) + 2
-        ]
-    assert not grown, grown
+        for name, count in after.items():
+            if count > before.get(name, 0) + 2:
+                grown[f"{kind}: {name}"] = f"from {before.get(name, 0)} to {count}"
+    return grown
