@@ -6,9 +6,10 @@ from collections.abc import Collection
 
 import msgspec
 
-from horay_async._protocol.wire.decode import reports_error, reports_failure
+from horay_async._protocol.wire.decode import reports_error
 from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
 from horay_async._protocol.wire.sse import EventTooLarge, NamedEvent, SSEDecoder
+from horay_async._protocol.wire.stream_marks import DONE, ERROR, OPENING, misnamed
 from horay_async.errors import APIError, StreamTruncatedError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -16,14 +17,8 @@ from horay_async.models.raw import ServerSentEvent
 
 __all__ = ["EventReader", "NothingMerged"]
 
-DONE = b"[DONE]"
-"""The data that ends a stream of OpenAI's family, whatever else ends it."""
-ERROR = "error"
-"""The name of an event that reports a failure, whatever its data."""
 PINGS = frozenset({"ping", "keepalive", "keep-alive", "heartbeat"})
 """Names of events that keep a connection alive and are no progress."""
-OPENING = 2**14
-"""Bytes that are kept of a body without an event: an error that was sent as one is hardly longer."""
 
 
 class _Typed(msgspec.Struct):
@@ -121,7 +116,7 @@ class EventReader:
         """Whether the stream was complete when its bytes ended."""
         if self.done:
             return
-        if problem := self._misnamed():
+        if problem := misnamed(self._opening, self._context):
             self._fail(problem)
             return
         if complete:
@@ -174,15 +169,6 @@ class EventReader:
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return False
         return data.strip().decode("utf-8", "replace") in self._ends_with
-
-    def _misnamed(self) -> APIError | None:
-        """What a body is that was sent as an event stream and isn't one: JSON, or a page."""
-        opening = (self._opening or b"").lstrip()
-        if not opening.startswith((b"{", b"[", b"<", b'"')):
-            return None
-        if reports_failure(opening):
-            return stream_error(opening, context=self._context)
-        return bad_response("isn't an event stream", opening, context=self._context)
 
     def _fail(self, error: APIError) -> None:
         self.done = True

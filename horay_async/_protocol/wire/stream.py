@@ -14,13 +14,13 @@ from horay_async._protocol.wire.decode import (
     ErrorInBody,
     InvalidBody,
     reports_error,
-    reports_failure,
 )
 from horay_async._protocol.wire.description import Finding
 from horay_async._protocol.wire.dialects import from_messages, unread_chunk
 from horay_async._protocol.wire.drift import ChunkTemplate, DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
 from horay_async._protocol.wire.sse import EventTooLarge, NamedEvent, SSEDecoder
+from horay_async._protocol.wire.stream_marks import DONE, ERROR, OPENING, misnamed
 from horay_async.errors import APIError, DriftError, StreamTruncatedError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -30,11 +30,6 @@ __all__ = ["ChunkReader"]
 C = TypeVar("C", bound=Response)
 A = TypeVar("A", bound=Response)
 
-DONE = b"[DONE]"
-OPENING = 2**14
-"""Bytes that are kept of a body without an event: an error that was sent as one is hardly longer."""
-ERROR = "error"
-"""The name of an event that reports a failure, whatever its data."""
 OBJECT = b"{"
 """How a chunk begins. Whatever else is to be told from one compares as less: `[DONE]`, an empty event,
 blanks in front."""
@@ -158,7 +153,7 @@ class ChunkReader(Generic[C, A]):
         """Whether the stream was complete when its bytes ended."""
         if self.done:
             return
-        if problem := self._misnamed():
+        if problem := misnamed(self._opening, self._context):
             self._fail(problem)
             return
         if self.merged.complete or may_end_here:
@@ -171,15 +166,6 @@ class ChunkReader(Generic[C, A]):
         )
         failure.__cause__ = cause
         self._fail(failure)
-
-    def _misnamed(self) -> APIError | None:
-        """What a body is that was sent as an event stream and isn't one: JSON, or a page."""
-        opening = (self._opening or b"").lstrip()
-        if not opening.startswith((b"{", b"[", b"<", b'"')):
-            return None
-        if reports_failure(opening):
-            return self._reported(opening)
-        return self._bad("isn't an event stream", opening)
 
     def _chunks(self, datas: list[bytes]) -> list[C]:
         if min(datas) < OBJECT:
