@@ -16,6 +16,7 @@ from horay_async._bridge import (
     LoopHandle,
     Prefetcher,
     blocking,
+    named,
 )
 from horay_async._keys import KeyFunction
 from horay_async._signatures import described
@@ -73,10 +74,6 @@ class _Reading(BlockingWrapper):
         if self._prefetcher is not None:
             self._prefetcher.stop()
 
-    def close(self) -> None:
-        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
-        self._abandon()
-
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -117,6 +114,10 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
         return self._loop(texts_of)
+
+    def close(self) -> None:
+        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
+        self._abandon()
 
 
 class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
@@ -164,6 +165,10 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
         return self._loop(texts_of)
+
+    def close(self) -> None:
+        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
+        self._abandon()
 
     def final(self) -> ResponseT:
         """The whole response. Reads what is left of the stream; raises as iteration does."""
@@ -303,7 +308,11 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             api_key: From `HORAY_API_KEY` unless given; or a function, plain or a coroutine function, that returns it, or it
                 and the seconds that it is good for.
         """
-        self._use(AsyncHoray(api_key, **options), LoopHandle())
+        try:
+            wrapped = AsyncHoray(api_key, **options)
+        except TypeError as error:
+            raise named(error, "Horay") from error.__cause__
+        self._use(wrapped, LoopHandle())
 
     def _use(self, wrapped: AsyncHoray, handle: LoopHandle) -> None:
         super().__init__(wrapped, handle)
@@ -339,8 +348,12 @@ class Horay(BlockingWrapper, of=AsyncHoray):
 
         Cheap enough to make one for each request. Raises as making a client does.
         """
+        try:
+            wrapped = self._wrapped.with_options(**options)
+        except TypeError as error:
+            raise named(error, "Horay.with_options") from error.__cause__
         copy = object.__new__(type(self))
-        copy._use(self._wrapped.with_options(**options), self._handle)
+        copy._use(wrapped, self._handle)
         return copy
 
     request: Final = blocking(AsyncHoray.request)

@@ -74,8 +74,6 @@ class _Reading(BlockingWrapper):
     def _next(self) -> Any: ...
     def _reader(self) -> Prefetcher[Any]: ...
     def _abandon(self) -> None: ...
-    def close(self) -> None:
-        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -97,6 +95,8 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
     def __next__(self) -> ChunkT: ...
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
+    def close(self) -> None:
+        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
 
 class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
     """The blocking form of `AsyncEventStream`."""
@@ -120,6 +120,8 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
     def __iter__(self) -> Iterator[EventT]: ...
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
+    def close(self) -> None:
+        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
     def final(self) -> ResponseT:
         """The whole response. Reads what is left of the stream; raises as iteration does."""
 

@@ -4,6 +4,7 @@ A call goes to that thread through anyio's portal; a stream is read ahead there 
 the thread itself.
 """
 
+from horay_async._bridge.argument_errors import named
 from horay_async._bridge.prefetch import BlockingIterator, Prefetcher
 from horay_async._bridge.thread import BlockingCall, LoopHandle
 from horay_async._bridge.wrapper import BlockingWrapper, blocking
@@ -15,4 +16,5 @@ __all__ = [
     "LoopHandle",
     "Prefetcher",
     "blocking",
+    "named",
 ]

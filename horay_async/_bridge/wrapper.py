@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from horay_async._bridge.argument_errors import naming_method
 from horay_async._habits import no_attribute
 from horay_async._signatures import blocking_form
 
@@ -64,12 +65,20 @@ class _Method:
         if method.__code__.co_flags & CO_COROUTINE:
 
             def call(self: BlockingWrapper, /, *args: Any, **kwargs: Any) -> Any:
-                return self._wrap(self._handle.run(partial(method, self._wrapped, *args, **kwargs)))
+                try:
+                    made = self._handle.run(partial(method, self._wrapped, *args, **kwargs))
+                except TypeError as error:
+                    raise naming_method(error, call, method, len(args)) from error.__cause__
+                return self._wrap(made)
 
         else:
 
             def call(self: BlockingWrapper, /, *args: Any, **kwargs: Any) -> Any:
-                return self._wrap(method(self._wrapped, *args, **kwargs))
+                try:
+                    made = method(self._wrapped, *args, **kwargs)
+                except TypeError as error:
+                    raise naming_method(error, call, method, len(args)) from error.__cause__
+                return self._wrap(made)
 
         call.__name__, call.__qualname__ = name, f"{owner.__qualname__}.{name}"
         call.__module__ = owner.__module__

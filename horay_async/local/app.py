@@ -20,7 +20,7 @@ from .embeddings import embedding_call, embedding_response
 from .engine import Engine, Kind
 from .errors import ApiProblem
 from .images import ImageStore, render
-from .requests import RENDERER, Json, ModelCall, chat_call, completion_call
+from .requests import RENDERER, Json, ModelCall, chat_call, completion_call, makes_images
 from .responses import ChatResponseBuilder, CompletionResponseBuilder, ResponseBuilder
 from .validation import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, is_object, refuse, validate
 
@@ -140,14 +140,9 @@ class Service:
         return _json({"object": "list", "data": data})
 
     async def model_by_id(self, request: web.Request) -> web.Response:
-        """`GET /models/{id}`."""
-        name = request.match_info["name"]
-        for model, _, _ in self._models():
-            if model["id"] == name:
-                return _json(model)
-        raise ApiProblem(
-            404, f"the model {name[:100]!r} does not exist", param="model", code="model_not_found"
-        )
+        """`GET /models/{id}`: the model that a request with this name gets, under its own name."""
+        text, images = (model for model, _, _ in self._models())
+        return _json(images if makes_images(request.match_info["name"]) else text)
 
     def _models(self) -> list[tuple[Json, str, tuple[str, ...]]]:
         """Each model with its `type` and its `sub_type`s."""

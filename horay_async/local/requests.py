@@ -132,9 +132,14 @@ def _engine_tool(tool: Json, parameters: Mapping[str, RequestedSchema]) -> Json:
     return tool | {"function": function | {"parameters": simple}}
 
 
+def makes_images(model: str) -> bool:
+    """Whether a name is an image model's. Every other one stands for the loaded text model."""
+    return model == RENDERER or model.startswith(_IMAGE_MODELS)
+
+
 def _sampling(given: Mapping[str, object]) -> Json:
     model = str(given["model"])
-    if model == RENDERER or model.startswith(_IMAGE_MODELS):
+    if makes_images(model):
         raise refuse("model", f"{model!r} makes images; use POST /v1/image/generations for it")
     job: Json = dict(DEFAULTS) | {"max_tokens": given.get("max_tokens", DEFAULT_MAX_TOKENS)}
     job |= {name: given[name] for name in (*_SAME, *_LLAMA_OWN) if name in given}

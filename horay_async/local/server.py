@@ -41,9 +41,9 @@ class LocalServer:
     while more wait in line. `verbose` lets llama.cpp report on standard error.
 
     Whatever model name a request carries, the loaded model generates and gives its own name, except
-    that names of image models are refused for text. Unset sampling fields mean temperature 0.2,
-    top_p 0.9, top_k 40 and at most 256 tokens. `response_format` and tool calls are held to their
-    schemas by llama.cpp's grammar.
+    that names of image models are refused for text; `GET /models/{id}` goes by the same rule. Unset
+    sampling fields mean temperature 0.2, top_p 0.9, top_k 40 and at most 256 tokens.
+    `response_format` and tool calls are held to their schemas by llama.cpp's grammar.
 
     llama.cpp runs in a process of its own. Where that dies, the requests under way end with a 500, a
     new process takes its place, and neither this server nor the program around it is touched; on

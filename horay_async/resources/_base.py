@@ -81,7 +81,15 @@ class Resource:
         merge: Callable[[int], Accumulator[ChunkT, Any]],
     ) -> AsyncStream[ChunkT]:
         """Sends a request for a streamed response."""
-        call = self._transport.call(self._request(operation, params, stream=True), stream=True)
+        return await self._send(self._request(operation, params, stream=True), chunk, merge)
+
+    async def _send(
+        self,
+        request: Request,
+        chunk: type[ChunkT],
+        merge: Callable[[int], Accumulator[ChunkT, Any]],
+    ) -> AsyncStream[ChunkT]:
+        call = self._transport.call(request, stream=True)
         response = await call.run(event_stream)
         return AsyncStream(call, response, partial(chunk_reader, call, chunk, merge))
 
@@ -90,10 +98,16 @@ class Resource:
         operation: Operation[ResponseT],
         params: Mapping[str, Any],
         chunk: type[ChunkT],
-        merge: Callable[[int], Accumulator[ChunkT, ResponseT]],
-    ) -> AsyncEventStream[Any, ResponseT]:
+        merge: Callable[[int], Accumulator[ChunkT, Any]],
+        events: Callable[[], Accumulator[Any, Any]] | None = None,
+        finish: Callable[[Any], Any] | None = None,
+    ) -> AsyncEventStream[Any, Any]:
+        """A stream of events, made by `events` if not by `merge`. Parameters that can't be sent are refused here,
+        where the mistake is; the request is sent when the stream is entered.
+        """
+        request = self._request(operation, params, stream=True)
         return AsyncEventStream(
-            lambda: self._stream(operation, params, chunk, merge), lambda: merge(1)
+            lambda: self._send(request, chunk, merge), events or (lambda: merge(1)), finish
         )
 
 

@@ -101,8 +101,11 @@ class AsyncChatCompletions(Resource):
 
         sent = {**params, "response_format": response_format(into)}
         classes = _argument_classes(params.get("tools"))
-        return AsyncEventStream(
-            lambda: self._stream(CREATE, sent, ChatCompletionChunk, ChatAccumulator),
+        return self._events(
+            CREATE,
+            sent,
+            ChatCompletionChunk,
+            ChatAccumulator,
             lambda: TypedAccumulator(into, classes),
             lambda response: parse_completion(response, into, classes),
         )

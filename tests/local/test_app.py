@@ -127,14 +127,25 @@ async def test_image(wire: Wire) -> None:
 
 
 async def test_model_by_id(wire: Wire) -> None:
-    """Each model of the list is there by its id; any other is a 404 that repeats it."""
-    for model in (await wire.get("/models"))["data"]:
+    """Each model of the list is there by its id; any other name stands for the one that a request with it gets."""
+    text, renderer = (await wire.get("/models"))["data"]
+    for model in (text, renderer):
         assert await wire.get(f"/models/{model['id']}") == model
-    for name in ("gpt-4", "a/b", "%2e%2e%2f", "x" * 4000):
-        refused = await wire.get(f"/models/{name}", status=404)
-        assert refused["error"]["code"] == "model_not_found"
-        assert refused["error"]["param"] == "model"
-        assert "does not exist" in refused["error"]["message"]
+    for name in ("gpt-4", "a/b", "a%2Fb", "%2e%2e%2f", "x" * 4000):
+        assert await wire.get(f"/models/{name}") == text
+    assert await wire.get("/models/black-forest-labs%2FFLUX.1-dev") == renderer
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("gpt-4", 200), ("black-forest-labs/FLUX.1-schnell", 400), ("local/picture-renderer", 400)],
+)
+async def test_models_by_one_rule(wire: Wire, name: str, status: int) -> None:
+    """Of a name that chat takes, `GET /models/{id}` returns the model that responds; else the one for images."""
+    body = {"model": name, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
+    chat = await wire.post("/chat/completions", status, **body)
+    expected = chat["model"] if status == 200 else "local/picture-renderer"
+    assert (await wire.get(f"/models/{name}"))["id"] == expected
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import attrs
 import pydantic
 import pytest
 
-from horay_async import MessageDict, NotFoundError
+from horay_async import MessageDict
 from horay_async.client import AsyncHoray
 from horay_async.local import LocalServer
 from horay_async.models.events import AnswerParsed, PartialObject, ToolResult
@@ -226,10 +226,10 @@ async def test_embeddings(client: AsyncHoray) -> None:
 
 
 async def test_retrieve(client: AsyncHoray) -> None:
-    """Each listed model can be asked for by its id, slashes and all."""
+    """Each listed model can be asked for by its id, slashes and all; and by any name that a chat may give."""
     listed = await client.models.list()
     assert any("/" in model.id for model in listed)
     for model in listed:
         assert await client.models.retrieve(model.id) == model
-    with pytest.raises(NotFoundError):
-        await client.models.retrieve("meta-llama/none")
+    (loaded,) = (model for model in listed if model.owned_by.startswith("llama.cpp"))
+    assert await client.models.retrieve("meta-llama/none") == loaded

@@ -1,0 +1,52 @@
+"""The `TypeError`s of wrong arguments, by the names of the blocking method that was called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+__all__ = ["named", "naming_method"]
+
+PACKAGE = str(Path(__file__).parent.parent)
+
+
+def named(error: TypeError, called: str) -> TypeError:
+    """Puts what was called, such as `Images.save`, before the message of an error that this package raised.
+
+    One that other code raised, such as a function of the caller's, stays as it is.
+    """
+    traceback, raised_here = error.__traceback__, False
+    while traceback is not None:
+        raised_here = traceback.tb_frame.f_code.co_filename.startswith(PACKAGE)
+        traceback = traceback.tb_next
+    message = str(error)
+    if raised_here and not message.startswith(f"{called}()"):
+        error.args = (f"{called}(): {message}",)
+    return error
+
+
+def naming_method(
+    error: TypeError, method: Callable[..., Any], asynchronous: Callable[..., Any], given: int
+) -> TypeError:
+    """As `named`, for a method that runs an asynchronous one. Of arguments that Python couldn't bind to that one's
+    parameters the message says how the method is called; `given` is how many came by position.
+    """
+    from inspect import Parameter, signature  # noqa: PLC0415 - only needed for a mistake
+
+    called = f"{asynchronous.__qualname__}()"
+    if not str(error).startswith(called):
+        return named(error, method.__qualname__)
+    parameters = list(signature(method).parameters.values())[1:]  # without `self`
+    most = sum(parameter.kind is not Parameter.KEYWORD_ONLY for parameter in parameters)
+    problem = str(error).removeprefix(called)
+    if given > most:
+        # Python's own words count `self`.
+        allowed = f"at most {most}" if most else "no"
+        were = f"{given} were" if given > 1 else "1 was"
+        problem = f" takes {allowed} positional argument{'s' * (most != 1)}, but {were} given"
+    # All that is required comes first.
+    required = sum(parameter.default is Parameter.empty for parameter in parameters)
+    shown = ", ".join(f"{parameter.name}=..." for parameter in parameters[: max(required, given)])
+    error.args = (f"{method.__qualname__}(){problem}: write {method.__name__}({shown})",)
+    return error

@@ -1,0 +1,137 @@
+"""What wrong arguments are told by the blocking client: the class and the method that were called, and what to write."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from horay_async import AsyncHoray, Horay
+
+KEY = "a-key-for-nothing"
+MESSAGES = [{"role": "user", "content": "Hi"}]
+
+WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "one by position": (
+        lambda client: client.chat.completions.create("m"),
+        (
+            "ChatCompletions.create() takes no positional arguments, but 1 was given: "
+            "write create(model=..., messages=...)"
+        ),
+    ),
+    "two by position": (
+        lambda client: client.chat.completions.stream("m", MESSAGES),
+        (
+            "ChatCompletions.stream() takes no positional arguments, but 2 were given: "
+            "write stream(model=..., messages=...)"
+        ),
+    ),
+    "one too many": (
+        lambda client: client.request("POST", "/path", {}),
+        (
+            "Horay.request() takes at most 2 positional arguments, but 3 were given: "
+            "write request(method=..., path=..., body=...)"
+        ),
+    ),
+    "none of them required": (
+        lambda client: client.models.list("text"),
+        "Models.list() takes no positional arguments, but 1 was given: write list(type=...)",
+    ),
+    "too few": (
+        lambda client: client.images.save(),
+        (
+            "Images.save() missing 2 required positional arguments: 'image' and 'path': "
+            "write save(image=..., path=...)"
+        ),
+    ),
+    "twice": (
+        lambda client: client.batch.run([], requests=[]),
+        "Batch.run() got multiple values for argument 'requests': write run(requests=...)",
+    ),
+    "none": (
+        lambda client: client.completions.create(),
+        "Completions.create(): missing parameter: model, prompt",
+    ),
+    "none, of a stream": (
+        lambda client: client.chat.completions.stream(),
+        "ChatCompletions.stream(): missing parameter: messages, model",
+    ),
+    "none, of a typed stream": (
+        lambda client: client.chat.completions.stream(response_format=Exception),
+        "ChatCompletions.stream(): ",
+    ),
+    "unknown": (
+        lambda client: client.embeddings.create(model="m", input="x", size=3),
+        "Embeddings.create(): unknown parameter 'size': ",
+    ),
+    "of a wrong type": (
+        lambda client: client.images.generate(model=1, prompt="p", image_size="1024x1024"),
+        "Images.generate(): model must be a string, not an integer",
+    ),
+    "out of range": (
+        lambda client: client.chat.completions.run_tools(
+            model="m", messages=MESSAGES, tools=[], max_rounds=0
+        ),
+        "ChatCompletions.run_tools(): max_rounds must be at least 1, not 0",
+    ),
+    "unknown, of a batch": (
+        lambda client: client.batch.run([], size=3),
+        "Batch.run(): unknown batch option 'size'; ",
+    ),
+    "unknown, of a copy": (
+        lambda client: client.with_options(size=3),
+        "Horay.with_options(): unknown client option 'size'; ",
+    ),
+    "unknown, of a client": (
+        lambda _: Horay(KEY, size=3),  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] - the mistake
+        "Horay(): unknown client option 'size'; ",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Horay]:
+    """Of no server."""
+    with Horay(KEY, base_url="http://127.0.0.1:9/v1") as client:
+        yield client
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_blocking_method_is_named(client: Horay, mistake: str) -> None:
+    """The message begins with what was called; nothing asynchronous is in it or in what is shown below it."""
+    call, message = WRONG[mistake]
+    with pytest.raises(TypeError) as caught:
+        call(client)
+    assert str(caught.value).startswith(message)
+    assert "Async" not in str(caught.value)
+    shown = traceback.format_exception_only(caught.value)
+    assert shown == [f"TypeError: {caught.value}\n"]
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_both_clients_refuse_at_the_call(mistake: str) -> None:
+    """What the blocking client refuses, the asynchronous one refuses too, before anything is sent."""
+
+    async def run() -> None:
+        async with AsyncHoray(KEY, base_url="http://127.0.0.1:9/v1") as client:
+            await WRONG[mistake][0](client)
+
+    with pytest.raises(TypeError):
+        asyncio.run(run())
+
+
+def test_errors_of_other_code_are_left_alone() -> None:
+    """A `TypeError` that a function of the caller's raises isn't about the call's arguments."""
+    own = TypeError("the caller's own")
+
+    class Messages(list[Any]):
+        def __iter__(self) -> Iterator[Any]:
+            raise own
+
+    with Horay(KEY, base_url="http://127.0.0.1:9/v1") as client, pytest.raises(TypeError) as caught:
+        client.chat.completions.create(model="m", messages=Messages(MESSAGES))
+    assert caught.value is own
+    assert str(own) == "the caller's own"
