@@ -248,7 +248,11 @@ class Call:
         limiter = pool.limiters[options.max_connections]
         place: Place | None = None
         if self._gate is not None:
-            place = await self._pass(self._gate, began)
+            body, bulk = self.request.body, self.request.bulk
+            place = self._gate.acquire_nowait(body, bulk=bulk)
+            if place is None:
+                place = await self._queue(self._gate.acquire(body, bulk=bulk), began)
+            self.place = place
             acquired = self._loop.time()
         if not limiter.acquire_nowait():
             await self._acquire(limiter, place, began)
@@ -285,12 +289,6 @@ class Call:
         if not 200 <= meta.status < 300:
             raise await self._status_error(response, raw)
         return response
-
-    async def _pass(self, gate: AttemptGate, began: float) -> Place | None:
-        """Waits until the limits let the attempt go."""
-        body, bulk = self.request.body, self.request.bulk
-        self.place = await self._queue(gate.acquire(body, bulk=bulk), began)
-        return self.place
 
     async def _acquire(self, limiter: CapacityLimiter, place: Place | None, began: float) -> None:
         """Waits for a connection slot."""

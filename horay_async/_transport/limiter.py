@@ -58,17 +58,10 @@ class Idle(Protocol):
 class Ticket:
     """A request that waits to go, and then has gone."""
 
-    __slots__ = ("bulk", "level", "pacer", "permit", "serial", "tokens", "turn", "windows")
+    __slots__ = ("bulk", "level", "pacer", "permit", "tokens", "windows")
 
     def __init__(
-        self,
-        tokens: float,
-        level: Concurrency | None,
-        pacer: Pacer | None,
-        *,
-        bulk: bool,
-        serial: int,
-        turn: asyncio.Future[None],
+        self, tokens: float, level: Concurrency | None, pacer: Pacer | None, *, bulk: bool
     ) -> None:
         self.tokens: float = tokens
         """Estimated for the request and its response."""
@@ -77,14 +70,23 @@ class Ticket:
         self.pacer: Pacer | None = pacer
         """The rate that it keeps to beside the client's."""
         self.bulk: bool = bulk
-        self.serial: int = serial
-        """Counts the tickets in the order of arrival."""
-        self.turn: asyncio.Future[None] = turn
-        """Done when it may go."""
         self.permit: Permit | None = None
         """Once it has gone; None for one without a level."""
         self.windows: tuple[float, float] = (0.0, 0.0)
-        """Requests and tokens that had been sent when it had gone."""
+        """Requests and tokens that had been sent when it had gone, where the client has limits."""
+
+
+class _Waiter:
+    """A ticket in line."""
+
+    __slots__ = ("serial", "ticket", "turn")
+
+    def __init__(self, ticket: Ticket, serial: int, turn: asyncio.Future[None]) -> None:
+        self.ticket = ticket
+        self.serial = serial
+        """Counts those who wait in the order of arrival."""
+        self.turn = turn
+        """Done when it may go."""
 
 
 class Limiter:
@@ -116,18 +118,23 @@ class Limiter:
         )
         self._pacer = None if limits is None else RateLimiter(limits.rpm, limits.tpm)
         self._windows = (ServerWindow(), ServerWindow())  # of requests and of tokens
-        self._lines: dict[tuple[object, ...], deque[Ticket]] = {}
-        self._serial = 0  # of the newest ticket
+        self._lines: dict[tuple[object, ...], deque[_Waiter]] = {}
+        self._serial = 0  # of who came last
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     # For calls
 
+    def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> CallPlace | None:
+        """Lets a call's attempt go where it needn't wait. Raises `ConfigurationError` once the client is closed."""
+        size = size_of(body)
+        ticket = self.ticket_nowait(self.tokens_of(size), level=self._level, bulk=bulk)
+        return None if ticket is None else CallPlace(self, ticket, size)
+
     async def acquire(self, body: bytes | None, *, bulk: bool) -> CallPlace:
         """Waits until a call's attempt may go. Raises `ConfigurationError` once the client is closed."""
         size = size_of(body)
-        tokens = self.tokens_of(size)
-        ticket = await self.wait(tokens, level=self._level, bulk=bulk)
+        ticket = await self.ticket(self.tokens_of(size), level=self._level, bulk=bulk)
         return CallPlace(self, ticket, size)
 
     # For batches too
@@ -136,7 +143,29 @@ class Limiter:
         """What a request will take, as far as can be known."""
         return self.estimate.of(size.length, size.max_tokens, size.choices)
 
-    async def wait(
+    def ticket_nowait(
+        self,
+        tokens: float,
+        *,
+        level: Concurrency | None,
+        pacer: Pacer | None = None,
+        bulk: bool,
+    ) -> Ticket | None:
+        """Lets a request of about so many tokens go, and counts it, where nobody waits and it needn't wait either."""
+        if self._closed:
+            raise ConfigurationError(CLOSED)
+        if self._lines:
+            return None
+        ticket = Ticket(tokens, level, pacer, bulk=bulk)
+        now = asyncio.get_running_loop().time()
+        if self._pacer is not None and self._shared_wait(tokens, now) > TICK:
+            return None
+        if self._own_wait(ticket, now) > TICK:
+            return None
+        self._go(ticket, now)
+        return ticket
+
+    async def ticket(
         self,
         tokens: float,
         *,
@@ -149,8 +178,9 @@ class Limiter:
             raise ConfigurationError(CLOSED)
         self._serial += 1
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        ticket = Ticket(tokens, level, pacer, bulk=bulk, serial=self._serial, turn=turn)
-        self._lines.setdefault((bulk, level, pacer), deque()).append(ticket)
+        ticket = Ticket(tokens, level, pacer, bulk=bulk)
+        waiter = _Waiter(ticket, self._serial, turn)
+        self._lines.setdefault((bulk, level, pacer), deque()).append(waiter)
         self.wake()
         if turn.done():
             turn.result()
@@ -160,7 +190,7 @@ class Limiter:
         except BaseException:
             with contextlib.suppress(RuntimeError):  # no loop runs any more, so nobody waits
                 if turn.cancelled() or not turn.done():
-                    self._leave(ticket)
+                    self._leave(waiter)
                 elif turn.exception() is None:  # let go in the same moment
                     self.give_back(ticket)
             raise
@@ -173,14 +203,17 @@ class Limiter:
             self.admission.end(ticket.permit)
         for pacer in filter(None, (self._pacer, ticket.pacer)):
             pacer.give_back(ticket.tokens, now)
-        for window, units in zip(self._windows, (1.0, ticket.tokens), strict=True):
-            window.give_back(units)
+        if self._pacer is not None:
+            for window, units in zip(self._windows, (1.0, ticket.tokens), strict=True):
+                window.give_back(units)
         self.wake()
 
     def correct(self, tokens: float, pacer: Pacer | None, now: float) -> None:
         """Counts tokens in addition, negative for less."""
-        for each in filter(None, (self._pacer, pacer)):
-            each.correct(tokens, now)
+        if self._pacer is not None:
+            self._pacer.correct(tokens, now)
+        if pacer is not None:
+            pacer.correct(tokens, now)
 
     def learn(self, size: RequestSize, response: object) -> int | None:
         """The tokens that a response says it took, which later estimates build on; None where it doesn't say, or what
@@ -243,9 +276,9 @@ class Limiter:
             self._timer.cancel()
         lines, self._lines = self._lines, {}
         for line in lines.values():
-            for ticket in line:
-                if not ticket.turn.done():
-                    ticket.turn.set_exception(ConfigurationError(CLOSED))
+            for waiter in line:
+                if not waiter.turn.done():
+                    waiter.turn.set_exception(ConfigurationError(CLOSED))
 
     # Who goes next
 
@@ -254,19 +287,22 @@ class Limiter:
         soonest = FOREVER
         heads = sorted(filter(None, map(self._head, list(self._lines))), key=_priority)
         held = False  # whether a call waits for what everybody has to wait for
-        for ticket in heads:
+        for waiter in heads:
+            ticket = waiter.ticket
             if ticket.bulk and held:
                 break
             shared = self._shared_wait(ticket.tokens, now)
             delay = max(shared, self._own_wait(ticket, now))
             if delay <= TICK:
+                self._take_out(waiter)
                 self._go(ticket, now)
+                waiter.turn.set_result(None)
                 return 0.0
             held |= shared > TICK
             soonest = min(soonest, delay)
         return soonest
 
-    def _head(self, key: tuple[object, ...]) -> Ticket | None:
+    def _head(self, key: tuple[object, ...]) -> _Waiter | None:
         """The first of a line that still waits: one that was cancelled may not have heard of it yet."""
         line = self._lines[key]
         while line and line[0].turn.done():
@@ -295,27 +331,29 @@ class Limiter:
         return max(delay, self.admission.wait(ticket.level, now, paced=ticket.pacer is not None))
 
     def _go(self, ticket: Ticket, now: float) -> None:
-        self._take_out(ticket)
-        for pacer in filter(None, (self._pacer, ticket.pacer)):
-            pacer.take(ticket.tokens, now)
-        requests, tokens = self._windows
-        requests.take(1.0)
-        tokens.take(ticket.tokens)
-        ticket.windows = (requests.taken, tokens.taken)
+        """Counts a request that goes."""
+        if self._pacer is not None:
+            self._pacer.take(ticket.tokens, now)
+            requests, tokens = self._windows
+            requests.take(1.0)
+            tokens.take(ticket.tokens)
+            ticket.windows = (requests.taken, tokens.taken)
+        if ticket.pacer is not None:
+            ticket.pacer.take(ticket.tokens, now)
         if ticket.level is not None:
             ticket.permit = self.admission.begin(ticket.level, now)
-        ticket.turn.set_result(None)
 
-    def _leave(self, ticket: Ticket) -> None:
+    def _leave(self, waiter: _Waiter) -> None:
         """Somebody waits no more: the next in line may have been held back by it."""
         with contextlib.suppress(KeyError, ValueError):  # the client was closed
-            self._take_out(ticket)
+            self._take_out(waiter)
             self.wake()
 
-    def _take_out(self, ticket: Ticket) -> None:
+    def _take_out(self, waiter: _Waiter) -> None:
+        ticket = waiter.ticket
         key = (ticket.bulk, ticket.level, ticket.pacer)
         line = self._lines[key]
-        line.remove(ticket)
+        line.remove(waiter)
         if not line:
             del self._lines[key]
 
@@ -324,8 +362,8 @@ FOREVER = float("inf")
 CLOSED = "the client is closed: make a new one"
 
 
-def _priority(ticket: Ticket) -> tuple[bool, int]:
-    return ticket.bulk, ticket.serial
+def _priority(waiter: _Waiter) -> tuple[bool, int]:
+    return waiter.ticket.bulk, waiter.serial
 
 
 class CallPlace:

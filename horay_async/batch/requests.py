@@ -215,9 +215,12 @@ class Preparer:
 
 def name_of(item: object, index: int) -> str:
     """The id of an item, as far as it has a usable one."""
-    name = getattr(item, "custom_id", None)
-    if isinstance(item, Mapping):
+    if isinstance(item, BatchRequest):
+        name: object = item.custom_id
+    elif isinstance(item, Mapping):
         name = cast("Mapping[str, Any]", item).get("custom_id")
+    else:
+        name = getattr(item, "custom_id", None)
     return name if isinstance(name, str) else f"request-{index}"
 
 

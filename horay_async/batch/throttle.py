@@ -86,12 +86,16 @@ class Throttle:
         """Waits until a request of about so many tokens may go; its ticket has a permit. None, at once, where the
         server has asked to send nothing for longer than `until`, a time of the loop's clock.
         """
+        limiter = self.limiter
         while self._not_before <= until:
+            ticket = limiter.ticket_nowait(tokens, level=level, pacer=pacer, bulk=bulk)
+            if ticket is not None:
+                return ticket
             wait = asyncio.timeout(None)
             try:
                 async with wait:
                     self._waits.add(wait)
-                    return await self.limiter.wait(tokens, level=level, pacer=pacer, bulk=bulk)
+                    return await limiter.ticket(tokens, level=level, pacer=pacer, bulk=bulk)
             except TimeoutError:
                 if not wait.expired():
                     raise
@@ -125,14 +129,19 @@ class WorkGate:
         self._pacer = pacer
         self._used = False  # whether the ticket's attempt was made
 
-    async def acquire(self, body: bytes | None, *, bulk: bool) -> WorkGate:
+    def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> WorkGate | None:
         """See `AttemptGate`."""
         if self._used:
-            first = self._ticket
-            self._ticket = await self._limiter.wait(
-                first.tokens, level=None, pacer=self._pacer, bulk=first.bulk
-            )
+            return None
         self._used = True
+        return self
+
+    async def acquire(self, body: bytes | None, *, bulk: bool) -> WorkGate:
+        """See `AttemptGate`."""
+        first = self._ticket
+        self._ticket = await self._limiter.ticket(
+            first.tokens, level=None, pacer=self._pacer, bulk=first.bulk
+        )
         return self
 
     def received(self, status: int, headers: Mapping[str, str]) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from horay_async import ConfigurationError, Limits
+from horay_async._protocol.limits.pacing import RateLimiter
 from horay_async._transport.limiter import Limiter
 from horay_async.options import ClientOptions
 
@@ -60,7 +61,9 @@ class Crowd:
         self.waiting.add(number)
         self.arrived.append((number, bulk))
         try:
-            place = await self.limiter.acquire(b"{}", bulk=bulk)
+            place = self.limiter.acquire_nowait(b"{}", bulk=bulk)
+            if place is None:
+                place = await self.limiter.acquire(b"{}", bulk=bulk)
         finally:
             self.waiting.discard(number)
         before = {n for n, _ in self.arrived[: self.arrived.index((number, bulk))]}
@@ -144,6 +147,56 @@ def test_bulk_gives_way() -> None:
         first.release(whole=True)
         await asyncio.gather(*tasks)
         assert order == ["call 0", "call 1", "bulk 0", "bulk 1", "bulk 2"]
+
+    run(main())
+
+
+def test_nobody_overtakes_without_waiting() -> None:
+    """Going at once is for when nobody waits, and everything lets a request go."""
+
+    async def main() -> None:
+        limiter = limiter_of(Limits(concurrency=2, rpm=60))
+        pacer = RateLimiter(rpm=1)
+        first = limiter.ticket_nowait(1.0, level=None, pacer=pacer, bulk=True)
+        assert first is not None
+        assert limiter.acquire_nowait(None, bulk=False) is None  # for the client's rate
+        await asyncio.sleep(2)
+        assert limiter.ticket_nowait(1.0, level=None, pacer=pacer, bulk=True) is None  # for its own
+        waiting = asyncio.ensure_future(limiter.ticket(1.0, level=None, pacer=pacer, bulk=True))
+        await asyncio.sleep(0)
+        assert limiter.acquire_nowait(None, bulk=False) is None  # since somebody waits
+        place = await limiter.acquire(None, bulk=False)
+        place.release(whole=True)
+        await waiting
+        await asyncio.sleep(2)
+        places = [limiter.acquire_nowait(None, bulk=False)]
+        await asyncio.sleep(2)
+        places.append(limiter.acquire_nowait(None, bulk=True))
+        await asyncio.sleep(2)
+        assert all(places)
+        assert limiter.acquire_nowait(None, bulk=False) is None  # two are under way
+        limiter.close()
+        with pytest.raises(ConfigurationError):
+            limiter.acquire_nowait(None, bulk=False)
+
+    run(main())
+
+
+@pytest.mark.parametrize("limits", [Limits(rpm=6000, tpm=6_000_000, concurrency=4), None])
+def test_going_at_once_makes_no_future(limits: Limits | None) -> None:
+    """Nor a timer: a batch asks for each of its requests."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        limiter = Limiter(ClientOptions.of("a-key-for-nothing", limits=limits))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "create_future", None)
+            patch.setattr(loop, "call_at", None)
+            patch.setattr(loop, "call_later", None)
+            place = limiter.acquire_nowait(b"{}", bulk=True)
+            assert place is not None
+            place.received(200, {})
+            place.release(whole=True)
 
     run(main())
 

@@ -31,6 +31,10 @@ class Place(Protocol):
 class AttemptGate(Protocol):
     """What lets the attempts of a call go."""
 
-    async def acquire(self, body: bytes | None, *, bulk: bool) -> Place | None:
-        """Waits until an attempt may go that sends `body`; None where nothing is to be told of it."""
+    def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> Place | None:
+        """Lets an attempt go that sends `body`; None where it has to wait."""
+        ...
+
+    async def acquire(self, body: bytes | None, *, bulk: bool) -> Place:
+        """Waits until an attempt may go for which `acquire_nowait` returned None."""
         ...

@@ -11,7 +11,7 @@ MOST_DIGITS = 9
 """Digits of a number in a body that counts in estimates; one of more is the server's to refuse."""
 
 
-@attrs.frozen
+@attrs.define
 class RequestSize:
     """What the tokens of a request are estimated from."""
 

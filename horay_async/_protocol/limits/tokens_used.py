@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from horay_async.models.usage import Usage
+
 __all__ = ["tokens_used"]
 
 
@@ -12,6 +14,10 @@ def tokens_used(response: object) -> tuple[Any, Any, Any]:
     the server's: nothing is known of what they are.
     """
     usage: object = getattr(response, "usage", None)
+    if (
+        isinstance(usage, Usage) and usage.total_tokens
+    ):  # what mostly comes, without looking for names
+        return usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
     if usage is None:
         json = _fields(getattr(response, "json", None))  # of a path without a method
         usage = json.get("usage") if json is not None else None
