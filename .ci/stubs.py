@@ -7,8 +7,8 @@ type and, below it, its description. From these come, written out parameter by p
 - a stub (`.pyi`) beside each module in `STUBBED`, for type checkers and editors;
 - `horay_async/_parameters.py`, from which `horay_async._signatures` makes signatures and docstrings.
 
-A blocking class's methods (`create: Final = blocking(AsyncCompletions.create)`) are those of the asynchronous
-class, with the blocking classes (`class Stream(..., of=AsyncStream)`) in the place of the asynchronous ones.
+A blocking class's methods (`@blocking(AsyncCompletions.create)`) are those of the asynchronous class, with the
+blocking classes (`class Stream(..., of=AsyncStream)`) in the place of the asynchronous ones.
 """
 
 from __future__ import annotations
@@ -421,14 +421,12 @@ def write_class(module: str, node: ast.ClassDef, out: Stub) -> None:
     done: set[str] = set()
     for index, item in enumerate(node.body):
         if isinstance(item, Function):
-            body += write_method(module, node, item, out)
+            if (call := blocking_form(item)) is not None:
+                body += write_blocking(module, item.name, call, out)
+            else:
+                body += write_method(module, node, item, out)
         elif isinstance(item, ast.AnnAssign):
             target = ast.unparse(item.target)
-            if isinstance(item.value, ast.Call) and ast.unparse(item.value.func).startswith(
-                "blocking"
-            ):
-                body += write_blocking(module, target, item.value, out)
-                continue
             out.uses(module, item.annotation)
             body.append(f"    {target}: {ast.unparse(item.annotation)}")
             if description := description_below(node.body, index):
@@ -464,6 +462,14 @@ def attributes(module: str, node: ast.ClassDef, out: Stub) -> Iterator[tuple[str
             seen.add(target.attr)
             out.uses(module, hint)
             yield target.attr, f"{target.attr}: {ast.unparse(hint)}"
+
+
+def blocking_form(item: Function) -> ast.Call | None:
+    """The `@blocking(...)` above a method."""
+    for decorator in item.decorator_list:
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "blocking":
+            return decorator
+    return None
 
 
 def write_method(module: str, node: ast.ClassDef, item: Function, out: Stub) -> list[str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Any
 
+from horay_async._class_attributes import OnInstances
+
 __all__ = ["EXPORTS", "about_option", "about_parameter", "about_value", "no_attribute"]
 
 REQUEST = "there is no method for it: client.request(method, path, body=...) reaches every path"
@@ -212,6 +214,7 @@ EXPORTS: dict[str, str] = {
 """Names of the module `openai` that have another name here, or none."""
 
 
+@OnInstances
 def no_attribute(self: object, name: str) -> Any:
     """As a class's `__getattr__`: raises the `AttributeError`, which says what the attribute is called here.
 

@@ -38,6 +38,15 @@ class _NotGiven:
 NOT_GIVEN = _NotGiven()
 
 
+class _Type(str):
+    """A type as it is written, shown without quotes: `model: str`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class _Lazy(Signature):
     """A signature that is made when it is first looked at: most programs never do."""
 
@@ -95,7 +104,7 @@ def blocking_form(function: Callable[..., Any], method: Callable[..., Any], name
         returned = signature.return_annotation
         if isinstance(returned, str):
             blocking = names()
-            returned = re.sub(r"\w+", lambda word: blocking.get(word[0], word[0]), returned)
+            returned = _Type(re.sub(r"\w+", lambda word: blocking.get(word[0], word[0]), returned))
         return signature.replace(return_annotation=returned)
 
     _sign(function, make)
@@ -125,7 +134,7 @@ def _signature(function: FunctionType, key: str) -> Signature:
             name,
             Parameter.POSITIONAL_OR_KEYWORD,
             default=Parameter.empty if place < required else defaults[place - required],
-            annotation=hints.get(name, Parameter.empty),
+            annotation=_written(hints, name),
         )
         for place, name in enumerate(code.co_varnames[: code.co_argcount])
     ]
@@ -136,12 +145,17 @@ def _signature(function: FunctionType, key: str) -> Signature:
             name,
             Parameter.KEYWORD_ONLY,
             default=Parameter.empty if default is None else own.get(name, NOT_GIVEN),
-            annotation=hint,
+            annotation=_Type(hint),
         )
         for name, hint, default, _ in _rows(key)
         if name not in known
     ]
-    return Signature(parameters, return_annotation=hints.get("return", Parameter.empty))
+    return Signature(parameters, return_annotation=_written(hints, "return"))
+
+
+def _written(hints: Mapping[str, Any], name: str) -> Any:
+    hint = hints.get(name, Parameter.empty)
+    return _Type(hint) if isinstance(hint, str) else hint
 
 
 def _docstring(docstring: str, key: str) -> str:

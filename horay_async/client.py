@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
+from horay_async._class_attributes import OnClass
 from horay_async._habits import no_attribute
 from horay_async._keys import KeyFunction
 from horay_async._protocol.wire.decode import JSONDecoder
@@ -114,6 +116,16 @@ class AsyncHoray:
 
         return AsyncBatch(self._transport)
 
+    if not TYPE_CHECKING:
+        user = OnClass(lambda: AsyncUser)
+        models = OnClass(lambda: AsyncModels)
+        chat = OnClass(lambda: AsyncChat)
+        completions = OnClass(lambda: AsyncCompletions)
+        images = OnClass(lambda: AsyncImages)
+        embeddings = OnClass(lambda: AsyncEmbeddings)
+        batch = OnClass(lambda: import_module("horay_async.batch").AsyncBatch, batch.fget)
+        __getattr__ = no_attribute
+
     @overload
     async def request(
         self,
@@ -177,9 +189,6 @@ class AsyncHoray:
         if stream:
             return await event_stream_of(self._transport, request, ends_with)
         return await fetch(self._transport, request, JSONDecoder())
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     async def close(self) -> None:
         """Closes the connections, those of `with_options` copies included. Closing twice is fine."""

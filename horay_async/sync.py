@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, cast
 
 from horay_async._bridge import (
     BlockingIterator,
@@ -18,6 +18,7 @@ from horay_async._bridge import (
     blocking,
     named,
 )
+from horay_async._class_attributes import OnClass
 from horay_async._keys import KeyFunction
 from horay_async._signatures import described
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchProgress, BatchResult
@@ -234,30 +235,44 @@ class BatchRun(_Reading, Generic[ResponseT_co], of=AsyncBatchRun):
 class Batch(BlockingWrapper, of=AsyncBatch):
     """Sends any number of requests at the pace that the server can take."""
 
-    run: Final = blocking(AsyncBatch.run)
-    run_file: Final = blocking(AsyncBatch.run_file)
+    @blocking(AsyncBatch.run)
+    def run(self) -> Any: ...
+
+    @blocking(AsyncBatch.run_file)
+    def run_file(self) -> Any: ...
 
 
 class User(BlockingWrapper, of=AsyncUser):
     """The account behind the key."""
 
-    info: Final = blocking(AsyncUser.info)
+    @blocking(AsyncUser.info)
+    def info(self) -> Any: ...
 
 
 class Models(BlockingWrapper, of=AsyncModels):
     """The models on offer."""
 
-    list: Final = blocking(AsyncModels.list)
-    retrieve: Final = blocking(AsyncModels.retrieve)
+    @blocking(AsyncModels.list)
+    def list(self) -> Any: ...
+
+    @blocking(AsyncModels.retrieve)
+    def retrieve(self) -> Any: ...
 
 
 class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
     """Responds to a conversation."""
 
-    create: Final = blocking(AsyncChatCompletions.create)
-    stream: Final = blocking(AsyncChatCompletions.stream)
-    parse: Final = blocking(AsyncChatCompletions.parse)
-    run_tools: Final = blocking(AsyncChatCompletions.run_tools)
+    @blocking(AsyncChatCompletions.create)
+    def create(self) -> Any: ...
+
+    @blocking(AsyncChatCompletions.stream)
+    def stream(self) -> Any: ...
+
+    @blocking(AsyncChatCompletions.parse)
+    def parse(self) -> Any: ...
+
+    @blocking(AsyncChatCompletions.run_tools)
+    def run_tools(self) -> Any: ...
 
 
 class Chat(BlockingWrapper, of=AsyncChat):
@@ -267,25 +282,35 @@ class Chat(BlockingWrapper, of=AsyncChat):
         super().__init__(wrapped, handle)
         self.completions: ChatCompletions = ChatCompletions(wrapped.completions, handle)
 
+    if not TYPE_CHECKING:
+        completions = OnClass(lambda: ChatCompletions)
+
 
 class Completions(BlockingWrapper, of=AsyncCompletions):
     """Continues a text."""
 
-    create: Final = blocking(AsyncCompletions.create)
-    stream: Final = blocking(AsyncCompletions.stream)
+    @blocking(AsyncCompletions.create)
+    def create(self) -> Any: ...
+
+    @blocking(AsyncCompletions.stream)
+    def stream(self) -> Any: ...
 
 
 class Images(BlockingWrapper, of=AsyncImages):
     """Draws pictures."""
 
-    generate: Final = blocking(AsyncImages.generate)
-    save: Final = blocking(AsyncImages.save)
+    @blocking(AsyncImages.generate)
+    def generate(self) -> Any: ...
+
+    @blocking(AsyncImages.save)
+    def save(self) -> Any: ...
 
 
 class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
     """Makes vectors of texts."""
 
-    create: Final = blocking(AsyncEmbeddings.create)
+    @blocking(AsyncEmbeddings.create)
+    def create(self) -> Any: ...
 
 
 @described
@@ -328,6 +353,15 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
         return Batch(self._wrapped.batch, self._handle)
 
+    if not TYPE_CHECKING:
+        user = OnClass(lambda: User)
+        models = OnClass(lambda: Models)
+        chat = OnClass(lambda: Chat)
+        completions = OnClass(lambda: Completions)
+        images = OnClass(lambda: Images)
+        embeddings = OnClass(lambda: Embeddings)
+        batch = OnClass(lambda: Batch, batch.fget)
+
     @property
     def options(self) -> ClientOptions:
         """The settings."""
@@ -356,7 +390,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         copy._use(wrapped, self._handle)
         return copy
 
-    request: Final = blocking(AsyncHoray.request)
+    @blocking(AsyncHoray.request)
+    def request(self) -> Any: ...
 
     def close(self) -> None:
         """Closes the connections, those of `with_options` copies included. Closing twice is fine."""

@@ -1,6 +1,7 @@
 """Blocking classes over asynchronous ones."""
 
 # `blocking` makes the methods of `BlockingWrapper`, so it is at home among its private names:
+# ruff: noqa: SLF001
 # pyright: reportPrivateUsage=false
 
 from __future__ import annotations
@@ -52,15 +53,15 @@ class BlockingWrapper:
         return value if cls is None else cls(value, self._handle)
 
 
-class _Method:
-    """In a class body: becomes a function with the class's own names."""
+def blocking(method: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
+    """Decorates the declaration of a blocking method, which has no parameters and no body of its own: it becomes the
+    blocking form of `method`, one of an asynchronous class, with its signature and docstring.
 
-    def __init__(self, method: Callable[..., Any]) -> None:
-        self._method = method
+    Type checkers and editors see the generated stub. A method that is no coroutine function makes an object
+    without waiting for anything.
+    """
 
-    def __set_name__(self, owner: type[BlockingWrapper], name: str) -> None:
-        method = self._method
-
+    def decorated(declaration: Callable[..., Any]) -> Any:
         # `inspect` would load much more for the same answer; overloads end in the implementation.
         if method.__code__.co_flags & CO_COROUTINE:
 
@@ -80,18 +81,10 @@ class _Method:
                     raise naming_method(error, call, method, len(args)) from error.__cause__
                 return self._wrap(made)
 
-        call.__name__, call.__qualname__ = name, f"{owner.__qualname__}.{name}"
-        call.__module__ = owner.__module__
+        call.__name__, call.__qualname__ = declaration.__name__, declaration.__qualname__
+        call.__module__ = declaration.__module__
         call.__annotations__ = {}  # `self` is the class; the rest is in the signature
-        names = owner._blocking_names  # noqa: SLF001 - as said above
-        blocking_form(call, method, names)
-        setattr(owner, name, call)
+        blocking_form(call, method, BlockingWrapper._blocking_names)
+        return call
 
-
-def blocking(method: Callable[..., Any]) -> Any:
-    """The blocking form of a method of an asynchronous class, with its signature and docstring.
-
-    Type checkers and editors see the generated stub. A method that is no coroutine function makes an object
-    without waiting for anything.
-    """
-    return _Method(method)
+    return decorated

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast, ov
 
 import attrs
 
+from horay_async._class_attributes import OnClass
 from horay_async._habits import no_attribute
 from horay_async._protocol.wire.accumulate import ChatAccumulator
 from horay_async._protocol.wire.request import Operation
@@ -272,4 +273,5 @@ class AsyncChat:
         self.completions: Final = AsyncChatCompletions(transport)
 
     if not TYPE_CHECKING:
+        completions = OnClass(lambda: AsyncChatCompletions)
         __getattr__ = no_attribute
