@@ -179,7 +179,7 @@ async def test_works_below_a_running_loop(
     assert len(fault_server.connections) == 1
 
 
-def interrupt_once(server: FaultServer, ready: Callable[[], object]) -> threading.Thread:
+def interrupt_once(ready: Callable[[], object]) -> threading.Thread:
     """Sends Ctrl-C to the main thread as soon as `ready` has returned."""
 
     def wait_and_send() -> None:
@@ -211,7 +211,7 @@ def test_interrupt_cancels_a_call(
     """Ctrl-C while a call waits: the server sees its end, and the client is as good as before."""
     fault_server.add(raw(Stall()))
     with connect_blocking(max_connections=1) as client:
-        thread = interrupt_once(fault_server, fault_server.wait_for_requests)
+        thread = interrupt_once(fault_server.wait_for_requests)
         with pytest.raises(KeyboardInterrupt):
             call(client)
         thread.join()
@@ -229,7 +229,7 @@ def test_interrupt_cancels_a_stream(
         chunks = chat(client)
         received: list[str] = []
         arrived = threading.Event()
-        thread = interrupt_once(fault_server, arrived.wait)
+        thread = interrupt_once(arrived.wait)
 
         def read_on() -> None:
             for piece in chunks.text():
@@ -249,13 +249,15 @@ def test_interrupt_ends_a_backoff(
 ) -> None:
     """Ctrl-C while a call waits for its next attempt: there is none."""
     fault_server.add(error(429, retry_after=30))
-    with connect_blocking(retries=2) as client:
-        thread = interrupt_once(fault_server, fault_server.wait_for_requests)
+    waits = threading.Event()
+    with connect_blocking(retries=2, on_retry=lambda _: waits.set()) as client:
+        thread = interrupt_once(waits.wait)
         with pytest.raises(KeyboardInterrupt):
             whole_call(client)
         thread.join()
         assert client.models.list()
-    assert len(fault_server.requests) == 2
+    sent = [(request.method, request.path) for request in fault_server.requests]
+    assert sent == [("POST", "/completions"), ("GET", "/models")]
 
 
 def in_thread(act: Callable[[], object], raised: list[BaseException]) -> threading.Thread:
