@@ -109,7 +109,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "ssl_context",
             "ssl.SSLContext | None",
             "...",
-            "For a private certificate authority or client certificates; the system's trust otherwise.",
+            "For a private certificate authority or client certificates; the system's trust otherwise. A copy that changes this has connections of its own; make a context once and pass it again, since connections are kept by it.",
         ),
         (
             "trust_env",

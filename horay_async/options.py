@@ -208,7 +208,8 @@ class ClientOptions:
     proxy: str | None = attrs.field(default=None, converter=check_proxy, repr=_without_password)
     """`http://host:port` of a proxy."""
     ssl_context: ssl.SSLContext | None = None
-    """For a private certificate authority or client certificates; the system's trust otherwise."""
+    """For a private certificate authority or client certificates; the system's trust otherwise. A copy that changes this
+    has connections of its own; make a context once and pass it again, since connections are kept by it."""
     trust_env: bool = False
     """Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`."""
     allow_insecure_http: bool = False

@@ -1882,7 +1882,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             default_query: Added to each URL's query.
             proxy: `http://host:port` of a proxy.
             ssl_context: For a private certificate authority or client certificates; the system's
-                trust otherwise.
+                trust otherwise. A copy that changes this has connections of its own; make a context
+                once and pass it again, since connections are kept by it.
             trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
                 from `.netrc`.
             allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
@@ -1970,7 +1971,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             default_query: Added to each URL's query.
             proxy: `http://host:port` of a proxy.
             ssl_context: For a private certificate authority or client certificates; the system's
-                trust otherwise.
+                trust otherwise. A copy that changes this has connections of its own; make a context
+                once and pass it again, since connections are kept by it.
             trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
                 from `.netrc`.
             allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't

@@ -241,9 +241,10 @@ class Call:
         began = acquired = self._loop.time()
         attempt = Attempt(started=began - self._started)
         self.attempts.append(attempt)
-        options, pools, external = self._sender.options, self._sender.pools, self.request.external
-        pool = pools.get(options, external=external) or await pools.create(
-            options, external=external
+        sender, external = self._sender, self.request.external
+        options, pools = sender.options, sender.pools
+        pool = pools.get(options, sender, external=external) or await pools.create(
+            options, sender, external=external
         )
         limiter = pool.limiters[options.max_connections]
         place: Place | None = None

@@ -4,17 +4,22 @@ A pool's sockets belong to the loop they were opened on. So a client that is use
 it one `asyncio.run` after another or a loop a thread, has a pool on each; and since an event loop closes
 its asynchronous generators before it closes, a generator that closes the pool in its `finally` makes
 the pool end in time, whoever forgets it.
+
+Copies of a client that differ in how connections are made have pools of their own. A copy may be made for each call, so
+a pool that nobody can use any more is closed before the client is: see `ConnectionPools`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import sys
 import warnings
 import weakref
 from collections.abc import AsyncGenerator
+from weakref import WeakSet
 
 import aiohttp
 
@@ -22,6 +27,7 @@ from horay_async._transport.aiohttp_internals import DirectSender
 from horay_async._transport.capacity import CapacityLimiter
 from horay_async._transport.connection import Connector
 from horay_async._transport.deadline_timer import DeadlineTimer
+from horay_async._transport.limiter import CLOSED
 from horay_async._transport.open_files import connections_allowed, log_waiting
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions
@@ -36,6 +42,10 @@ DNS_CACHE_SECONDS = 60
 
 _NO_TIMER = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
+
+MAX_UNUSED = 16
+"""Pools that are kept on a loop, for `KEEPALIVE_SECONDS` at most, though no copy of the client uses them any more: the
+next copy with the same options finds the connections of the one before it."""
 
 MAX_LIMITERS = 64
 """Limiters kept though nobody holds them: copies of a client seldom differ in `max_connections`."""
@@ -64,7 +74,11 @@ class ConnectionPool:
     """The connections of one client on one event loop; those of `session`, where a caller gave one."""
 
     def __init__(
-        self, session: aiohttp.ClientSession | None, *, tcp_keepalive: float | None
+        self,
+        session: aiohttp.ClientSession | None,
+        *,
+        tcp_keepalive: float | None,
+        limiters: Limiters | None = None,
     ) -> None:
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.owned: bool = session is None
@@ -84,11 +98,22 @@ class ConnectionPool:
         """Sends past the session; never past a caller's."""
         self.timer: DeadlineTimer = DeadlineTimer(self.loop)
         """Keeps the clocks of all requests on this loop."""
-        self.limiters: Limiters = Limiters(self.loop)
-        """The limiters of requests under way, by `max_connections`: copies of a client may differ in it."""
+        self.limiters: Limiters = Limiters(self.loop) if limiters is None else limiters
+        """The limiters of requests under way, by `max_connections`: copies of a client may differ in it. The pools of a
+        client on this loop share them.
+        """
+        self.users: WeakSet[object] = WeakSet()
+        """Who has sent by these connections and may do so again."""
+        self.joined: float = -math.inf
+        """When the newest of them came, on the loop's clock."""
         # Runs until the loop closes its asynchronous generators, or `close` does; None until `start`, and from
         # the beginning of its end.
         self._end: AsyncGenerator[None, None] | None = None
+
+    def join(self, user: object) -> None:
+        """Makes `user` one of the users."""
+        self.users.add(user)
+        self.joined = self.loop.time()
 
     async def start(self) -> None:
         """Ties the pool to its loop."""
@@ -126,7 +151,11 @@ parent, so they can be neither used nor closed here."""
 
 
 class ConnectionPools:
-    """The pools of a client and its `with_options` copies, one for each event loop.
+    """The pools of a client and its `with_options` copies: on each event loop one for each way to connect.
+
+    A pool is kept as long as one of its users lives, which a call under way keeps alive. After that it is closed: when
+    another one is made and `MAX_UNUSED` are left, or within twice `KEEPALIVE_SECONDS`. Nothing happens at the moment when
+    the last user goes, since it may be collected on any thread.
 
     `made_at` is the place in the caller's code that a warning names.
     """
@@ -135,31 +164,72 @@ class ConnectionPools:
         self.closed: bool = False
         """Whether the client was closed: no request is sent any more."""
         self._made_at = made_at
-        # By event loop, caller's session and `tcp_keepalive`.
-        self._pools: dict[tuple[object, ...], ConnectionPool] = {}
+        self._pools: dict[tuple[object, ...], ConnectionPool] = {}  # by what `_key_of` returns
         _all.add(self)
 
-    def get(self, options: ClientOptions, *, external: bool) -> ConnectionPool | None:
-        """The pool of the running loop, if there is one. A caller's own session can carry headers of its own, which
-        are no business of `external` hosts.
+    def get(self, options: ClientOptions, user: object, *, external: bool) -> ConnectionPool | None:
+        """The pool of the running loop for these options, if there is one. A caller's own session can carry headers of
+        its own, which are no business of `external` hosts. `user` keeps the pool, as long as it lives.
 
         Raises `ConfigurationError` once the client is closed.
         """
         if self.closed:
-            raise ConfigurationError("the client is closed: make a new one")
-        session = None if external else options.session
-        return self._pools.get((asyncio.get_running_loop(), session, options.tcp_keepalive))
-
-    async def create(self, options: ClientOptions, *, external: bool) -> ConnectionPool:
-        """A new pool for the running loop."""
-        session = None if external else options.session
-        for key, other in list(self._pools.items()):
-            if other.loop.is_closed():
-                self._pools.pop(key, None)  # another thread may have been first
-        pool = ConnectionPool(session, tcp_keepalive=options.tcp_keepalive)
-        self._pools[pool.loop, session, options.tcp_keepalive] = pool
-        await pool.start()
+            raise ConfigurationError(CLOSED)
+        pool = self._pools.get(_key_of(asyncio.get_running_loop(), options, external=external))
+        if pool is not None and user not in pool.users:
+            pool.join(user)
         return pool
+
+    async def create(
+        self, options: ClientOptions, user: object, *, external: bool
+    ) -> ConnectionPool:
+        """A new pool for the running loop."""
+        here = asyncio.get_running_loop()
+        siblings = self._close_unused(here, keep=MAX_UNUSED)
+        pool = ConnectionPool(
+            None if external else options.session,
+            tcp_keepalive=options.tcp_keepalive,
+            limiters=siblings[0].limiters if siblings else None,
+        )
+        pool.join(user)
+        key = _key_of(here, options, external=external)
+        self._pools[key] = pool
+        await pool.start()
+        if self.closed:  # by another thread, which may not have seen this one
+            self._pools.pop(key, None)
+            await pool.close()
+            raise ConfigurationError(CLOSED)
+        if len(siblings) == 1:  # with more of them, it is being looked at already
+            _look_later(self, here)
+        return pool
+
+    def look_again(self, here: asyncio.AbstractEventLoop) -> None:
+        """Closes what has been unused for long, time and again as long as `here` has more than one pool."""
+        if len(self._close_unused(here, before=here.time() - KEEPALIVE_SECONDS)) > 1:
+            _look_later(self, here)
+
+    def _close_unused(
+        self, here: asyncio.AbstractEventLoop, *, keep: int = 0, before: float = math.inf
+    ) -> list[ConnectionPool]:
+        """Closes the pools on `here` whose last user has gone and came `before` some time, but for the `keep` newest of
+        them; returns those that are left.
+        """
+        left: list[ConnectionPool] = []
+        unused: list[tuple[tuple[object, ...], ConnectionPool]] = []
+        for key, pool in list(self._pools.items()):
+            if pool.loop.is_closed():
+                self._pools.pop(key, None)  # another thread may have been first
+            elif pool.loop is here:  # another running loop looks at its own
+                if pool.users or pool.joined > before:
+                    left.append(pool)
+                else:
+                    unused.append((key, pool))
+        unused.sort(key=lambda each: each[1].joined, reverse=True)
+        left += [pool for _, pool in unused[:keep]]
+        for key, pool in unused[keep:]:
+            if self._pools.pop(key, None) is not None:
+                pool_close_soon(pool)
+        return left
 
     async def close(self) -> None:
         """Closes the pools of every loop; a loop that isn't running has closed, or will close, its own."""
@@ -202,6 +272,25 @@ class ConnectionPools:
             )
 
 
+def _key_of(
+    loop: asyncio.AbstractEventLoop, options: ClientOptions, *, external: bool
+) -> tuple[object, ...]:
+    """What the requests that share a pool have in common."""
+    session = None if external else options.session
+    return loop, session, options.tcp_keepalive, options.ssl_context
+
+
+def _look_later(pools: ConnectionPools, here: asyncio.AbstractEventLoop) -> None:
+    # Known weakly, since a client that is forgotten is to be closed, and to warn, at once.
+    known = weakref.ref(pools)
+
+    def look() -> None:
+        if (found := known()) is not None:
+            found.look_again(here)
+
+    here.call_later(KEEPALIVE_SECONDS, look)
+
+
 def pool_close_soon(pool: ConnectionPool) -> None:
     """Closes a pool on its own loop, from any thread, without waiting for it."""
 
@@ -217,7 +306,7 @@ def pool_close_soon(pool: ConnectionPool) -> None:
 _closing: set[asyncio.Task[None]] = set()
 """Keeps the tasks that close pools alive: a loop holds its tasks weakly."""
 
-_all: weakref.WeakSet[ConnectionPools] = weakref.WeakSet()
+_all: WeakSet[ConnectionPools] = WeakSet()
 
 
 def _after_fork_in_child() -> None:
