@@ -10,11 +10,11 @@ from horay_async.testing import FaultServer
 
 
 async def awaited(server: FaultServer) -> None:
-    """A whole answer, and a streamed one."""
+    """A whole response, and a streamed one."""
     async with AsyncHoray(server.api_key, base_url=server.base_url) as client:
         server.reply("Berlin")
-        answer = await client.completions.create(model="m", prompt="The capital of Germany is")
-        assert answer.choices[0].text == "Berlin"
+        response = await client.completions.create(model="m", prompt="The capital of Germany is")
+        assert response.choices[0].text == "Berlin"
         server.stream(["Ber", "lin"])
         chunks = await client.chat.completions.create(model="m", messages=[], stream=True)
         assert [text async for text in chunks.text()] == ["Ber", "lin"]
@@ -24,8 +24,8 @@ def blocking(server: FaultServer) -> None:
     """The same."""
     with Horay(server.api_key, base_url=server.base_url) as client:
         server.reply("Berlin")
-        answer = client.completions.create(model="m", prompt="The capital of Germany is")
-        assert answer.choices[0].text == "Berlin"
+        response = client.completions.create(model="m", prompt="The capital of Germany is")
+        assert response.choices[0].text == "Berlin"
         server.stream(["Ber", "lin"])
         chunks = client.chat.completions.create(model="m", messages=[], stream=True)
         assert list(chunks.text()) == ["Ber", "lin"]

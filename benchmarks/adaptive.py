@@ -34,10 +34,10 @@ FIXED = (0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 """Settings that are tried, in multiples of the limit."""
 LATENCY = 0.25
 SPREAD = 0.2
-"""How far an answer's latency lies from that, at most, as a share of it."""
+"""How far a response's latency lies from that, at most, as a share of it."""
 
 BODY = b'{"choices":[{"index":0,"text":"Berlin","finish_reason":"stop"}]}'
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
     len(BODY),
     BODY,
 )
@@ -71,14 +71,14 @@ class Limited:
                 await reader.readexactly(
                     int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
                 )
-                writer.write(await self._answer())
+                writer.write(await self._response())
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the client has hung up
         finally:
             writer.close()
 
-    async def _answer(self) -> bytes:
+    async def _response(self) -> bytes:
         now = asyncio.get_running_loop().time()
         if self.at_once is not None and self._under_way >= self.at_once:
             self.refused += 1
@@ -96,12 +96,12 @@ class Limited:
         finally:
             self._under_way -= 1
         self.answered += 1
-        return ANSWER
+        return RESPONSE
 
 
 @attrs.frozen
 class GCRA:
-    """What came of a phase: answers a second, and the share of requests that were refused."""
+    """What came of a phase: responses a second, and the share of requests that were refused."""
 
     a_second: float
     refused: float
@@ -146,7 +146,7 @@ async def course(
 
 
 async def under_way(seconds: float) -> list[tuple[str, float, str, GCRA]]:
-    """Rows: the limit, the best fixed setting's answers a second, which it was, and what "auto" came to."""
+    """Rows: the limit, the best fixed setting's responses a second, which it was, and what "auto" came to."""
     best: list[tuple[float, str]] = []
     for limit in AT_ONCE:
         tried: list[tuple[float, str]] = []

@@ -1,7 +1,7 @@
-"""What the stub server answers, and what a client must make of it.
+"""What the stub server responds, and what a client must make of it.
 
-The name of the model in the request says which answer is wanted, so that clients whose paths are fixed
-can ask for any of them: `answer`, `large`, `stream-CHUNKS-BURST` or
+The name of the model in the request says which response is wanted, so that clients whose paths are fixed
+can ask for any of them: `response`, `large`, `stream-CHUNKS-BURST` or
 `stream-CHUNKS-BURST-PACE`.
 """
 
@@ -13,22 +13,22 @@ from itertools import cycle, islice
 from typing import Any, Final
 
 __all__ = [
-    "ANSWER",
     "API_KEY",
     "LARGE",
-    "answer_body",
-    "answer_text",
+    "RESPONSE",
     "large_body",
     "pace_of",
+    "response_body",
+    "response_text",
     "stream",
 ]
 
 API_KEY: Final = "sk-benchmark-0123456789abcdef"
-ANSWER: Final = "answer"
+RESPONSE: Final = "response"
 LARGE: Final = "large"
 
 LARGE_BYTES: Final = 10**6
-"""Size of the large answer."""
+"""Size of the large response."""
 
 ID: Final = "chatcmpl-8f7e6d5c4b3a29180706f5e4d3c2b1a0"
 NAME: Final = "meta-llama/Meta-Llama-3.1-8B-Instruct"
@@ -69,8 +69,8 @@ def tokens(count: int) -> list[str]:
     return list(islice(cycle(WORDS), count))
 
 
-def answer_text(model: str) -> str:
-    """The text of the answer that `model` asks for."""
+def response_text(model: str) -> str:
+    """The text of the response that `model` asks for."""
     if model.startswith("stream-"):
         # The first chunk holds the role and the last the finish reason.
         return "".join(tokens(int(model.split("-")[1]) - 2))
@@ -78,9 +78,9 @@ def answer_text(model: str) -> str:
 
 
 @cache
-def answer_body() -> bytes:
+def response_body() -> bytes:
     """A chat completion of some 60 tokens, 700 bytes."""
-    message = {"role": "assistant", "content": answer_text(ANSWER)}
+    message = {"role": "assistant", "content": response_text(RESPONSE)}
     return _json(
         {
             "id": ID,

@@ -90,12 +90,12 @@ def _streams(contender: str, **arguments: Any) -> Cell:
     return Cell(contender, "unit", "streams", {"burst": 4, "at_once": 1, **arguments})
 
 
-ANSWERS: Final = Cell("horay", "unit", "answers", {"calls": 4000, "at_once": 64})
+RESPONSES: Final = Cell("horay", "unit", "responses", {"calls": 4000, "at_once": 64})
 POOL: Final = 256
 """Connections of the fan-out rows, a quarter of this client's default: hundreds of calls wait for one."""
-FEW: Final = Cell("horay", "unit", "answers", {"calls": 4000, "at_once": 64, "connections": POOL})
+FEW: Final = Cell("horay", "unit", "responses", {"calls": 4000, "at_once": 64, "connections": POOL})
 MANY_CALLS: Final = Cell(
-    "horay", "unit", "answers", {"calls": 10_000, "at_once": 2000, "connections": POOL}
+    "horay", "unit", "responses", {"calls": 10_000, "at_once": 2000, "connections": POOL}
 )
 BATCH: Final = Cell("horay", "unit", "batches", {"calls": 4000, "at_once": 64})
 DATASET: Final = Cell("horay, Ray", "unit", "datasets", {"calls": 8000})
@@ -129,12 +129,12 @@ ROWS: Final = (
         **_against_hand_written(PACED),
     ),
     Row(
-        key="answer",
-        title="one answer, 64 at once",
+        key="call",
+        title="one response, 64 at once",
         unit="µs a call",
         scale=MICRO,
         target=1.15,
-        **_against_hand_written(ANSWERS),
+        **_against_hand_written(RESPONSES),
     ),
     Row(
         key="chunk",
@@ -180,11 +180,11 @@ ROWS: Final = (
     ),
     Row(
         key="cold",
-        title="cold start: import, client, first answer",
+        title="cold start: import, client, first response",
         unit="ms",
         scale=1e3,
         target=1.30,
-        **_against_hand_written(Cell("horay", "process", "first_answer"), PEERS[2:]),
+        **_against_hand_written(Cell("horay", "process", "first_response"), PEERS[2:]),
     ),
     Row(
         key="import",
@@ -229,8 +229,8 @@ ROWS: Final = (
         unit="µs a call",
         scale=MICRO,
         target=0.30,
-        subject=Cell("horay, blocking", "unit", "blocking_answers", {"calls": 2000}),
-        reference=Cell("openai, blocking", "unit", "blocking_answers", {"calls": 2000}),
+        subject=Cell("horay, blocking", "unit", "blocking_responses", {"calls": 2000}),
+        reference=Cell("openai, blocking", "unit", "blocking_responses", {"calls": 2000}),
     ),
     Row(
         key="openai-call",
@@ -238,7 +238,7 @@ ROWS: Final = (
         unit="µs a call",
         scale=MICRO,
         target=0.60,
-        **_against_openai(Cell(ON_HORAY, "unit", "answers", {"calls": 2000, "at_once": 64})),
+        **_against_openai(Cell(ON_HORAY, "unit", "responses", {"calls": 2000, "at_once": 64})),
     ),
     Row(
         key="openai-chunk",
@@ -262,8 +262,8 @@ ROWS: Final = (
         unit="µs a call",
         scale=MICRO,
         target=0.60,
-        subject=Cell("ChatHoray", "unit", "answers", {"calls": 1000, "at_once": 16}),
-        reference=Cell("ChatOpenAI", "unit", "answers", {"calls": 1000, "at_once": 16}),
+        subject=Cell("ChatHoray", "unit", "responses", {"calls": 1000, "at_once": 16}),
+        reference=Cell("ChatOpenAI", "unit", "responses", {"calls": 1000, "at_once": 16}),
     ),
     Row(
         key="langchain-chunk",
@@ -285,7 +285,7 @@ ROWS: Final = (
     ),
     Row(
         key="fan-out",
-        title="one answer, 2,000 at once, against 64 at once",
+        title="one response, 2,000 at once, against 64 at once",
         unit="µs a call",
         scale=MICRO,
         target=1.20,
@@ -303,7 +303,7 @@ ROWS: Final = (
     ),
     Row(
         key="batch",
-        title="one answer through `batch.run`, against a semaphore and gather, 64 at once",
+        title="one response through `batch.run`, against a semaphore and gather, 64 at once",
         unit="µs a call",
         scale=MICRO,
         target=1.25,

@@ -7,8 +7,8 @@ With `--minutes` it goes on for that long, and every slice of the time records t
 the server in it included) and the memory; the last sixth is compared with the first, and the exit status is 1 where it
 takes over 1.05 times as much. CPU time is noisy on a machine that does other work: memory isn't.
 
-The faults come from `horay_async.testing.Chaos`, so a seed brings the same ones again. Exit status 1 where an
-answer was wrong, a failure silent, an exception foreign, an image run twice, a claim about the execution false,
+The faults come from `horay_async.testing.Chaos`, so a seed brings the same ones again. Exit status 1 where a
+response was wrong, a failure silent, an exception foreign, an image run twice, a claim about the execution false,
 or a task, a socket or a descriptor left behind.
 """
 
@@ -200,7 +200,7 @@ async def _one(client: AsyncHoray, number: int, account: Account) -> None:
         account.answered += 1
         account.retried += attempts > 1
         if problem is not None:
-            account.wrong.append(f"call {number}: {problem!r} is not the answer")
+            account.wrong.append(f"call {number}: {problem!r} is not the response")
 
 
 def _unless(text: str | None) -> str | None:
@@ -208,10 +208,10 @@ def _unless(text: str | None) -> str | None:
 
 
 async def _chat(client: AsyncHoray, number: int) -> tuple[Any, int]:
-    answer = await client.chat.completions.create(
+    response = await client.chat.completions.create(
         model="m", messages=[{"role": "user", "content": f"{number}"}]
     )
-    return _unless(answer.choices[0].message.content), len(answer.meta.attempts)
+    return _unless(response.choices[0].message.content), len(response.meta.attempts)
 
 
 async def _chat_stream(client: AsyncHoray, number: int) -> tuple[Any, int]:
@@ -222,24 +222,24 @@ async def _chat_stream(client: AsyncHoray, number: int) -> tuple[Any, int]:
 
 
 async def _completion(client: AsyncHoray, number: int) -> tuple[Any, int]:
-    answer = await client.completions.create(model="m", prompt=f"{number}")
-    return _unless(answer.choices[0].text), len(answer.meta.attempts)
+    response = await client.completions.create(model="m", prompt=f"{number}")
+    return _unless(response.choices[0].text), len(response.meta.attempts)
 
 
 async def _completion_stream(client: AsyncHoray, number: int) -> tuple[Any, int]:
     async with client.completions.stream(model="m", prompt=f"{number}") as events:
-        answer = await events.final()
-        return _unless(answer.choices[0].text), len(events.meta.attempts)
+        response = await events.final()
+        return _unless(response.choices[0].text), len(events.meta.attempts)
 
 
 async def _image(client: AsyncHoray, number: int) -> tuple[Any, int]:
-    answer = await client.images.generate(model="m", prompt=f"{number}", image_size="768x512")
-    return (None if answer.images else answer), len(answer.meta.attempts)
+    response = await client.images.generate(model="m", prompt=f"{number}", image_size="768x512")
+    return (None if response.images else response), len(response.meta.attempts)
 
 
 async def _models(client: AsyncHoray, number: int) -> tuple[Any, int]:
-    answer = await client.models.list(extra_query={"number": number})
-    return (None if len(answer) else answer), len(answer.meta.attempts)
+    response = await client.models.list(extra_query={"number": number})
+    return (None if len(response) else response), len(response.meta.attempts)
 
 
 def _check_images(chaos: Chaos, account: Account) -> None:

@@ -3,7 +3,7 @@
     python -m benchmarks.stub [CORE]
 
 prints its port and serves until its standard input is closed. It stands for a server that is never the
-bottleneck: a request is looked up by its body, and the answer's bytes are made once.
+bottleneck: a request is looked up by its body, and the response's bytes are made once.
 
 A stream is sent as servers of this family send it, each event a piece of its own in HTTP's chunked
 encoding. `burst` events go out in one write, and between two writes every other connection has its turn,
@@ -46,9 +46,9 @@ HEAD: Final = (
 
 @cache
 def writes(model: str) -> tuple[bytes, ...]:
-    """The answer that `model` asks for, write by write."""
+    """The response that `model` asks for, write by write."""
     if not model.startswith("stream-"):
-        body = canned.large_body() if model == canned.LARGE else canned.answer_body()
+        body = canned.large_body() if model == canned.LARGE else canned.response_body()
         head = b"%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (HEAD, len(body))
         return (head + body,)
     chunks, burst = map(int, model.split("-")[1:3])

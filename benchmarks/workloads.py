@@ -1,6 +1,6 @@
 """What a contender is made to do in a process of its own, and the CPU time that it takes.
 
-Each workload warms up, checks that the answers are right, and gives CPU seconds a unit: a call, a chunk,
+Each workload warms up, checks that the responses are right, and gives CPU seconds a unit: a call, a chunk,
 a client made or a body decoded. One, `datasets`, gives wall-clock seconds.
 """
 
@@ -16,26 +16,26 @@ from typing import Any, Final
 from benchmarks import canned
 from benchmarks.measure import cpu_seconds
 
-__all__ = ["WORKLOADS", "Job", "WrongAnswer"]
+__all__ = ["WORKLOADS", "Job", "WrongResponse"]
 
 Job = dict[str, Any]
 """`contender`, `workload`, `base_url`, and what the workload takes."""
 
 
-class WrongAnswer(Exception):
+class WrongResponse(Exception):
     """A client returned something else than the server sent."""
 
 
-def answers(kind: Any, job: Job) -> float:
-    """Whole answers: `calls` of them, `at_once` at a time, each of `connections` in use."""
+def responses(kind: Any, job: Job) -> float:
+    """Whole responses: `calls` of them, `at_once` at a time, each of `connections` in use."""
 
     async def run() -> float:
         client = kind(job["base_url"], job.get("connections", job["at_once"]))
-        expected = canned.answer_text(canned.ANSWER)
+        expected = canned.response_text(canned.RESPONSE)
 
         async def call() -> None:
-            if (text := await client.answer(canned.ANSWER)) != expected:
-                raise WrongAnswer(text)
+            if (text := await client.call(canned.RESPONSE)) != expected:
+                raise WrongResponse(text)
 
         try:
             calls: int = job["calls"]
@@ -47,20 +47,20 @@ def answers(kind: Any, job: Job) -> float:
 
 
 def batches(kind: Any, job: Job) -> float:
-    """Whole answers to a batch of `calls`, `at_once` at a time: by the client's `fan_out`, or else as it is
+    """Whole responses to a batch of `calls`, `at_once` at a time: by the client's `fan_out`, or else as it is
     commonly written, a task for each under a semaphore.
     """
 
     async def run() -> float:
         client = kind(job["base_url"], job["at_once"])
-        expected = canned.answer_text(canned.ANSWER)
+        expected = canned.response_text(canned.RESPONSE)
 
         async def gathered(model: str, calls: int, at_once: int) -> list[str]:
             turns = asyncio.Semaphore(at_once)
 
             async def call() -> str:
                 async with turns:
-                    text: str = await client.answer(model)
+                    text: str = await client.call(model)
                     return text
 
             return await asyncio.gather(*[call() for _ in range(calls)])
@@ -69,12 +69,12 @@ def batches(kind: Any, job: Job) -> float:
         try:
             calls: int = job["calls"]
             at_once: int = job["at_once"]
-            await fan_out(canned.ANSWER, max(at_once, calls // 8), at_once)  # to warm up
+            await fan_out(canned.RESPONSE, max(at_once, calls // 8), at_once)  # to warm up
             before = cpu_seconds()
-            texts = await fan_out(canned.ANSWER, calls, at_once)
+            texts = await fan_out(canned.RESPONSE, calls, at_once)
             seconds = cpu_seconds() - before
             if texts != [expected] * calls:
-                raise WrongAnswer(f"{texts.count(expected)} of {calls}")
+                raise WrongResponse(f"{texts.count(expected)} of {calls}")
             return seconds / calls
         finally:
             await client.close()
@@ -83,19 +83,19 @@ def batches(kind: Any, job: Job) -> float:
 
 
 def datasets(kind: Any, job: Job) -> float:
-    """Whole answers for the rows of a Ray dataset: wall-clock seconds a row, since the work is spread over
+    """Whole responses for the rows of a Ray dataset: wall-clock seconds a row, since the work is spread over
     processes. What it takes to start is the same for any number of rows, and left out: from the time for
     `calls` rows, that for a quarter of them is taken off.
     """
-    expected = canned.answer_text(canned.ANSWER)
+    expected = canned.response_text(canned.RESPONSE)
     with kind(job["base_url"]) as cluster:
 
         def seconds(rows: int) -> float:
             before = time.perf_counter()
-            texts = cluster.answers(canned.ANSWER, rows)
+            texts = cluster.responses(canned.RESPONSE, rows)
             took = time.perf_counter() - before
             if texts != [expected] * rows:
-                raise WrongAnswer(f"{texts.count(expected)} of {rows}")
+                raise WrongResponse(f"{texts.count(expected)} of {rows}")
             return took
 
         calls: int = job["calls"]
@@ -113,12 +113,12 @@ def streams(kind: Any, job: Job) -> float:
         client = kind(job["base_url"], job["at_once"])
         read = getattr(client, job.get("by", "stream"))
         model = canned.stream(job["chunks"], job["burst"], job.get("pace", 0))
-        expected = canned.answer_text(model)
+        expected = canned.response_text(model)
 
         async def call() -> None:
             chunks, text = await read(model)
             if text != expected or chunks not in (0, job["chunks"]):
-                raise WrongAnswer(f"{chunks} chunks of {job['chunks']}, {len(text)} characters")
+                raise WrongResponse(f"{chunks} chunks of {job['chunks']}, {len(text)} characters")
 
         try:
             seconds = await _fan_out(call, job["streams"], job["at_once"])
@@ -130,14 +130,14 @@ def streams(kind: Any, job: Job) -> float:
     return _run(job, run)
 
 
-def blocking_answers(kind: Any, job: Job) -> float:
-    """Whole answers from a blocking client, one after another."""
+def blocking_responses(kind: Any, job: Job) -> float:
+    """Whole responses from a blocking client, one after another."""
     client = kind(job["base_url"])
-    expected = canned.answer_text(canned.ANSWER)
+    expected = canned.response_text(canned.RESPONSE)
 
     def call() -> None:
-        if (text := client.answer(canned.ANSWER)) != expected:
-            raise WrongAnswer(text)
+        if (text := client.call(canned.RESPONSE)) != expected:
+            raise WrongResponse(text)
 
     try:
         return _repeat(call, job["calls"])
@@ -149,12 +149,12 @@ def blocking_streams(kind: Any, job: Job) -> float:
     """Streams from a blocking client, one after another."""
     client = kind(job["base_url"])
     model = canned.stream(job["chunks"], job["burst"])
-    expected = canned.answer_text(model)
+    expected = canned.response_text(model)
 
     def call() -> None:
         chunks, text = client.stream(model)
         if text != expected or chunks != job["chunks"]:
-            raise WrongAnswer(f"{chunks} chunks of {job['chunks']}, {len(text)} characters")
+            raise WrongResponse(f"{chunks} chunks of {job['chunks']}, {len(text)} characters")
 
     try:
         chunks_each: int = job["chunks"]
@@ -163,14 +163,14 @@ def blocking_streams(kind: Any, job: Job) -> float:
         client.close()
 
 
-def first_answer(kind: Any, job: Job) -> float:
-    """One answer, with nothing warmed up: the whole process is what is measured."""
+def first_response(kind: Any, job: Job) -> float:
+    """One response, with nothing warmed up: the whole process is what is measured."""
 
     async def run() -> float:
         client = kind(job["base_url"], 1)
-        text = await client.answer(canned.ANSWER)
-        if text != canned.answer_text(canned.ANSWER):
-            raise WrongAnswer(text)
+        text = await client.call(canned.RESPONSE)
+        if text != canned.response_text(canned.RESPONSE):
+            raise WrongResponse(text)
         await client.close()
         return 0.0
 
@@ -178,7 +178,7 @@ def first_answer(kind: Any, job: Job) -> float:
 
 
 def decode(kind: Any, job: Job) -> float:
-    """The large answer's body made into objects, `times` over, without a network."""
+    """The large response's body made into objects, `times` over, without a network."""
     body = canned.large_body()
     return _repeat(lambda: kind.decode(body), job["times"])
 
@@ -189,7 +189,7 @@ def make(kind: Any, job: Job) -> float:
     contexts = _tls_contexts()
     seconds = _repeat(lambda: clients.append(kind.make(job["base_url"])), job["times"])
     if (made := _tls_contexts() - contexts) > 0:
-        raise WrongAnswer(f"{made} TLS contexts more for {len(clients)} clients")
+        raise WrongResponse(f"{made} TLS contexts more for {len(clients)} clients")
     return seconds
 
 
@@ -198,13 +198,13 @@ def _tls_contexts() -> int:
 
 
 WORKLOADS: Final[dict[str, Callable[[Any, Job], float]]] = {
-    "answers": answers,
+    "responses": responses,
     "batches": batches,
     "datasets": datasets,
     "streams": streams,
-    "blocking_answers": blocking_answers,
+    "blocking_responses": blocking_responses,
     "blocking_streams": blocking_streams,
-    "first_answer": first_answer,
+    "first_response": first_response,
     "decode": decode,
     "make": make,
 }

@@ -15,18 +15,18 @@ MODEL = "meta-llama/Meta-Llama-3.1-8B-Instruct"
 
 
 def main() -> None:
-    """A whole answer, a streamed one, and one client in several threads."""
+    """A whole response, a streamed one, and one client in several threads."""
     with connect() as target, Horay(target.api_key, base_url=target.base_url) as client:
-        answer = client.chat.completions.create(
+        response = client.chat.completions.create(
             model=MODEL,
             messages=[{"role": "user", "content": "Name three fruits."}],
             max_tokens=60,
             temperature=0,
         )
-        print(answer.choices[0].message.content)
-        if answer.usage:
+        print(response.choices[0].message.content)
+        if response.usage:
             print(
-                f"({answer.usage.completion_tokens} tokens, stopped by {answer.choices[0].finish_reason})\n"
+                f"({response.usage.completion_tokens} tokens, stopped by {response.choices[0].finish_reason})\n"
             )
 
         # A stream is an iterator. The block closes its connection if the loop is left early.
@@ -45,10 +45,10 @@ def main() -> None:
 
         def shout(word: str) -> str:
             """What the model makes of a word, in whatever thread this runs."""
-            answer = client.completions.create(
+            response = client.completions.create(
                 model=MODEL, prompt=f"{word},", max_tokens=6, temperature=0
             )
-            return word + "," + answer.choices[0].text.replace("\n", " ")
+            return word + "," + response.choices[0].text.replace("\n", " ")
 
         with ThreadPoolExecutor() as pool:
             for line in pool.map(shout, ("One, two", "Monday, Tuesday", "Red, green")):

@@ -30,7 +30,7 @@ def connect() -> Generator[Target]:
     try:
         with LocalServer() as server:
             print(
-                "HORAY_API_KEY is not set: a small model on this machine answers, and makes things up"
+                "HORAY_API_KEY is not set: a small model on this machine responds, and makes things up"
                 f" ({server.model}).\n"
             )
             yield Target(server.api_key, server.base_url)

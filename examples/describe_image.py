@@ -20,13 +20,13 @@ async def main(model: str, picture: str) -> None:
         UserMessage([TextPart("What is in this picture?"), ImagePart.of(picture)]),
     ]
     async with AsyncHoray() as client:
-        answer = await client.chat.completions.create(
+        response = await client.chat.completions.create(
             model=model, messages=messages, max_tokens=100
         )
-        print(answer.choices[0].message.content)
-        again = [*messages, answer.choices[0].message, UserMessage("Which colours has it?")]
-        answer = await client.chat.completions.create(model=model, messages=again, max_tokens=100)
-        print(answer.choices[0].message.content)
+        print(response.choices[0].message.content)
+        again = [*messages, response.choices[0].message, UserMessage("Which colours has it?")]
+        response = await client.chat.completions.create(model=model, messages=again, max_tokens=100)
+        print(response.choices[0].message.content)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ COUNTRIES = (
 async def ask(client: AsyncHoray, country: str) -> int:
     """Prints a country's capital; gives the tokens that it took."""
     try:
-        answer = await client.completions.create(
+        response = await client.completions.create(
             model=MODEL,
             prompt=f"The capital of {country} is",
             max_tokens=8,
@@ -35,8 +35,8 @@ async def ask(client: AsyncHoray, country: str) -> int:
     except APIError as error:  # after the client's own retries
         print(f"  {country:<9} failed: {error}")
         return 0
-    print(f"  {country:<9} {answer.choices[0].text.strip()}")
-    return answer.usage.total_tokens if answer.usage else 0
+    print(f"  {country:<9} {response.choices[0].text.strip()}")
+    return response.usage.total_tokens if response.usage else 0
 
 
 async def main() -> None:

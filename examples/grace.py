@@ -11,11 +11,11 @@ PAGE = Path(__file__).with_name("ask.html").read_text(encoding="utf-8")
 
 
 class Stopping(Exception):
-    """The service stops, and the time that it gave to answers under way is up."""
+    """The service stops, and the time that it gave to responses under way is up."""
 
 
 class Grace:
-    """Lets answers under way go on for some `seconds` after the service is told to stop."""
+    """Lets responses under way go on for some `seconds` after the service is told to stop."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -24,7 +24,7 @@ class Grace:
 
     def begin(self) -> None:
         """From now on the time counts. To be called in the loop's thread."""
-        print(f"Stopping: answers under way have {self.seconds:g} s.", flush=True)
+        print(f"Stopping: responses under way have {self.seconds:g} s.", flush=True)
         self._deadline = asyncio.get_running_loop().time() + self.seconds
         for limit in self._running:
             limit.reschedule(self._deadline)

@@ -21,14 +21,14 @@ COUNTRIES = ("Germany", "France", "Italy", "Spain", "Japan", "Norway", "Greece",
 
 async def capital(client: AsyncHoray, country: str) -> str:
     """A country's capital, as far as the model knows."""
-    answer = await client.completions.create(
+    response = await client.completions.create(
         model=MODEL,
         prompt=f"The capital of {country} is",
         max_tokens=8,
         temperature=0,
         stop=[".", ",", "\n"],
     )
-    return answer.choices[0].text.strip()
+    return response.choices[0].text.strip()
 
 
 async def awaited(target: Target) -> None:
@@ -53,7 +53,7 @@ async def awaited(target: Target) -> None:
         seconds = time.perf_counter() - begun
         for country, found in zip(COUNTRIES, capitals, strict=True):
             print(f"  {country:<9} {found}")
-        print(f"\n  {len(capitals)} answers in {seconds:.1f} s")
+        print(f"\n  {len(capitals)} responses in {seconds:.1f} s")
 
         image = await client.images.generate(
             model="black-forest-labs/FLUX.1-schnell",

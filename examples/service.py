@@ -1,9 +1,9 @@
-"""A web service on aiohttp that passes an answer on to the browser while it is generated.
+"""A web service on aiohttp that passes a response on to the browser while it is generated.
 
     python examples/service.py [port [seconds]]
 
 When the browser leaves, the generation is stopped: nobody pays for tokens that nobody reads. When the
-service is stopped, by SIGTERM or Ctrl-C, answers under way may go on for some seconds (10 by default).
+service is stopped, by SIGTERM or Ctrl-C, responses under way may go on for some seconds (10 by default).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ async def page(_: web.Request) -> web.Response:
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
-    """An answer, piece by piece. A browser that leaves cancels this, wherever it waits."""
+    """A response, piece by piece. A browser that leaves cancels this, wherever it waits."""
     response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
     try:
         async with request.app[GRACE].given():
@@ -54,7 +54,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
     except (APIError, Stopping) as error:
         if not response.prepared:
             return web.Response(status=502, text=f"The model can't be asked: {error}")
-        await response.write(f"\n[The answer broke off: {error}]".encode())
+        await response.write(f"\n[The response broke off: {error}]".encode())
     except asyncio.CancelledError:
         print("The browser left: generation stopped.", flush=True)
         raise

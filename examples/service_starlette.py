@@ -3,7 +3,7 @@
     python examples/service_starlette.py [port [seconds]]
 
 It needs starlette and uvicorn. When the browser leaves, the generation is stopped; when the service is
-stopped, by SIGTERM or Ctrl-C, answers under way may go on for some seconds (10 by default).
+stopped, by SIGTERM or Ctrl-C, responses under way may go on for some seconds (10 by default).
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ async def page(_: Request) -> Response:
 
 
 async def answer(request: Request) -> Response:
-    """An answer, piece by piece."""
+    """A response, piece by piece."""
     state = request.app.state
     return Answer(state.client, state.grace, request.query_params.get("question", ""))
 
 
 class Answer(PlainTextResponse):
-    """A response that ends with its browser, also while the model hasn't begun to answer.
+    """A response that ends with its browser, also while the model hasn't begun to respond.
 
     Starlette's StreamingResponse notices a browser that left only once it streams, and with some servers
     only when it sends the next piece.
@@ -64,7 +64,7 @@ class Answer(PlainTextResponse):
         self._question = question
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers, and looks out for the browser at the same time."""
+        """Responds, and looks out for the browser at the same time."""
         async with anyio.create_task_group() as group:
 
             async def look_out() -> None:
@@ -100,12 +100,12 @@ class Answer(PlainTextResponse):
                 failed = PlainTextResponse(f"The model can't be asked: {error}", status_code=502)
                 await failed(scope, receive, send)
                 return
-            last = f"\n[The answer broke off: {error}]".encode()
+            last = f"\n[The response broke off: {error}]".encode()
         await send({"type": "http.response.body", "body": last})
 
 
 class Server(uvicorn.Server):
-    """Tells the service at once when it is to stop; uvicorn does so only when all answers have ended."""
+    """Tells the service at once when it is to stop; uvicorn does so only when all responses have ended."""
 
     def __init__(self, config: uvicorn.Config, grace: Grace) -> None:
         super().__init__(config)
@@ -117,7 +117,7 @@ class Server(uvicorn.Server):
         print(f"Running on http://{self.config.host}:{self.config.port} (Ctrl-C stops)", flush=True)
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Lets nobody new in, and waits for the answers under way."""
+        """Lets nobody new in, and waits for the responses under way."""
         asyncio.get_running_loop().call_soon(self._grace.begin)  # when the listeners are closed
         await super().shutdown(sockets)
 

@@ -26,7 +26,7 @@ def forecast(city: Literal["Rome", "Oslo"]) -> str:
 
 
 def main() -> None:
-    """Prints what the model asks for, what it is told, and its answer."""
+    """Prints what the model asks for, what it is told, and its response."""
     with (
         connect() as target,
         Horay(target.api_key, base_url=target.base_url) as client,

@@ -3,8 +3,8 @@
     from horay_async import AsyncHoray
 
     async with AsyncHoray() as client:
-        answer = await client.completions.create(model="...", prompt="The capital of Germany is")
-        print(answer.choices[0].text)
+        response = await client.completions.create(model="...", prompt="The capital of Germany is")
+        print(response.choices[0].text)
 
 `Horay` is the same client for code that doesn't await. Importing this package loads next to nothing: each
 name brings its module when it is first used, and aiohttp comes with the first client.

@@ -88,7 +88,7 @@ class _HooksOfCall:
                 status=ended.attempts[-1].status,
                 seconds=ended.seconds,
                 meta=ended.meta,
-                answer=ended.response,
+                response=ended.response,
             )
             self._hooks.call("on_response", hook, event)
 

@@ -15,7 +15,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "concurrency",
             "int | Literal['auto']",
             "...",
-            "Most requests under way at once. `\"auto\"`, the default, finds what the server can take: it tries more as long as more is answered in the same time, and fewer when the server refuses (429, 503) or its responses get slower. What it found is shared by all batches of the client. Neither is bound by the client's `max_connections`; a session of the caller's is bound by its connector.",
+            "Most requests under way at once. `\"auto\"`, the default, finds what the server can take: it tries more as long as more succeeds in the same time, and fewer when the server refuses (429, 503) or its responses get slower. What it found is shared by all batches of the client. Neither is bound by the client's `max_connections`; a session of the caller's is bound by its connector.",
         ),
         (
             "rpm",
@@ -45,7 +45,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "give_up_after",
             "float",
             "...",
-            "Seconds for which a request is put off and sent again, 600, where the server refuses it for its load (429, 503), or can't be reached though it has answered before. Then that is the request's result. All other failures are retried as the client's `RetryPolicy` says, and no more.",
+            "Seconds for which a request is put off and sent again, 600, where the server refuses it for its load (429, 503), or can't be reached though it has responded before. Then that is the request's result. All other failures are retried as the client's `RetryPolicy` says, and no more.",
         ),
     ),
     "ClientParams": (
@@ -970,7 +970,7 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
         (
             ("requests", "str | os.PathLike[str]", None, "The file of requests, or a pipe."),
             (
-                "answers",
+                "results",
                 "str | os.PathLike[str]",
                 None,
                 "The output file; it is made, or continued.",

@@ -41,7 +41,7 @@ class Timeouts:
     connect: float | None = attrs.field(default=15.0, validator=check_seconds)
     """DNS, TCP, TLS and proxy. 15 s spans the three or four SYN packets that TCP sends in it."""
     first_byte: float | None = attrs.field(default=600.0, validator=check_seconds)
-    """From the request's dispatch to the answer's head; without streaming that's the generation as a
+    """From the request's dispatch to the response's head; without streaming that's the generation as a
     whole. 600 s is what clients of this protocol commonly allow."""
     idle: float | None = attrs.field(default=120.0, validator=check_seconds)
     """Between two pieces of content; comments and empty events that keep a connection alive don't

@@ -3,9 +3,9 @@
 - `HorayError`
   - `ConfigurationError`: no key, a key with a line break, a URL that isn't one, a closed client ...
   - `APIError`: a call failed; says whether the request was executed and what each attempt met
-    - `APIConnectionError`: no answer came, or it broke off
+    - `APIConnectionError`: no response came, or it broke off
       - `APITimeoutError`: one of the five clocks ran out; `clock` says which
-    - `APIStatusError`: the server answered with a failure
+    - `APIStatusError`: the server responded with a failing status
       - `BadRequestError` (400), `AuthenticationError` (401), `InsufficientBalanceError` (402, or a
         403 that speaks of the balance), `PermissionDeniedError` (403), `NotFoundError` (404),
         `ConflictError` (409), `UnprocessableEntityError` (422), `RateLimitError` (429)
@@ -14,9 +14,9 @@
     - `APIResponseError`: the bytes weren't what the protocol says, or over a limit
     - `StreamError`: the server reported a failure in the middle of a stream
     - `StreamTruncatedError`: a stream ended before it was complete
-    - `AnswerError`: the answer is whole, but isn't what was asked for: it doesn't fit the class, the
+    - `AnswerError`: the response is whole, but isn't what was asked for: it doesn't fit the class, the
       model declined or was cut at the token limit, or it still asks for tools after the last round
-    - `DriftError`: the answer is whole, but has other fields than the API describes, and the client was
+    - `DriftError`: the response is whole, but has other fields than the API describes, and the client was
       made with `strict="raise"`
 
 Two more of the kind are in `horay_async.batch`: `InvalidRequestError` and `BatchFileError`. With
@@ -66,11 +66,11 @@ Clock = Literal["queue", "connect", "first_byte", "idle", "total"]
 """The five timeouts of `Timeouts`."""
 
 AnswerFault = Literal["mismatch", "refusal", "length", "content_filter", "rounds", "tokens"]
-"""What is wrong with an answer: it doesn't fit the class; the model declined; the token limit or the
+"""What is wrong with the model's answer: it doesn't fit the class; the model declined; the token limit or the
 server's filter cut it; the model still asks for tools after the last round, or with all tokens spent."""
 
 DriftKind = Literal["unknown", "missing", "retyped"]
-"""How a field of an answer differs from the API's description: it isn't described; it is described as
+"""How a field of a response differs from the API's description: it isn't described; it is described as
 always sent, and wasn't; it has a value of another type."""
 
 
@@ -96,11 +96,11 @@ class APIError(HorayError):
     execution: Execution
     """Whether the last attempt's request was run by the server."""
     request_id: str | None
-    """The server's id of the last attempt's answer, where it sent one."""
+    """The server's id of the last attempt's response, where it sent one."""
     attempts: tuple[Attempt, ...]
     """One record an attempt, newest last."""
     partial: Any
-    """What had come of a streamed answer, merged (a `Completion` or a `ChatCompletion`); None where nothing
+    """What had come of a streamed response, merged (a `Completion` or a `ChatCompletion`); None where nothing
     had."""
 
     def __init__(
@@ -130,7 +130,7 @@ class APIError(HorayError):
 
 
 class APIConnectionError(APIError):
-    """The server couldn't be reached, or the connection broke before the answer was whole."""
+    """The server couldn't be reached, or the connection broke before the response was whole."""
 
     transient: bool
     """Whether trying again can help; it can't where the server's certificate isn't trusted."""
@@ -181,7 +181,7 @@ class _ServerWords(APIError):
 
 
 class APIStatusError(_ServerWords):
-    """The server answered with a failure."""
+    """The server responded with a failing status."""
 
     status_code: int
     """The HTTP status; for a failure reported inside a stream or an envelope, what it maps to."""
@@ -242,12 +242,12 @@ class ServiceOverloadedError(InternalServerError):
 
 
 class APIResponseError(APIError):
-    """The answer wasn't what the protocol says: bad JSON, bad UTF-8, another content type, a limit."""
+    """The response wasn't what the protocol says: bad JSON, bad UTF-8, another content type, a limit."""
 
     body: str
     """The first 500 characters of the body, undecodable bytes replaced."""
     status_code: int | None
-    """The HTTP status of the answer, where its head could be read."""
+    """The HTTP status of the response, where its head could be read."""
 
     def __init__(
         self, message: str, *, body: str = "", status_code: int | None = None, **known: Any
@@ -276,7 +276,7 @@ class StreamTruncatedError(APIError):
 
 
 class AnswerError(APIError):
-    """The answer came, but isn't what was asked for: it can't be parsed, or asks for ever more tools."""
+    """The response came, but isn't what was asked for: it can't be parsed, or asks for ever more tools."""
 
     reason: AnswerFault
     """What kind of mismatch it is."""
@@ -287,7 +287,7 @@ class AnswerError(APIError):
     errors: tuple[tuple[str, str], ...]
     """Every path that doesn't fit, and what is wrong there."""
     completion: Any
-    """The answer as a whole (a `ChatCompletion`); None where just a text was parsed."""
+    """The response as a whole (a `ChatCompletion`); None where just a text was parsed."""
 
     def __init__(
         self,
@@ -310,19 +310,19 @@ class AnswerError(APIError):
 
 
 class DriftError(APIError):
-    """The answer came, but has other fields than the API describes. Raised with `strict="raise"` alone."""
+    """The response came, but has other fields than the API describes. Raised with `strict="raise"` alone."""
 
     path: str
     """The first such field, such as `$.choices[].message.mood`."""
     kind: DriftKind
     """How it differs."""
     drifts: tuple[tuple[str, DriftKind], ...]
-    """Path and kind of every such field, each once; of a streamed answer, those of the first chunk that
+    """Path and kind of every such field, each once; of a streamed response, those of the first chunk that
     has some."""
     body: str
-    """The body as it was sent, with the API key masked; of a streamed answer, that chunk's."""
-    answer: Any
-    """The answer as it would have been returned without `strict`. A streamed one is delivered to its end
+    """The body as it was sent, with the API key masked; of a streamed response, that chunk's."""
+    response: Any
+    """The response as it would have been returned without `strict`. A streamed one is delivered to its end
     before this is raised; it is here once more, merged."""
 
     def __init__(
@@ -333,7 +333,7 @@ class DriftError(APIError):
         kind: DriftKind = "unknown",
         drifts: tuple[tuple[str, DriftKind], ...] = (),
         body: str = "",
-        answer: Any = None,
+        response: Any = None,
         execution: Execution = "executed",
         **known: Any,
     ) -> None:
@@ -342,11 +342,11 @@ class DriftError(APIError):
         self.kind = kind
         self.drifts = drifts
         self.body = body
-        self.answer = answer
+        self.response = response
 
 
 class DriftWarning(UserWarning):
-    """An answer has a field that differs from what the API describes. Given with `strict="warn"` alone."""
+    """A response has a field that differs from what the API describes. Given with `strict="warn"` alone."""
 
     path: str
     """The field, such as `$.choices[].message.mood`."""

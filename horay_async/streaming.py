@@ -1,4 +1,4 @@
-"""Answers that come in pieces: the stream of chunks, and the stream of events made from it."""
+"""Responses that come in pieces: the stream of chunks, and the stream of events made from it."""
 
 # The loops and the blocking classes are at home among the streams' private names, which users don't see:
 # ruff: noqa: SLF001

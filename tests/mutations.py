@@ -1,4 +1,4 @@
-"""Answers of all five operations as the API describes them, and changes to them whose drift is known."""
+"""Responses of all five operations as the API describes them, and changes to them whose drift is known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from horay_async.models.user import UserInfo
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 
-ANSWERS: dict[type[Response], Any] = {
+RESPONSES: dict[type[Response], Any] = {
     Completion: {
         "id": "c-1",
         "object": "text_completion",
@@ -162,7 +162,7 @@ VALUES: tuple[Any, ...] = (True, 7, "x", [], {})
 """One of each JSON type but null."""
 
 CODES: tuple[Any, ...] = (True, "20000", [], {})
-"""What an envelope's code can be without saying that there is no answer."""
+"""What an envelope's code can be without saying that there is no response."""
 
 Place = tuple[str | int, ...]
 """The keys and indexes on the way to a value."""
@@ -226,9 +226,9 @@ def places(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
 
 
 def mutations_of(into: type[Response], body: Any) -> list[Mutation]:
-    """Every change that drifts and leaves an answer."""
+    """Every change that drifts and leaves a response."""
     found: list[Mutation] = []
-    whole = into in ANSWERS
+    whole = into in RESPONSES
     enveloped = into is UserInfo
     for place, value in places(body):
         path = path_of(place)
@@ -265,7 +265,7 @@ def _undoes(one: Mutation, other: Mutation) -> bool:
     return other.place[: len(one.place)] == one.place
 
 
-def _leaves_an_answer(into: type[Response], body: Any, chosen: list[Mutation]) -> bool:
+def _leaves_a_response(into: type[Response], body: Any, chosen: list[Mutation]) -> bool:
     """Whether one field at least is as it was, and an envelope can be told for one."""
     lost = {change.place[0] for change in chosen if change.kind != "unknown"}
     lost -= {change.place[0] for change in chosen if len(change.place) > 1}
@@ -286,7 +286,7 @@ def mutated(
         change = draw(st.sampled_from(every))
         if not any(_undoes(change, other) or _undoes(other, change) for other in chosen):
             chosen.append(change)
-    while not _leaves_an_answer(into, body, chosen):
+    while not _leaves_a_response(into, body, chosen):
         chosen.pop()
     changed = copy.deepcopy(body)
     for change in chosen:

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from horay_async.testing import Answer, Coding, respond
+from horay_async.testing import Coding, ScriptedResponse, respond
 
 CHAT = [
     b'data: {"id":"c-1","created":7,"model":"m","choices":[{"index":0,"delta":{"role":"assistant"}}]}\n\n',
@@ -19,7 +19,7 @@ CHAT = [
     b'data: {"id":"c-1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}\n\n',
     b"data: [DONE]\n\n",
 ]
-"""A chat answer of two pieces, with a comment between them and the usage at the end."""
+"""A chat response of two pieces, with a comment between them and the usage at the end."""
 
 TEXT = [
     b'data: {"id":"t-1","model":"m","choices":[{"index":0,"text":"Ber","finish_reason":null}]}\n\n',
@@ -33,8 +33,8 @@ TEXT = [
 
 def playing(
     events: list[bytes], *, framing: Any = "chunked", coding: Coding | None = None
-) -> Answer:
-    """`events` as an answer, one piece each."""
+) -> ScriptedResponse:
+    """`events` as a response, one piece each."""
     if coding is None:
         return respond(events, content_type="text/event-stream", framing=framing)
     return respond(events, content_type="text/event-stream", framing=framing, coding=coding)
@@ -42,7 +42,7 @@ def playing(
 
 @attrs.frozen
 class Told:
-    """What has come of an answer."""
+    """What has come of a response."""
 
     whole: bool
     """Whether nothing is missing that matters."""
@@ -51,7 +51,7 @@ class Told:
 
 
 def told(sent: bytes, *, choices: int) -> Told | None:
-    """What the bytes `sent` of an answer tell a client that asked for so many choices; None before the
+    """What the bytes `sent` of a response tell a client that asked for so many choices; None before the
     body begins.
     """
     head, end, body = sent.partition(b"\r\n\r\n")

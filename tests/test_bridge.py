@@ -288,10 +288,10 @@ def test_interrupt_that_wakes_nobody(
 async def test_works_below_a_running_loop(handle: LoopHandle) -> None:
     """A thread whose event loop is running can call, as in a notebook."""
 
-    async def answer() -> int:
+    async def response() -> int:
         return 42
 
-    assert handle.run(answer) == 42
+    assert handle.run(response) == 42
 
 
 @pytest.fixture

@@ -25,14 +25,14 @@ from horay_async import (
     RetryPolicy,
 )
 from horay_async.testing import (
-    Answer,
     Cut,
     FaultServer,
     Reset,
+    ScriptedResponse,
     completion,
     error,
     error_event,
-    json_answer,
+    json_response,
     models,
     raw,
     redirect,
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.anyio
 
 KEY = "sk-a-key-that-nobody-may-see-9876"
 PROMPT = "a prompt that nobody may see"
-WORDS = "an answer that nobody may see"
+WORDS = "a response that nobody may see"
 
 
 @pytest.fixture
@@ -73,10 +73,10 @@ def client(secret_server: FaultServer) -> AsyncHoray:
 
 async def test_request_reaches_any_path(fault_server: FaultServer, connect: Connect) -> None:
     """Method, path, query, headers and body go as they are given, and any JSON comes back."""
-    fault_server.always(json_answer([1, {"a": None}]), path="/things/ä b")
-    fault_server.always(json_answer([1, {"a": None}]), path="/things/%C3%A4%20b")
+    fault_server.always(json_response([1, {"a": None}]), path="/things/ä b")
+    fault_server.always(json_response([1, {"a": None}]), path="/things/%C3%A4%20b")
     async with connect() as client:
-        answer = await client.request(
+        response = await client.request(
             "patch",
             "/things/ä b",
             body={"x": [1]},
@@ -84,8 +84,8 @@ async def test_request_reaches_any_path(fault_server: FaultServer, connect: Conn
             extra_query={"q": "1 2"},
             extra_headers={"X-One": "1"},
         )
-    assert answer.json == [1, {"a": None}]
-    assert answer[1]["a"] is None
+    assert response.json == [1, {"a": None}]
+    assert response[1]["a"] is None
     (request,) = fault_server.requests
     assert (request.method, request.query) == ("PATCH", {"q": "1 2"})
     assert request.json() == {"x": [1], "y": 2}
@@ -121,7 +121,7 @@ async def test_call_options_override_the_clients(
     assert "X-A" not in second.headers
 
 
-# Answers travel.
+# Responses travel.
 
 
 def pickled(it: object) -> Any:
@@ -130,26 +130,26 @@ def pickled(it: object) -> Any:
 
 
 @pytest.mark.parametrize("travel", [pickled, copy.copy, copy.deepcopy])
-async def test_answers_can_be_copied_and_pickled(
+async def test_responses_can_be_copied_and_pickled(
     fault_server: FaultServer, connect: Connect, travel: Any
 ) -> None:
     """With all they know: unknown fields, how they came about, and the headers' lack of case."""
-    fault_server.add(error(503), json_answer({"data": [{"id": "x"}], "more": 1}))
+    fault_server.add(error(503), json_response({"data": [{"id": "x"}], "more": 1}))
     async with connect(retries=1) as client:
-        answer = await client.models.list()
-        other = travel(answer)
-    assert other == answer
+        response = await client.models.list()
+        other = travel(response)
+    assert other == response
     assert other.to_dict() == {"data": [{"id": "x"}], "more": 1}
     assert [attempt.status for attempt in other.meta.attempts] == [503, 200]
     assert other.meta.headers["CONTENT-TYPE"] == other.meta.headers["content-type"]
-    assert other.meta.total == answer.meta.total
+    assert other.meta.total == response.meta.total
 
 
 @pytest.mark.parametrize("travel", [pickled, copy.copy, copy.deepcopy])
 async def test_errors_can_be_copied_and_pickled(
     fault_server: FaultServer, connect: Connect, travel: Any
 ) -> None:
-    """So can errors, what had come of an answer included."""
+    """So can errors, what had come of a response included."""
     fault_server.add(
         error(429, "slow", retry_after=1, form="ms"),
         stream(["a"], done=False).with_faults(Cut(-100)),
@@ -230,7 +230,7 @@ def test_log_is_turned_on_by_the_environment(
     assert KEY not in done.stderr
 
 
-FAILURES: list[Answer] = [
+FAILURES: list[ScriptedResponse] = [
     error(401, f"the key {KEY} is unknown"),
     error(401, f"unknown: Bearer {KEY}", shape="html"),
     error(400, KEY, shape="string", code=KEY),
@@ -247,14 +247,14 @@ FAILURES: list[Answer] = [
 ]
 
 
-@pytest.mark.parametrize("answer", FAILURES, ids=range(len(FAILURES)))
+@pytest.mark.parametrize("response", FAILURES, ids=range(len(FAILURES)))
 async def test_errors_hold_no_key(
-    secret_server: FaultServer, client: AsyncHoray, answer: Answer
+    secret_server: FaultServer, client: AsyncHoray, response: ScriptedResponse
 ) -> None:
     """Not in their text, fields, pickles, nor in our own frames of a traceback that shows variables, even
     where the server sent the key back.
     """
-    secret_server.always(answer)
+    secret_server.always(response)
     async with client:
         with pytest.raises(HorayError) as raised:
             await client.completions.create(model="m", prompt=PROMPT)

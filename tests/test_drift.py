@@ -24,10 +24,10 @@ from horay_async import (
     UserInfo,
 )
 from horay_async.models._base import Response
-from horay_async.testing import FaultServer, json_answer
+from horay_async.testing import FaultServer, json_response
 
 from .conftest import Connect, ConnectBlocking
-from .mutations import ANSWERS, STREAMS, encoded, mutated
+from .mutations import RESPONSES, STREAMS, encoded, mutated
 from .recorded import playing
 from .test_streaming import take
 
@@ -43,7 +43,7 @@ ASK: dict[type[Response], Callable[[Any], Any]] = {
 
 EACH = pytest.mark.parametrize("into", ASK, ids=lambda cls: cls.__name__)
 
-ODD = {**ANSWERS[ChatCompletion], "mood": "good", "created": "now"}
+ODD = {**RESPONSES[ChatCompletion], "mood": "good", "created": "now"}
 
 FOUND = {"$.mood": {"unknown": 1}, "$.created": {"retyped": 1}}
 
@@ -68,15 +68,15 @@ def counted(client: AsyncHoray | Horay) -> Counter[tuple[str, str]]:
 @EACH
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
 @given(st.data())
-def test_mutated_answers(
+def test_mutated_responses(
     into: type[Response],
     fault_server: FaultServer,
     connect_blocking: ConnectBlocking,
     data: st.DataObject,
 ) -> None:
-    """Whatever is changed in an answer, the call gives it, and each change is counted."""
-    body, expected = data.draw(mutated(into, ANSWERS[into]))
-    fault_server.always(json_answer(body))
+    """Whatever is changed in a response, the call gives it, and each change is counted."""
+    body, expected = data.draw(mutated(into, RESPONSES[into]))
+    fault_server.always(json_response(body))
     with connect_blocking() as client:
         assert ASK[into](client).to_dict() == body
         assert counted(client) == expected
@@ -85,23 +85,23 @@ def test_mutated_answers(
             ASK[into](strict)
         assert (caught.value.path, caught.value.kind) in expected
         assert set(caught.value.drifts) == set(expected)
-        assert caught.value.answer.to_dict() == json.loads(caught.value.body) == body
+        assert caught.value.response.to_dict() == json.loads(caught.value.body) == body
 
 
 @EACH
 @pytest.mark.anyio
-async def test_described_answers(
+async def test_described_responses(
     into: type[Response], fault_server: FaultServer, connect: Connect
 ) -> None:
     """What is as described passes under every setting."""
-    fault_server.always(json_answer(ANSWERS[into]))
+    fault_server.always(json_response(RESPONSES[into]))
     async with connect(strict="raise") as client:
-        answer: Awaitable[Response] = ASK[into](client)
-        assert (await answer).to_dict() == ANSWERS[into]
+        response: Awaitable[Response] = ASK[into](client)
+        assert (await response).to_dict() == RESPONSES[into]
         assert not client.drift
 
 
-def test_canned_answers(connect_blocking: ConnectBlocking) -> None:
+def test_canned_responses(connect_blocking: ConnectBlocking) -> None:
     """What the test server says of its own accord is as described, streams included."""
     with connect_blocking(strict="raise") as client:
         for ask in ASK.values():
@@ -115,8 +115,8 @@ def test_canned_answers(connect_blocking: ConnectBlocking) -> None:
 
 @pytest.mark.anyio
 async def test_counted(fault_server: FaultServer, connect: Connect) -> None:
-    """Answers and chunks are counted together, those of changed copies too, until it is cleared."""
-    fault_server.add(json_answer(ODD), playing(odd_stream()), json_answer(ODD))
+    """Responses and chunks are counted together, those of changed copies too, until it is cleared."""
+    fault_server.add(json_response(ODD), playing(odd_stream()), json_response(ODD))
     async with connect() as client:
         drift = client.drift
         assert str(drift) == "no drift"
@@ -135,7 +135,7 @@ async def test_counted(fault_server: FaultServer, connect: Connect) -> None:
 
 def test_counted_blocking(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
     """The blocking client counts the same way."""
-    fault_server.add(json_answer(ODD), playing(odd_stream()))
+    fault_server.add(json_response(ODD), playing(odd_stream()))
     with connect_blocking() as client:
         client.chat.completions.create(model="m", messages=[])
         assert client.drift.to_dict() == FOUND
@@ -149,7 +149,7 @@ def test_counted_blocking(fault_server: FaultServer, connect_blocking: ConnectBl
 @pytest.mark.anyio
 async def test_warned_of(fault_server: FaultServer, connect: Connect) -> None:
     """With `strict="warn"` there is one warning for each path and kind, where the call is awaited."""
-    fault_server.add(json_answer(ODD), json_answer(ODD), playing(odd_stream()))
+    fault_server.add(json_response(ODD), json_response(ODD), playing(odd_stream()))
     async with connect(strict="warn") as client:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -165,14 +165,14 @@ async def test_warned_of(fault_server: FaultServer, connect: Connect) -> None:
         (DriftWarning, "$.mood", "unknown"),
     ]
     assert str(messages[1]) == (
-        "the answer to POST /chat/completions isn't what the API describes: $.mood is unknown"
+        "the response to POST /chat/completions isn't what the API describes: $.mood is unknown"
     )
     assert {warning.filename for warning in caught} == {__file__}
 
 
 def test_warned_of_blocking(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
     """The blocking client warns too."""
-    fault_server.add(json_answer(ODD), playing(odd_stream()))
+    fault_server.add(json_response(ODD), playing(odd_stream()))
     with connect_blocking(strict="warn") as client:
         with pytest.warns(DriftWarning) as caught:
             client.chat.completions.create(model="m", messages=[])
@@ -183,16 +183,16 @@ def test_warned_of_blocking(fault_server: FaultServer, connect_blocking: Connect
 
 @pytest.mark.anyio
 async def test_raised(fault_server: FaultServer, connect: Connect) -> None:
-    """With `strict="raise"` the call raises, once, and the error has the answer and how it came about."""
-    fault_server.always(json_answer(ODD, headers={"x-request-id": "req-1"}))
+    """With `strict="raise"` the call raises, once, and the error has the response and how it came about."""
+    fault_server.always(json_response(ODD, headers={"x-request-id": "req-1"}))
     async with connect(retries=2, strict="raise") as client:
         with pytest.raises(DriftError) as caught:
             await client.chat.completions.create(model="m", messages=[])
     error = caught.value
     assert (error.path, error.kind) == ("$.created", "retyped")
-    assert error.answer.to_dict() == ODD
-    assert error.answer.choices[0].message.content == "Hi"
-    assert error.answer.meta.total is not None
+    assert error.response.to_dict() == ODD
+    assert error.response.choices[0].message.content == "Hi"
+    assert error.response.meta.total is not None
     assert (error.execution, error.request_id) == ("executed", "req-1")
     assert [attempt.error for attempt in error.attempts] == ["DriftError"]
     assert len(fault_server.requests) == 1
@@ -200,8 +200,8 @@ async def test_raised(fault_server: FaultServer, connect: Connect) -> None:
 
 @pytest.mark.anyio
 async def test_raised_once_for_a_get(fault_server: FaultServer, connect: Connect) -> None:
-    """An answer that drifts isn't asked for again, even where that costs nothing."""
-    fault_server.always(json_answer({**ANSWERS[ModelList], "x": 1}))
+    """A response that drifts isn't asked for again, even where that costs nothing."""
+    fault_server.always(json_response({**RESPONSES[ModelList], "x": 1}))
     async with connect(retries=2, strict="raise") as client:
         with pytest.raises(DriftError, match=r"GET /models .* \$\.x is unknown"):
             await client.models.list()
@@ -210,21 +210,21 @@ async def test_raised_once_for_a_get(fault_server: FaultServer, connect: Connect
 
 @pytest.mark.anyio
 async def test_raised_at_the_end_of_a_stream(fault_server: FaultServer, connect: Connect) -> None:
-    """A stream is delivered whole before it raises, and the error has the merged answer."""
+    """A stream is delivered whole before it raises, and the error has the merged response."""
     fault_server.always(playing(odd_stream()))
     async with connect(strict="raise") as client:
         texts: list[str] = []
         async with client.chat.completions.stream(model="m", messages=[]) as events:
             with pytest.raises(DriftError) as caught:
                 await take(events.text(), texts)
-        assert "".join(texts) == TEXT == caught.value.answer.choices[0].message.content
+        assert "".join(texts) == TEXT == caught.value.response.choices[0].message.content
         assert (caught.value.path, caught.value.kind) == ("$.mood", "unknown")
         assert client.drift["$.mood"].unknown == CHUNKS
 
 
 def test_raised_blocking(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
-    """The blocking client raises too: for an answer, and at the end of a stream."""
-    fault_server.add(json_answer(ODD), playing(odd_stream()))
+    """The blocking client raises too: for a response, and at the end of a stream."""
+    fault_server.add(json_response(ODD), playing(odd_stream()))
     with connect_blocking().with_options(strict="raise") as client:
         with pytest.raises(DriftError, match="created is retyped"):
             client.chat.completions.create(model="m", messages=[])

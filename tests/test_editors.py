@@ -33,7 +33,7 @@ CALLS = {
     "models.list": ("type", "sub_type", "max_retries"),
     "user.info": ("timeout", "extra_query"),
     "batch.run": ("requests", "concurrency", "tpm"),
-    "batch.run_file": ("answers", "retry_failed", "rpm"),
+    "batch.run_file": ("results", "retry_failed", "rpm"),
     "request": ("method", "body", "timeout"),
     "with_options": ("max_retries", "on_retry", "strict"),
 }
@@ -141,7 +141,7 @@ class LanguageServer:
         return message
 
     def ask(self, method: str, **params: Any) -> Any:
-        """Asks, and answers what the server asks meanwhile."""
+        """Asks, and responds to what the server asks meanwhile."""
         self._number += 1
         self._send(method, params, self._number)
         while True:

@@ -59,7 +59,7 @@ def told() -> Told:
 
 
 async def ask(client: AsyncHoray, *, stream: bool = False) -> Any:
-    """One chat answer, whole or streamed."""
+    """One chat response, whole or streamed."""
     return await client.chat.completions.create(model="m", messages=[], stream=stream)
 
 
@@ -74,9 +74,9 @@ ENDLESS = respond(
 async def test_a_call_is_told_twice(
     fault_server: FaultServer, connect: Connect, told: Told
 ) -> None:
-    """Before it is sent, and when its answer is whole."""
+    """Before it is sent, and when its response is whole."""
     async with connect(**told.options) as client:
-        answer = await ask(client)
+        response = await ask(client)
     sent, done = told.events
     assert isinstance(sent, RequestEvent)
     assert (sent.label, sent.method) == ("POST /chat/completions", "POST")
@@ -87,10 +87,10 @@ async def test_a_call_is_told_twice(
     assert done.complete
     assert done.error is None
     assert (done.status, done.attempt) == (200, 1)
-    assert done.meta is answer.meta
+    assert done.meta is response.meta
     assert done.meta is not None
     assert done.seconds == done.meta.total
-    assert done.answer is answer
+    assert done.response is response
 
 
 async def test_calls_are_told_apart(connect: Connect, told: Told) -> None:
@@ -131,12 +131,12 @@ async def test_final_failure_is_a_response(
     over = told.events[-1]
     assert over.error is caught.value
     assert not over.complete
-    assert (over.status, over.answer) == (401, None)
+    assert (over.status, over.response) == (401, None)
     assert over.meta.status == 401
 
 
-async def test_no_answer_no_meta(fault_server: FaultServer, connect: Connect, told: Told) -> None:
-    """Where no answer came, there is neither a status nor anything to tell of its arrival."""
+async def test_no_response_no_meta(fault_server: FaultServer, connect: Connect, told: Told) -> None:
+    """Where no response came, there is neither a status nor anything to tell of its arrival."""
     fault_server.always(raw(Reset()))
     async with connect(**told.options) as client:
         with pytest.raises(APIConnectionError):
@@ -147,7 +147,7 @@ async def test_no_answer_no_meta(fault_server: FaultServer, connect: Connect, to
 async def test_stream_is_over_at_its_end(
     fault_server: FaultServer, connect: Connect, told: Told
 ) -> None:
-    """`on_response` is called when a stream was read to its end, with the answer merged from it."""
+    """`on_response` is called when a stream was read to its end, with the response merged from it."""
     fault_server.stream(["Ber", "lin"])
     async with connect(**told.options) as client:
         stream = await ask(client, stream=True)
@@ -157,8 +157,8 @@ async def test_stream_is_over_at_its_end(
     over = told.events[-1]
     assert over.stream
     assert over.complete
-    assert over.answer.choices[0].message.content == "Berlin"
-    assert over.answer.meta is over.meta is stream.meta
+    assert over.response.choices[0].message.content == "Berlin"
+    assert over.response.meta is over.meta is stream.meta
     assert 0 < over.meta.first_token <= over.seconds == over.meta.total
 
 
@@ -178,9 +178,9 @@ async def test_stream_that_is_left_is_over(
         await ask(client, stream=True)  # dropped unread
     ends = [event for event in told.events if isinstance(event, ResponseEvent)]
     assert [(event.error, event.complete) for event in ends] == [(None, False)] * 3
-    assert isinstance(ends[0].answer, ChatCompletion)
-    assert ends[0].answer.choices[0].message.content == "a"
-    assert ends[2].answer is None
+    assert isinstance(ends[0].response, ChatCompletion)
+    assert ends[0].response.choices[0].message.content == "a"
+    assert ends[2].response is None
 
 
 async def test_stream_that_breaks_off(
@@ -194,7 +194,7 @@ async def test_stream_that_breaks_off(
                 pass
     assert told.kinds == ["Request", "Response"]
     assert told.events[-1].error is caught.value
-    assert told.events[-1].answer.choices[0].message.content == "Ber"
+    assert told.events[-1].response.choices[0].message.content == "Ber"
 
 
 async def test_stream_that_begins_anew_is_one_call(
@@ -218,8 +218,8 @@ async def test_cancelled_call_is_over(
     fault_server.always(ENDLESS)
 
     async def run() -> None:
-        answer = await ask(client, stream=stream)
-        async for _ in answer:
+        response = await ask(client, stream=stream)
+        async for _ in response:
             reading.set()
 
     async with connect(**told.options) as client:
@@ -286,7 +286,7 @@ async def test_merging_that_fails_breaks_nothing(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Chunks that can't be merged for the hook leave it without an answer, and the caller with its chunks."""
+    """Chunks that can't be merged for the hook leave it without a response, and the caller with its chunks."""
 
     def fail(self: ChatAccumulator) -> ChatCompletion:
         raise RecursionError
@@ -295,7 +295,7 @@ async def test_merging_that_fails_breaks_nothing(
     fault_server.stream(["Ber", "lin"])
     async with connect(**told.options) as client:
         assert [text async for text in (await ask(client, stream=True)).text()] == ["Ber", "lin"]
-    assert told.events[-1].answer is None
+    assert told.events[-1].response is None
     assert told.events[-1].complete
     assert len(caplog.records) == 1
 
@@ -349,7 +349,7 @@ async def test_download(
     assert [event.url for event in told.events] == [fault_server.picture_url] * 2
     assert "pass" not in told.events[0].label
     assert told.events[-1].complete
-    assert told.events[-1].answer is None
+    assert told.events[-1].response is None
 
 
 async def test_with_options(connect: Connect, told: Told) -> None:

@@ -374,12 +374,12 @@ def test_connections_that_can_t_be() -> None:
 
 
 def test_executed_statuses() -> None:
-    """A status that came after the answer had begun isn't tried again either."""
+    """A status that came after the response had begun isn't tried again either."""
     assert delay(APIStatusError("No.", status_code=429, execution="executed")) is None
 
 
 def test_what_never_helps() -> None:
-    """An answer that can't be read wouldn't be better the second time."""
+    """A response that can't be read wouldn't be better the second time."""
     assert delay(APIResponseError("No.", execution="unknown")) is None
     assert delay(APIError("No.")) is None
 

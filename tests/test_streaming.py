@@ -21,7 +21,6 @@ from horay_async import (
 )
 from horay_async._protocol.wire.bounds import MAX_PIECE_BYTES
 from horay_async.testing import (
-    Answer,
     Cut,
     Ending,
     FaultServer,
@@ -30,6 +29,7 @@ from horay_async.testing import (
     Repeat,
     Request,
     Reset,
+    ScriptedResponse,
     Stall,
     Step,
     error_event,
@@ -46,7 +46,7 @@ AT_ONCE = 32
 
 
 def chat(client: Any, name: str = "m") -> Any:
-    """Asks for a streamed chat answer, on either client; `name` goes to the server."""
+    """Asks for a streamed chat response, on either client; `name` goes to the server."""
     return client.chat.completions.create(model=name, messages=[], stream=True)
 
 
@@ -55,26 +55,26 @@ def text(client: Any, name: str = "m") -> Any:
     return client.completions.create(model=name, prompt="p", n=2, stream=True)
 
 
-def sse_answer(*pieces: bytes | Step) -> Answer:
+def sse_response(*pieces: bytes | Step) -> ScriptedResponse:
     """An event stream of exactly these pieces, with other steps between them."""
     return respond(list(pieces), content_type="text/event-stream", framing="chunked")
 
 
-def cut_as_asked(answer: Answer, by: Ending) -> Callable[[Request], Answer]:
-    """A handler that cuts `answer` after as many bytes as the request's model says."""
-    return lambda request: answer.with_faults(Cut(int(request.json()["model"]), by=by))
+def cut_as_asked(response: ScriptedResponse, by: Ending) -> Callable[[Request], ScriptedResponse]:
+    """A handler that cuts `response` after as many bytes as the request's model says."""
+    return lambda request: response.with_faults(Cut(int(request.json()["model"]), by=by))
 
 
-def contents(answer: Any) -> dict[int, tuple[str, str | None]] | None:
-    """The choices of a merged answer, in the form of `Told`."""
-    if answer is None:
+def contents(response: Any) -> dict[int, tuple[str, str | None]] | None:
+    """The choices of a merged response, in the form of `Told`."""
+    if response is None:
         return None
     return {
         choice.index: (
             choice.text if hasattr(choice, "text") else choice.message.content,
             choice.finish_reason,
         )
-        for choice in answer.choices
+        for choice in response.choices
     }
 
 
@@ -85,7 +85,7 @@ async def take(pieces: AsyncIterator[str], into: list[str]) -> None:
 
 
 def check(outcome: object, expected: Told | None, at: int) -> None:
-    """Holds what a call came to (its merged answer, or its error) against what the bytes told."""
+    """Holds what a call came to (its merged response, or its error) against what the bytes told."""
     if expected is None:
         assert type(outcome) is APIConnectionError, at
     elif expected.whole:
@@ -96,7 +96,7 @@ def check(outcome: object, expected: Told | None, at: int) -> None:
 
 
 async def read(client: AsyncHoray, ask: Callable[[Any, str], Any], at: int) -> object:
-    """Reads a stream that is cut after `at` bytes: the merged answer, or the error."""
+    """Reads a stream that is cut after `at` bytes: the merged response, or the error."""
     try:
         chunks: AsyncStream[Any] = await ask(client, str(at))
         async for _ in chunks:
@@ -116,19 +116,19 @@ async def test_cut_after_every_byte(
     choices: int,
     by: Ending,
 ) -> None:
-    """However much has come, the call gives the whole answer or raises with exactly that much."""
-    answer = playing(events)
-    fault_server.always(cut_as_asked(answer, by))
+    """However much has come, the call gives the whole response or raises with exactly that much."""
+    response = playing(events)
+    fault_server.always(cut_as_asked(response, by))
     async with connect() as client:
-        for start in range(0, len(answer.data), AT_ONCE):
-            places = range(start, min(start + AT_ONCE, len(answer.data)))
+        for start in range(0, len(response.data), AT_ONCE):
+            places = range(start, min(start + AT_ONCE, len(response.data)))
             outcomes = await asyncio.gather(*(read(client, ask, at) for at in places))
             for at, outcome in zip(places, outcomes, strict=True):
-                check(outcome, told(answer.data[:at], choices=choices), at)
+                check(outcome, told(response.data[:at], choices=choices), at)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         playing(CHAT, framing="length"),
         playing(CHAT, coding="gzip"),
@@ -137,15 +137,15 @@ async def test_cut_after_every_byte(
     ids=["length", "gzip in chunks", "gzip in one length"],
 )
 async def test_cut_in_every_framing(
-    fault_server: FaultServer, connect: Connect, answer: Answer
+    fault_server: FaultServer, connect: Connect, response: ScriptedResponse
 ) -> None:
     """Short of its Content-Length, or within compressed data, a stream is as incomplete as elsewhere."""
-    fault_server.always(cut_as_asked(answer, "fin"))
+    fault_server.always(cut_as_asked(response, "fin"))
     async with connect() as client:
-        places = range(answer.head_size, len(answer.data), 7)
+        places = range(response.head_size, len(response.data), 7)
         outcomes = await asyncio.gather(*(read(client, chat, at) for at in places))
         for at, outcome in zip(places, outcomes, strict=True):
-            check(outcome, told(answer.data[:at], choices=1), at)
+            check(outcome, told(response.data[:at], choices=1), at)
 
 
 async def test_compressed_data_that_ends_early(fault_server: FaultServer, connect: Connect) -> None:
@@ -161,7 +161,7 @@ async def test_compressed_data_that_ends_early(fault_server: FaultServer, connec
 
 async def test_what_came_before_the_cut_counts(fault_server: FaultServer, connect: Connect) -> None:
     """A caller who begins to read after the connection broke still gets what had come until then."""
-    fault_server.add(sse_answer(*CHAT[:4], Reset()))
+    fault_server.add(sse_response(*CHAT[:4], Reset()))
     async with connect() as client:
         chunks = await chat(client)
         content = chunks._response._raw.content
@@ -175,7 +175,7 @@ async def test_what_came_before_the_cut_counts(fault_server: FaultServer, connec
 
 
 async def test_truncation_names_its_reason(fault_server: FaultServer, connect: Connect) -> None:
-    """The error says how the stream ended, and which answer it was."""
+    """The error says how the stream ended, and which response it was."""
     fault_server.add(
         respond(
             [*CHAT[:2], b'data: {"id'],
@@ -217,7 +217,7 @@ async def test_error_before_the_first_chunk_is_retried(
     fault_server: FaultServer, connect: Connect
 ) -> None:
     """A failure that is reported before anything else came is met by another attempt."""
-    fault_server.add(sse_answer(b": ping\n\n", error_event("no room", code="overloaded_error")))
+    fault_server.add(sse_response(b": ping\n\n", error_event("no room", code="overloaded_error")))
     fault_server.stream(["Ber", "lin"])
     async with connect(retries=2) as client:
         chunks = await chat(client)
@@ -241,7 +241,7 @@ async def test_error_after_the_first_chunk_is_raised(
 ) -> None:
     """Once a chunk was handed out, a failure is the caller's, in the class that its code stands for."""
     event = error_event("out of tokens", type=None, code=code, named=named)
-    fault_server.add(sse_answer(*CHAT[:2], event))
+    fault_server.add(sse_response(*CHAT[:2], event))
     async with connect(retries=2) as client:
         chunks = await chat(client)
         received: list[str] = []
@@ -261,7 +261,7 @@ async def test_cut_before_the_first_chunk_is_retried(
 ) -> None:
     """A stream that broke before anything came is opened again; after that, never."""
     fault_server.add(
-        sse_answer(Reset()), sse_answer(b": ping\n\n", Fin()), sse_answer(CHAT[0], Fin())
+        sse_response(Reset()), sse_response(b": ping\n\n", Fin()), sse_response(CHAT[0], Fin())
     )
     async with connect(retries=5) as client:
         with pytest.raises(StreamTruncatedError) as raised:
@@ -331,7 +331,7 @@ async def test_leaving_early_closes_at_once(
     leave: Callable[[AsyncStream[Any]], Any],
 ) -> None:
     """However a stream is left, the server sees it, the slot is free, and reading on is an error."""
-    fault_server.add(sse_answer(*CHAT[:2], Stall()))
+    fault_server.add(sse_response(*CHAT[:2], Stall()))
     async with connect(max_connections=1) as client:
         chunks = await chat(client)
         await leave(chunks)
@@ -344,7 +344,7 @@ async def test_leaving_early_closes_at_once(
 
 async def test_forgotten_stream_is_closed(fault_server: FaultServer, connect: Connect) -> None:
     """A stream that nobody holds any more ends its connection without a warning."""
-    fault_server.add(sse_answer(*CHAT[:2], Stall()))
+    fault_server.add(sse_response(*CHAT[:2], Stall()))
     async with connect(max_connections=1) as client:
         await chat(client)
         await fault_server.until_closed(1)
@@ -354,7 +354,7 @@ async def test_forgotten_stream_is_closed(fault_server: FaultServer, connect: Co
 async def test_connections_are_waited_for(fault_server: FaultServer, connect: Connect) -> None:
     """With all connections in use, further calls wait for their turn instead of failing."""
     gate = Gate()
-    fault_server.always(sse_answer(*CHAT[:2], gate, *CHAT[2:]))
+    fault_server.always(sse_response(*CHAT[:2], gate, *CHAT[2:]))
     async with connect(max_connections=2) as client:
         calls = [asyncio.ensure_future(read(client, chat, 0)) for _ in range(6)]
         await fault_server.until_requests(2)
@@ -368,7 +368,7 @@ async def test_connections_are_waited_for(fault_server: FaultServer, connect: Co
 
 async def test_events_of_a_cut_stream(fault_server: FaultServer, connect: Connect) -> None:
     """`final()` raises as iteration does, and what had come stands in the snapshot and the error."""
-    fault_server.always(sse_answer(*CHAT[:2], Fin()))
+    fault_server.always(sse_response(*CHAT[:2], Fin()))
     async with connect() as client:
         async with client.chat.completions.stream(model="m", messages=[]) as events:
             with pytest.raises(StreamTruncatedError):
@@ -413,7 +413,7 @@ async def test_events_are_used_in_a_with_block(fault_server: FaultServer, connec
 
 async def test_events_left_early(fault_server: FaultServer, connect: Connect) -> None:
     """Leaving the block closes the connection at once, however much was read."""
-    fault_server.always(sse_answer(*CHAT[:2], Stall()), path="/chat/completions")
+    fault_server.always(sse_response(*CHAT[:2], Stall()), path="/chat/completions")
     async with connect(max_connections=1) as client:
         async with client.chat.completions.stream(model="m", messages=[]):
             pass
@@ -431,7 +431,7 @@ async def test_finished_stream_whose_end_is_not_said(
     fault_server: FaultServer, connect: Connect
 ) -> None:
     """With every choice finished, a connection that just stays open is waited for no longer than `idle`."""
-    fault_server.add(sse_answer(*CHAT[:5], Stall()))
+    fault_server.add(sse_response(*CHAT[:5], Stall()))
     async with connect(timeout=Timeouts(idle=0.05)) as client:
         chunks = await chat(client)
         assert "".join([piece async for piece in chunks.text()]) == "Grüße 🌍"
@@ -442,9 +442,9 @@ async def test_bytes_after_the_end(fault_server: FaultServer, connect: Connect) 
     """What follows `[DONE]` is read away if it is little, and left with its connection if it is not."""
     done = b"data: [DONE]\n\n"
     fault_server.add(
-        sse_answer(*CHAT[:5], done + CHAT[1], b": bye\n\n"),
-        sse_answer(*CHAT[:5], done, Repeat(b": bye\n\n" * 1000)),
-        sse_answer(*CHAT[:5], done, Stall()),
+        sse_response(*CHAT[:5], done + CHAT[1], b": bye\n\n"),
+        sse_response(*CHAT[:5], done, Repeat(b": bye\n\n" * 1000)),
+        sse_response(*CHAT[:5], done, Stall()),
     )
     async with connect() as client:
         for _ in range(3):
@@ -462,7 +462,7 @@ async def test_second_task_that_reads_is_refused(
     """A task that reads while another one waits is told so at once; the first one reads on to the end."""
     gate = Gate()
     fault_server.add(
-        sse_answer(*CHAT[:2], gate, *CHAT[2:]) if handed_out else sse_answer(gate, *CHAT)
+        sse_response(*CHAT[:2], gate, *CHAT[2:]) if handed_out else sse_response(gate, *CHAT)
     )
     async with connect() as client:
         chunks: AsyncStream[Any] = await chat(client)
@@ -488,7 +488,7 @@ async def test_second_task_asks_for_the_final_response(
 ) -> None:
     """`final` while another task loops over the events is refused too, and leaves the loop alone."""
     gate = Gate()
-    fault_server.add(sse_answer(*CHAT[:2], gate, *CHAT[2:]))
+    fault_server.add(sse_response(*CHAT[:2], gate, *CHAT[2:]))
     async with (
         connect() as client,
         client.chat.completions.stream(model="m", messages=[]) as events,
@@ -509,7 +509,7 @@ async def test_flood_lets_others_have_their_turn(
 ) -> None:
     """However many events come at once, the loop turns after two pieces of them that are decoded at most."""
     event = b'data: {"choices":[]}\n\n'
-    fault_server.add(sse_answer(*CHAT[:1], event * 20_000, *CHAT[1:]))
+    fault_server.add(sse_response(*CHAT[:1], event * 20_000, *CHAT[1:]))
     loop = asyncio.get_running_loop()
     turns = 0
     over = False

@@ -27,13 +27,13 @@ from horay_async.testing import Ending, FaultServer, Gate, Reset, Stall, error, 
 
 from .conftest import ConnectBlocking
 from .recorded import CHAT, TEXT, playing, told
-from .test_streaming import chat, check, contents, cut_as_asked, sse_answer, text
+from .test_streaming import chat, check, contents, cut_as_asked, sse_response, text
 
 AT_ONCE = 8
 
 
 def read(client: Horay, ask: Callable[[Any, str], Any], at: int) -> object:
-    """Reads a stream that is cut after `at` bytes: the merged answer, or the error."""
+    """Reads a stream that is cut after `at` bytes: the merged response, or the error."""
     try:
         chunks: Stream[Any] = ask(client, str(at))
         for _ in chunks:
@@ -53,13 +53,13 @@ def test_cut_after_every_byte(
     choices: int,
     by: Ending,
 ) -> None:
-    """However much has come, the call gives the whole answer or raises with exactly that much."""
-    answer = playing(events)
-    fault_server.always(cut_as_asked(answer, by))
+    """However much has come, the call gives the whole response or raises with exactly that much."""
+    response = playing(events)
+    fault_server.always(cut_as_asked(response, by))
     with connect_blocking() as client, ThreadPoolExecutor(AT_ONCE) as threads:
-        places = range(len(answer.data))
+        places = range(len(response.data))
         for at, outcome in enumerate(threads.map(partial(read, client, ask), places)):
-            check(outcome, told(answer.data[:at], choices=choices), at)
+            check(outcome, told(response.data[:at], choices=choices), at)
 
 
 def test_ten_streams_use_one_connection(
@@ -125,7 +125,7 @@ def test_leaving_early_closes_at_once(
     leave: Callable[[Stream[Any]], None],
 ) -> None:
     """However a stream is left, the server sees it, the slot is free, and nothing more is given."""
-    fault_server.add(sse_answer(*CHAT[:2], Stall()))
+    fault_server.add(sse_response(*CHAT[:2], Stall()))
     with connect_blocking(max_connections=1) as client:
         chunks = chat(client)
         leave(chunks)
@@ -140,7 +140,7 @@ def test_forgotten_stream_is_closed(
     fault_server: FaultServer, connect_blocking: ConnectBlocking
 ) -> None:
     """A stream that nobody holds any more ends its connection."""
-    fault_server.add(sse_answer(*CHAT[:2], Stall()))
+    fault_server.add(sse_response(*CHAT[:2], Stall()))
     with connect_blocking(max_connections=1) as client:
         next(chat(client))
         fault_server.wait_for_close(1)
@@ -150,9 +150,9 @@ def test_forgotten_stream_is_closed(
 def test_errors_are_those_of_the_other_face(
     fault_server: FaultServer, connect_blocking: ConnectBlocking
 ) -> None:
-    """The class, the records and the partial answer cross the threads."""
+    """The class, the records and the partial response cross the threads."""
     fault_server.add(error(429, retry_after=0, form="ms"), error(429), error(401, "who are you?"))
-    fault_server.add(sse_answer(*CHAT[:2], error_event("no", code="rate_limit_exceeded")))
+    fault_server.add(sse_response(*CHAT[:2], error_event("no", code="rate_limit_exceeded")))
     with connect_blocking(retries=1) as client:
         with pytest.raises(RateLimitError) as limited:
             client.models.list()
@@ -224,7 +224,7 @@ def test_interrupt_cancels_a_stream(
     fault_server: FaultServer, connect_blocking: ConnectBlocking
 ) -> None:
     """Ctrl-C while a loop waits for the next chunk does the same."""
-    fault_server.add(sse_answer(*CHAT[:2], Stall()))
+    fault_server.add(sse_response(*CHAT[:2], Stall()))
     with connect_blocking(max_connections=1) as client:
         chunks = chat(client)
         received: list[str] = []
@@ -279,7 +279,7 @@ def test_closing_ends_a_loop_in_another_thread(
     fault_server: FaultServer, connect_blocking: ConnectBlocking, close: str
 ) -> None:
     """Closing the client, or the stream, under a thread that reads raises there, and hangs nobody."""
-    fault_server.add(sse_answer(*CHAT[:2], Stall()))
+    fault_server.add(sse_response(*CHAT[:2], Stall()))
     raised: list[BaseException] = []
     with connect_blocking() as client:
         chunks = chat(client)
@@ -319,7 +319,7 @@ def test_closing_ends_a_call_in_another_thread(
 def test_many_threads_share_one_client(
     fault_server: FaultServer, connect_blocking: ConnectBlocking
 ) -> None:
-    """Calls from many threads at once each get their own answer, over no more than `max_connections`."""
+    """Calls from many threads at once each get their own response, over no more than `max_connections`."""
     fault_server.always(lambda request: request.json()["prompt"])
 
     def ask(number: int) -> str:
@@ -334,7 +334,7 @@ def test_final_of_a_cut_stream(
     fault_server: FaultServer, connect_blocking: ConnectBlocking
 ) -> None:
     """`final()` raises as iteration does; what had come stands in the error."""
-    fault_server.add(sse_answer(*CHAT[:2], Reset()))
+    fault_server.add(sse_response(*CHAT[:2], Reset()))
     with (
         connect_blocking() as client,
         client.chat.completions.stream(model="m", messages=[]) as events,
@@ -347,7 +347,7 @@ def test_final_of_a_cut_stream(
 def test_whole_surface(
     fault_server: FaultServer, connect_blocking: ConnectBlocking, tmp_path: Path
 ) -> None:
-    """Every operation answers, and every view of a stream is there, as on the other client."""
+    """Every operation responses, and every view of a stream is there, as on the other client."""
     with connect_blocking(default_headers={"X-A": "1"}) as client:
         assert client.user.info().id == "user-1"
         assert len(client.models.list()) == 2
@@ -370,7 +370,7 @@ def test_whole_surface(
 
 def test_events_left_early(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
     """Leaving the block closes the connection at once, however much was read."""
-    fault_server.always(sse_answer(*CHAT[:2], Stall()), path="/chat/completions")
+    fault_server.always(sse_response(*CHAT[:2], Stall()), path="/chat/completions")
     with connect_blocking(max_connections=1) as client:
         with client.chat.completions.stream(model="m", messages=[]):
             pass
@@ -388,7 +388,7 @@ def test_second_thread_that_reads_is_refused(
 ) -> None:
     """A thread that reads while another one waits is told so at once; the first one reads on to the end."""
     gate = Gate()
-    fault_server.add(sse_answer(*CHAT[:2], gate, *CHAT[2:]))
+    fault_server.add(sse_response(*CHAT[:2], gate, *CHAT[2:]))
     raised: list[BaseException] = []
     texts: list[str] = []
     with connect_blocking() as client:
@@ -414,7 +414,7 @@ def test_threads_that_read_one_stream_all_end(
     fault_server: FaultServer, connect_blocking: ConnectBlocking
 ) -> None:
     """However threads meet at one stream, none waits for ever, and no chunk is lost or handed out twice."""
-    fault_server.always(lambda _: sse_answer(*CHAT))
+    fault_server.always(lambda _: sse_response(*CHAT))
     with connect_blocking() as client:
         whole = [chunk.to_dict() for chunk in chat(client)]
         for _ in range(30):

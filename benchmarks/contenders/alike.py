@@ -16,10 +16,10 @@ class Awaited:
         self._client = client
         self._create = create
 
-    async def answer(self, model: str) -> str:
-        """The text of a whole answer."""
-        answer = await self._create(model=model, messages=MESSAGES, max_tokens=64)
-        text: str = answer.choices[0].message.content
+    async def call(self, model: str) -> str:
+        """The text of a whole response."""
+        response = await self._create(model=model, messages=MESSAGES, max_tokens=64)
+        text: str = response.choices[0].message.content
         return text
 
     async def stream(self, model: str) -> tuple[int, str]:
@@ -44,10 +44,10 @@ class Blocking:
         self._client = client
         self._create = create
 
-    def answer(self, model: str) -> str:
-        """The text of a whole answer."""
-        answer = self._create(model=model, messages=MESSAGES, max_tokens=64)
-        text: str = answer.choices[0].message.content
+    def call(self, model: str) -> str:
+        """The text of a whole response."""
+        response = self._create(model=model, messages=MESSAGES, max_tokens=64)
+        text: str = response.choices[0].message.content
         return text
 
     def stream(self, model: str) -> tuple[int, str]:

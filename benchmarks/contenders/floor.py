@@ -105,7 +105,7 @@ class Floor:
         self._idle: deque[Connection] = deque()
         self._free = asyncio.Semaphore(connections)
 
-    async def answer(self, model: str) -> str:
+    async def call(self, model: str) -> str:
         async with self._free:
             connection = await self._sent({"model": model, "messages": MESSAGES, "max_tokens": 64})
             body = b""

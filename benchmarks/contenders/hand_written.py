@@ -30,12 +30,12 @@ class HandWritten:
             connector=aiohttp.TCPConnector(limit=connections),
         )
 
-    async def answer(self, model: str) -> str:
+    async def call(self, model: str) -> str:
         body = orjson.dumps({"model": model, "messages": MESSAGES, "max_tokens": 64})
         async with self._session.post(self._url, data=body) as response:
             response.raise_for_status()
-            answer = orjson.loads(await response.read())
-        content: str = answer["choices"][0]["message"]["content"]
+            completion = orjson.loads(await response.read())
+        content: str = completion["choices"][0]["message"]["content"]
         return content
 
     async def stream(self, model: str) -> tuple[int, str]:

@@ -28,15 +28,15 @@ class AwaitedHoray(Awaited):
         return 0, "".join([text async for text in stream.text()])
 
     async def events(self, model: str) -> tuple[int, str]:
-        """A stream through its events, and the merged answer."""
+        """A stream through its events, and the merged response."""
         async with self._client.chat.completions.stream(model=model, messages=MESSAGES) as events:
             async for _ in events:
                 pass
-            answer = await events.final()
-        return 0, answer.choices[0].message.content
+            response = await events.final()
+        return 0, response.choices[0].message.content
 
     async def fan_out(self, model: str, calls: int, at_once: int) -> list[str]:
-        """Whole answers to a batch."""
+        """Whole responses to a batch."""
         from horay_async import BatchRequest  # noqa: PLC0415 - see above
 
         requests = (
@@ -53,9 +53,9 @@ class AwaitedHoray(Awaited):
         from horay_async._protocol.wire.decode import decoder  # noqa: PLC0415 - see above
 
         made = decoder(Completion)
-        answer = made.decode(body)
-        made.drift(answer)
-        return answer
+        response = made.decode(body)
+        made.drift(response)
+        return response
 
     @staticmethod
     def make(base_url: str) -> AsyncHoray:

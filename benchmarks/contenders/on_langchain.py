@@ -25,8 +25,8 @@ class Model:
             self._models[name] = self._kind(model=name, max_tokens=64, **self._options)
         return self._models[name]
 
-    async def answer(self, model: str) -> str:
-        """The text of a whole answer."""
+    async def call(self, model: str) -> str:
+        """The text of a whole response."""
         text: str = (await self._model(model).ainvoke(PROMPT)).text
         return text
 

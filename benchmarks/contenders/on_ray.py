@@ -1,4 +1,4 @@
-"""Whole answers for the rows of a dataset, by Ray Data. Each cluster is one node, of this process's own."""
+"""Whole responses for the rows of a dataset, by Ray Data. Each cluster is one node, of this process's own."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class _OnRay:
 class HorayOnRay(_OnRay):
     """`horay_async.integrations.ray`."""
 
-    def answers(self, model: str, count: int) -> list[str]:
-        """The texts of so many answers."""
+    def responses(self, model: str, count: int) -> list[str]:
+        """The texts of so many responses."""
         from horay_async.integrations.ray import complete_dataset  # noqa: PLC0415 - loads Ray
 
         lazy = complete_dataset(
@@ -67,8 +67,8 @@ class HorayOnRay(_OnRay):
 class HttpStage(_OnRay):
     """`HttpRequestProcessorConfig` of `ray.data.llm`, as its documentation shows it."""
 
-    def answers(self, model: str, count: int) -> list[str]:
-        """The texts of so many answers."""
+    def responses(self, model: str, count: int) -> list[str]:
+        """The texts of so many responses."""
         llm: Any = import_module("ray.data.llm")
 
         def payload(row: dict[str, Any]) -> dict[str, Any]:

@@ -33,11 +33,11 @@ class Reqwest:
             .build()
         )
 
-    async def answer(self, model: str) -> str:
+    async def call(self, model: str) -> str:
         body = orjson.dumps({"model": model, "messages": MESSAGES, "max_tokens": 64})
         response = await self._client.post(self._url).body_bytes(body).build().send()
-        answer = orjson.loads(memoryview(await response.bytes()))
-        content: str = answer["choices"][0]["message"]["content"]
+        completion = orjson.loads(memoryview(await response.bytes()))
+        content: str = completion["choices"][0]["message"]["content"]
         return content
 
     async def stream(self, model: str) -> tuple[int, str]:

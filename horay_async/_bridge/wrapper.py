@@ -62,7 +62,7 @@ def blocking(method: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def decorated(declaration: Callable[..., Any]) -> Any:
-        # `inspect` would load much more for the same answer; overloads end in the implementation.
+        # `inspect` would load much more for the same result; overloads end in the implementation.
         if method.__code__.co_flags & CO_COROUTINE:
 
             def call(self: BlockingWrapper, /, *args: Any, **kwargs: Any) -> Any:

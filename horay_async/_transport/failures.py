@@ -36,7 +36,7 @@ class NoResponse(aiohttp.ClientConnectionError):
 
 
 class RedirectError(Exception):
-    """A redirect that can't be followed; its text completes "the answer ..."."""
+    """A redirect that can't be followed; its text completes "the response ..."."""
 
 
 class LibraryError(Exception):
@@ -56,7 +56,7 @@ _CERTIFICATE = aiohttp.ClientConnectorCertificateError
 _CLOCK_WORDS: dict[Clock, str] = {
     "queue": "no connection slot became free within",
     "connect": "no connection could be made within",
-    "first_byte": "no answer began within",
+    "first_byte": "no response began within",
     "idle": "no content came for",
     "total": "not done within the deadline of",
 }
@@ -133,14 +133,14 @@ def translate(
         # loop, or set up with a password.
         return ConfigurationError(f"{label} can't be sent: {clean(str(error))}")
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        text = f"{label}: the proxy answered {error.status}: {clean(error.message)}"
+        text = f"{label}: the proxy responded with {error.status}: {clean(error.message)}"
         return APIConnectionError(text, execution="not_sent")
     complaint = complaint_of(error)
     if isinstance(error, aiohttp.ClientResponseError):
         complaint = _first_line(error.message)
     if complaint is not None:
         return APIResponseError(
-            f"the answer to {label} isn't valid HTTP: {clean(complaint)}",
+            f"the response to {label} isn't valid HTTP: {clean(complaint)}",
             execution=execution,
         )
     if isinstance(error, aiohttp.ClientSSLError):
@@ -168,17 +168,17 @@ def translate_read(
     complaint = complaint_of(found)
     if complaint is not None and not is_cut_off(found):
         return APIResponseError(
-            f"the answer to {label} can't be decoded: {clean(complaint)}", execution=execution
+            f"the response to {label} can't be decoded: {clean(complaint)}", execution=execution
         )
     return APIConnectionError(
-        f"the answer to {label} broke off: {clean(describe(error))}", execution=execution
+        f"the response to {label} broke off: {clean(describe(error))}", execution=execution
     )
 
 
 def describe(error: BaseException) -> str:
     """What happened, for a message."""
     if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "the server closed the connection without an answer"
+        return "the server closed the connection without a response"
     if isinstance(error, aiohttp.ClientPayloadError) and error.__cause__ is not None:
         return complaint_of(error.__cause__) or "the body ended too early or can't be decoded"
     if isinstance(error, aiohttp.ClientConnectorError):

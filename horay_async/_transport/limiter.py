@@ -416,7 +416,7 @@ class CallPlace:
         if self._succeeded:
             # Only a limit that is found by trying learns from how long it took.
             timed = whole and permit.level is self._limiter.auto
-            admission.answered(permit, now, latency=now - self._began if timed else None)
+            admission.succeeded(permit, now, latency=now - self._began if timed else None)
         else:
             admission.end(permit)
         self._limiter.wake()

@@ -51,7 +51,7 @@ class PendingResponse:
     def before_connecting(self) -> None:
         """Keeps aiohttp from sending a request again by itself."""
         if self.dispatched_at is not None:
-            raise NoResponse("the server closed the connection without an answer")
+            raise NoResponse("the server closed the connection without a response")
 
     def dispatched(self, connection: ConnectionProtocol | None) -> None:
         """The request is being written: the wait for the first byte begins."""

@@ -127,7 +127,7 @@ class RawResponse:
             if not self._rest and content.at_eof():
                 self._finish()
                 break
-            if not piece.isspace():  # some gateways send blanks while they wait for the answer
+            if not piece.isspace():  # some gateways send blanks while they wait for the response
                 self.waiting_since = self.loop.time()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), False
 
@@ -136,7 +136,7 @@ class RawResponse:
         if self.has_rest:
             return self._next_of_rest()
         content = self.content
-        # This is left out where nothing has to be waited for: answers mostly come in one piece.
+        # This is left out where nothing has to be waited for: responses mostly come in one piece.
         if not self._watched and not content.is_eof():
             self._watch()
         failure: APIError | None = None
@@ -191,7 +191,7 @@ class RawResponse:
                 while read <= DRAIN_BYTES and (piece := await self.content.readany()):
                     read += len(piece)
         except Exception:  # noqa: BLE001 - see `next_piece`
-            self.close()  # the answer itself was whole
+            self.close()  # the response itself was whole
             return
         except BaseException:
             self.close()

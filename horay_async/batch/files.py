@@ -33,7 +33,7 @@ T = TypeVar("T")
 async def run_file(
     transport: Transport,
     requests: Path,
-    answers: Path,
+    results: Path,
     settings: Settings,
     progress: BatchProgress,
     bar: ProgressBar | None,
@@ -41,13 +41,13 @@ async def run_file(
     retry_failed: bool,
     sync_interval: float,
 ) -> None:
-    """Answers the requests of one file in another; see `AsyncBatch.run_file`."""
+    """Sends the requests of one file, and writes the results into another; see `AsyncBatch.run_file`."""
     progress.start()
     ids = IdTable()
     throttle_of(transport).level(
         settings
     )  # raises for one that can't be reached, before files are made
-    await asyncio.to_thread(_check_names, requests, answers)
+    await asyncio.to_thread(_check_names, requests, results)
 
     def look() -> tuple[int, FinishedCounts]:
         total = index_input(source, ids)
@@ -61,8 +61,8 @@ async def run_file(
             journal.sync()
 
     async with contextlib.AsyncExitStack() as opened:
-        lock = opened.enter_context(FileLock(answers))
-        journal = opened.enter_context(contextlib.closing(Journal(answers, lock)))
+        lock = opened.enter_context(FileLock(results))
+        journal = opened.enter_context(contextlib.closing(Journal(results, lock)))
         source = await opened.enter_async_context(input_file(requests))
         progress.total, finished = await _in_thread(look)
         progress.skipped, progress.skipped_failed = finished
@@ -72,8 +72,8 @@ async def run_file(
         )
         syncing = asyncio.create_task(_sync_regularly(journal, sync_interval, runner))
         try:
-            while results := await runner.get():
-                await _in_thread(partial(write, results))
+            while batch := await runner.get():
+                await _in_thread(partial(write, batch))
         finally:
             await runner.close()
             syncing.cancel()
@@ -82,13 +82,13 @@ async def run_file(
             await _in_thread(journal.sync)
 
 
-def _check_names(requests: Path, answers: Path) -> None:
+def _check_names(requests: Path, results: Path) -> None:
     """Raises for requests that aren't there, or that are in the output file, before that is touched."""
     found = requests.stat()
-    if answers.exists() and os.path.samestat(found, answers.stat()):
+    if results.exists() and os.path.samestat(found, results.stat()):
         raise BatchFileError(
-            f"{answers} holds the requests: their answers need a file of their own",
-            path=str(answers),
+            f"{results} holds the requests: their results need a file of their own",
+            path=str(results),
         )
 
 

@@ -121,7 +121,7 @@ class Journal:
         if found.st_size < self._size:
             lost = f"it was truncated meanwhile, to {found.st_size} of {self._size} bytes"
             raise BatchFileError(
-                f"{self._path}: {lost}. Answers are gone: start again, which sends the requests of those once more",
+                f"{self._path}: {lost}. Results are gone: start again, which sends the requests of those once more",
                 path=str(self._path),
             )
         return found.st_size
@@ -177,7 +177,7 @@ class Journal:
 
     def _foreign(self, number: int, error: Exception) -> BatchFileError:
         return BatchFileError(
-            f"{self._path}, line {number}: not a line of a batch's answers: {error}; to leave that file as "
+            f"{self._path}, line {number}: not a line of a batch's results: {error}; to leave that file as "
             "it is, write to another one",
             path=str(self._path),
             line=number,

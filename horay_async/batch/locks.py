@@ -38,7 +38,7 @@ class FileLock:
             self._real = resolved(self._path)
         except OSError as error:
             raise BatchFileError(
-                f"{self._path}: the answers need a file that can be read again at the next start: "
+                f"{self._path}: the results need a file that can be read again at the next start: "
                 f"{error.strerror}",
                 path=str(self._path),
             ) from error

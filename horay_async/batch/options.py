@@ -17,7 +17,7 @@ class BatchOptions(TypedDict, total=False):
 
     concurrency: int | Literal["auto"]
     """Most requests under way at once. `"auto"`, the default, finds what the server can take: it tries
-    more as long as more is answered in the same time, and fewer when the server refuses (429, 503) or its
+    more as long as more succeeds in the same time, and fewer when the server refuses (429, 503) or its
     responses get slower. What it found is shared by all batches of the client. Neither is bound by the
     client's `max_connections`; a session of the caller's is bound by its connector."""
     rpm: float | None
@@ -34,7 +34,7 @@ class BatchOptions(TypedDict, total=False):
     other."""
     give_up_after: float
     """Seconds for which a request is put off and sent again, 600, where the server refuses it for its load
-    (429, 503), or can't be reached though it has answered before. Then that is the request's result. All
+    (429, 503), or can't be reached though it has responded before. Then that is the request's result. All
     other failures are retried as the client's `RetryPolicy` says, and no more."""
 
 

@@ -73,7 +73,7 @@ def read_outcome(raw: bytes) -> Outcome:
 
 
 def line_of(result: BatchResult[Any]) -> bytes:
-    """The line for a result. The server's answer stands in it as the server wrote it.
+    """The line for a result. The server's response stands in it as the server wrote it.
 
     It is read back before it is given out. Where that shows that it couldn't be read at the next start, it is
     written otherwise: with U+FFFD for half a surrogate pair, and if that isn't enough, as a failure.
@@ -107,7 +107,7 @@ def _line_of(result: BatchResult[Any]) -> bytes:
         return _line(result.custom_id, meta.status, meta.request_id, body)
     if isinstance(error, APIStatusError) and error.status_code >= FAILED:
         return _line(result.custom_id, error.status_code, error.request_id, _failure(error))
-    message = "the answer isn't valid UTF-8" if error is None else str(error)
+    message = "the response isn't valid UTF-8" if error is None else str(error)
     return _failed_line(result.custom_id, error, message)
 
 

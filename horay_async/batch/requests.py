@@ -274,7 +274,7 @@ def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> 
         given = "it is missing" if raw == b"null" else f"got {shown:.80}"
         raise InvalidRequestError(f"body must be a JSON object; {given}") from error
     if bytes(body.stream) == b"true":
-        raise InvalidRequestError("body.stream must be false: a batch takes whole answers")
+        raise InvalidRequestError("body.stream must be false: a batch takes whole responses")
     if operation is not None:
         for name in _required(operation.params):
             if not bytes(getattr(body, name)):

@@ -121,14 +121,14 @@ class AsyncBatch:
     async def run_file(
         self,
         requests: str | os.PathLike[str],
-        answers: str | os.PathLike[str],
+        results: str | os.PathLike[str],
         *,
         retry_failed: bool = False,
         sync_interval: float = 5.0,
         progress: BatchProgress | ShowProgress = False,
         **options: Unpack[BatchOptions],
     ) -> BatchProgress:
-        """Sends the requests of one file, writes their responses to another, and gives the progress.
+        """Sends the requests of one file, writes their results to another, and gives the progress.
 
         Both have one JSON object a line, in the form of OpenAI's batch files and of their output. The
         server's responses are copied as they are. Lines are written as responses come, in no particular order.
@@ -151,7 +151,7 @@ class AsyncBatch:
 
         Args:
             requests: The file of requests, or a pipe.
-            answers: The output file; it is made, or continued.
+            results: The output file; it is made, or continued.
             retry_failed: Whether to send earlier failures again.
             sync_interval: Seconds within which what was written is safe from a loss of power; 5, and 0 is none.
             progress: Whether to draw a bar, as for `run`; or an object that is kept up to date.
@@ -164,7 +164,7 @@ class AsyncBatch:
         await run_file(
             self._transport,
             Path(requests),
-            Path(answers),
+            Path(results),
             settings,
             given,
             bar,

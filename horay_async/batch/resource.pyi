@@ -58,9 +58,9 @@ class AsyncBatch:
             ordered: Whether the results come in the order of the requests.
             progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
             concurrency: Most requests under way at once. `"auto"`, the default, finds what the
-                server can take: it tries more as long as more is answered in the same time, and
-                fewer when the server refuses (429, 503) or its responses get slower. What it found
-                is shared by all batches of the client. Neither is bound by the client's
+                server can take: it tries more as long as more succeeds in the same time, and fewer
+                when the server refuses (429, 503) or its responses get slower. What it found is
+                shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
             rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
                 client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
@@ -73,7 +73,7 @@ class AsyncBatch:
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
-                answered before. Then that is the request's result. All other failures are retried
+                responded before. Then that is the request's result. All other failures are retried
                 as the client's `RetryPolicy` says, and no more.
         """
     @overload
@@ -110,9 +110,9 @@ class AsyncBatch:
             ordered: Whether the results come in the order of the requests.
             progress: Whether to draw a bar where somebody sees it; `"always"` draws it anyway.
             concurrency: Most requests under way at once. `"auto"`, the default, finds what the
-                server can take: it tries more as long as more is answered in the same time, and
-                fewer when the server refuses (429, 503) or its responses get slower. What it found
-                is shared by all batches of the client. Neither is bound by the client's
+                server can take: it tries more as long as more succeeds in the same time, and fewer
+                when the server refuses (429, 503) or its responses get slower. What it found is
+                shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
             rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
                 client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
@@ -125,13 +125,13 @@ class AsyncBatch:
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
-                answered before. Then that is the request's result. All other failures are retried
+                responded before. Then that is the request's result. All other failures are retried
                 as the client's `RetryPolicy` says, and no more.
         """
     async def run_file(
         self,
         requests: str | os.PathLike[str],
-        answers: str | os.PathLike[str],
+        results: str | os.PathLike[str],
         *,
         retry_failed: bool = False,
         sync_interval: float = 5.0,
@@ -143,7 +143,7 @@ class AsyncBatch:
         fail_fast: bool = ...,
         give_up_after: float = ...,
     ) -> BatchProgress:
-        """Sends the requests of one file, writes their responses to another, and gives the progress.
+        """Sends the requests of one file, writes their results to another, and gives the progress.
 
         Both have one JSON object a line, in the form of OpenAI's batch files and of their output. The
         server's responses are copied as they are. Lines are written as responses come, in no particular order.
@@ -166,15 +166,15 @@ class AsyncBatch:
 
         Args:
             requests: The file of requests, or a pipe.
-            answers: The output file; it is made, or continued.
+            results: The output file; it is made, or continued.
             retry_failed: Whether to send earlier failures again.
             sync_interval: Seconds within which what was written is safe from a loss of power; 5,
                 and 0 is none.
             progress: Whether to draw a bar, as for `run`; or an object that is kept up to date.
             concurrency: Most requests under way at once. `"auto"`, the default, finds what the
-                server can take: it tries more as long as more is answered in the same time, and
-                fewer when the server refuses (429, 503) or its responses get slower. What it found
-                is shared by all batches of the client. Neither is bound by the client's
+                server can take: it tries more as long as more succeeds in the same time, and fewer
+                when the server refuses (429, 503) or its responses get slower. What it found is
+                shared by all batches of the client. Neither is bound by the client's
                 `max_connections`; a session of the caller's is bound by its connector.
             rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
                 client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
@@ -187,7 +187,7 @@ class AsyncBatch:
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
-                answered before. Then that is the request's result. All other failures are retried
+                responded before. Then that is the request's result. All other failures are retried
                 as the client's `RetryPolicy` says, and no more.
         """
     _transport: Transport

@@ -60,7 +60,7 @@ class BatchProgress(Record):
     skipped_failed: int = 0
     """Those of them that had failed."""
     done: int = 0
-    """Requests that were answered."""
+    """Requests that succeeded."""
     failed: int = 0
     """Requests that failed for good."""
     in_flight: int = 0

@@ -229,7 +229,7 @@ class BatchRunner:
             self._throttle.reached = True
             meta = response.meta
             single = len(meta.attempts) == 1
-            admission.answered(permit, now, latency=now - began if single else None)
+            admission.succeeded(permit, now, latency=now - began if single else None)
             self._record(work, meta.attempts, began)
             meta.attempts = tuple(work.attempts)
             self._correct(work, response, now)

@@ -29,7 +29,7 @@ class Throttle:
         self.limiter: Limiter = limiter or Limiter(options)
         """The client's, which its calls wait for as well."""
         self.reached: bool = False
-        """Whether the server has ever answered: then one that can't be reached will come back."""
+        """Whether the server has ever responded: then one that can't be reached will come back."""
         self.refusal: APIStatusError | None = None
         """The refusal that asked for the latest `Retry-After`."""
         self._not_before = (

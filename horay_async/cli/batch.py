@@ -65,7 +65,7 @@ def batch(
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON.")] = False,
     server: Server,
 ) -> None:
-    """Send a file of requests and write the responses to another file.
+    """Send a file of requests and write the results to another file.
 
     Both have the form of OpenAI's batch files and of their output. A run that was stopped, however it
     was, goes on where it was when the same command is given again.

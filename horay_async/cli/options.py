@@ -30,7 +30,7 @@ DEFAULT_MODEL: Final = "meta-llama/Meta-Llama-3.1-8B-Instruct"
 """The default that the API's reference documents for completions."""
 
 LOCAL_MODEL: Final = "local"
-"""What the local model is called in requests; it answers to any name, and says its own."""
+"""What the local model is called in requests; it responds to any name, and says its own."""
 
 
 @dataclass(kw_only=True)

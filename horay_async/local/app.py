@@ -93,7 +93,7 @@ class Service:
         if self.api_key == DEFAULT_API_KEY and not hosts.is_own(name, self.host):
             raise ApiProblem(
                 403,
-                f"this server doesn't answer to the host {name[:100]!r}; use localhost or an IP "
+                f"this server doesn't respond to the host {name[:100]!r}; use localhost or an IP "
                 "address, or start it with an API key of your own",
                 type="permission_error",
                 code="host_not_allowed",

@@ -18,7 +18,7 @@ def name_of(header: str) -> str:
 
 
 def is_own(name: str, listening: str) -> bool:
-    """Whether a server that listens on the host `listening` may answer to `name`."""
+    """Whether a server that listens on the host `listening` may respond to `name`."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
     if name and name == listening.lower():

@@ -49,7 +49,7 @@ class LocalServer:
     new process takes its place, and neither this server nor the program around it is touched; on
     Linux it also has a memory limit. It ends with the server, and with a program that is killed.
 
-    With the default `api_key`, which everybody knows, the server answers only where `Host` is an IP
+    With the default `api_key`, which everybody knows, the server responds only where `Host` is an IP
     address, localhost or `host`, so that no web page reaches it under a name of its own (DNS
     rebinding).
 

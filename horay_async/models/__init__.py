@@ -1,1 +1,1 @@
-"""attrs classes for every answer, typed dicts for the parameters of every request."""
+"""attrs classes for every response, typed dicts for the parameters of every request."""

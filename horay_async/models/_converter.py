@@ -1,7 +1,7 @@
 """Structuring JSON into the attrs classes, leniently.
 
 A field that is missing takes its default, and so does one that can't be read as its type; the rest of
-the object stays usable. This is the careful path: answers that are read often are decoded straight
+the object stays usable. This is the careful path: responses that are read often are decoded straight
 into the same classes, and come here only when that fails.
 """
 

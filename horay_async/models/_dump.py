@@ -37,7 +37,7 @@ def dump(value: Any, *, mode: Literal["python", "json"], exclude_none: bool) -> 
 
 
 def _foreign(value: Any) -> Any:
-    """What a class of the caller's is in JSON, such as a pydantic model that an answer was parsed into."""
+    """What a class of the caller's is in JSON, such as a pydantic model that a response was parsed into."""
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
     raise TypeError(f"{type(value).__qualname__} can't be shown as JSON")

@@ -1,4 +1,4 @@
-"""Models in pydantic's world: fields of its models, and answers of FastAPI's endpoints.
+"""Models in pydantic's world: fields of its models, and responses of FastAPI's endpoints.
 
 Loaded when pydantic asks for a schema, never before.
 """

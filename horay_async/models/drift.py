@@ -41,7 +41,7 @@ class DriftCounts(Record):
 
 
 class Drift(Mapping[str, DriftCounts]):
-    """Answer fields that differed from what the API describes: counts by path, true where there are any.
+    """Response fields that differed from what the API describes: counts by path, true where there are any.
 
     A path such as `$.choices[].message.mood` stands for the field in every item of the list. It gives the
     place in the JSON that the server sent, any envelope around the response included. Counted are the

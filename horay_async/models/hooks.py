@@ -77,6 +77,6 @@ class ResponseEvent(CallEvent):
     meta: ResponseMeta | None
     """How the response came about, with the time to its first byte and, of a stream, its first token; None where
     no response came."""
-    answer: Response | None = attrs.field(repr=False)
+    response: Response | None = attrs.field(repr=False)
     """The response; of a stream, merged from the chunks that have come. None where there is none, and for
     downloads."""

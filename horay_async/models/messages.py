@@ -135,7 +135,7 @@ class UserMessage(Message):
 
 @attrs.define(eq=False, repr=False)
 class AssistantMessage(ChatMessage):
-    """What the model said. The message of an answer, a `ChatMessage`, does as well."""
+    """What the model said. The message of a response, a `ChatMessage`, does as well."""
 
     content: str | None = None
     """The text; None for a message that only calls tools."""

@@ -1,4 +1,4 @@
-"""Answers whose text was made an instance of a caller's class."""
+"""Responses whose text was made an instance of a caller's class."""
 
 # Made once and then read, so that narrowing the fields of the base classes does no harm:
 # pyright: reportIncompatibleVariableOverride=false
@@ -60,7 +60,7 @@ class ParsedMessage(ChatMessage, Generic[T]):
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ParsedChoice(ChatChoice, Generic[T]):
-    """One generated answer."""
+    """One generated response."""
 
     message: ParsedMessage[T] = attrs.field(factory=ParsedMessage[T])
 

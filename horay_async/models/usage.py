@@ -26,11 +26,11 @@ class CompletionTokensDetails(Model):
     """Which of the generated tokens were what."""
 
     reasoning_tokens: int | None = None
-    """Spent on reasoning that isn't part of the answer's text."""
+    """Spent on reasoning that isn't part of the response's text."""
     audio_tokens: int | None = None
     """Tokens of sound."""
     accepted_prediction_tokens: int | None = None
-    """Tokens of a prediction that the answer took over."""
+    """Tokens of a prediction that the response took over."""
     rejected_prediction_tokens: int | None = None
     """Tokens of a prediction that it didn't; they are paid for all the same."""
 
@@ -44,11 +44,11 @@ class Usage(Model):
     completion_tokens: int = 0
     """Over all choices."""
     total_tokens: int = 0
-    """Tokens of prompt and answer together."""
+    """Tokens of prompt and response together."""
     prompt_tokens_details: PromptTokensDetails | None = None
     """What the tokens of the prompt are made up of; None where the server doesn't say."""
     completion_tokens_details: CompletionTokensDetails | None = None
-    """What the tokens of the answer are made up of; None where the server doesn't say."""
+    """What the tokens of the response are made up of; None where the server doesn't say."""
 
     def __attrs_pre_init__(self) -> None:
         self.prompt_tokens_details = self.completion_tokens_details = None

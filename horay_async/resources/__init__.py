@@ -1,1 +1,1 @@
-"""One file a resource: an operation, its request and its answer. No I/O of their own."""
+"""One file a resource: an operation, its request and its response. No I/O of their own."""

@@ -66,7 +66,7 @@ class Resource:
         options = self._transport.options
         return build(operation, params, options, new_key=new_key(), stream=stream)
 
-    def _answer(
+    def _response(
         self, operation: Operation[ResponseT], params: Mapping[str, Any]
     ) -> Awaitable[ResponseT]:
         """Sends a request and returns the whole response."""

@@ -69,7 +69,7 @@ class AsyncChatCompletions(Resource):
         _adapt_tools(params)
         if stream:
             return await self._stream(CREATE, params, ChatCompletionChunk, ChatAccumulator)
-        return await self._answer(CREATE, params)
+        return await self._response(CREATE, params)
 
     @overload
     def stream(
@@ -141,7 +141,7 @@ class AsyncChatCompletions(Resource):
         if into is not None:
             params["response_format"] = response_format(into)
         classes = _argument_classes(params.get("tools"))
-        return parse_completion(await self._answer(CREATE, params), into, classes)
+        return parse_completion(await self._response(CREATE, params), into, classes)
 
     def run_tools(
         self,

@@ -49,7 +49,7 @@ class AsyncCompletions(Resource):
         """
         if stream:
             return await self._stream(CREATE, params, CompletionChunk, CompletionAccumulator)
-        return await self._answer(CREATE, params)
+        return await self._response(CREATE, params)
 
     def stream(
         self, **params: Unpack[CompletionParams]

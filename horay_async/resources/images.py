@@ -41,7 +41,7 @@ class AsyncImages(Resource):
         `RetryPolicy`. Raises `APIError` in one of its classes, and `TypeError` for a parameter of a
         wrong name or type.
         """
-        return await self._answer(GENERATE, params)
+        return await self._response(GENERATE, params)
 
     async def save(
         self,

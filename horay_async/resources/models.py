@@ -26,7 +26,7 @@ class AsyncModels(Resource):
 
         Raises `APIError` in one of its classes, and `TypeError` for a parameter of a wrong name or type.
         """
-        return await self._answer(LIST, params)
+        return await self._response(LIST, params)
 
     async def retrieve(self, model: str, **options: Unpack[CallOptions]) -> ModelInfo:
         """One model, by its id, whose slashes are sent as `%2F`: as one segment of the path. The API's reference
@@ -44,4 +44,4 @@ class AsyncModels(Resource):
             raise ValueError(f"model must be the id of a model, not {model!r}")
         # The characters of a segment by RFC 3986, 3.3, and what OpenAI's client sends.
         path = "/models/" + quote(model, safe="!$&'()*+,;=:@")
-        return await self._answer(attrs.evolve(RETRIEVE, path=path), options)
+        return await self._response(attrs.evolve(RETRIEVE, path=path), options)

@@ -19,4 +19,4 @@ class AsyncUser(Resource):
 
     async def info(self, **options: Unpack[CallOptions]) -> UserInfo:
         """The account's name, status and balances. Raises `APIError` in one of its classes."""
-        return await self._answer(INFO, options)
+        return await self._response(INFO, options)

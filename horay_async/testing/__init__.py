@@ -1,10 +1,10 @@
-"""A scripted Horay server for tests, which answers well or badly, on the real wire.
+"""A scripted Horay server for tests, which responds well or badly, on the real wire.
 
     from horay_async import AsyncHoray
     from horay_async.testing import Cut, FaultServer, error
 
     with FaultServer() as server:
-        server.reply("Berlin")                               # one good answer, in whatever form is asked for
+        server.reply("Berlin")                               # one good response, in whatever form is asked for
         server.add(error(429, retry_after=2))                # then a rate limit
         server.stream(["Ber", "lin"], Cut(-20, by="rst"))    # then a stream that is reset before its end
         client = AsyncHoray(server.api_key, base_url=server.base_url)
@@ -22,16 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from horay_async.testing._server_connection import Greeting
-    from horay_async.testing.answers import (
-        Answer,
-        Coding,
-        Fault,
-        MessageOptions,
-        Then,
-        json_answer,
-        raw,
-        respond,
-    )
     from horay_async.testing.canned import (
         Piece,
         Reply,
@@ -59,6 +49,16 @@ if TYPE_CHECKING:
     from horay_async.testing.faults import CloseUnderNext, Cut, Delay, Ending, Executed, Hang, Split
     from horay_async.testing.recorder import Recorder
     from horay_async.testing.records import Connection, Headers, Request
+    from horay_async.testing.responses import (
+        Coding,
+        Fault,
+        MessageOptions,
+        ScriptedResponse,
+        Then,
+        json_response,
+        raw,
+        respond,
+    )
     from horay_async.testing.script import Handler, Scripted
     from horay_async.testing.server import FaultServer
     from horay_async.testing.steps import (
@@ -75,7 +75,6 @@ if TYPE_CHECKING:
     from horay_async.testing.tls import TLSKind
 
 __all__ = [
-    "Answer",
     "Chaos",
     "ChaosKind",
     "CloseUnderNext",
@@ -106,6 +105,7 @@ __all__ = [
     "Reset",
     "RetryForm",
     "Scripted",
+    "ScriptedResponse",
     "Send",
     "Split",
     "Stall",
@@ -119,7 +119,7 @@ __all__ = [
     "error",
     "error_event",
     "image",
-    "json_answer",
+    "json_response",
     "models",
     "picture",
     "pings",
@@ -134,7 +134,7 @@ __all__ = [
 
 _MODULES = (
     "_server_connection",
-    "answers",
+    "responses",
     "canned",
     "chaos",
     "failures",

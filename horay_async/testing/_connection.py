@@ -1,4 +1,4 @@
-"""The life of one connection: requests in, answers out."""
+"""The life of one connection: requests in, responses out."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from horay_async.testing._handler import RequestHandler
 from horay_async.testing._parse import BadRequest, Head, read_body, read_head
 from horay_async.testing._server_connection import ClientLeft, ServerConnection
 from horay_async.testing._steps import play
-from horay_async.testing.answers import Answer, Then, raw
 from horay_async.testing.failures import error
+from horay_async.testing.responses import ScriptedResponse, Then, raw
 from horay_async.testing.steps import Fin, Reset
 
 __all__ = ["converse"]
 
-_UNDER: dict[Then, Answer] = {
+_UNDER: dict[Then, ScriptedResponse] = {
     "close_under_next": raw(Fin(), read=0, name="closed under the request"),
     "reset_under_next": raw(Reset(), read=0, name="reset under the request"),
 }
 
 
 async def converse(wire: ServerConnection, handler: RequestHandler) -> None:
-    """Answers requests until either side ends the connection."""
+    """Responds to requests until either side ends the connection."""
     then: Then = "keep"
     try:
         while then != "close":
@@ -39,12 +39,12 @@ async def converse(wire: ServerConnection, handler: RequestHandler) -> None:
 
 
 async def _exchange(
-    wire: ServerConnection, handler: RequestHandler, head: Head, fixed: Answer | None
+    wire: ServerConnection, handler: RequestHandler, head: Head, fixed: ScriptedResponse | None
 ) -> Then:
-    """Reads and answers one request; `fixed`, where given, instead of what the script has."""
+    """Reads and responds to one request; `fixed`, where given, instead of what the script has."""
     request = handler.request(head, time.monotonic())
     scripted = fixed or handler.script(request)
-    most = scripted.read if isinstance(scripted, Answer) else None
+    most = scripted.read if isinstance(scripted, ScriptedResponse) else None
     body = bytearray()
     try:
         if head.expects_continue and most != 0:
@@ -53,17 +53,17 @@ async def _exchange(
     finally:
         request.body = bytes(body)
         handler.received(request)
-    answer = request.answer = handler.answer(scripted, request)
-    await play(wire, answer, lambda: handler.executed(request))
+    response = request.response = handler.respond(scripted, request)
+    await play(wire, response, lambda: handler.executed(request))
     if request.complete:
-        return answer.then
+        return response.then
     # What wasn't read of a body can't be told from the next request; and closing with it unread would reset
-    # the connection, maybe before the client has the answer.
+    # the connection, maybe before the client has the response.
     await wire.fin()
     return "close"
 
 
 async def _turn_down(wire: ServerConnection, problem: BadRequest) -> None:
-    answer = error(400, str(problem), headers={"Connection": "close"})
+    response = error(400, str(problem), headers={"Connection": "close"})
     with contextlib.suppress(ClientLeft):
-        await play(wire, answer, lambda: None)
+        await play(wire, response, lambda: None)

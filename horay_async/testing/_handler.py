@@ -1,12 +1,12 @@
-"""Taking requests in: their records, and the answers that the script has for them."""
+"""Taking requests in: their records, and the responses that the script has for them."""
 
 from __future__ import annotations
 
 from horay_async.testing._parse import Head
 from horay_async.testing._recording import Recording
-from horay_async.testing.answers import Answer
 from horay_async.testing.failures import error
 from horay_async.testing.records import Connection, Request
+from horay_async.testing.responses import ScriptedResponse
 from horay_async.testing.script import Script, Scripted, made
 
 __all__ = ["BASE_PATH", "RequestHandler"]
@@ -63,8 +63,8 @@ class RequestHandler:
         """As much of it has come as will be read."""
         self._recording.received(request)
 
-    def answer(self, scripted: Scripted, request: Request) -> Answer:
-        """The answer itself; one of 500, and the problem on record, where a handler raises."""
+    def respond(self, scripted: Scripted, request: Request) -> ScriptedResponse:
+        """The response itself; one of 500, and the problem on record, where a handler raises."""
         try:
             return made(scripted, request)
         except BaseException as problem:  # noqa: BLE001 - raised in the test, whose handler it is

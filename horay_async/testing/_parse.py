@@ -30,7 +30,7 @@ class Head:
 
     @property
     def closes(self) -> bool:
-        """Whether the client wants the connection closed after the answer."""
+        """Whether the client wants the connection closed after the response."""
         wish = self.headers.get("Connection", "").lower()
         return "close" in wish or (self.version == "HTTP/1.0" and "keep-alive" not in wish)
 

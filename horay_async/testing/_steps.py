@@ -1,26 +1,28 @@
-"""Playing the steps of an answer."""
+"""Playing the steps of a response."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from horay_async.testing._server_connection import ClientLeft, ServerConnection
-from horay_async.testing.answers import Answer
+from horay_async.testing.responses import ScriptedResponse
 from horay_async.testing.steps import Fin, Gate, MarkExecuted, Pause, Repeat, Reset, Send, Stall
 
 __all__ = ["play"]
 
 
-async def play(wire: ServerConnection, answer: Answer, executed: Callable[[], None]) -> None:
-    """Plays `answer`; calls `executed` where the request counts as executed, maybe several times.
+async def play(
+    wire: ServerConnection, response: ScriptedResponse, executed: Callable[[], None]
+) -> None:
+    """Plays `response`; calls `executed` where the request counts as executed, maybe several times.
 
     Raises `ClientLeft` when the connection ends by it.
     """
-    for step in answer.steps:
+    for step in response.steps:
         match step:
             case Send(data):
-                # Before the write: a client that has the answer can count on the count.
-                if answer.executed and wire.here:
+                # Before the write: a client that has the response can count on the count.
+                if response.executed and wire.here:
                     executed()
                 await wire.send(data)
             case Repeat(data, gap):

@@ -1,4 +1,4 @@
-"""Canned answers in the documented shapes, for those who just want an answer."""
+"""Canned responses in the documented shapes, for those who just want a response."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from urllib.parse import unquote
 
 import attrs
 
-from horay_async.testing.answers import (
-    Answer,
-    Fault,
-    MessageOptions,
-    defaulted,
-    json_answer,
-    respond,
-)
 from horay_async.testing.failures import error
 from horay_async.testing.records import Request
+from horay_async.testing.responses import (
+    Fault,
+    MessageOptions,
+    ScriptedResponse,
+    defaulted,
+    json_response,
+    respond,
+)
 from horay_async.testing.steps import Step
 
 __all__ = [
@@ -39,14 +39,14 @@ __all__ = [
 __all__ += ["picture_url", "sse", "stream", "user"]
 
 MODEL = "meta-llama/Meta-Llama-3.1-8B-Instruct"
-"""The model that canned answers name where the request names none: the API's documented default."""
+"""The model that canned responses name where the request names none: the API's documented default."""
 
 HELLO = "Hello from the test server."
 EMBEDDING_MODEL = "BAAI/bge-m3"
 IMAGE_MODEL = "black-forest-labs/FLUX.1-schnell"
 PICTURE_PATH = "/files/picture.png"
 CREATED = 1_735_689_600
-"""2025-01-01T00:00:00Z, as Unix time in seconds: canned answers don't change from run to run."""
+"""2025-01-01T00:00:00Z, as Unix time in seconds: canned responses don't change from run to run."""
 
 USER: dict[str, Any] = {
     "id": "user-1",
@@ -70,7 +70,7 @@ Kind = Literal["chat", "completion"]
 
 def completion(
     *texts: str, model: str = MODEL, finish_reason: str = "stop", **options: Unpack[MessageOptions]
-) -> Answer:
+) -> ScriptedResponse:
     """`POST /completions`: one choice a text, or one greeting."""
     texts = texts or (HELLO,)
     choices = [
@@ -82,7 +82,7 @@ def completion(
 
 def chat(
     *texts: str, model: str = MODEL, finish_reason: str = "stop", **options: Unpack[MessageOptions]
-) -> Answer:
+) -> ScriptedResponse:
     """`POST /chat/completions`: one choice a text, or one greeting."""
     texts = texts or (HELLO,)
     choices = [
@@ -103,9 +103,9 @@ def _whole(
     texts: Sequence[str],
     model: str,
     options: MessageOptions,
-) -> Answer:
+) -> ScriptedResponse:
     body = _opening(kind, named, model) | {"choices": choices, "usage": _usage(texts)}
-    return json_answer(body, **defaulted(options, name=kind))
+    return json_response(body, **defaulted(options, name=kind))
 
 
 def stream(
@@ -118,8 +118,8 @@ def stream(
     choices: int = 1,
     usage: bool = False,
     **options: Unpack[MessageOptions],
-) -> Answer:
-    """A streamed answer of either kind, in chunked encoding unless `framing` says otherwise.
+) -> ScriptedResponse:
+    """A streamed response of either kind, in chunked encoding unless `framing` says otherwise.
 
     Each text of `pieces` is a chunk for each of `choices`. Then come chunks with `finish_reason`, unless
     None; one with the usage, if wanted; and `[DONE]`, if `done`.
@@ -162,13 +162,13 @@ def sse(data: Any, event: str = "") -> bytes:
     return f"{name}data: {text}\n\n".encode()
 
 
-def models(*names: str, **options: Unpack[MessageOptions]) -> Answer:
+def models(*names: str, **options: Unpack[MessageOptions]) -> ScriptedResponse:
     """`GET /models`: a text model and an image model, unless others are named."""
     listed = [
         {"id": name, "object": "model", "created": 0, "owned_by": ""}
         for name in names or (MODEL, IMAGE_MODEL)
     ]
-    return json_answer({"object": "list", "data": listed}, **defaulted(options, name="models"))
+    return json_response({"object": "list", "data": listed}, **defaulted(options, name="models"))
 
 
 def embeddings(
@@ -176,7 +176,7 @@ def embeddings(
     model: str = EMBEDDING_MODEL,
     encoding_format: Literal["base64", "float"] = "base64",
     **options: Unpack[MessageOptions],
-) -> Answer:
+) -> ScriptedResponse:
     """`POST /embeddings`: these vectors, or one of three numbers."""
     vectors = vectors or ((0.6, 0.0, -0.8),)
     sent: list[Any] = [list(vector) for vector in vectors]
@@ -191,17 +191,19 @@ def embeddings(
     ]
     usage = {"prompt_tokens": len(sent), "total_tokens": len(sent)}
     body = {"object": "list", "data": data, "model": model, "usage": usage}
-    return json_answer(body, **defaulted(options, name="embeddings"))
+    return json_response(body, **defaulted(options, name="embeddings"))
 
 
-def user(fields: Mapping[str, Any] | None = None, **options: Unpack[MessageOptions]) -> Answer:
+def user(
+    fields: Mapping[str, Any] | None = None, **options: Unpack[MessageOptions]
+) -> ScriptedResponse:
     """`GET /user/info`: an account, some of whose fields (spelled as on the wire) can be given."""
     data = USER | dict(fields or {})
     envelope = {"code": 20000, "message": "OK", "status": True, "data": data}
-    return json_answer(envelope, **defaulted(options, name="user"))
+    return json_response(envelope, **defaulted(options, name="user"))
 
 
-def image(*urls: str, seed: int = 7, **options: Unpack[MessageOptions]) -> Answer:
+def image(*urls: str, seed: int = 7, **options: Unpack[MessageOptions]) -> ScriptedResponse:
     """`POST /image/generations`: one picture a URL. The server's own is at its `picture_url`; without one, the
     URL is of a host that doesn't exist.
     """
@@ -210,7 +212,7 @@ def image(*urls: str, seed: int = 7, **options: Unpack[MessageOptions]) -> Answe
         "timings": {"inference": 0.5},
         "seed": seed,
     }
-    return json_answer(body, **defaulted(options, name="image"))
+    return json_response(body, **defaulted(options, name="image"))
 
 
 PNG = base64.b64decode(
@@ -218,7 +220,7 @@ PNG = base64.b64decode(
 )
 
 
-def picture(content: bytes = PNG, **options: Unpack[MessageOptions]) -> Answer:
+def picture(content: bytes = PNG, **options: Unpack[MessageOptions]) -> ScriptedResponse:
     """A picture file: a PNG of one pixel unless other bytes are given."""
     return respond(content, **defaulted(options, name="picture", content_type="image/png"))
 
@@ -243,7 +245,7 @@ class Reply:
     pieces: Sequence[Piece] | str
     """What a stream's chunks are; a string is parted into its words."""
     faults: tuple[Fault, ...] = ()
-    """Applied to the answer once it is made."""
+    """Applied to the response once it is made."""
     done: bool = True
     """Whether a stream ends with `[DONE]`."""
     finish_reason: str | None = "stop"
@@ -251,7 +253,7 @@ class Reply:
     options: MessageOptions = attrs.field(factory=MessageOptions)
     """How the HTTP message is put together."""
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> ScriptedResponse:
         asked = _asked(request)
         count = asked.get("n")
         choices = count if isinstance(count, int) else 1
@@ -261,7 +263,7 @@ class Reply:
         pieces = self.pieces
         options = _with_request_id(self.options, request)
         if asked.get("stream") is True:
-            answer = stream(
+            response = stream(
                 _words(pieces) if isinstance(pieces, str) else pieces,
                 kind=kind,
                 model=model,
@@ -274,12 +276,12 @@ class Reply:
         else:
             make = chat if kind == "chat" else completion
             text = "".join(piece for piece in pieces if isinstance(piece, str))
-            answer = make(*[text] * choices, model=model, **options)
-        return answer.with_faults(*self.faults)
+            response = make(*[text] * choices, model=model, **options)
+        return response.with_faults(*self.faults)
 
 
-def default(request: Request) -> Answer:
-    """What is answered when the script has nothing else: each operation's canned answer, the picture, and
+def default(request: Request) -> ScriptedResponse:
+    """What is answered when the script has nothing else: each operation's canned response, the picture, and
     404 elsewhere.
     """
     options = _with_request_id({}, request)
@@ -295,7 +297,7 @@ def default(request: Request) -> Answer:
         case "GET", path if path.startswith("/models/"):
             name = unquote(path.removeprefix("/models/"))
             listed = {"id": name, "object": "model", "created": 0, "owned_by": ""}
-            return json_answer(listed, **defaulted(options, name="model"))
+            return json_response(listed, **defaulted(options, name="model"))
         case "GET", "/user/info":
             return user(**options)
         case "GET", path if path == PICTURE_PATH:
@@ -304,7 +306,7 @@ def default(request: Request) -> Answer:
             return error(404, f"no such path: {request.method} {request.path}", **options)
 
 
-def _embedded(request: Request, options: MessageOptions) -> Answer:
+def _embedded(request: Request, options: MessageOptions) -> ScriptedResponse:
     """A vector for each input, which tells it from others: the first number is its place."""
     asked = _asked(request)
     given = asked.get("input")

@@ -10,11 +10,11 @@ from typing import Literal
 
 import attrs
 
-from horay_async.testing.answers import Answer, framed, raw, respond
 from horay_async.testing.canned import default
 from horay_async.testing.failures import RETRY_FORMS, error, error_event
 from horay_async.testing.faults import CloseUnderNext, Cut, Delay, Ending, Executed, Hang, Split
 from horay_async.testing.records import Request
+from horay_async.testing.responses import ScriptedResponse, framed, raw, respond
 from horay_async.testing.script import Scripted, made
 from horay_async.testing.steps import Fin, Reset, Send
 
@@ -40,7 +40,7 @@ ChaosKind = Literal[
     "error_event",
     "unfinished",
 ]
-"""What can be dealt. The first four bring the whole answer, though the last of these ends the connection under
+"""What can be dealt. The first four bring the whole response, though the last of these ends the connection under
 the next request. The `ended` ones send nothing and differ in whether the request counts as executed; the
 `hung` ones stop until the client leaves; the last two are for streams alone: a failure reported among the
 chunks, and an orderly end before the finish reason.
@@ -79,14 +79,14 @@ class Dealt:
     """The request."""
     kind: ChaosKind
     """What became of it."""
-    good: Answer
-    """The answer that it would have got."""
-    answer: Answer
-    """The answer that it got."""
+    good: ScriptedResponse
+    """The response that it would have got."""
+    response: ScriptedResponse
+    """The response that it got."""
 
     @property
     def whole(self) -> bool:
-        """Whether the client was sent the whole good answer."""
+        """Whether the client was sent the whole good response."""
         return self.kind in HARMLESS
 
 
@@ -97,8 +97,8 @@ class Chaos:
     not on the order in which different requests come. So the same calls meet the same faults, however
     they run beside each other, and a retry draws anew.
 
-    `rates` gives the probability of each kind; what is left of 1 is good. `answer` makes the good answers.
-    `longest_wait` is in seconds, for late answers and for what rate limits ask for (where the form allows:
+    `rates` gives the probability of each kind; what is left of 1 is good. `response` makes the good responses.
+    `longest_wait` is in seconds, for late responses and for what rate limits ask for (where the form allows:
     whole seconds are 0 or 1).
     """
 
@@ -107,14 +107,14 @@ class Chaos:
         seed: int,
         rates: Mapping[ChaosKind, float] = DEFAULT_RATES,
         *,
-        answer: Scripted = default,
+        response: Scripted = default,
         longest_wait: float = 0.01,
     ) -> None:
         if not 0 <= sum(rates.values()) <= 1 or any(rate < 0 for rate in rates.values()):
             raise ValueError("rates are probabilities: none below 0, and at most 1 together")
         self._seed = seed
         self._rates = dict(rates)
-        self._answer = answer
+        self._response = response
         self._longest_wait = longest_wait
         self._seen: Counter[bytes] = Counter()
         self._dealt: list[Dealt] = []
@@ -131,16 +131,16 @@ class Chaos:
             found.setdefault(dealt.request.headers.get("Idempotency-Key", ""), []).append(dealt)
         return found
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> ScriptedResponse:
         asked = f"{request.method} {request.target}\n".encode() + request.body
         digest = hashlib.sha256(asked).digest()
         self._seen[digest] += 1
         draw = random.Random(f"{self._seed} {digest.hex()} {self._seen[digest]}")
-        good = made(self._answer, request)
+        good = made(self._response, request)
         kind = self._kind(draw, streamed=good.name.endswith("stream"))
-        answer = attrs.evolve(_DEALERS[kind](good, draw, self._longest_wait), name=kind)
-        self._dealt.append(Dealt(request, kind, good, answer))
-        return answer
+        response = attrs.evolve(_DEALERS[kind](good, draw, self._longest_wait), name=kind)
+        self._dealt.append(Dealt(request, kind, good, response))
+        return response
 
     def _kind(self, draw: random.Random, *, streamed: bool) -> ChaosKind:
         at = draw.random()
@@ -151,32 +151,32 @@ class Chaos:
         return "good"
 
 
-Dealer = Callable[[Answer, random.Random, float], Answer]
+Dealer = Callable[[ScriptedResponse, random.Random, float], ScriptedResponse]
 
 
 def _by(draw: random.Random) -> Ending:
     return draw.choice(("fin", "rst"))
 
 
-def _ended(_good: Answer, draw: random.Random, _wait: float) -> Answer:
+def _ended(_good: ScriptedResponse, draw: random.Random, _wait: float) -> ScriptedResponse:
     return raw(Reset() if _by(draw) == "rst" else Fin())
 
 
-def _rate_limited(_good: Answer, draw: random.Random, wait: float) -> Answer:
+def _rate_limited(_good: ScriptedResponse, draw: random.Random, wait: float) -> ScriptedResponse:
     # A date in whole seconds can't be short; one that has passed asks for no wait, as 0 seconds do.
     form = draw.choice(RETRY_FORMS)
     asked = 0.0 if form in ("seconds", "date") else draw.uniform(0, wait)
     return error(429, shape="limit", retry_after=asked, form=form)
 
 
-def _garbage(_good: Answer, draw: random.Random, _wait: float) -> Answer:
+def _garbage(_good: ScriptedResponse, draw: random.Random, _wait: float) -> ScriptedResponse:
     page = respond("<html><title>Welcome</title></html>", content_type="text/html")
     half = respond('{"id": "half", "choices": [{')
     broken = respond(b'{"id": "\xff\xfe", "choices": []}')
     return draw.choice((page, half, broken))
 
 
-def _some_chunks(good: Answer, draw: random.Random, *more: bytes) -> Answer:
+def _some_chunks(good: ScriptedResponse, draw: random.Random, *more: bytes) -> ScriptedResponse:
     """The head and a few events of a stream, others behind them, and an orderly end."""
     sends = [step for step in good.steps if isinstance(step, Send)]
     # The last three hold the finish reason, [DONE] and the end.

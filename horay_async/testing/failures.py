@@ -1,4 +1,4 @@
-"""Canned failures: error bodies of every shape, rate limits, and answers that no client should trust."""
+"""Canned failures: error bodies of every shape, rate limits, and responses that no client should trust."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from typing import Any, Literal, Unpack
 
-from horay_async.testing.answers import (
-    Answer,
+from horay_async.testing.records import Request
+from horay_async.testing.responses import (
     MessageOptions,
+    ScriptedResponse,
     defaulted,
-    json_answer,
+    json_response,
     respond,
 )
-from horay_async.testing.records import Request
 from horay_async.testing.steps import Pause, Step
 
 __all__ = [
@@ -65,7 +65,7 @@ def error(
     retry_after: float | None = None,
     form: RetryForm = "seconds",
     **options: Unpack[MessageOptions],
-) -> Answer:
+) -> ScriptedResponse:
     """A failure. `retry_after`, in seconds, is said in `form`; a date counts from now and, as HTTP dates
     are whole seconds, is rounded up, and so are seconds.
     """
@@ -126,13 +126,13 @@ def _retry_headers(seconds: float, form: RetryForm) -> dict[str, str]:
 
 def rate_limits(
     count: int, *, retry_after: float = 0.0, forms: Sequence[RetryForm] = RETRY_FORMS
-) -> list[Callable[[Request], Answer]]:
-    """So many 429 answers, which go through the `forms` of Retry-After in turn. Dates count from the moment
-    of the answer.
+) -> list[Callable[[Request], ScriptedResponse]]:
+    """So many 429 responses, which go through the `forms` of Retry-After in turn. Dates count from the moment
+    of the response.
     """
     message = "Request was rejected due to rate limiting. Details: TPM limit reached."
 
-    def one(form: RetryForm) -> Callable[[Request], Answer]:
+    def one(form: RetryForm) -> Callable[[Request], ScriptedResponse]:
         return lambda _: error(
             429, message, shape="limit", retry_after=retry_after, form=form, name=f"429 {form}"
         )
@@ -159,13 +159,15 @@ def pings(count: int = 1, gap: float = 0.0) -> list[bytes | Step]:
     return [b": ping\n\n", Pause(gap)] * count
 
 
-def redirect(location: str, status: int = 307, **options: Unpack[MessageOptions]) -> Answer:
+def redirect(
+    location: str, status: int = 307, **options: Unpack[MessageOptions]
+) -> ScriptedResponse:
     """Sends the client elsewhere."""
     settled = defaulted(options, headers={"Location": location}, name="redirect")
-    return json_answer({}, status, **settled)
+    return json_response({}, status, **settled)
 
 
-def decompression_bomb(size: int, **options: Unpack[MessageOptions]) -> Answer:
+def decompression_bomb(size: int, **options: Unpack[MessageOptions]) -> ScriptedResponse:
     """A JSON string of `size` spaces, compressed to about a thousandth, by gzip unless `coding` says otherwise."""
     block = b" " * min(size, 2**20)
     rest = size % len(block) if block else 0

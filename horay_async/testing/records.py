@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import attrs
 
-from horay_async.testing.answers import Answer
+from horay_async.testing.responses import ScriptedResponse
 
 __all__ = ["Connection", "Headers", "Request"]
 
@@ -64,9 +64,9 @@ class Request:
     complete: bool = False
     """Whether the body was read whole."""
     executed: bool = False
-    """Whether it counts as executed: its body was read whole, and then the first byte of an answer of
+    """Whether it counts as executed: its body was read whole, and then the first byte of a response of
     success was sent, or the script marked it."""
-    answer: Answer | None = attrs.field(default=None, repr=False)
+    response: ScriptedResponse | None = attrs.field(default=None, repr=False)
     """What it was answered with; None while that isn't known yet, or the client left before."""
 
     @property

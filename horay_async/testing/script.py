@@ -1,4 +1,4 @@
-"""What the server answers to which request."""
+"""What the server responds to which request."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 import attrs
 
 from horay_async.testing._server_connection import Greeting
-from horay_async.testing.answers import Answer
 from horay_async.testing.canned import Reply, default
 from horay_async.testing.records import Request
+from horay_async.testing.responses import ScriptedResponse
 
 __all__ = ["Handler", "Script", "Scripted", "made"]
 
-Scripted = Answer | str | Callable[[Request], "Scripted"]
-"""What can be put into a script: an answer, a text to answer with, or a handler that gives one of these
+Scripted = ScriptedResponse | str | Callable[[Request], "Scripted"]
+"""What can be put into a script: a response, a text to respond with, or a handler that gives one of these
 for a request."""
 
 Handler = Callable[[Request], Scripted]
@@ -40,7 +40,7 @@ class _Planned:
 
 
 class Script:
-    """Answers in line, each for one request; below them, rules for all further ones."""
+    """Responses in line, each for one request; below them, rules for all further ones."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,7 +49,7 @@ class Script:
         self._greetings: list[Greeting] = []
 
     def add(self, scripted: Scripted, method: str | None, path: str | None) -> None:
-        """Puts an answer at the end of the line."""
+        """Puts a response at the end of the line."""
         with self._lock:
             self._line.append(_Planned(scripted, method, path))
 
@@ -65,11 +65,11 @@ class Script:
 
     @property
     def waiting(self) -> int:
-        """How many answers are in line."""
+        """How many responses are in line."""
         return len(self._line)
 
     def next(self, method: str, path: str) -> Scripted:
-        """The answer for a request: the first in line that fits is used up."""
+        """The response for a request: the first in line that fits is used up."""
         with self._lock:
             for place, planned in enumerate(self._line):
                 if planned.fits(method, path):
@@ -86,8 +86,8 @@ class Script:
             return self._greetings.pop(0) if self._greetings else None
 
 
-def made(scripted: Scripted, request: Request) -> Answer:
-    """The answer that `scripted` is, or gives for `request`."""
-    while not isinstance(scripted, Answer):
+def made(scripted: Scripted, request: Request) -> ScriptedResponse:
+    """The response that `scripted` is, or gives for `request`."""
+    while not isinstance(scripted, ScriptedResponse):
         scripted = Reply(scripted) if isinstance(scripted, str) else scripted(request)
     return scripted

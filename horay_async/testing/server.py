@@ -16,10 +16,10 @@ from typing import Self, Unpack
 from horay_async.testing._connection import converse
 from horay_async.testing._handler import BASE_PATH, RequestHandler
 from horay_async.testing._server_connection import ClientLeft, Greeting, ServerConnection
-from horay_async.testing.answers import Fault, MessageOptions
 from horay_async.testing.canned import Piece, Reply, picture_url
 from horay_async.testing.recorder import Recorder
 from horay_async.testing.records import Connection
+from horay_async.testing.responses import Fault, MessageOptions
 from horay_async.testing.script import Script, Scripted
 from horay_async.testing.tls import TLSKind, certificates
 
@@ -32,11 +32,11 @@ BACKLOG = 4096
 class FaultServer(Recorder):
     """A scripted Horay server, as `with FaultServer() as server` or `async with`.
 
-    Answers that were put in line serve one request each; then what `always` says counts; and otherwise
-    every documented operation has a canned answer. What came is on record (see `Recorder`).
+    Responses that were put in line serve one request each; then what `always` says counts; and otherwise
+    every documented operation has a canned response. What came is on record (see `Recorder`).
 
     It serves from its own thread, so a test can block, await on any event loop, or fork. Requests to the
-    API must carry `api_key`, or are answered 401 without using up an answer; `check_key=False` lets all
+    API must carry `api_key`, or are answered 401 without using up a response; `check_key=False` lets all
     through. `tls` serves HTTPS, with a certificate that is good or wrong in one way; `ssl_context` is
     for clients, then.
 
@@ -91,7 +91,7 @@ class FaultServer(Recorder):
         """Where a picture can be fetched, on another host than the API's. Raises as `origin` does."""
         return picture_url(self.origin)
 
-    # What it answers.
+    # What it responds.
 
     def reply(self, text: str, *faults: Fault, **options: Unpack[MessageOptions]) -> None:
         """Puts a text in line, for the next request of a completion or chat, streamed or whole."""
@@ -112,18 +112,18 @@ class FaultServer(Recorder):
             Reply(pieces, faults=faults, done=done, finish_reason=finish_reason, options=options)
         )
 
-    def add(self, *answers: Scripted, method: str | None = None, path: str | None = None) -> None:
-        """Puts answers in line, each for one request: of this method and path, where they are given, and of
+    def add(self, *responses: Scripted, method: str | None = None, path: str | None = None) -> None:
+        """Puts responses in line, each for one request: of this method and path, where they are given, and of
         any else. The path is one below the base URL, such as `"/models"`.
         """
-        for answer in answers:
-            self._script.add(answer, method, path)
+        for response in responses:
+            self._script.add(response, method, path)
 
     def always(
-        self, answer: Scripted, *, method: str | None = None, path: str | None = None
+        self, response: Scripted, *, method: str | None = None, path: str | None = None
     ) -> None:
-        """Answers all requests so that find nothing in line; later rules come before earlier ones."""
-        self._script.always(answer, method, path)
+        """Responds to all requests so that find nothing in line; later rules come before earlier ones."""
+        self._script.always(response, method, path)
 
     def on_connect(self, greeting: Greeting, *, times: int = 1) -> None:
         """Turns away the next connections."""
@@ -131,7 +131,7 @@ class FaultServer(Recorder):
 
     @property
     def waiting(self) -> int:
-        """How many answers are still in line."""
+        """How many responses are still in line."""
         return self._script.waiting
 
     # Its life.

@@ -38,7 +38,7 @@ class Pause:
 class Gate:
     """A step that waits until the test opens it, with `open()`. It stays open from then on.
 
-    One gate can hold up any number of answers.
+    One gate can hold up any number of responses.
     """
 
     def __init__(self) -> None:

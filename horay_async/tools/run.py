@@ -172,7 +172,7 @@ class AsyncToolRun:
     def _merged(self) -> ChatCompletion:
         """The newest response; raises `HorayError` where there is none yet."""
         if self._response is None:
-            raise HorayError("the run has no answer yet")
+            raise HorayError("the run has no response yet")
         return self._response
 
     async def _advance(self) -> bool:

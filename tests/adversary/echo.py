@@ -1,4 +1,4 @@
-"""A server that answers each request with the token in it, and does to each what a script says."""
+"""A server that responds to each request with the token in it, and does to each what a script says."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 import attrs
 
 from horay_async.testing import (
-    Answer,
     CloseUnderNext,
     Cut,
     Delay,
@@ -24,28 +23,29 @@ from horay_async.testing import (
     Reply,
     Request,
     Reset,
+    ScriptedResponse,
     Send,
     Split,
     error,
     error_event,
     image,
-    json_answer,
+    json_response,
     models,
     raw,
     respond,
     sse,
     stream,
 )
-from horay_async.testing.answers import framed
+from horay_async.testing.responses import framed
 
 TOKEN = re.compile(rb"token-\d+")
 
-STALE: Answer = json_answer(
+STALE: ScriptedResponse = json_response(
     {"id": "stale", "choices": [{"message": {"content": "nobody's"}, "text": "nobody's"}]}
 )
-"""A whole answer that nobody asked for."""
+"""A whole response that nobody asked for."""
 
-FAULTS: dict[str, Callable[[Answer, random.Random], Answer]] = {
+FAULTS: dict[str, Callable[[ScriptedResponse, random.Random], ScriptedResponse]] = {
     "good": lambda good, draw: good,
     "split": lambda good, draw: good.with_faults(Split(seed=draw.getrandbits(32), gap=0.0005)),
     "late": lambda good, draw: good.with_faults(Delay(0.01)),
@@ -57,7 +57,7 @@ FAULTS: dict[str, Callable[[Answer, random.Random], Answer]] = {
     "close under the next": lambda good, draw: good.with_faults(
         CloseUnderNext(draw.choice(("fin", "rst")))
     ),
-    "stale answer": lambda good, draw: _followed(good, STALE.data),
+    "stale response": lambda good, draw: _followed(good, STALE.data),
     "stale bytes": lambda good, draw: _later(good, b"\x00\xffnot HTTP at all\r\n\r\n"),
     "stale 408": lambda good, draw: _later(good, error(408, headers={"Connection": "close"}).data),
     "rate limit": lambda good, draw: error(429, shape="limit"),
@@ -71,27 +71,27 @@ FAULTS: dict[str, Callable[[Answer, random.Random], Answer]] = {
     "unfinished": lambda good, draw: _breaking_off(good, draw),  # noqa: PLW0108 - defined below
     "hung": lambda good, draw: good.with_faults(Hang(draw.choice((0, _place(good, draw))))),
 }
-"""What can be done to an answer, by name."""
+"""What can be done to a response, by name."""
 
 
-def _place(good: Answer, draw: random.Random) -> int:
+def _place(good: ScriptedResponse, draw: random.Random) -> int:
     return draw.randrange(1, max(2, len(good.data)))
 
 
-def _followed(good: Answer, data: bytes) -> Answer:
-    """`data` in one piece with the answer's end: it is there before the next request is sent."""
+def _followed(good: ScriptedResponse, data: bytes) -> ScriptedResponse:
+    """`data` in one piece with the response's end: it is there before the next request is sent."""
     *before, last = good.steps
     return attrs.evolve(
         good, steps=(*before, Send(last.data + data) if isinstance(last, Send) else last)
     )
 
 
-def _later(good: Answer, data: bytes) -> Answer:
-    """`data` while the connection is idle, or already used again: so none that could be an answer of success."""
+def _later(good: ScriptedResponse, data: bytes) -> ScriptedResponse:
+    """`data` while the connection is idle, or already used again: so none that could be a response of success."""
     return attrs.evolve(good, steps=(*good.steps, Pause(0.002), Send(data)))
 
 
-def _breaking_off(good: Answer, draw: random.Random, *more: bytes) -> Answer:
+def _breaking_off(good: ScriptedResponse, draw: random.Random, *more: bytes) -> ScriptedResponse:
     """Of a stream: a few events, `more`, and an orderly end. Anything else stays as it is."""
     sends = [step for step in good.steps if isinstance(step, Send)]
     if len(sends) < 5:
@@ -126,19 +126,19 @@ class Echo:
                 self._faults[token] = list(faults)
         return token
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> ScriptedResponse:
         found = TOKEN.search(request.target.encode() + request.body)
         if found is None:
             return error(404, "no token")
         token = found[0].decode()
-        good = _answer(request, token)
+        good = _response(request, token)
         with self._lock:
             faults = self._faults.get(token)
             kind, seed = faults.pop(0) if faults else ("good", 0)
         return FAULTS[kind](good, random.Random(seed))
 
 
-def _answer(request: Request, token: str) -> Answer:
+def _response(request: Request, token: str) -> ScriptedResponse:
     text = text_for(token)
     match request.path:
         case "/models":
@@ -154,7 +154,7 @@ def _answer(request: Request, token: str) -> Answer:
                 framing="chunked",
             )
         case "/echo":
-            return json_answer({"text": text})
+            return json_response({"text": text})
         case "/chat/completions":
             asked: dict[str, Any] = request.json()
             if asked.get("tools") and asked["messages"][-1]["role"] != "tool":
@@ -164,7 +164,7 @@ def _answer(request: Request, token: str) -> Answer:
     return Reply(text)(request)
 
 
-def _tool_calls(token: str) -> Answer:
+def _tool_calls(token: str) -> ScriptedResponse:
     calls = [
         {
             "index": place,

@@ -44,7 +44,7 @@ def interrupted_within(seconds: float) -> Generator[None]:
 
 
 def works(client: Horay, echo: Echo) -> None:
-    """Fails where a client no longer answers."""
+    """Fails where a client no longer responds."""
     assert driven(checked(chat, client, echo.new_token([]), echo)) in ("right", "APITimeoutError")
 
 
@@ -69,21 +69,21 @@ def file(server: FaultServer, echo: Echo, draw: random.Random) -> Counter[str]:
     """A batch file, interrupted and begun again until it is done: each request has one line, its own."""
     found: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        requests, answers = Path(folder, "in.jsonl"), Path(folder, "out.jsonl")
+        requests, results = Path(folder, "in.jsonl"), Path(folder, "out.jsonl")
         tokens = [echo.new_token([("late", 0)]) for _ in range(400)]
         requests.write_text("".join(json.dumps(_line(token)) + "\n" for token in tokens), "utf-8")
         with Horay(server.api_key, **options_for(server)) as client:
             for _ in range(ROUNDS):
                 try:
                     with interrupted_within(draw.uniform(0.003, 0.03)):
-                        client.batch.run_file(requests, answers, concurrency=2)
+                        client.batch.run_file(requests, results, concurrency=2)
                 except KeyboardInterrupt:
                     found["interrupted"] += 1
-                    written = answers.stat().st_size if answers.exists() else 0
+                    written = results.stat().st_size if results.exists() else 0
                     works(client, echo)
-                    assert written == (answers.stat().st_size if answers.exists() else 0)
-            client.batch.run_file(requests, answers, concurrency=4)
-        lines = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
+                    assert written == (results.stat().st_size if results.exists() else 0)
+            client.batch.run_file(requests, results, concurrency=4)
+        lines = [json.loads(line) for line in results.read_text("utf-8").splitlines()]
     assert sorted(line["custom_id"] for line in lines) == sorted(tokens)
     for line in lines:
         assert line["error"] is None, line

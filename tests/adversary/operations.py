@@ -107,33 +107,33 @@ def messages(token: str) -> Any:
 
 
 def expect(got: object, token: str) -> None:
-    """Fails where it isn't the token's answer."""
+    """Fails where it isn't the token's response."""
     assert got == text_for(token), f"{token} was answered {got!r}"
 
 
 async def chat(client: Client, token: str, _: Echo) -> None:
-    answer = await done(client.chat.completions.create(model="m", messages=messages(token)))
-    expect(answer.choices[0].message.content, token)
+    response = await done(client.chat.completions.create(model="m", messages=messages(token)))
+    expect(response.choices[0].message.content, token)
 
 
 async def completion(client: Client, token: str, _: Echo) -> None:
-    answer = await done(client.completions.create(model="m", prompt=token))
-    expect(answer.choices[0].text, token)
+    response = await done(client.completions.create(model="m", prompt=token))
+    expect(response.choices[0].text, token)
 
 
 async def image(client: Client, token: str, _: Echo) -> None:
-    answer = await done(client.images.generate(model="m", prompt=token, image_size="768x512"))
-    assert answer.images[0].url == f"https://images.example/{token}.png"
+    response = await done(client.images.generate(model="m", prompt=token, image_size="768x512"))
+    assert response.images[0].url == f"https://images.example/{token}.png"
 
 
 async def listed(client: Client, token: str, _: Echo) -> None:
-    answer = await done(client.models.list(extra_query={"token": token}))
-    expect(answer.data[0].id, token)
+    response = await done(client.models.list(extra_query={"token": token}))
+    expect(response.data[0].id, token)
 
 
 async def other_path(client: Client, token: str, _: Echo) -> None:
-    answer = await done(client.request("POST", "/echo", body={"token": token}))
-    expect(answer.to_dict()["text"], token)
+    response = await done(client.request("POST", "/echo", body={"token": token}))
+    expect(response.to_dict()["text"], token)
 
 
 async def read_whole(client: Client, token: str, _: Echo) -> None:
@@ -169,8 +169,8 @@ async def dropped(client: Client, token: str, _: Echo) -> None:
 
 async def events(client: Client, token: str, _: Echo) -> None:
     async with Block(client.chat.completions.stream(model="m", messages=messages(token))) as run:
-        answer = await done(run.final())
-    expect(answer.choices[0].message.content, token)
+        response = await done(run.final())
+    expect(response.choices[0].message.content, token)
 
 
 async def events_left(client: Client, token: str, _: Echo) -> None:
@@ -205,8 +205,8 @@ async def tools(client: Client, token: str, _: Echo) -> None:
         model="m", messages=messages(token), tools=[in_thread, on_loop]
     )
     async with Block(run):
-        answer = await done(run.final())
-    expect(answer.choices[0].message.content, token)
+        response = await done(run.final())
+    expect(response.choices[0].message.content, token)
     told = [each.content for each in run.messages if isinstance(each, ToolMessage)]
     assert told == [text_for(token)] * 2, run.messages
 

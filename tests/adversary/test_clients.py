@@ -80,7 +80,7 @@ class Held:
         self.got = ""
 
     def take(self, piece: str) -> None:
-        """Fails where it isn't the next piece of the token's answer."""
+        """Fails where it isn't the next piece of the token's response."""
         self.got += piece
         assert text_for(self.token).startswith(self.got), f"{self.token} was answered {self.got!r}"
 
@@ -405,7 +405,7 @@ class BlockingMachine(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("machine", [AsyncMachine, BlockingMachine])
 def test_random_use(machine: type[RuleBasedStateMachine]) -> None:
-    """Every answer is its own request's, every failure a `HorayError`, nothing hangs, and nothing is left."""
+    """Every response is its own request's, every failure a `HorayError`, nothing hangs, and nothing is left."""
     outcomes.clear()
     with watched(), complaints.heard():
         run_state_machine_as_test(machine, settings=STEADY)

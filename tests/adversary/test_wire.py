@@ -1,4 +1,4 @@
-"""Real answers with bytes changed: the client returns what the bytes say, or raises a `HorayError`."""
+"""Real responses with bytes changed: the client returns what the bytes say, or raises a `HorayError`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import h11
 import pytest
 
 from horay_async import AsyncHoray, HorayError
-from horay_async.testing import Answer, FaultServer, Request, chat, raw, respond, stream
+from horay_async.testing import FaultServer, Request, ScriptedResponse, chat, raw, respond, stream
 from tests.adversary.operations import options_for
 from tests.adversary.watchdog import in_time, watched
 
@@ -78,17 +78,17 @@ class Wire:
     """A server that sends what it is told, and a client that reads it."""
 
     def __init__(self, server: FaultServer, client: AsyncHoray) -> None:
-        self._answer: Answer = raw()
+        self._response: ScriptedResponse = raw()
         self._client = client
         self.outcomes: Counter[str] = Counter()
         server.always(self._next)
 
-    def _next(self, _: Request) -> Answer:
-        return self._answer
+    def _next(self, _: Request) -> ScriptedResponse:
+        return self._response
 
-    async def text(self, answer: Answer, *, streamed: bool) -> str | None:
-        """The text that the client makes of an answer; None where it raises what it may raise."""
-        self._answer = answer
+    async def text(self, response: ScriptedResponse, *, streamed: bool) -> str | None:
+        """The text that the client makes of a response; None where it raises what it may raise."""
+        self._response = response
         try:
             if streamed:
                 chunks = await self._client.chat.completions.create(
@@ -121,7 +121,7 @@ def run(check: Any) -> Counter[str]:
         return asyncio.run(main())
 
 
-def parted(data: bytes, draw: random.Random) -> Answer:
+def parted(data: bytes, draw: random.Random) -> ScriptedResponse:
     """`data` as the server sends it, in up to four pieces; then it closes."""
     places = sorted(draw.randrange(len(data) + 1) for _ in range(draw.randrange(4)))
     pieces = [
@@ -249,8 +249,8 @@ def test_changed_streams() -> None:
         for seed in range(MUTATIONS):
             draw = random.Random(f"stream {seed}")
             body = mutated(draw.choice(STREAMS), draw)
-            answer = respond(body, content_type="text/event-stream")
-            text = await in_time(wire.text(answer, streamed=True))
+            response = respond(body, content_type="text/event-stream")
+            text = await in_time(wire.text(response, streamed=True))
             if text is not None and (said := said_by_events(body)) is not None:
                 assert text == said, f"seed {seed}: {body!r}"
 

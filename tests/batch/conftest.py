@@ -25,8 +25,8 @@ USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 def completion(body: Json) -> web.Response:
     """The prompt as its own continuation."""
     choice = {"index": 0, "text": body.get("prompt"), "finish_reason": "stop"}
-    answer = {"id": "cmpl-1", "object": "text_completion", "choices": [choice], "usage": USAGE}
-    return web.json_response(answer, headers={"x-request-id": f"for {body.get('prompt')}"})
+    response = {"id": "cmpl-1", "object": "text_completion", "choices": [choice], "usage": USAGE}
+    return web.json_response(response, headers={"x-request-id": f"for {body.get('prompt')}"})
 
 
 def refusal(status: int = 429, headers: dict[str, str] | None = None) -> web.Response:
@@ -35,7 +35,7 @@ def refusal(status: int = 429, headers: dict[str, str] | None = None) -> web.Res
 
 
 class Stub:
-    """Answers every path by `reply`, once `open` is set."""
+    """Responds to every path by `reply`, once `open` is set."""
 
     def __init__(self) -> None:
         self.reply: Reply = completion
@@ -55,7 +55,7 @@ class Stub:
             await self._changed.wait()
 
     def hold_first(self) -> asyncio.Event:
-        """Keeps the answer to the first prompt back until the event is set; the others aren't."""
+        """Keeps the response to the first prompt back until the event is set; the others aren't."""
         hold = asyncio.Event()
 
         async def reply(body: Json) -> web.Response:

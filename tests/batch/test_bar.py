@@ -88,9 +88,9 @@ async def test_bar_of_a_file(
     """What earlier runs finished counts."""
     files = Files(tmp_path)
     files.ask(*lines(10))
-    await batch.run_file(files.requests, files.answers)
+    await batch.run_file(files.requests, files.results)
     files.ask(*lines(20))
-    await batch.run_file(files.requests, files.answers, progress="always")
+    await batch.run_file(files.requests, files.results, progress="always")
     assert "20/20" in capsys.readouterr().err
 
 

@@ -43,11 +43,11 @@ class Threaded:
         self.call(lambda: self.stub.reached(lambda: condition(self.stub)))
 
     def hold(self) -> None:
-        """Answers nothing for now."""
+        """Responses nothing for now."""
         self._loop.call_soon_threadsafe(self.stub.open.clear)
 
     def release(self) -> None:
-        """Answers again."""
+        """Responses again."""
         self._loop.call_soon_threadsafe(self.stub.open.set)
 
     def close(self) -> None:
@@ -152,7 +152,7 @@ def test_interrupted_file_can_be_begun_again_at_once(
     client: Horay, server: Threaded, tmp_path: Path
 ) -> None:
     """When Ctrl-C is raised, the output file is written and unlocked."""
-    requests, answers = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    requests, results = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     requests.write_text("".join(json.dumps(item) + "\n" for item in lines(20)))
     server.hold()
     main = threading.get_ident()
@@ -163,9 +163,9 @@ def test_interrupted_file_can_be_begun_again_at_once(
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        client.batch.run_file(requests, answers, concurrency=5)
+        client.batch.run_file(requests, results, concurrency=5)
     server.release()
-    progress = client.batch.run_file(requests, answers, concurrency=5)
+    progress = client.batch.run_file(requests, results, concurrency=5)
     assert progress.done == 20
 
 
@@ -186,11 +186,11 @@ def test_slow_caller_isnt_buried(client: Horay, server: Threaded) -> None:
 
 def test_files(client: Horay, tmp_path: Path) -> None:
     """The call returns when all is done."""
-    requests, answers = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    requests, results = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     requests.write_text("".join(json.dumps(item) + "\n" for item in lines(20)))
-    progress = client.batch.run_file(requests, answers)
+    progress = client.batch.run_file(requests, results)
     assert (progress.total, progress.done) == (20, 20)
-    assert len(answers.read_text().splitlines()) == 20
+    assert len(results.read_text().splitlines()) == 20
 
 
 def test_empty_batch(client: Horay) -> None:

@@ -1,4 +1,4 @@
-"""From a file of requests to a file of answers."""
+"""From a file of requests to a file of results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self.requests = folder / "in.jsonl"
-        self.answers = folder / "out.jsonl"
+        self.results = folder / "out.jsonl"
         self.folder = folder
 
     def ask(self, *items: Any) -> None:
@@ -42,11 +42,11 @@ class Files:
 
     @property
     def outcomes(self) -> dict[str, Json]:
-        """The answers by id; there is exactly one line each."""
-        data = self.answers.read_bytes()
+        """The responses by id; there is exactly one line each."""
+        data = self.results.read_bytes()
         assert data == b"" or data.endswith(b"\n")
         found = [json.loads(raw) for raw in data.splitlines()]
-        named: dict[str, Json] = {answer["custom_id"]: answer for answer in found}
+        named: dict[str, Json] = {response["custom_id"]: response for response in found}
         assert len(named) == len(found)
         return named
 
@@ -54,8 +54,8 @@ class Files:
     def texts(self) -> dict[str, str]:
         """The answered texts by id."""
         return {
-            name: answer["response"]["body"]["choices"][0]["text"]
-            for name, answer in self.outcomes.items()
+            name: response["response"]["body"]["choices"][0]["text"]
+            for name, response in self.outcomes.items()
         }
 
 
@@ -71,14 +71,14 @@ ALL = {f"id-{number}": f"prompt {number}" for number in range(20)}
 async def test_every_request_gets_its_line(stub: Stub, batch: AsyncBatch, files: Files) -> None:
     """And the totals tell of them."""
     files.ask(*lines(20))
-    progress = await batch.run_file(files.requests, files.answers)
+    progress = await batch.run_file(files.requests, files.results)
     assert files.texts == ALL
     assert (progress.total, progress.skipped, progress.done, progress.failed) == (20, 0, 20, 0)
     assert (progress.prompt_tokens, progress.completion_tokens) == (60, 40)
     assert sorted(path.name for path in files.folder.iterdir()) == ["in.jsonl", "out.jsonl"]
 
 
-async def test_bodies_and_answers_are_passed_on_as_they_are(
+async def test_bodies_and_responses_are_passed_on_as_they_are(
     stub: Stub, batch: AsyncBatch, files: Files
 ) -> None:
     """Byte by byte in both directions."""
@@ -88,9 +88,9 @@ async def test_bodies_and_answers_are_passed_on_as_they_are(
     )
     raw = b'{"id": "x", "choices": [{"text":"\\u00e9"}],  "cost": 0.10}'
     stub.reply = lambda _: web.Response(body=raw, content_type="application/json")
-    await batch.run_file(str(files.requests), str(files.answers))
+    await batch.run_file(str(files.requests), str(files.results))
     assert stub.requests[0]["raw"] == body
-    assert b'"body":' + raw + b"}," in files.answers.read_bytes()
+    assert b'"body":' + raw + b"}," in files.results.read_bytes()
 
 
 async def test_finished_requests_arent_sent_again(
@@ -98,15 +98,15 @@ async def test_finished_requests_arent_sent_again(
 ) -> None:
     """A second start has nothing to do, and one with more requests does those."""
     files.ask(*lines(10))
-    await batch.run_file(files.requests, files.answers)
-    before = files.answers.read_bytes()
-    progress = await batch.run_file(files.requests, files.answers)
+    await batch.run_file(files.requests, files.results)
+    before = files.results.read_bytes()
+    progress = await batch.run_file(files.requests, files.results)
     assert (progress.total, progress.skipped, progress.done) == (10, 10, 0)
-    assert files.answers.read_bytes() == before
+    assert files.results.read_bytes() == before
     files.ask(*lines(20))
-    progress = await batch.run_file(files.requests, files.answers)
+    progress = await batch.run_file(files.requests, files.results)
     assert (progress.total, progress.skipped, progress.done) == (20, 10, 10)
-    assert files.answers.read_bytes().startswith(before)
+    assert files.results.read_bytes().startswith(before)
     assert files.texts == ALL
     assert len(stub.requests) == 20
 
@@ -117,15 +117,15 @@ async def test_failures_are_lines_and_retried_on_demand(
     """Those of the server, and those of requests that can't be sent."""
     files.ask(*lines(3), line("bad", url="nowhere"))
     stub.reply = lambda body: web.json_response({"message": "no"}, status=400)
-    progress = await batch.run_file(files.requests, files.answers)
+    progress = await batch.run_file(files.requests, files.results)
     assert (progress.done, progress.failed) == (0, 4)
     assert files.outcomes["id-0"]["response"]["status_code"] == 400
     assert files.outcomes["bad"]["error"]["code"] == "InvalidRequestError"
     stub.reply = completion
-    progress = await batch.run_file(files.requests, files.answers)
+    progress = await batch.run_file(files.requests, files.results)
     assert (progress.skipped, progress.skipped_failed, progress.done) == (4, 4, 0)
     files.ask(*lines(3), line("bad"))
-    progress = await batch.run_file(files.requests, files.answers, retry_failed=True)
+    progress = await batch.run_file(files.requests, files.results, retry_failed=True)
     assert (progress.skipped, progress.done, progress.failed) == (0, 4, 0)
     assert files.texts == {**dict(list(ALL.items())[:3]), "bad": "Once"}
 
@@ -136,7 +136,7 @@ async def test_totals_can_be_watched(stub: Stub, batch: AsyncBatch, files: Files
     stub.open.clear()
     progress = BatchProgress()
     run = asyncio.ensure_future(
-        batch.run_file(files.requests, files.answers, progress=progress, concurrency=6)
+        batch.run_file(files.requests, files.results, progress=progress, concurrency=6)
     )
     await stub.reached(lambda: stub.under_way == 6)
     assert (progress.total, progress.skipped, progress.in_flight, progress.done) == (20, 0, 6, 0)
@@ -152,9 +152,9 @@ async def test_lines_are_written_while_others_are_under_way(
     """What has come is safe, whatever becomes of the rest."""
     hold = stub.hold_first()
     files.ask(*lines(20))
-    run = asyncio.ensure_future(batch.run_file(files.requests, files.answers))
+    run = asyncio.ensure_future(batch.run_file(files.requests, files.results))
     # A line that is being written while this looks has no end yet; each of the 19 gets one.
-    await until(lambda: files.answers.exists() and files.answers.read_bytes().count(b"\n") == 19)
+    await until(lambda: files.results.exists() and files.results.read_bytes().count(b"\n") == 19)
     assert len(files.outcomes) == 19
     hold.set()
     await run
@@ -175,7 +175,7 @@ async def test_cancelled_run_keeps_what_has_come(
     stub.reply = reply
     progress = BatchProgress()
     run = asyncio.ensure_future(
-        batch.run_file(files.requests, files.answers, progress=progress, concurrency=4)
+        batch.run_file(files.requests, files.results, progress=progress, concurrency=4)
     )
     await stub.reached(lambda: stub.under_way == 4 and len(stub.requests) > 8)
     run.cancel()
@@ -184,7 +184,7 @@ async def test_cancelled_run_keeps_what_has_come(
     assert len(files.outcomes) == progress.done
     assert progress.done >= 8
     stub.reply = completion
-    await batch.run_file(files.requests, files.answers)
+    await batch.run_file(files.requests, files.results)
     assert files.texts == ALL
     assert not (files.folder / "out.jsonl.lock").exists()
 
@@ -205,17 +205,17 @@ async def test_cancelled_run_waits_for_its_threads(
 
     monkeypatch.setattr("horay_async.batch.files.index_input", slow)
     files.ask(*lines(3))
-    run = asyncio.ensure_future(batch.run_file(files.requests, files.answers))
+    run = asyncio.ensure_future(batch.run_file(files.requests, files.results))
     await until(begun.is_set)
     run.cancel()
     for _ in range(10):
         await asyncio.sleep(0)
     with pytest.raises(BatchFileError, match="another run"):
-        await batch.run_file(files.requests, files.answers)
+        await batch.run_file(files.requests, files.results)
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await run
-    with FileLock(files.answers):
+    with FileLock(files.results):
         pass
 
 
@@ -228,11 +228,11 @@ async def test_first_failure_ends_the_run_on_demand(
         web.json_response({}, status=400) if body["prompt"] == "bad" else completion(body)
     )
     with pytest.raises(BadRequestError) as caught:
-        await batch.run_file(files.requests, files.answers, fail_fast=True, concurrency=1)
+        await batch.run_file(files.requests, files.results, fail_fast=True, concurrency=1)
     assert "custom_id 'bad'" in caught.value.__notes__[0]
     assert set(files.outcomes) == {"good"}
     stub.reply = completion
-    await batch.run_file(files.requests, files.answers)
+    await batch.run_file(files.requests, files.results)
     assert set(files.outcomes) == {"good", "bad"}
 
 
@@ -242,9 +242,9 @@ async def test_errors_of_the_requests_come_before_anything_happens(
     """Nothing is sent, nothing written."""
     files.ask(*lines(3), line("id-1"))
     with pytest.raises(BatchFileError, match=r"line 4: the custom_id 'id-1' was in line 2"):
-        await batch.run_file(files.requests, files.answers)
+        await batch.run_file(files.requests, files.results)
     with pytest.raises(FileNotFoundError):
-        await batch.run_file(files.folder / "nowhere", files.answers)
+        await batch.run_file(files.folder / "nowhere", files.results)
     assert stub.requests == []
     assert sorted(path.name for path in files.folder.iterdir()) == ["in.jsonl"]
 
@@ -253,13 +253,13 @@ async def test_two_runs_on_one_file(stub: Stub, batch: AsyncBatch, files: Files)
     """The second is told so."""
     files.ask(*lines(3))
     with (
-        FileLock(files.answers),
+        FileLock(files.results),
         pytest.raises(BatchFileError, match="another run is writing it"),
     ):
-        await batch.run_file(files.requests, files.answers)
+        await batch.run_file(files.requests, files.results)
 
 
-async def test_answers_need_a_file_of_their_own(batch: AsyncBatch, files: Files) -> None:
+async def test_responses_need_a_file_of_their_own(batch: AsyncBatch, files: Files) -> None:
     """Not that of the requests."""
     files.ask(*lines(3))
     with pytest.raises(BatchFileError, match="need a file of their own"):
@@ -282,20 +282,20 @@ async def test_whatever_a_line_holds_is_one_result(
     with files.requests.open("ab") as file:
         for number, fields in enumerate(odd):
             file.write(b'{"custom_id": "odd-%d", %b}\n' % (number, fields))
-    progress = await batch.run_file(files.requests, files.answers)
+    progress = await batch.run_file(files.requests, files.results)
     assert (progress.total, progress.done, progress.failed) == (25, 20, 5)
     codes = {
-        name: answer["error"]["code"]
-        for name, answer in files.outcomes.items()
-        if answer["error"] is not None
+        name: response["error"]["code"]
+        for name, response in files.outcomes.items()
+        if response["error"] is not None
     }
     assert codes == {f"odd-{number}": "InvalidRequestError" for number in range(5)}
-    progress = await batch.run_file(files.requests, files.answers)
+    progress = await batch.run_file(files.requests, files.results)
     assert (progress.skipped, progress.skipped_failed, progress.failed) == (25, 5, 0)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         b'{"choices": [{"text": "\\ud83d"}]}',
         b'{"choices": [{"text": "x"}], "more": ' + b"[" * 900 + b"]" * 900 + b"}",
@@ -306,16 +306,18 @@ async def test_whatever_a_line_holds_is_one_result(
     ids=["half a pair", "deep", "on the edge", "too deep", "a deep error"],
 )
 @pytest.mark.parametrize("status", [200, 400])
-async def test_whatever_an_answer_holds_is_one_line(
-    stub: Stub, batch: AsyncBatch, files: Files, answer: bytes, status: int
+async def test_whatever_a_response_holds_is_one_line(
+    stub: Stub, batch: AsyncBatch, files: Files, response: bytes, status: int
 ) -> None:
     """And the next start can read the file."""
-    stub.reply = lambda _: web.Response(body=answer, status=status, content_type="application/json")
+    stub.reply = lambda _: web.Response(
+        body=response, status=status, content_type="application/json"
+    )
     files.ask(*lines(3))
-    progress = await batch.run_file(files.requests, files.answers)
+    progress = await batch.run_file(files.requests, files.results)
     assert progress.done + progress.failed == 3
     sent = len(stub.requests)
-    progress = await batch.run_file(files.requests, files.answers)
+    progress = await batch.run_file(files.requests, files.results)
     assert progress.skipped == 3
     assert len(stub.requests) == sent
 
@@ -327,7 +329,7 @@ async def test_requests_come_through_a_pipe(stub: Stub, batch: AsyncBatch, files
     text = "".join(json.dumps(item) + "\n" for item in lines(20))
     writer = threading.Thread(target=files.requests.write_text, args=(text,))
     writer.start()
-    progress = await batch.run_file(files.requests, files.answers)
+    progress = await batch.run_file(files.requests, files.results)
     writer.join()
     assert (progress.total, progress.done) == (20, 20)
     assert files.texts == ALL
@@ -340,7 +342,7 @@ async def test_bad_line_of_a_pipe_is_named_as_one(batch: AsyncBatch, files: File
     writer = threading.Thread(target=files.requests.write_text, args=("nonsense\n",))
     writer.start()
     with pytest.raises(BatchFileError, match=r"in\.jsonl, line 1: not a JSON object") as caught:
-        await batch.run_file(files.requests, files.answers)
+        await batch.run_file(files.requests, files.results)
     writer.join()
     assert caught.value.path == str(files.requests)
 
@@ -349,12 +351,12 @@ async def test_bad_line_of_a_pipe_is_named_as_one(batch: AsyncBatch, files: File
 async def test_pipe_that_nobody_writes_to_can_be_left(batch: AsyncBatch, files: Files) -> None:
     """Waiting for its other end holds up neither the loop nor its end."""
     os.mkfifo(files.requests)
-    run = asyncio.ensure_future(batch.run_file(files.requests, files.answers))
+    run = asyncio.ensure_future(batch.run_file(files.requests, files.results))
     await until(lambda: any(t.name == "horay-batch-spool" for t in threading.enumerate()))
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
-    assert not files.answers.exists()
+    assert not files.results.exists()
     with files.requests.open("wb"):  # lets the thread end
         pass
 
@@ -370,11 +372,11 @@ async def test_pipe_that_cant_be_kept(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("shutil.copyfileobj", full)
-    run = asyncio.ensure_future(batch.run_file(files.requests, files.answers))
+    run = asyncio.ensure_future(batch.run_file(files.requests, files.results))
     await until(lambda: any(t.name == "horay-batch-spool" for t in threading.enumerate()))
     with files.requests.open("wb"), pytest.raises(OSError, match="No space left"):
         await run
-    assert not files.answers.exists()
+    assert not files.results.exists()
 
 
 def test_pipe_that_is_written_to_after_the_loop_has_closed(tmp_path: Path) -> None:
@@ -402,7 +404,7 @@ async def test_inherited_pipe(stub: Stub, files: Files) -> None:
     """`/dev/stdin`, as a shell hands it over."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-W", "error", "-c", RUN, KEY, stub.base_url, "/dev/stdin", str(files.answers)),
+        *("-W", "error", "-c", RUN, KEY, stub.base_url, "/dev/stdin", str(files.results)),
         stdin=asyncio.subprocess.PIPE,
     )
     text = "".join(json.dumps(item) + "\n" for item in lines(20))
@@ -431,21 +433,21 @@ async def test_requests_are_in_no_file(
     """Which is said at once, and nothing is made."""
     KINDS[kind](files.requests)
     with pytest.raises(BatchFileError, match="the requests must come in a file or through a pipe"):
-        await batch.run_file(files.requests, files.answers)
+        await batch.run_file(files.requests, files.results)
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_answers_go_to_no_file(
+async def test_responses_go_to_no_file(
     stub: Stub, batch: AsyncBatch, files: Files, kind: str
 ) -> None:
     """Which is said before anything is sent or waited for, and what is there stays what it is."""
-    KINDS[kind](files.answers)
-    before = files.answers.lstat()
+    KINDS[kind](files.results)
+    before = files.results.lstat()
     files.ask(*lines(3))
-    with pytest.raises(BatchFileError, match="the answers need a file"):
-        await batch.run_file(files.requests, files.answers)
-    assert files.answers.lstat() == before
+    with pytest.raises(BatchFileError, match="the results need a file"):
+        await batch.run_file(files.requests, files.results)
+    assert files.results.lstat() == before
     assert stub.requests == []
 
 
@@ -456,30 +458,30 @@ async def test_two_runs_on_one_file_by_two_names(
 ) -> None:
     """It is the file that is locked, not its name."""
     files.ask(*lines(3))
-    files.answers.touch()
+    files.results.touch()
     other = files.folder / "other.jsonl"
-    link(files.answers, other)
+    link(files.results, other)
     with (
-        FileLock(files.answers),
+        FileLock(files.results),
         pytest.raises(BatchFileError, match="another run is writing it"),
     ):
         await batch.run_file(files.requests, other)
 
 
 @pytest.mark.posix
-async def test_answers_go_where_a_link_leads(stub: Stub, batch: AsyncBatch, files: Files) -> None:
+async def test_responses_go_where_a_link_leads(stub: Stub, batch: AsyncBatch, files: Files) -> None:
     """Even if there is nothing yet; the link stays, and failures are taken out behind it."""
     real = files.folder / "real.jsonl"
-    files.answers.symlink_to(real)
+    files.results.symlink_to(real)
     files.ask(*lines(20))
     stub.reply = lambda body: (
         web.json_response({}, status=400) if body["prompt"] == "prompt 3" else completion(body)
     )
-    await batch.run_file(files.requests, files.answers)
+    await batch.run_file(files.requests, files.results)
     real.chmod(0o600)
     stub.reply = completion
-    await batch.run_file(files.requests, files.answers, retry_failed=True)
-    assert files.answers.is_symlink()
+    await batch.run_file(files.requests, files.results, retry_failed=True)
+    assert files.results.is_symlink()
     assert files.texts == ALL
     assert real.stat().st_mode & 0o777 == 0o600
     assert len(list(files.folder.iterdir())) == 3
@@ -487,20 +489,20 @@ async def test_answers_go_where_a_link_leads(stub: Stub, batch: AsyncBatch, file
 
 @pytest.mark.posix
 @pytest.mark.parametrize("link", [os.symlink, os.link])
-async def test_answers_need_a_file_of_their_own_by_another_name(
+async def test_responses_need_a_file_of_their_own_by_another_name(
     batch: AsyncBatch, files: Files, link: Callable[[Path, Path], None]
 ) -> None:
     """A link to the requests is the requests."""
     files.ask(*lines(3))
     before = files.requests.read_bytes()
-    link(files.requests, files.answers)
+    link(files.requests, files.results)
     with pytest.raises(BatchFileError, match="need a file of their own"):
-        await batch.run_file(files.requests, files.answers)
+        await batch.run_file(files.requests, files.results)
     assert files.requests.read_bytes() == before
 
 
 @pytest.mark.parametrize("change", ["truncated", "removed"])
-async def test_answers_that_are_taken_away_end_the_run(
+async def test_responses_that_are_taken_away_end_the_run(
     stub: Stub, batch: AsyncBatch, files: Files, change: str
 ) -> None:
     """Nothing more is sent, and the next start sends again what is gone."""
@@ -508,20 +510,20 @@ async def test_answers_that_are_taken_away_end_the_run(
 
     async def reply(asked: Json) -> web.Response:
         if len(stub.requests) == 31:
-            await until(lambda: len(files.answers.read_bytes().splitlines()) == 30)
+            await until(lambda: len(files.results.read_bytes().splitlines()) == 30)
             if change == "truncated":
-                os.truncate(files.answers, 0)
+                os.truncate(files.results, 0)
             else:
-                files.answers.unlink()
+                files.results.unlink()
         return completion(asked)
 
     stub.reply = reply
     with pytest.raises(BatchFileError, match=f"it was {change} meanwhile"):
-        await batch.run_file(files.requests, files.answers, concurrency=1)
+        await batch.run_file(files.requests, files.results, concurrency=1)
     sent = len(stub.requests)
     assert sent < 60
     stub.reply = completion
-    await batch.run_file(files.requests, files.answers)
+    await batch.run_file(files.requests, files.results)
     assert files.outcomes.keys() == {f"id-{number}" for number in range(60)}
 
 
@@ -535,7 +537,7 @@ async def test_full_disk_ends_the_run(
     def write(handle: int, data: memoryview) -> int:
         if (
             data and calls
-        ):  # answers that come together are written together: the first write is some
+        ):  # responses that come together are written together: the first write is some
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         calls.append(len(data))
         return real(handle, data)
@@ -543,9 +545,9 @@ async def test_full_disk_ends_the_run(
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", write)
         with pytest.raises(BatchFileError, match=r"out\.jsonl: can't be written: No space left"):
-            await batch.run_file(files.requests, files.answers, concurrency=2)
+            await batch.run_file(files.requests, files.results, concurrency=2)
     assert 0 < len(files.outcomes) < 20
-    await batch.run_file(files.requests, files.answers)
+    await batch.run_file(files.requests, files.results)
     assert files.texts == ALL
 
 
@@ -567,10 +569,10 @@ async def test_disk_that_fails_ends_the_run(
     monkeypatch.setattr(os, "fsync", fail)
     files.ask(*lines(3))
     with pytest.raises(BatchFileError, match="can't be written: broken"):
-        await batch.run_file(files.requests, files.answers, sync_interval=interval)
+        await batch.run_file(files.requests, files.results, sync_interval=interval)
 
 
-async def test_answers_are_synced_from_time_to_time(
+async def test_responses_are_synced_from_time_to_time(
     stub: Stub, batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when nothing more comes for long."""
@@ -590,7 +592,7 @@ async def test_answers_are_synced_from_time_to_time(
     monkeypatch.setattr(os, "fsync", sync)
     files.ask(*lines(2))
     await asyncio.wait_for(
-        batch.run_file(files.requests, files.answers, sync_interval=0.001), timeout=20
+        batch.run_file(files.requests, files.results, sync_interval=0.001), timeout=20
     )
     assert len(files.outcomes) == 2
 
@@ -598,9 +600,9 @@ async def test_answers_are_synced_from_time_to_time(
 async def test_wrong_options_are_refused_at_once(batch: AsyncBatch, files: Files) -> None:
     """Before any file is looked at."""
     with pytest.raises(ConfigurationError, match="sync_interval"):
-        await batch.run_file(files.requests, files.answers, sync_interval=-1)
+        await batch.run_file(files.requests, files.results, sync_interval=-1)
     with pytest.raises(ConfigurationError, match="concurrency"):
-        await batch.run_file(files.requests, files.answers, concurrency=0)
+        await batch.run_file(files.requests, files.results, concurrency=0)
 
 
 async def test_concurrency_over_the_file_limit_is_refused_before_files_are_made(
@@ -614,8 +616,8 @@ async def test_concurrency_over_the_file_limit_is_refused_before_files_are_made(
     monkeypatch.setattr("resource.getrlimit", limits)
     files.ask(*lines(3))
     with pytest.raises(ConfigurationError, match="concurrency=1000 can't be reached"):
-        await batch.run_file(files.requests, files.answers, concurrency=1000)
-    assert not files.answers.exists()
+        await batch.run_file(files.requests, files.results, concurrency=1000)
+    assert not files.results.exists()
     assert stub.requests == []
 
 
@@ -623,10 +625,10 @@ async def test_refusals_dont_end_up_in_the_file(
     stub: Stub, batch: AsyncBatch, files: Files
 ) -> None:
     """A busy server costs time, not lines."""
-    answers = iter([refusal() for _ in range(10)])
-    stub.reply = lambda body: next(answers, None) or completion(body)
+    responses = iter([refusal() for _ in range(10)])
+    stub.reply = lambda body: next(responses, None) or completion(body)
     files.ask(*lines(20))
-    progress = await batch.run_file(files.requests, files.answers)
+    progress = await batch.run_file(files.requests, files.results)
     assert (progress.done, progress.refused) == (20, 10)
     assert files.texts == ALL
 
@@ -636,10 +638,10 @@ import asyncio, sys
 from horay_async import AsyncHoray
 from horay_async.batch import AsyncBatch
 
-async def main(key, base_url, requests, answers):
+async def main(key, base_url, requests, results):
     async with AsyncHoray(key, base_url=base_url) as client:
         batch = AsyncBatch(client._transport)
-        await batch.run_file(requests, answers, concurrency=8)
+        await batch.run_file(requests, results, concurrency=8)
 
 asyncio.run(main(*sys.argv[1:]))
 """
@@ -656,7 +658,7 @@ async def test_killed_runs(stub: Stub, files: Files) -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-W", "error", "-c", RUN, KEY, stub.base_url),
-            *(str(files.requests), str(files.answers)),
+            *(str(files.requests), str(files.results)),
         )
         over = asyncio.ensure_future(process.wait())
         if killed < 4:
@@ -668,7 +670,7 @@ async def test_killed_runs(stub: Stub, files: Files) -> None:
         if status == 0:
             break
         assert status == -9
-        whole = files.answers.read_bytes().rpartition(b"\n")[0].splitlines()
+        whole = files.results.read_bytes().rpartition(b"\n")[0].splitlines()
         assert len({json.loads(raw)["custom_id"] for raw in whole}) == len(whole)
     assert files.texts == {f"id-{number}": f"prompt {number}" for number in range(400)}
     # What was under way, or had come and wasn't written yet.

@@ -64,7 +64,7 @@ def test_what_editors_leave_is_passed_over(path: Path) -> None:
 
 
 def test_finished_requests_are_left_out(path: Path) -> None:
-    """Those with an answer."""
+    """Those with a response."""
     write(path, *(json.dumps(item) + "\n" for item in lines(5)))
     ids = IdTable()
     ids.mark("id-1", FINISHED)

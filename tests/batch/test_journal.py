@@ -1,4 +1,4 @@
-"""The file of answers as a record."""
+"""The file of results as a record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from horay_async.batch.locks import FileLock
 
 
 def written(*names: str, failing: tuple[str, ...] = ()) -> bytes:
-    """Lines of answers, some of them failures."""
+    """Lines of results, some of them failures."""
     return b"".join(
         json.dumps(
             {
@@ -232,7 +232,7 @@ def ours(*names: str, body: bytes = b"{}") -> bytes:
     [rb'"\ud83d"', b"[" * 50_000 + b"]" * 50_000, b"1" * 5000, b'"\xff"', b"nonsense"],
     ids=["half a pair", "deep", "digits", "not UTF-8", "no JSON"],
 )
-def test_answer_that_cant_be_decoded_is_finished(path: Path, body: bytes) -> None:
+def test_response_that_cant_be_decoded_is_finished(path: Path, body: bytes) -> None:
     """Its line has an id and a status; that is all that is asked of it."""
     data = ours("a") + ours("b", body=body) + ours("c")
     path.write_bytes(data)

@@ -1,4 +1,4 @@
-"""Lines of answers."""
+"""Lines of results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from horay_async.models.meta import ResponseMeta
 
 
 def answered(raw: bytes, request_id: str | None = "req-1") -> bytes:
-    """The line for an answer of these bytes."""
+    """The line for a response of these bytes."""
     response: Response = JSONDecoder().decode(raw)
     response.meta = ResponseMeta(
         request_id=request_id, status=200, headers={}, attempts=(), queue=0, connect=0, first_byte=0
@@ -40,7 +40,7 @@ def outcome(raw: bytes) -> Outcome:
     return msgspec.json.decode(raw, type=Outcome)
 
 
-def test_answer_stands_there_as_the_server_wrote_it() -> None:
+def test_response_stands_there_as_the_server_wrote_it() -> None:
     """Numbers, escapes and blanks included."""
     raw = b'{"b": 1.50,  "a":"\\u00e9\xc3\xa9", "n": 12345678901234567890, "x": {"y": [ ]}}'
     line = answered(raw)
@@ -66,7 +66,7 @@ def test_ids_of_lines_differ() -> None:
     assert json.loads(answered(b"{}"))["id"] != json.loads(answered(b"{}"))["id"]
 
 
-def test_answer_of_several_lines_becomes_one() -> None:
+def test_response_of_several_lines_becomes_one() -> None:
     """Line ends between tokens are blanks like any other."""
     line = answered(b'\n{\r\n "a": "x\\ny",\n "b": [\n1\r]\n}\n')
     assert line.count(b"\n") == 1
@@ -74,7 +74,7 @@ def test_answer_of_several_lines_becomes_one() -> None:
     assert json.loads(line)["response"]["body"] == {"a": "x\ny", "b": [1]}
 
 
-def test_answer_that_isnt_text_is_a_failure() -> None:
+def test_response_that_isnt_text_is_a_failure() -> None:
     """One bad byte would keep others from reading the whole file."""
     response: Response = JSONDecoder().decode(b"{}")
     response._raw = b'{"a": "\xff"}'
@@ -83,7 +83,7 @@ def test_answer_that_isnt_text_is_a_failure() -> None:
     assert line["response"] is None
     assert line["error"] == {
         "code": "APIResponseError",
-        "message": "the answer isn't valid UTF-8",
+        "message": "the response isn't valid UTF-8",
     }
 
 
@@ -101,7 +101,7 @@ def test_half_a_surrogate_pair_is_written_as_what_stands_for_it(raw: bytes, writ
     assert not outcome(line).failed
 
 
-def test_deep_answer_is_written_as_it_is() -> None:
+def test_deep_response_is_written_as_it_is() -> None:
     """It was paid for; where msgspec can't read its line, the careful way can."""
     response: Response = JSONDecoder().decode(b"{}")
     response._raw = b'{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
@@ -132,14 +132,14 @@ def test_failure_that_cant_be_written_as_it_came(body: dict[str, Any]) -> None:
     assert line["response"]["body"]["error"]["message"] == "no ?"
 
 
-def test_answer_with_an_id_of_a_header_that_isnt_unicode() -> None:
-    """The answer is written all the same."""
+def test_response_with_an_id_of_a_header_that_isnt_unicode() -> None:
+    """The response is written all the same."""
     line = json.loads(answered(b'{"id": "x"}', "r\udcff"))
     assert line["response"] == {"status_code": 200, "request_id": "r?", "body": {"id": "x"}}
 
 
 @given(st.binary(), st.text(), st.text(st.characters(exclude_categories=[])))
-def test_any_answer_gives_a_line_that_can_be_read(raw: bytes, name: str, text: str) -> None:
+def test_any_response_gives_a_line_that_can_be_read(raw: bytes, name: str, text: str) -> None:
     """With its id, whatever the server sent."""
     response: Response = JSONDecoder().decode(b"{}")
     response._raw = raw
@@ -183,7 +183,7 @@ def test_failure_in_another_shape(body: Any) -> None:
         APIStatusError("too late", status_code=200),
     ],
 )
-def test_failure_without_a_failing_answer(error: HorayError) -> None:
+def test_failure_without_a_failing_response(error: HorayError) -> None:
     """Has its class as its code."""
     line = failed(error)
     assert line["response"] is None

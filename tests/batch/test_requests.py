@@ -151,7 +151,7 @@ def test_every_request_has_its_idempotency_key() -> None:
         (line("a", url="/v1/image/generations"), "body.image_size is missing"),
         (
             line("a", body={"model": "m", "prompt": "", "stream": True}),
-            "body.stream must be false: a batch takes whole answers",
+            "body.stream must be false: a batch takes whole responses",
         ),
         (BatchRequest.completion(model="m", prompt=3), "prompt must be a string"),  # type: ignore[arg-type] # the mistake # pyright: ignore[reportArgumentType] - as above
         (
@@ -214,7 +214,7 @@ def test_going_again_is_up_to_the_policy() -> None:
 
 
 def test_what_cant_be_reached() -> None:
-    """No connection was made; neither a deadline that is over nor an answer that broke off is that."""
+    """No connection was made; neither a deadline that is over nor a response that broke off is that."""
     assert is_unreachable(APIConnectionError("", execution="not_sent"))
     assert is_unreachable(APITimeoutError("", clock="connect", execution="not_sent"))
     assert not is_unreachable(APITimeoutError("", clock="total", execution="not_sent"))

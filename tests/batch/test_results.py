@@ -15,9 +15,9 @@ from horay_async.models.usage import Usage
 
 def test_unwrap_gives_the_response_or_raises() -> None:
     """For callers who take a failure as one."""
-    answer = Completion(id="x")
-    result = BatchResult(index=0, custom_id="a", request=None, response=answer)
-    assert result.unwrap() is answer
+    response = Completion(id="x")
+    result = BatchResult(index=0, custom_id="a", request=None, response=response)
+    assert result.unwrap() is response
     failed: BatchResult[Completion] = BatchResult(
         index=0, custom_id="a", request=None, error=RateLimitError("too much")
     )
@@ -28,7 +28,7 @@ def test_unwrap_gives_the_response_or_raises() -> None:
 
 
 def test_totals_count_tokens_where_there_are_some() -> None:
-    """Answers without usage and failures count as such."""
+    """Responds without usage and failures count as such."""
     progress = BatchProgress()
     progress.count(Completion(usage=Usage(prompt_tokens=3, completion_tokens=2, total_tokens=5)))
     progress.count(Completion())

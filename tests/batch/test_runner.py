@@ -59,11 +59,11 @@ async def test_results(stub: Stub, batch: AsyncBatch) -> None:
     assert [result.request for result in results] == list(lines(20))
     for number, result in enumerate(results):
         assert result.error is None
-        answer = result.unwrap()
-        assert isinstance(answer, Completion)
-        assert answer.choices[0].text == f"prompt {number}"
+        response = result.unwrap()
+        assert isinstance(response, Completion)
+        assert response.choices[0].text == f"prompt {number}"
         assert [attempt.status for attempt in result.attempts] == [200]
-        assert answer.meta.attempts == result.attempts
+        assert response.meta.attempts == result.attempts
         assert result.seconds >= 0
     progress = run.progress
     assert (progress.done, progress.failed, progress.in_flight) == (20, 0, 0)
@@ -150,7 +150,7 @@ async def test_failures_are_results(
 
 
 async def test_unreachable_server(stub: Stub) -> None:
-    """So are failures without an answer."""
+    """So are failures without a response."""
     async with client_of(stub, base_url="http://127.0.0.1:9/v1") as client:
         (result,) = await results_of(AsyncBatch(client._transport).run([line("a")]))
     assert isinstance(result.error, APIConnectionError)
@@ -192,12 +192,12 @@ async def test_refused_requests_are_sent_again(stub: Stub, batch: AsyncBatch, st
     run = batch.run(lines(3))
     results = await results_of(run)
     for result in results:
-        answer = result.unwrap()
+        response = result.unwrap()
         assert [attempt.status for attempt in result.attempts] == [status] * 5 + [200]
         starts = [attempt.started for attempt in result.attempts]
         assert starts == sorted(starts)
         assert all(attempt.backoff is not None for attempt in result.attempts[:-1])
-        assert answer.meta.attempts == result.attempts
+        assert response.meta.attempts == result.attempts
     assert run.progress.refused == 15
     for prompt in left:
         keys = {request["key"] for request in stub.requests if request["prompt"] == prompt}
@@ -205,7 +205,7 @@ async def test_refused_requests_are_sent_again(stub: Stub, batch: AsyncBatch, st
 
 
 async def test_refusal_is_the_result_when_patience_is_over(stub: Stub, batch: AsyncBatch) -> None:
-    """Measured from the first refusal without an answer since."""
+    """Measured from the first refusal without a response since."""
     stub.reply = lambda body: refusal()
     run = batch.run(lines(4), give_up_after=0.01)
     for result in await results_of(run):
@@ -446,7 +446,7 @@ async def test_first_failure_cancels_what_is_under_way(stub: Stub, batch: AsyncB
     await stub.reached(lambda: stub.under_way == 0)
 
 
-async def test_what_the_iterable_raises_comes_after_its_answers(
+async def test_what_the_iterable_raises_comes_after_its_responses(
     stub: Stub, batch: AsyncBatch
 ) -> None:
     """The requests that were read are answered before."""
@@ -510,8 +510,8 @@ async def test_estimates_give_way_to_what_was_used(stub: Stub, batch: AsyncBatch
 
 async def test_refused_requests_take_no_tokens(stub: Stub, batch: AsyncBatch) -> None:
     """Nor do they hold up the next."""
-    answers = iter([refusal(), refusal(), refusal()])
-    stub.reply = lambda body: next(answers, None) or completion(body)
+    responses = iter([refusal(), refusal(), refusal()])
+    stub.reply = lambda body: next(responses, None) or completion(body)
     request = BatchRequest.completion(model="m", prompt="x", max_tokens=1000)
     assert len(await asyncio.wait_for(results_of(batch.run([request], tpm=6000)), 8)) == 1
 
@@ -547,7 +547,7 @@ async def test_numbers_of_a_request_that_cant_be_true_steer_nothing(
     assert len(results) == 2
 
 
-async def test_answer_nested_to_the_edge_of_the_stack(
+async def test_response_nested_to_the_edge_of_the_stack(
     stub: Stub, batch: AsyncBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is the failure of its request, wherever the stack gave out."""
@@ -569,6 +569,6 @@ async def test_client_goes_on_during_a_batch(stub: Stub, client: AsyncHoray) -> 
     """Single calls aren't held up by the throttle."""
     run = AsyncBatch(client._transport).run(lines(50), concurrency=2)
     results = asyncio.ensure_future(results_of(run))
-    answer = await client.completions.create(model="m", prompt="by the way")
-    assert answer.choices[0].text == "by the way"
+    response = await client.completions.create(model="m", prompt="by the way")
+    assert response.choices[0].text == "by the way"
     assert len(await results) == 50

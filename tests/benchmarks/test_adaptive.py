@@ -30,8 +30,8 @@ async def ask(server: Limited, requests: int) -> list[Any]:
 async def test_so_many_at_once() -> None:
     """Of five requests at once a limit of two lets two through."""
     server = Limited(at_once=2)
-    answers = await ask(server, 5)
-    assert sum(isinstance(answer, RateLimitError) for answer in answers) == 3
+    responses = await ask(server, 5)
+    assert sum(isinstance(response, RateLimitError) for response in responses) == 3
     assert (server.answered, server.refused) == (2, 3)
 
 
@@ -39,8 +39,8 @@ async def test_so_many_a_minute() -> None:
     """What a minute has no room for is told to come back in the next one."""
     server = Limited(a_minute=2)
     # Six requests may fall into two minutes, of which each takes two.
-    answers = await ask(server, 6)
-    refused = [answer for answer in answers if isinstance(answer, RateLimitError)]
+    responses = await ask(server, 6)
+    refused = [response for response in responses if isinstance(response, RateLimitError)]
     assert len(refused) >= 2
     assert all(0 < (error.retry_after or 0.0) <= 61 for error in refused)
 
@@ -48,5 +48,5 @@ async def test_so_many_a_minute() -> None:
 async def test_without_a_limit() -> None:
     """No limit refuses nothing."""
     server = Limited()
-    assert not [answer for answer in await ask(server, 5) if isinstance(answer, Exception)]
+    assert not [response for response in await ask(server, 5) if isinstance(response, Exception)]
     assert (server.answered, server.refused) == (5, 0)

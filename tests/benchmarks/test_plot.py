@@ -17,7 +17,7 @@ def cell(contender: str, ratio: float | None) -> dict[str, Any]:
 
 def row(reference: str | None, *others: dict[str, Any]) -> dict[str, Any]:
     return {
-        "title": "one `answer`",
+        "title": "one `response`",
         "target": 1.15,
         "reference": reference and cell(reference, None),
         "horay": cell("horay", 0.9),

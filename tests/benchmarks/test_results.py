@@ -10,11 +10,11 @@ from benchmarks.results import Figure, results_of
 from benchmarks.rows import Cell, Row
 from benchmarks.running import Readings
 
-SUBJECT = Cell("horay", "unit", "answers", {"calls": 1, "at_once": 1})
+SUBJECT = Cell("horay", "unit", "responses", {"calls": 1, "at_once": 1})
 
 ROW = Row(
-    key="answer",
-    title="one answer",
+    key="call",
+    title="one response",
     unit="µs a call",
     scale=1e6,
     subject=SUBJECT,
@@ -102,9 +102,9 @@ def test_markdown() -> None:
     made = readings(hand_written=[1e-4] * 3, horay=[0.9e-4, 1e-4, 1.1e-4])
     made.fail(SUBJECT.by("openai"), "it fell over")
     text = markdown(results_of([ROW, ALONE], made), {"CPU": "abacus", "Python": "3"})
-    assert "| one answer | 1 (100 µs a call) | ≤ 1.15 | **1.00** (0.95–1.05) |" in text
+    assert "| one response | 1 (100 µs a call) | ≤ 1.15 | **1.00** (0.95–1.05) |" in text
     assert "| making | 100 µs | – | ≤ 100 µs | **100** (95.0–105) |" in text
-    assert "- one answer: openai failed: it fell over" in text
+    assert "- one response: openai failed: it fell over" in text
     assert "CPU abacus, Python 3." in text
 
 
@@ -115,7 +115,7 @@ def test_json() -> None:
     (row,) = out["rows"]
     assert out["machine"] == {"CPU": "abacus"}
     assert (row["key"], row["target"], row["reached"], row["gross_loss"]) == (
-        "answer",
+        "call",
         1.15,
         2.0,
         True,

@@ -1,4 +1,4 @@
-"""Readings: a fresh process each, and right answers only."""
+"""Readings: a fresh process each, and right responses only."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ STREAM = {"chunks": 20, "burst": 3, "streams": 2}
 @pytest.mark.parametrize(
     ("workload", "arguments"),
     [
-        ("answers", {"calls": 4, "at_once": 2}),
+        ("responses", {"calls": 4, "at_once": 2}),
         ("batches", {"calls": 9, "at_once": 2}),
         ("streams", {**STREAM, "at_once": 2}),
-        ("first_answer", {}),
+        ("first_response", {}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_awaited_contenders_are_right(
     stub: str, contender: str, workload: str, arguments: dict[str, int]
 ) -> None:
-    """Every installed client gets the stub's answers right: the worker compares them."""
+    """Every installed client gets the stub's responses right: the worker compares them."""
     reading = read(Cell(contender, "unit", workload, arguments), stub, 1.0)
     assert reading["unit"] >= 0
     assert reading["process"] > reading["unit"]
@@ -39,7 +39,7 @@ def test_awaited_contenders_are_right(
 
 @pytest.mark.skipif(not ON_RAY, reason="needs the extra `ray`")
 def test_datasets_are_right(stub: str) -> None:
-    """All rows of a dataset have the stub's answer. Ray's own stage, which takes as long, isn't tried."""
+    """All rows of a dataset have the stub's response. Ray's own stage, which takes as long, isn't tried."""
     cell = Cell("horay, Ray", "unit", "datasets", {"calls": 256})
     assert read(cell, stub, 1.0)["peak"] > 2**20
 
@@ -47,7 +47,7 @@ def test_datasets_are_right(stub: str) -> None:
 @pytest.mark.parametrize("contender", BLOCKING)
 @pytest.mark.parametrize(
     ("workload", "arguments"),
-    [("blocking_answers", {"calls": 2}), ("blocking_streams", STREAM)],
+    [("blocking_responses", {"calls": 2}), ("blocking_streams", STREAM)],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_blocking_contenders_are_right(
@@ -59,7 +59,7 @@ def test_blocking_contenders_are_right(
 
 @pytest.mark.parametrize("by", ["text", "events"])
 def test_other_ways_of_reading(stub: str, by: str) -> None:
-    """The text alone, and the events with their merged answer, give the same text."""
+    """The text alone, and the events with their merged response, give the same text."""
     cell = Cell("horay", "unit", "streams", {**STREAM, "at_once": 1, "by": by})
     assert read(cell, stub, 1.0)["unit"] > 0
 
@@ -71,14 +71,14 @@ def test_failure_is_told(stub: str) -> None:
         read(cell, stub, 1.0)
 
 
-def test_wrong_answer_is_a_failure(stub: str) -> None:
+def test_wrong_response_is_a_failure(stub: str) -> None:
     """A client that lost something isn't measured: here, one chunk is expected too many."""
     code = (
         "from benchmarks import canned, workloads; from benchmarks.contenders import load; "
-        "canned.answer_text = lambda model: 'Bonn'; "
-        f"workloads.first_answer(load('horay'), {{'base_url': {stub!r}}})"
+        "canned.response_text = lambda model: 'Bonn'; "
+        f"workloads.first_response(load('horay'), {{'base_url': {stub!r}}})"
     )
-    with pytest.raises(Failed, match="WrongAnswer"):
+    with pytest.raises(Failed, match="WrongResponse"):
         read(Cell("code", "process", code=code), stub, 1.0)
 
 
@@ -90,7 +90,8 @@ def test_peers_do_less_and_at_once_is_kept(monkeypatch: pytest.MonkeyPatch) -> N
     assert job_of(cell.by("together"), "", 0.5)["streams"] == 12
     assert job_of(cell, "", 0.01)["streams"] == 10
     assert (
-        job_of(Cell("horay", "unit", "answers", {"calls": 9, "at_once": 5}), "", 1.0)["calls"] == 20
+        job_of(Cell("horay", "unit", "responses", {"calls": 9, "at_once": 5}), "", 1.0)["calls"]
+        == 20
     )
     assert job_of(cell, "", 1.0)["core"] == 2
     assert job_of(cell.by("horay, uvloop"), "", 1.0)["uvloop"]

@@ -47,11 +47,11 @@ def test_chunks_are_of_a_real_size() -> None:
     assert all(200 <= len(data) <= 300 for data in datas)
     deltas = [json.loads(data)["choices"][0]["delta"] for data in datas]
     text = "".join(delta.get("content", "") for delta in deltas)
-    assert text == canned.answer_text(canned.stream(50, 1))
+    assert text == canned.response_text(canned.stream(50, 1))
 
 
-def test_large_answer_is_one_megabyte() -> None:
-    """The large answer has about the size that its row speaks of, with alternatives for each token."""
+def test_large_response_is_one_megabyte() -> None:
+    """The large response has about the size that its row speaks of, with alternatives for each token."""
     body = canned.large_body()
     assert abs(len(body) - canned.LARGE_BYTES) < canned.LARGE_BYTES / 20
     logprobs = json.loads(body)["choices"][0]["logprobs"]
@@ -84,7 +84,7 @@ def read(connection: socket.socket, size: int) -> bytes:
 
 def test_connection_is_kept(connection: socket.socket) -> None:
     """Requests of one connection are answered one after another, each for itself."""
-    for model in (canned.ANSWER, canned.stream(5, 2), canned.LARGE, canned.ANSWER):
+    for model in (canned.RESPONSE, canned.stream(5, 2), canned.LARGE, canned.RESPONSE):
         expected = b"".join(writes(model))
         connection.sendall(request(model))
         assert read(connection, len(expected)) == expected
@@ -93,7 +93,7 @@ def test_connection_is_kept(connection: socket.socket) -> None:
 def test_request_in_pieces(connection: socket.socket) -> None:
     """A request that comes byte by byte is waited for."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for byte in request(canned.ANSWER):
+    for byte in request(canned.RESPONSE):
         connection.sendall(bytes([byte]))
-    expected = writes(canned.ANSWER)[0]
+    expected = writes(canned.RESPONSE)[0]
     assert read(connection, len(expected)) == expected

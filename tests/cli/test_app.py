@@ -98,7 +98,7 @@ def test_without_the_extra(missing: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "words"),
+    ("response", "status", "words"),
     [
         (error(400, "bad field"), ExitCode.FAILED, "bad field"),
         (error(401, "wrong key"), ExitCode.REFUSED, "wrong key"),
@@ -114,10 +114,10 @@ def test_without_the_extra(missing: str, monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_failures(
-    answer: Scripted, status: ExitCode, words: str, horay: Horay, fault_server: FaultServer
+    response: Scripted, status: ExitCode, words: str, horay: Horay, fault_server: FaultServer
 ) -> None:
     """Each failure is one sentence on standard error, with no traceback, and has its exit status."""
-    fault_server.always(answer)
+    fault_server.always(response)
     result = horay("models", "--retries", "0")
     assert (result.exit_code, result.stdout) == (status, "")
     assert result.stderr.startswith("horay: ")

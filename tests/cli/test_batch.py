@@ -26,8 +26,8 @@ def requests(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def answers(tmp_path: Path) -> Path:
-    """Where the answers go."""
+def results(tmp_path: Path) -> Path:
+    """Where the results go."""
     return tmp_path / "out.jsonl"
 
 
@@ -37,67 +37,67 @@ def line(number: int) -> str:
     return json.dumps({"custom_id": f"r-{number}", **request}) + "\n"
 
 
-def ids(answers: Path) -> list[str]:
+def ids(results: Path) -> list[str]:
     return sorted(
-        json.loads(line)["custom_id"] for line in answers.read_text(encoding="utf-8").splitlines()
+        json.loads(line)["custom_id"] for line in results.read_text(encoding="utf-8").splitlines()
     )
 
 
-def test_all_done(horay: Horay, requests: Path, answers: Path) -> None:
-    """Each request has its answer; the totals are told, in words and on demand in JSON."""
-    result = horay("batch", str(requests), str(answers), "--json")
+def test_all_done(horay: Horay, requests: Path, results: Path) -> None:
+    """Each request has its response; the totals are told, in words and on demand in JSON."""
+    result = horay("batch", str(requests), str(results), "--json")
     assert result.exit_code == ExitCode.DONE
-    assert ids(answers) == ["r-0", "r-1", "r-2"]
+    assert ids(results) == ["r-0", "r-1", "r-2"]
     told: dict[str, Any] = json.loads(result.stdout)
     assert (told["total"], told["done"], told["failed"], told["completion_tokens"]) == (3, 3, 0, 15)
     assert result.stderr.startswith("3 of 3 finished, 0 failed, in 0:0")
 
 
-def test_options(horay: Horay, requests: Path, answers: Path, fault_server: FaultServer) -> None:
+def test_options(horay: Horay, requests: Path, results: Path, fault_server: FaultServer) -> None:
     """One at a time, as it was asked for."""
-    horay("batch", str(requests), str(answers), "--concurrency", "1", "--rpm", "6000")
+    horay("batch", str(requests), str(results), "--concurrency", "1", "--rpm", "6000")
     assert len(fault_server.connections) == 1
 
 
-def test_going_on(horay: Horay, requests: Path, answers: Path, fault_server: FaultServer) -> None:
+def test_going_on(horay: Horay, requests: Path, results: Path, fault_server: FaultServer) -> None:
     """What is done isn't done again, and counts as answered."""
-    horay("batch", str(requests), str(answers))
+    horay("batch", str(requests), str(results))
     with requests.open("a", encoding="utf-8") as file:
         file.write(line(3))
-    result = horay("batch", str(requests), str(answers))
+    result = horay("batch", str(requests), str(results))
     assert "4 of 4 finished (3 in earlier runs), 0 failed" in result.stderr
     assert len(fault_server.requests) == 4
 
 
 def test_some_failed(
-    horay: Horay, requests: Path, answers: Path, fault_server: FaultServer
+    horay: Horay, requests: Path, results: Path, fault_server: FaultServer
 ) -> None:
     """Failures have a status of their own, and can be sent again."""
     fault_server.add(error(400, "no such field"))
-    result = horay("batch", str(requests), str(answers))
+    result = horay("batch", str(requests), str(results))
     assert result.exit_code == ExitCode.PARTLY
     assert "3 of 3 finished, 1 failed" in result.stderr
-    assert f"{answers} says what failed; --retry-failed sends it again" in result.stderr
-    result = horay("batch", str(requests), str(answers))
+    assert f"{results} says what failed; --retry-failed sends it again" in result.stderr
+    result = horay("batch", str(requests), str(results))
     assert result.exit_code == ExitCode.PARTLY  # nothing to send, but not all is answered either
     assert "3 of 3 finished (3 in earlier runs), 1 failed" in result.stderr
-    result = horay("batch", str(requests), str(answers), "--retry-failed")
+    result = horay("batch", str(requests), str(results), "--retry-failed")
     assert result.exit_code == ExitCode.DONE
-    assert ids(answers) == ["r-0", "r-1", "r-2"]
+    assert ids(results) == ["r-0", "r-1", "r-2"]
 
 
-def test_fail_fast(horay: Horay, requests: Path, answers: Path, fault_server: FaultServer) -> None:
+def test_fail_fast(horay: Horay, requests: Path, results: Path, fault_server: FaultServer) -> None:
     """The first failure ends it, with the status of that failure."""
     fault_server.always(error(401, "wrong key"))
-    result = horay("batch", str(requests), str(answers), "--fail-fast")
+    result = horay("batch", str(requests), str(results), "--fail-fast")
     assert result.exit_code == ExitCode.REFUSED
     assert "wrong key" in result.stderr
 
 
-def test_bad_line(horay: Horay, requests: Path, answers: Path, fault_server: FaultServer) -> None:
+def test_bad_line(horay: Horay, requests: Path, results: Path, fault_server: FaultServer) -> None:
     """A line that can't be read is told by its number, before anything is sent."""
     requests.write_text(line(0) + "{\n", encoding="utf-8")
-    result = horay("batch", str(requests), str(answers))
+    result = horay("batch", str(requests), str(results))
     assert result.exit_code == ExitCode.FAILED
     assert "line 2" in result.stderr
     assert not fault_server.requests
@@ -105,10 +105,10 @@ def test_bad_line(horay: Horay, requests: Path, answers: Path, fault_server: Fau
 
 @pytest.mark.parametrize("given", ["0", "many", "-1", "1.5"])
 def test_concurrency(
-    given: str, requests: Path, answers: Path, capsys: pytest.CaptureFixture[str]
+    given: str, requests: Path, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A number of requests at once that is none."""
-    arguments = ["batch", str(requests), str(answers), "--concurrency", given]
+    arguments = ["batch", str(requests), str(results), "--concurrency", given]
     assert app.run(arguments) == ExitCode.USAGE
     assert 'must be "auto" or a whole number above 0' in capsys.readouterr().err
 
@@ -116,7 +116,7 @@ def test_concurrency(
 def test_lines_of_progress(
     horay: Horay,
     requests: Path,
-    answers: Path,
+    results: Path,
     fault_server: FaultServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -131,22 +131,22 @@ def test_lines_of_progress(
         gate.open()
 
     monkeypatch.setattr(progress, "note", note)
-    assert horay("batch", str(requests), str(answers)).exit_code == ExitCode.DONE
+    assert horay("batch", str(requests), str(results)).exit_code == ExitCode.DONE
     assert told[0] == "0 of 3 · 0.0/s · 0 tokens · 0 failed"
 
 
 @pytest.mark.usefixtures("_bare_environment")
-def test_local_model(requests: Path, answers: Path) -> None:
+def test_local_model(requests: Path, results: Path) -> None:
     """`--local` runs it on the local model."""
-    result = bare_horay("batch", str(requests), str(answers), "--local")
-    assert (result.exit_code, ids(answers)) == (ExitCode.DONE, ["r-0", "r-1", "r-2"])
-    assert "SmolLM2" in answers.read_text(encoding="utf-8")
+    result = bare_horay("batch", str(requests), str(results), "--local")
+    assert (result.exit_code, ids(results)) == (ExitCode.DONE, ["r-0", "r-1", "r-2"])
+    assert "SmolLM2" in results.read_text(encoding="utf-8")
 
 
 if sys.platform != "win32":
     from .process import PATIENCE, Terminal, start
 
-    def test_interrupt(requests: Path, answers: Path, fault_server: FaultServer) -> None:
+    def test_interrupt(requests: Path, results: Path, fault_server: FaultServer) -> None:
         """Ctrl-C stops it cleanly and tells how to go on; then only what is missing is sent."""
         environment = {
             "HORAY_API_KEY": fault_server.api_key,
@@ -154,7 +154,7 @@ if sys.platform != "win32":
         }
         gate = Gate()
         fault_server.add(Reply("x"), *[Reply("x", faults=(Delay(gate),))] * 2)
-        command = ("batch", str(requests), str(answers), "--concurrency", "1")
+        command = ("batch", str(requests), str(results), "--concurrency", "1")
         process = start(*command, environment=environment)
         fault_server.wait_for_requests(2, timeout=PATIENCE)
         process.send_signal(signal.SIGINT)
@@ -164,13 +164,13 @@ if sys.platform != "win32":
         assert err == (
             "horay: stopped with 1 of 3 finished, 0 failed; the same command goes on from there\n"
         )
-        assert ids(answers) == ["r-0"]
+        assert ids(results) == ["r-0"]
         again = start(*command, environment=environment)
         _, err = again.communicate(timeout=PATIENCE)
-        assert (again.returncode, ids(answers)) == (ExitCode.DONE, ["r-0", "r-1", "r-2"])
+        assert (again.returncode, ids(results)) == (ExitCode.DONE, ["r-0", "r-1", "r-2"])
         assert err.startswith("3 of 3 finished (1 in earlier runs), 0 failed")
 
-    def test_bar(requests: Path, answers: Path, fault_server: FaultServer) -> None:
+    def test_bar(requests: Path, results: Path, fault_server: FaultServer) -> None:
         """On a terminal a bar shows it, and goes when all is done."""
         gate = Gate()
         fault_server.add(*[Reply("x", faults=(Delay(gate),))] * 3)
@@ -178,7 +178,7 @@ if sys.platform != "win32":
             "HORAY_API_KEY": fault_server.api_key,
             "HORAY_BASE_URL": fault_server.base_url,
         }
-        command = ("batch", str(requests), str(answers))
+        command = ("batch", str(requests), str(results))
         with Terminal(*command, environment=environment) as terminal:
             terminal.until("0 of 3 · 0.0/s · 0 tokens · 0 failed")
             terminal.until("━" * 60)

@@ -1,11 +1,11 @@
-"""`horay chat` from a script: one message, one answer."""
+"""`horay chat` from a script: one message, one response."""
 
 from __future__ import annotations
 
 import json
 
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.testing import FaultServer, json_answer
+from horay_async.testing import FaultServer, json_response
 
 from .conftest import Horay
 
@@ -51,7 +51,7 @@ def test_stream_of_several_choices(horay: Horay, fault_server: FaultServer) -> N
 
 
 def test_refusal(horay: Horay, fault_server: FaultServer) -> None:
-    """A refusal is the answer where there is no other."""
+    """A refusal is the response where there is no other."""
     message = {"role": "assistant", "content": None, "refusal": "No."}
-    fault_server.add(json_answer({"choices": [{"index": 0, "message": message}]}))
+    fault_server.add(json_response({"choices": [{"index": 0, "message": message}]}))
     assert horay("chat", "Hi").stdout == "No.\n"

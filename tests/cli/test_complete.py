@@ -1,4 +1,4 @@
-"""`horay complete`: text from an argument or a pipe, the answer as text or JSON, as it comes or whole."""
+"""`horay complete`: text from an argument or a pipe, the response as text or JSON, as it comes or whole."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def test_streamed_json(horay: Horay, fault_server: FaultServer) -> None:
     assert [chunk["choices"][0]["text"] for chunk in chunks] == [" Ber", "lin", ""]
 
 
-def test_line_end_of_the_answer(horay: Horay, fault_server: FaultServer) -> None:
-    """A streamed answer that ends its line gets no second line end."""
+def test_line_end_of_the_response(horay: Horay, fault_server: FaultServer) -> None:
+    """A streamed response that ends its line gets no second line end."""
     fault_server.stream(["a\n"])
     assert horay("complete", PROMPT, "--stream").stdout == "a\n"
 

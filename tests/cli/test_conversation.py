@@ -87,14 +87,14 @@ def test_failed_question_can_be_asked_again(
     assert "slow down" in capsys.readouterr().err
 
 
-def test_cut_answer_is_forgotten(talk: Talk, fault_server: FaultServer) -> None:
-    """An answer that fails on its way doesn't become part of the talk."""
+def test_cut_response_is_forgotten(talk: Talk, fault_server: FaultServer) -> None:
+    """A response that fails on its way doesn't become part of the talk."""
     fault_server.stream(["half an an"], done=False, finish_reason=None)
     assert talk("Hi", "Hi again") == [[user("Hi")], [user("Hi again")]]
 
 
 def interrupting(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    """Ctrl-C after so many events of the first answer."""
+    """Ctrl-C after so many events of the first response."""
 
     def interrupted(events: Any, said: list[str]) -> None:
         said.extend(event.text for event in islice(events, after))
@@ -108,13 +108,13 @@ def interrupting(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     monkeypatch.setattr(responses, "write_stream", write_stream)
 
 
-def test_interrupted_answer_is_kept(
+def test_interrupted_response_is_kept(
     talk: Talk,
     fault_server: FaultServer,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Ctrl-C stops the answer, not the program; what had come stays part of the talk."""
+    """Ctrl-C stops the response, not the program; what had come stays part of the talk."""
     gate = Gate()
     fault_server.stream(["One", " two", gate, " three"])
     interrupting(monkeypatch, after=2)
@@ -125,7 +125,7 @@ def test_interrupted_answer_is_kept(
     gate.open()
 
 
-def test_question_interrupted_before_its_answer(
+def test_question_interrupted_before_its_response(
     talk: Talk, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing had come: the question is forgotten, too."""
@@ -181,7 +181,7 @@ def test_save(talk: Talk, fault_server: FaultServer, tmp_path: Path) -> None:
 def test_what_orders_say(
     order: str, words: str, talk: Talk, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Orders answer on standard error, and lead to no request."""
+    """Orders response on standard error, and lead to no request."""
     assert talk(order) == []
     assert words in capsys.readouterr().err
 
@@ -189,7 +189,7 @@ def test_what_orders_say(
 def test_limit_and_reasoning_off_a_terminal(
     talk: Talk, fault_server: FaultServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Reasoning is no part of the answer, and not of the talk."""
+    """Reasoning is no part of the response, and not of the talk."""
     thought = sse({"choices": [{"index": 0, "delta": {"reasoning_content": "Hm."}}]})
     fault_server.stream([thought, "Yes"], finish_reason="length")
     assert talk("Hi", "Ho")[1][1] == assistant("Yes")

@@ -65,7 +65,7 @@ def test_all_is_well(horay: Horay, fault_server: FaultServer) -> None:
     assert result.exit_code == ExitCode.DONE
     assert result.stdout.endswith("\nAll is well.\n")
     assert fault_server.api_key not in result.stdout
-    for line in ("API         answers in", "balance     88.88 is left", "gives a token in"):
+    for line in ("API         responds in", "balance     88.88 is left", "gives a token in"):
         assert line in result.stdout
     (asked,) = (found for found in fault_server.requests if found.path == "/completions")
     assert asked.json()["max_tokens"] == 1
@@ -183,9 +183,9 @@ def test_trusted_certificate(tmp_path: Path) -> None:
 
 @pytest.fixture
 def plain_http() -> Iterator[str]:
-    """A place on this machine that answers whatever it is sent with plain HTTP, once."""
+    """A place on this machine that responds to whatever it is sent with plain HTTP, once."""
 
-    def answer(listener: socket.socket) -> None:
+    def response(listener: socket.socket) -> None:
         accepted, _ = listener.accept()  # the doctor's look whether anybody listens
         accepted.close()
         accepted, _ = listener.accept()
@@ -194,7 +194,7 @@ def plain_http() -> Iterator[str]:
             accepted.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=answer, args=(listener,))
+        thread = threading.Thread(target=response, args=(listener,))
         thread.start()
         yield f"127.0.0.1:{listener.getsockname()[1]}"
         thread.join()
@@ -210,7 +210,7 @@ def test_no_tls_at_all(plain_http: str) -> None:
 @pytest.mark.parametrize(
     ("greeting", "words"),
     [
-        ("stall", "doesn't answer"),
+        ("stall", "doesn't respond"),
         ("fin", "handshake"),
         ("old_tls", "no TLS version that this machine accepts"),
     ],
@@ -257,7 +257,7 @@ def test_proxy_without_a_password(fault_server: FaultServer) -> None:
 
 @pytest.mark.usefixtures("horay")
 def test_server_that_goes_away(fault_server: FaultServer) -> None:
-    """When nobody answers any more, the clock isn't compared."""
+    """When nobody responds any more, the clock isn't compared."""
     fault_server.always(user().with_faults(Cut(0)))
     faults = diagnosis()
     assert faults.keys() == {"API"}
@@ -349,10 +349,12 @@ def moved(server: FaultServer) -> None:
     server.always(redirect("https://api.test/v2/models"))
 
 
-@pytest.mark.parametrize("answers", [misplaced, html, moved])
-def test_wrong_base_url(answers: Callable[[FaultServer], None], fault_server: FaultServer) -> None:
-    """Something answers, but it isn't the API."""
-    answers(fault_server)
+@pytest.mark.parametrize("responses", [misplaced, html, moved])
+def test_wrong_base_url(
+    responses: Callable[[FaultServer], None], fault_server: FaultServer
+) -> None:
+    """Something responds, but it isn't the API."""
+    responses(fault_server)
     faults = diagnosis("--api-key", fault_server.api_key, "--base-url", fault_server.base_url)
     assert faults.keys() == {"base URL"}
     assert "https://api.horay.ai/v1" in faults["base URL"][1]
@@ -378,14 +380,14 @@ def forbidden_for_lack_of_money(server: FaultServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "answers", [exhausted_account, payment_required, forbidden_for_lack_of_money]
+    "responses", [exhausted_account, payment_required, forbidden_for_lack_of_money]
 )
 @pytest.mark.usefixtures("horay")
 def test_exhausted_balance(
-    answers: Callable[[FaultServer], None], fault_server: FaultServer
+    responses: Callable[[FaultServer], None], fault_server: FaultServer
 ) -> None:
-    """The account has nothing left, whichever answer tells it."""
-    answers(fault_server)
+    """The account has nothing left, whichever response tells it."""
+    responses(fault_server)
     assert diagnosis().keys() == {"balance"}
 
 
@@ -414,7 +416,7 @@ def silent(server: FaultServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "name", "words"),
+    ("responses", "name", "words"),
     [
         (forbidden, "key", "may not do this"),
         (no_model, "generation", "there is no model"),
@@ -426,10 +428,10 @@ def silent(server: FaultServer) -> None:
 )
 @pytest.mark.usefixtures("horay")
 def test_other_faults(
-    answers: Callable[[FaultServer], None], name: str, words: str, fault_server: FaultServer
+    responses: Callable[[FaultServer], None], name: str, words: str, fault_server: FaultServer
 ) -> None:
-    """What else the API may answer."""
-    answers(fault_server)
+    """What else the API may respond with."""
+    responses(fault_server)
     faults = diagnosis()
     assert faults.keys() == {name}
     assert words in faults[name][0]

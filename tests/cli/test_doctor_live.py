@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.testing import FaultServer, error, json_answer
+from horay_async.testing import FaultServer, error, json_response
 
 from .conftest import Horay, bare_horay
 
@@ -74,9 +74,9 @@ def test_failures_are_reported(horay: Horay, fault_server: FaultServer) -> None:
 def test_what_differs(horay: Horay, fault_server: FaultServer) -> None:
     """What isn't as described is told by path, for the operation that it belongs to; values aren't told."""
     image = {"images": [{"url": "https://a.test/?signature=s"}], "cost": "hidden"}
-    fault_server.always(json_answer(image), method="POST")
+    fault_server.always(json_response(image), method="POST")
     mood = {"object": "list", "data": [{"id": "x", "mood": "hidden"}]}
-    fault_server.always(json_answer(mood), method="GET")
+    fault_server.always(json_response(mood), method="GET")
     told = {found["operation"]: found["drift"] for found in report(horay)["operations"]}
     assert told["GET /models"]["$.data[].mood"] == {"unknown": 1}
     assert told["POST /image/generations"]["$.cost"] == {"unknown": 1}
@@ -98,9 +98,9 @@ def test_no_secret(horay: Horay, fault_server: FaultServer) -> None:
         "X-RateLimit-Remaining-Requests": "7",
     }
     body: dict[str, Any] = {"object": "list", "data": [], f"field {key}": {key: key}}
-    fault_server.add(json_answer(body, headers=headers))
+    fault_server.add(json_response(body, headers=headers))
     fault_server.add(error(400, f"no model for {key}", headers=headers))
-    fault_server.always(json_answer(body, headers=headers))
+    fault_server.always(json_response(body, headers=headers))
     for arguments in ([], ["--json"]):
         result = horay("doctor", "--live", "--yes", *arguments)
         told = result.stdout + result.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.testing import FaultServer, error, image, json_answer, picture
+from horay_async.testing import FaultServer, error, image, json_response, picture
 
 from .conftest import Horay
 
@@ -89,7 +89,7 @@ def test_no_picture(
     arguments: list[str], horay: Horay, fault_server: FaultServer, folder: Path
 ) -> None:
     """A response without pictures is no success."""
-    fault_server.add(json_answer({"images": []}))
+    fault_server.add(json_response({"images": []}))
     result = horay("image", "x", *arguments)
     assert result.exit_code == ExitCode.BROKEN
     assert result.stderr == "horay: the response holds no picture\n"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from horay_async.testing import FaultServer, json_answer, user
+from horay_async.testing import FaultServer, json_response, user
 
 from .conftest import Horay
 
@@ -36,7 +36,7 @@ def test_json(
     command: str, body: dict[str, object], horay: Horay, fault_server: FaultServer
 ) -> None:
     """`--json` prints what the server sent, whatever the client makes of it."""
-    fault_server.add(json_answer(body))
+    fault_server.add(json_response(body))
     assert json.loads(horay(command, "--json").stdout) == body
 
 

@@ -43,7 +43,7 @@ def test_characters_beyond_ascii(environment: Mapping[str, str], fault_server: F
 
 
 def test_interrupt(environment: Mapping[str, str], fault_server: FaultServer) -> None:
-    """SIGINT while an answer is awaited: the request is given up, with a sentence and its status."""
+    """SIGINT while a response is awaited: the request is given up, with a sentence and its status."""
     fault_server.reply("never", Hang())
     process = start("complete", "x", environment=environment)
     fault_server.wait_for_requests(timeout=PATIENCE)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.testing import FaultServer, error, json_answer, respond
+from horay_async.testing import FaultServer, error, json_response, respond
 
 from .conftest import Horay
 
@@ -58,7 +58,7 @@ def test_no_choice(arguments: list[str], horay: Horay, fault_server: FaultServer
     if "--stream" in arguments:
         fault_server.stream([b'data: {"choices": []}\n\n'], finish_reason=None)
     else:
-        fault_server.add(json_answer({"choices": []}))
+        fault_server.add(json_response({"choices": []}))
     result = horay("chat", "Hi", *arguments)
     assert result.exit_code == ExitCode.BROKEN
     assert result.stderr.startswith("horay: ")
@@ -69,7 +69,7 @@ def test_tool_calls_are_told_of(horay: Horay, fault_server: FaultServer) -> None
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
     choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
-    fault_server.add(json_answer({"choices": [choice]}))
+    fault_server.add(json_response({"choices": [choice]}))
     assert "--json shows the calls" in horay("chat", "Hi").stderr
 
 

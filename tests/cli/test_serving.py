@@ -45,8 +45,8 @@ def test_serves_until_interrupted() -> None:
         assert process.stdout is not None
         url = [process.stdout.readline() for _ in range(2)][1].strip()
         request = urllib.request.Request(f"{url}/models", headers={"Authorization": "Bearer local"})
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            assert b"SmolLM2" in answer.read()
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+            assert b"SmolLM2" in response.read()
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=PATIENCE)
     assert (process.returncode, told) == (ExitCode.DONE, "Stopped.\n")

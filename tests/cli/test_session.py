@@ -14,7 +14,7 @@ from .conftest import bare_horay
 
 
 def test_local_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a key, and past the proxy of the environment, the local model answers."""
+    """Without a key, and past the proxy of the environment, the local model responds."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     result = bare_horay(
         *("complete", "The capital of Germany is", "--local", "-n", "3", "-t", "0", "--json")

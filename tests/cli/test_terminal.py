@@ -42,7 +42,7 @@ def settled(terminal: Terminal) -> str:
 
 
 def test_streams(open_terminal: Open, fault_server: FaultServer) -> None:
-    """On a terminal an answer is shown as it comes, and told when it is at its limit."""
+    """On a terminal a response is shown as it comes, and told when it is at its limit."""
     gate = Gate()
     fault_server.stream(["One", gate, " two"], finish_reason="length")
     terminal = open_terminal("complete", "Count")
@@ -55,7 +55,7 @@ def test_streams(open_terminal: Open, fault_server: FaultServer) -> None:
 
 
 def test_conversation(open_terminal: Open, fault_server: FaultServer) -> None:
-    """Ctrl-C stops the answer and its generation, arrow up brings lines back, Ctrl-D leaves."""
+    """Ctrl-C stops the response and its generation, arrow up brings lines back, Ctrl-D leaves."""
     gate = Gate()
     fault_server.stream(["One", " two", gate, " three"])
     fault_server.reply("Fine.")
@@ -81,7 +81,7 @@ def test_conversation(open_terminal: Open, fault_server: FaultServer) -> None:
 
 
 def test_reasoning_is_dim(open_terminal: Open, fault_server: FaultServer) -> None:
-    """The reasoning is shown before the answer, set apart from it."""
+    """The reasoning is shown before the response, set apart from it."""
     thought = sse({"choices": [{"index": 0, "delta": {"reasoning_content": "Hm."}}]})
     fault_server.stream([thought, "Yes"])
     terminal = open_terminal("chat", "Really?")

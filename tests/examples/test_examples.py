@@ -27,21 +27,21 @@ def test_quickstart(run: Run, tmp_path: Path) -> None:
     """The newcomer's command: the local model, all operations, both clients."""
     printed = run("quickstart.py")
     first, *_ = printed.splitlines()
-    assert first.startswith("HORAY_API_KEY is not set: a small model on this machine answers")
+    assert first.startswith("HORAY_API_KEY is not set: a small model on this machine responds")
     assert "Account   Local account, balance 1.00" in printed
     assert re.search(r"Models    \S+, local/picture-renderer", printed)
     # Streamed to the terminal, awaited and blocking.
     assert len(re.findall(r"The capital of Germany is Berlin\b", printed)) == 2
     for country, capital in (("Germany", "Berlin"), ("France", "Paris"), ("Japan", "Tokyo")):
         assert re.search(rf"^  {country} +{capital}$", printed, re.MULTILINE)
-    assert re.search(r"8 answers in \d+\.\d s", printed)
+    assert re.search(r"8 responses in \d+\.\d s", printed)
     assert "no diffusion model" in printed
     assert [path.name for path in tmp_path.iterdir()] == ["island.png"]
     assert is_png(tmp_path / "island.png")
 
 
 def test_fan_out(run: Run) -> None:
-    """Twenty answers, each on its line, and their sum."""
+    """Twenty responses, each on its line, and their sum."""
     printed = run("fan_out.py")
     assert "  Germany   Berlin\n" in printed
     assert "failed" not in printed
@@ -50,7 +50,7 @@ def test_fan_out(run: Run) -> None:
 
 
 def test_blocking(run: Run) -> None:
-    """A whole answer, a streamed one, and three from threads."""
+    """A whole response, a streamed one, and three from threads."""
     printed = run("blocking.py")
     assert re.search(r"\(\d+ tokens, stopped by stop\)", printed)
     assert "Pacific" in printed
@@ -89,7 +89,7 @@ def test_typed_answer(run: Run) -> None:
 
 
 def test_tools(run: Run) -> None:
-    """The model calls a function, is told what it gives, and answers."""
+    """The model calls a function, is told what it gives, and responds."""
     printed = run("tools.py")
     assert "-- request 1\n" in printed
     assert re.search(

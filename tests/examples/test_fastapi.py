@@ -75,7 +75,7 @@ def told(text: str) -> list[Any]:
 def test_whole(browser: httpx2.Client, fault_server: FaultServer) -> None:
     """A response as the body, as a field, and on the OpenAPI page."""
     fault_server.reply("Berlin")
-    assert browser.get("/answer", params=QUESTION).json()["choices"][0]["message"]["content"] == (
+    assert browser.get("/response", params=QUESTION).json()["choices"][0]["message"]["content"] == (
         "Berlin"
     )
     fault_server.reply("Rome")
@@ -101,7 +101,7 @@ def test_errors(browser: httpx2.Client, fault_server: FaultServer) -> None:
     """Before the stream they are a status, within it an event; a cut stream has no `[DONE]`."""
     for status, expected in ((429, 429), (404, 502)):
         fault_server.always(error(status, "not now", retry_after=0))
-        for path in ("/answer", "/stream"):
+        for path in ("/response", "/stream"):
             response = browser.get(path, params=QUESTION)
             assert (response.status_code, "not now" in response.text) == (expected, True)
     fault_server.stream(["Ber", "lin"], Cut(-30))

@@ -43,7 +43,7 @@ async def execute(source: str, names: dict[str, Any]) -> object:
 async def test_cells_run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Both clients answer, the stream's end and the picture are there, and all is closed at the end."""
+    """Both clients respond, the stream's end and the picture are there, and all is closed at the end."""
     for name in [name for name in os.environ if name.startswith("HORAY_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)

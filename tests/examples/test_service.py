@@ -57,7 +57,7 @@ class Service:
 
 
 Start = Callable[..., Service]
-"""Starts the service; `seconds` is what answers under way are given when it stops."""
+"""Starts the service; `seconds` is what responses under way are given when it stops."""
 
 
 @contextmanager
@@ -105,7 +105,7 @@ async def browser() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def test_on_the_real_model(start: Start, browser: aiohttp.ClientSession) -> None:
-    """Without a key the local model answers the page's question, piece by piece."""
+    """Without a key the local model responds to the page's question, piece by piece."""
     service = start(None)
     await service.until("a small model on this machine")
     await service.until("Running on")
@@ -149,10 +149,10 @@ async def test_browser_leaves(
     await service.ended()
 
 
-async def test_stops_when_answers_have_ended(
+async def test_stops_when_responses_have_ended(
     start: Start, browser: aiohttp.ClientSession, fault_server: FaultServer
 ) -> None:
-    """On SIGTERM nobody new is let in; an answer under way goes on to its end."""
+    """On SIGTERM nobody new is let in; a response under way goes on to its end."""
     service = start(fault_server, 1000)
     await service.until("Running on")
     gate = Gate()
@@ -160,7 +160,7 @@ async def test_stops_when_answers_have_ended(
     async with browser.get(service.url) as response:
         assert await response.content.readexactly(3) == b"Ber"
         service.stop(signal.SIGTERM)
-        await service.until("Stopping: answers under way have 1000 s.")
+        await service.until("Stopping: responses under way have 1000 s.")
         with pytest.raises(aiohttp.ClientConnectorError):
             await browser.get(service.url)
         gate.open()
@@ -171,13 +171,13 @@ async def test_stops_when_answers_have_ended(
 async def test_stops_when_the_time_is_up(
     start: Start, browser: aiohttp.ClientSession, fault_server: FaultServer
 ) -> None:
-    """An answer that takes longer than that is cut: its reader is told, its generation stopped."""
+    """A response that takes longer than that is cut: its reader is told, its generation stopped."""
     service = start(fault_server, 0)
     await service.until("Running on")
     fault_server.stream(["on and ", Gate()])
     async with browser.get(service.url) as response:
         assert await response.content.readexactly(7) == b"on and "
         service.stop(signal.SIGTERM)
-        assert await response.text() == "\n[The answer broke off: the service stops]"
+        assert await response.text() == "\n[The response broke off: the service stops]"
     await fault_server.until_closed(1)
     await service.ended()

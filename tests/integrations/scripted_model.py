@@ -1,4 +1,4 @@
-"""A scripted model that does as a good one would: it calls the tools, fills the schemas and answers the rest.
+"""A scripted model that does as a good one would: it calls the tools, fills the schemas and responds to the rest.
 
 A small real model can't be relied on for that, and the tests of frameworks ask for it.
 """
@@ -9,15 +9,15 @@ import json
 import re
 from typing import Any, cast
 
-from horay_async.testing import Answer, Request, json_answer, respond, sse
+from horay_async.testing import Request, ScriptedResponse, json_response, respond, sse
 
 __all__ = ["scripted_model"]
 
 Json = dict[str, Any]
 
 
-def scripted_model(request: Request) -> Answer:
-    """Answers a chat completion, whole or streamed."""
+def scripted_model(request: Request) -> ScriptedResponse:
+    """Responds with a chat completion, whole or streamed."""
     asked = cast("Json", request.json())
     message = _message(asked)
     reason = "tool_calls" if "tool_calls" in message else "stop"
@@ -26,7 +26,7 @@ def scripted_model(request: Request) -> Answer:
     if not asked.get("stream"):
         choice = {"index": 0, "message": message, "finish_reason": reason}
         body = {**opening, "object": "chat.completion", "choices": [choice], "usage": usage}
-        return json_answer(body)
+        return json_response(body)
     opening["object"] = "chat.completion.chunk"
     deltas = [
         *({"content": piece} for piece in re.findall(r"\S+\s*", message["content"] or "")),

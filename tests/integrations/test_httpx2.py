@@ -10,7 +10,7 @@ import pytest
 
 from horay_async import AsyncHoray, Horay, RetryPolicy, Timeouts
 from horay_async.integrations.httpx2 import AsyncHorayTransport, HorayTransport
-from horay_async.testing import Cut, FaultServer, Hang, error, json_answer, pings, respond
+from horay_async.testing import Cut, FaultServer, Hang, error, json_response, pings, respond
 
 pytestmark = pytest.mark.anyio
 
@@ -68,7 +68,9 @@ async def test_responses_as_they_were_sent(side: Side, coding: Any) -> None:
     """Status, headers that stand twice, and a body that was compressed."""
     client = side.client()
     options: Any = {"coding": coding} if coding else {}
-    side.server.add(json_answer({"a": "ö" * 500}, 201, headers={"x-a": "1"}, **options), path="/x")
+    side.server.add(
+        json_response({"a": "ö" * 500}, 201, headers={"x-a": "1"}, **options), path="/x"
+    )
     found = await side.send(client, "POST", "/x", json={"b": 1})
     assert (found.status_code, found.json(), found.headers["x-a"]) == (201, {"a": "ö" * 500}, "1")
     assert side.server.requests[0].json() == {"b": 1}
@@ -87,7 +89,7 @@ async def test_empty_bodies(side: Side) -> None:
 async def test_queries(side: Side) -> None:
     """The request's own and the client's, neither encoded twice."""
     client = side.client(default_query={"q": "1"})
-    side.server.add(json_answer({}), path="/x")
+    side.server.add(json_response({}), path="/x")
     await side.send(client, "GET", "/x", params={"a": "ö &"})
     assert side.server.requests[0].query == {"a": "ö &", "q": "1"}
 
@@ -138,17 +140,17 @@ async def test_stream_as_text(side: Side) -> None:
     assert found.headers["content-type"] == "text/event-stream"
 
 
-async def test_whole_answer_to_a_stream(side: Side) -> None:
+async def test_whole_response_to_a_stream(side: Side) -> None:
     """A server that ignores `stream` is told from one that has nothing to say."""
     client = side.client()
-    side.server.always(json_answer({"choices": []}))
+    side.server.always(json_response({"choices": []}))
     with pytest.raises(httpx2.RemoteProtocolError, match="isn't an event stream"):
         await side.send(client, "POST", "/chat/completions", json={**CHAT, "stream": True})
 
 
 async def test_timeouts(side: Side) -> None:
     """httpx2's default leaves the client's own; one number is a deadline; several set the clocks."""
-    side.server.always(lambda _: json_answer({}).with_faults(Hang()))
+    side.server.always(lambda _: json_response({}).with_faults(Hang()))
     cases: list[tuple[Any, Any, str]] = [
         ({"timeout": Timeouts(first_byte=0.1)}, {}, "'first_byte'"),
         ({"httpx2_timeout": 0.1}, {}, "'total'"),

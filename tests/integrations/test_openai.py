@@ -33,7 +33,7 @@ from horay_async.testing import (
     Hang,
     error,
     error_event,
-    json_answer,
+    json_response,
     pings,
     respond,
     sse,
@@ -207,7 +207,7 @@ async def test_images_are_not_run_twice(side: Side) -> None:
 async def test_timeout_is_a_deadline(side: Side) -> None:
     """A number as `timeout` bounds the call as a whole, retries included."""
     gate = Gate()
-    side.server.always(lambda _: json_answer({}).with_faults(Delay(gate)))
+    side.server.always(lambda _: json_response({}).with_faults(Delay(gate)))
     with pytest.raises(openai.APITimeoutError, match=r"deadline of 0\.3 s") as caught:
         await side.ask(side.client(timeout=0.3))
     cause = caught.value.__cause__
@@ -223,7 +223,7 @@ async def test_timeout_is_a_deadline(side: Side) -> None:
 
 async def test_timeouts_by_clock(side: Side) -> None:
     """`httpx2.Timeout` with different values sets the clocks; without any, the Horay client's hold."""
-    side.server.always(lambda _: json_answer({}).with_faults(Hang()))
+    side.server.always(lambda _: json_response({}).with_faults(Hang()))
     client = side.client(max_retries=0, timeout=httpx2.Timeout(60, read=0.2))
     with pytest.raises(openai.APITimeoutError) as caught:
         await side.ask(client)
@@ -377,7 +377,7 @@ async def test_raw_and_streaming_responses(side: Side) -> None:
 
 async def test_uploads(side: Side) -> None:
     """Files go out as multipart forms."""
-    side.server.add(json_answer({"id": "file-1", "object": "file"}), path="/files")
+    side.server.add(json_response({"id": "file-1", "object": "file"}), path="/files")
     client = side.client()
     made = await side.run(client.files.create, file=("a.jsonl", b'{"a": 1}\n'), purpose="batch")
     assert made.id == "file-1"
@@ -409,7 +409,7 @@ async def test_embeddings_and_models(side: Side) -> None:
     item = {"object": "embedding", "index": 0, "embedding": [0.5, 1.0]}
     usage = {"prompt_tokens": 1, "total_tokens": 1}
     side.server.add(
-        json_answer({"object": "list", "data": [item], "model": "m", "usage": usage}),
+        json_response({"object": "list", "data": [item], "model": "m", "usage": usage}),
         path="/embeddings",
     )
     client = side.client()
@@ -442,7 +442,7 @@ def response_events(*, whole: bool) -> list[bytes]:
 async def test_responses(side: Side) -> None:
     """The Responses API: whole, streamed, and a stream that lacks its last event."""
     client = side.client(max_retries=0)
-    side.server.add(json_answer(RESPONSE), path="/responses")
+    side.server.add(json_response(RESPONSE), path="/responses")
     whole = await side.run(client.responses.create, model="m", input="Hello")
     assert whole.id == "resp-1"
 
@@ -479,7 +479,7 @@ async def test_error_event_of_responses(side: Side) -> None:
 async def test_other_hosts_never_get_the_key(side: Side, fault_server: FaultServer) -> None:
     """A whole URL on another host is reached without it."""
     with FaultServer(check_key=False) as other:
-        other.always(json_answer({"a": 1}))
+        other.always(json_response({"a": 1}))
         client = side.client()
         found = await side.run(client.get, path=f"{other.base_url}/any", cast_to=object)
         assert found == {"a": 1}
@@ -598,7 +598,7 @@ async def test_cancelling_closes_the_connection(fault_server: FaultServer) -> No
     """A cancelled call, and a stream that is left, don't let the server go on."""
     side = Side(fault_server, blocking=False)
     client = side.client()
-    fault_server.always(lambda _: json_answer({}).with_faults(Hang()))
+    fault_server.always(lambda _: json_response({}).with_faults(Hang()))
     task = asyncio.create_task(side.ask(client))
     await fault_server.until_requests(1)
     task.cancel()
@@ -634,8 +634,8 @@ def test_several_loops(fault_server: FaultServer) -> None:
             model="m", messages=MESSAGES, stream=True
         ):
             pass
-        answer = await client.chat.completions.create(model="m", messages=MESSAGES)
-        return answer.choices[0].message.content
+        response = await client.chat.completions.create(model="m", messages=MESSAGES)
+        return response.choices[0].message.content
 
     assert asyncio.run(ask()) == asyncio.run(ask()) == "Hello from the test server."
     uvloop = pytest.importorskip("uvloop")

@@ -55,7 +55,7 @@ async def test_models(wire: Wire, server: LocalServer) -> None:
 
 
 async def test_completion(wire: Wire, server: LocalServer) -> None:
-    """A completion has the documented shape, and the model knows the answer."""
+    """A completion has the documented shape, and the model knows the response."""
     response = await wire.post("/completions", **GERMANY, max_tokens=3)
     assert response["object"] == "text_completion"
     assert response["model"] == server.model

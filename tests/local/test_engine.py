@@ -123,7 +123,7 @@ async def test_leaving_a_stream(wire: Wire, llama: Llama) -> None:
 
 
 @pytest.mark.anyio
-async def test_leaving_a_whole_answer(
+async def test_leaving_a_whole_response(
     wire: Wire, llama: Llama, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The generation of a response that nobody waits for any more is stopped as well."""
@@ -174,7 +174,7 @@ async def test_leaving_the_line(
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        # The server answers in the order in which it hears: now it knows.
+        # The server responds in the order in which it hears: now it knows.
         async with aiohttp.ClientSession(headers=dict(wire.session.headers)) as other:
             await Wire(other, server).get("/models")
         first.close()

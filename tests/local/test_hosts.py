@@ -1,4 +1,4 @@
-"""Which hosts a server with a well-known key answers to."""
+"""Which hosts a server with a well-known key responds to."""
 
 from __future__ import annotations
 

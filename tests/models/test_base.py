@@ -1,4 +1,4 @@
-"""What every answer has: the JSON as it was sent, its meta, and both through copies and pickles."""
+"""What every response has: the JSON as it was sent, its meta, and both through copies and pickles."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ WAYS = pytest.mark.parametrize("way", COPIES.values(), ids=list(COPIES))
 
 
 def meta(headers: Any) -> ResponseMeta:
-    """How an answer came about."""
+    """How a response came about."""
     return ResponseMeta(
         request_id="r",
         status=200,
@@ -71,15 +71,15 @@ def meta(headers: Any) -> ResponseMeta:
 
 
 def received(into: type[Response]) -> Response:
-    """An answer as it comes from the wire."""
-    answer = decoder(into).decode(json.dumps(BODIES[into]).encode())
-    answer.meta = meta(CIMultiDictProxy(CIMultiDict({"X-Request-Id": "r", "Set-Cookie": "a"})))
-    return answer
+    """A response as it comes from the wire."""
+    response = decoder(into).decode(json.dumps(BODIES[into]).encode())
+    response.meta = meta(CIMultiDictProxy(CIMultiDict({"X-Request-Id": "r", "Set-Cookie": "a"})))
+    return response
 
 
 @EACH
 def test_to_dict(into: type[Response]) -> None:
-    """An answer gives back exactly what was sent."""
+    """A response gives back exactly what was sent."""
     assert received(into).to_dict() == BODIES[into]
 
 
@@ -87,14 +87,14 @@ def test_to_dict(into: type[Response]) -> None:
 @WAYS
 def test_copies(into: type[Response], way: Callable[[Any], Any]) -> None:
     """A copy is equal, gives back the same JSON, and knows how it came about."""
-    answer = received(into)
-    again = way(answer)
-    assert again == answer
+    response = received(into)
+    again = way(response)
+    assert again == response
     assert type(again) is into
     assert again.to_dict() == BODIES[into]
-    assert again.meta.attempts == answer.meta.attempts
+    assert again.meta.attempts == response.meta.attempts
     assert again.meta.headers["x-request-id"] == "r"
-    assert repr(again) == repr(answer)
+    assert repr(again) == repr(response)
 
 
 @WAYS
@@ -108,20 +108,20 @@ def test_copies_of_what_was_made_by_hand(way: Callable[[Any], Any]) -> None:
 
 def test_deepcopy_is_deep() -> None:
     """A deep copy shares nothing that can change."""
-    answer = received(Completion)
-    assert isinstance(answer, Completion)
-    again = copy.deepcopy(answer)
+    response = received(Completion)
+    assert isinstance(response, Completion)
+    again = copy.deepcopy(response)
     again.choices[0].text = "b"
     again.meta.status = 500
-    assert answer.choices[0].text == "a"
-    assert answer.meta.status == 200
+    assert response.choices[0].text == "a"
+    assert response.meta.status == 200
 
 
 @WAYS
-def test_copies_of_any_answer(way: Callable[[Any], Any]) -> None:
-    """The answer of `request(...)` is no exception."""
-    answer = JSONDecoder().decode(b'{"a": [1]}')
-    again = way(answer)
+def test_copies_of_any_response(way: Callable[[Any], Any]) -> None:
+    """The response of `request(...)` is no exception."""
+    response = JSONDecoder().decode(b'{"a": [1]}')
+    again = way(response)
     assert isinstance(again, JSONResponse)
     assert again["a"] == [1]
     assert again.to_dict() == {"a": [1]}

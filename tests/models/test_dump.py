@@ -15,20 +15,20 @@ from horay_async.models._base import Response
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
 from horay_async.models.parsed import ParsedChoice, ParsedCompletion, ParsedMessage
 from horay_async.models.user import UserInfo
-from tests.mutations import ANSWERS, encoded
+from tests.mutations import RESPONSES, encoded
 
 SENT = {"id": "c", "choices": [{"message": {"content": "Grüße", "x": 1}}], "y": {"z": None}}
 
 
-@pytest.mark.parametrize("into", ANSWERS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("into", RESPONSES, ids=lambda cls: cls.__name__)
 def test_every_response(into: type[Response]) -> None:
     """All known fields are there, all the way down, and JSON holds them."""
-    response: Any = decoder(into).decode(encoded(ANSWERS[into]))
+    response: Any = decoder(into).decode(encoded(RESPONSES[into]))
     dumped = response.model_dump()
     described: Any = into
     assert list(dumped) == [field.name for field in attrs.fields(described)]
     assert json.loads(response.model_dump_json()) == response.model_dump(mode="json")
-    assert json.loads(response.to_json()) == response.to_dict() == ANSWERS[into]
+    assert json.loads(response.to_json()) == response.to_dict() == RESPONSES[into]
     assert vars(response) == response.model_dump(mode="json")
 
 
@@ -62,7 +62,7 @@ def test_money() -> None:
 
 
 def test_made_into_a_class() -> None:
-    """What an answer was parsed into is dumped as well, whatever kind of class it is."""
+    """What a response was parsed into is dumped as well, whatever kind of class it is."""
 
     class City(pydantic.BaseModel):
         name: str

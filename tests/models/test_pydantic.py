@@ -1,4 +1,4 @@
-"""Responses in pydantic's world: fields of its models, answers of FastAPI's endpoints."""
+"""Responses in pydantic's world: fields of its models, responses of FastAPI's endpoints."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from horay_async import ChatCompletion, ChatCompletionChunk, Completion, ModelLi
 from horay_async._protocol.wire.decode import decoder
 from horay_async.models._base import Response
 from horay_async.models.messages import SystemMessage, TextPart
-from tests.mutations import ANSWERS, STREAMS, encoded
+from tests.mutations import RESPONSES, STREAMS, encoded
 
-SENT: dict[type[Response], Any] = {**ANSWERS, **{into: all_[1] for into, all_ in STREAMS.items()}}
+SENT: dict[type[Response], Any] = {**RESPONSES, **{into: all_[1] for into, all_ in STREAMS.items()}}
 
 EACH = pytest.mark.parametrize("into", SENT, ids=lambda cls: cls.__name__)
 

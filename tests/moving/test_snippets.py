@@ -21,7 +21,7 @@ import pytest
 
 import horay_async
 from horay_async import AsyncHoray, Horay
-from horay_async.testing import Answer, FaultServer, Hang, Request, error, json_answer
+from horay_async.testing import FaultServer, Hang, Request, ScriptedResponse, error, json_response
 from tests.integrations.scripted_model import scripted_model
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +49,7 @@ TOOLS = [
 ]
 
 
-def chat(request: Request) -> Answer:
+def chat(request: Request) -> ScriptedResponse:
     """A model's response, or what the model's name asks for."""
     asked = cast("dict[str, Any]", request.json())
     match asked["model"]:
@@ -58,7 +58,7 @@ def chat(request: Request) -> Answer:
         case "missing":
             return error(404)
         case "slow":
-            return json_answer({}).with_faults(Hang())
+            return json_response({}).with_faults(Hang())
         case _:
             pass
     made = scripted_model(request)
@@ -72,7 +72,7 @@ def chat(request: Request) -> Answer:
     }
     choices = [{**choice, "index": at} for at in range(asked.get("n") or 1)]
     opening = {"id": "c", "object": "chat.completion", "created": 1, "model": asked["model"]}
-    return json_answer({**opening, "choices": choices})
+    return json_response({**opening, "choices": choices})
 
 
 @pytest.fixture
@@ -81,9 +81,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
     with FaultServer() as server:
         server.always(chat, path="/chat/completions")
         pictures = {"created": 1, "data": [{"url": server.picture_url}]}
-        server.always(json_answer(pictures), path="/images/generations")
-        server.always(json_answer({"object": "list", "data": []}), path="/files")
-        server.always(json_answer({"id": "m", "model": "m", "results": []}), path="/moderations")
+        server.always(json_response(pictures), path="/images/generations")
+        server.always(json_response({"object": "list", "data": []}), path="/files")
+        server.always(json_response({"id": "m", "model": "m", "results": []}), path="/moderations")
         said: dict[str, object] = {
             "id": "m",
             "type": "message",
@@ -93,7 +93,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
         text: dict[str, object] = {"type": "output_text", "text": "Hi", "annotations": []}
         output = [{**said, "content": [text]}]
         server.always(
-            json_answer({"id": "r", "object": "response", "output": output}), path="/responses"
+            json_response({"id": "r", "object": "response", "output": output}), path="/responses"
         )
         for package in ("HORAY", "OPENAI"):
             monkeypatch.setenv(f"{package}_API_KEY", server.api_key)

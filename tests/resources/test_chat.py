@@ -22,7 +22,7 @@ from horay_async.models.messages import (
     UserMessage,
 )
 from horay_async.parsing import parse_text
-from horay_async.testing import FaultServer, chat, json_answer, stream
+from horay_async.testing import FaultServer, chat, json_response, stream
 from horay_async.tools.define import tool
 
 if TYPE_CHECKING:
@@ -54,34 +54,34 @@ def move(to: Point) -> None:
 
 
 async def test_parse(fault_server: FaultServer, connect: Connect) -> None:
-    """The schema goes out, the instance comes back; all else is as in any answer."""
+    """The schema goes out, the instance comes back; all else is as in any response."""
     fault_server.add(chat('{"points": [{"x": 1, "y": 2.5}]}'))
     async with connect() as client:
-        answer = await client.chat.completions.parse(
+        response = await client.chat.completions.parse(
             model="m", messages=QUESTION, response_format=Route, max_tokens=50
         )
     sent = fault_server.requests[0].json()
     assert sent["response_format"] == response_format(Route)
     assert sent["max_tokens"] == 50
-    message = answer.choices[0].message
+    message = response.choices[0].message
     assert message.parsed == Route([Point(1, 2.5)])
     assert message.content == '{"points": [{"x": 1, "y": 2.5}]}'
-    assert answer.meta.status == 200
-    assert answer.to_dict()["object"] == "chat.completion"
+    assert response.meta.status == 200
+    assert response.to_dict()["object"] == "chat.completion"
 
 
 async def test_parse_several_choices(fault_server: FaultServer, connect: Connect) -> None:
     """Each choice is parsed."""
     fault_server.add(chat('{"x": 1, "y": 0}', '{"x": 2, "y": 0}'))
     async with connect() as client:
-        answer = await client.chat.completions.parse(
+        response = await client.chat.completions.parse(
             model="m", messages=QUESTION, response_format=Point, n=2
         )
-    assert [choice.message.parsed for choice in answer.choices] == [Point(1, 0), Point(2, 0)]
+    assert [choice.message.parsed for choice in response.choices] == [Point(1, 0), Point(2, 0)]
 
 
 async def test_parse_mismatch(fault_server: FaultServer, connect: Connect) -> None:
-    """The error has the path, the raw text, the answer and what is known of the call."""
+    """The error has the path, the raw text, the response and what is known of the call."""
     text = '{"points": [{"x": 1, "y": 2.5}, {"x": 1, "y": "far"}]}'
     fault_server.add(chat(text, headers={"x-request-id": "r7"}))
     async with connect() as client:
@@ -90,7 +90,7 @@ async def test_parse_mismatch(fault_server: FaultServer, connect: Connect) -> No
     error = caught.value
     assert error.path == "$.points[1].y"
     assert str(error) == (
-        "the answer doesn't fit Route: $.points[1].y: expected a number, got 'far' (request id r7)"
+        "the response doesn't fit Route: $.points[1].y: expected a number, got 'far' (request id r7)"
     )
     assert error.text == text
     assert error.completion.choices[0].message.content == text
@@ -103,15 +103,15 @@ async def test_parse_tools(fault_server: FaultServer, connect: Connect) -> None:
     calls = [{"id": "c", "function": {"name": "move", "arguments": '{"to": {"x": 1, "y": 2}}'}}]
     message = {"role": "assistant", "content": None, "tool_calls": calls}
     body = {"id": "1", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
-    fault_server.add(json_answer(body))
+    fault_server.add(json_response(body))
     async with connect() as client:
-        answer = await client.chat.completions.parse(model="m", messages=QUESTION, tools=[move])
-        [call] = answer.choices[0].message.tool_calls or []
+        response = await client.chat.completions.parse(model="m", messages=QUESTION, tools=[move])
+        [call] = response.choices[0].message.tool_calls or []
         assert call.function.parsed_arguments.to == Point(1, 2)
         fault_server.add(chat("Well."))
         # The message goes into the next request as it is, without what was made of it here.
         await client.chat.completions.create(
-            model="m", messages=[*QUESTION, answer.choices[0].message]
+            model="m", messages=[*QUESTION, response.choices[0].message]
         )
     assert fault_server.requests[1].json()["messages"][1] == {
         "role": "assistant",
@@ -130,7 +130,7 @@ async def test_parse_misuse(connect: Connect, into: Any) -> None:
 
 
 async def test_stream(fault_server: FaultServer, connect: Connect) -> None:
-    """The object is seen as it fills, then as an instance; `final` has it in the whole answer."""
+    """The object is seen as it fills, then as an instance; `final` has it in the whole response."""
     fault_server.add(stream(['{"x"', ": 1,", ' "y": 2', "}"]))
     async with (
         connect() as client,
@@ -159,7 +159,7 @@ async def test_stream(fault_server: FaultServer, connect: Connect) -> None:
 
 @pytest.mark.parametrize("iterate", [True, False])
 async def test_stream_mismatch(fault_server: FaultServer, connect: Connect, iterate: bool) -> None:
-    """Iterating and `final` both raise where the answer doesn't fit."""
+    """Iterating and `final` both raise where the response doesn't fit."""
     fault_server.add(stream(['{"x": 1}']))
     async with (
         connect() as client,

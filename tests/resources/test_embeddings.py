@@ -19,12 +19,12 @@ from horay_async import (
     RateLimitError,
 )
 from horay_async._protocol.wire.embeddings import CONCURRENT_REQUESTS
-from horay_async.testing import FaultServer, Hang, embeddings, error, json_answer
+from horay_async.testing import FaultServer, Hang, embeddings, error, json_response
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from horay_async.testing import Answer, Request
+    from horay_async.testing import Request, ScriptedResponse
     from tests.conftest import Connect, ConnectBlocking
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.anyio
 VECTORS = [[0.1, -2.5e-20, 3.4e38], [1e-45, float("inf"), -0.0]]
 
 
-def numbered(request: Request) -> Answer:
+def numbered(request: Request) -> ScriptedResponse:
     """A vector for each input, whose first number is what the input says; the last input comes first."""
     asked = request.json()["input"]
     given = [asked] if isinstance(asked, str) else asked
@@ -46,7 +46,7 @@ def numbered(request: Request) -> Answer:
     ]
     usage = {"prompt_tokens": len(given), "total_tokens": len(given)}
     body = {"object": "list", "data": data[::-1], "model": "m", "usage": usage}
-    return json_answer(body, headers={"x-request-id": f"first-{given[0][:9]}"})
+    return json_response(body, headers={"x-request-id": f"first-{given[0][:9]}"})
 
 
 async def test_create(fault_server: FaultServer, connect: Connect) -> None:
@@ -117,22 +117,22 @@ def test_as_openai(fault_server: FaultServer, connect_blocking: ConnectBlocking,
 
 
 @pytest.mark.parametrize(
-    ("answer", "named"),
+    ("response", "named"),
     [
         (embeddings([1.0]), r"has 1 vectors for 2 inputs: there is none for input\[1\]"),
         (embeddings([1.0], [2.0], [3.0]), r"input\[2\], of 2 inputs"),
-        (json_answer({"object": "list", "data": [{"embedding": "AAAA"}]}), r"without an index"),
+        (json_response({"object": "list", "data": [{"embedding": "AAAA"}]}), r"without an index"),
         (
-            json_answer({"object": "list", "data": [{"index": 0, "embedding": "AAA"}]}),
+            json_response({"object": "list", "data": [{"index": 0, "embedding": "AAA"}]}),
             r"data\[0\]\.embedding: Invalid base64",
         ),
     ],
 )
 async def test_refused(
-    fault_server: FaultServer, connect: Connect, answer: Answer, named: str
+    fault_server: FaultServer, connect: Connect, response: ScriptedResponse, named: str
 ) -> None:
     """A response with vectors that can't be right is an error; the request was run, and isn't sent again."""
-    fault_server.add(answer)
+    fault_server.add(response)
     async with connect(retries=1) as client:
         with pytest.raises(APIResponseError, match=named) as caught:
             await client.embeddings.create(model="m", input=["1", "2"])
@@ -193,12 +193,12 @@ async def test_bounded(fault_server: FaultServer, connect: Connect) -> None:
 async def test_first_failure(fault_server: FaultServer, connect: Connect) -> None:
     """What one request fails with is raised as it is, and the others are cancelled."""
 
-    def answer(request: Request) -> Answer:
+    def refuse_one(request: Request) -> ScriptedResponse:
         first = request.json()["input"][0]
         made = numbered(request)
         return error(400, "too long") if first == "2048" else made.with_faults(Hang(at=0))
 
-    fault_server.always(answer)
+    fault_server.always(refuse_one)
     async with connect() as client:
         with pytest.raises(BadRequestError, match="too long") as caught:
             await client.embeddings.create(model="m", input=[str(number) for number in range(5000)])
@@ -212,14 +212,14 @@ async def test_one_retried(fault_server: FaultServer, connect: Connect) -> None:
     """Each request is retried by itself."""
     failed: list[str] = []
 
-    def answer(request: Request) -> Answer:
+    def refuse_one(request: Request) -> ScriptedResponse:
         first = request.json()["input"][0]
         if first == "2048" and not failed:
             failed.append(first)
             return error(429, "later")
         return numbered(request)
 
-    fault_server.always(answer)
+    fault_server.always(refuse_one)
     async with connect(retries=1) as client:
         response = await client.embeddings.create(
             model="m", input=[str(number) for number in range(2049)]

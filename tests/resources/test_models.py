@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from horay_async import ModelInfo, NotFoundError
-from horay_async.testing import FaultServer, error, json_answer
+from horay_async.testing import FaultServer, error, json_response
 
 if TYPE_CHECKING:
     from tests.conftest import Connect, ConnectBlocking
@@ -19,7 +19,7 @@ INFO = {"id": "meta-llama/a", "object": "model", "created": 5, "owned_by": "meta
 
 async def test_retrieve(fault_server: FaultServer, connect: Connect) -> None:
     """An id is one segment of the path; its slashes are no steps."""
-    fault_server.add(json_answer(INFO, headers={"x-request-id": "req-1"}), json_answer(INFO))
+    fault_server.add(json_response(INFO, headers={"x-request-id": "req-1"}), json_response(INFO))
     async with connect(strict="raise") as client:
         info = await client.models.retrieve("meta-llama/a")
         await client.models.retrieve("ft:a/../b?c#ü%2F", extra_query={"d": 1})
@@ -45,7 +45,7 @@ async def test_refused(fault_server: FaultServer, connect: Connect, model: Any) 
 
 def test_blocking(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
     """The blocking client has it too; a model that isn't there is an error."""
-    fault_server.add(json_answer(INFO), error(404, "no such model"))
+    fault_server.add(json_response(INFO), error(404, "no such model"))
     with connect_blocking() as client:
         assert client.models.retrieve("meta-llama/a").owned_by == "meta"
         with pytest.raises(NotFoundError, match="no such model"):

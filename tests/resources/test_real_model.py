@@ -71,7 +71,7 @@ class Invoice:
 
 @attrs.define
 class Verdict:
-    """A short answer."""
+    """A short response."""
 
     sky: Literal["red", "blue"]
 
@@ -90,7 +90,7 @@ async def test_many_seeds(client: AsyncHoray) -> None:
     """Choices, each of a seed of its own, all fit the class. A hundred do as well, and take six times as
     long.
     """
-    answer = await client.chat.completions.parse(
+    response = await client.chat.completions.parse(
         model="local",
         messages=ask("The sky?"),
         response_format=Verdict,
@@ -99,7 +99,7 @@ async def test_many_seeds(client: AsyncHoray) -> None:
         temperature=0.5,
         max_tokens=64,
     )
-    verdicts = [choice.message.parsed for choice in answer.choices]
+    verdicts = [choice.message.parsed for choice in response.choices]
     assert len(verdicts) == 16
     assert all(isinstance(verdict, Verdict) for verdict in verdicts)
 
@@ -127,7 +127,7 @@ async def test_stream(client: AsyncHoray) -> None:
 
 
 async def test_run_tools(client: AsyncHoray) -> None:
-    """The model is made to call a function, which is called with what it says, and then answers."""
+    """The model is made to call a function, which is called with what it says, and then responds."""
     asked: list[tuple[str, int]] = []
 
     @tool
@@ -166,7 +166,7 @@ class Solution(pydantic.BaseModel):
     """How to solve it."""
 
     first_step: Step
-    final_answer: Literal[1, 2, 3]
+    final_response: Literal[1, 2, 3]
 
 
 class GetForecast(pydantic.BaseModel):
@@ -192,7 +192,7 @@ async def test_parsing_as_with_openai(client: AsyncHoray) -> None:
     message = completion.choices[0].message
     assert message.parsed
     assert isinstance(message.parsed.first_step, Step)
-    assert message.parsed.final_answer in (1, 2, 3)
+    assert message.parsed.final_response in (1, 2, 3)
     assert message.refusal is None
 
 

@@ -78,8 +78,8 @@ class RawClient:
             return data, "rst"
         return data, "fin"
 
-    def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers (names in lower case) and body, decoded from chunks, of one answer."""
+    def response(self) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers (names in lower case) and body, decoded from chunks, of one response."""
         start, *lines = self.until(b"\r\n\r\n").decode("latin-1").strip().split("\r\n")
         headers = {name.lower(): value for name, _, value in (ln.partition(": ") for ln in lines)}
         if headers.get("transfer-encoding") == "chunked":

@@ -1,4 +1,4 @@
-"""Canned answers: the documented shapes, in the way they are asked for."""
+"""Canned responses: the documented shapes, in the way they are asked for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from horay_async.testing import (
     stream,
     user,
 )
-from horay_async.testing.answers import Answer
+from horay_async.testing.responses import ScriptedResponse
 
 from .rawclient import RawClient
 
@@ -34,16 +34,16 @@ COMPLETIONS = "/v1/completions"
 def ask(client: RawClient, path: str, method: str = "POST", **body: Any) -> Any:
     """The JSON that a request is answered with."""
     client.request(path, body, method)
-    status, headers, content = client.answer()
+    status, headers, content = client.response()
     assert status == 200
     assert headers["content-type"] == "application/json"
     return json.loads(content)
 
 
 def events(client: RawClient, path: str, **body: Any) -> list[Any]:
-    """The events of a streamed answer, which ends with `[DONE]`."""
+    """The events of a streamed response, which ends with `[DONE]`."""
     client.request(path, {"stream": True, **body})
-    _, headers, content = client.answer()
+    _, headers, content = client.response()
     assert headers["content-type"] == "text/event-stream"
     return decoded(content)
 
@@ -73,10 +73,10 @@ def test_completion(server: FaultServer, raw_client: RawClient) -> None:
 def test_chat(server: FaultServer, raw_client: RawClient) -> None:
     """The same text, as chat, in as many choices as were asked for."""
     server.reply("Berlin")
-    answer = ask(raw_client, CHAT, n=2)
-    assert answer["object"] == "chat.completion"
-    assert answer["model"] == "meta-llama/Meta-Llama-3.1-8B-Instruct"
-    assert answer["choices"] == [
+    response = ask(raw_client, CHAT, n=2)
+    assert response["object"] == "chat.completion"
+    assert response["model"] == "meta-llama/Meta-Llama-3.1-8B-Instruct"
+    assert response["choices"] == [
         {
             "index": index,
             "message": {"role": "assistant", "content": "Berlin"},
@@ -134,8 +134,8 @@ def test_words_come_back_as_they_were(server: FaultServer, raw_client: RawClient
 def test_a_stream_without_an_end() -> None:
     """The finish reason and `[DONE]` can be left out, each for itself."""
 
-    def body(answer: Answer) -> str:
-        return answer.data.decode()
+    def body(response: ScriptedResponse) -> str:
+        return response.data.decode()
 
     assert "[DONE]" not in body(stream(["x"], done=False))
     assert '"stop"' in body(stream(["x"], done=False))
@@ -147,7 +147,7 @@ def test_other_pieces_are_sent_between(server: FaultServer, raw_client: RawClien
     """Comments, error events and raw bytes come between the chunks, each as a chunk of HTTP."""
     server.stream(["Ber", *pings(), error_event("down"), b"raw\n\n", "lin"])
     raw_client.request(CHAT, {"stream": True})
-    content = raw_client.answer()[2].split(b"\n\n")
+    content = raw_client.response()[2].split(b"\n\n")
     assert content[1] == b": ping"
     assert content[2].startswith(b'data: {"error": {"message": "down"')
     assert content[3] == b"raw"
@@ -155,9 +155,9 @@ def test_other_pieces_are_sent_between(server: FaultServer, raw_client: RawClien
 
 def test_every_piece_is_a_write() -> None:
     """What a stream is made of is sent one by one."""
-    answer = stream(["Ber", "lin"])
+    response = stream(["Ber", "lin"])
     assert (
-        len([step for step in answer.steps if isinstance(step, Send)]) == 6
+        len([step for step in response.steps if isinstance(step, Send)]) == 6
     )  # head, 3, [DONE], end
 
 
@@ -169,7 +169,7 @@ def test_requests_of_any_sort_are_answered(
     server.reply("Berlin")
     head = f"POST {CHAT} HTTP/1.1\r\nAuthorization: Bearer test-key\r\nContent-Length: {len(body)}\r\n\r\n"
     raw_client.send(head.encode() + body)
-    assert json.loads(raw_client.answer()[2])["choices"][0]["message"]["content"] == "Berlin"
+    assert json.loads(raw_client.response()[2])["choices"][0]["message"]["content"] == "Berlin"
 
 
 def test_options_and_faults_of_a_reply(server: FaultServer, raw_client: RawClient) -> None:
@@ -182,7 +182,7 @@ def test_options_and_faults_of_a_reply(server: FaultServer, raw_client: RawClien
 
 
 def test_the_defaults(server: FaultServer, raw_client: RawClient) -> None:
-    """Without a script every operation has an answer, with a request id."""
+    """Without a script every operation has a response, with a request id."""
     assert ask(raw_client, COMPLETIONS)["choices"][0]["text"] == "Hello from the test server."
     assert ask(raw_client, CHAT)["choices"][0]["message"]["role"] == "assistant"
     assert len(ask(raw_client, "/v1/models?type=text", "GET")["data"]) == 2
@@ -190,19 +190,19 @@ def test_the_defaults(server: FaultServer, raw_client: RawClient) -> None:
     url = ask(raw_client, "/v1/image/generations")["images"][0]["url"]
     assert url == server.picture_url
     raw_client.request(url.removeprefix(server.picture_url.partition("/files")[0]), None, "GET")
-    _, headers, content = raw_client.answer()
+    _, headers, content = raw_client.response()
     assert headers["content-type"] == "image/png"
     assert content.startswith(b"\x89PNG")
     raw_client.request("/v1/nothing")
-    status, headers, content = raw_client.answer()
+    status, headers, content = raw_client.response()
     assert status == 404
     assert headers["x-request-id"] == "req-7"
     assert json.loads(content)["error"]["message"] == "no such path: POST /nothing"
 
 
-def content_of(answer: Answer) -> Any:
-    """The JSON of an answer."""
-    return json.loads(answer.data[answer.head_size :])
+def content_of(response: ScriptedResponse) -> Any:
+    """The JSON of a response."""
+    return json.loads(response.data[response.head_size :])
 
 
 def test_the_other_shapes() -> None:

@@ -63,8 +63,8 @@ def deal(seed: int, prompts: list[str]) -> dict[bytes, list[object]]:
     met: dict[bytes, list[object]] = {}
     for dealt in chaos.dealt:
         # Of a date that a rate limit names, only the length is the same a second later.
-        steps = [type(step) for step in dealt.answer.steps]
-        drawn = (dealt.kind, len(dealt.answer.data), steps)
+        steps = [type(step) for step in dealt.response.steps]
+        drawn = (dealt.kind, len(dealt.response.data), steps)
         met.setdefault(dealt.request.body, []).append(drawn)
     return met
 
@@ -82,7 +82,7 @@ def test_a_retry_draws_anew() -> None:
     for _ in range(20):
         chaos(request("same"))
     assert {dealt.kind for dealt in chaos.dealt} == {"good", "server_error"}
-    assert [dealt.answer.name for dealt in chaos.dealt] == [dealt.kind for dealt in chaos.dealt]
+    assert [dealt.response.name for dealt in chaos.dealt] == [dealt.kind for dealt in chaos.dealt]
 
 
 def test_rates_are_kept() -> None:
@@ -115,40 +115,40 @@ def one(kind: ChaosKind, *, stream: bool = True, seed: int = 0) -> Dealt:
 def test_what_is_dealt(kind: ChaosKind, seed: int) -> None:
     """Each kind is what its name says: whole or not, ended, hung, or of a status."""
     dealt = one(kind, seed=seed)
-    answer = dealt.answer
-    assert dealt.whole == (answer.data == dealt.good.data)
-    last = answer.steps[-1]
+    response = dealt.response
+    assert dealt.whole == (response.data == dealt.good.data)
+    last = response.steps[-1]
     assert isinstance(last, Stall) == kind.startswith("hung")
     assert isinstance(last, Fin | Reset) == kind.startswith(("ended", "cut"))
     if kind.startswith("ended") or kind == "hung":
-        assert answer.data == b""
+        assert response.data == b""
     if kind.startswith(("cut", "hung")):
-        assert dealt.good.data.startswith(answer.data)
+        assert dealt.good.data.startswith(response.data)
     if kind == "cut_head":
-        assert 0 < len(answer.data) < dealt.good.head_size
+        assert 0 < len(response.data) < dealt.good.head_size
     if kind == "cut_body":
-        assert dealt.good.head_size <= len(answer.data)
+        assert dealt.good.head_size <= len(response.data)
     statuses = {"rate_limited": 429, "overloaded": 503, "server_error": 500}
     statuses |= {"bad_gateway": 502, "gateway_timeout": 504}
     if kind in statuses:
-        assert (answer.status, answer.executed) == (statuses[kind], False)
-    assert (answer.then != "keep") == (kind == "close_under_next")
+        assert (response.status, response.executed) == (statuses[kind], False)
+    assert (response.then != "keep") == (kind == "close_under_next")
     if kind in ("error_event", "unfinished"):
-        assert answer.data.endswith(b"0\r\n\r\n")
-        assert b"[DONE]" not in answer.data
-        assert (b'{"error"' in answer.data) == (kind == "error_event")
+        assert response.data.endswith(b"0\r\n\r\n")
+        assert b"[DONE]" not in response.data
+        assert (b'{"error"' in response.data) == (kind == "error_event")
 
 
 @pytest.mark.parametrize("kind", ["error_event", "unfinished"])
 def test_streams_alone(kind: ChaosKind) -> None:
-    """What needs a stream leaves other answers good."""
+    """What needs a stream leaves other responses good."""
     dealt = one(kind, stream=False)
     assert (dealt.kind, dealt.whole) == ("good", True)
 
 
-def test_answers_of_ones_own() -> None:
-    """The good answers can be any."""
-    chaos = Chaos(1, {}, answer=respond("Berlin"))
+def test_responses_of_ones_own() -> None:
+    """The good responses can be any."""
+    chaos = Chaos(1, {}, response=respond("Berlin"))
     assert chaos(request("?")).data == respond("Berlin").data
 
 
@@ -168,12 +168,12 @@ def test_on_the_wire(server: FaultServer, connect: Connect) -> None:
         client = connect()
         client.request(body={"prompt": number, "stream": True})
         dealt = server.wait_for_requests(number + 1)[-1]
-        answer = chaos.dealt[-1].answer
-        assert client.exactly(len(answer.data)) == answer.data
-        if answer.steps and isinstance(answer.steps[-1], Fin | Reset):
+        response = chaos.dealt[-1].response
+        assert client.exactly(len(response.data)) == response.data
+        if response.steps and isinstance(response.steps[-1], Fin | Reset):
             assert client.to_the_end() == (
                 b"",
-                "fin" if isinstance(answer.steps[-1], Fin) else "rst",
+                "fin" if isinstance(response.steps[-1], Fin) else "rst",
             )
         assert dealt.executed == (chaos.dealt[-1].kind not in UNRUN)
         client.socket.close()

@@ -42,7 +42,7 @@ def test_error_shapes(server: FaultServer, raw_client: RawClient, shape: ErrorSh
     """Every shape that failure bodies of this family have."""
     server.add(error(418, "no", shape=shape, type="t", code="c", param="p", headers={"X-A": "1"}))
     raw_client.request()
-    status, headers, body = raw_client.answer()
+    status, headers, body = raw_client.response()
     assert (status, headers["x-a"]) == (418, "1")
     assert server.executions == 0
     if shape in BODIES:
@@ -63,9 +63,9 @@ def test_error_defaults() -> None:
 
 
 def retry_headers(client: RawClient) -> dict[str, str]:
-    """What one answer says of when to come back."""
+    """What one response says of when to come back."""
     client.request()
-    status, headers, _ = client.answer()
+    status, headers, _ = client.response()
     assert status == 429
     return {name: headers[name] for name in ("retry-after", "retry-after-ms") if name in headers}
 
@@ -109,7 +109,7 @@ def test_storm(server: FaultServer, raw_client: RawClient) -> None:
         {"retry-after": "soon"},
         {},
     ]
-    assert [request.answer.name for request in server.requests if request.answer] == [
+    assert [request.response.name for request in server.requests if request.response] == [
         "429 seconds",
         "429 date",
         "429 ms",
@@ -142,7 +142,7 @@ def test_redirect(server: FaultServer, raw_client: RawClient) -> None:
     with FaultServer() as other:
         server.add(redirect(f"{other.base_url}/models", 302, headers={"X-A": "1"}))
         raw_client.request("/v1/models", method="GET")
-        status, headers, _ = raw_client.answer()
+        status, headers, _ = raw_client.response()
         assert (status, headers["location"]) == (302, f"{other.base_url}/models")
         assert headers["x-a"] == "1"
 
@@ -152,7 +152,7 @@ def test_bomb(server: FaultServer, raw_client: RawClient, size: int) -> None:
     """A small body that grows to what was asked for."""
     server.add(decompression_bomb(size))
     raw_client.request()
-    _, headers, body = raw_client.answer()
+    _, headers, body = raw_client.response()
     assert headers["content-encoding"] == "gzip"
     assert len(body) < 5_000
     assert zlib.decompress(body, 31) == b'"' + b" " * size + b'"'
@@ -162,7 +162,7 @@ def test_a_wrong_content_type(server: FaultServer, raw_client: RawClient) -> Non
     """A page can come where JSON was asked for."""
     server.add(respond("<html></html>", content_type="text/html"))
     raw_client.request()
-    assert raw_client.answer()[1:] == (
+    assert raw_client.response()[1:] == (
         {"content-type": "text/html", "content-length": "13"},
         b"<html></html>",
     )

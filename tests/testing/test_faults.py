@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from horay_async.testing import (
-    Answer,
     CloseUnderNext,
     Cut,
     Delay,
@@ -15,6 +14,7 @@ from horay_async.testing import (
     Gate,
     Hang,
     Pause,
+    ScriptedResponse,
     Send,
     Split,
     Stall,
@@ -65,17 +65,17 @@ def test_what_comes_after_a_fin(server: FaultServer, raw_client: RawClient) -> N
 
 def test_cut_short_chunks(server: FaultServer, raw_client: RawClient) -> None:
     """A stream that is cut lacks its last chunk."""
-    answer = stream(["Ber", "lin"])
-    server.add(answer.with_faults(Cut(-5)))
+    response = stream(["Ber", "lin"])
+    server.add(response.with_faults(Cut(-5)))
     raw_client.request()
     data, _ = raw_client.to_the_end()
-    assert answer.data == data + b"0\r\n\r\n"
+    assert response.data == data + b"0\r\n\r\n"
 
 
 def test_cut_over_many_pieces() -> None:
     """Whole pieces before the place stay as they are, with the steps between them."""
-    answer = raw(b"abc", Pause(1), b"def", Pause(2), b"ghi").with_faults(Cut(4))
-    assert [step for step in answer.steps if isinstance(step, Send | Pause)] == [
+    response = raw(b"abc", Pause(1), b"def", Pause(2), b"ghi").with_faults(Cut(4))
+    assert [step for step in response.steps if isinstance(step, Send | Pause)] == [
         Send(b"abc"),
         Pause(1),
         Send(b"d"),
@@ -84,7 +84,7 @@ def test_cut_over_many_pieces() -> None:
 
 @pytest.mark.parametrize("at", [0, 1, -1])
 def test_hang(server: FaultServer, raw_client: RawClient, at: int) -> None:
-    """The answer stops at the place, and the connection stays open until the client leaves."""
+    """The response stops at the place, and the connection stays open until the client leaves."""
     server.add(BERLIN.with_faults(Hang(at)))
     raw_client.request()
     kept = BERLIN.data[:at]
@@ -98,27 +98,27 @@ def test_hang(server: FaultServer, raw_client: RawClient, at: int) -> None:
     assert server.connections[0].closed_by == "client"
 
 
-def sizes(answer: Answer) -> list[int]:
+def sizes(response: ScriptedResponse) -> list[int]:
     """How long each piece is."""
-    return [len(step.data) for step in answer.steps if isinstance(step, Send)]
+    return [len(step.data) for step in response.steps if isinstance(step, Send)]
 
 
 def test_split_at_places(server: FaultServer, raw_client: RawClient) -> None:
     """The pieces come one by one, and are the whole."""
-    answer = BERLIN.with_faults(Split([1, 2], gap=0.01, within="body"))
-    server.add(answer)
+    response = BERLIN.with_faults(Split([1, 2], gap=0.01, within="body"))
+    server.add(response)
     raw_client.request()
     assert raw_client.some() == BERLIN.data[: BERLIN.head_size]
     assert raw_client.exactly(6) == b"Berlin"
-    assert sizes(answer) == [BERLIN.head_size, 1, 1, 4]
+    assert sizes(response) == [BERLIN.head_size, 1, 1, 4]
 
 
 def test_split_every_byte() -> None:
     """A slow body is one that is split often."""
-    answer = BERLIN.with_faults(Split(every=1, gap=0.5))
-    assert sizes(answer) == [1] * len(BERLIN.data)
-    assert answer.steps.count(Pause(0.5)) == len(BERLIN.data) - 1
-    assert answer.data == BERLIN.data
+    response = BERLIN.with_faults(Split(every=1, gap=0.5))
+    assert sizes(response) == [1] * len(BERLIN.data)
+    assert response.steps.count(Pause(0.5)) == len(BERLIN.data) - 1
+    assert response.data == BERLIN.data
 
 
 @pytest.mark.parametrize("pieces", [2, 8, 1000])
@@ -134,9 +134,9 @@ def test_split_at_random(pieces: int) -> None:
 
 
 def test_split_pauses_between_pieces_that_were_there() -> None:
-    """The gap also parts the pieces that the answer was made of."""
-    answer = raw(b"ab", Stall(), b"cd").with_faults(Split([1], gap=3))
-    assert answer.steps == (
+    """The gap also parts the pieces that the response was made of."""
+    response = raw(b"ab", Stall(), b"cd").with_faults(Split([1], gap=3))
+    assert response.steps == (
         Send(b"a"),
         Pause(3),
         Send(b"b"),
@@ -157,7 +157,7 @@ def test_late_by_a_gate(server: FaultServer, raw_client: RawClient) -> None:
         raw_client.some()
     gate.open()
     raw_client.socket.settimeout(5)
-    assert raw_client.answer()[2] == b"Berlin"
+    assert raw_client.response()[2] == b"Berlin"
 
 
 def test_late_by_a_gate_that_never_opens(server: FaultServer, raw_client: RawClient) -> None:
@@ -171,21 +171,21 @@ def test_late_by_a_gate_that_never_opens(server: FaultServer, raw_client: RawCli
 
 
 def test_late_by_seconds(server: FaultServer, raw_client: RawClient) -> None:
-    """The answer begins no sooner."""
-    answer = BERLIN.with_faults(Delay(0.02))
-    server.add(answer)
+    """The response begins no sooner."""
+    response = BERLIN.with_faults(Delay(0.02))
+    server.add(response)
     raw_client.request()
-    assert raw_client.answer()[2] == b"Berlin"
-    assert answer.steps[0] == Pause(0.02)
+    assert raw_client.response()[2] == b"Berlin"
+    assert response.steps[0] == Pause(0.02)
 
 
 @pytest.mark.parametrize("by", ["fin", "rst"])
 def test_closed_under_the_next_request(server: FaultServer, connect: Connect, by: Ending) -> None:
-    """The connection looks kept, and ends the moment the next request comes, which uses no answer up."""
+    """The connection looks kept, and ends the moment the next request comes, which uses no response up."""
     server.add(BERLIN.with_faults(CloseUnderNext(by)), respond("Bonn"))
     client = connect()
     client.request()
-    assert client.answer()[2] == b"Berlin"
+    assert client.response()[2] == b"Berlin"
     assert server.connections[0].open
     client.request(body={"n": 2})
     assert client.to_the_end() == (b"", by)
@@ -193,25 +193,27 @@ def test_closed_under_the_next_request(server: FaultServer, connect: Connect, by
     server.wait_for_close()
     other = connect()
     other.request()
-    assert other.answer()[2] == b"Bonn"
+    assert other.response()[2] == b"Bonn"
     assert [request.executed for request in server.requests] == [True, False, True]
     assert server.waiting == 0
 
 
 @pytest.mark.parametrize("by", ["fin", "rst"])
-def test_executed_without_an_answer(server: FaultServer, raw_client: RawClient, by: Ending) -> None:
-    """A request can be run and its answer lost."""
+def test_executed_without_a_response(
+    server: FaultServer, raw_client: RawClient, by: Ending
+) -> None:
+    """A request can be run and its response lost."""
     server.add(BERLIN.with_faults(Cut(0, by=by), Executed()))
     raw_client.request()
     assert raw_client.to_the_end() == (b"", by)
     assert server.executions == 1
 
 
-def test_faults_name_the_answer(server: FaultServer, raw_client: RawClient) -> None:
+def test_faults_name_the_response(server: FaultServer, raw_client: RawClient) -> None:
     """The record says what a request was answered with."""
     server.add(chat().with_faults(Split(every=50), Cut(9)))
     raw_client.request()
     raw_client.to_the_end()
-    answer = server.requests[0].answer
-    assert answer is not None
-    assert answer.name == "chat split cut"
+    response = server.requests[0].response
+    assert response is not None
+    assert response.name == "chat split cut"

@@ -20,7 +20,7 @@ def test_the_record(server: FaultServer, raw_client: RawClient) -> None:
     raw_client.request(
         "/v1/models?type=text&x=%20&type=image&empty=", {"a": "é"}, "POST", "X-A: 1", "x-a: 2"
     )
-    raw_client.answer()
+    raw_client.response()
     request = server.requests[0]
     assert (request.number, request.connection, request.method) == (1, 1, "POST")
     assert request.target == "/v1/models?type=text&x=%20&type=image&empty="
@@ -49,14 +49,14 @@ def test_headers_are_a_mapping() -> None:
 def test_a_path_elsewhere(server: FaultServer, raw_client: RawClient) -> None:
     """Outside the base URL, the path is whole."""
     raw_client.request("/v1x/models", method="GET")
-    assert raw_client.answer()[0] == 404
+    assert raw_client.response()[0] == 404
     assert server.requests[0].path == "/v1x/models"
 
 
 def test_as_a_proxy(server: FaultServer, raw_client: RawClient) -> None:
     """A client that names the whole URL is answered as if it had asked the host itself."""
     raw_client.request("http://api.example/v1/models?type=text", method="GET")
-    assert raw_client.answer()[0] == 200
+    assert raw_client.response()[0] == 200
     request = server.requests[0]
     assert (request.path, request.query) == ("/models", {"type": "text"})
     assert request.target == "http://api.example/v1/models?type=text"
@@ -72,7 +72,7 @@ def test_a_chunked_request(server: FaultServer, raw_client: RawClient, split: in
     )
     for place in range(0, len(data), split):
         raw_client.send(data[place : place + split])
-    assert raw_client.answer()[0] == 200
+    assert raw_client.response()[0] == 200
     assert server.requests[0].body == b"Berlin"
 
 
@@ -81,7 +81,7 @@ def test_requests_back_to_back(server: FaultServer, raw_client: RawClient) -> No
     for name in ("a", "b", "c"):
         server.add(respond(name))
         raw_client.request()
-    assert [raw_client.answer()[2] for _ in range(3)] == [b"a", b"b", b"c"]
+    assert [raw_client.response()[2] for _ in range(3)] == [b"a", b"b", b"c"]
     assert [request.connection for request in server.requests] == [1, 1, 1]
     assert len(server.connections) == 1
 
@@ -100,12 +100,12 @@ def test_keep_alive(
 ) -> None:
     """The client decides whether the connection is kept."""
     raw_client.send(f"GET /files/picture.png {line}\r\n{header}\r\n\r\n".encode())
-    assert raw_client.answer()[0] == 200
+    assert raw_client.response()[0] == 200
     if closes:
         assert raw_client.to_the_end() == (b"", "fin")
     else:
         raw_client.request()
-        assert raw_client.answer()[0] == 200
+        assert raw_client.response()[0] == 200
 
 
 def test_expect_continue(server: FaultServer, raw_client: RawClient) -> None:
@@ -113,23 +113,23 @@ def test_expect_continue(server: FaultServer, raw_client: RawClient) -> None:
     raw_client.send(b"POST /x HTTP/1.1\r\nContent-Length: 6\r\nExpect: 100-continue\r\n\r\n")
     assert raw_client.until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     raw_client.send(b"Berlin")
-    assert raw_client.answer()[0] == 404
+    assert raw_client.response()[0] == 404
     assert server.requests[0].body == b"Berlin"
 
 
 def test_expect_refused(server: FaultServer, raw_client: RawClient) -> None:
-    """An answer that reads nothing comes instead of the word to go on, and then the connection ends."""
+    """A response that reads nothing comes instead of the word to go on, and then the connection ends."""
     server.add(respond(status=413, read=0))
     raw_client.send(b"POST /x HTTP/1.1\r\nContent-Length: 6\r\nExpect: 100-continue\r\n\r\n")
-    assert raw_client.answer()[0] == 413
+    assert raw_client.response()[0] == 413
     assert raw_client.to_the_end() == (b"", "fin")
 
 
-def test_an_early_answer_survives(server: FaultServer, raw_client: RawClient) -> None:
-    """An answer to a body that isn't read reaches the client, however much it goes on to send."""
+def test_an_early_response_survives(server: FaultServer, raw_client: RawClient) -> None:
+    """A response to a body that isn't read reaches the client, however much it goes on to send."""
     server.add(respond("too large", status=413, read=0))
     raw_client.send(b"POST /x HTTP/1.1\r\nContent-Length: 5000000\r\n\r\n" + b"x" * 5_000_000)
-    assert raw_client.answer()[2] == b"too large"
+    assert raw_client.response()[2] == b"too large"
     assert raw_client.to_the_end() == (b"", "fin")
 
 
@@ -138,12 +138,12 @@ def test_an_early_answer_survives(server: FaultServer, raw_client: RawClient) ->
 def test_a_body_read_in_part(
     server: FaultServer, raw_client: RawClient, read: int, got: bytes, chunked: bool
 ) -> None:
-    """An answer can begin after so many bytes of the body; then it doesn't count as executed."""
+    """A response can begin after so many bytes of the body; then it doesn't count as executed."""
     server.add(respond("early", read=read))
     framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: 6"
     body = b"6\r\nBerlin\r\n0\r\n\r\n" if chunked else b"Berlin"
     raw_client.send(b"POST /x HTTP/1.1\r\n" + framing + b"\r\n\r\n" + body)
-    assert raw_client.answer()[2] == b"early"
+    assert raw_client.response()[2] == b"early"
     request = server.requests[0]
     assert request.body == got
     whole = read == 6 and not chunked  # of chunks, the last one says that it was all
@@ -168,7 +168,7 @@ def test_a_body_larger_than_the_read_ahead(server: FaultServer, raw_client: RawC
     """Reading goes on where the script wants more."""
     sender = threading.Thread(target=raw_client.request, args=("/v1/x", "x" * 3_000_000))
     sender.start()
-    assert raw_client.answer()[0] == 404
+    assert raw_client.response()[0] == 404
     sender.join()
     assert len(server.requests[0].body) == 3_000_002
 
@@ -181,7 +181,7 @@ def test_a_client_that_leaves_within_the_body(server: FaultServer, connect: Conn
     server.wait_for_close()
     request = server.wait_for_requests()[0]
     assert (request.body, request.complete, request.executed) == (b"Ber", False, False)
-    assert request.answer is None
+    assert request.response is None
     assert server.connections[0].closed_by == "client"
 
 
@@ -200,5 +200,5 @@ def test_a_client_that_leaves_within_the_body(server: FaultServer, connect: Conn
 def test_what_is_not_http(raw_client: RawClient, data: bytes) -> None:
     """A client that speaks something else is told so, and the connection ends."""
     raw_client.send(data)
-    assert raw_client.answer()[0] == 400
+    assert raw_client.response()[0] == 400
     assert raw_client.to_the_end() == (b"", "fin")

@@ -42,7 +42,7 @@ from horay_async.testing import error
 def capital(client):
     return client.completions.create(model="m", prompt="The capital of Germany is").choices[0].text
 
-def test_answer(horay_server, blocking_horay_client):
+def test_response(horay_server, blocking_horay_client):
     horay_server.reply("Berlin")
     assert capital(blocking_horay_client) == "Berlin"
     [request] = horay_server.requests
@@ -70,7 +70,7 @@ def test_environment_restored():
 AWAITED = """
 from horay_async import AsyncHoray
 
-async def test_answer(horay_server, horay_client):
+async def test_response(horay_server, horay_client):
     horay_server.stream(["Ber", "lin"])
     stream = await horay_client.chat.completions.create(model="m", messages=[], stream=True)
     assert [text async for text in stream.text()] == ["Ber", "lin"]

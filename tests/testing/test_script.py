@@ -1,4 +1,4 @@
-"""Which answer a request gets."""
+"""Which response a request gets."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .rawclient import RawClient
 
 
 def body(client: RawClient, path: str = "/v1/chat/completions", method: str = "POST") -> bytes:
-    """The body of the next answer."""
+    """The body of the next response."""
     client.request(path, {"prompt": "?"}, method)
-    return client.answer()[2]
+    return client.response()[2]
 
 
 def test_in_line(server: FaultServer, raw_client: RawClient) -> None:
-    """Answers serve one request each, in the order in which they were put in line."""
+    """Responses serve one request each, in the order in which they were put in line."""
     server.add(respond("a"), respond("b"))
     server.add(respond("c"))
     assert server.waiting == 3
@@ -26,7 +26,7 @@ def test_in_line(server: FaultServer, raw_client: RawClient) -> None:
 
 
 def test_for_a_method_and_a_path(server: FaultServer, raw_client: RawClient) -> None:
-    """An answer waits for the request it is meant for; others pass it."""
+    """A response waits for the request it is meant for; others pass it."""
     server.add(respond("get"), method="GET")
     server.add(respond("user"), path="/user/info")
     server.add(respond("any"))
@@ -44,7 +44,7 @@ def test_texts_are_for_text(server: FaultServer, raw_client: RawClient) -> None:
 
 
 def test_rules(server: FaultServer, raw_client: RawClient) -> None:
-    """Rules answer all that finds nothing in line; the newest that fits counts."""
+    """Rules response all that finds nothing in line; the newest that fits counts."""
     server.always(respond("old"))
     server.always(respond("models"), path="/models")
     server.always("Bonn", method="POST")
@@ -57,7 +57,7 @@ def test_rules(server: FaultServer, raw_client: RawClient) -> None:
 
 
 def test_handlers(server: FaultServer, raw_client: RawClient) -> None:
-    """A handler gets the whole request, and gives an answer, a text, or another handler."""
+    """A handler gets the whole request, and gives a response, a text, or another handler."""
     seen: list[Request] = []
 
     def echo(request: Request) -> Scripted:
@@ -73,6 +73,6 @@ def test_handlers(server: FaultServer, raw_client: RawClient) -> None:
 
 
 def test_replies_are_handlers(server: FaultServer, raw_client: RawClient) -> None:
-    """A `Reply` can stand wherever an answer can."""
+    """A `Reply` can stand wherever a response can."""
     server.always(Reply(["Ber", "lin"]), path="/chat/completions")
     assert b"Berlin" in body(raw_client)

@@ -64,7 +64,7 @@ def test_ipv6() -> None:
     """A URL with a numeric IPv6 host has brackets."""
     with FaultServer(host="::1") as server, RawClient(server) as client:
         client.request()
-        assert client.answer()[0] == 200
+        assert client.response()[0] == 200
         assert server.base_url.startswith("http://[::1]:")
 
 
@@ -77,22 +77,22 @@ async def test_an_aiohttp_client_is_served() -> None:
         async with aiohttp.ClientSession(headers=headers) as session:
             url = f"{server.base_url}/completions"
             async with session.post(url, json={"prompt": "?"}) as response:
-                answer = await response.json()
-            assert answer["choices"][0]["text"] == "Berlin"
+                body = await response.json()
+            assert body["choices"][0]["text"] == "Berlin"
             [request] = await server.until_requests(1)
             assert request.json() == {"prompt": "?"}
         assert await server.until_closed(1) >= request.at
 
 
 def test_the_key_is_checked(server: FaultServer, raw_client: RawClient) -> None:
-    """A missing or wrong key is answered 401 and uses no answer up; elsewhere none is needed."""
+    """A missing or wrong key is answered 401 and uses no response up; elsewhere none is needed."""
     server.reply("Berlin")
     raw_client.send(
         b"GET /v1/models HTTP/1.1\r\n\r\nGET /v1/models HTTP/1.1\r\nAuthorization: x\r\n\r\n"
     )
-    assert [raw_client.answer()[0] for _ in range(2)] == [401, 401]
+    assert [raw_client.response()[0] for _ in range(2)] == [401, 401]
     raw_client.send(b"GET /files/picture.png HTTP/1.1\r\n\r\n")
-    assert raw_client.answer()[2].startswith(b"\x89PNG")
+    assert raw_client.response()[2].startswith(b"\x89PNG")
     assert server.waiting == 1
 
 
@@ -100,7 +100,7 @@ def test_the_key_need_not_be_checked() -> None:
     """Where the key is nobody's business, any will do."""
     with FaultServer(check_key=False) as server, RawClient(server) as client:
         client.send(b"GET /v1/models HTTP/1.1\r\n\r\n")
-        assert client.answer()[0] == 200
+        assert client.response()[0] == 200
 
 
 def test_counts(server: FaultServer, connect: Connect) -> None:
@@ -109,7 +109,7 @@ def test_counts(server: FaultServer, connect: Connect) -> None:
     first, second = connect(), connect()
     for client in (first, second, first):
         client.request()
-        client.answer()
+        client.response()
     assert len(server.connections) == 2
     assert server.open_connections == 2
     assert len(server.requests) == 3
@@ -161,7 +161,7 @@ def test_turned_away(server: FaultServer, connect: Connect, greeting: Greeting) 
     server.wait_for_close()
     second = connect()
     second.request()
-    assert second.answer()[0] == 200
+    assert second.response()[0] == 200
     assert len(server.requests) == 1
 
 
@@ -203,7 +203,7 @@ def test_a_handler_that_raises() -> None:
     server.always(fail)
     with RawClient(server) as client:
         client.request()
-        status, _, body = client.answer()
+        status, _, body = client.response()
     assert status == 500
     assert b"KeyError" in body
     with pytest.raises(KeyError, match="POST"):
@@ -216,7 +216,7 @@ def test_a_handler_that_raises_hides_nothing() -> None:
     server.always(fail)
     with RawClient(server) as client:
         client.request()
-        client.answer()
+        client.response()
     server.__exit__(AssertionError, AssertionError("the test's own"), None)
 
 
@@ -288,7 +288,7 @@ def in_child(server: FaultServer, wait: int, go_on: int) -> int:
         server.__exit__(None, None, None)  # ends nothing here
         with RawClient(server) as client:
             client.request("/v1/models", method="GET")
-            status = client.answer()[0]
+            status = client.response()[0]
         os.read(wait, 1)
     except BaseException:  # noqa: BLE001 - the status is all that the parent gets to know
         return 2

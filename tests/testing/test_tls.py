@@ -105,7 +105,7 @@ def test_leaving_amid_handshakes() -> None:
 
 
 def test_many_pieces() -> None:
-    """An answer of many pieces, and large ones, comes whole."""
+    """A response of many pieces, and large ones, comes whole."""
     with FaultServer(tls="good") as server:
         server.add(respond([b"Ber", b"x" * 3_000_000, b"lin"], framing="close"))
         with handshake(server, context_of(server)) as secure:
@@ -139,10 +139,10 @@ def test_cut(by: Ending) -> None:
         step(lambda: secure.write(b"GET /files/picture.png HTTP/1.1\r\n\r\n"))
         data, ending = client.to_the_end()
         came.write(data)
-        answer: list[bytes] = []
-        while step(lambda: answer.append(secure.read(2**16))):
-            assert answer[-1], "an end that was said, not cut"
-        assert b"".join(answer).endswith(b"\r\n\r\nBer")
+        response: list[bytes] = []
+        while step(lambda: response.append(secure.read(2**16))):
+            assert response[-1], "an end that was said, not cut"
+        assert b"".join(response).endswith(b"\r\n\r\nBer")
         assert ending == by
 
 

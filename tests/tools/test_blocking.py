@@ -22,7 +22,7 @@ from horay_async.models.messages import UserMessage
 from horay_async.testing import FaultServer, Stall, chat, stream
 from horay_async.tools.define import tool
 
-from .answers import asked, calling, saying
+from .responses import asked, calling, saying
 
 if TYPE_CHECKING:
     from tests.conftest import ConnectBlocking
@@ -93,7 +93,7 @@ def test_bounds(fault_server: FaultServer, connect_blocking: ConnectBlocking) ->
 
 
 def test_leaving_the_loop(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
-    """A loop left in the middle of an answer closes the connection."""
+    """A loop left in the middle of a response closes the connection."""
     fault_server.add(saying("One", "two", then=(Stall(),)))
     with connect_blocking() as client:
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
@@ -135,8 +135,8 @@ def test_parse_and_stream(fault_server: FaultServer, connect_blocking: ConnectBl
     fault_server.add(chat('{"x": 1}'), stream(['{"x"', ": 2}"]))
     with connect_blocking() as client:
         completions = client.chat.completions
-        answer = completions.parse(model="m", messages=QUESTION, response_format=Point)
-        assert answer.choices[0].message.parsed == Point(1)
+        response = completions.parse(model="m", messages=QUESTION, response_format=Point)
+        assert response.choices[0].message.parsed == Point(1)
         with completions.stream(model="m", messages=QUESTION, response_format=Point) as events:
             kinds = [type(event) for event in events]
             assert events.final().choices[0].message.parsed == Point(2)

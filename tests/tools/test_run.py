@@ -36,7 +36,7 @@ from horay_async.testing import FaultServer, Stall, error, respond, sse
 from horay_async.tools.define import Tool, tool
 from horay_async.tools.run import AsyncToolRun
 
-from .answers import asked, calling, saying
+from .responses import asked, calling, saying
 
 if TYPE_CHECKING:
     from tests.conftest import Connect
@@ -66,7 +66,7 @@ def results(events: list[Any]) -> list[ToolResult]:
 
 
 async def test_conversation(fault_server: FaultServer, connect: Connect) -> None:
-    """The model calls, is told the result, and answers; each step is an event."""
+    """The model calls, is told the result, and responses; each step is an event."""
     fault_server.add(
         calling(("weather", {"city": "Rome", "days": None})), saying("It is ", "sunny.")
     )
@@ -107,13 +107,13 @@ async def test_conversation(fault_server: FaultServer, connect: Connect) -> None
 
 
 async def test_no_call(fault_server: FaultServer, connect: Connect) -> None:
-    """A model that needs no tool just answers."""
+    """A model that needs no tool just responds."""
     fault_server.add(saying("Fine."))
     async with (
         connect() as client,
         client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather]) as run,
     ):
-        with pytest.raises(HorayError, match="no answer yet"):
+        with pytest.raises(HorayError, match="no response yet"):
             run._merged()
         assert (await run.final()).choices[0].message.content == "Fine."
         assert await run._burst() == []
@@ -240,7 +240,7 @@ async def test_what_the_model_is_told(
 
 
 async def test_rounds_are_bounded(fault_server: FaultServer, connect: Connect) -> None:
-    """A model that never answers is stopped; the error has its last answer, now and later."""
+    """A model that never responds is stopped; the error has its last response, now and later."""
     fault_server.always(calling(("weather", {"city": "Rome"})))
     async with connect() as client:
         run = client.chat.completions.run_tools(
@@ -293,7 +293,7 @@ async def test_time_for_tools_is_bounded(fault_server: FaultServer, connect: Con
     assert cancelled.is_set()
 
 
-async def test_time_for_answers_is_bounded(fault_server: FaultServer, connect: Connect) -> None:
+async def test_time_for_responses_is_bounded(fault_server: FaultServer, connect: Connect) -> None:
     """A model that doesn't go on is stopped by the same clock."""
     fault_server.add(calling(("weather", {"city": "Rome"})), saying("It", then=(Stall(),)))
     async with connect() as client:
@@ -335,7 +335,7 @@ async def test_stopping_between_results(
 
 
 async def test_leaving_the_loop(fault_server: FaultServer, connect: Connect) -> None:
-    """A loop left in the middle of an answer closes the connection."""
+    """A loop left in the middle of a response closes the connection."""
     fault_server.add(saying("One", "two", then=(Stall(),)))
     async with connect() as client:
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
@@ -387,7 +387,7 @@ async def test_tool_in_json_form(fault_server: FaultServer, connect: Connect) ->
 
 
 async def test_only_tools_in_json_form(fault_server: FaultServer, connect: Connect) -> None:
-    """Where no call is ours, the answer is final."""
+    """Where no call is ours, the response is final."""
     fault_server.add(calling(("ask_user", {})))
     async with connect() as client:
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[ASK_USER])
@@ -405,7 +405,7 @@ async def test_only_tools_in_json_form(fault_server: FaultServer, connect: Conne
 async def test_forced_choice(
     fault_server: FaultServer, connect: Connect, choice: Any, later: str
 ) -> None:
-    """A choice that forces a call holds for the first round, or the model could never answer."""
+    """A choice that forces a call holds for the first round, or the model could never respond."""
     fault_server.add(calling(("weather", {"city": "Rome"})), saying("Sunny."))
     async with connect() as client:
         await client.chat.completions.run_tools(
@@ -451,7 +451,7 @@ def unnumbered() -> bytes:
 
 
 async def test_no_choices(fault_server: FaultServer, connect: Connect) -> None:
-    """An answer without choices is the last one."""
+    """A response without choices is the last one."""
     body = sse({"id": "c1", "choices": []}) + sse("[DONE]")
     fault_server.add(respond(body, content_type="text/event-stream", framing="close"))
     async with connect() as client:

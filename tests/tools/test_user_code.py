@@ -25,7 +25,7 @@ from horay_async.testing import FaultServer, respond, sse
 from horay_async.tools._isolation import UserCodeEnded, call_user_code
 from horay_async.tools.define import Tool, tool
 
-from .answers import asked, calling, saying
+from .responses import asked, calling, saying
 
 if TYPE_CHECKING:
     from tests.conftest import Connect, ConnectBlocking
@@ -648,8 +648,8 @@ async def test_tokens_that_nobody_tells(
             await run.final()
 
 
-async def test_answer_beyond_the_tokens(fault_server: FaultServer, connect: Connect) -> None:
-    """An answer that calls no tools is one, whatever it has cost."""
+async def test_response_beyond_the_tokens(fault_server: FaultServer, connect: Connect) -> None:
+    """A response that calls no tools is one, whatever it has cost."""
     fault_server.add(saying("Fine."))
     async with connect() as client:
         run = client.chat.completions.run_tools(

@@ -65,19 +65,19 @@ def start(folder: Path, upstream: str, port: int) -> tuple[subprocess.Popen[byte
 
 
 def echo(request: Request) -> Reply:
-    """Answers a text with itself."""
+    """Responds to a text with itself."""
     return Reply(request.json()["prompt"])
 
 
 async def call(client: AsyncHoray, number: int) -> tuple[bool, int]:
-    """One call, whole or streamed: whether the answer is right, and how many attempts it took."""
+    """One call, whole or streamed: whether the response is right, and how many attempts it took."""
     prompt = f"words of call no. {number} " * (1 + number % 50)
     if number % 2:
         whole = await client.completions.create(model="m", prompt=prompt)
         return whole.choices[0].text == prompt, len(whole.meta.attempts)
     async with client.completions.stream(model="m", prompt=prompt) as events:
-        answer = await events.final()
-        return answer.choices[0].text == prompt, len(events.meta.attempts)
+        response = await events.final()
+        return response.choices[0].text == prompt, len(events.meta.attempts)
 
 
 async def soak(client: AsyncHoray, calls: int, at_once: int) -> Counter[str]:
@@ -93,7 +93,7 @@ async def soak(client: AsyncHoray, calls: int, at_once: int) -> Counter[str]:
             except APIError as error:
                 found[f"lost: {error}"] += 1
             else:
-                found["right" if right else "lost: wrong answer"] += 1
+                found["right" if right else "lost: wrong response"] += 1
                 found["retried"] += attempts > 1
             if draw.random() < 0.2:
                 await asyncio.sleep(KEEPALIVE + draw.uniform(-0.02, 0.02))

@@ -71,7 +71,7 @@ def completion(text: bytes) -> bytes:
 
 
 def stray_script(server: ScriptedServer, wire: socket.socket) -> None:
-    """Answers; and once, when the test says so, sends what nobody asked for."""
+    """Responses; and once, when the test says so, sends what nobody asked for."""
     while True:
         head = server.read_request(wire)
         wire.sendall(whole(completion(b"asked") if b"/completions" in head else models(b"asked")))
@@ -87,8 +87,8 @@ async def test_bytes_that_nobody_asked_for(tls: Certificates | None, told: bool)
     with scripted(stray_script, tls.server if tls else None) as server:
         async with client_of(server, tls) as client:
             for _ in range(2):
-                answer = await client.completions.create(model="m", prompt="p")
-                assert answer.choices[0].text == "asked"
+                response = await client.completions.create(model="m", prompt="p")
+                assert response.choices[0].text == "asked"
                 if len(server.heads) == 1:
                     server.do_now()
                     for _ in range(20 if told else 0):

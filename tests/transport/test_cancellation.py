@@ -17,7 +17,7 @@ from horay_async import AsyncHoray
 from horay_async.testing import Delay, FaultServer, Gate, Reply, Split, error, models, stream
 
 if TYPE_CHECKING:
-    from horay_async.testing import Answer, Request
+    from horay_async.testing import Request, ScriptedResponse
     from tests.conftest import Connect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
@@ -27,13 +27,13 @@ LONGEST = 0.012
 """Seconds: about twice what a call takes here, so that each of its moments is met and some calls end."""
 
 HELD = "held"
-"""The model whose answers are held up."""
+"""The model whose responses are held up."""
 
 Operation = Callable[[AsyncHoray], Coroutine[Any, Any, object]]
 
 
 async def complete(client: AsyncHoray) -> object:
-    """A whole answer."""
+    """A whole response."""
     return await client.completions.create(model="m", prompt="p")
 
 
@@ -92,14 +92,14 @@ WAYS = [by_task, by_timeout, by_wait_for, by_scope, by_group]
 
 
 class Slow:
-    """Answers well, but in pieces and with pauses: there is time to cancel at every stage."""
+    """Responds well, but in pieces and with pauses: there is time to cancel at every stage."""
 
     def __init__(self) -> None:
         self._draw = random.Random(1)
         self.gate = Gate()
-        """Holds up the answers to those who ask for `HELD`."""
+        """Holds up the responses to those who ask for `HELD`."""
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> ScriptedResponse:
         if request.method == "GET":
             return models()
         if request.json()["model"] == HELD:

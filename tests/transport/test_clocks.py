@@ -54,7 +54,7 @@ def events(*pieces: Any) -> Any:
 
 
 async def open_stream(client: AsyncHoray) -> AsyncStream[ChatCompletionChunk]:
-    """Asks for a streamed chat answer."""
+    """Asks for a streamed chat response."""
     return await client.chat.completions.create(model="m", messages=[], stream=True)
 
 
@@ -157,14 +157,14 @@ async def test_first_byte(fault_server: FaultServer, connect: Connect, sent: byt
 async def test_first_byte_counts_for_each_attempt(
     fault_server: FaultServer, connect: Connect, jump: Jump
 ) -> None:
-    """An attempt that got no answer in time is followed by another with its full time."""
+    """An attempt that got no response in time is followed by another with its full time."""
     fault_server.add(raw(Stall()))
     async with connect(retries=1, timeout=Timeouts(first_byte=5)) as client:
         call = asyncio.ensure_future(client.completions.create(model="m", prompt="p"))
         await fault_server.until_requests(1)
         jump(10)
-        answer = await call
-    assert [attempt.error for attempt in answer.meta.attempts] == ["APITimeoutError", None]
+        response = await call
+    assert [attempt.error for attempt in response.meta.attempts] == ["APITimeoutError", None]
 
 
 async def more_bytes(chunks: Any) -> None:
@@ -198,7 +198,7 @@ async def test_idle_in_a_stream(
 
 @pytest.mark.parametrize("rest", [Stall(), Repeat(b" ", gap=0.01)])
 async def test_idle_in_a_body(fault_server: FaultServer, connect: Connect, rest: Any) -> None:
-    """The same for an answer that stops, or goes on in nothing but blanks."""
+    """The same for a response that stops, or goes on in nothing but blanks."""
     fault_server.add(respond([b'{"object"', rest], framing="chunked"))
     async with connect(timeout=Timeouts(idle=SOON)) as client:
         clock, failure = await trips(client.completions.create(model="m", prompt="p"))
@@ -360,7 +360,7 @@ async def test_number_is_the_deadline_of_a_call(
         assert (await trips(client.with_options(timeout=SOON).models.list()))[0] == "total"
 
 
-async def test_late_answer_is_in_time(fault_server: FaultServer, connect: Connect) -> None:
+async def test_late_response_is_in_time(fault_server: FaultServer, connect: Connect) -> None:
     """A clock that hasn't run out leaves no trace, and the timeline says where the time went."""
     fault_server.reply("Berlin", Delay(0.03))
     async with connect(timeout=Timeouts(5, 5, 5, 5, 5)) as client:

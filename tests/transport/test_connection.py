@@ -99,9 +99,9 @@ async def test_server_that_moved(
     monkeypatch.setattr("aiohttp.connector.DefaultResolver", __import__("aiohttp").ThreadedResolver)
     url = f"http://moved.test:{port}/v1"
     async with connect(base_url=url, allow_insecure_http=True, retries=1) as client:
-        answer = await client.models.list()
-        assert len(answer.meta.attempts) == 2
-        assert answer.meta.attempts[0].error == APIConnectionError.__name__
+        response = await client.models.list()
+        assert len(response.meta.attempts) == 2
+        assert response.meta.attempts[0].error == APIConnectionError.__name__
         await client.models.list()
     assert len(asked) == 2
 
@@ -195,9 +195,9 @@ async def test_idle_connections_keep_no_response(
 ) -> None:
     """A connection in the pool holds nothing of the response that came over it."""
     async with connect() as client:
-        answer = await client.completions.create(model="m", prompt="p")
-        meta = weakref.ref(answer.meta)
-        del answer
+        response = await client.completions.create(model="m", prompt="p")
+        meta = weakref.ref(response.meta)
+        del response
         gc.collect()
         assert meta() is None
         assert len(fault_server.connections) == 1

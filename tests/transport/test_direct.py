@@ -22,19 +22,19 @@ from horay_async.testing import FaultServer
 
 pytestmark = pytest.mark.anyio
 
-ANSWER = b'{"id": "1", "choices": [{"index": 0, "text": "Berlin", "finish_reason": "stop"}]}'
+RESPONSE = b'{"id": "1", "choices": [{"index": 0, "text": "Berlin", "finish_reason": "stop"}]}'
 
 
 @asynccontextmanager
 async def recorder() -> AsyncGenerator[tuple[str, list[bytes]], None]:
-    """A server that keeps each request as it came, and answers all alike; with its URL."""
+    """A server that keeps each request as it came, and responds to all alike; with its URL."""
     requests: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         requests.append(head + await reader.readexactly(length))
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(ANSWER), ANSWER))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(RESPONSE), RESPONSE))
         await writer.drain()
         writer.close()
 

@@ -21,11 +21,11 @@ from horay_async import (
     Timeouts,
 )
 from horay_async.testing import (
-    Answer,
     Cut,
     FaultServer,
     Repeat,
     Reset,
+    ScriptedResponse,
     Stall,
     error,
     picture,
@@ -46,12 +46,12 @@ PATH = "/files/picture.png"
 async def test_picture_is_saved(
     fault_server: FaultServer, connect: Connect, tmp_path: Path
 ) -> None:
-    """An answer's picture, or any URL, becomes a file that others may read as any new file."""
+    """A response's picture, or any URL, becomes a file that others may read as any new file."""
     content = b"\x89PNG" + bytes(range(256)) * 4000
     fault_server.always(picture(content), path=PATH)
     async with connect() as client:
-        answer = await client.images.generate(model="m", prompt="p", image_size="1024x1024")
-        saved = await client.images.save(answer.images[0], tmp_path / "one.png")
+        response = await client.images.generate(model="m", prompt="p", image_size="1024x1024")
+        saved = await client.images.save(response.images[0], tmp_path / "one.png")
         assert saved == tmp_path / "one.png"
         await client.images.save(fault_server.picture_url, os.fspath(tmp_path / "two.png"))
     for name in ("one.png", "two.png"):
@@ -126,7 +126,7 @@ async def test_redirects_are_followed(
 
 
 @pytest.mark.parametrize(
-    ("answer", "raises"),
+    ("response", "raises"),
     [
         (picture(b"x" * 100).with_faults(Cut(-1)), APIConnectionError),
         (picture(b"x" * 100).with_faults(Cut(-1, by="rst")), APIConnectionError),
@@ -152,12 +152,12 @@ async def test_whole_or_not_at_all(
     connect: Connect,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    answer: Answer,
+    response: ScriptedResponse,
     raises: type[Exception],
 ) -> None:
     """Whatever goes wrong, no file appears, the one that is there stays, and no half of one is left."""
     monkeypatch.setattr("horay_async.resources.images.MAX_IMAGE_BYTES", 2**20)
-    fault_server.always(answer, path=PATH)
+    fault_server.always(response, path=PATH)
     target = tmp_path / "x.png"
     target.write_bytes(b"old")
     async with connect(timeout=Timeouts(idle=0.1)) as client:
@@ -177,10 +177,10 @@ async def test_part_of_a_picture_is_no_picture(
     headers: dict[str, str],
 ) -> None:
     """What a server says is a part isn't saved as the whole."""
-    answer = respond(
+    response = respond(
         [b"abc"], status=status, content_type="image/png", content_length=3, headers=headers
     )
-    fault_server.always(answer, path=PATH)
+    fault_server.always(response, path=PATH)
     async with connect() as client:
         if status == 200 and not headers:
             await client.images.save(fault_server.picture_url, tmp_path / "x.png")

@@ -23,12 +23,12 @@ from horay_async import (
 )
 from horay_async._protocol.wire.request import Request
 from horay_async.testing import (
-    Answer,
     Coding,
     FaultServer,
     Gate,
     Pause,
     Repeat,
+    ScriptedResponse,
     Stall,
     decompression_bomb,
     raw,
@@ -52,13 +52,13 @@ async def complete(client: AsyncHoray) -> object:
 
 
 async def stream(client: AsyncHoray) -> object:
-    """One streamed chat answer, read to its end."""
+    """One streamed chat response, read to its end."""
     chunks = await client.chat.completions.create(model="m", messages=[], stream=True)
     return [chunk async for chunk in chunks]
 
 
 async def refused(call: Any) -> APIResponseError:
-    """The error that says that an answer wasn't what the protocol says."""
+    """The error that says that a response wasn't what the protocol says."""
     with pytest.raises(APIResponseError) as raised:
         async with asyncio.timeout(20):
             await call
@@ -69,7 +69,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         raw(b"SSH-2.0-OpenSSH_9.2\r\n", Stall()),
         raw(b"HTTP/9.9 200 OK\r\n\r\n", Stall()),
@@ -90,10 +90,10 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 )
 @pytest.mark.parametrize("call", [complete, stream])
 async def test_what_is_not_http(
-    fault_server: FaultServer, connect: Connect, answer: Answer, call: Any
+    fault_server: FaultServer, connect: Connect, response: ScriptedResponse, call: Any
 ) -> None:
     """Bytes that aren't HTTP, or over the limits on headers, are told as such; the connection is gone."""
-    fault_server.add(answer)
+    fault_server.add(response)
     async with connect(retries=2) as client:
         failure = await refused(call(client))
         assert len(failure.attempts) == 1
@@ -155,7 +155,7 @@ async def test_parser_does_not_show_the_servers_bytes(
             assert "test-key" not in repr(await refused(complete(client)))
 
 
-def with_garbage(call: Any) -> Answer:
+def with_garbage(call: Any) -> ScriptedResponse:
     """A body that goes on in bytes which aren't its encoding."""
     media = "text/event-stream" if call is stream else "application/json"
     begun = respond([PIECE], content_type=media, framing="chunked").steps[:2]
@@ -208,10 +208,10 @@ async def test_garbage_between_chunks_without_the_parser(
         (b"null", "application/json", "null"),
     ],
 )
-async def test_what_is_not_an_answer(
+async def test_what_is_not_a_response(
     fault_server: FaultServer, connect: Connect, body: bytes, media: str, says: str
 ) -> None:
-    """A body that isn't the JSON of an answer raises with its first 500 characters."""
+    """A body that isn't the JSON of a response raises with its first 500 characters."""
     fault_server.add(respond(body, content_type=media, headers={"x-request-id": "r-1"}))
     async with connect(retries=2) as client:
         failure = await refused(complete(client))
@@ -221,8 +221,8 @@ async def test_what_is_not_an_answer(
     assert len(fault_server.requests) == 1
 
 
-async def test_answers_without_a_body(fault_server: FaultServer, connect: Connect) -> None:
-    """Where HTTP allows no body there is no answer, and that is told; the connection stays in use."""
+async def test_responses_without_a_body(fault_server: FaultServer, connect: Connect) -> None:
+    """Where HTTP allows no body there is no response, and that is told; the connection stays in use."""
     fault_server.always(raw(b"HTTP/1.1 204 No Content\r\n\r\n"))
     async with connect() as client:
         assert (await refused(complete(client))).status_code == 204
@@ -236,7 +236,7 @@ async def test_answers_without_a_body(fault_server: FaultServer, connect: Connec
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("response", "says"),
     [
         (respond("<html>Welcome</html>", content_type="text/html"), "text/html"),
         (respond(b'{"id": "x", "choices": []}'), "application/json"),
@@ -248,13 +248,13 @@ async def test_answers_without_a_body(fault_server: FaultServer, connect: Connec
     ],
 )
 async def test_what_is_not_a_stream(
-    fault_server: FaultServer, connect: Connect, answer: Answer | bytes, says: str
+    fault_server: FaultServer, connect: Connect, response: ScriptedResponse | bytes, says: str
 ) -> None:
     """The same for what should be an event stream, or one of its events."""
-    if isinstance(answer, bytes):
-        events = [PIECE, b"data: " + answer + b"\n\n", PIECE]
-        answer = respond(events, content_type="text/event-stream", framing="chunked")
-    fault_server.add(answer)
+    if isinstance(response, bytes):
+        events = [PIECE, b"data: " + response + b"\n\n", PIECE]
+        response = respond(events, content_type="text/event-stream", framing="chunked")
+    fault_server.add(response)
     async with connect(retries=2) as client:
         failure = await refused(stream(client))
     assert says in failure.message
@@ -286,7 +286,7 @@ LIBRARIES = {"br": "brotli", "zstd": "backports.zstd"}
 """The codings that aiohttp reads where these are installed."""
 
 
-def bomb_in(coding: str, media: str) -> Answer:
+def bomb_in(coding: str, media: str) -> ScriptedResponse:
     """A string of spaces, 64 times the small limit, packed to next to nothing."""
     if coding not in LIBRARIES:
         return decompression_bomb(64 * MEBI, coding=cast("Coding", coding), content_type=media)
@@ -320,19 +320,19 @@ async def test_bombs_are_not_unpacked(
 async def test_other_codings_are_read(
     fault_server: FaultServer, connect: Connect, coding: str
 ) -> None:
-    """They are asked for, and answers in them are read."""
+    """They are asked for, and responses in them are read."""
     module: Any = pytest.importorskip(LIBRARIES[coding])
     body = module.compress(b'{"choices": [{"text": "Berlin", "finish_reason": "stop"}]}')
     fault_server.add(respond(body, headers={"Content-Encoding": coding}))
     async with connect() as client:
-        answer = await client.completions.create(model="m", prompt="p")
-    assert answer.choices[0].text == "Berlin"
+        response = await client.completions.create(model="m", prompt="p")
+    assert response.choices[0].text == "Berlin"
     assert coding in fault_server.requests[0].headers["Accept-Encoding"]
 
 
 @pytest.mark.usefixtures("small_limits")
 @pytest.mark.parametrize(
-    ("answer", "call"),
+    ("response", "call"),
     [
         (respond([b'{"id": "', Repeat(b"x" * 2**16)], framing="chunked"), complete),
         (respond([b'{"id": "', Repeat(b"x" * 2**16)], framing="close"), complete),
@@ -355,11 +355,11 @@ async def test_other_codings_are_read(
     ],
     ids=["chunked body", "unframed body", "line", "event"],
 )
-async def test_endless_answers_are_left(
-    fault_server: FaultServer, connect: Connect, answer: Answer, call: Any
+async def test_endless_responses_are_left(
+    fault_server: FaultServer, connect: Connect, response: ScriptedResponse, call: Any
 ) -> None:
-    """An answer, or an event, without end is read to the limit, and its connection closed."""
-    fault_server.add(answer)
+    """A response, or an event, without end is read to the limit, and its connection closed."""
+    fault_server.add(response)
     async with connect(max_connections=1) as client:
         await refused(call(client))
         await fault_server.until_closed(1)
@@ -388,8 +388,8 @@ async def test_failure_whose_explanation_never_comes(
             await complete(client)
 
 
-async def test_endless_provisional_answers(fault_server: FaultServer, connect: Connect) -> None:
-    """Answers of status 100 without end are no answer: `first_byte` runs on."""
+async def test_endless_provisional_responses(fault_server: FaultServer, connect: Connect) -> None:
+    """Responses of status 100 without end are no response: `first_byte` runs on."""
     fault_server.add(raw(Repeat(b"HTTP/1.1 100 Continue\r\n\r\n", gap=0.005)))
     async with connect(timeout=Timeouts(first_byte=0.05)) as client:
         with pytest.raises(APITimeoutError) as raised:
@@ -464,8 +464,10 @@ async def test_line_breaks_are_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.02])
-async def test_answer_to_nobody(fault_server: FaultServer, connect: Connect, pause: float) -> None:
-    """An answer that nobody asked for, sent after another's end, is nobody's answer."""
+async def test_response_to_nobody(
+    fault_server: FaultServer, connect: Connect, pause: float
+) -> None:
+    """A response that nobody asked for, sent after another's end, is nobody's response."""
     asked, stray = respond(b'{"data": []}'), respond(b'{"data": [{"id": "stray"}]}')
     gate = Gate()
     fault_server.add(raw(*asked.steps, Pause(pause), *stray.steps, gate))
@@ -477,7 +479,7 @@ async def test_answer_to_nobody(fault_server: FaultServer, connect: Connect, pau
 
 
 @pytest.mark.parametrize("parted", ["head first", "body in pieces", "all at once"])
-async def test_answer_to_nobody_in_one_piece(
+async def test_response_to_nobody_in_one_piece(
     fault_server: FaultServer, connect: Connect, parted: str
 ) -> None:
     """Nor is one that comes in one piece with another's end, however much of that had come before."""

@@ -111,9 +111,9 @@ async def test_asked_once_more_after_a_refusal(rotating: Rotating) -> None:
     async with client_of(rotating, rotating.provide_soon) as client:
         await complete(client)
         rotating.valid = "second-key-0123456789"
-        answers = await asyncio.gather(*(complete(client) for _ in range(50)))
+        responses = await asyncio.gather(*(complete(client) for _ in range(50)))
         assert rotating.asked == 2
-        assert all(len(answer.meta.attempts) <= 2 for answer in answers)
+        assert all(len(response.meta.attempts) <= 2 for response in responses)
         rotating.valid = "third-key-0123456789"
         stream = await client.completions.create(model="m", prompt="p", stream=True)
         assert [piece async for piece in stream.text()] == ["x"]

@@ -54,8 +54,8 @@ async def test_thread(monkeypatch: pytest.MonkeyPatch, size: int, beside: bool) 
         return real(self, data, **options)
 
     monkeypatch.setattr(Decoder, "decode", decode)
-    answer = await ask(completion("x" * size))
-    assert answer.choices[0].text == "x" * size
+    response = await ask(completion("x" * size))
+    assert response.choices[0].text == "x" * size
     assert seen == [beside]
 
 

@@ -26,15 +26,15 @@ key, base_url = sys.argv[1:]
 asked = dict(model="m", prompt="p")
 
 async def call(client):
-    answer = await client.completions.create(**asked)
-    assert answer.choices[0].text == "Hello from the test server."
+    response = await client.completions.create(**asked)
+    assert response.choices[0].text == "Hello from the test server."
     chunks = await client.completions.create(**asked, stream=True)
-    assert "".join([piece async for piece in chunks.text()]) == answer.choices[0].text
+    assert "".join([piece async for piece in chunks.text()]) == response.choices[0].text
 
 def blocking_call(client):
-    answer = client.completions.create(**asked)
-    assert answer.choices[0].text == "Hello from the test server."
-    assert "".join(client.completions.create(**asked, stream=True).text()) == answer.choices[0].text
+    response = client.completions.create(**asked)
+    assert response.choices[0].text == "Hello from the test server."
+    assert "".join(client.completions.create(**asked, stream=True).text()) == response.choices[0].text
 
 def forked(work):
     child = os.fork()
@@ -65,7 +65,7 @@ def run(server: FaultServer, script: str) -> str:
 
 @pytest.mark.posix
 def test_loops_threads_and_forks(fault_server: FaultServer) -> None:
-    """One client over three runs, four threads and a fork: right answers on both sides, no warning."""
+    """One client over three runs, four threads and a fork: right responses on both sides, no warning."""
     run(
         fault_server,
         """

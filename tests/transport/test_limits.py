@@ -93,12 +93,12 @@ class Counting:
             "total_tokens": self.tokens,
         }
         choice = {"index": 0, "text": "x", "finish_reason": "stop"}
-        answer = {"id": "a", "object": "text_completion", "choices": [choice], "usage": usage}
+        body_sent = {"id": "a", "object": "text_completion", "choices": [choice], "usage": usage}
         if not body.get("stream"):
-            return web.json_response(answer, headers=headers)
+            return web.json_response(body_sent, headers=headers)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **headers})
         await response.prepare(request)
-        await response.write(b"data: " + json.dumps(answer).encode() + b"\n\ndata: [DONE]\n\n")
+        await response.write(b"data: " + json.dumps(body_sent).encode() + b"\n\ndata: [DONE]\n\n")
         return response
 
 
@@ -167,8 +167,8 @@ async def collect(client: AsyncHoray, count: int, **options: Any) -> list[Any]:
 
 
 async def test_tokens_are_kept_to(counting: Counting) -> None:
-    """After the first answers, whose usage corrects the estimates; streams that report it too."""
-    counting.tpm, counting.window = 4000, 1.0  # 200 answers a second
+    """After the first responses, whose usage corrects the estimates; streams that report it too."""
+    counting.tpm, counting.window = 4000, 1.0  # 200 responses a second
     async with client_of(counting, Limits(tpm=4000 * 60 * 0.6)) as client:
         await asyncio.gather(
             *(complete(client) for _ in range(150)), *(stream(client) for _ in range(50))
@@ -180,10 +180,10 @@ async def test_the_servers_headers_are_kept_to(counting: Counting) -> None:
     """Before it refuses: once it says that nothing is left, nothing is sent until the reset."""
     counting.rpm, counting.window, counting.headers = 10, 0.5, True
     async with client_of(counting, Limits(concurrency=1)) as client:
-        answers = [await complete(client) for _ in range(25)]
+        responses = [await complete(client) for _ in range(25)]
     assert counting.refused == 0
-    assert answers[4].meta.rate_limits.requests.limit == 10
-    assert answers[4].meta.rate_limits.requests.remaining == 5
+    assert responses[4].meta.rate_limits.requests.limit == 10
+    assert responses[4].meta.rate_limits.requests.remaining == 5
     async with client_of(counting, None) as client:  # without limits, nobody waits
         with pytest.raises(RateLimitError):
             await asyncio.gather(*(complete(client) for _ in range(25)))
@@ -307,8 +307,8 @@ async def test_copies_with_other_limits(counting: Counting) -> None:
         other = client.with_options(limits=Limits(concurrency=2))
         assert other._transport.limiter() is not transport.limiter()
         free = client.with_options(limits=None)
-        answer = await complete(free)
-        assert answer.meta.queue == 0.0
+        response = await complete(free)
+        assert response.meta.queue == 0.0
         assert free._transport.limiter().admission.in_flight == 0
 
 

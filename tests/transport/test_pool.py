@@ -69,8 +69,8 @@ async def test_connection_that_the_server_closed(
         time.sleep(0.04)  # the FIN is on its way, and nobody looks
         if looking:
             await asyncio.sleep(0)
-        answer = await client.images.generate(model="m", prompt="p", image_size="1024x1024")
-    assert len(answer.meta.attempts) == 1
+        response = await client.images.generate(model="m", prompt="p", image_size="1024x1024")
+    assert len(response.meta.attempts) == 1
     assert len(fault_server.connections) == 2
 
 
@@ -251,7 +251,7 @@ async def test_forgotten_client_of_an_own_session(
 async def test_settings_of_an_own_session_do_not_get_in_the_way(
     fault_server: FaultServer, connect: Connect
 ) -> None:
-    """Whatever a session does by itself, errors are ours and answers are unpacked."""
+    """Whatever a session does by itself, errors are ours and responses are unpacked."""
     fault_server.add(error(404, "nothing"), models(coding="gzip"))
     async with aiohttp.ClientSession(raise_for_status=True, auto_decompress=False) as session:
         client = connect(session=session)

@@ -103,7 +103,7 @@ async def test_proxy_that_refuses(connect: Connect, proxy: Tunnel) -> None:
     """A proxy that won't tunnel is named as the cause, and nothing was sent."""
     proxy.refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
     async with connect(base_url="https://api.example/v1", proxy=proxy.url) as client:
-        with pytest.raises(APIConnectionError, match="proxy answered 407") as raised:
+        with pytest.raises(APIConnectionError, match="proxy responded with 407") as raised:
             await client.models.list()
     assert raised.value.execution == "not_sent"
 

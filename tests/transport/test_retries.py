@@ -23,13 +23,13 @@ from horay_async import (
     ServiceOverloadedError,
 )
 from horay_async.testing import (
-    Answer,
     CloseUnderNext,
     Cut,
     FaultServer,
     Fin,
     MarkExecuted,
     Reset,
+    ScriptedResponse,
     chat,
     completion,
     error,
@@ -57,13 +57,13 @@ async def draw(client: AsyncHoray) -> ImageResponse:
 
 
 async def stream(client: AsyncHoray) -> None:
-    """One streamed chat answer, read to its end."""
+    """One streamed chat response, read to its end."""
     async for _ in await client.chat.completions.create(model="m", messages=[], stream=True):
         pass
 
 
 async def outcomes(calls: list[Any]) -> list[Any]:
-    """What each call came to: an answer, or the error."""
+    """What each call came to: a response, or the error."""
     return await asyncio.gather(*calls, return_exceptions=True)
 
 
@@ -74,7 +74,7 @@ HEAD_ALONE = respond([Reset()], content_type="text/event-stream", framing="chunk
 
 @pytest.mark.internals(True)  # takes seconds, and is the budget's business
 @pytest.mark.parametrize(
-    ("answer", "call"),
+    ("response", "call"),
     [
         (raw(Reset()), complete),
         (error(503), complete),
@@ -83,10 +83,13 @@ HEAD_ALONE = respond([Reset()], content_type="text/event-stream", framing="chunk
     ids=["reset", "503", "cut after the head"],
 )
 async def test_outage_of_a_thousand_calls(
-    fault_server: FaultServer, connect: Connect, answer: Answer, call: Callable[[Any], Any]
+    fault_server: FaultServer,
+    connect: Connect,
+    response: ScriptedResponse,
+    call: Callable[[Any], Any],
 ) -> None:
     """A dead server gets at most a tenth more requests than there are calls, and each call is told."""
-    fault_server.always(answer)
+    fault_server.always(response)
     async with connect(retries=2) as client:
         found = await outcomes([call(client) for _ in range(1000)])
     assert all(isinstance(outcome, APIError) for outcome in found)
@@ -130,7 +133,7 @@ async def test_budget_is_one_for_all_copies_loops_and_threads(
 
 
 async def test_success_refills_the_budget(fault_server: FaultServer, connect: Connect) -> None:
-    """Whole answers earn retries back, those of streams and downloads included."""
+    """Whole responses earn retries back, those of streams and downloads included."""
     async with connect() as client:
         budget = client._transport.budget
         for spend in (complete(client), stream(client), client.models.list()):
@@ -162,8 +165,8 @@ async def test_every_form_of_retry_after(fault_server: FaultServer, connect: Con
     fault_server.add(*rate_limits(6, retry_after=5))
     policy = Impatient(max_retries=6, initial_backoff=0.5)
     async with connect(retry=policy) as client:
-        answer = await complete(client)
-    assert [attempt.status for attempt in answer.meta.attempts] == [429] * 6 + [200]
+        response = await complete(client)
+    assert [attempt.status for attempt in response.meta.attempts] == [429] * 6 + [200]
     seconds, date, milliseconds, both, garbage, none = policy.noted
     assert 5 <= seconds <= 5.5
     assert 4 <= date <= 6.6  # in whole seconds, and some time has passed
@@ -213,11 +216,11 @@ async def test_what_retrying_cannot_help(
 async def test_what_may_be_over_soon(
     fault_server: FaultServer, connect: Connect, status: int
 ) -> None:
-    """What may be over soon is tried again, and the answer tells of it."""
+    """What may be over soon is tried again, and the response tells of it."""
     fault_server.add(error(status, shape="html"))
     async with connect(retries=1) as client:
-        answer = await complete(client)
-    assert [attempt.status for attempt in answer.meta.attempts] == [status, 200]
+        response = await complete(client)
+    assert [attempt.status for attempt in response.meta.attempts] == [status, 200]
 
 
 # What is known of the execution.
@@ -227,8 +230,8 @@ async def test_what_may_be_over_soon(
 class Phase:
     """A place where an exchange can break."""
 
-    break_: Callable[[Answer], Answer | None]
-    """Makes of a good answer what the server plays; None turns the connection away unread."""
+    break_: Callable[[ScriptedResponse], ScriptedResponse | None]
+    """Makes of a good response what the server plays; None turns the connection away unread."""
     says: set[Execution]
     """What the client can know."""
     runs: int
@@ -244,11 +247,11 @@ PHASES = {
     "after it was run": Phase(lambda _: raw(MarkExecuted(), Reset()), {"unknown"}, 1),
     "within the head": Phase(lambda good: good.with_faults(Cut(20, by="rst")), {"unknown"}, 1),
     "after the head": Phase(lambda good: good.with_faults(Cut(0, within="body")), {"executed"}, 1),
-    "within the answer": Phase(lambda good: good.with_faults(Cut(-1, by="rst")), {"executed"}, 1),
+    "within the response": Phase(lambda good: good.with_faults(Cut(-1, by="rst")), {"executed"}, 1),
 }
 
 
-def break_first(server: FaultServer, phase: Phase, good: Answer) -> None:
+def break_first(server: FaultServer, phase: Phase, good: ScriptedResponse) -> None:
     """Lets the first exchange break in `phase`."""
     broken = phase.break_(good)
     if broken is None:
@@ -266,7 +269,7 @@ async def test_execution_is_told_truly(
     connect: Connect,
     phase: Phase,
     call: Callable[..., Any],
-    good: Answer,
+    good: ScriptedResponse,
 ) -> None:
     """What an error says of the execution is what the server counted, or that nobody knows."""
     break_first(fault_server, phase, good)
@@ -298,7 +301,7 @@ async def test_no_image_is_drawn_twice(
 async def test_text_is_sent_again_unless_it_was_run(
     fault_server: FaultServer, connect: Connect, phase: Phase
 ) -> None:
-    """A text whose answer had begun was run and isn't sent again; in every other case it is."""
+    """A text whose response had begun was run and isn't sent again; in every other case it is."""
     break_first(fault_server, phase, completion("x"))
     async with connect(retries=3) as client:
         (outcome,) = await outcomes([complete(client)])
@@ -326,7 +329,7 @@ async def test_refused_connection_was_not_sent(connect: Connect) -> None:
 async def test_image_is_retried_where_it_surely_was_not_drawn(
     fault_server: FaultServer, connect: Connect, status: int
 ) -> None:
-    """Answers that promise it wasn't run allow another try."""
+    """Responses that promise it wasn't run allow another try."""
     fault_server.add(error(status))
     async with connect(retries=1) as client:
         assert len((await draw(client)).images) == 1
@@ -366,8 +369,8 @@ async def test_broken_body_of_a_get_is_fetched_again(
         models().with_faults(Cut(-1)), models().with_faults(Cut(0, within="body", by="rst"))
     )
     async with connect(retries=2) as client:
-        answer = await client.models.list()
-    assert [attempt.execution for attempt in answer.meta.attempts] == ["unknown", "unknown", None]
+        response = await client.models.list()
+    assert [attempt.execution for attempt in response.meta.attempts] == ["unknown", "unknown", None]
 
 
 @pytest.mark.parametrize("ending", ["fin", "rst"])
@@ -378,8 +381,8 @@ async def test_connection_that_closes_under_a_request(
     fault_server.add(models().with_faults(CloseUnderNext(ending)), models())
     async with connect(retries=1) as client:
         await client.models.list()
-        answer = await client.models.list()
-        assert [attempt.error for attempt in answer.meta.attempts] == ["APIConnectionError", None]
+        response = await client.models.list()
+        assert [attempt.error for attempt in response.meta.attempts] == ["APIConnectionError", None]
         assert len(fault_server.requests) == 3
         fault_server.add(models().with_faults(CloseUnderNext(ending)))
         await client.with_options(max_retries=0).models.list()

@@ -75,7 +75,7 @@ def assert_clean(texts: Iterator[str] | list[str], *secrets: str) -> None:
 
 
 def failing(status: bytes) -> Any:
-    """Answers every request with a failure full of what can't be shown."""
+    """Responds to every request with a failure full of what can't be shown."""
     echo = json.dumps(
         {"error": {"message": f"no \x1b[31m\udcff {KEY}", "code": f"\x07{KEY}", "type": "\x9b1m"}}
     )
@@ -143,16 +143,16 @@ async def test_spans_and_their_events_are_clean(status: bytes) -> None:
 @pytest.mark.parametrize("status", [b"302", b"400", b"429", b"500"])
 async def test_lines_of_a_batch_are_clean(status: bytes, tmp_path: Path) -> None:
     """The line of a request that failed can be read again, and shows neither key nor controls."""
-    requests, answers = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    requests, responses = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     asked = {"custom_id": "1", "method": "POST", "url": "/v1/completions"}
     requests.write_text(json.dumps({**asked, "body": {"model": "m", "prompt": "p"}}) + "\n")
     with scripted(failing(status)) as server:
         async with client_of(server) as client:
             progress = await client.batch.run_file(
-                requests, answers, concurrency=1, give_up_after=0.05
+                requests, responses, concurrency=1, give_up_after=0.05
             )
     assert progress.failed == 1
-    (line,) = answers.read_bytes().splitlines()
+    (line,) = responses.read_bytes().splitlines()
     written = json.loads(line)
     assert written["custom_id"] == "1"
     assert_clean([line.decode(), *texts_in(written)])
@@ -171,8 +171,8 @@ def texts_in(value: Any) -> Iterator[str]:
             yield from texts_in(member)
 
 
-async def test_heads_are_clean_and_answers_untouched() -> None:
-    """A good answer's head is cleaned; what the model wrote is what it wrote."""
+async def test_heads_are_clean_and_responses_untouched() -> None:
+    """A good response's head is cleaned; what the model wrote is what it wrote."""
     wrote = f"a\x1b[31m\n{KEY}\u200d"
     body = json.dumps(
         {"id": "1", "choices": [{"index": 0, "text": wrote, "finish_reason": "stop"}]}
@@ -184,10 +184,10 @@ async def test_heads_are_clean_and_answers_untouched() -> None:
 
     with scripted(script) as server:
         async with client_of(server) as client:
-            answer = await client.completions.create(model="m", prompt="p")
-    assert answer.choices[0].text == wrote
-    assert_clean([repr(answer.meta), *answer.meta.headers.values()])
-    assert str(answer.meta.request_id).startswith("req-\ufffd")
+            response = await client.completions.create(model="m", prompt="p")
+    assert response.choices[0].text == wrote
+    assert_clean([repr(response.meta), *response.meta.headers.values()])
+    assert str(response.meta.request_id).startswith("req-\ufffd")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ async def test_password_of_a_proxy(connect: Connect, status: bytes) -> None:
         proxy.refusal = b"HTTP/1.1 %b No\r\nContent-Length: 0\r\n\r\n" % status
         url = proxy.url.replace("//", "//someone:hunter%2F22@")
         async with connect(base_url="https://api.example/v1", proxy=url) as client:
-            with pytest.raises(APIConnectionError, match="proxy answered") as raised:
+            with pytest.raises(APIConnectionError, match="proxy responded with") as raised:
                 await client.models.list()
     assert "Basic" in proxy.heads[0]
     basic = base64.b64encode(b"someone:hunter/22").decode()

@@ -18,7 +18,7 @@ class Tunnel:
     heads: list[str] = attrs.field(factory=list[str])
     """The requests, as they came."""
     refusal: bytes = b""
-    """What it answers instead of tunnelling, where it does."""
+    """What it responds with instead of tunnelling, where it does."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serves one connection."""

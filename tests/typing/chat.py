@@ -137,15 +137,15 @@ async def tools() -> None:
     assert_type(dict(weather), dict[str, object])
 
 
-def messages(answer: ChatCompletion) -> list[object]:
-    """Message classes, answers' messages and dicts go together."""
+def messages(response: ChatCompletion) -> list[object]:
+    """Message classes, responses' messages and dicts go together."""
     assert_type(parse_text(Invoice, "{}"), Invoice)
     assert_type(parse_text(list[Invoice], "[]"), list[Invoice])
-    assert_type(answer.choices[0].message, ChatMessage)
+    assert_type(response.choices[0].message, ChatMessage)
     return [
         SystemMessage("Be brief."),
         UserMessage([TextPart("What is this?"), ImagePart.of("picture.png")]),
-        answer.choices[0].message,
+        response.choices[0].message,
         ToolMessage("sunny", tool_call_id="call_1"),
         {"role": "user", "content": "Thanks"},
     ]

@@ -1,17 +1,17 @@
 """Whether the next request of a batch may go, and what a refusal is taken for.
 
-**How `concurrency="auto"` finds the limit.** A server that is asked for too much can refuse (429 or 503), or answer more
+**How `concurrency="auto"` finds the limit.** A server that is asked for too much can refuse (429 or 503), or respond more
 slowly. What it allows isn't known, and it may be one of two things: a number of requests at once, or a rate. The client
 finds out by trying, with three parts that are asked before each request goes:
 
 - `Concurrency` limits how many requests are under way. It begins with 16 and doubles, as TCP's slow start does, until
-  the server first resists. From then on it tries a step up now and then, and compares: if more was answered in the same
+  the server first resists. From then on it tries a step up now and then, and compares: if more succeeded in the same
   time the step is kept, and if the responses only got slower it is taken back. So the limit settles where a queue would
   begin. A refusal cuts it to just below the number that was let through.
 - `LearnedRate` limits how many requests go in a second. There is no such limit until refusals show that one exists. It
   starts as what the server let through lately, and grows in small steps for as long as nothing is refused.
 - `SharedPause` stops all requests for a time: for as long as `Retry-After` says, or for half a second that doubles up to
-  16 while nothing is answered. Afterwards requests return one by one, spread over a moment.
+  16 while nothing succeeds. Afterwards requests return one by one, spread over a moment.
 
 Whether a refusal was for the number or for the rate is decided by what the requests before it met, in `_cause_of`. In
 short: a request that was alone can't be one too many; a number that was let through many times just before isn't too
@@ -37,7 +37,7 @@ from horay_async._protocol.limits.shared_pause import SharedPause
 __all__ = ["Admission", "Permit"]
 
 PROBE_AFTER = 3
-"""Consecutive refusals after which one request at a time goes, until one is answered."""
+"""Consecutive refusals after which one request at a time goes, until one succeeds."""
 
 MIN_EVIDENCE = 5
 """So many of the latest responses at a number under way, or above, show that it is no reason to refuse."""
@@ -111,7 +111,7 @@ class Admission:
         self.refusing_since: float | None = None
         """When the server began to refuse everything; None while it responds."""
         self._undecided = 0
-        """Those of them that the server may still refuse: it has answered the others, whose response isn't whole yet."""
+        """Those of them that the server may still refuse: it has responded to the others, whose response isn't whole yet."""
         self._pause = SharedPause(random)
         self._rate = LearnedRate()
         self._rate_holds = False
@@ -126,7 +126,7 @@ class Admission:
         """Informed requests that are under way."""
         self._consecutive = 0
         """Refusals in a row, each of the request that was sent next after the one before was known; 0 once an
-        informed request is answered."""
+        informed request succeeds."""
         self._halted = False
         """Whether nothing goes until a request that is under way ends; set by a refusal without `Retry-After`."""
         self._episode: _RefusalEpisode | None = None
@@ -154,7 +154,7 @@ class Admission:
         return max(by_rate, self._pause.wait(now), level.wait(now) if paced else 0.0)
 
     def begin(self, level: Concurrency, now: float) -> Permit:
-        """Lets one go at `level`. Each permit goes to one of `answered`, `refused` and `end`."""
+        """Lets one go at `level`. Each permit goes to one of `succeeded`, `refused` and `end`."""
         alone = not self.in_flight
         paced, self._rate_holds = self._rate_holds, False
         self.in_flight += 1
@@ -176,27 +176,27 @@ class Admission:
         permit.level.end()
 
     def accepted(self, permit: Permit) -> None:
-        """Notes that the server answers a request, whose response can take long to come: a stream's does."""
+        """Notes that the server responds to a request, whose response can take long to come: a stream's does."""
         self._undecided -= permit.undecided
         permit.undecided = False
         self._halted = False
         if self._is_informed(permit):
             self._consecutive = 0
 
-    def answered(self, permit: Permit, now: float, *, latency: float | None) -> None:
-        """Takes back a permit whose request was answered; `latency` is None where that took several
+    def succeeded(self, permit: Permit, now: float, *, latency: float | None) -> None:
+        """Takes back a permit whose request succeeded; `latency` is None where that took several
         attempts.
         """
         self.end(permit)
         self.refusing_since = None
-        self._rate.answered(now)
+        self._rate.succeeded(now)
         if self._is_informed(permit):
             self._consecutive = 0
         episode = self._episode
         if episode is not None and permit.serial > episode.serial:
             self._end_episode(episode, now)
         if latency is not None:
-            permit.level.answered(permit.epoch, permit.in_flight, latency, now=now)
+            permit.level.succeeded(permit.epoch, permit.in_flight, latency, now=now)
 
     def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
         """Takes back a permit whose request was refused; the server may have said when to come back."""

@@ -30,14 +30,14 @@ MAX_REFUSAL_SCORE = 1.5
 way, nearly every response is followed by a refusal."""
 
 REFUSAL_SCORE_LIFETIME = 80
-"""Answers after which a refusal is forgotten, so that one in so many is tolerated: a server can refuse a
+"""Responses after which a refusal is forgotten, so that one in so many is tolerated: a server can refuse a
 few for reasons of its own, and fewer under way wouldn't change that."""
 
 ANOTHER_MATTER = 50
-"""Answers between two cuts from which on they have nothing to do with one another."""
+"""Responses between two cuts from which on they have nothing to do with one another."""
 
 COOLDOWN_PER_REFUSAL = 150
-"""Answers between a refusal and the next step up: so refusals stay below 1 in 100."""
+"""Responses between a refusal and the next step up: so refusals stay below 1 in 100."""
 
 COOLDOWN_PER_PAUSE = 20.0
 """Time between a pause and the next step up, as a multiple of the pause: so pauses take 1/20 of the time."""
@@ -65,13 +65,13 @@ RISE = math.log(1.3)
 """A mean latency this much (natural logarithm) over what it was asks for a step down."""
 
 LEAST_SAMPLE = 16
-"""Answers that a mean latency is taken over, or as many as the limit if that is more."""
+"""Responses that a mean latency is taken over, or as many as the limit if that is more."""
 
 MOST_SAMPLE = 8
 """Times that number: where noise has left the verdict open until then, the mean decides."""
 
 RECENT = 100
-"""Answers that `let_through` looks back over."""
+"""Responses that `let_through` looks back over."""
 
 
 @attrs.define
@@ -83,17 +83,17 @@ class _Cuts:
     one before it."""
     score: float = 0.0
     """Refusals at this limit, less what is forgotten of them: 1 for each, and 1/REFUSAL_SCORE_LIFETIME less for each
-    answer. At MAX_REFUSAL_SCORE the limit is cut. 0 again after each change of the limit."""
+    response. At MAX_REFUSAL_SCORE the limit is cut. 0 again after each change of the limit."""
     any: bool = False
     """Whether there ever was a cut: from then on growth is slowed, see DOUBLING."""
     in_episode: bool = False
     """Whether there was one in the episode of refusals that isn't over. Taken back by `settle`."""
-    answers_since: int = ANOTHER_MATTER
-    """Answers since the latest one."""
+    responses_since: int = ANOTHER_MATTER
+    """Responses since the latest one."""
     probed: bool = False
     """Whether a deep fall was followed by a quick look up again: only the first of several is."""
-    cooldown_answers: float = 0
-    """Answers until the next step up may be tried; set by `settle`, and by trials that end. Counts down below 0."""
+    cooldown_responses: float = 0
+    """Responses until the next step up may be tried; set by `settle`, and by trials that end. Counts down below 0."""
     cooldown_until: float = -math.inf
     """When the next step up may be tried; set by `settle`."""
 
@@ -115,13 +115,13 @@ class _Search:
     grows with each success and shrinks with each failure."""
     upward: bool = True
     """Whether the next trial is one of more requests. Turns when the smallest step up doesn't help, and when the
-    answers get slow without a step; back again when that step down doesn't help either."""
+    responses get slow without a step; back again when that step down doesn't help either."""
     baseline: tuple[float, Sample] | None = None
     """The limit before the trial under way, and the latencies at it; None where no trial is."""
     accepted: Sample | None = None
     """Latencies when the limit was last accepted; None after a cut or a failed trial, until the next sample."""
     unsettled: int = 0
-    """Answers that are still to be left out: the queue that a limit means takes a round to build up, or empty."""
+    """Responses that are still to be left out: the queue that a limit means takes a round to build up, or empty."""
     sample: Sample = attrs.field(factory=Sample)
     """Latencies at the present limit; begun anew with each change."""
     limited: bool = False
@@ -131,7 +131,7 @@ class _Search:
 class Concurrency:
     """A limit on the requests under way that follows what the server can take.
 
-    Increase is by trial: a step up is kept if more is answered in the same time, and taken back if the
+    Increase is by trial: a step up is kept if more succeeds in the same time, and taken back if the
     responses only get slower, so the limit settles where a queue would begin. Decrease is multiplicative: a
     refusal (429, 503) cuts the limit to just below what was let through. After it the limit stays, for a
     number of responses and a time in proportion to what the refusal cost, and only then tries again; what it
@@ -190,12 +190,12 @@ class Concurrency:
         """How many of the latest responses were to requests that began as one of so many, or more."""
         return sum(number >= in_flight for number in self._recent)
 
-    def answered(self, epoch: int, in_flight: int, latency: float, *, now: float) -> None:
+    def succeeded(self, epoch: int, in_flight: int, latency: float, *, now: float) -> None:
         """Learns from a response, after `latency` seconds, to a request that began in `epoch` as one of
         `in_flight`.
         """
-        self._cuts.cooldown_answers -= 1
-        self._cuts.answers_since += 1
+        self._cuts.cooldown_responses -= 1
+        self._cuts.responses_since += 1
         self._cuts.score = max(0.0, self._cuts.score - 1 / REFUSAL_SCORE_LIFETIME)
         self._recent.append(in_flight)
         self.latency += (latency - self.latency) * (0.1 if self.latency else 1.0)
@@ -226,12 +226,12 @@ class Concurrency:
         self._cuts.score += 1
         if self._cuts.score < MAX_REFUSAL_SCORE and not sure:
             return
-        if self._cuts.answers_since >= ANOTHER_MATTER:
+        if self._cuts.responses_since >= ANOTHER_MATTER:
             self._cuts.before = (
                 self._limit if self._search.baseline is None else self._search.baseline[0]
             )
             self._cuts.probed = False
-        self._cuts.answers_since = 0
+        self._cuts.responses_since = 0
         self._cuts.in_episode = self._cuts.any = True
         through = min(in_flight - 1, self._limit)
         if self._search.step == FIRST_STEP:  # doubling overshoots by as much as the limit itself
@@ -254,21 +254,21 @@ class Concurrency:
         if self._limit < DECREASE * self._cuts.before and not self._cuts.probed:
             # It fell deep. What caused that may be over: a quick look is worth a refusal.
             self._cuts.probed = True
-            self._cuts.cooldown_answers = 0
-        elif self._cuts.cooldown_answers <= 0 and now >= self._cuts.cooldown_until:
+            self._cuts.cooldown_responses = 0
+        elif self._cuts.cooldown_responses <= 0 and now >= self._cuts.cooldown_until:
             # Within a calm it wasn't trying more that was refused: more calm would save nothing.
-            self._cuts.cooldown_answers = max(COOLDOWN_PER_REFUSAL * refusals, 4 * self.limit)
+            self._cuts.cooldown_responses = max(COOLDOWN_PER_REFUSAL * refusals, 4 * self.limit)
             self._cuts.cooldown_until = now + min(LONGEST_COOLDOWN, COOLDOWN_PER_PAUSE * paused)
 
     def restore(self) -> None:
         """Takes back the latest cuts: the number under way wasn't what was refused."""
         if self._limit < self._cuts.before:
             self._move(self._cuts.before)
-        self._cuts.answers_since = ANOTHER_MATTER
+        self._cuts.responses_since = ANOTHER_MATTER
 
     @property
     def _enough(self) -> float:
-        """Answers to judge by."""
+        """Responses to judge by."""
         return max(LEAST_SAMPLE, self._limit)
 
     def _begin_sample(self) -> None:
@@ -291,7 +291,7 @@ class Concurrency:
         if sample.mean - self._search.accepted.mean > max(RISE, 3 * noise):
             self._search.upward = False
             self._try(sample, now)
-        elif self._cuts.cooldown_answers <= 0 and now >= self._cuts.cooldown_until:
+        elif self._cuts.cooldown_responses <= 0 and now >= self._cuts.cooldown_until:
             self._try(sample, now)
         elif sample.count >= MOST_SAMPLE * self._enough:
             self._begin_sample()
@@ -338,4 +338,4 @@ class Concurrency:
             return
         # What doesn't help above may not have helped below: look there next, and only then rest.
         self._search.upward = not self._search.upward
-        self._cuts.cooldown_answers = MOST_SAMPLE * self.limit if self._search.upward else 0
+        self._cuts.cooldown_responses = MOST_SAMPLE * self.limit if self._search.upward else 0

@@ -1,4 +1,4 @@
-"""Comparing latencies: whether more is answered in the same time, or the responses only get slower."""
+"""Comparing latencies: whether more succeeds in the same time, or the responses only get slower."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class _Throughput:
     """What was let through: since sending was last resumed, and lately."""
 
     def __init__(self, memory: float) -> None:
-        self.answers: int = 0
+        self.responses: int = 0
         """Since sending was resumed after the latest episode of refusals."""
         self._memory = memory
         """Seconds that it looks back over."""
@@ -32,7 +32,7 @@ class _Throughput:
         self._resumed = math.inf
         """When sending was resumed; at first, when it began."""
         self._counts: deque[tuple[float, int]] = deque()
-        """Answers in that memory, in counts of a second each with their beginning."""
+        """Responses in that memory, in counts of a second each with their beginning."""
         self._counted = 0
         """Their sum."""
 
@@ -41,9 +41,9 @@ class _Throughput:
         self._began = min(self._began, now)
         self._resumed = min(self._resumed, now)
 
-    def answered(self, now: float) -> None:
+    def succeeded(self, now: float) -> None:
         """Counts a response."""
-        self.answers += 1
+        self.responses += 1
         self._counted += 1
         counts = self._counts
         if counts and now < counts[-1][0] + 1:
@@ -58,13 +58,13 @@ class _Throughput:
         return min(self._memory, max(now - paused - self._resumed, SHORTEST))
 
     def recent(self, now: float) -> float:
-        """Answers a second lately."""
+        """Responses a second lately."""
         return self._counted / min(self._memory, max(1.0, now - self._began))
 
     def resume(self, now: float) -> None:
         """Begins to count anew."""
         self._resumed = now
-        self.answers = 0
+        self.responses = 0
 
 
 class LearnedRate:
@@ -98,9 +98,9 @@ class LearnedRate:
     """Times that it is lowered for rare refusals, until it is forgotten: a quarter lower, and as many are
     refused as before."""
     RARE = 40
-    """Answers between two such times: what goes over a limit is refused sooner."""
+    """Responses between two such times: what goes over a limit is refused sooner."""
     LONGEST_COOLDOWN = 900
-    """Answers. In time, the cooldown for a pause lasts one window at most, and that for refusals `LONGEST_COOLDOWN`."""
+    """Responses. In time, the cooldown for a pause lasts one window at most, and that for refusals `LONGEST_COOLDOWN`."""
     UNUSED = 100
     """Requests in a row that didn't have to wait for the rate, until it is forgotten."""
     MOMENT = 10.0
@@ -117,7 +117,7 @@ class LearnedRate:
         # When the rate is lowered, or forgotten
         self._score = 0.0
         """Refusals of held-back requests, less what is forgotten of them; 0 again when the rate is lowered."""
-        self._answers_since_lowered = 0
+        self._responses_since_lowered = 0
         self._sparse = 0
         """Times in a row that it was lowered for rare refusals; 0 again when it grows."""
         self._unused = 0
@@ -131,12 +131,12 @@ class LearnedRate:
         """Requests that had to wait since the last step."""
         self._step_at = -math.inf
         """When that was."""
-        self._cooldown_answers = 0
-        """Answers until it may grow again; set when it is lowered, counts down below 0."""
+        self._cooldown_responses = 0
+        """Responses until it may grow again; set when it is lowered, counts down below 0."""
         self._cooldown_until = -math.inf
         """When it may grow again at the earliest; set when it is lowered."""
         self._cooldown_at_most = -math.inf
-        """When it may grow whatever `_cooldown_answers` says: where few responses come, those would take long."""
+        """When it may grow whatever `_cooldown_responses` says: where few responses come, those would take long."""
 
     @property
     def per_second(self) -> float | None:
@@ -161,12 +161,12 @@ class LearnedRate:
             self._held_back += 1
             self._grow(rate, now)
 
-    def answered(self, now: float) -> None:
+    def succeeded(self, now: float) -> None:
         """Counts a response."""
-        self._cooldown_answers -= 1
+        self._cooldown_responses -= 1
         self._score = max(0.0, self._score - 1 / self.REFUSAL_SCORE_LIFETIME)
-        self._answers_since_lowered += 1
-        self._throughput.answered(now)
+        self._responses_since_lowered += 1
+        self._throughput.succeeded(now)
 
     def refused(self, *, sure: bool) -> bool:
         """Counts a refusal of a request that the rate had held back; returns whether that is enough to lower
@@ -175,9 +175,9 @@ class LearnedRate:
         self._score += 1
         if self._score < self.MAX_REFUSAL_SCORE and not sure:
             return False
-        rare = self._answers_since_lowered >= self.RARE and not sure
+        rare = self._responses_since_lowered >= self.RARE and not sure
         self._sparse = self._sparse + 1 if rare else 0
-        self._score, self._answers_since_lowered = 0.0, 0
+        self._score, self._responses_since_lowered = 0.0, 0
         if self._rate is not None and self._sparse >= self.SPARSE:
             self.forget()
             return False
@@ -201,7 +201,7 @@ class LearnedRate:
         throughput = self._throughput
         active = throughput.active(paused, now)
         if self._rate is None:
-            through = throughput.answers / active
+            through = throughput.responses / active
         else:
             through = self._rate.per_second
             active = max(active, self.MOMENT)
@@ -217,8 +217,10 @@ class LearnedRate:
 
     def _cool_down(self, refusals: int, paused: float, now: float, *, forget: bool) -> None:
         """Lets the rate rest, in proportion to what the refusals and the pause cost."""
-        left = 0 if forget else max(0, self._cooldown_answers)
-        self._cooldown_answers = min(self.LONGEST_COOLDOWN, left + COOLDOWN_PER_REFUSAL * refusals)
+        left = 0 if forget else max(0, self._cooldown_responses)
+        self._cooldown_responses = min(
+            self.LONGEST_COOLDOWN, left + COOLDOWN_PER_REFUSAL * refusals
+        )
         self._cooldown_until = now + min(self.MEMORY, COOLDOWN_PER_PAUSE * paused)
         self._cooldown_at_most = now + LONGEST_COOLDOWN
 
@@ -237,7 +239,7 @@ class LearnedRate:
         if not self.proven:
             step = self.GUESS_STEP
         elif now < self._cooldown_until or (
-            self._cooldown_answers > 0 and now < self._cooldown_at_most
+            self._cooldown_responses > 0 and now < self._cooldown_at_most
         ):
             return
         else:

@@ -13,7 +13,7 @@ missed is caught up with."""
 MAX_TOKENS = 10_000_000
 """Of one request, its prompt and its responses: the longest context of a model that is served."""
 
-MAX_ANSWER_TOKENS = 2**18
+MAX_COMPLETION_TOKENS = 2**18
 """Of one choice: twice the longest response that models commonly give."""
 
 MAX_LINKED_TOKENS = 100_000
@@ -111,29 +111,29 @@ class TokenEstimate:
 
     TOKENS_PER_BYTE = 0.25
     """To begin with: four bytes a token are usual for English text."""
-    ANSWER_TOKENS = 256.0
+    COMPLETION_TOKENS = 256.0
     """To begin with, for a choice of a request without `max_tokens`."""
     WEIGHT = 0.05
     """Of the newest response in the running means."""
 
     def __init__(self) -> None:
         self._per_byte = self.TOKENS_PER_BYTE
-        self._answer = self.ANSWER_TOKENS
+        self._per_choice = self.COMPLETION_TOKENS
 
     def of(self, size: int, most: int | None, choices: int) -> float:
         """Tokens of a request with a body of `size` bytes, for `choices` of `most` tokens each; None is
         no maximum.
         """
-        answer = self._answer if most is None else min(most, MAX_ANSWER_TOKENS)
-        return min(MAX_TOKENS, size * self._per_byte + answer * min(choices, MAX_CHOICES))
+        per_choice = self._per_choice if most is None else min(most, MAX_COMPLETION_TOKENS)
+        return min(MAX_TOKENS, size * self._per_byte + per_choice * min(choices, MAX_CHOICES))
 
     @staticmethod
     def most(size: int, most: int | None, choices: int) -> int:
         """Tokens that such a request can have taken; what a server reports beyond it isn't believed."""
-        answer = MAX_ANSWER_TOKENS if most is None else max(most, MAX_ANSWER_TOKENS)
-        return min(MAX_TOKENS, size + MAX_LINKED_TOKENS + answer * min(choices, MAX_CHOICES))
+        per_choice = MAX_COMPLETION_TOKENS if most is None else max(most, MAX_COMPLETION_TOKENS)
+        return min(MAX_TOKENS, size + MAX_LINKED_TOKENS + per_choice * min(choices, MAX_CHOICES))
 
     def learn(self, size: int, choices: int, *, prompt: int, completion: int) -> None:
         """Takes in the token counts of a response."""
         self._per_byte += self.WEIGHT * (prompt / max(1, size) - self._per_byte)
-        self._answer += self.WEIGHT * (completion / max(1, choices) - self._answer)
+        self._per_choice += self.WEIGHT * (completion / max(1, choices) - self._per_choice)

@@ -64,5 +64,5 @@ class SharedPause:
         return self._until - before
 
     def end(self) -> None:
-        """Notes that the server answers again."""
+        """Notes that the server responds again."""
         self._length = self.FIRST

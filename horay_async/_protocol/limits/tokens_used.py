@@ -10,7 +10,7 @@ __all__ = ["tokens_used"]
 
 
 def tokens_used(response: object) -> tuple[Any, Any, Any]:
-    """Tokens of the prompt, of the answer and of both together, as a response says them; 0 for what it doesn't. They are
+    """Tokens of the prompt, of the response and of both together, as a response says them; 0 for what it doesn't. They are
     the server's: nothing is known of what they are.
     """
     usage: object = getattr(response, "usage", None)

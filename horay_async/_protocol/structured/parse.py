@@ -83,7 +83,7 @@ def _mismatch(into: Any, text: str, mismatches: list[tuple[str, str]]) -> Answer
     (path, message), *more = mismatches
     also = f" (and {len(more)} more)" if more else ""
     return AnswerError(
-        f"the answer doesn't fit {named(into)}: {path}: {message}{also}",
+        f"the response doesn't fit {named(into)}: {path}: {message}{also}",
         reason="mismatch",
         path=path,
         errors=tuple(mismatches),
@@ -121,11 +121,11 @@ def parse_choice(
         )
     if choice.finish_reason == "length":
         raise AnswerError(
-            "the answer was cut at the token limit: raise max_tokens", reason="length", text=text
+            "the response was cut at the token limit: raise max_tokens", reason="length", text=text
         )
     if choice.finish_reason == "content_filter":
         raise AnswerError(
-            "the server's content filter cut the answer", reason="content_filter", text=text
+            "the server's content filter cut the response", reason="content_filter", text=text
         )
     calls = [_parse_call(call, tools) for call in message.tool_calls or ()]
     parsed = None if into is None or (calls and not text) else parse_text(into, text)

@@ -1,4 +1,4 @@
-"""How much of a server's answer is taken before it counts as hostile or broken."""
+"""How much of a server's response is taken before it counts as hostile or broken."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 MAX_BODY_BYTES = 64 * 2**20
-"""Of a decompressed answer. A completion of 128 choices of 4,000 tokens with log probabilities and 20
+"""Of a decompressed response. A completion of 128 choices of 4,000 tokens with log probabilities and 20
 alternatives each is the largest that the API can be asked for in earnest, at some 40 MB."""
 
 MAX_ERROR_BYTES = 2**16

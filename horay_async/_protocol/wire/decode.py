@@ -1,4 +1,4 @@
-"""From the bytes of an answer to its attrs class."""
+"""From the bytes of a response to its attrs class."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ R = TypeVar("R", bound=Response)
 R_co = TypeVar("R_co", bound=Response, covariant=True)
 
 SUCCESS_CODE = 20000
-"""The `code` of an envelope that holds an answer."""
+"""The `code` of an envelope that holds a response."""
 
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 """The escape of half a character."""
@@ -57,15 +57,15 @@ NO_FINDINGS = Findings()
 
 
 class InvalidBody(Exception):
-    """The bytes aren't a usable answer; the text completes "the answer ..."."""
+    """The bytes aren't a usable response; the text completes "the response ..."."""
 
 
 class ErrorInBody(Exception):
-    """The answer reports a failure, under whatever status it came."""
+    """The response reports a failure, under whatever status it came."""
 
 
 class BodyDecoder(Protocol[R_co]):
-    """What makes an answer of bytes."""
+    """What makes a response of bytes."""
 
     def decode(self, data: bytes, *, max_objects: int = ...) -> R_co:
         """`data`, JSON, as an instance. Raises `InvalidBody`, also where it holds more than `max_objects`, or `ErrorInBody` where it reports a
@@ -344,7 +344,7 @@ def decoder(into: type[R]) -> Decoder[R]:
 
 
 def _nothing(_: object) -> None:
-    """Stands for the list of an answer that has none."""
+    """Stands for the list of a response that has none."""
 
 
 def _is_utf8(data: bytes) -> bool:

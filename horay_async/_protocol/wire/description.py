@@ -1,4 +1,4 @@
-"""What the API describes of its answers, and how one differs from that. Pure."""
+"""What the API describes of its responses, and how one differs from that. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAX_FINDINGS = 10_000
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Envelope(Model):
-    """What some answers are wrapped in."""
+    """What some responses are wrapped in."""
 
     code: int = 0
     message: str | None = None
@@ -41,21 +41,21 @@ class Envelope(Model):
     data: Any = None
 
 
-ANSWER = ("id", "object", "created", "model", "choices")
+RESPONSE = ("id", "object", "created", "model", "choices")
 
 REQUIRED: dict[type[Model], tuple[str, ...]] = {
     chat.ChatChoice: ("message", "finish_reason"),
     chat.ChatChunkChoice: ("delta",),
-    chat.ChatCompletion: ANSWER,
-    chat.ChatCompletionChunk: ANSWER,
+    chat.ChatCompletion: RESPONSE,
+    chat.ChatCompletionChunk: RESPONSE,
     chat.ChatMessage: ("role", "content"),
     chat.FunctionCall: ("name", "arguments"),
     chat.TokenLogprob: ("token", "logprob"),
     chat.ToolCall: ("id", "type", "function"),
     chat.TopLogprob: ("token", "logprob"),
-    completions.Completion: ANSWER,
+    completions.Completion: RESPONSE,
     completions.CompletionChoice: ("text", "finish_reason"),
-    completions.CompletionChunk: ANSWER,
+    completions.CompletionChunk: RESPONSE,
     completions.CompletionLogprobs: ("tokens", "token_logprobs"),
     completions.PromptEcho: ("text",),
     embeddings.EmbeddingUsage: ("prompt_tokens", "total_tokens"),

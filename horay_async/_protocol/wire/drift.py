@@ -95,11 +95,11 @@ class DriftWatch:
     def note(
         self,
         found: Sequence[Finding],
-        answer: Response,
+        response: Response,
         *,
         context: ErrorContext,
     ) -> DriftError | None:
-        """Counts what was `found` in `answer`, at least one difference, and warns where that is asked for;
+        """Counts what was `found` in `response`, at least one difference, and warns where that is asked for;
         returns the error where it is one that is asked for.
         """
         counted = self.counts.add(found)
@@ -114,14 +114,14 @@ class DriftWatch:
             return None
         distinct = tuple(dict.fromkeys(found))
         path, kind = distinct[0]
-        body = answer._raw.decode("utf-8", "replace")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
+        body = response._raw.decode("utf-8", "replace")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
         return DriftError(
             context.clean(_told(distinct, context.label)),
             path=path,
             kind=kind,
             drifts=distinct,
             body=context.clean.mask(body),
-            answer=answer,
+            response=response,
             request_id=context.request_id,
         )
 
@@ -129,7 +129,7 @@ class DriftWatch:
 def _told(found: Sequence[Finding], label: str) -> str:
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     path, kind = found[0]
-    return f"the answer to {label} isn't what the API describes: {path} is {kind}{more}"
+    return f"the response to {label} isn't what the API describes: {path} is {kind}{more}"
 
 
 def _levels() -> int:

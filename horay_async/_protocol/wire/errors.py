@@ -98,9 +98,9 @@ def stream_error(data: bytes, *, context: ErrorContext) -> APIStatusError | Stre
 
 
 def bad_response(what: str, body: bytes, *, context: ErrorContext) -> APIResponseError:
-    """The error for a response that isn't what the protocol says; `what` completes "the answer ..."."""
+    """The error for a response that isn't what the protocol says; `what` completes "the response ..."."""
     return APIResponseError(
-        f"the answer to {context.label} {context.clean(what)}",
+        f"the response to {context.label} {context.clean(what)}",
         body=beginning(body, context.clean),
         status_code=context.status,
         execution="executed" if context.status is not None else "unknown",

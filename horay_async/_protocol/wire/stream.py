@@ -40,7 +40,7 @@ class ChunkReader(Generic[C, A]):
 
     `context` is what its errors say beside what went wrong. `drift` is told how
     chunks differ from what the API describes; the error that it may want is raised at the end, so that none
-    of the answer is lost.
+    of the response is lost.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ChunkReader(Generic[C, A]):
             failure.execution = "executed"
             failure.partial = self.partial
             if isinstance(failure, DriftError):
-                failure.answer = failure.partial
+                failure.response = failure.partial
         return failure
 
     def _unfinished(self) -> APIError | None:
@@ -102,7 +102,7 @@ class ChunkReader(Generic[C, A]):
 
     @property
     def partial(self) -> A | None:
-        """The answer, merged, as far as it has come; None where no chunk has."""
+        """The response, merged, as far as it has come; None where no chunk has."""
         if self.merged.empty:
             return None
         partial = self.merged.result()

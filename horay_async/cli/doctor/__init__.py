@@ -1,4 +1,4 @@
-"""`horay doctor`: finds out what keeps requests from being answered, layer by layer from the key up."""
+"""`horay doctor`: finds out what keeps requests from succeeding, layer by layer from the key up."""
 
 from horay_async.cli.doctor.command import doctor
 

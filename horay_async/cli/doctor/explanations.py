@@ -39,7 +39,7 @@ def describe(error: Exception) -> str:
         case ConnectionRefusedError():
             return "refuses connections: nothing listens there"
         case TimeoutError():
-            return "doesn't answer"
+            return "doesn't respond"
         case ConnectionResetError() | BrokenPipeError():
             return "breaks the connection off"
         case socket.gaierror():
@@ -63,7 +63,7 @@ def tls_fault(error: ssl.SSLError, host: str) -> Finding:
             f"has {ssl.OPENSSL_VERSION}.",
         )
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
-        return fault("TLS", f"what answers at {host} doesn't speak TLS", ADVICE["TLS"])
+        return fault("TLS", f"what responds at {host} doesn't speak TLS", ADVICE["TLS"])
     return fault("TLS", f"the handshake with {host} failed: {reason}", ADVICE["TLS"])
 
 

@@ -36,5 +36,5 @@ def warning(name: str, found: str, todo: str) -> Finding:
 
 
 def fault(name: str, found: str, todo: str) -> Finding:
-    """Something keeps requests from being answered."""
+    """Something keeps requests from succeeding."""
     return Finding(name, "fault", found, todo)

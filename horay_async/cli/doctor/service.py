@@ -30,7 +30,7 @@ def check_service(
         yield _first_failure(error, client.options.base_url)
         return None
     date = models.meta.headers.get("Date")
-    yield ok("API", f"answers in {_time(models.meta)} with {len(models)} models")
+    yield ok("API", f"responds in {_time(models.meta)} with {len(models)} models")
     try:
         account = client.user.info()
     except horay_async.NotFoundError:

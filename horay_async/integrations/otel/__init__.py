@@ -15,17 +15,17 @@ one before they moved there: other names of metrics and of some attributes, no s
 
 Chat completions, completions, pictures and embeddings have a span named for the operation and the model, such as
 `chat meta-llama/Meta-Llama-3.1-8B-Instruct`, of kind CLIENT: it begins with the call, spans all its attempts, and
-ends when the answer is whole, of a stream when it was read to its end or left. Everything else has a plain HTTP
+ends when the response is whole, of a stream when it was read to its end or left. Everything else has a plain HTTP
 client span, such as `GET /models`. A run of `run_tools` has a span `invoke_agent` of kind INTERNAL, from its first step
 to its end; its requests are below it, and so are the tools that it runs, each with a span `execute_tool NAME`. Parent
 is the span that is current where the call is made, in the calling thread with the blocking client. Each attempt that
 failed and was followed by another is an event `horay.retry`, with `error.type`, `horay.retry.attempt` (its number,
-from 1), `horay.retry.delay` (seconds until the next) and, where an answer came, `http.response.status_code`.
+from 1), `horay.retry.delay` (seconds until the next) and, where a response came, `http.response.status_code`.
 
 `error.type` is the name of the error's class in `horay_async`, of tools that of what they raised; of plain HTTP spans,
 the status where there is one; of errors that an MCP server reports, `tool_error`. A choice without a finish reason has
 `error` in its place. A call that was cancelled, and a stream or run that was left early, hasn't failed: it is marked
-`horay.cancelled`. `horay.request_id` is the server's id for the answer, `http.request.resend_count` the number of
+`horay.cancelled`. `horay.request_id` is the server's id for the response, `http.request.resend_count` the number of
 retries, and `horay.content_error` the class of what kept content from being recorded.
 
 Metrics of calls are the histograms `gen_ai.client.inference.duration`, `.time_to_first_chunk` and `.time_per_output_chunk`
@@ -39,7 +39,7 @@ A call of the conventions' operations that failed is an event `gen_ai.client.ope
 traceback. The server's words, which may repeat a prompt, are in it only where content is recorded.
 
 Trace context goes out in the headers of every attempt, by the propagators that OpenTelemetry is set up with, but
-not to the hosts of pictures. Prompts, answers and tools' arguments are recorded on spans only where
+not to the hosts of pictures. Prompts, responses and tools' arguments are recorded on spans only where
 `capture_content` or `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` asks for it.
 """
 

@@ -1,4 +1,4 @@
-"""Prompts and answers in the JSON form that the conventions have for messages.
+"""Prompts and responses in the JSON form that the conventions have for messages.
 
 Spans take no objects, so each is a text. The forms are those of `gen-ai-input-messages.json`,
 `gen-ai-output-messages.json` and `gen-ai-tool-definitions.json` beside the conventions.
@@ -52,28 +52,30 @@ def input_messages(body: SentBody) -> str | None:
     return None
 
 
-def output_messages(answer: Response, *, cut: str | None = None) -> str | None:
-    """What the model answered: one message a choice. `cut` is the finish reason of one that has none."""
-    if isinstance(answer, ChatCompletion):
+def output_messages(response: Response, *, cut: str | None = None) -> str | None:
+    """What the model said: one message a choice. `cut` is the finish reason of one that has none."""
+    if isinstance(response, ChatCompletion):
         found = [
             {
                 "role": choice.message.role,
-                "parts": list(_answered(choice.message)),
+                "parts": list(_parts_of(choice.message)),
                 "finish_reason": choice.finish_reason or cut,
             }
-            for choice in answer.choices
+            for choice in response.choices
         ]
-    elif isinstance(answer, Completion):
+    elif isinstance(response, Completion):
         found = [
             {
                 "role": "assistant",
                 "parts": [_said(choice.text)],
                 "finish_reason": choice.finish_reason or cut,
             }
-            for choice in answer.choices
+            for choice in response.choices
         ]
-    elif isinstance(answer, ImageResponse):
-        parts = [{"type": "uri", "modality": "image", "uri": image.url} for image in answer.images]
+    elif isinstance(response, ImageResponse):
+        parts = [
+            {"type": "uri", "modality": "image", "uri": image.url} for image in response.images
+        ]
         found = [{"role": "assistant", "parts": parts, "finish_reason": "stop"}]
     else:
         return None
@@ -138,7 +140,7 @@ def _image(url: str) -> Part:
     return {"type": "image", "mime_type": kind.partition(";")[0], "characters": len(data)}
 
 
-def _answered(message: ChatMessage) -> Iterator[Part]:
+def _parts_of(message: ChatMessage) -> Iterator[Part]:
     if message.reasoning_content:
         yield {"type": "reasoning", "content": message.reasoning_content}
     for text in (message.content, message.refusal):

@@ -68,12 +68,12 @@ class Generation(CallSpan):
     def on_end(self, ended: CallEnded) -> None:
         """Records what came of the call, and ends the span."""
         seconds = time.perf_counter() - self._began
-        error, answer = ended.error, ended.response
+        error, response = ended.error, ended.response
         failure = error if isinstance(error, Exception) else None
         error_type = None if failure is None else type(failure).__qualname__
         settings = self._settings
         try:
-            usage = self._answered(answer) if answer is not None else {}
+            usage = self._record_response(response) if response is not None else {}
             measured = self._identity
             if error_type is not None:
                 measured = measured | {"error.type": error_type}
@@ -88,25 +88,25 @@ class Generation(CallSpan):
         finally:
             self.finish(ended, error_type, capture=settings.capture)
 
-    def _identify(self, answer: Response) -> None:
-        """Notes which model answers."""
-        model = getattr(answer, "model", None)
+    def _identify(self, response: Response) -> None:
+        """Notes which model responds."""
+        model = getattr(response, "model", None)
         if isinstance(model, str) and model and "gen_ai.response.model" not in self._identity:
             self._identity = self._identity | {"gen_ai.response.model": clean(model)}
 
-    def _answered(self, answer: Response) -> dict[str, int]:
+    def _record_response(self, response: Response) -> dict[str, int]:
         """Records a response; returns the tokens that it tells."""
-        self._identify(answer)
-        told = getattr(answer, "usage", None)
+        self._identify(response)
+        told = getattr(response, "usage", None)
         usage = usage_of(told, self._request.operation) if isinstance(told, Usage) else {}
         span, old = self.span, self._settings.version == OLD
         if not span.is_recording():
             return usage
-        if isinstance(name := getattr(answer, "id", None), str) and name:
+        if isinstance(name := getattr(response, "id", None), str) and name:
             span.set_attribute("gen_ai.response.id", clean(name))
         if model := self._identity.get("gen_ai.response.model"):
             span.set_attribute("gen_ai.response.model", model)
-        reasons = [choice.finish_reason for choice in getattr(answer, "choices", ())]
+        reasons = [choice.finish_reason for choice in getattr(response, "choices", ())]
         if reasons and not (old and None in reasons):
             span.set_attribute(
                 "gen_ai.response.finish_reasons", [clean(reason or "error") for reason in reasons]
@@ -116,5 +116,5 @@ class Generation(CallSpan):
             span.set_attribute(f"gen_ai.usage.{shown}", tokens)
         if self._settings.capture:
             cut = "" if old else None
-            set_content(span, "gen_ai.output.messages", lambda: output_messages(answer, cut=cut))
+            set_content(span, "gen_ai.output.messages", lambda: output_messages(response, cut=cut))
         return usage

@@ -51,7 +51,7 @@ class TelemetryParams(TypedDict, total=False):
     meter_provider: MeterProvider | None
     """Makes the metrics; the same."""
     capture_content: bool | None
-    """Whether prompts, answers and tools' arguments and results are recorded on spans; unless given, it is for
+    """Whether prompts, responses and tools' arguments and results are recorded on spans; unless given, it is for
     `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` to say (`true`, `SPAN_ONLY` or `SPAN_AND_EVENT`)."""
     logger_provider: LoggerProvider | None
     """Takes the events; the same."""

@@ -81,7 +81,7 @@ def complete_dataset(
         params={**(params or {}), "model": model},
         prefix=prefix,
     )
-    return _answered(
+    return _with_results(
         ds,
         rows,
         Settings(concurrency=concurrency, give_up_after=give_up_after, rpm=rpm, tpm=tpm),
@@ -120,7 +120,7 @@ def embed_dataset(
 
     The other parameters, and what is raised, are those of `complete_dataset`.
     """
-    return _answered(
+    return _with_results(
         ds,
         EmbeddingRows(
             column=input_column, params={**(params or {}), "model": model}, prefix=prefix
@@ -133,7 +133,7 @@ def embed_dataset(
     )
 
 
-def _answered(
+def _with_results(
     ds: Dataset,
     rows: Rows | EmbeddingRows,
     settings: Settings,
@@ -150,7 +150,7 @@ def _answered(
     concurrency, rpm, tpm = settings.concurrency, settings.rpm, settings.tpm
     batches = BATCHES if concurrency == "auto" else math.ceil(concurrency / requests) + 1
     blocks = cast(Any, ds.repartition(target_num_rows_per_block=batch_size, strict=True))
-    answered: Dataset = blocks.map_batches(  # not all of its parameters have types
+    completed: Dataset = blocks.map_batches(  # not all of its parameters have types
         Worker,
         fn_constructor_kwargs={
             "options": sealed,
@@ -171,7 +171,7 @@ def _answered(
         num_cpus=0,
         memory=MEMORY,
     )
-    return answered
+    return completed
 
 
 def _nodes() -> int:

@@ -58,7 +58,7 @@ class EmbeddingRows:
             for at in _places(result)
         ]
 
-    def answered(self, table: Table, results: Iterable[BatchResult[Any]]) -> Table:
+    def with_results(self, table: Table, results: Iterable[BatchResult[Any]]) -> Table:
         """The table with what became of each row; the last result for it counts."""
         outcomes: dict[int, tuple[object, object]] = {}
         for result in results:

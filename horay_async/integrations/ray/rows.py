@@ -77,7 +77,7 @@ class Rows:
         """None: a request is of one row."""
         return []
 
-    def answered(self, table: Table, results: Iterable[BatchResult[Any]]) -> Table:
+    def with_results(self, table: Table, results: Iterable[BatchResult[Any]]) -> Table:
         """The table with what became of each row."""
         cells = [_cells(result) for result in sorted(results, key=lambda result: result.index)]
         for at, field in enumerate(COLUMNS):

@@ -112,7 +112,7 @@ class SlicedPacer:
         self._ask = ask
         self._unsent = unsent
         self._asked = False
-        self._mean = TokenEstimate.ANSWER_TOKENS  # tokens of a request
+        self._mean = TokenEstimate.COMPLETION_TOKENS  # tokens of a request
 
     def wait(self, now: float) -> float:
         """Seconds until the next request may go; infinite until more slices have come."""

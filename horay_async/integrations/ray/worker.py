@@ -49,7 +49,7 @@ class Worker:
         """The table with the columns for its responses."""
         results = await self._results(self._rows.requests(table))
         results += await self._results(self._rows.again(table, results))
-        return self._rows.answered(table, results)
+        return self._rows.with_results(table, results)
 
     async def _results(self, requests: list[BatchRequest[Any]]) -> list[BatchResult[Any]]:
         """What becomes of the requests."""

@@ -24,7 +24,7 @@ GRAIN = 1e-6
 
 @attrs.define
 class Server:
-    """Answers after about `latency` seconds, unless one of its limits says otherwise.
+    """Responds after about `latency` seconds, unless one of its limits says otherwise.
 
     `spread` is the standard deviation of the latency's logarithm.
     """
@@ -72,18 +72,18 @@ class Server:
 class Course:
     """What happened, by time in seconds."""
 
-    answers: list[float] = attrs.field(factory=list[float])
+    responses: list[float] = attrs.field(factory=list[float])
     refusals: list[float] = attrs.field(factory=list[float])
     limits: list[tuple[float, int]] = attrs.field(factory=list[tuple[float, int]])
 
     def throughput(self, since: float, until: float) -> float:
-        """Answers a second."""
-        return sum(since <= at < until for at in self.answers) / (until - since)
+        """Responses a second."""
+        return sum(since <= at < until for at in self.responses) / (until - since)
 
     def refused(self, since: float, until: float) -> float:
         """The part of the requests that was refused."""
         refused = sum(since <= at < until for at in self.refusals)
-        answered = sum(since <= at < until for at in self.answers)
+        answered = sum(since <= at < until for at in self.responses)
         return refused / (refused + answered)
 
     def limit(self, since: float, until: float) -> float:
@@ -130,13 +130,13 @@ def simulate(
 
     def served(permit: Permit, now: float) -> None:
         server.under_way -= 1
-        later(now + WAY, lambda now: answered(permit, now))
+        later(now + WAY, lambda now: succeeded(permit, now))
         while server.line and server.under_way - len(server.line) < server.workers:
             serve(*server.line.popleft(), now)
 
-    def answered(permit: Permit, now: float) -> None:
-        course.answers.append(now)
-        admission.answered(permit, now, latency=now - began.pop(permit.serial))
+    def succeeded(permit: Permit, now: float) -> None:
+        course.responses.append(now)
+        admission.succeeded(permit, now, latency=now - began.pop(permit.serial))
 
     def refused(permit: Permit, asked: float | None, now: float) -> None:
         course.refusals.append(now)

@@ -34,10 +34,10 @@ class RequestHandler:
             permits.append(self.admission.begin(self.level, self.now))
         return permits
 
-    def answer(self, *permits: Permit, latency: float | None = None) -> None:
-        """Answers some."""
+    def response(self, *permits: Permit, latency: float | None = None) -> None:
+        """Responds to some."""
         for permit in permits:
-            self.admission.answered(permit, self.now, latency=latency)
+            self.admission.succeeded(permit, self.now, latency=latency)
 
     def refuse(self, *permits: Permit, retry_after: float | None = None) -> None:
         """Refuses some."""
@@ -62,7 +62,7 @@ def test_refusal_waits_for_the_next_end() -> None:
     first, second, _ = desk.let_go(3)
     desk.refuse(first)
     assert desk.wait == math.inf
-    desk.answer(second)
+    desk.response(second)
     assert desk.wait < math.inf
 
 
@@ -78,7 +78,7 @@ def test_refusals_upon_refusals_pause() -> None:
     desk = RequestHandler()
     first, second, *_ = desk.let_go(4)
     desk.refuse(first)
-    desk.answer(second)
+    desk.response(second)
     desk.refuse(*desk.let_go())
     assert 0 < desk.wait < math.inf
 
@@ -90,7 +90,7 @@ def test_after_three_refusals_one_goes_at_a_time() -> None:
         desk.refuse(*desk.let_go())
     (canary,) = desk.let_go()
     assert desk.wait == math.inf
-    desk.answer(canary)
+    desk.response(canary)
     assert desk.wait < math.inf
     desk.let_go(2)
 
@@ -106,14 +106,14 @@ def test_requested_wait_is_kept() -> None:
 
 
 def test_outage_is_timed() -> None:
-    """From the first refusal to the next answer."""
+    """From the first refusal to the next response."""
     desk = RequestHandler()
     first, second, third = desk.let_go(3)
     since = [desk.admission.refusing_since]
     desk.now = 7.0
     desk.refuse(first, second)
     since.append(desk.admission.refusing_since)
-    desk.answer(third)
+    desk.response(third)
     since.append(desk.admission.refusing_since)
     assert since == [None, 7.0, None]
 
@@ -121,9 +121,9 @@ def test_outage_is_timed() -> None:
 def test_latency_is_learnt_from_single_attempts() -> None:
     """What took several says nothing of the server."""
     desk = RequestHandler()
-    desk.answer(*desk.let_go(), latency=None)
+    desk.response(*desk.let_go(), latency=None)
     assert desk.level.latency == 0.0
-    desk.answer(*desk.let_go(), latency=2.0)
+    desk.response(*desk.let_go(), latency=2.0)
     assert desk.level.latency == 2.0
 
 
@@ -144,11 +144,11 @@ def test_long_wait_is_for_a_window() -> None:
     """It doesn't lower the limit, but gives a rate, which holds back what comes after it."""
     desk = RequestHandler(10)
     for _ in range(10):
-        desk.answer(*desk.let_go(10), latency=0.0)
+        desk.response(*desk.let_go(10), latency=0.0)
     limit = desk.level.limit
     desk.now += 10
     desk.refuse(*desk.let_go(), retry_after=50.0)
-    desk.answer(*desk.let_go())
+    desk.response(*desk.let_go())
     assert desk.level.limit == limit
     desk.let_go(3)
     assert 0.1 < desk.wait < 1.0
@@ -165,8 +165,8 @@ def test_limit_of_requests_under_way(retry_after: float | None, seed: int) -> No
     assert course.refused(60, 240) < 0.02
 
 
-def test_answers_in_step() -> None:
-    """So it is where all answers take the same time, and come in bursts."""
+def test_responses_in_step() -> None:
+    """So it is where all responses take the same time, and come in bursts."""
     course = simulate(Server(at_once=37, spread=0.0), 240)
     assert 0.85 * 37 <= course.limit(60, 240) <= 1.15 * 37
     assert course.throughput(60, 240) >= 0.85 * 37
@@ -222,7 +222,7 @@ def test_changed_limit_of_requests_a_minute() -> None:
 
 
 def test_short_window() -> None:
-    """Ten a second, where answers take longer than that."""
+    """Ten a second, where responses take longer than that."""
     course = simulate(Server(window=(10, 1.0)), 600)
     assert course.throughput(250, 600) >= 0.85 * 10
     assert course.refused(250, 600) < 0.02
@@ -243,7 +243,7 @@ def test_recovery_from_an_outage() -> None:
     assert course.throughput(180, 260) >= 0.85 * 37
 
 
-def test_what_the_server_answers_at_length_holds_nobody_up() -> None:
+def test_what_the_server_responses_at_length_holds_nobody_up() -> None:
     """A stream's response has begun: a refusal after that doesn't wait for its end, but pauses."""
     admission = Admission(lambda: 0.0)
     level = Concurrency(start=4, floor=4, ceiling=4)

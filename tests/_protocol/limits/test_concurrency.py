@@ -21,16 +21,16 @@ class Rounds:
         self.latency = 1.0
         self.seen: list[int] = []
 
-    def run(self, answers: int, *, full: bool = True) -> int:
-        """Gives so many answers, each after the latency that the limit means; gives the limit then."""
+    def run(self, responses: int, *, full: bool = True) -> int:
+        """Gives so many responses, each after the latency that the limit means; gives the limit then."""
         level = self.level
-        for _ in range(answers):
+        for _ in range(responses):
             latency = self.latency * max(1.0, level.limit / self.capacity)
             level.in_flight = level.limit
             if full:
                 assert level.holds_back()
             self.now += latency / level.limit
-            level.answered(level.epoch, level.limit, latency, now=self.now)
+            level.succeeded(level.epoch, level.limit, latency, now=self.now)
             self.seen.append(level.limit)
         return level.limit
 
@@ -60,7 +60,7 @@ def test_bounds() -> None:
 
 
 def test_fixed_limit_never_changes() -> None:
-    """Where the bounds are the same, neither answers nor refusals move it."""
+    """Where the bounds are the same, neither responses nor refusals move it."""
     rounds = Rounds(start=5, floor=5, ceiling=5)
     rounds.run(500)
     rounds.refuse()
@@ -88,7 +88,7 @@ def test_free_places_are_taken_at_twice_the_usual_pace() -> None:
     """Once the latency is known, a burst is spread out over half of it."""
     level = Concurrency(start=10, ceiling=10)
     assert level.wait(0.0) == 0.0
-    level.answered(0, 1, 1.0, now=0.0)
+    level.succeeded(0, 1, 1.0, now=0.0)
     now, begun = 100.0, list[float]()
     while len(begun) < 10:
         now += level.wait(now)
@@ -99,16 +99,16 @@ def test_free_places_are_taken_at_twice_the_usual_pace() -> None:
 
 
 def test_latency_is_a_running_mean() -> None:
-    """The first answer sets it, later ones count a tenth."""
+    """The first response sets it, later ones count a tenth."""
     level = Concurrency(start=1, ceiling=1)
-    level.answered(0, 1, 2.0, now=0.0)
+    level.succeeded(0, 1, 2.0, now=0.0)
     assert level.latency == 2.0
-    level.answered(0, 1, 1.0, now=0.0)
+    level.succeeded(0, 1, 1.0, now=0.0)
     assert level.latency == pytest.approx(1.9)
 
 
 def test_limit_doubles_at_first() -> None:
-    """As long as more is answered in the same time."""
+    """As long as more succeeds in the same time."""
     rounds = Rounds(start=16)
     rounds.run(300)
     assert sorted(set(rounds.seen)) == [16, 32, 64, 128, 256]
@@ -121,7 +121,7 @@ def test_limit_stays_where_others_are_the_bottleneck() -> None:
 
 
 def test_capacity_of_a_queue_is_found_and_held() -> None:
-    """Answers that only get slower take the limit back; it comes to rest within 15 % of the capacity."""
+    """Responses that only get slower take the limit back; it comes to rest within 15 % of the capacity."""
     rounds = Rounds(start=16)
     rounds.capacity = 37
     rounds.run(4000)
@@ -180,7 +180,7 @@ def test_noise_delays_the_verdict_downward() -> None:
         assert level.holds_back()
         # Eight times longer or shorter by turns, and a queue by two tenths less than it would have to be.
         latency = (8.0 if number % 2 else 1 / 8) * (level.limit / 100) ** 0.8
-        level.answered(level.epoch, level.limit, latency, now=number)
+        level.succeeded(level.epoch, level.limit, latency, now=number)
         if level.limit < 100:
             below += 1
         elif below:
@@ -195,7 +195,7 @@ def test_refusal_cuts_to_just_below_what_was_let_through() -> None:
 
 
 def test_lone_refusals_are_tolerated() -> None:
-    """One in forty answers changes nothing, a second one soon after does, and so does a sure one."""
+    """One in forty responses changes nothing, a second one soon after does, and so does a sure one."""
     rounds = Rounds(start=20, ceiling=20)
     assert rounds.refuse(sure=False) == 20
     rounds.run(45)
@@ -228,7 +228,7 @@ def test_later_cuts_are_bounded() -> None:
 
 
 def test_limit_rests_after_a_refusal() -> None:
-    """For 150 answers each; then it tries one step, and grows faster with each success."""
+    """For 150 responses each; then it tries one step, and grows faster with each success."""
     rounds = settled(36)
     limit = rounds.level.limit
     rounds.seen.clear()
@@ -320,10 +320,10 @@ def test_restoring_takes_back_all_cuts_of_a_spell() -> None:
 
 
 def test_what_was_let_through() -> None:
-    """Of the latest hundred answers, those that began with as many under way."""
+    """Of the latest hundred responses, those that began with as many under way."""
     level = Concurrency(start=16, ceiling=16)
     for number in range(150):
-        level.answered(0, number, 1.0, now=0.0)
+        level.succeeded(0, number, 1.0, now=0.0)
     assert level.let_through(0) == 100
     assert level.let_through(140) == 10
     assert level.let_through(150) == 0

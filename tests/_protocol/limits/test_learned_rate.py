@@ -14,7 +14,7 @@ def send(
     for number in range(round((until - since) / each)):
         now = since + number * each
         rate.begin(now, waited=waited)
-        rate.answered(now)
+        rate.succeeded(now)
 
 
 def guess(per_second: float = 10.0) -> tuple[LearnedRate, float]:
@@ -45,7 +45,7 @@ def test_nothing_waits_without_a_rate() -> None:
 
 
 def test_guess_counts_the_pause_as_part_of_the_window() -> None:
-    """600 answers in 6 seconds and a pause of 54 are ten a second."""
+    """600 responses in 6 seconds and a pause of 54 are ten a second."""
     rate, now = guess()
     assert rate.per_second == pytest.approx(10, rel=0.05)
     assert not rate.proven
@@ -54,7 +54,7 @@ def test_guess_counts_the_pause_as_part_of_the_window() -> None:
     assert 0.1 < rate.wait(now) < 0.3
 
 
-def test_no_answer_gives_no_rate() -> None:
+def test_no_response_gives_no_rate() -> None:
     """A server that refused from the first request on says nothing of a rate."""
     rate = LearnedRate()
     rate.begin(0.0, waited=False)
@@ -97,15 +97,15 @@ def test_proven_rate_falls_a_little_with_each_refusal() -> None:
 
 
 def test_rate_falls_no_lower_than_what_was_let_through() -> None:
-    """However long the pause, the answers of the last minute count."""
+    """However long the pause, the responses of the last minute count."""
     rate, now = proven()
     send(rate, since=now, until=now + 60, each=0.1, waited=True)
     rate.settle(rate_limited=True, refusals=1, paused=59.0, now=now + 60)
     assert rate.per_second == pytest.approx(9.7, rel=0.02)
 
 
-def test_answers_of_long_ago_dont_count() -> None:
-    """After a minute without an answer, the pause speaks for itself."""
+def test_responses_of_long_ago_dont_count() -> None:
+    """After a minute without a response, the pause speaks for itself."""
     rate, now = proven()
     before = rate.per_second
     assert before is not None
@@ -119,7 +119,7 @@ def grown(rate: LearnedRate, now: float) -> tuple[int, float]:
     before, count = rate.per_second, 0
     while rate.per_second == before:
         rate.begin(now, waited=True)
-        rate.answered(now)
+        rate.succeeded(now)
         count += 1
         now += 0.1
     return count, now
@@ -131,7 +131,7 @@ def test_proven_rate_is_calm_before_it_grows() -> None:
     before = rate.per_second
     assert before is not None
     count, now = grown(rate, now)
-    # Four refusals in all, and the answers between the first three and the fourth.
+    # Four refusals in all, and the responses between the first three and the fourth.
     assert count == pytest.approx(150 * 4 - LearnedRate.TESTED, abs=2)
     assert rate.per_second == pytest.approx(1.03 * before)
     for step in (1.06, 1.08, 1.08):
@@ -152,7 +152,7 @@ def test_deep_fall_is_followed_by_no_calm() -> None:
 
 
 def test_calm_is_bounded_in_time() -> None:
-    """At a low rate, the answers to wait for would take too long."""
+    """At a low rate, the responses to wait for would take too long."""
     rate, now = proven(per_second=1.0)
     rate.settle(rate_limited=True, refusals=9, paused=0.0, now=now)
     before = rate.per_second
@@ -163,7 +163,7 @@ def test_calm_is_bounded_in_time() -> None:
 
 
 def test_calm_lasts_in_proportion_to_the_pause() -> None:
-    """A pause of two seconds is followed by 40 without an attempt at more, answers or not."""
+    """A pause of two seconds is followed by 40 without an attempt at more, responses or not."""
     rate, now = proven()
     send(rate, since=now, until=now + 60, each=0.1, waited=True)
     now += 60

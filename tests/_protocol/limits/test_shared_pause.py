@@ -47,7 +47,7 @@ def test_longer_pause_wins() -> None:
 
 
 def test_unasked_pauses_double() -> None:
-    """Without a word from the server a pause doubles each time, up to a bound, until there is an answer."""
+    """Without a word from the server a pause doubles each time, up to a bound, until there is a response."""
     pauses = pause(1.0)
     now, lengths = 0.0, list[float]()
     for _ in range(7):

@@ -345,7 +345,7 @@ def test_strict_form(hint: Any) -> None:
 
 
 def test_validators_of_attrs() -> None:
-    """What they ask for is in the schema, so that no answer is asked for that they refuse."""
+    """What they ask for is in the schema, so that no response is asked for that they refuse."""
     validators = attrs.validators
 
     @attrs.define

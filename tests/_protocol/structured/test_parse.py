@@ -352,7 +352,7 @@ def test_several_mismatches() -> None:
     assert error.path == "$.lines[0].name"
     assert [path for path, _ in error.errors] == ["$.lines[0].name", "$.lines[0].unit"]
     assert str(error) == (
-        "the answer doesn't fit Invoice: $.lines[0].name: expected a string, got 3 (and 1 more)"
+        "the response doesn't fit Invoice: $.lines[0].name: expected a string, got 3 (and 1 more)"
     )
     assert (error.reason, error.text, error.completion) == ("mismatch", text, None)
     assert error.execution == "executed"
@@ -374,7 +374,7 @@ def test_no_json(text: str, message: str) -> None:
     """A text that isn't JSON is a mismatch of the whole."""
     with pytest.raises(AnswerError) as caught:
         parse_text(Invoice, text)
-    assert f"the answer doesn't fit Invoice: {message}" in str(caught.value)
+    assert f"the response doesn't fit Invoice: {message}" in str(caught.value)
 
 
 def test_deep_nesting() -> None:
@@ -434,10 +434,10 @@ def temporary(form: str, name: str) -> tuple[Any, str]:
 
 
 def completion(**message: Any) -> ChatCompletion:
-    """An answer of one choice."""
+    """A response of one choice."""
     reason = message.pop("finish_reason", "stop")
     choice = ChatChoice(message=ChatMessage(**message), finish_reason=reason)
-    answer = ChatCompletion(id="c1", choices=[choice])
+    response = ChatCompletion(id="c1", choices=[choice])
     meta = ResponseMeta(
         request_id="r1",
         status=200,
@@ -447,10 +447,10 @@ def completion(**message: Any) -> ChatCompletion:
         connect=0,
         first_byte=0,
     )
-    received: Response = answer
+    received: Response = response
     received._raw = b'{"id": "c1", "unknown": 1}'
     received.meta = meta
-    return answer
+    return response
 
 
 def call(arguments: str, name: str = "look") -> ToolCall:
@@ -460,26 +460,26 @@ def call(arguments: str, name: str = "look") -> ToolCall:
 
 def test_completion() -> None:
     """The text becomes the instance; everything else stays as it was."""
-    answer = completion(content=INVOICE, reasoning_content="Hm.")
-    parsed = parse_completion(answer, Invoice, {})
+    response = completion(content=INVOICE, reasoning_content="Hm.")
+    parsed = parse_completion(response, Invoice, {})
     message = parsed.choices[0].message
     assert message.parsed == parse_text(Invoice, INVOICE)
     assert (message.content, message.reasoning_content) == (INVOICE, "Hm.")
     assert parsed.choices[0].finish_reason == "stop"
     assert parsed.to_dict() == {"id": "c1", "unknown": 1}
-    assert parsed.meta is answer.meta
+    assert parsed.meta is response.meta
 
 
 def test_merged_completion() -> None:
-    """An answer that was merged by hand has neither meta nor bytes, and needs none."""
+    """A response that was merged by hand has neither meta nor bytes, and needs none."""
     merged = ChatCompletion(choices=[ChatChoice(message=ChatMessage(content='{"number": 1}'))])
     assert parse_completion(merged, Numbered, {}).choices[0].message.parsed == Numbered(1)
 
 
 def test_tool_calls() -> None:
     """A message that calls tools needs no text; the arguments of known tools are parsed."""
-    answer = completion(content=None, tool_calls=[call('{"number": 3}'), call("{}", "other")])
-    message = parse_completion(answer, Invoice, {"look": Numbered}).choices[0].message
+    response = completion(content=None, tool_calls=[call('{"number": 3}'), call("{}", "other")])
+    message = parse_completion(response, Invoice, {"look": Numbered}).choices[0].message
     assert message.parsed is None
     assert message.tool_calls is not None
     assert [c.function.parsed_arguments for c in message.tool_calls] == [Numbered(3), None]
@@ -488,8 +488,8 @@ def test_tool_calls() -> None:
 
 def test_text_beside_tool_calls() -> None:
     """With no class, the text is left alone."""
-    answer = completion(content="Let me see.", tool_calls=[call('{"number": 3}')])
-    parsed: ParsedCompletion[None] = parse_completion(answer, None, {"look": Numbered})
+    response = completion(content="Let me see.", tool_calls=[call('{"number": 3}')])
+    parsed: ParsedCompletion[None] = parse_completion(response, None, {"look": Numbered})
     message = parsed.choices[0].message
     assert (message.content, message.parsed) == ("Let me see.", None)
 
@@ -506,12 +506,12 @@ def test_text_beside_tool_calls() -> None:
     ],
 )
 def test_failures(message: dict[str, Any], reason: AnswerFault, text: str, said: str) -> None:
-    """What is wrong is told, with the raw text, the answer as a whole, and the request's id."""
-    answer = completion(**message)
+    """What is wrong is told, with the raw text, the response as a whole, and the request's id."""
+    response = completion(**message)
     with pytest.raises(AnswerError, match=said) as caught:
-        parse_completion(answer, Invoice, {"look": Numbered})
+        parse_completion(response, Invoice, {"look": Numbered})
     error = caught.value
     assert (error.reason, error.text) == (reason, text)
-    assert error.completion is answer
+    assert error.completion is response
     assert error.request_id == "r1"
     assert len(error.attempts) == 2

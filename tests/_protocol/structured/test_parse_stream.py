@@ -1,4 +1,4 @@
-"""Chunks of an answer that is to become an instance: its events, and what is wrong where it doesn't."""
+"""Chunks of a response that is to become an instance: its events, and what is wrong where it doesn't."""
 
 from __future__ import annotations
 
@@ -187,11 +187,11 @@ def operations(merging: Accumulator[ChatCompletionChunk, Any], count: int) -> in
         for each in chunks:
             merging.add(each, events)
         merging.add(chunk(finish_reason="tool_calls"), events)
-        answer: ChatCompletion = merging.result()
+        response: ChatCompletion = merging.result()
     finally:
         sys.setprofile(None)
     assert len(events) >= count
-    assert len((answer.choices[0].message.tool_calls or [])[0].function.arguments) > count
+    assert len((response.choices[0].message.tool_calls or [])[0].function.arguments) > count
     return calls
 
 

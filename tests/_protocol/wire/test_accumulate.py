@@ -1,4 +1,4 @@
-"""Chunks merged into the whole answer, and the events that they mean."""
+"""Chunks merged into the whole response, and the events that they mean."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def piece(index: int | None = 0, text: str = "", **fields: Any) -> JSON:
     return {**({} if index is None else {"index": index}), "text": text, **fields}
 
 
-# Random answers, split at random: what is merged must be the whole again.
+# Random responses, split at random: what is merged must be the whole again.
 
 WORDS = st.text(st.sampled_from('ab ß語🌍\n"'), max_size=6)
 PIECES = st.lists(WORDS, max_size=4)
@@ -213,7 +213,7 @@ def test_chat_is_whole_again(made: tuple[JSON, list[JSON]]) -> None:
 def test_chat_is_incomplete_until_the_end(
     made: tuple[JSON, list[JSON]], data: st.DataObject
 ) -> None:
-    """As long as any choice lacks its finish reason, the answer isn't complete."""
+    """As long as any choice lacks its finish reason, the response isn't complete."""
     whole, chunks = made
     count = data.draw(st.integers(0, len(chunks) - 1))
     finished = {
@@ -256,7 +256,7 @@ def test_completion_results_on_the_way(made: tuple[JSON, list[JSON]]) -> None:
 
 @given(conversations())
 def test_events_tell_the_same(made: tuple[JSON, list[JSON]]) -> None:
-    """The events of a stream add up to its answer."""
+    """The events of a stream add up to its response."""
     whole, chunks = made
     merged = ChatAccumulator(1)
     events: list[ChatEvent] = []
@@ -294,7 +294,7 @@ def test_events_tell_the_same(made: tuple[JSON, list[JSON]]) -> None:
 
 
 def test_nothing_came() -> None:
-    """Without a chunk there is an empty answer, and it isn't complete."""
+    """Without a chunk there is an empty response, and it isn't complete."""
     for merged in (ChatAccumulator(), CompletionAccumulator()):
         assert merged.empty
         assert not merged.complete
@@ -307,8 +307,8 @@ def test_choices_without_index_in_one_chunk() -> None:
         {"choices": [piece(None, "a"), piece(None, "x")]},
         {"choices": [piece(None, "b"), piece(None, "y", finish_reason="length")]},
     ]
-    answer = text(2, *chunks).result()
-    assert [(c.index, c.text, c.finish_reason) for c in answer.choices] == [
+    response = text(2, *chunks).result()
+    assert [(c.index, c.text, c.finish_reason) for c in response.choices] == [
         (0, "ab", None),
         (1, "xy", "length"),
     ]
@@ -414,8 +414,10 @@ def test_what_is_content() -> None:
 
 def test_the_head_comes_late() -> None:
     """Id, model and time are those of the first chunk that has an id."""
-    answer = chat(1, {"choices": []}, {"id": "c", "model": "m", "created": 7}, {"id": "d"}).result()
-    assert (answer.id, answer.model, answer.created) == ("c", "m", 7)
+    response = chat(
+        1, {"choices": []}, {"id": "c", "model": "m", "created": 7}, {"id": "d"}
+    ).result()
+    assert (response.id, response.model, response.created) == ("c", "m", 7)
     plain = text(1, {"model": "m"}, {"model": "n"}).result()
     assert (plain.id, plain.model) == ("", "m")
     assert text(1, {"model": "m"}, {"id": "d", "model": "n"}).result().id == "d"
@@ -442,8 +444,8 @@ def test_usage_event_of_a_completion() -> None:
 
 def test_roles() -> None:
     """The role is kept, and an empty one changes nothing."""
-    answer = chat(1, {"choices": [delta(role="tool")]}, {"choices": [delta(role="")]}).result()
-    assert answer.choices[0].message.role == "tool"
+    response = chat(1, {"choices": [delta(role="tool")]}, {"choices": [delta(role="")]}).result()
+    assert response.choices[0].message.role == "tool"
 
 
 @pytest.mark.parametrize(
@@ -459,8 +461,8 @@ def test_roles() -> None:
 )
 def test_content_is_null_where_something_else_came(fields: JSON, content: str | None) -> None:
     """A message without text has null content if it has a refusal or tool calls instead."""
-    answer = chat(1, {"choices": [delta(**fields)]}).result()
-    assert answer.choices[0].message.content == content
+    response = chat(1, {"choices": [delta(**fields)]}).result()
+    assert response.choices[0].message.content == content
 
 
 def test_logprobs_of_some_chunks() -> None:
@@ -469,10 +471,10 @@ def test_logprobs_of_some_chunks() -> None:
     def log(token: str, **more: Any) -> JSON:
         return {"choices": [piece(logprobs={"tokens": [token], "token_logprobs": [-1.0], **more})]}
 
-    answer = text(
+    response = text(
         1, log("a"), log("b", top_logprobs=[{"b": -1.0}]), log("c"), log("d", top_logprobs=None)
     ).result()
-    have = answer.choices[0].logprobs
+    have = response.choices[0].logprobs
     assert have is not None
     assert have.tokens == ["a", "b", "c", "d"]
     assert have.top_logprobs == [None, {"b": -1.0}, None, None]

@@ -1,4 +1,4 @@
-"""From bytes to answers: the direct way, the lenient one, envelopes, and what is no answer."""
+"""From bytes to responses: the direct way, the lenient one, envelopes, and what is no response."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.images import ImageResponse
 from horay_async.models.models import ModelList
 from horay_async.models.user import UserInfo
-from tests.mutations import ANSWERS
+from tests.mutations import RESPONSES
 
 
 def encoded(value: Any) -> bytes:
@@ -66,25 +66,25 @@ CHAT: dict[str, Any] = {
     "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
 }
 
-USER: dict[str, Any] = copy.deepcopy(ANSWERS[UserInfo])
+USER: dict[str, Any] = copy.deepcopy(RESPONSES[UserInfo])
 USER["data"]["newField"] = 1
 
 
 def test_completion() -> None:
     """The documented completion, field by field, and the JSON as it was sent."""
     made = Decoder(Completion)
-    answer = made.decode(encoded(COMPLETION))
-    choice = answer.choices[0]
-    assert (answer.id, answer.created, answer.model) == ("c-1", 123, "m")
+    response = made.decode(encoded(COMPLETION))
+    choice = response.choices[0]
+    assert (response.id, response.created, response.model) == ("c-1", 123, "m")
     assert (choice.index, choice.text, choice.finish_reason) == (0, "Berlin", "stop")
     assert choice.logprobs is not None
     assert choice.logprobs.tokens == ["Ber", "lin"]
     assert choice.logprobs.token_logprobs == [None, -0.1]
-    assert answer.prompt is not None
-    assert answer.prompt[0].text == "The"
-    assert answer.usage is not None
-    assert answer.usage.total_tokens == 2
-    assert answer.to_dict() == COMPLETION
+    assert response.prompt is not None
+    assert response.prompt[0].text == "The"
+    assert response.usage is not None
+    assert response.usage.total_tokens == 2
+    assert response.to_dict() == COMPLETION
 
 
 def test_user_is_unwrapped() -> None:
@@ -123,7 +123,7 @@ def test_user_without_its_envelope() -> None:
     ids=str,
 )
 def test_failures_are_told(into: type[Response], body: dict[str, Any]) -> None:
-    """A failure is never taken for an answer, whatever class was expected."""
+    """A failure is never taken for a response, whatever class was expected."""
     with pytest.raises(ErrorInBody):
         Decoder(into).decode(encoded(body))
 
@@ -153,14 +153,14 @@ def test_failures_are_told(into: type[Response], body: dict[str, Any]) -> None:
     ],
     ids=str,
 )
-def test_what_is_no_answer(into: type[Response], body: bytes, problem: str) -> None:
-    """Bytes that hold no answer are refused, in words that say why."""
+def test_what_is_no_response(into: type[Response], body: bytes, problem: str) -> None:
+    """Bytes that hold no response are refused, in words that say why."""
     with pytest.raises(InvalidBody, match=problem):
         Decoder(into).decode(body)
 
 
 def test_a_list_where_an_object_is_due() -> None:
-    """A bare list is the list that the answer is about; a user has none."""
+    """A bare list is the list that the response is about; a user has none."""
     assert Decoder(ModelList).decode(b'[{"id": "m"}]').data[0].id == "m"
     assert Decoder(ModelList).decode(b'{"code": 20000, "data": [{"id": "m"}]}').data[0].id == "m"
     assert Decoder(ModelList).decode(b'{"code": 20000, "status": true, "data": []}').data == []
@@ -185,15 +185,15 @@ def test_utf8_is_checked_everywhere(where: str) -> None:
             decode()
 
 
-def test_empty_list_is_an_answer() -> None:
-    """An answer whose list is empty is one."""
+def test_empty_list_is_a_response() -> None:
+    """A response whose list is empty is one."""
     assert Decoder(ModelList).decode(b'{"object": "list", "data": []}').data == []
     assert Decoder(ModelList).decode(b'{"data": []}').data == []
     assert Decoder(Completion).decode(b'{"id": "x", "choices": []}').id == "x"
 
 
-def test_answer_in_an_envelope() -> None:
-    """An envelope around any other answer is taken off too."""
+def test_response_in_an_envelope() -> None:
+    """An envelope around any other response is taken off too."""
     wrapped = {"code": 20000, "message": "OK", "data": COMPLETION}
     made = Decoder(Completion)
     assert made.decode(encoded(wrapped)).choices[0].text == "Berlin"
@@ -203,9 +203,9 @@ def test_answer_in_an_envelope() -> None:
 
 
 def test_error_beside_choices_is_kept() -> None:
-    """A whole answer that has choices is one, even where the server remarks on something."""
-    answer = Decoder(Completion).decode(encoded({**COMPLETION, "error": "partly"}))
-    assert answer.to_dict()["error"] == "partly"
+    """A whole response that has choices is one, even where the server remarks on something."""
+    response = Decoder(Completion).decode(encoded({**COMPLETION, "error": "partly"}))
+    assert response.to_dict()["error"] == "partly"
 
 
 RETYPED: list[tuple[str, Any, str, Any]] = [
@@ -228,12 +228,12 @@ def test_retyped_field(field: str, value: Any, name: str, read: Any) -> None:
     """A field of another type is read if it can be, and never costs the others."""
     made = Decoder(Completion)
     body = {**COMPLETION, field: value}
-    answer = made.decode(encoded(body))
-    assert getattr(answer, name) == read
-    assert answer.choices[0].text == "Berlin"
-    assert answer.choices[0].logprobs is not None
-    assert answer.model == "m"
-    assert answer.to_dict() == body
+    response = made.decode(encoded(body))
+    assert getattr(response, name) == read
+    assert response.choices[0].text == "Berlin"
+    assert response.choices[0].logprobs is not None
+    assert response.model == "m"
+    assert response.to_dict() == body
 
 
 def test_retyped_within() -> None:
@@ -248,13 +248,13 @@ def test_retyped_within() -> None:
             {"index": 1.0, "message": "Hello", "finish_reason": "stop"},
         ],
     }  # fmt: skip
-    answer = Decoder(ChatCompletion).decode(encoded(body))
-    first, second = answer.choices
+    response = Decoder(ChatCompletion).decode(encoded(body))
+    first, second = response.choices
     assert first.message.content == "Hello"
     assert (first.index, first.finish_reason, first.logprobs) == (0, "7", None)
     assert first.message.tool_calls is None
     assert (second.index, second.message.content, second.finish_reason) == (1, None, "stop")
-    assert answer.to_dict() == body
+    assert response.to_dict() == body
 
 
 JSON = st.recursive(
@@ -269,18 +269,18 @@ JSON = st.recursive(
 def test_any_retyped_field(name: str, value: Any) -> None:
     """Whatever a field turns into, nothing fails, the rest is there, and all of it comes back."""
     body = {**COMPLETION, name: value}
-    answer = Decoder(Completion).decode(encoded(body))
-    assert answer.to_dict() == body
+    response = Decoder(Completion).decode(encoded(body))
+    assert response.to_dict() == body
     for other in ("id", "created", "model", "usage", "prompt"):
         if other != name:
-            assert getattr(answer, other) == getattr(
+            assert getattr(response, other) == getattr(
                 Decoder(Completion).decode(encoded(COMPLETION)), other
             )
 
 
 @given(JSON)
 def test_any_json(value: Any) -> None:
-    """Any JSON is an answer, a failure, or no answer; nothing else happens."""
+    """Any JSON is a response, a failure, or no response; nothing else happens."""
     data = encoded(value)
     for into in (Completion, ChatCompletionChunk, UserInfo, ModelList):
         with contextlib.suppress(InvalidBody, ErrorInBody):
@@ -293,9 +293,9 @@ def test_any_json(value: Any) -> None:
 
 def test_any_decoder() -> None:
     """Whatever has no class of its own is taken as it is; failures are told, too."""
-    answer = JSONDecoder().decode(b'{"data": [1], "x": {"y": "z"}}')
-    assert answer["x"]["y"] == "z"
-    assert answer.to_dict() == answer.json
+    response = JSONDecoder().decode(b'{"data": [1], "x": {"y": "z"}}')
+    assert response["x"]["y"] == "z"
+    assert response.to_dict() == response.json
     assert JSONDecoder().decode(b"[7]")[0] == 7
     with pytest.raises(ErrorInBody):
         JSONDecoder().decode(b'{"error": "No."}')
@@ -304,7 +304,7 @@ def test_any_decoder() -> None:
 
 
 def test_numbers_beyond_the_usual() -> None:
-    """Integers of any size are exact; a number beyond a float doesn't cost the answer."""
+    """Integers of any size are exact; a number beyond a float doesn't cost the response."""
     big = 10**40
     body = b'{"created": 1, "choices": [{"text": "a"}], "big": %d, "huge": 1e999}' % big
     sent = Decoder(Completion).decode(body).to_dict()
@@ -327,9 +327,11 @@ def test_many(count: int) -> None:
     """Many chunks decode as one by one, and each keeps its own bytes."""
     made = Decoder(CompletionChunk)
     datas = chunks(*(f"größe {number}" for number in range(count)))
-    answers = many(made, datas)
-    assert [answer.text for answer in answers] == [f"größe {number}" for number in range(count)]
-    assert [answer.to_dict() for answer in answers] == [json.loads(data) for data in datas]
+    responses = many(made, datas)
+    assert [response.text for response in responses] == [
+        f"größe {number}" for number in range(count)
+    ]
+    assert [response.to_dict() for response in responses] == [json.loads(data) for data in datas]
 
 
 @pytest.mark.parametrize(
@@ -345,10 +347,10 @@ def test_many(count: int) -> None:
 def test_many_with_an_odd_one(odd: bytes) -> None:
     """One that needs a closer look doesn't cost the others."""
     datas = [*chunks("a"), odd, *chunks("b")]
-    answers = many(Decoder(CompletionChunk), datas)
-    assert [answer.to_dict() for answer in answers] == [json.loads(data) for data in datas]
-    assert (answers[0].text, answers[2].text) == ("a", "b")
-    assert answers[1].id == ("" if odd == b"{}" else "7")
+    responses = many(Decoder(CompletionChunk), datas)
+    assert [response.to_dict() for response in responses] == [json.loads(data) for data in datas]
+    assert (responses[0].text, responses[2].text) == ("a", "b")
+    assert responses[1].id == ("" if odd == b"{}" else "7")
 
 
 @pytest.mark.parametrize(
@@ -437,16 +439,16 @@ def test_reports(body: bytes, failure: bool, error: bool) -> None:
 
 
 def test_half_a_character_is_mended() -> None:
-    """An escape of half a character becomes U+FFFD; the rest of the answer, and a whole one, stay."""
+    """An escape of half a character becomes U+FFFD; the rest of the response, and a whole one, stay."""
     body = b'{"id": "\\ud83d", "choices": [{"text": "\\ud83d\\ude00 a\\\\ud83d \\ude00."}]}'
-    answer = decoder(Completion).decode(body)
-    assert answer.id == "\ufffd"
-    assert answer.choices[0].text == "\U0001f600 a\\ud83d \ufffd."
-    assert answer.to_dict()["id"] == "\ufffd"
+    response = decoder(Completion).decode(body)
+    assert response.id == "\ufffd"
+    assert response.choices[0].text == "\U0001f600 a\\ud83d \ufffd."
+    assert response.to_dict()["id"] == "\ufffd"
     assert JSONDecoder().decode(b'{"x": "\\ud83d"}').to_dict() == {"x": "\ufffd"}
 
 
-def test_nothing_on_offer_is_an_answer() -> None:
+def test_nothing_on_offer_is_a_response() -> None:
     """A bare empty list says that there are no models; of a completion it says nothing."""
     assert len(decoder(ModelList).decode(b"[]")) == 0
     with pytest.raises(InvalidBody, match="got an array"):

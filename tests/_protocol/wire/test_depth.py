@@ -14,7 +14,7 @@ from horay_async._protocol.wire.decode import InvalidBody, JSONDecoder, decoder
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
 from horay_async.models.completions import Completion
 from horay_async.testing import FaultServer
-from horay_async.testing.answers import respond
+from horay_async.testing.responses import respond
 from tests.conftest import Connect
 from tests.recorded import playing
 

@@ -1,4 +1,4 @@
-"""What differs from the API's description: found wherever it is, in answers and in streams."""
+"""What differs from the API's description: found wherever it is, in responses and in streams."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from horay_async.models.images import ImageResponse
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.models import ModelList
 from horay_async.models.user import UserInfo
-from tests.mutations import ANSWERS, STREAMS, USAGE, encoded, mutated, mutations_of
+from tests.mutations import RESPONSES, STREAMS, USAGE, encoded, mutated, mutations_of
 
 KEY = "sk-0123456789abcdef"
 
@@ -55,7 +55,7 @@ def counts_of(drift: Drift) -> Counts:
 
 
 def drift_in(into: type[Response], body: Any) -> Counts:
-    """What is found in an answer."""
+    """What is found in a response."""
     made: Decoder[Response] = decoder(into)
     return Counter(made.drift(made.decode(encoded(body))))
 
@@ -109,20 +109,20 @@ def told(text: str, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-# Answers
+# Responses
 
 
-@pytest.mark.parametrize("into", ANSWERS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("into", RESPONSES, ids=lambda cls: cls.__name__)
 def test_what_is_described(into: type[Response]) -> None:
-    """An answer as it is described doesn't drift, whatever can be left out of it."""
-    assert not drift_in(into, ANSWERS[into])
+    """A response as it is described doesn't drift, whatever can be left out of it."""
+    assert not drift_in(into, RESPONSES[into])
 
 
-@pytest.mark.parametrize("into", ANSWERS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("into", RESPONSES, ids=lambda cls: cls.__name__)
 def test_every_single_mutation(into: type[Response]) -> None:
     """Every change of one field, at any depth, is counted at its place as what it is, and never fatal."""
-    body = encoded(ANSWERS[into])
-    mutations = mutations_of(into, ANSWERS[into])
+    body = encoded(RESPONSES[into])
+    mutations = mutations_of(into, RESPONSES[into])
     assert {mutation.kind for mutation in mutations} == {"unknown", "missing", "retyped"}
     for mutation in mutations:
         changed = json.loads(body)
@@ -133,8 +133,8 @@ def test_every_single_mutation(into: type[Response]) -> None:
 @given(st.data())
 def test_several_mutations(data: st.DataObject) -> None:
     """Several changes at once are each counted."""
-    into = data.draw(st.sampled_from(sorted(ANSWERS, key=lambda cls: cls.__name__)))
-    body, expected = data.draw(mutated(into, ANSWERS[into]))
+    into = data.draw(st.sampled_from(sorted(RESPONSES, key=lambda cls: cls.__name__)))
+    body, expected = data.draw(mutated(into, RESPONSES[into]))
     assert drift_in(into, body) == expected
 
 
@@ -157,7 +157,7 @@ def test_several_mutations(data: st.DataObject) -> None:
 )
 def test_values(into: type[Response], path: list[Any], value: Any, found: list[Any]) -> None:
     """What passes for a type, and how names are spelled."""
-    body = json.loads(encoded(ANSWERS[into]))
+    body = json.loads(encoded(RESPONSES[into]))
     place = body
     for step in path[:-1]:
         place = place[step]
@@ -167,7 +167,7 @@ def test_values(into: type[Response], path: list[Any], value: Any, found: list[A
 
 def test_each_occurrence_counts() -> None:
     """A field that is odd in each item of a list counts for each."""
-    body = json.loads(encoded(ANSWERS[Completion]))
+    body = json.loads(encoded(RESPONSES[Completion]))
     for choice in body["choices"]:
         choice["mood"] = "good"
         del choice["text"]
@@ -179,15 +179,15 @@ def test_each_occurrence_counts() -> None:
 
 def test_lists_without_their_object() -> None:
     """A list that came bare drifts as a whole, and its items are looked at."""
-    bare = [*ANSWERS[ModelList]["data"], {"id": "m"}]
+    bare = [*RESPONSES[ModelList]["data"], {"id": "m"}]
     missing = [(f"$[].{name}", "missing") for name in ("object", "created", "owned_by")]
     assert drift_in(ModelList, bare) == Counter([("$", "retyped"), *missing])
 
 
 def test_envelopes() -> None:
-    """An answer in an envelope is looked at inside, and so is the envelope; one needn't be there."""
+    """A response in an envelope is looked at inside, and so is the envelope; one needn't be there."""
     envelope = {"code": 20000, "message": None, "status": True, "trace": 1}
-    inner = {**ANSWERS[ChatCompletion], "mood": 1}
+    inner = {**RESPONSES[ChatCompletion], "mood": 1}
     assert drift_in(ChatCompletion, {**envelope, "data": inner}) == {
         ("$.trace", "unknown"): 1,
         ("$.data.mood", "unknown"): 1,
@@ -198,9 +198,9 @@ def test_envelopes() -> None:
         ("$.data", "retyped"): 1,
         ("$.data[].mood", "unknown"): 1,
     }
-    assert not drift_in(UserInfo, ANSWERS[UserInfo]["data"])
-    # Beside the list that the answer is about, its marks are just unknown fields.
-    marked = {**ANSWERS[ModelList], "code": 20000, "message": "OK"}
+    assert not drift_in(UserInfo, RESPONSES[UserInfo]["data"])
+    # Beside the list that the response is about, its marks are just unknown fields.
+    marked = {**RESPONSES[ModelList], "code": 20000, "message": "OK"}
     assert drift_in(ModelList, marked) == {
         ("$.code", "unknown"): 1,
         ("$.message", "unknown"): 1,
@@ -210,7 +210,7 @@ def test_envelopes() -> None:
 @pytest.mark.parametrize("value", ["1e999", "1" * 5000, '"\\ud800"', "[[]]", '{"a": 1, "a": 2}'])
 def test_values_that_nothing_else_reads(value: str) -> None:
     """An unknown field that Python can hardly hold is just unknown."""
-    body = encoded({**ANSWERS[Completion], "x": "HERE"}).replace(b'"HERE"', value.encode())
+    body = encoded({**RESPONSES[Completion], "x": "HERE"}).replace(b'"HERE"', value.encode())
     made = decoder(Completion)
     assert made.drift(made.decode(body)) == [("$.x", "unknown")]
 
@@ -227,7 +227,7 @@ def test_what_always_comes() -> None:
 
 
 def test_money_and_floats() -> None:
-    """A model outside the answers is gone through as well."""
+    """A model outside the responses is gone through as well."""
 
     @attrs.define(kw_only=True)
     class Price(Model):
@@ -317,7 +317,7 @@ def test_several_choices_and_kinds() -> None:
 
 
 def test_what_keeps_a_stream_alive() -> None:
-    """An object without any known field lacks none; events of other kinds aren't answers at all."""
+    """An object without any known field lacks none; events of other kinds aren't responses at all."""
     watch = DriftWatch(None)
     ping = b'event: ping\ndata: {"x": 1}\n\nevent: ping\ndata: now\n\n'
     sent = [*events([{}, told("a"), {"wait": 1}], done=False), ping, b"data: [DONE]\n\n"]
@@ -343,9 +343,9 @@ FOUND: Found = [("$.a", "unknown"), ("$.b", "missing"), ("$.a", "unknown"), ("$.
 
 
 def note(watch: DriftWatch, found: Found, body: bytes = b'{"a": 1}') -> DriftError | None:
-    """Notes what was found in an answer."""
-    answer = JSONDecoder().decode(body)
-    return watch.note(found, answer, context=context(f"r-{KEY}"))
+    """Notes what was found in a response."""
+    response = JSONDecoder().decode(body)
+    return watch.note(found, response, context=context(f"r-{KEY}"))
 
 
 def test_counting() -> None:
@@ -362,7 +362,9 @@ def test_warning() -> None:
         assert note(watch, FOUND) is None
     messages: list[Any] = [warning.message for warning in caught]
     assert [(warning.path, warning.kind) for warning in messages] == list(dict.fromkeys(FOUND))
-    assert str(messages[0]) == "the answer to POST /x isn't what the API describes: $.a is unknown"
+    assert (
+        str(messages[0]) == "the response to POST /x isn't what the API describes: $.a is unknown"
+    )
     assert {warning.filename for warning in caught} == {__file__}
     with warnings.catch_warnings(record=True) as more:
         warnings.simplefilter("always")
@@ -374,28 +376,28 @@ def test_warning() -> None:
 
 
 def test_raising() -> None:
-    """The error names the first place and all others, keeps body and answer, and masks the key."""
+    """The error names the first place and all others, keeps body and response, and masks the key."""
     watch = DriftWatch("raise")
     error = note(watch, FOUND, encoded({"größe": 1, "echo": KEY}))
     assert error is not None
     assert (error.path, error.kind, error.drifts) == ("$.a", "unknown", (*FOUND[:2], FOUND[3]))
     assert error.message == (
-        "the answer to POST /x isn't what the API describes: $.a is unknown (and 2 more)"
+        "the response to POST /x isn't what the API describes: $.a is unknown (and 2 more)"
     )
     assert error.body == '{"größe":1,"echo":"[API key]"}'
-    assert error.answer.json == {"größe": 1, "echo": KEY}
+    assert error.response.json == {"größe": 1, "echo": KEY}
     assert (error.execution, error.request_id) == ("executed", "r-[API key]")
     assert watch.counts
     single = note(watch, FOUND[:1])
     assert single is not None
     assert str(single).startswith(
-        "the answer to POST /x isn't what the API describes: $.a is unknown ("
+        "the response to POST /x isn't what the API describes: $.a is unknown ("
     )
     assert watch.note(FOUND, JSONDecoder().decode(b"{}"), context=context())
 
 
 def test_raising_in_a_stream() -> None:
-    """A stream is delivered to its end; then the first drift is raised, with the answer merged."""
+    """A stream is delivered to its end; then the first drift is raised, with the response merged."""
     source = reader(watch=DriftWatch("raise"))
     sent = [told("Ber"), told("lin", x=1), told("!", y=2), told("?", usage=USAGE)]
     assert len(read(source, events(sent))) == 4
@@ -403,8 +405,8 @@ def test_raising_in_a_stream() -> None:
     assert isinstance(error, DriftError)
     assert (error.path, error.kind, error.drifts) == ("$.x", "unknown", (("$.x", "unknown"),))
     assert json.loads(error.body) == told("lin", x=1)
-    assert error.answer.choices[0].message.content == "Berlin!?"
-    assert error.answer is error.partial
+    assert error.response.choices[0].message.content == "Berlin!?"
+    assert error.response is error.partial
     assert error.execution == "executed"
 
 

@@ -76,7 +76,7 @@ def test_numbers(numbers: list[float]) -> None:
 
 
 def test_both_kinds() -> None:
-    """A server may answer in either form, or mix them; whole numbers are numbers."""
+    """A server may respond in either form, or mix them; whole numbers are numbers."""
     response = EmbeddingDecoder(2).decode(body(encoded(0.5, 1), [0.5, 1]))
     assert [item.embedding for item in response] == [[0.5, 1.0], [0.5, 1.0]]
     assert response.data[0].array == response.data[1].array

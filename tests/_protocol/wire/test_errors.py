@@ -36,7 +36,7 @@ def context(
 
 
 def refused(status: int, body: bytes = b"", *, reason: str = "", **headers: str) -> APIStatusError:
-    """The error for an answer with a failing status."""
+    """The error for a response with a failing status."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     return status_error(reason, sent, body, context=context(status, "req-1"), now=0.0)
 
@@ -176,9 +176,9 @@ def test_stream_error(data: bytes, cls: type[Exception], words: str) -> None:
 
 
 def test_bad_response() -> None:
-    """What isn't an answer is shown by its beginning; once its head has come, it has been run."""
+    """What isn't a response is shown by its beginning; once its head has come, it has been run."""
     error = bad_response("isn't JSON", b"<html>" + b"x" * 900, context=context(200))
-    assert error.message == "the answer to POST /completions isn't JSON"
+    assert error.message == "the response to POST /completions isn't JSON"
     assert error.body == "<html>" + "x" * 494
     assert error.status_code == 200
     assert error.execution == "executed"

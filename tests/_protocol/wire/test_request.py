@@ -300,7 +300,7 @@ def test_culprit_of_a_whole() -> None:
 
 
 def test_messages_of_both_kinds() -> None:
-    """Plain dicts go as they are; an answer's message goes as the fields that it has."""
+    """Plain dicts go as they are; a response's message goes as the fields that it has."""
     call = ToolCall(id="c-1", function=FunctionCall(name="f", arguments="{}"))
     messages = [
         {"role": "user", "content": "Hi", "name": None},

@@ -34,7 +34,7 @@ Reader = ChunkReader[CompletionChunk, Completion]
 
 
 def meta() -> ResponseMeta:
-    """How the answer came about."""
+    """How the response came about."""
     return ResponseMeta(
         request_id="req-1",
         status=200,
@@ -99,7 +99,7 @@ def texts(chunks: list[CompletionChunk]) -> str:
 
 
 def merged(reader: Reader) -> str:
-    """The merged answer's text."""
+    """The merged response's text."""
     return "".join(choice.text for choice in reader.merged.result().choices)
 
 
@@ -116,7 +116,7 @@ def ended(
 
 
 def test_a_stream() -> None:
-    """Chunks come as they complete, share the answer's meta, and the end is told."""
+    """Chunks come as they complete, share the response's meta, and the end is told."""
     reader = text_reader()
     first = reader.feed(piece("Ber") + piece("lin")[:20])
     assert texts(first) == "Ber"
@@ -556,7 +556,7 @@ WIRE: list[bytes] = [
 
 
 def outcome(pieces: list[bytes]) -> tuple[str, str | None, Completion]:
-    """What a stream of two choices amounts to: the texts delivered, the failure, the merged answer."""
+    """What a stream of two choices amounts to: the texts delivered, the failure, the merged response."""
     reader = text_reader(2)
     chunks: list[CompletionChunk] = []
     for one in pieces:

@@ -14,7 +14,7 @@ from horay_async.cli.doctor.explanations import describe, tls_fault
     ("error", "words"),
     [
         (ConnectionRefusedError(), "refuses connections: nothing listens there"),
-        (TimeoutError(), "doesn't answer"),
+        (TimeoutError(), "doesn't respond"),
         (ConnectionResetError(), "breaks the connection off"),
         (BrokenPipeError(), "breaks the connection off"),
         (socket.gaierror(8, "no such name"), "no such name"),

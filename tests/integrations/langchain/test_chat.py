@@ -23,7 +23,7 @@ from horay_async import (
     ToolResult,
 )
 from horay_async.integrations.langchain import ChatHoray
-from horay_async.testing import Cut, FaultServer, error, json_answer, rate_limits, respond, sse
+from horay_async.testing import Cut, FaultServer, error, json_response, rate_limits, respond, sse
 from tests.integrations.scripted_model import scripted_model
 
 pytestmark = pytest.mark.anyio
@@ -91,7 +91,7 @@ def test_odd_tool_calls(fault_server: FaultServer, connect: Connect) -> None:
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{oops"}}
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
     choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
-    fault_server.add(json_answer({"id": "1", "choices": [choice]}))
+    fault_server.add(json_response({"id": "1", "choices": [choice]}))
     response = connect().invoke("hi")
     assert response.tool_calls == []
     assert response.invalid_tool_calls[0]["name"] == "f"

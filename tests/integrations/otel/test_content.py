@@ -1,4 +1,4 @@
-"""Prompts and answers in the form that the conventions have for messages."""
+"""Prompts and responses in the form that the conventions have for messages."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ NO_ARGUMENTS: dict[str, object] = {}
 
 
 @pytest.mark.parametrize(
-    ("answer", "parts"),
+    ("response", "parts"),
     [
         (
             ChatCompletion(
@@ -151,13 +151,13 @@ NO_ARGUMENTS: dict[str, object] = {}
         ),
     ],
 )
-def test_answers(answer: Response, parts: list[Any]) -> None:
+def test_responses(response: Response, parts: list[Any]) -> None:
     """One message a choice, with its finish reason."""
-    (message,) = checked(output_messages(answer))
+    (message,) = checked(output_messages(response))
     assert message == {"role": "assistant", "parts": parts, "finish_reason": "stop"}
 
 
-def test_other_answers_have_no_messages() -> None:
+def test_other_responses_have_no_messages() -> None:
     """What isn't generated isn't recorded."""
     assert output_messages(ModelList()) is None
 

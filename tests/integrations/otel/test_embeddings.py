@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-ANSWER = {
+RESPONSE = {
     "object": "list",
     "model": "answering",
     "data": [{"object": "embedding", "index": 0, "embedding": [0.1]}],
@@ -32,7 +32,7 @@ async def test_span(
     fault_server: FaultServer, connect: Connect, recorded: Recorded, version: str
 ) -> None:
     """The span has what was asked for; the texts aren't recorded, for which there are no conventions."""
-    fault_server.add(respond(json.dumps(ANSWER).encode()))
+    fault_server.add(respond(json.dumps(RESPONSE).encode()))
     telemetry = recorded.telemetry(capture_content=True, conventions=version)
     async with connect(telemetry=telemetry) as client:
         await client.embeddings.create(

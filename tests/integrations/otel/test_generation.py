@@ -68,7 +68,7 @@ EVERYTHING: dict[str, Any] = {
 
 
 def chunk(*texts: str, finish: str | None = None, **more: Any) -> bytes:
-    """A chunk of a chat answer, with a choice for each text."""
+    """A chunk of a chat response, with a choice for each text."""
     choices = [
         {"index": index, "delta": {"content": text}, "finish_reason": finish}
         for index, text in enumerate(texts)
@@ -86,7 +86,7 @@ ENDLESS = streamed(chunk("a"), Stall())
 
 
 async def read(client: AsyncHoray, **params: Any) -> None:
-    """One streamed chat answer, read to its end."""
+    """One streamed chat response, read to its end."""
     sent: dict[str, Any] = {"model": "m", "messages": [], **params}
     stream = await client.chat.completions.create(stream=True, **sent)
     async for _ in stream:
@@ -198,7 +198,7 @@ async def test_samplers_see_what_they_decide_by(connect: Connect, recorded: Reco
 async def test_nothing_of_content_unless_asked(
     fault_server: FaultServer, connect: Connect, recorded: Recorded
 ) -> None:
-    """Neither prompts nor answers are recorded, nor what the server says of an error, which may repeat them."""
+    """Neither prompts nor responses are recorded, nor what the server says of an error, which may repeat them."""
     fault_server.add(error(400, "your prompt s3cret is bad"))
     fault_server.reply("s3cret")
     async with connect(telemetry=recorded.telemetry()) as client:
@@ -214,7 +214,7 @@ async def test_nothing_of_content_unless_asked(
 
 
 @pytest.mark.parametrize(
-    ("answer", "raises"),
+    ("response", "raises"),
     [
         (error(429), RateLimitError),
         (raw(Reset()), APIConnectionError),
@@ -226,12 +226,12 @@ async def test_failures(
     fault_server: FaultServer,
     connect: Connect,
     recorded: Recorded,
-    answer: Any,
+    response: Any,
     raises: type[Exception],
     stream: bool,
 ) -> None:
     """A call that failed has an error status and the class of its error, as has its duration."""
-    fault_server.always(answer)
+    fault_server.always(response)
     timeout = Timeouts(first_byte=0.05)
     async with connect(telemetry=recorded.telemetry(), timeout=timeout) as client:
         with pytest.raises(raises):
@@ -397,22 +397,22 @@ async def test_retries_are_events(
     """All attempts have one span; those that failed on the way are events on it."""
     fault_server.add(error(503), raw(Reset()))
     async with connect(retries=2, telemetry=recorded.telemetry()) as client:
-        answer = await client.completions.create(model="m", prompt="p")
+        response = await client.completions.create(model="m", prompt="p")
     refused, lost = recorded.span.events
     assert refused.name == lost.name == "horay.retry"
     assert dict(refused.attributes or {}) == {
         "error.type": "ServiceOverloadedError",
         "http.response.status_code": 503,
         "horay.retry.attempt": 1,
-        "horay.retry.delay": answer.meta.attempts[0].backoff,
+        "horay.retry.delay": response.meta.attempts[0].backoff,
     }
     assert dict(lost.attributes or {}) == {
         "error.type": "APIConnectionError",
         "horay.retry.attempt": 2,
-        "horay.retry.delay": answer.meta.attempts[1].backoff,
+        "horay.retry.delay": response.meta.attempts[1].backoff,
     }
     assert recorded.attributes["http.request.resend_count"] == 2
-    assert recorded.attributes["horay.request_id"] == answer.meta.request_id
+    assert recorded.attributes["horay.request_id"] == response.meta.request_id
     assert recorded.span.status.status_code is StatusCode.UNSET
 
 
@@ -492,7 +492,7 @@ async def test_tokens_by_the_old_names(
     assert tokens == {"input": 12, "output": 34}
 
 
-async def test_no_metrics_of_streams_for_whole_answers(
+async def test_no_metrics_of_streams_for_whole_responses(
     connect: Connect, recorded: Recorded
 ) -> None:
     """Times of chunks aren't measured where there are none; tokens are where the server reports them."""

@@ -9,7 +9,7 @@ import pytest
 
 from horay_async import BadRequestError, Horay, tool
 from horay_async.testing import FaultServer, raw, respond, sse
-from tests.tools.answers import saying
+from tests.tools.responses import saying
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan

@@ -73,8 +73,8 @@ async def test_failure(fault_server: FaultServer, connect: Connect, recorded: Re
     assert recorded.span.status.status_code is StatusCode.ERROR
 
 
-async def test_no_answer(fault_server: FaultServer, connect: Connect, recorded: Recorded) -> None:
-    """Where no answer came, there is no status; the error's type is its class."""
+async def test_no_response(fault_server: FaultServer, connect: Connect, recorded: Recorded) -> None:
+    """Where no response came, there is no status; the error's type is its class."""
     fault_server.add(raw(Reset()))
     async with connect(telemetry=recorded.telemetry()) as client:
         with pytest.raises(APIConnectionError) as caught:

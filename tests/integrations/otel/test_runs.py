@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from horay_async import AnswerError, RoundFinished, tool
 from horay_async.testing import FaultServer, error
-from tests.tools.answers import calling, saying
+from tests.tools.responses import calling, saying
 
 from .conventions import INVOKE_AGENT, OPT_IN, RUN_METRICS, check
 
@@ -109,8 +109,8 @@ async def test_span_of_a_run(
         "execute_tool weather",
     ]
     if capture:
-        (answer,) = json.loads(attributes["gen_ai.output.messages"])
-        assert answer["parts"] == [{"type": "text", "content": "Clear."}]
+        (response,) = json.loads(attributes["gen_ai.output.messages"])
+        assert response["parts"] == [{"type": "text", "content": "Clear."}]
     else:
         assert "s3cret" not in span.to_json()
 
@@ -124,10 +124,10 @@ async def test_metrics_of_runs(
         calling(("weather", {"city": "Oslo"})),
         saying("Clear."),
     )
-    answers = iter([None, None, "not today"])
+    responses = iter([None, None, "not today"])
 
     def approve(call: Any) -> str | None:
-        return next(answers)
+        return next(responses)
 
     async with connect(telemetry=recorded.telemetry()) as client:
         await client.chat.completions.run_tools(**question(approve=approve)).final()
@@ -306,8 +306,8 @@ async def test_failing_telemetry_breaks_no_run(
     recorded.tracer_provider.add_span_processor(Broken())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - all that is called of one
     fault_server.add(calling(("weather", {"city": "Rome"})), saying("Clear."))
     async with connect(telemetry=recorded.telemetry()) as client:
-        answer = await client.chat.completions.run_tools(**question()).final()
-    assert answer.choices[0].message.content == "Clear."
+        response = await client.chat.completions.run_tools(**question()).final()
+    assert response.choices[0].message.content == "Clear."
     said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert len(said) == 2  # of the calls, and of the run with its tools
 

@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from horay_async import tool
 from horay_async.testing import FaultServer
-from tests.tools.answers import calling, saying
+from tests.tools.responses import calling, saying
 
 from .conventions import EXECUTE_TOOL, OPT_IN, check
 
@@ -40,7 +40,7 @@ async def fail() -> str:
 
 
 async def run(client: Any) -> None:
-    """A question that takes tools to answer."""
+    """A question that takes tools to respond."""
     await client.chat.completions.run_tools(
         model="m", messages=[{"role": "user", "content": "?"}], tools=[weather, fail]
     ).final()

@@ -33,13 +33,13 @@ def prompts(count: int) -> Any:
 
 
 def test_chat_with_failures(api: FaultServer) -> None:
-    """Each row has its own answer; one that fails is a value, and its neighbours are answered."""
+    """Each row has its own response; one that fails is a value, and its neighbours are answered."""
 
-    def answer(request: Request) -> Any:
+    def response(request: Request) -> Any:
         text = request.json()["messages"][-1]["content"]
         return error(400, "not this one") if text == "3?" else Reply(f"to {text}")
 
-    api.always(answer)
+    api.always(response)
     lazy = complete_dataset(
         prompts(20).rename_columns({"prompt": "talk"}),
         model="m",

@@ -15,7 +15,7 @@ from horay_async.batch.options import Settings
 from horay_async.integrations.ray.embedding_rows import EMBEDDING_COLUMNS, EmbeddingRows
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.worker import Worker
-from horay_async.testing import Answer, FaultServer, Request, embeddings, error
+from horay_async.testing import FaultServer, Request, ScriptedResponse, embeddings, error
 
 pa: Any = import_module("pyarrow")
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 ROWS = EmbeddingRows(column="text", params={"model": "m", "dimensions": 2}, prefix="my_")
 
 
-def answer(request: Request) -> Answer:
+def response(request: Request) -> ScriptedResponse:
     """A vector that tells each text; one text is too long."""
     given = request.json()["input"]
     if "long" in given:
@@ -44,7 +44,7 @@ async def embedded(server: FaultServer, table: Any) -> Any:
 
 async def test_one_request(fault_server: FaultServer) -> None:
     """The rows go together; those with nothing in them fail alone."""
-    fault_server.always(answer)
+    fault_server.always(response)
     done = await embedded(fault_server, pa.table({"id": range(4), "text": ["a", None, "ccc", ""]}))
     (request,) = fault_server.requests
     assert request.json()["input"] == ["a", "ccc"]
@@ -63,7 +63,7 @@ async def test_one_request(fault_server: FaultServer) -> None:
 
 async def test_one_too_long(fault_server: FaultServer) -> None:
     """A row that the server refuses doesn't take the others with it."""
-    fault_server.always(answer)
+    fault_server.always(response)
     done = await embedded(fault_server, pa.table({"text": ["", "a", "long", "bb"]}))
     assert sorted(len(request.json()["input"]) for request in fault_server.requests) == [1, 1, 1, 3]
     vectors = done.column("my_embedding").to_pylist()

@@ -59,7 +59,7 @@ def test_taken_column() -> None:
         PROMPTS.requests(table)
     second = Rows(column="prompt", chat=False, params={}, prefix="second_")
     assert second.requests(table)
-    assert second.answered(table, [failed(0)]).column_names == [
+    assert second.with_results(table, [failed(0)]).column_names == [
         *("prompt", "error"),
         *("second_answer", "second_usage", "second_error"),
     ]
@@ -75,9 +75,9 @@ def answered(index: int, kind: type[Any], body: bytes) -> BatchResult[Any]:
 
 
 def test_columns() -> None:
-    """Each row has its own answer, whatever order they came in, or null and what it failed with."""
+    """Each row has its own response, whatever order they came in, or null and what it failed with."""
     usage = b'"usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}'
-    table = PROMPTS.answered(
+    table = PROMPTS.with_results(
         pa.table({"prompt": ["a", "b", "c", "d"]}),
         [
             failed(2),
@@ -101,7 +101,7 @@ def test_what_doesnt_fit_its_column(tokens: bytes) -> None:
     """Costs that value, not the block: counts that can't be true, and text of a header that isn't Unicode."""
     body = b'{"choices": [{"text": "A"}], "usage": {"total_tokens": %b}}' % tokens
     error = RateLimitError("slow \udcff", status_code=429)
-    table = PROMPTS.answered(
+    table = PROMPTS.with_results(
         pa.table({"prompt": ["a", "b"]}),
         [
             answered(0, Completion, body),
@@ -114,8 +114,8 @@ def test_what_doesnt_fit_its_column(tokens: bytes) -> None:
 
 
 def test_types_are_fixed() -> None:
-    """A block without an answer, or without a failure, has the types of all others."""
-    table = PROMPTS.answered(pa.table({"prompt": ["a"]}), [failed(0)])
+    """A block without a response, or without a failure, has the types of all others."""
+    table = PROMPTS.with_results(pa.table({"prompt": ["a"]}), [failed(0)])
     assert [table.schema.field(field.name).type for field in COLUMNS] == [
         field.type for field in COLUMNS
     ]

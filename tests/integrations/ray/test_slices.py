@@ -66,7 +66,7 @@ def test_forgetting_changes_nothing() -> None:
 
 
 class Player:
-    """Workers that send as fast as their pacers let them, over a limiter that takes a while to answer."""
+    """Workers that send as fast as their pacers let them, over a limiter that takes a while to respond."""
 
     def __init__(self, *, rpm: float | None = None, tpm: float | None = None) -> None:
         self.now = 1000.0
@@ -91,9 +91,9 @@ class Player:
 
         def ask(pacer: SlicedPacer, seconds: float) -> None:
             self.questions += 1
-            self.at(self.now + 0.002, lambda: answer(pacer, seconds))
+            self.at(self.now + 0.002, lambda: response(pacer, seconds))
 
-        def answer(pacer: SlicedPacer, seconds: float) -> None:
+        def response(pacer: SlicedPacer, seconds: float) -> None:
             delay = self._allotment.take(seconds, self.now)
             self.at(self.now + 0.002, lambda: come(pacer, delay, seconds))
 

@@ -1,11 +1,11 @@
-"""Streamed answers of a model that calls tools, as the wire carries them."""
+"""Streamed responses of a model that calls tools, as the wire carries them."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from horay_async.testing import Answer, Step, respond, sse
+from horay_async.testing import ScriptedResponse, Step, respond, sse
 
 __all__ = ["asked", "calling", "saying"]
 
@@ -15,7 +15,7 @@ def streamed(
     finish_reason: str,
     then: tuple[Step, ...] = (),
     usage: dict[str, int] | None = None,
-) -> Answer:
+) -> ScriptedResponse:
     """A stream of one choice, a chunk a delta; the last one has `usage`."""
     base = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     body: list[bytes | Step] = [
@@ -33,7 +33,7 @@ def calling(
     *calls: tuple[str, object],
     finish_reason: str = "tool_calls",
     usage: dict[str, int] | None = None,
-) -> Answer:
+) -> ScriptedResponse:
     """The model calls tools, each by name and with its arguments: JSON, or a text as it is."""
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None}]
     for index, (name, arguments) in enumerate(calls):
@@ -47,8 +47,10 @@ def calling(
     return streamed(*deltas, finish_reason=finish_reason, usage=usage)
 
 
-def saying(*texts: str, then: tuple[Step, ...] = (), usage: dict[str, int] | None = None) -> Answer:
-    """The model answers."""
+def saying(
+    *texts: str, then: tuple[Step, ...] = (), usage: dict[str, int] | None = None
+) -> ScriptedResponse:
+    """The model says something."""
     deltas = ({"content": text} for text in texts)
     return streamed(*deltas, finish_reason="stop", then=then, usage=usage)
 

@@ -7,14 +7,14 @@ import zlib
 import pytest
 
 from horay_async.testing import (
-    Answer,
     Coding,
     FaultServer,
     MarkExecuted,
     Pause,
     Repeat,
+    ScriptedResponse,
     Send,
-    json_answer,
+    json_response,
     raw,
     respond,
 )
@@ -23,17 +23,17 @@ from .rawclient import RawClient
 
 
 def exchange(
-    server: FaultServer, client: RawClient, answer: Answer
+    server: FaultServer, client: RawClient, response: ScriptedResponse
 ) -> tuple[int, dict[str, str], bytes]:
     """What a plain socket is answered."""
-    server.add(answer)
+    server.add(response)
     client.request()
-    return client.answer()
+    return client.response()
 
 
-def test_a_json_answer(server: FaultServer, raw_client: RawClient) -> None:
+def test_a_json_response(server: FaultServer, raw_client: RawClient) -> None:
     """Status, reason, headers and body are those of HTTP/1.1, in one piece."""
-    server.add(json_answer({"é": 1}, 201, headers={"X-More": "2"}))
+    server.add(json_response({"é": 1}, 201, headers={"X-More": "2"}))
     raw_client.request()
     assert raw_client.some() == (
         b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 9\r\nX-More: 2\r\n\r\n"
@@ -49,8 +49,8 @@ def test_a_status_without_a_name(server: FaultServer, raw_client: RawClient, sta
 
 def test_headers_take_the_place_of_the_usual_ones() -> None:
     """A given header replaces the one of its name, however it is spelled."""
-    answer = respond(b"x", headers={"content-LENGTH": "9", "Content-Type": "a/b"})
-    assert answer.data == b"HTTP/1.1 200 OK\r\ncontent-LENGTH: 9\r\nContent-Type: a/b\r\n\r\nx"
+    response = respond(b"x", headers={"content-LENGTH": "9", "Content-Type": "a/b"})
+    assert response.data == b"HTTP/1.1 200 OK\r\ncontent-LENGTH: 9\r\nContent-Type: a/b\r\n\r\nx"
 
 
 def test_no_content_type(server: FaultServer, raw_client: RawClient) -> None:
@@ -81,11 +81,11 @@ def test_compression(
     server: FaultServer, raw_client: RawClient, coding: Coding, wbits: int
 ) -> None:
     """A compressed body says so, and each of its pieces can be decompressed as it comes."""
-    answer = respond([b"Ber", b"lin"], coding=coding, framing="chunked")
-    _, headers, body = exchange(server, raw_client, answer)
+    response = respond([b"Ber", b"lin"], coding=coding, framing="chunked")
+    _, headers, body = exchange(server, raw_client, response)
     assert headers["content-encoding"] == coding
     assert zlib.decompress(body, wbits) == b"Berlin"
-    first = answer.steps[1]
+    first = response.steps[1]
     assert isinstance(first, Send)
     size, _, rest = first.data.partition(b"\r\n")
     assert zlib.decompressobj(wbits).decompress(rest[: int(size, 16)]) == b"Ber"
@@ -112,8 +112,8 @@ def test_a_length_that_lies(server: FaultServer, raw_client: RawClient) -> None:
 
 def test_headers_too_large(server: FaultServer, raw_client: RawClient) -> None:
     """A header can be of any size."""
-    answer = respond(headers={"X-Filler": "x" * 100_000})
-    assert len(exchange(server, raw_client, answer)[1]["x-filler"]) == 100_000
+    response = respond(headers={"X-Filler": "x" * 100_000})
+    assert len(exchange(server, raw_client, response)[1]["x-filler"]) == 100_000
 
 
 def test_an_endless_body(server: FaultServer, raw_client: RawClient) -> None:
@@ -136,7 +136,7 @@ def test_raw_bytes(server: FaultServer, raw_client: RawClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "executed"),
+    ("response", "status", "executed"),
     [
         (raw(b"HTTP/1.1 204 No Content\r\n\r\n"), 204, True),
         (raw(Pause(0), b"HTTP/1.0 500 Oops\r\n\r\n"), 500, False),
@@ -147,9 +147,11 @@ def test_raw_bytes(server: FaultServer, raw_client: RawClient) -> None:
         (respond(status=200, executed=False), 200, False),
     ],
 )
-def test_which_answers_mean_execution(answer: Answer, status: int | None, executed: bool) -> None:
-    """An answer of success means that the request was run, unless it says otherwise."""
-    assert (answer.status, answer.executed) == (status, executed)
+def test_which_responses_mean_execution(
+    response: ScriptedResponse, status: int | None, executed: bool
+) -> None:
+    """A response of success means that the request was run, unless it says otherwise."""
+    assert (response.status, response.executed) == (status, executed)
 
 
 def test_head_size() -> None:

@@ -1,4 +1,4 @@
-"""Answers: the steps that a server plays for one request, and HTTP messages made into such steps."""
+"""Responses: the steps that a server plays for one request, and HTTP messages made into such steps."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import attrs
 
 from horay_async.testing.steps import Repeat, Send, Step
 
-__all__ = ["Answer", "Coding", "Fault", "MessageOptions", "Then"]
-__all__ += ["defaulted", "framed", "json_answer", "raw", "respond"]
+__all__ = ["Coding", "Fault", "MessageOptions", "ScriptedResponse", "Then"]
+__all__ += ["defaulted", "framed", "json_response", "raw", "respond"]
 
 Then = Literal["keep", "close", "close_under_next", "reset_under_next"]
-"""What becomes of the connection after an answer: it is kept for the next request; closed; or kept and
+"""What becomes of the connection after a response: it is kept for the next request; closed; or kept and
 closed (FIN) or reset (RST) the moment the next request has come, unanswered."""
 
 Coding = Literal["gzip", "deflate"]
@@ -27,19 +27,19 @@ _WBITS: dict[Coding, int] = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WB
 
 
 @attrs.frozen(kw_only=True)
-class Answer:
-    """What the server does with one request. Made by `respond`, `raw` and the canned answers."""
+class ScriptedResponse:
+    """What the server does with one request. Made by `respond`, `raw` and the canned responses."""
 
     steps: tuple[Step, ...]
     """Played in this order."""
     status: int | None = None
     """The HTTP status, where the steps begin with a status line."""
     read: int | None = None
-    """How many bytes of the request's body are read before the first step; None is all of it. Only an
-    answer that was put into the script as it is can stop before the end: a handler is called with
+    """How many bytes of the request's body are read before the first step; None is all of it. Only a
+    response that was put into the script as it is can stop before the end: a handler is called with
     the whole request."""
     executed: bool = False
-    """Whether the request counts as executed when the answer's first byte is sent."""
+    """Whether the request counts as executed when the response's first byte is sent."""
     then: Then = "keep"
     """What becomes of the connection afterwards."""
     name: str = ""
@@ -56,21 +56,21 @@ class Answer:
         end = self.data.find(b"\r\n\r\n")
         return 0 if end < 0 else end + 4
 
-    def with_faults(self, *faults: Fault) -> Answer:
-        """The same answer with faults, applied from left to right."""
-        answer = self
+    def with_faults(self, *faults: Fault) -> ScriptedResponse:
+        """The same response with faults, applied from left to right."""
+        response = self
         for fault in faults:
-            answer = fault(answer)
-        return answer
+            response = fault(response)
+        return response
 
 
-Fault = Callable[[Answer], Answer]
-"""Makes a faulty answer of a good one; `horay_async.testing` has `Cut`, `Split`, `Hang`, `Late` ..."""
+Fault = Callable[[ScriptedResponse], ScriptedResponse]
+"""Makes a faulty response of a good one; `horay_async.testing` has `Cut`, `Split`, `Hang`, `Late` ..."""
 
 
 class MessageOptions(TypedDict, total=False):
-    """How an HTTP answer is put together: the keyword arguments of `respond` and of whatever makes
-    answers with it.
+    """How an HTTP response is put together: the keyword arguments of `respond` and of whatever makes
+    responses with it.
     """
 
     headers: Mapping[str, str]
@@ -87,21 +87,21 @@ class MessageOptions(TypedDict, total=False):
     content_length: int
     """What `Content-Length` claims; the truth unless given."""
     read: int | None
-    """As in `Answer`."""
+    """As in `ScriptedResponse`."""
     executed: bool
-    """As in `Answer`; unless given, whether the status is one of success."""
+    """As in `ScriptedResponse`; unless given, whether the status is one of success."""
     then: Then
-    """As in `Answer`."""
+    """As in `ScriptedResponse`."""
     name: str
-    """As in `Answer`."""
+    """As in `ScriptedResponse`."""
 
 
 def respond(
     body: bytes | str | Sequence[bytes | Step] = b"",
     status: int = 200,
     **options: Unpack[MessageOptions],
-) -> Answer:
-    """An HTTP/1.1 answer. A body of several pieces is sent piece by piece, with other steps between."""
+) -> ScriptedResponse:
+    """An HTTP/1.1 response. A body of several pieces is sent piece by piece, with other steps between."""
     framing = options.get("framing", "length")
     if isinstance(body, str):
         body = body.encode()
@@ -130,8 +130,8 @@ def respond(
     only = pieces[0] if len(pieces) == 1 else None
     sent = (
         [start + only] if isinstance(only, bytes) else [start, *pieces]
-    )  # small answers in one go
-    return Answer(
+    )  # small responses in one go
+    return ScriptedResponse(
         steps=tuple(_steps(sent)),
         status=status,
         read=options.get("read"),
@@ -141,8 +141,10 @@ def respond(
     )
 
 
-def json_answer(value: Any, status: int = 200, **options: Unpack[MessageOptions]) -> Answer:
-    """An answer whose body is `value` as JSON."""
+def json_response(
+    value: Any, status: int = 200, **options: Unpack[MessageOptions]
+) -> ScriptedResponse:
+    """A response whose body is `value` as JSON."""
     return respond(json.dumps(value, ensure_ascii=False), status, **options)
 
 
@@ -154,12 +156,12 @@ def defaulted(options: MessageOptions, **defaults: Unpack[MessageOptions]) -> Me
 
 def raw(
     *steps: bytes | Step, read: int | None = None, then: Then = "keep", name: str = "raw"
-) -> Answer:
+) -> ScriptedResponse:
     """Exactly these bytes and steps, HTTP or not."""
     start = b"".join(step for step in steps if isinstance(step, bytes))
     line = re.match(rb"HTTP/1\.[01] (\d\d\d)\b", start)
     status = int(line[1]) if line else None
-    return Answer(
+    return ScriptedResponse(
         steps=tuple(_steps(steps)),
         status=status,
         read=read,
