@@ -134,6 +134,7 @@ class RawResponse:
     async def next_piece(self) -> bytes:
         """What has come of the body, `MAX_PIECE_BYTES` at most, waiting for some; empty at its end."""
         if self.has_rest:
+            self._check_total()
             return self._next_of_rest()
         content = self.content
         # This is left out where nothing has to be waited for: responses mostly come in one piece.
@@ -169,6 +170,18 @@ class RawResponse:
     def has_rest(self) -> bool:
         """Whether more had come with the last piece than it holds: then the next one is there without waiting."""
         return bool(self._rest)
+
+    def _check_total(self) -> None:
+        """Drops the rest once the deadline has passed: what is there already can take long to decode, too.
+
+        The idle clock is another matter: what has come in time counts, however late it is read.
+        """
+        if self._deadline is None or self.loop.time() < self._deadline:
+            return
+        self._rest = b""
+        self._offset = 0
+        self._expire("total")
+        raise self._failure(TimeoutError())
 
     def _next_of_rest(self) -> bytes:
         end = self._offset + MAX_PIECE_BYTES

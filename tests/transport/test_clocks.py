@@ -21,6 +21,7 @@ from horay_async import (
     RateLimitError,
     Timeouts,
 )
+from horay_async._protocol.wire.bounds import MAX_PIECE_BYTES
 from horay_async.testing import (
     Delay,
     FaultServer,
@@ -289,6 +290,49 @@ async def test_total_while_content_flows(
         jump(6)
         clock, failure = await trips(read(chunks))
     assert (clock, failure.execution) == ("total", "executed")
+
+
+@pytest.mark.internals(True)
+@pytest.mark.parametrize("slow", ["caller", "loop"])
+async def test_total_in_a_flood(
+    fault_server: FaultServer, connect: Connect, jump: Jump, slow: str
+) -> None:
+    """Of small events that have all come, none is decoded any more once it has run out, be the loop told of it or not."""
+    fault_server.add(events(PIECE * 20_000, b"data: [DONE]\n\n"))
+    async with connect(timeout=60) as client:
+        chunks = await open_stream(client)
+        response = chunks._response
+        while response.content._size < 3 * MAX_PIECE_BYTES:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+        await anext(chunks)
+        assert response.has_rest
+        jump(61)
+        if slow == "loop":
+            while not response.finished:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0)
+        late: list[ChatCompletionChunk] = []
+
+        async def read_on() -> None:
+            async for chunk in chunks:
+                late.append(chunk)
+
+        clock, failure = await trips(read_on())
+    assert clock == "total"
+    assert failure.partial.choices[0].message.content == "x" * (len(late) + 1)
+    assert len(late) <= MAX_PIECE_BYTES / len(PIECE)
+
+
+async def test_idle_in_a_flood(fault_server: FaultServer, connect: Connect, jump: Jump) -> None:
+    """What has come is read all the same, however long ago the caller stopped reading."""
+    fault_server.add(events(PIECE * 5_000, b"data: [DONE]\n\n"))
+    async with connect(timeout=Timeouts(idle=1)) as client:
+        chunks = await open_stream(client)
+        count = 0
+        async for _ in chunks:
+            count += 1
+            if chunks._response.has_rest:
+                jump(2)
+    assert count == 5_001
 
 
 async def test_total_frees_the_connection_of_a_slow_caller(
