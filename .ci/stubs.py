@@ -572,7 +572,7 @@ def table() -> str:
         '__all__ = ["CLASSES", "METHODS", "Row"]',
         "",
         "Row = tuple[str, str, str | None, str]",
-        '"""A parameter\'s name, type, default (None where it is required) and description, in Python\'s words."""',
+        '"""A parameter\'s name, type, default (None where it is required) and description, as Python source."""',
         "",
         "CLASSES: dict[str, tuple[Row, ...]] = {",
     ]

@@ -38,7 +38,7 @@ __all__ = ["main", "soak"]
 
 AT_ONCE = 64
 KEY = "test-key"
-CLOCKS = Timeouts(queue=60.0, connect=10.0, first_byte=0.5, idle=0.5)
+TIMEOUTS = Timeouts(queue=60.0, connect=10.0, first_byte=0.5, idle=0.5)
 """Short, so that a server that hangs doesn't hold the soak up; the shortest is far above a loaded machine's
 delays."""
 
@@ -144,7 +144,7 @@ def _until(end: float, numbers: Iterator[int]) -> Iterator[int]:
 
 def _client() -> AsyncHoray:
     return AsyncHoray(
-        KEY, timeout=CLOCKS, retry=RetryPolicy(initial_backoff=0.01, max_backoff=0.05)
+        KEY, timeout=TIMEOUTS, retry=RetryPolicy(initial_backoff=0.01, max_backoff=0.05)
     )
 
 

@@ -39,7 +39,7 @@ async def ask(client: AsyncHoray, case: str, temperature: float = 0) -> None:
     except APIStatusError as error:
         print(f"  the server refused with {error.status_code}: {error.message}")
     except APITimeoutError as error:
-        print(f"  too slow, by the clock {error.clock!r}: {error.message}")
+        print(f"  too slow, by the timeout {error.clock!r}: {error.message}")
     except APIConnectionError as error:
         tries = ", ".join(
             f"{attempt.error} after {attempt.seconds:.2f} s" for attempt in error.attempts

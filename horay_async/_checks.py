@@ -1,4 +1,4 @@
-"""What a setting must be like. Each check raises `ConfigurationError` in words that repeat no secret."""
+"""What a setting must be like. Each check raises `ConfigurationError` with a message that repeats no secret."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _is_number(value: object) -> bool:
 
 
 def check_seconds(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """A clock: a number of seconds above 0, or None."""
+    """A timeout: a number of seconds above 0, or None."""
     if value is not None and not (_is_number(value) and 0 < value < math.inf):
         raise ConfigurationError(
             f"timeout {attribute.name!r} must be a number of seconds above 0, or None for none; "

@@ -256,7 +256,7 @@ def about_value(name: str, value: object) -> str:
         package in ("httpx", "httpx2", "httpcore", "openai", "aiohttp")
         and "Timeout" in kind.__name__
     ):
-        clocks = {
+        timeouts = {
             "total": ("total",),
             "connect": ("connect", "sock_connect"),
             "first_byte": ("read", "sock_read"),
@@ -265,7 +265,7 @@ def about_value(name: str, value: object) -> str:
         }
         given = [
             f"{ours}={seconds!r}"
-            for ours, theirs in clocks.items()
+            for ours, theirs in timeouts.items()
             if (
                 seconds := next(filter(None, (getattr(value, name, None) for name in theirs)), None)
             )

@@ -64,7 +64,7 @@ class ProvidedKeys:
     def accept(self, provided: object) -> tuple[Secret, float]:
         """A key that the function returned, and the seconds it is good for: infinite where it doesn't say.
 
-        Raises `ConfigurationError` for what can't be one, in words without the key.
+        Raises `ConfigurationError` for what can't be one, with a message without the key.
         """
         key, seconds = _split(provided)
         number = isinstance(seconds, int | float) and not isinstance(seconds, bool)

@@ -7,7 +7,7 @@ from __future__ import annotations
 __all__ = ["CLASSES", "METHODS", "Row"]
 
 Row = tuple[str, str, str | None, str]
-"""A parameter's name, type, default (None where it is required) and description, in Python's words."""
+"""A parameter's name, type, default (None where it is required) and description, as Python source."""
 
 CLASSES: dict[str, tuple[Row, ...]] = {
     "BatchOptions": (

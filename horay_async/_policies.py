@@ -127,7 +127,7 @@ class RetryPolicy:
 class Limits:
     """What all calls of a client keep to, those of its batches and of its copies included; None is no limit.
 
-    A call that would go over a limit waits, in the order of arrival, under the clock `queue` and the deadline; those with
+    A call that would go over a limit waits, in the order of arrival, under the timeout `queue` and the deadline; those with
     `bulk=True`, as a batch's, wait until no other call does. The limits hold on each event loop by itself: a client that is
     used from several threads with a loop each sends up to so much on each. The blocking clients of a process share one loop.
     """

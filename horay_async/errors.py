@@ -4,7 +4,7 @@
   - `ConfigurationError`: no key, a key with a line break, a URL that isn't one, a closed client ...
   - `APIError`: a call failed; says whether the request was executed and what each attempt met
     - `APIConnectionError`: no response came, or it broke off
-      - `APITimeoutError`: one of the five clocks ran out; `clock` says which
+      - `APITimeoutError`: one of the five timeouts passed; `clock` says which
     - `APIStatusError`: the server responded with a failing status
       - `BadRequestError` (400), `AuthenticationError` (401), `InsufficientBalanceError` (402, or a
         403 that speaks of the balance), `PermissionDeniedError` (403), `NotFoundError` (404),
@@ -92,7 +92,7 @@ class APIError(HorayError):
     """
 
     message: str
-    """What went wrong, in the server's own words where it gave any."""
+    """What went wrong, as the server says it, where it does."""
     execution: Execution
     """Whether the last attempt's request was run by the server."""
     request_id: str | None
@@ -151,7 +151,7 @@ class APITimeoutError(APIConnectionError):
         self.clock = clock
 
 
-class _ServerWords(APIError):
+class _ReportedError(APIError):
     """What the failure bodies of this family of servers have in common."""
 
     type: str | None
@@ -180,7 +180,7 @@ class _ServerWords(APIError):
         self.body = body
 
 
-class APIStatusError(_ServerWords):
+class APIStatusError(_ReportedError):
     """The server responded with a failing status."""
 
     status_code: int
@@ -257,7 +257,7 @@ class APIResponseError(APIError):
         self.status_code = status_code
 
 
-class StreamError(_ServerWords):
+class StreamError(_ReportedError):
     """The server reported a failure inside a stream, and it maps to no status class."""
 
 

@@ -106,7 +106,7 @@ def netrc_file() -> str | None:
 
 def content_captured() -> bool:
     """Whether `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` asks for prompts and responses on spans, by
-    `true` or one of the words that OpenTelemetry's own instrumentations take.
+    `true` or one of the values that OpenTelemetry's own instrumentations take.
     """
     asked = os.environ.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "")
     return asked.strip().lower() in ("true", "span_only", "span_and_event")

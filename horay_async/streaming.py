@@ -222,7 +222,7 @@ class AsyncStream(Generic[ChunkT]):
             reader.content = False
             try:
                 while not reader.done:
-                    # A flood of small events takes long to decode: others, and the clocks, have their turn in between.
+                    # A flood of small events takes long to decode: others, and the timeouts, have their turn in between.
                     if response.has_rest:
                         await self._call.yield_to_others()
                     piece = await response.next_piece()
@@ -235,7 +235,7 @@ class AsyncStream(Generic[ChunkT]):
                         if chunks := self._cut("the connection was closed", None):
                             return chunks
                         break
-                    # Bytes without a chunk can go on without end: let the clocks and other tasks run.
+                    # Bytes without a chunk can go on without end: let the timeouts and other tasks run.
                     await self._call.yield_to_others()
             except APITimeoutError as error:
                 # Every choice is finished, and the server just doesn't say so.

@@ -173,7 +173,7 @@ TIMEOUTS = [
 
 @pytest.mark.parametrize(("given", "arguments"), TIMEOUTS, ids=lambda value: type(value).__name__)
 def test_timeouts(given: Any, arguments: str) -> None:
-    """A client's setting and a call's name the same clocks, in a form that can be pasted."""
+    """A client's setting and a call's name the same timeouts, in a form that can be pasted."""
     words = re.escape(f"Timeouts({arguments})")
     with pytest.raises(ConfigurationError, match=words):
         Horay("key", timeout=given)

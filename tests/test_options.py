@@ -249,7 +249,7 @@ def test_settings_that_can_t_be(given: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("field", [field.name for field in attrs.fields(Timeouts)])
 def test_each_clock_is_checked(field: str) -> None:
-    """Each clock has its check, and is named by it."""
+    """Each timeout has its check, and is named by it."""
     assert getattr(Timeouts(**{field: 1}), field) == 1
     assert getattr(Timeouts(**{field: None}), field) is None
     with pytest.raises(ConfigurationError, match=field):
@@ -339,7 +339,7 @@ def test_statuses(status: int, text: bool, image: bool) -> None:
     assert (delay(error, image=True) is not None) is image
 
 
-CLOCKS: dict[Clock, bool] = {
+TIMEOUTS: dict[Clock, bool] = {
     "queue": False,
     "connect": True,
     "first_byte": True,
@@ -348,8 +348,8 @@ CLOCKS: dict[Clock, bool] = {
 }
 
 
-@pytest.mark.parametrize(("clock", "again"), CLOCKS.items())
-def test_clocks(clock: Clock, again: bool) -> None:
+@pytest.mark.parametrize(("clock", "again"), TIMEOUTS.items())
+def test_timeouts(clock: Clock, again: bool) -> None:
     """Neither a full pool nor a passed deadline gets better by trying again."""
     assert (delay(APITimeoutError("No.", clock=clock)) is not None) is again
     not_sent = APITimeoutError("No.", clock=clock, execution="not_sent")

@@ -1,6 +1,6 @@
 """What a skilled user would write without any client package: aiohttp, a loop over lines, orjson.
 
-It has the clocks that nobody should go without, for connecting and for a server that falls silent, and no
+It has the timeouts that nobody should go without, for connecting and for a server that falls silent, and no
 total timeout, since a generation can take longer than aiohttp's five minutes. It has no retries, types,
 limits, error classes or check for truncation.
 """

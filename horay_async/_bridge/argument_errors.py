@@ -41,7 +41,7 @@ def naming_method(
     most = sum(parameter.kind is not Parameter.KEYWORD_ONLY for parameter in parameters)
     problem = str(error).removeprefix(called)
     if given > most:
-        # Python's own words count `self`.
+        # Python's own message counts `self`.
         allowed = f"at most {most}" if most else "no"
         were = f"{given} were" if given > 1 else "1 was"
         problem = f" takes {allowed} positional argument{'s' * (most != 1)}, but {were} given"

@@ -1,7 +1,7 @@
 """Everything of aiohttp's that isn't documented, each with a public way around it.
 
 `ENABLED` turns all of it on or off at once. It is on for the versions of aiohttp that this was tested with, and
-off for any other; off, calls, streams and clocks work by documented means alone. What that costs stands
+off for any other; off, calls, streams and timeouts work by documented means alone. What that costs stands
 beside each function here and in the README; the transport's tests run both ways.
 """
 

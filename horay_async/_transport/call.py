@@ -1,4 +1,4 @@
-"""One call: its attempts, the clocks up to the response's head, and the one loop that tries again."""
+"""One call: its attempts, the timeouts up to the response's head, and the one loop that tries again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from horay_async._attempt import Attempt
 from horay_async._keys import Secret
-from horay_async._protocol.limits.gate import AttemptGate, Place
+from horay_async._protocol.limits.attempt_limiter import AttemptLimiter, AttemptPermit
 from horay_async._protocol.limits.retry import RetryBudget
 from horay_async._protocol.wire.bounds import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
 from horay_async._protocol.wire.clean import Cleaner
@@ -70,7 +70,7 @@ class Call:
         drift: DriftWatch,
         clean: Cleaner,
         stream: bool = False,
-        gate: AttemptGate | None = None,
+        limiter: AttemptLimiter | None = None,
         started: float | None = None,
         keys: KeySource | None = None,
         observers: CallObservers | None = None,
@@ -86,9 +86,9 @@ class Call:
         """Of the newest attempt, where its response is a failure: its body as it was sent."""
         self.observers: CallObservers | None = observers
         """None where nobody observes the call."""
-        self.place: Place | None = None
+        self.place: AttemptPermit | None = None
         """What the newest attempt holds of the limits; None where there are none."""
-        self._gate = gate
+        self._limiter = limiter
         self._keys = keys
         self._key: str = ""  # what the newest attempt was sent with, where a function provides it
         self._key_renewed = False  # whether one was asked for after a refusal: once
@@ -222,7 +222,7 @@ class Call:
         return cast("T", decoded)
 
     async def yield_to_others(self) -> None:
-        """Lets other tasks and the clocks run."""
+        """Lets other tasks and the timeouts run."""
         await asyncio.sleep(0)
 
     def since_attempt(self) -> float:
@@ -247,12 +247,12 @@ class Call:
             options, sender, external=external
         )
         limiter = pool.limiters[options.max_connections]
-        place: Place | None = None
-        if self._gate is not None:
+        place: AttemptPermit | None = None
+        if self._limiter is not None:
             body, bulk = self.request.body, self.request.bulk
-            place = self._gate.acquire_nowait(body, bulk=bulk)
+            place = self._limiter.acquire_nowait(body, bulk=bulk)
             if place is None:
-                place = await self._queue(self._gate.acquire(body, bulk=bulk), began)
+                place = await self._queue(self._limiter.acquire(body, bulk=bulk), began)
             self.place = place
             acquired = self._loop.time()
         if not limiter.acquire_nowait():
@@ -291,7 +291,9 @@ class Call:
             raise await self._status_error(response, raw)
         return response
 
-    async def _acquire(self, limiter: CapacityLimiter, place: Place | None, began: float) -> None:
+    async def _acquire(
+        self, limiter: CapacityLimiter, place: AttemptPermit | None, began: float
+    ) -> None:
         """Waits for a connection slot."""
         try:
             await self._queue(limiter.acquire(), began)
@@ -301,7 +303,7 @@ class Call:
             raise
 
     async def _queue(self, wait: Awaitable[T], began: float) -> T:
-        """Waits under the clock `queue`, which runs from when the attempt `began`, and the deadline."""
+        """Waits under the timeout `queue`, which runs from when the attempt `began`, and the deadline."""
         timeouts = self.request.timeouts
         due = None if timeouts.queue is None else began + timeouts.queue
         if due is None and self._deadline is None:
@@ -468,7 +470,7 @@ class Call:
         )
 
 
-def _give_up(place: Place, error: BaseException) -> None:
+def _give_up(place: AttemptPermit, error: BaseException) -> None:
     """An attempt has ended without a response: the rate gets back what surely wasn't sent."""
     if isinstance(error, HorayError) and getattr(error, "execution", "not_sent") == "not_sent":
         place.unsent()
@@ -476,7 +478,7 @@ def _give_up(place: Place, error: BaseException) -> None:
         place.release(whole=False)
 
 
-def _release(limiter: CapacityLimiter, place: Place, content: aiohttp.StreamReader) -> None:
+def _release(limiter: CapacityLimiter, place: AttemptPermit, content: aiohttp.StreamReader) -> None:
     """The connection is free again, or closed."""
     limiter.release()
     place.release(whole=content.is_eof())

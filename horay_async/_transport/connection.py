@@ -172,9 +172,9 @@ class ConnectionProtocol(asyncio.Protocol):
 
 
 class UnreadData:
-    """Looks at the data before a clock that has run out is believed.
+    """Looks at the data before a timeout that has passed is believed.
 
-    A process that was stopped, or a loop that was busy, finds a clock run out and the response in the socket. So
+    A process that was stopped, or a loop that was busy, finds a timeout passed and the response in the socket. So
     the wait goes on as long as data keeps coming in turn after turn of the loop, and ends once nothing has
     come for a few turns: by then, whoever waits for it has seen all that there was.
     """
@@ -184,7 +184,7 @@ class UnreadData:
     QUIET_TURNS = 3
     """Turns of the loop from the reading of a socket to the waking of who waits for what was in it."""
     MAX_TURNS = 1000
-    """Turns in all, so that a server which sends without end what is no content can't hold the clock up."""
+    """Turns in all, so that a server which sends without end what is no content can't hold the timeout up."""
 
     def __init__(self) -> None:
         self._received: int = -1

@@ -84,7 +84,7 @@ class ConnectionPool:
         self.owned: bool = session is None
         """Whether the session was made here, and so is closed here."""
         self.session: aiohttp.ClientSession = session or aiohttp.ClientSession(
-            # The number of connections is the business of `CapacityLimiter`, whose queue has a clock of its own.
+            # The number of connections is the business of `CapacityLimiter`, whose queue has a timeout of its own.
             connector=Connector(
                 tcp_keepalive=tcp_keepalive,
                 limit=0,
@@ -97,7 +97,7 @@ class ConnectionPool:
         self.direct: DirectSender | None = DirectSender(self.session) if self.owned else None
         """Sends past the session; never past a caller's."""
         self.timer: DeadlineTimer = DeadlineTimer(self.loop)
-        """Keeps the clocks of all requests on this loop."""
+        """Keeps the timeouts of all requests on this loop."""
         self.limiters: Limiters = Limiters(self.loop) if limiters is None else limiters
         """The limiters of requests under way, by `max_connections`: copies of a client may differ in it. The pools of a
         client on this loop share them.

@@ -1,4 +1,4 @@
-"""One timer for the clocks of all requests on an event loop."""
+"""One timer for the timeouts of all requests on an event loop."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Protocol
 __all__ = ["DeadlineTimer", "HasDeadline"]
 
 COALESCE = 0.02
-"""How much later than due a clock may be seen to have run out, as a part of the wait: looking at clocks
+"""How much later than due a timeout may be seen to have passed, as a part of the wait: looking at timeouts
 that are due at nearly the same time in one go is what keeps thousands of them cheap."""
 
 
 class HasDeadline(Protocol):
-    """Something with a clock."""
+    """Something with a timeout."""
 
     def check_deadline(self, now: float) -> float | None:
-        """Ends the wait if its clock has run out by `now`; gives when to look again, or None for never."""
+        """Ends the wait if its timeout has passed by `now`; gives when to look again, or None for never."""
         ...
 
 
 class DeadlineTimer:
-    """Looks at clocks when they are due. All times are the loop's, in seconds.
+    """Looks at timeouts when they are due. All times are the loop's, in seconds.
 
     A timer of its own for each request, set and taken back, would cost more than all else that this
-    package does for the request; nearly all clocks are taken off before they are due.
+    package does for the request; nearly all timeouts are taken off before they are due.
     """
 
     __slots__ = ("_due", "_loop", "_slack", "_timer", "_waiting")

@@ -53,7 +53,7 @@ _NEVER_SENT = (
 
 _CERTIFICATE = aiohttp.ClientConnectorCertificateError
 
-_CLOCK_WORDS: dict[Clock, str] = {
+_TIMEOUT_MESSAGES: dict[Clock, str] = {
     "queue": "no connection slot became free within",
     "connect": "no connection could be made within",
     "first_byte": "no response began within",
@@ -96,9 +96,9 @@ def _outline(cause: BaseException, clean: Cleaner) -> str:
 
 
 def timed_out(clock: Clock, seconds: float | None, label: str, execution: Execution) -> APIError:
-    """The error for a clock that ran out."""
+    """The error for a timeout that has passed."""
     return APITimeoutError(
-        f"{label}: {_CLOCK_WORDS[clock]} {seconds or 0:g} s (timeout {clock!r})",
+        f"{label}: {_TIMEOUT_MESSAGES[clock]} {seconds or 0:g} s (timeout {clock!r})",
         clock=clock,
         execution=execution,
     )
@@ -116,7 +116,7 @@ def translate(
     """The error for a request that got no response.
 
     `dispatched` says whether it went out; None where that isn't known, as in a caller's own session.
-    `connect` is that clock's setting, in seconds; `closed` says whether the client was closed meanwhile.
+    `connect` is that timeout, in seconds; `closed` says whether the client was closed meanwhile.
     """
     if closed:
         return ConfigurationError("the client was closed while the request was under way")
@@ -153,7 +153,7 @@ def translate(
 
 
 def _distrust(error: aiohttp.ClientSSLError) -> str:
-    """What is wrong with the server's certificate or TLS, in the words of the TLS library."""
+    """What is wrong with the server's certificate or TLS, as the TLS library says it."""
     found = error.certificate_error if isinstance(error, _CERTIFICATE) else error.os_error
     if isinstance(found, ssl.SSLCertVerificationError):
         return found.verify_message
@@ -189,7 +189,7 @@ def describe(error: BaseException) -> str:
 
 
 def _reason(error: OSError) -> str:
-    """Why the system refused; asyncio puts words of its own over the system's."""
+    """Why the system refused; asyncio puts a message of its own over the system's."""
     if error.errno is not None and error.errno > 0:
         return os.strerror(error.errno)
     return error.strerror or str(error)

@@ -1,4 +1,4 @@
-"""A request on its way to its response's head: what the clocks and the timeline need to know."""
+"""A request on its way to its response's head: what the timeouts and the timeline need to know."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["PendingResponse"]
 class PendingResponse:
     """One request, from the search for a connection to its response's head.
 
-    `first_byte` is that clock's setting, in seconds. `interrupt` is what ends the wait where no connection is
+    `first_byte` is that timeout, in seconds. `interrupt` is what ends the wait where no connection is
     known that could be broken off: in a caller's own session.
     """
 
@@ -41,12 +41,12 @@ class PendingResponse:
         self.number: int = 0
         """Which of the connection's requests it is."""
         self.expired: bool = False
-        """Whether the clock for the first byte has run out."""
+        """Whether the timeout for the first byte has passed."""
         self._timer = timer
         self._interrupt = interrupt
         self._first_byte = first_byte
         self._loop = asyncio.get_running_loop()
-        self._unread: UnreadData | None = None  # from the moment on when the clock has run out
+        self._unread: UnreadData | None = None  # from the moment on when the timeout has passed
 
     def before_connecting(self) -> None:
         """Keeps aiohttp from sending a request again by itself."""
@@ -67,7 +67,7 @@ class PendingResponse:
         self.connection = self.dispatched_at = None
 
     def check_deadline(self, now: float) -> None:
-        """The clock has run out: unless the response is there already, the wait ends."""
+        """The timeout has passed: unless the response is there already, the wait ends."""
         self._unread = UnreadData()
         self._loop.call_soon(self._check_again)
 

@@ -1,4 +1,4 @@
-"""A response whose head has come: its body in pieces, under the clocks."""
+"""A response whose head has come: its body in pieces, under the timeouts."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ class RawResponse:
         self._rest = b""
         self._offset = 0
         self._finished = False  # once the connection is in the pool again, or closed
-        self._watched = False  # once a clock runs and the connection's loss is told to us
-        self._expired: Clock | None = None  # the clock that closed the connection
+        self._watched = False  # once a timeout runs and the connection's loss is told to us
+        self._expired: Clock | None = None  # the timeout that closed the connection
         self._lost: BaseException | None = (
             None  # what the connection was lost by, where its loss closed it
         )
         self._connection: ConnectionProtocol | None = None  # while the body isn't whole
         self._unread: UnreadData | None = (
-            None  # while the idle clock has run out, and data may still be there
+            None  # while the idle timeout has passed, and data may still be there
         )
         connection = pending.connection
         if connection is not None:
@@ -174,7 +174,7 @@ class RawResponse:
     def _check_total(self) -> None:
         """Drops the rest once the deadline has passed: what is there already can take long to decode, too.
 
-        The idle clock is another matter: what has come in time counts, however late it is read.
+        The idle timeout is another matter: what has come in time counts, however late it is read.
         """
         if self._deadline is None or self.loop.time() < self._deadline:
             return
@@ -294,7 +294,7 @@ class RawResponse:
         self._lost = inner or error or aiohttp.ClientPayloadError("the connection was lost")
         self._raw.close()
 
-    # The clocks
+    # The timeouts
 
     def _watch(self) -> None:
         """Sees to it that waiting for the body has an end."""
@@ -307,16 +307,16 @@ class RawResponse:
             self.loop.call_soon(self.after_loss, None)  # told before the head was seen
 
     def _due(self, now: float) -> float | None:
-        """When the earlier of the two clocks that can run out has to be looked at."""
+        """When the earlier of the two timeouts has to be looked at."""
         idle = self._timeouts.idle
         if idle is None:
             return self._deadline
-        # While nobody waits, the idle clock stands still: look again after a whole period.
+        # While nobody waits, the idle timeout doesn't run: look again after a whole period.
         due = (now if self.waiting_since is None else self.waiting_since) + idle
         return due if self._deadline is None else min(due, self._deadline)
 
     def check_deadline(self, now: float) -> float | None:
-        """Closes the connection if a clock has run out by `now`; returns when to look again."""
+        """Closes the connection if a timeout has passed by `now`; returns when to look again."""
         if self._deadline is not None and now >= self._deadline:
             self._expire("total")
         elif self._is_idle(now):
@@ -334,7 +334,7 @@ class RawResponse:
         return idle is not None and since is not None and now >= since + idle
 
     def _check_again(self) -> None:
-        """The idle clock has run out: only once all that lies in the socket is read, it counts."""
+        """The idle timeout has passed: only once all that lies in the socket is read, it counts."""
         if self._finished or self._unread is None:
             return
         now = self.loop.time()

@@ -186,7 +186,7 @@ class Sender:
         )
 
     def _connect_timer(self, seconds: float | None) -> aiohttp.ClientTimeout:
-        """Aiohttp's timer for making a connection, the one clock of it that is used.
+        """Aiohttp's timer for making a connection, the one timeout of it that is used.
 
         Its `connect` would count the wait for a connection too, but its pool has no limit here.
         """

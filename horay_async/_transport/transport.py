@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from horay_async._keys import ProvidedKeys
 from horay_async._observe import LogOnce, Observer, TelemetryObserver, process_defaults
-from horay_async._protocol.limits.gate import AttemptGate
+from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
 from horay_async._protocol.limits.retry import RetryBudget
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.drift import DriftWatch
@@ -57,7 +57,7 @@ class Transport:
             drift=self.drift,
             clean=self._clean,
             stream=stream,
-            gate=request.gate if self.options.limits is None else self._gate(request),
+            limiter=request.limiter if self.options.limits is None else self._limiter_of(request),
             started=started,
             keys=None if request.external else self._keys,
         )
@@ -80,9 +80,9 @@ class Transport:
         text = body.decode("utf-8", "surrogateescape")
         return self._clean.mask(text).encode("utf-8", "surrogateescape")
 
-    def _gate(self, request: Request) -> AttemptGate | None:
+    def _limiter_of(self, request: Request) -> AttemptLimiter | None:
         """Who lets the attempts of `request` go, where the client has limits."""
-        return request.gate or (None if request.external else self.limiter())
+        return request.limiter or (None if request.external else self.limiter())
 
     def limiter(self) -> Limiter:
         """The running loop's limiter: shared by the copies that have the same limits, for the same server."""

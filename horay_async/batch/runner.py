@@ -18,7 +18,7 @@ from horay_async.batch.requests import Preparer, WorkItem, is_refusal, is_unreac
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.sources import ENDED, PENDING, source_of
-from horay_async.batch.throttle import WorkGate, throttle_of, unbound
+from horay_async.batch.throttle import WorkLimiter, throttle_of, unbound
 from horay_async.errors import (
     APIError,
     APIResponseError,
@@ -192,7 +192,7 @@ class BatchRunner:
             self._fail_unsent(work, self._loop.time())
             return
         permit = cast("Permit", ticket.permit)
-        work.request.gate = WorkGate(limiter, ticket, self._pacer)
+        work.request.limiter = WorkLimiter(limiter, ticket, self._pacer)
         self._progress.in_flight += 1
         task = self._loop.create_task(self._run(work, permit))
         self._sending.add(task)

@@ -19,7 +19,7 @@ from horay_async.options import ClientOptions
 if TYPE_CHECKING:
     from horay_async._transport.transport import Transport
 
-__all__ = ["Throttle", "WorkGate", "throttle_of", "unbound"]
+__all__ = ["Throttle", "WorkLimiter", "throttle_of", "unbound"]
 
 
 class Throttle:
@@ -116,7 +116,7 @@ class Throttle:
         return asked or 0.0
 
 
-class WorkGate:
+class WorkLimiter:
     """Lets the attempts of one request of a batch go: the first one has its ticket, those after it wait for the rates
     alone, since the request keeps its permit until it is done.
     """
@@ -129,15 +129,15 @@ class WorkGate:
         self._pacer = pacer
         self._used = False  # whether the ticket's attempt was made
 
-    def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> WorkGate | None:
-        """See `AttemptGate`."""
+    def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> WorkLimiter | None:
+        """See `AttemptLimiter`."""
         if self._used:
             return None
         self._used = True
         return self
 
-    async def acquire(self, body: bytes | None, *, bulk: bool) -> WorkGate:
-        """See `AttemptGate`."""
+    async def acquire(self, body: bytes | None, *, bulk: bool) -> WorkLimiter:
+        """See `AttemptLimiter`."""
         first = self._ticket
         self._ticket = await self._limiter.ticket(
             first.tokens, level=None, pacer=self._pacer, bulk=first.bulk
@@ -145,7 +145,7 @@ class WorkGate:
         return self
 
     def received(self, status: int, headers: Mapping[str, str]) -> None:
-        """See `Place`."""
+        """See `AttemptPermit`."""
         self._limiter.told(headers, self._ticket)
 
     def complete(self, response: object) -> None:

@@ -97,7 +97,7 @@ def batch(
 
 
 def _told(progress: BatchProgress) -> str:
-    """The totals in words."""
+    """The totals as text."""
     finished = progress.skipped + progress.done + progress.failed
     failed = progress.skipped_failed + progress.failed
     of = "" if progress.total is None else f" of {progress.total:,}"

@@ -122,11 +122,11 @@ def _numbered(output: Path, number: int) -> Path:
 
 def _free_name(prompt: str, url: str) -> Path:
     """A file's name, made of the text, that isn't taken yet."""
-    words = re.sub(r"\W+", "-", prompt.lower())[:LONGEST_NAME].strip("-_") or "image"
+    slug = re.sub(r"\W+", "-", prompt.lower())[:LONGEST_NAME].strip("-_") or "image"
     suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
-    path = Path(words + (suffix if suffix in SUFFIXES else ".png"))
+    path = Path(slug + (suffix if suffix in SUFFIXES else ".png"))
     number = 1
     while path.exists():
         number += 1
-        path = path.with_stem(f"{words}-{number}")
+        path = path.with_stem(f"{slug}-{number}")
     return path

@@ -188,15 +188,15 @@ Text = Annotated[
 def literal_option(literal: Callable[[], Any], help: str) -> Any:
     """An option for a word of one of the client's `Literal`s, which is loaded when it is needed."""
 
-    def words() -> list[str]:
+    def choices() -> list[str]:
         return list(get_args(literal()))
 
     def check(word: str | None) -> str | None:
-        if word is not None and word not in words():
-            raise typer.BadParameter(f"it must be one of {', '.join(words())}")
+        if word is not None and word not in choices():
+            raise typer.BadParameter(f"it must be one of {', '.join(choices())}")
         return word
 
-    return typer.Option(metavar="WORD", help=help, callback=check, autocompletion=words)
+    return typer.Option(metavar="WORD", help=help, callback=check, autocompletion=choices)
 
 
 def expand_groups(command: Callable[..., T]) -> Callable[..., T]:

@@ -54,7 +54,7 @@ class BatchBar(Progress):
         self.update(self._batch, completed=totals.skipped + totals.done + totals.failed)
 
     def describe(self) -> str:
-        """The state in words."""
+        """The state as text."""
         task: Task = self.tasks[0]
         if task.total is None:
             return "counting the requests …"

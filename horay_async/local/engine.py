@@ -153,7 +153,7 @@ class Process:
             thread.join(_JOIN)
 
     def ending(self) -> str:
-        """How the process ended, in words; it must have."""
+        """How the process ended, as text; it must have."""
         status = self.popen.wait()
         try:
             return f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
@@ -383,7 +383,7 @@ class Run:
     """The jobs of one request; iterating gives `(index of the choice, llama.cpp's event)`.
 
     Leaving the context stops what is still running. Iterating raises `ApiProblem`: with llama.cpp's
-    status and words when it refuses a job, 500 when its process dies, 503 when the server stops.
+    status and message when it refuses a job, 500 when its process dies, 503 when the server stops.
     """
 
     def __init__(self, engine: Engine, kind: Kind, jobs: Sequence[Event]) -> None:

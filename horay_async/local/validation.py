@@ -1,4 +1,4 @@
-"""What a request's fields may hold: the documented ranges, and the words of each refusal.
+"""What a request's fields may hold: the documented ranges, and the message of each refusal.
 
 Pure: every check takes a field's name and its value, and raises `ApiProblem` (400) naming both the
 field and what it allows. The ranges are those of the public API reference; where it is silent the
@@ -103,7 +103,7 @@ def string(name: str, value: object) -> None:
 
 
 def one_of(choices: Collection[str]) -> Check:
-    """One of a few words."""
+    """One of a few strings."""
 
     def check(name: str, value: object) -> None:
         if value not in choices:

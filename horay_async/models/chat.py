@@ -71,7 +71,7 @@ class ChatMessage(Message):
     content: str | None = None
     """The text; None where the model calls tools or declines."""
     refusal: str | None = None
-    """The model's words where it declined; `content` is None then."""
+    """What the model says where it declines; `content` is None then."""
     reasoning_content: str | None = None
     """The reasoning that came before the response, where the model shows it."""
     tool_calls: list[ToolCall] | None = None

@@ -152,7 +152,7 @@ class AssistantMessageDict(TypedDict, total=False):
     name: str
     """Tells several speakers of one role apart."""
     refusal: str | None
-    """The model's words where it declined."""
+    """What the model says where it declines."""
     reasoning_content: str | None
     """The reasoning that came before, for models that want it back."""
     tool_calls: Sequence[ToolCallDict | Model]

@@ -73,7 +73,7 @@ class ReasoningDelta(Event):
 
 @attrs.define(eq=False, repr=False)
 class RefusalDelta(Event):
-    """New words of a choice in which the model declines."""
+    """New text of a choice in which the model declines."""
 
     index: int
     """The choice's number."""

@@ -167,7 +167,7 @@ class ForwardedBody:
 
 
 class ForwardedStream:
-    """A stream of events, decoded for the clock `idle` and for its end, and written anew."""
+    """A stream of events, decoded for the timeout `idle` and for its end, and written anew."""
 
     def __init__(self, stream: AsyncStream[Any], *, described: bool) -> None:
         self._stream = stream

@@ -197,7 +197,7 @@ class AsyncChatCompletions(Resource):
         )  # complains here, where the mistake is, of what can't be sent
         options = self._transport.options
         timeout = params.get("timeout", options.timeout)
-        clocks = (
+        timeouts = (
             timeout
             if isinstance(timeout, Timeouts)
             else attrs.evolve(options.timeout, total=timeout)
@@ -207,7 +207,7 @@ class AsyncChatCompletions(Resource):
             messages: Sequence[Any], number: int, left: float | None
         ) -> AsyncEventStream[ChatEvent, ChatCompletion]:
             sent: dict[str, Any] = {**params, "messages": messages}
-            sent["timeout"] = attrs.evolve(clocks, total=left)
+            sent["timeout"] = attrs.evolve(timeouts, total=left)
             if number > 1:
                 if sent.get("tool_choice") not in (None, "none"):
                     sent["tool_choice"] = "auto"
@@ -224,7 +224,7 @@ class AsyncChatCompletions(Resource):
             approve=approve,
             max_rounds=max_rounds,
             max_total_tokens=max_total_tokens,
-            total=clocks.total,
+            total=timeouts.total,
             telemetry=telemetry,
             first_body=None if telemetry is None else first.body,
         )

@@ -21,7 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from horay_async.testing._server_connection import Greeting
+    from horay_async.testing._server_connection import ConnectFault
     from horay_async.testing.canned import (
         Piece,
         Reply,
@@ -79,6 +79,7 @@ __all__ = [
     "ChaosKind",
     "CloseUnderNext",
     "Coding",
+    "ConnectFault",
     "Connection",
     "Cut",
     "Dealt",
@@ -90,7 +91,6 @@ __all__ = [
     "FaultServer",
     "Fin",
     "Gate",
-    "Greeting",
     "Handler",
     "Hang",
     "Headers",

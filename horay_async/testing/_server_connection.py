@@ -9,9 +9,9 @@ import struct
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, cast
 
-__all__ = ["ClientLeft", "Greeting", "ServerConnection"]
+__all__ = ["ClientLeft", "ConnectFault", "ServerConnection"]
 
-Greeting = Literal["reset", "fin", "stall", "old_tls"]
+ConnectFault = Literal["reset", "fin", "stall", "old_tls"]
 """What a connection meets before any HTTP is read or TLS spoken: a reset, a FIN, silence; or TLS's word that
 the client's versions are too new, as a server of long ago gives it."""
 
@@ -148,9 +148,9 @@ class ServerConnection(asyncio.Protocol):
             except TimeoutError:
                 continue
 
-    async def on_connect(self, greeting: Greeting) -> None:
+    async def on_connect(self, fault: ConnectFault) -> None:
         """Turns the client away, and tells it so in TLS at most. Raises `ClientLeft` when it leaves before."""
-        match greeting:
+        match fault:
             case "reset":
                 self.reset()
             case "fin":

@@ -71,7 +71,7 @@ Kind = Literal["chat", "completion"]
 def completion(
     *texts: str, model: str = MODEL, finish_reason: str = "stop", **options: Unpack[MessageOptions]
 ) -> ScriptedResponse:
-    """`POST /completions`: one choice a text, or one greeting."""
+    """`POST /completions`: one choice a text, or one of its own."""
     texts = texts or (HELLO,)
     choices = [
         {"index": index, "text": text, "finish_reason": finish_reason, "logprobs": None}
@@ -83,7 +83,7 @@ def completion(
 def chat(
     *texts: str, model: str = MODEL, finish_reason: str = "stop", **options: Unpack[MessageOptions]
 ) -> ScriptedResponse:
-    """`POST /chat/completions`: one choice a text, or one greeting."""
+    """`POST /chat/completions`: one choice a text, or one of its own."""
     texts = texts or (HELLO,)
     choices = [
         {

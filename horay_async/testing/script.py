@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import attrs
 
-from horay_async.testing._server_connection import Greeting
+from horay_async.testing._server_connection import ConnectFault
 from horay_async.testing.canned import Reply, default
 from horay_async.testing.records import Request
 from horay_async.testing.responses import ScriptedResponse
@@ -46,7 +46,7 @@ class Script:
         self._lock = threading.Lock()
         self._line: list[_Planned] = []
         self._rules: list[_Planned] = []
-        self._greetings: list[Greeting] = []
+        self._connect_faults: list[ConnectFault] = []
 
     def add(self, scripted: Scripted, method: str | None, path: str | None) -> None:
         """Puts a response at the end of the line."""
@@ -58,10 +58,10 @@ class Script:
         with self._lock:
             self._rules.insert(0, _Planned(scripted, method, path))
 
-    def on_connect(self, greeting: Greeting, times: int) -> None:
-        """Puts greetings in line for connections to come."""
+    def on_connect(self, fault: ConnectFault, times: int) -> None:
+        """Puts faults in line for connections to come."""
         with self._lock:
-            self._greetings.extend(greeting for _ in range(times))
+            self._connect_faults.extend(fault for _ in range(times))
 
     @property
     def waiting(self) -> int:
@@ -80,10 +80,10 @@ class Script:
                     return planned.scripted
         return default
 
-    def greeting(self) -> Greeting | None:
+    def connect_fault(self) -> ConnectFault | None:
         """What the next connection meets."""
         with self._lock:
-            return self._greetings.pop(0) if self._greetings else None
+            return self._connect_faults.pop(0) if self._connect_faults else None
 
 
 def made(scripted: Scripted, request: Request) -> ScriptedResponse:

@@ -15,7 +15,7 @@ from typing import Self, Unpack
 
 from horay_async.testing._connection import converse
 from horay_async.testing._handler import BASE_PATH, RequestHandler
-from horay_async.testing._server_connection import ClientLeft, Greeting, ServerConnection
+from horay_async.testing._server_connection import ClientLeft, ConnectFault, ServerConnection
 from horay_async.testing.canned import Piece, Reply, picture_url
 from horay_async.testing.recorder import Recorder
 from horay_async.testing.records import Connection
@@ -58,7 +58,7 @@ class FaultServer(Recorder):
         self._check_key = check_key
         found = None if tls is None else certificates(tls)
         # asyncio closes without the alert that a client should hear, so this one is played by hand.
-        self._always_on_connect: Greeting | None = "old_tls" if tls == "old" else None
+        self._always_on_connect: ConnectFault | None = "old_tls" if tls == "old" else None
         self._tls = None if found is None else found.server
         self.ssl_context: ssl.SSLContext | None = None if found is None else found.client
         """For clients: trusts the server's certificate authority. None without TLS."""
@@ -125,9 +125,9 @@ class FaultServer(Recorder):
         """Responds to all requests so that find nothing in line; later rules come before earlier ones."""
         self._script.always(response, method, path)
 
-    def on_connect(self, greeting: Greeting, *, times: int = 1) -> None:
+    def on_connect(self, fault: ConnectFault, *, times: int = 1) -> None:
         """Turns away the next connections."""
-        self._script.on_connect(greeting, times)
+        self._script.on_connect(fault, times)
 
     @property
     def waiting(self) -> int:
@@ -208,7 +208,7 @@ class FaultServer(Recorder):
 
     async def _connection(self, accepted: socket.socket, record: Connection) -> None:
         wire = ServerConnection(lambda who: self._recording.closed(record, who))
-        greeting = self._script.greeting() or self._always_on_connect
+        fault = self._script.connect_fault() or self._always_on_connect
         handler = RequestHandler(
             self._recording,
             self._script,
@@ -219,9 +219,9 @@ class FaultServer(Recorder):
         )
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: wire, accepted, ssl=self._tls if greeting is None else None
+                lambda: wire, accepted, ssl=self._tls if fault is None else None
             )
-            await (converse(wire, handler) if greeting is None else wire.on_connect(greeting))
+            await (converse(wire, handler) if fault is None else wire.on_connect(fault))
         except ClientLeft:
             pass
         except OSError as error:

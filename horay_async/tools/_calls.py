@@ -1,4 +1,4 @@
-"""Running one tool call: its arguments checked, its result or its failure put into words for the model."""
+"""Running one tool call: its arguments checked, its result or its failure put into text for the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from horay_async.errors import AnswerError
 from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.events import ToolResult
 from horay_async.models.messages import ImagePart, TextPart, ToolMessage
-from horay_async.tools._isolation import call_user_code, contain, words_of
+from horay_async.tools._isolation import call_user_code, contain, message_of
 from horay_async.tools.define import Approve, Tool
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ async def _run(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> ToolResu
 
 
 def _failed(call: ToolCall, error: Exception, began: float) -> ToolResult:
-    content = _mismatches(error) if isinstance(error, AnswerError) else words_of(error)
+    content = _mismatches(error) if isinstance(error, AnswerError) else message_of(error)
     seconds = time.perf_counter() - began
     return ToolResult(call, _clean(f"Error: {content}"), error=error, seconds=seconds)
 

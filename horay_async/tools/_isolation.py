@@ -15,7 +15,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import Any
 
-__all__ = ["CLEANUP", "UserCodeEnded", "call_user_code", "contain", "words_of"]
+__all__ = ["CLEANUP", "UserCodeEnded", "call_user_code", "contain", "message_of"]
 
 CLEANUP = 1.0
 """Seconds that a cancelled coroutine has to clean up before it isn't waited for any longer."""
@@ -111,7 +111,7 @@ async def _in_thread(function: Callable[[], Any]) -> Any:
     return await future
 
 
-def words_of(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """The error's kind and text, or its kind alone where it can't say more."""
     try:
         text = str(error)

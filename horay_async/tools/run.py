@@ -249,7 +249,7 @@ class AsyncToolRun:
             ) from error
 
     def _left(self) -> float | None:
-        """Seconds until the deadline; a little even when it has passed, for the clock to run out on."""
+        """Seconds until the deadline; a little even when it has passed, for the timeout to pass."""
         if self._deadline is None or self._loop is None:
             return None
         return max(0.001, self._deadline - self._loop.time())

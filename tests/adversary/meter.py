@@ -161,11 +161,11 @@ def awaited(client: AsyncHoray, n: int) -> dict[str, list[Held]]:
     return found
 
 
-def main(url: str, key: str, n: int, face: str) -> None:
+def main(url: str, key: str, n: int, wanted: str) -> None:
     """Prints what was measured."""
     options: ClientParams = {**OPTIONS, "base_url": url}
     with watched():
-        if face == "blocking":
+        if wanted == "blocking":
             with Horay(key, **options) as client:
                 found = blocking(client, n)
         else:

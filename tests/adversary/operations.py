@@ -36,7 +36,7 @@ OPTIONS: ClientParams = {
     "retry": RetryPolicy(max_retries=2, initial_backoff=0.001, max_backoff=0.004),
     "max_connections": 3,
 }
-"""Few connections, so that calls wait for them; short clocks, so that servers that hang don't hold a test up."""
+"""Few connections, so that calls wait for them; short timeouts, so that servers that hang don't hold a test up."""
 
 
 def options_for(server: FaultServer) -> ClientParams:

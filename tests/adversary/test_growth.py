@@ -24,23 +24,23 @@ TRIES = 3
 """What grows does so each time; what was left may still be ending once."""
 
 
-@pytest.mark.parametrize("face", ["async", "blocking"])
-def test_nothing_grows(face: str) -> None:
+@pytest.mark.parametrize("client", ["async", "blocking"])
+def test_nothing_grows(client: str) -> None:
     """After 4 N more calls of an operation as much is held as after the first N; measured again where it isn't."""
     grown: dict[str, str] = {}
     for turn in range(TRIES):
-        found = growth(face)
+        found = growth(client)
         grown = found if turn == 0 else {what: found[what] for what in grown if what in found}
         if not grown:
             return
     raise AssertionError(f"grows each time: {grown}")
 
 
-def growth(face: str) -> dict[str, str]:
+def growth(client: str) -> dict[str, str]:
     """What is held more of at the end than the limits allow, by operation and name."""
     with echo_server(Echo()) as server:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.adversary.meter", server.base_url, server.api_key, str(N), face],
+            [sys.executable, "-m", "tests.adversary.meter", server.base_url, server.api_key, str(N), client],
             cwd=ROOT, capture_output=True, text=True, timeout=200, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -74,7 +74,7 @@ def test_pacers() -> None:
     assert throttle.pacer(Settings.of()) is not pacer
 
 
-async def test_number_of_connections_is_left_to_the_gate() -> None:
+async def test_number_of_connections_is_left_to_the_limiter() -> None:
     """The client's own limit doesn't silently cap a batch."""
     async with AsyncHoray("a-key-for-nothing", max_connections=2) as client:
         transport = unbound(client._transport)

@@ -22,9 +22,9 @@ from horay_async.cli.doctor import route, settings
 from horay_async.cli.doctor.clock import compare_clocks
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.testing import (
+    ConnectFault,
     Cut,
     FaultServer,
-    Greeting,
     TLSKind,
     error,
     models,
@@ -208,7 +208,7 @@ def test_no_tls_at_all(plain_http: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("greeting", "words"),
+    ("fault", "words"),
     [
         ("stall", "doesn't respond"),
         ("fin", "handshake"),
@@ -216,11 +216,11 @@ def test_no_tls_at_all(plain_http: str) -> None:
     ],
 )
 def test_no_handshake(
-    greeting: Greeting, words: str, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    fault: ConnectFault, words: str, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server accepts a connection, and then no TLS."""
     monkeypatch.setattr(route, "PATIENCE", 0.05)
-    fault_server.on_connect(greeting, times=2)
+    fault_server.on_connect(fault, times=2)
     url = fault_server.base_url.replace("http:", "https:")
     faults = diagnosis("--api-key", "any", "--base-url", url)
     assert faults.keys() == {"TLS"}

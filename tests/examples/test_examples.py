@@ -62,7 +62,7 @@ def test_error_handling(run: Run) -> None:
     printed = run("error_handling.py")
     for words in (
         "the request is wrong, parameter 'temperature': ",
-        "too slow, by the clock 'total': ",
+        "too slow, by the timeout 'total': ",
         "check HORAY_API_KEY: ",
         "no way to the server: ",
         "2 attempts: APIConnectionError after ",

@@ -114,7 +114,7 @@ async def test_body_that_breaks_off(side: Side, path: str) -> None:
 
 
 async def test_silence_in_a_body(side: Side) -> None:
-    """The clock `idle` runs for what is handed on as it comes, too."""
+    """The timeout `idle` runs for what is handed on as it comes, too."""
     client = side.client(timeout=Timeouts(idle=0.2))
     side.server.always(respond(b"x" * 5000, content_type="audio/mpeg").with_faults(Hang(-100)))
     with pytest.raises(httpx2.ReadTimeout):
@@ -149,7 +149,7 @@ async def test_whole_response_to_a_stream(side: Side) -> None:
 
 
 async def test_timeouts(side: Side) -> None:
-    """httpx2's default leaves the client's own; one number is a deadline; several set the clocks."""
+    """httpx2's default leaves the client's own; one number is a deadline; several set the timeouts."""
     side.server.always(lambda _: json_response({}).with_faults(Hang()))
     cases: list[tuple[Any, Any, str]] = [
         ({"timeout": Timeouts(first_byte=0.1)}, {}, "'first_byte'"),

@@ -222,7 +222,7 @@ async def test_timeout_is_a_deadline(side: Side) -> None:
 
 
 async def test_timeouts_by_clock(side: Side) -> None:
-    """`httpx2.Timeout` with different values sets the clocks; without any, the Horay client's hold."""
+    """`httpx2.Timeout` with different values sets the timeouts; without any, the Horay client's hold."""
     side.server.always(lambda _: json_response({}).with_faults(Hang()))
     client = side.client(max_retries=0, timeout=httpx2.Timeout(60, read=0.2))
     with pytest.raises(openai.APITimeoutError) as caught:
@@ -309,7 +309,7 @@ def test_dropping_a_stream_closes_the_connection(fault_server: FaultServer) -> N
 
 
 async def test_pings_do_not_stop_the_clock(side: Side) -> None:
-    """Comments that keep a connection alive are no content: the clock `idle` runs on."""
+    """Comments that keep a connection alive are no content: the timeout `idle` runs on."""
     side.server.stream(["one", *pings(400, gap=0.01)])
     horay = side.horay(timeout=Timeouts(idle=0.2))
     texts: list[str] = []

@@ -14,9 +14,9 @@ import aiohttp
 import pytest
 
 from horay_async.testing import (
+    ConnectFault,
     Cut,
     FaultServer,
-    Greeting,
     Request,
     Stall,
     raw,
@@ -147,17 +147,17 @@ async def test_waiting_awaited(server: FaultServer) -> None:
         await server.until(lambda: False, timeout=0.01, what="a miracle")
 
 
-@pytest.mark.parametrize("greeting", ["reset", "fin"])
-def test_turned_away(server: FaultServer, connect: Connect, greeting: Greeting) -> None:
+@pytest.mark.parametrize("fault", ["reset", "fin"])
+def test_turned_away(server: FaultServer, connect: Connect, fault: ConnectFault) -> None:
     """A connection can be ended before anything is read of it; the next one is served."""
-    server.on_connect(greeting)
+    server.on_connect(fault)
     ending = "rst"
     with contextlib.suppress(ConnectionResetError):  # it can come before connecting has ended
         first = connect()
         data, ending = first.to_the_end()
         assert data == b""
         first.socket.close()
-    assert ending == ("rst" if greeting == "reset" else "fin")
+    assert ending == ("rst" if fault == "reset" else "fin")
     server.wait_for_close()
     second = connect()
     second.request()

@@ -280,7 +280,7 @@ def hanging(cancelled: asyncio.Event, begun: asyncio.Event) -> Any:
 
 
 async def test_time_for_tools_is_bounded(fault_server: FaultServer, connect: Connect) -> None:
-    """When time is up, tools are cancelled, and the clock is named."""
+    """When time is up, tools are cancelled, and the timeout is named."""
     cancelled = asyncio.Event()
     fault_server.add(calling(("hang", {})))
     async with connect() as client:
@@ -294,7 +294,7 @@ async def test_time_for_tools_is_bounded(fault_server: FaultServer, connect: Con
 
 
 async def test_time_for_responses_is_bounded(fault_server: FaultServer, connect: Connect) -> None:
-    """A model that doesn't go on is stopped by the same clock."""
+    """A model that doesn't go on is stopped by the same timeout."""
     fault_server.add(calling(("weather", {"city": "Rome"})), saying("It", then=(Stall(),)))
     async with connect() as client:
         run = client.chat.completions.run_tools(

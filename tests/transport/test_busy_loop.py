@@ -1,4 +1,4 @@
-"""What comes while the event loop is busy: nobody's response is nobody's, and clocks look at the data first.
+"""What comes while the event loop is busy: nobody's response is nobody's, and timeouts look at the data first.
 
 All of it holds on asyncio and uvloop, over TCP and TLS, and with aiohttp's undocumented parts switched off.
 """
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None
 
 SOON = 0.1
-"""Seconds: what a clock that is to run out is set to."""
+"""Seconds: what a timeout that is to pass is set to."""
 
 
 @pytest.fixture(
@@ -116,7 +116,7 @@ async def test_connections_are_still_used_again(tls: Certificates | None) -> Non
 
 
 def block(server: ScriptedServer, seconds: float) -> None:
-    """Keeps the event loop busy: the server sends at once, and the clocks run out before the loop goes on."""
+    """Keeps the event loop busy: the server sends at once, and the timeouts pass before the loop goes on."""
     server.do_now()
     time.sleep(seconds)
 

@@ -1,4 +1,4 @@
-"""One timer for many clocks, on a loop whose time is set by hand."""
+"""One timer for many timeouts, on a loop whose time is set by hand."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Loop:
             timer.call()
 
 
-class Clock:
+class Timed:
     """Something that waits; `again` is when to look after the first look."""
 
     def __init__(self, again: float | None = None) -> None:
@@ -76,8 +76,8 @@ def watch(loop: Loop) -> DeadlineTimer:
 
 
 def test_looks_when_due_and_once(loop: Loop, watch: DeadlineTimer) -> None:
-    """A clock that has run out is looked at, and not again; others aren't yet."""
-    early, late = Clock(), Clock()
+    """A timeout that has passed is looked at, and not again; others aren't yet."""
+    early, late = Timed(), Timed()
     watch.add(late, now=0, due=20)
     watch.add(early, now=0, due=10)
     assert loop.set == [10]
@@ -89,31 +89,33 @@ def test_looks_when_due_and_once(loop: Loop, watch: DeadlineTimer) -> None:
 
 
 def test_one_timer_for_a_thousand(loop: Loop, watch: DeadlineTimer) -> None:
-    """Later clocks set no timer of their own, and taking clocks off sets none either."""
-    clocks = [Clock() for _ in range(1000)]
-    for number, clock in enumerate(clocks):
-        watch.add(clock, now=number, due=number + 600)
+    """Later timeouts set no timer of their own, and taking timeouts off sets none either."""
+    all_timed = [Timed() for _ in range(1000)]
+    for number, timed in enumerate(all_timed):
+        watch.add(timed, now=number, due=number + 600)
     assert len(loop.timers) == 1
-    for clock in clocks:
-        watch.discard(clock)
+    for timed in all_timed:
+        watch.discard(timed)
     loop.go_to(2000)
-    assert not any(clock.looks for clock in clocks)
+    assert not any(timed.looks for timed in all_timed)
     assert loop.set == []
 
 
 def test_looks_again_when_it_is_told(loop: Loop, watch: DeadlineTimer) -> None:
-    """A clock that stood still for a while is looked at again when it says."""
-    clock = Clock(again=25)
-    watch.add(clock, now=0, due=10)
+    """A timed that stood still for a while is looked at again when it says."""
+    timed = Timed(again=25)
+    watch.add(timed, now=0, due=10)
     loop.go_to(10)
     assert loop.set == [25]
     loop.go_to(25)
-    assert clock.looks == [10, 25]
+    assert timed.looks == [10, 25]
 
 
-def test_clocks_due_at_nearly_the_same_time_share_a_look(loop: Loop, watch: DeadlineTimer) -> None:
-    """After a look the next one waits for a fiftieth of the shortest wait: no clock is later than that."""
-    first, second = Clock(), Clock()
+def test_timeouts_due_at_nearly_the_same_time_share_a_look(
+    loop: Loop, watch: DeadlineTimer
+) -> None:
+    """After a look the next one waits for a fiftieth of the shortest wait: no timeout is later than that."""
+    first, second = Timed(), Timed()
     watch.add(first, now=0, due=10)
     watch.add(second, now=0, due=10.05)
     loop.go_to(10)
@@ -122,10 +124,10 @@ def test_clocks_due_at_nearly_the_same_time_share_a_look(loop: Loop, watch: Dead
 
 def test_discarding_what_is_not_there_and_closing(loop: Loop, watch: DeadlineTimer) -> None:
     """Taking off twice is fine; a closed watch looks at nothing."""
-    clock = Clock()
-    watch.add(clock, now=0, due=10)
-    watch.discard(Clock())
+    timed = Timed()
+    watch.add(timed, now=0, due=10)
+    watch.discard(Timed())
     watch.close()
     assert loop.set == []
     loop.go_to(10)
-    assert clock.looks == []
+    assert timed.looks == []

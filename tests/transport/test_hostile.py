@@ -167,7 +167,7 @@ def with_garbage(call: Any) -> ScriptedResponse:
 async def test_garbage_between_chunks(
     fault_server: FaultServer, connect: Connect, call: Any
 ) -> None:
-    """Bytes in the middle of a body that aren't its encoding end the call, even with no clock running."""
+    """Bytes in the middle of a body that aren't its encoding end the call, even with no timeout running."""
     fault_server.add(with_garbage(call))
     async with connect(timeout=Timeouts(idle=None)) as client:
         failure = await refused(call(client))

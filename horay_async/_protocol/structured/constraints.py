@@ -40,7 +40,7 @@ class _Kind:
     """The keyword of JSON Schema by what is constrained."""
     holds: Callable[[Any, Any], bool]
     """Whether a value is within a bound."""
-    words: str
+    expectation: str
     """What is asked for, with a place for the bound."""
 
 
@@ -103,7 +103,7 @@ class Constraint:
         return KINDS[self.name].holds(value, self.bound)
 
     def __str__(self) -> str:
-        return KINDS[self.name].words.format(self.bound)
+        return KINDS[self.name].expectation.format(self.bound)
 
 
 def constraints_of(notes: Iterable[Any], path: str) -> tuple[Constraint, ...]:
@@ -154,7 +154,7 @@ OPERATORS = {">=": "ge", ">": "gt", "<=": "le", "<": "lt"}
 
 
 def constraints_of_validator(validator: Any) -> tuple[Constraint, ...]:
-    """What a validator of attrs asks for, as far as JSON Schema has words for it."""
+    """What a validator of attrs asks for, as far as JSON Schema can say it."""
     found: list[Constraint] = []
     # `optional` holds one, and lets null pass, which the constraints say nothing of.
     inner = getattr(validator, "validator", validator)

@@ -73,10 +73,12 @@ def described(docstring: str) -> ParsedDocstring:
             entries = _google(lines[place + 1 : end])
         else:
             entries = _numpy(lines[place + 2 : end])
-        for argument, words in entries:
-            arguments.setdefault(argument, []).append(words)
-    joined = {name: " ".join(filter(None, words)) for name, words in arguments.items()}
-    return ParsedDocstring(text, {name: words for name, words in joined.items() if words})
+        for argument, description in entries:
+            arguments.setdefault(argument, []).append(description)
+    joined = {name: " ".join(filter(None, lines)) for name, lines in arguments.items()}
+    return ParsedDocstring(
+        text, {name: description for name, description in joined.items() if description}
+    )
 
 
 def _start(lines: list[str], place: int) -> tuple[str, str] | None:
@@ -119,14 +121,14 @@ def _numpy(lines: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _sphinx(lines: list[str]) -> Iterator[tuple[str, str]]:
-    """One field: `:param name: words`, or with the type before the name."""
+    """One field: `:param name: text`, or with the type before the name."""
     field = FIELD.match(lines[0])
     assert field is not None  # that's where the section began
     named = (field[2] or "").split()
     if field[1] in FIELDS and named:
         more = takewhile(lambda line: not line.strip() or _depth(line), lines[1:])
-        for words in (field[3], *more):
-            yield named[-1].lstrip("*"), words.strip()
+        for description in (field[3], *more):
+            yield named[-1].lstrip("*"), description.strip()
 
 
 def _depth(line: str) -> int:

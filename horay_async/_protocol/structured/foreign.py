@@ -243,7 +243,7 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "array": ("an array", lambda value: isinstance(value, list)),
     "object": ("an object", lambda value: isinstance(value, dict)),
 }
-"""JSON Schema's types: in words, and what is of them."""
+"""JSON Schema's types: as text, and what is of them."""
 
 
 class _Check:
@@ -308,10 +308,10 @@ class _Check:
         if len(likely) == 1 or len(found) == 1:  # of the right type, at least
             yield from (likely or found)[0]
         else:
-            words = " or ".join(dict.fromkeys(self._words(option) for option in options))
-            yield Mismatch(path, str(InvalidValue(words, value)))
+            expected = " or ".join(dict.fromkeys(self._expected(option) for option in options))
+            yield Mismatch(path, str(InvalidValue(expected, value)))
 
-    def _words(self, option: Json) -> str:
+    def _expected(self, option: Json) -> str:
         form = self._defs[option["$ref"].removeprefix(DEFS)] if "$ref" in option else option
         kind = form.get("type")
         return form.get("title") or (KINDS[kind][0] if kind else "something else")

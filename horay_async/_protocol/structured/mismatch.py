@@ -63,11 +63,11 @@ def found_in(error: BaseException, path: str) -> Iterator[Mismatch]:
     elif isinstance(error, NestedMismatches):
         for mismatch in error.found:
             yield Mismatch(f"{path}{mismatch.path}", mismatch.message)
-    else:  # a hook's words, or those of a validator; attrs' own have more than words in their arguments
-        yield Mismatch(path, _words(error))
+    else:  # a hook's message, or that of a validator; attrs' own have more than a message in their arguments
+        yield Mismatch(path, _message_of(error))
 
 
-def _words(error: BaseException) -> str:
+def _message_of(error: BaseException) -> str:
     """What an error says; a name alone, as of a key that isn't there, says too little without the error's."""
     name = type(error).__name__
     if isinstance(error, LookupError):

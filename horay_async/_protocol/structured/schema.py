@@ -2,7 +2,7 @@
 
 Strict means what OpenAI's structured outputs ask for: every property is required, an optional one is a
 union with null, none is added, and a class within a class is a reference into `$defs`. What that form has
-no words for (`Any`, open dicts, tuples of mixed types) is still described, and the schema then isn't
+no keyword for (`Any`, open dicts, tuples of mixed types) is still described, and the schema then isn't
 called strict.
 """
 

@@ -57,7 +57,7 @@ def union_hook(node: Options, hooks: list[Hook]) -> Hook:
     table = {kind: _tried(kind, options) for kind in TRIED}
     records = [each for each in options if isinstance(each[0], ClassNode)]
     filled = [each for each in options if each[0].hint is not NoneType]
-    words = " or ".join(named(option.hint) for option in node.options)
+    expected = " or ".join(named(option.hint) for option in node.options)
 
     def hook(value: Any) -> Any:
         pool = table[type(value)]
@@ -69,10 +69,10 @@ def union_hook(node: Options, hooks: list[Hook]) -> Hook:
                 each for each in pool if each[0] in likely or not isinstance(each[0], ClassNode)
             ]
         if not pool and len(filled) == 1:
-            pool = filled  # says what is wrong in its own words
+            pool = filled  # says what is wrong with its own message
         if len(pool) == 1:
             return pool[0][1](value)
-        return _first(pool, value, words)
+        return _first(pool, value, expected)
 
     return hook
 
@@ -94,7 +94,7 @@ def remembering() -> Generator[None, None, None]:
         TRIED_BEFORE.reset(token)
 
 
-def _first(pool: list[tuple[Node, Hook]], value: Any, words: str) -> Any:
+def _first(pool: list[tuple[Node, Hook]], value: Any, expected: str) -> Any:
     """What the first option that takes `value` makes of it."""
     tried = TRIED_BEFORE.get()
     for _, hook in pool:
@@ -108,7 +108,7 @@ def _first(pool: list[tuple[Node, Hook]], value: Any, words: str) -> Any:
                 tried[key] = FAILED  # classes raise whatever they like; the next may fit
         if tried[key] is not FAILED:
             return tried[key]
-    raise InvalidValue(words, value)
+    raise InvalidValue(expected, value)
 
 
 def _is_too_deep(error: Exception) -> bool:

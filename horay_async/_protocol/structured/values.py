@@ -99,11 +99,11 @@ WRITTEN: dict[Any, tuple[re.Pattern[str], Callable[[str], Any], str]] = {
     UUID: (re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), UUID, "a UUID"),
 }
 """What JSON writes as strings: the form (RFC 3339's and RFC 9562's; Python reads others too), the reader,
-and its words."""
+and what is expected, as text."""
 
 
 def _written(kind: Any) -> Hook:
-    form, read, words = WRITTEN[kind]
+    form, read, expected = WRITTEN[kind]
 
     def hook(value: Any) -> Any:
         if isinstance(value, str) and form.fullmatch(value):
@@ -111,7 +111,7 @@ def _written(kind: Any) -> Hook:
                 return read(value.upper())
             except ValueError:
                 pass  # February 30th
-        raise InvalidValue(words, value)
+        raise InvalidValue(expected, value)
 
     return hook
 

@@ -273,7 +273,7 @@ class Decoder(Generic[R]):
     def _check_blank(self, fields: dict[str, Any]) -> None:
         """Raises where an object without a value in any known field is no response.
 
-        - `message` or `detail`: a server's words in place of a response, which are a failure;
+        - `message` or `detail`: a server's message in place of a response, which are a failure;
         - the list that the response is about, empty: a response with nothing in it;
         - neither: of a chunk, a sign that the stream is alive; of anything else, no response.
         """

@@ -13,7 +13,7 @@ from horay_async._protocol.wire.clean import Cleaner
 __all__ = ["SHOWN", "ErrorBody", "beginning", "read", "status_of"]
 
 SHOWN = 500
-"""How many characters of a server's words or of an undecipherable body go into an error."""
+"""How many characters of a server's message or of an undecipherable body go into an error."""
 
 _STATUS_OF_WORD: dict[str, int] = {
     "badrequest": 400,
@@ -48,7 +48,7 @@ _STATUS_OF_CODE: dict[int, int] = {20012: 400, 50505: 503}
 
 @attrs.frozen(kw_only=True)
 class ErrorBody:
-    """A failure in the server's words."""
+    """A failure as the server describes it."""
 
     message: str | None
     """At most `SHOWN` characters of it."""
@@ -86,7 +86,7 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
         message = _from_detail(fields["detail"])
     code = fields.get("code")
     return ErrorBody(
-        # Words of an unknown shape are shown as they are, rather than none.
+        # A body of an unknown shape is shown as it is, rather than none.
         message=(_text(message) if message else text)[:SHOWN],
         type=_string(fields.get("type")),
         code=code if isinstance(code, str | int) and not isinstance(code, bool) else None,
@@ -95,9 +95,9 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
     )
 
 
-def status_of(words: ErrorBody) -> int | None:
+def status_of(parsed: ErrorBody) -> int | None:
     """The HTTP status that a failure's `code` or else its `type` stands for."""
-    for word in (words.code, words.type):
+    for word in (parsed.code, parsed.type):
         if isinstance(word, str):
             if not (word.isascii() and word.isdigit()):
                 letters = re.sub("[^a-z]", "", word.lower()).removesuffix("error")

@@ -53,33 +53,33 @@ def status_error(
     `now` is Unix time in seconds, for a `Retry-After` that is a date.
     """
     status = context.status or 0
-    words = read(body, context.clean)
-    message = words.message or context.clean(reason) or "no explanation was sent"
+    parsed = read(body, context.clean)
+    message = parsed.message or context.clean(reason) or "no explanation was sent"
     if 300 <= status < 400:
         place = context.clean(headers.get("Location", "an unnamed place"))
         message = (
             f"redirected to {place}; redirects aren't followed, so that the key stays with the host "
             "it was meant for: set base_url if the API has moved"
         )
-    return _status_class(status, words)(
+    return _status_class(status, parsed)(
         f"{status} from {context.label}: {message}",
         status_code=status,
         retry_after=parse_retry_after(headers, now=now),
         request_id=context.request_id,
-        **words.fields,
+        **parsed.fields,
     )
 
 
 def envelope_failure(body: bytes, *, context: ErrorContext) -> APIStatusError:
     """The error for a response that reports a failure under HTTP status 200."""
-    words = read(body, context.clean)
-    status = status_of(words) or 200
-    code = "" if words.code is None else f" with code {words.code}"
-    return _status_class(status, words)(
-        f"{context.label} failed{code}: {words.message or 'no explanation was sent'}",
+    parsed = read(body, context.clean)
+    status = status_of(parsed) or 200
+    code = "" if parsed.code is None else f" with code {parsed.code}"
+    return _status_class(status, parsed)(
+        f"{context.label} failed{code}: {parsed.message or 'no explanation was sent'}",
         status_code=status,
         request_id=context.request_id,
-        **words.fields,
+        **parsed.fields,
     )
 
 
@@ -87,14 +87,14 @@ def stream_error(data: bytes, *, context: ErrorContext) -> APIStatusError | Stre
     """The error for an error event inside a stream: a status class where its code or type maps to
     one, else `StreamError`.
     """
-    words = read(data, context.clean)
-    message = words.message or "no explanation was sent"
+    parsed = read(data, context.clean)
+    message = parsed.message or "no explanation was sent"
     text = f"the server reported an error in the stream of {context.label}: {message}"
-    known: dict[str, Any] = {"request_id": context.request_id, **words.fields}
-    status = status_of(words)
+    known: dict[str, Any] = {"request_id": context.request_id, **parsed.fields}
+    status = status_of(parsed)
     if status is None:
         return StreamError(text, **known)
-    return _status_class(status, words)(text, status_code=status, **known)
+    return _status_class(status, parsed)(text, status_code=status, **known)
 
 
 def bad_response(what: str, body: bytes, *, context: ErrorContext) -> APIResponseError:
@@ -108,10 +108,10 @@ def bad_response(what: str, body: bytes, *, context: ErrorContext) -> APIRespons
     )
 
 
-def _status_class(status: int, words: ErrorBody) -> type[APIStatusError]:
+def _status_class(status: int, parsed: ErrorBody) -> type[APIStatusError]:
     if status == 403:
-        exhausted = re.search(_BALANCE, words.message or "", re.IGNORECASE)
-        if exhausted or status_of(words) == 402:
+        exhausted = re.search(_BALANCE, parsed.message or "", re.IGNORECASE)
+        if exhausted or status_of(parsed) == 402:
             return errors.InsufficientBalanceError
     default = errors.InternalServerError if status >= 500 else APIStatusError
     return _CLASSES.get(status, default)

@@ -12,7 +12,7 @@ import attrs
 import msgspec
 
 from horay_async._checks import check_headers, http_url
-from horay_async._protocol.limits.gate import AttemptGate
+from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.params import check
 from horay_async.errors import ConfigurationError
@@ -79,7 +79,7 @@ class Request:
     """Most JSON objects and lists to take in of the response."""
     bulk: bool = False
     """Whether it gives way to others where the limits make it wait."""
-    gate: AttemptGate | None = None
+    limiter: AttemptLimiter | None = None
     """Who lets each attempt go in the place of the client's limits: a batch's throttle."""
     max_body_bytes: int = MAX_BODY_BYTES
     """Most bytes to take in of a whole response."""
@@ -194,7 +194,7 @@ def _with_query(
 
 
 def _timeouts(call: Mapping[str, Any], options: ClientOptions) -> Timeouts:
-    """The client's clocks; the call's `timeout` replaces them, or sets the total where it is a number."""
+    """The client's timeouts; the call's `timeout` replaces them, or sets the total where it is a number."""
     if "timeout" not in call:
         return options.timeout
     timeout: float | Timeouts | None = call["timeout"]

@@ -72,7 +72,7 @@ class Plan:
         )
 
     def cost(self, base_url: str) -> str:
-        """What will be sent, in words."""
+        """What will be sent, as text."""
         return (
             f"This sends 5 requests to {_place(base_url)}, each once: user info and models, which are free; "
             f"one chat completion and one completion of {self.model}, with a prompt of one word and at most "
@@ -162,7 +162,7 @@ def _place(base_url: str) -> str:
 
 
 def describe_report(report: dict[str, Any]) -> str:
-    """The report in words."""
+    """The report as text."""
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     lines = [f"{report['base_url']} on {report['time']}, {versions}"]
     for operation in report["operations"]:

@@ -36,7 +36,7 @@ and `.output_tokens` and `gen_ai.client.embeddings.operation.input_tokens` for t
 histograms `gen_ai.invoke_agent.duration`, `.inference_calls` and `.tool_calls`, and `gen_ai.execute_tool.duration`.
 
 A call of the conventions' operations that failed is an event `gen_ai.client.operation.exception` with the class and the
-traceback. The server's words, which may repeat a prompt, are in it only where content is recorded.
+traceback. The server's message, which may repeat a prompt, is in it only where content is recorded.
 
 Trace context goes out in the headers of every attempt, by the propagators that OpenTelemetry is set up with, but
 not to the hosts of pictures. Prompts, responses and tools' arguments are recorded on spans only where

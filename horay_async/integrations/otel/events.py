@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry._logs import LogRecord, SeverityNumber
 
-from horay_async.integrations.otel.spans import words_of
+from horay_async.integrations.otel.spans import message_of
 from horay_async.integrations.otel.values import clean
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ NAME: Final = "gen_ai.client.operation.exception"
 
 
 def exception_event(logger: Logger, error: Exception, context: Context, *, capture: bool) -> None:
-    """Tells of `error`, in the context of its call's span. Its words are told as a span's status tells them."""
+    """Tells of `error`, in the context of its call's span. Its message is given as a span's status gives it."""
     kind = type(error)
     # Without its causes: what other libraries' errors say isn't cleaned of keys and passwords.
     trace = (
@@ -33,8 +33,8 @@ def exception_event(logger: Logger, error: Exception, context: Context, *, captu
         "exception.type": f"{kind.__module__}.{kind.__qualname__}",
         "exception.stacktrace": clean("".join(trace)),
     }
-    if (words := words_of(error, capture=capture)) is not None:
-        attributes["exception.message"] = words
+    if (message := message_of(error, capture=capture)) is not None:
+        attributes["exception.message"] = message
     logger.emit(
         LogRecord(
             timestamp=time.time_ns(),

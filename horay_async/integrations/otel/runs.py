@@ -17,7 +17,7 @@ from horay_async.integrations.otel.content import (
     tool_definitions,
 )
 from horay_async.integrations.otel.metrics import usage_of
-from horay_async.integrations.otel.spans import words_of
+from horay_async.integrations.otel.spans import message_of
 from horay_async.integrations.otel.values import clean
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ class RunSpan:
                 kind = type(error).__qualname__
                 measured = measured | {"error.type": kind}
                 span.set_attribute("error.type", kind)
-                words = words_of(error, capture=self._settings.capture)
-                span.set_status(Status(StatusCode.ERROR, words))
+                message = message_of(error, capture=self._settings.capture)
+                span.set_status(Status(StatusCode.ERROR, message))
             elif not ended.complete:
                 measured = measured | {"horay.cancelled": True}
                 span.set_attribute("horay.cancelled", True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from horay_async._observe import CallEnded
     from horay_async.errors import APIError
 
-__all__ = ["CallSpan", "words_of"]
+__all__ = ["CallSpan", "message_of"]
 
 
 class CallSpan:
@@ -72,14 +72,14 @@ class CallSpan:
             span.set_attribute("horay.request_id", clean(request_id))
         if error_type is not None and error is not None:
             span.set_attribute("error.type", error_type)
-            span.set_status(Status(StatusCode.ERROR, words_of(error, capture=capture)))
+            span.set_status(Status(StatusCode.ERROR, message_of(error, capture=capture)))
         elif not ended.complete:
             span.set_attribute("horay.cancelled", True)
         span.end()
 
 
-def words_of(error: BaseException, *, capture: bool) -> str | None:
-    """What may be told of an error: words of the server's, which may hold a prompt, only with `capture`."""
+def message_of(error: BaseException, *, capture: bool) -> str | None:
+    """What may be told of an error: the server's message, which may hold a prompt, only with `capture`."""
     if capture or (isinstance(error, APIConnectionError) and not isinstance(error, APIStatusError)):
         return clean(str(error))
     return f"status {error.status_code}" if isinstance(error, APIStatusError) else None

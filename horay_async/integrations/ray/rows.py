@@ -110,7 +110,7 @@ def _without_nulls(value: object) -> object:
 
 
 def _cells(result: BatchResult[Any]) -> tuple[str | None, object, object]:
-    """Answer, usage and error."""
+    """The columns `answer`, `usage` and `error`."""
     response: Response | None = result.response
     if response is None:
         return None, None, failure(result.error)

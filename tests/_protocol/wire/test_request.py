@@ -127,7 +127,7 @@ def test_call_options_are_no_fields() -> None:
 
 
 def test_timeouts_of_a_call() -> None:
-    """A number changes the deadline alone, `Timeouts` all the clocks; None lifts the deadline."""
+    """A number changes the deadline alone, `Timeouts` all the timeouts; None lifts the deadline."""
     client = options(timeout=Timeouts(idle=1.0, total=9.0))
     assert text(client).timeouts == Timeouts(idle=1.0, total=9.0)
     assert text(client, timeout=3).timeouts == Timeouts(idle=1.0, total=3)

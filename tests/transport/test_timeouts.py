@@ -1,4 +1,4 @@
-"""The five clocks: each stops what it is for, by its name, and nothing else."""
+"""The five timeouts: each stops what it is for, by its name, and nothing else."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 
 SOON = 0.1
-"""Seconds: what a clock that is to run out is set to."""
+"""Seconds: what a timeout that is to pass is set to."""
 
 EMPTY = sse({"choices": [{"index": 0, "delta": {"role": "assistant"}}]})
 PIECE = sse({"choices": [{"index": 0, "delta": {"content": "x"}}]})
@@ -66,7 +66,7 @@ async def read(chunks: AsyncStream[Any]) -> None:
 
 
 async def trips(call: Any) -> tuple[Clock, APITimeoutError]:
-    """The clock that ends `call`, and its error."""
+    """The timeout that ends `call`, and its error."""
     with pytest.raises(APITimeoutError) as raised:
         await call
     assert repr(raised.value.clock) in str(raised.value)
@@ -185,7 +185,7 @@ async def test_idle_in_a_stream(
 ) -> None:
     """What merely keeps a connection alive is no progress: `idle` runs on."""
     fault_server.add(events(Repeat(keepalive, gap=0.001)))
-    jump(0)  # the stream keeps hold of the clock that it finds
+    jump(0)  # the stream keeps hold of the timeout that it finds
     async with connect(retries=2, timeout=Timeouts(idle=5)) as client:
         chunks = await open_stream(client)
         assert (await anext(chunks)).text == "x"
@@ -222,7 +222,7 @@ async def test_idle_before_the_first_chunk_is_retried(
 
 
 async def test_content_resets_idle(fault_server: FaultServer, connect: Connect, jump: Jump) -> None:
-    """Content that keeps coming keeps a stream going for longer than the clock's setting."""
+    """Content that keeps coming keeps a stream going for longer than the timeout."""
     gates = [Gate(), Gate(), Gate()]
     fault_server.add(stream(["a", *(step for gate in gates for step in (gate, "x"))]))
     async with connect(timeout=Timeouts(idle=5)) as client:
@@ -314,7 +314,7 @@ async def test_total_in_a_flood(
 
         async def read_on() -> None:
             async for chunk in chunks:
-                late.append(chunk)
+                late.append(chunk)  # noqa: PERF401 - what came before the error is looked at
 
         clock, failure = await trips(read_on())
     assert clock == "total"
@@ -367,7 +367,7 @@ async def test_total_over_all_attempts(
 async def test_total_comes_before_a_longer_first_byte(
     fault_server: FaultServer, connect: Connect
 ) -> None:
-    """Of two clocks that run at once, the one that ends first is named."""
+    """Of two timeouts that run at once, the one that ends first is named."""
     fault_server.always(raw(Stall()))
     async with connect(timeout=Timeouts(first_byte=5, total=SOON)) as client:
         assert (await trips(client.models.list()))[0] == "total"
@@ -397,7 +397,7 @@ async def test_wait_past_the_deadline_is_not_begun(
 async def test_number_is_the_deadline_of_a_call(
     fault_server: FaultServer, connect: Connect
 ) -> None:
-    """A number given to one call sets its deadline and leaves the client's other clocks."""
+    """A number given to one call sets its deadline and leaves the client's other timeouts."""
     fault_server.always(raw(Stall()))
     async with connect(timeout=Timeouts(first_byte=5)) as client:
         assert (await trips(client.models.list(timeout=SOON)))[0] == "total"
@@ -405,7 +405,7 @@ async def test_number_is_the_deadline_of_a_call(
 
 
 async def test_late_response_is_in_time(fault_server: FaultServer, connect: Connect) -> None:
-    """A clock that hasn't run out leaves no trace, and the timeline says where the time went."""
+    """A timeout that hasn't passed leaves no trace, and the timeline says where the time went."""
     fault_server.reply("Berlin", Delay(0.03))
     async with connect(timeout=Timeouts(5, 5, 5, 5, 5)) as client:
         meta = (await client.completions.create(model="m", prompt="p")).meta

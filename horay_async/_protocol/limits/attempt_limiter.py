@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-__all__ = ["AttemptGate", "Place"]
+__all__ = ["AttemptLimiter", "AttemptPermit"]
 
 
-class Place(Protocol):
+class AttemptPermit(Protocol):
     """What one attempt holds of the limits, from when it may go until its connection is free again."""
 
     def received(self, status: int, headers: Mapping[str, str]) -> None:
@@ -28,13 +28,13 @@ class Place(Protocol):
         ...
 
 
-class AttemptGate(Protocol):
+class AttemptLimiter(Protocol):
     """What lets the attempts of a call go."""
 
-    def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> Place | None:
+    def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> AttemptPermit | None:
         """Lets an attempt go that sends `body`; None where it has to wait."""
         ...
 
-    async def acquire(self, body: bytes | None, *, bulk: bool) -> Place:
+    async def acquire(self, body: bytes | None, *, bulk: bool) -> AttemptPermit:
         """Waits until an attempt may go for which `acquire_nowait` returned None."""
         ...
