@@ -417,6 +417,10 @@ def write_class(module: str, node: ast.ClassDef, out: Stub) -> None:
         out.uses(module, item)
     out.lines += ast.unparse(stripped).splitlines()[:-1]
     text = ast.get_docstring(node)
+    if text and (made := functions(node, "__init__")) and unpacked(made[-1]):
+        # jedi shows a class's docstring where the class is called.
+        _, told = described(ast.get_docstring(made[-1]) or "")
+        text = with_arguments(text, parameters(module, made[-1], told))
     body = docstring(text, "    ") if text else []
     done: set[str] = set()
     for index, item in enumerate(node.body):

@@ -1013,12 +1013,7 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
                 "None",
                 'Anything that JSON holds. With `stream=True`, `"stream": true` is added to an object without it.',
             ),
-            (
-                "stream",
-                "Literal[False] | Literal[True]",
-                "False",
-                "Whether the response is a stream of server-sent events.",
-            ),
+            ("stream", "bool", "False", "Whether the response is a stream of server-sent events."),
             (
                 "ends_with",
                 "str | Collection[str]",

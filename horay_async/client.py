@@ -149,6 +149,18 @@ class AsyncHoray:
         **options: Unpack[GenerationOptions],
     ) -> AsyncStream[ServerSentEvent]: ...
 
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        stream: bool,
+        ends_with: str | Collection[str] = (),
+        body: Any = None,
+        **options: Unpack[GenerationOptions],
+    ) -> JSONResponse | AsyncStream[ServerSentEvent]: ...
+
     async def request(
         self,
         method: str,

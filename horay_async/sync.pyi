@@ -1825,6 +1825,53 @@ class Horay(BlockingWrapper, of=AsyncHoray):
     It works wherever Python code runs, be it a script, a notebook or a thread with a running event loop.
     All blocking clients of a process share one thread. Interrupting a call, as with Ctrl-C, cancels its
     request. Takes and raises what `AsyncHoray` does.
+
+    Args:
+        api_key: From `HORAY_API_KEY` unless given; or a function, plain or a coroutine function,
+            that returns it, or it and the seconds that it is good for.
+        base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.
+        timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
+            timeouts.
+        max_retries: Most attempts after the first; the other rules of retrying stay as they are. 2.
+        retry: The rules of retrying; `max_retries` changes just its count.
+        limits: Most requests and tokens a minute, and requests at once, for all calls; None, the
+            default, is no limit. Copies with the same limits and `base_url` share them.
+        max_connections: Most requests under way at once on one event loop; further ones wait in
+            line. 1,000, and never more than the system lets a process have files open, less 32
+            (`ulimit -n`); when that binds, the log says so.
+        tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
+            before the system gives the connection up; from 1 to 32,767, what Linux takes. Half of
+            them pass before it is probed. 60 s is below the 350 s and 240 s after which the load
+            balancers of two large clouds forget a silent connection. None leaves it to the system.
+            A copy that changes this has connections of its own.
+        max_response_objects: Most JSON objects and lists in one response, or kept of one stream:
+            they take up to 250 bytes of memory each, and a tenth of a byte to send. 1,000,000; over
+            it an `APIResponseError` is raised.
+        default_headers: Sent with each request to the API.
+        default_query: Added to each URL's query.
+        proxy: `http://host:port` of a proxy.
+        ssl_context: For a private certificate authority or client certificates; the system's trust
+            otherwise. A copy that changes this has connections of its own; make a context once and
+            pass it again, since connections are kept by it.
+        trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from
+            `.netrc`.
+        allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't this
+            machine.
+        on_truncation: `"return"` takes a stream that ends without a mark of its end as complete.
+        strict: What happens beside counting where a response differs from what the API describes
+            (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and kind;
+            `"raise"` raises a `DriftError`, which keeps the response.
+        session: A session of the caller's to send with. It is never closed here; its connector
+            decides on connections, TLS and proxies.
+        on_request: Called with a `RequestEvent` just before each attempt is sent. The three hooks
+            are plain functions, called on the event loop, in the context of the call: they must not
+            block. What they return is ignored, and what they raise is logged and keeps no call from
+            going on.
+        on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for the
+            next one.
+        on_response: Called with a `ResponseEvent` once for each call, when it is over, however it
+            ended; for a stream that is when it was read to its end or left.
+        telemetry: OpenTelemetry for this client's calls; see `horay_async.integrations.otel`.
     """
 
     _wrapped: AsyncHoray
@@ -2053,6 +2100,54 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> Stream[ServerSentEvent]:
+        """Calls what has no method yet: the whole JSON, or with `stream=True` the events as they come.
+
+        Retries, timeouts and errors are those of every call. A request that may have been run is sent again only
+        where that is known to be harmless: a GET, and the paths that generate text or embeddings. A stream is
+        retried until its first event, raises what an error event says, and is complete where the event that
+        `ends_with` names has come, or `[DONE]`; without `ends_with`, where the bytes end between two events.
+
+        Args:
+            method: Of HTTP, such as `"POST"`.
+            path: Below the base URL, such as `"/responses"`.
+            stream: Whether the response is a stream of server-sent events.
+            ends_with: What the last event is known by: its name, the `type` in its JSON, or its
+                data; or several of these.
+            body: Anything that JSON holds. With `stream=True`, `"stream": true` is added to an
+                object without it.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the response, for servers that never mark the end.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        stream: bool,
+        ends_with: str | Collection[str] = (),
+        body: Any = None,
+        on_truncation: Literal["raise", "return"] = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        bulk: bool = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> JSONResponse | Stream[ServerSentEvent]:
         """Calls what has no method yet: the whole JSON, or with `stream=True` the events as they come.
 
         Retries, timeouts and errors are those of every call. A request that may have been run is sent again only
