@@ -38,7 +38,9 @@ class Hooks:
         try:
             hook(event)
         except Exception as error:  # noqa: BLE001 - a hook may raise anything
-            self._log.error(f"{name} hook {getattr(hook, '__qualname__', hook)!s}", error)
+            # A partial function's repr has its address in it: one that is made for each copy would be logged each time.
+            shown = getattr(hook, "__qualname__", type(hook).__qualname__)
+            self._log.error(f"{name} hook {shown}", error)
 
 
 class _HooksOfCall:

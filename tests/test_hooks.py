@@ -279,6 +279,19 @@ async def test_failing_hooks_break_nothing(
         assert isinstance(record.exc_info[1], ValueError)
 
 
+async def test_failing_hooks_of_copies(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    """A hook that is made for each copy, and has no name, is logged once all the same."""
+
+    def fail(which: int, event: object) -> None:
+        raise ValueError(which)
+
+    async with connect() as client:
+        made = [functools.partial(fail, which) for which in range(5)]
+        for hook in made:
+            await ask(client.with_options(on_response=hook))
+    assert len(caplog.records) == 1
+
+
 async def test_merging_that_fails_breaks_nothing(
     fault_server: FaultServer,
     connect: Connect,

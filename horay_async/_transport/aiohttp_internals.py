@@ -141,6 +141,9 @@ MAX_BODY_BYTES = 2**15
 """Of a request that is sent this way: half of what an idle connection takes before it asks for a pause, so that
 it is written at once. A larger one has to be written beside the reading of the response, which can come early."""
 
+MAX_TARGETS = 64
+"""URLs of which it is kept what requests to them have in common: more than a program uses again and again."""
+
 NOT_HERE = frozenset({"transfer-encoding", "expect", "connection", "upgrade"})
 """Headers that change how a request is sent."""
 
@@ -271,8 +274,11 @@ class DirectSender:
         target = self._targets.get((url, tls))
         if target is None:
             target = _Target(url, session, tls)
-            if len(self._targets) < 64:
-                self._targets[url, tls] = target
+            if (
+                len(self._targets) >= MAX_TARGETS
+            ):  # URLs that came once are not to keep others out for ever
+                self._targets.clear()
+            self._targets[url, tls] = target
         sent = target.headers.copy()
         sent.update(headers)
         sent["Content-Length"] = str(len(body))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import platform
 from contextvars import Token
+from functools import lru_cache
+from typing import TypeVar
 
 import aiohttp
 from multidict import CIMultiDict
@@ -31,6 +33,13 @@ EVENT_STREAM = "text/event-stream"
 USER_AGENT = (
     f"horay-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 )
+
+KeyT = TypeVar("KeyT")
+ValueT = TypeVar("ValueT")
+
+MAX_KEPT = 64
+"""Paths, hosts and timeouts of which something is kept that takes long to make: more than a program uses again and
+again."""
 
 MAX_AT_A_STRETCH = 2**20
 """Bytes of a body that aiohttp writes without a break; its own limit for that."""
@@ -62,7 +71,6 @@ class Sender:
         self.pools = pools
         self._urls: dict[str, URL] = {}
         self._proxies: dict[URL, URL | None] = {}  # of the environment, by origin
-        self._timers: dict[float | None, aiohttp.ClientTimeout] = {}
         key = options.api_key
         self._headers: CIMultiDict[str] = CIMultiDict(
             {
@@ -81,8 +89,8 @@ class Sender:
             if not path.startswith("/"):  # a whole URL, on another host
                 return URL(path, encoded=True)
             url = URL(self.options.base_url + path, encoded=True)
-            if "?" not in path and len(self._urls) < 64:
-                self._urls[path] = url
+            if "?" not in path:
+                _keep(self._urls, path, url)
         return url
 
     def headers(self, request: Request, accept: str, key: Secret | None = None) -> CIMultiDict[str]:
@@ -108,9 +116,12 @@ class Sender:
         if options.proxy is not None or not options.trust_env:
             return options.proxy
         origin = url.origin()
-        if origin not in self._proxies:
-            self._proxies[origin] = proxy_from_environment(origin)
-        return self._proxies[origin]
+        try:
+            return self._proxies[origin]
+        except KeyError:
+            proxy = proxy_from_environment(origin)
+        _keep(self._proxies, origin, proxy)
+        return proxy
 
     async def send(
         self,
@@ -132,7 +143,7 @@ class Sender:
                 headers,
                 body,
                 tls=self.options.ssl_context or True,
-                timer=self._connect_timer(request.timeouts.connect),
+                timer=_connect_timer(request.timeouts.connect),
                 pending=pending,
             )
         token: Token[Pending | None] = pending_request.set(pending)
@@ -179,25 +190,32 @@ class Sender:
             proxy=proxy,
             proxy_headers=proxy_headers,
             ssl=self.options.ssl_context or True,
-            timeout=self._connect_timer(request.timeouts.connect),
+            timeout=_connect_timer(request.timeouts.connect),
             # A caller's own session may be set up otherwise.
             raise_for_status=False,
             auto_decompress=not request.external,
         )
 
-    def _connect_timer(self, seconds: float | None) -> aiohttp.ClientTimeout:
-        """Aiohttp's timer for making a connection, the one timeout of it that is used.
 
-        Its `connect` would count the wait for a connection too, but its pool has no limit here.
-        """
-        timer = self._timers.get(seconds)
-        if timer is None:
-            # Rounding times up to whole seconds, as aiohttp does above the threshold, isn't wanted.
-            timer = aiohttp.ClientTimeout(
-                total=None, connect=seconds, sock_read=None, ceil_threshold=float("inf")
-            )
-            self._timers[seconds] = timer
-        return timer
+def _keep(cache: dict[KeyT, ValueT], key: KeyT, value: ValueT) -> None:
+    """Puts a value into a cache that is emptied when it is full: keys that come once are neither to fill the memory nor
+    to keep others out. Several threads may use it.
+    """
+    if len(cache) >= MAX_KEPT:
+        cache.clear()
+    cache[key] = value
+
+
+@lru_cache(maxsize=MAX_KEPT)
+def _connect_timer(seconds: float | None) -> aiohttp.ClientTimeout:
+    """Aiohttp's timer for making a connection, the one timeout of it that is used.
+
+    Its `connect` would count the wait for a connection too, but its pool has no limit here.
+    """
+    # Rounding times up to whole seconds, as aiohttp does above the threshold, isn't wanted.
+    return aiohttp.ClientTimeout(
+        total=None, connect=seconds, sock_read=None, ceil_threshold=float("inf")
+    )
 
 
 def _external_headers() -> CIMultiDict[str]:
