@@ -26,6 +26,16 @@ class Membership:
         """The server, and the limits for it."""
 
 
+class LimitersOfLoop(dict[tuple[str, Limits | None], Limiter]):
+    """The limiters of one event loop, by server and limits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most: int = MAX_UNUSED
+        """From how many on the unused ones are looked for: twice as many as were left the last time, so that looking
+        costs each new one the same, however many there are."""
+
+
 class SharedLimiters:
     """A limiter for each event loop, server and limits, made when it is first asked for.
 
@@ -34,13 +44,10 @@ class SharedLimiters:
     """
 
     def __init__(self) -> None:
-        self._limiters: dict[
-            tuple[asyncio.AbstractEventLoop, tuple[str, Limits | None]], Limiter
-        ] = {}
+        self._loops: dict[asyncio.AbstractEventLoop, LimitersOfLoop] = {}
         self._members: WeakValueDictionary[tuple[str, Limits | None], Membership] = (
             WeakValueDictionary()
         )
-        self._most = MAX_UNUSED  # from how many on the unused ones are looked for
 
     def join(self, options: ClientOptions) -> Membership:
         """What a client with these options has to hold."""
@@ -50,30 +57,33 @@ class SharedLimiters:
     def get(self, options: ClientOptions) -> Limiter:
         """The running loop's limiter for a client with these options."""
         loop = asyncio.get_running_loop()
-        key = (loop, (options.base_url, options.limits))
-        limiter = self._limiters.get(key)
+        limiters = self._loops.get(loop)
+        if limiters is None:
+            for other in list(self._loops):
+                if other.is_closed():
+                    self._loops.pop(other, None)  # another thread may have been first
+            limiters = self._loops[loop] = LimitersOfLoop()
+        key = (options.base_url, options.limits)
+        limiter = limiters.get(key)
         if limiter is None:
-            self._forget_unused(loop)
-            limiter = self._limiters[key] = Limiter(options)
+            if len(limiters) >= limiters.most:
+                self._forget_unused(limiters, loop.time())
+            limiter = limiters[key] = Limiter(options)
         return limiter
 
-    def _forget_unused(self, here: asyncio.AbstractEventLoop) -> None:
-        look = len(self._limiters) >= self._most
-        now = here.time()
-        for (loop, key), limiter in list(self._limiters.items()):
-            # Another running loop may be using its own at this moment, and looks itself.
-            unused = look and loop is here and key not in self._members and limiter.is_idle(now)
-            if unused or loop.is_closed():
-                self._limiters.pop((loop, key), None)  # another thread may have been first
-        if look:
-            self._most = max(MAX_UNUSED, 2 * len(self._limiters))
+    def _forget_unused(self, limiters: LimitersOfLoop, now: float) -> None:
+        for key, limiter in list(limiters.items()):
+            if key not in self._members and limiter.is_idle(now):
+                del limiters[key]
+        limiters.most = max(MAX_UNUSED, 2 * len(limiters))
 
     def close(self) -> None:
         """Ends all waits, on every loop."""
         here = asyncio.get_running_loop()
-        for (loop, _), limiter in list(self._limiters.items()):
-            if loop is here:
-                limiter.close()
-            else:
-                with contextlib.suppress(RuntimeError):  # it is closed, and nobody waits on it
-                    loop.call_soon_threadsafe(limiter.close)
+        for loop, limiters in list(self._loops.items()):
+            for limiter in list(limiters.values()):
+                if loop is here:
+                    limiter.close()
+                else:
+                    with contextlib.suppress(RuntimeError):  # it is closed, and nobody waits on it
+                        loop.call_soon_threadsafe(limiter.close)

@@ -54,6 +54,29 @@ def test_copies_cost_the_same() -> None:
     assert_linear(COPIES, 16)
 
 
+LIMITS = """
+import asyncio
+from horay_async import AsyncHoray, Limits
+
+def prepare(n):
+    return [Limits(rpm=1, concurrency=1 + i) for i in range(n)]
+
+def work(given):
+    async def calls():
+        async with AsyncHoray("test-key", base_url="http://127.0.0.1:9") as client:
+            for limits in given:
+                limiter = client.with_options(limits=limits)._transport.limiter()
+                place = await limiter.acquire(None, bulk=False)
+                place.release(whole=False)
+    asyncio.run(calls())
+"""
+
+
+def test_limits_that_are_used_up() -> None:
+    """Copies with limits of their own cost the same, however many limits have to be remembered till they let go again."""
+    assert_linear(LIMITS, 250)
+
+
 async def test_urls_that_come_once(
     fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
