@@ -141,14 +141,15 @@ def test_interrupted_before_it_starts(handle: LoopHandle) -> None:
     def interrupt() -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    holding = handle.submit(BlockingCall(hold_up))
+    holding = BlockingCall(hold_up)
+    handle.submit(holding)
     assert busy.wait(5)
     timer = threading.Timer(0.03, interrupt)
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         handle.run(run)
     go_on.set()
-    holding.result()
+    holding.wait()
     handle.run(nothing)
     assert not ran
 

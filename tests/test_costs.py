@@ -12,9 +12,9 @@ import threading
 from typing import Any
 
 import pytest
-from anyio.from_thread import BlockingPortal
 
 from horay_async import AsyncHoray, Horay
+from horay_async._bridge.thread import BlockingCall, LoopThread
 from horay_async.testing import FaultServer
 
 HEAVY = {"aiohttp", "anyio", "asyncio", "attrs", "cattrs", "msgspec", "rich", "typer", "xllamacpp"}
@@ -68,13 +68,13 @@ def test_hops_do_not_grow_with_chunks(
 ) -> None:
     """A blocking stream enters the other thread twice, to open it and to start reading, however long."""
     entered: list[Any] = []
-    real = BlockingPortal.start_task_soon
+    real = LoopThread.submit
 
-    def counted(self: BlockingPortal, *args: Any) -> Any:
-        entered.append(args)
-        return real(self, *args)
+    def counted(self: LoopThread, call: BlockingCall[Any]) -> None:
+        entered.append(call)
+        real(self, call)
 
-    monkeypatch.setattr(BlockingPortal, "start_task_soon", counted)
+    monkeypatch.setattr(LoopThread, "submit", counted)
     horay_server.stream(["x"] * chunks)
     stream = blocking_horay_client.completions.create(model="m", prompt="p", stream=True)
     assert "".join(stream.text()) == "x" * chunks

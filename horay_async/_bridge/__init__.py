@@ -1,7 +1,7 @@
 """Blocking clients over asynchronous ones: one event loop in one thread, shared by all of them.
 
-A call goes to that thread through anyio's portal; a stream is read ahead there by one task. Nothing waits on
-the thread itself.
+A call runs there in anyio's task group; a stream is read ahead there by one task. Nothing waits on the thread
+itself.
 """
 
 from horay_async._bridge.argument_errors import named

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import contextlib
 import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextvars import Context, copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from horay_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import asyncio
 
-    from anyio.from_thread import BlockingPortal
 
 __all__ = ["LoopHandle"]
 
@@ -47,55 +48,51 @@ or a hook may catch the cancellation and go on. The same as `EXIT_TIMEOUT`, for 
 CANCEL_POLL = 0.05
 """Seconds of that between two looks whether anything is left to wait for, should nothing wake the caller."""
 
-LAST_TURNS = 100
-"""Turns of the loop, a millisecond each, for calls that were handed over while the thread was ending."""
-
 EXIT_TIMEOUT = 5.0
 """Seconds for which the end of the program waits for the thread: user code may hold it for ever."""
 
 
-class _Raised:
-    """What a call raised. It crosses the portal as a result: the portal would let a `SystemExit` end the
-    loop, and its own frames in the traceback would keep the exception alive.
-    """
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-
 class BlockingCall(Generic[R]):
-    """A coroutine function on its way through the portal. It can be cancelled at any moment, by any thread.
-
-    The portal's own future can't be cancelled before it is handed out, and then cancels again and again
-    until the task is over, so that cleaning up can't await anything.
+    """A coroutine function that runs on the loop's thread, for a caller on another one. Any thread may cancel it at
+    any moment.
     """
 
-    __slots__ = ("_cancelled", "_done", "_func", "_loop", "_on_end", "_task", "_thread", "lost")
+    __slots__ = (
+        "_cancelled",
+        "_done",
+        "_error",
+        "_func",
+        "_on_end",
+        "_result",
+        "_returned",
+        "_task",
+        "_thread",
+        "lost",
+    )
 
     def __init__(
         self,
         func: Callable[[], Awaitable[R]],
         on_end: Callable[[], object] | None = None,
     ) -> None:
-        """`on_end` is called when it is over, however that came, on the loop's thread mostly."""
+        """`on_end` is called when it is over, however that came, on the loop's thread mostly; maybe twice."""
         self._func = func
         self._on_end = on_end
         self.lost: bool = False
         """Whether it runs in another process: this one was forked meanwhile."""
         self._cancelled = False
-        self._loop: asyncio.AbstractEventLoop | None = None  # once it runs
+        self._returned = False
+        self._result: R | None = None  # once it has returned
+        self._error: BaseException | None = None  # what it raised
         self._task: asyncio.Task[Any] | None = None  # while it runs
         self._thread: LoopThread | None = None  # once it is submitted to one
-        # Waiting for the portal's future would hold a lock for a moment that the loop's thread needs. A
-        # signal handler that calls in that moment would wait for ever.
         self._done = threading.Lock()
         self._done.acquire()
 
-    def wait(self) -> None:
-        """Waits until it is over."""
-        while not self._done.acquire(timeout=-1 if MAX_WAIT is None else MAX_WAIT):
+    def wait(self, timeout: float | None = None) -> None:
+        """Waits until it is over, for so many seconds at most."""
+        step = MAX_WAIT if timeout is None else timeout
+        while not self._done.acquire(timeout=-1 if step is None else step) and timeout is None:
             pass
 
     def submitted_to(self, thread: LoopThread) -> None:
@@ -103,11 +100,12 @@ class BlockingCall(Generic[R]):
         self._thread = thread
         thread.calls.add(self)
 
-    def ended(self, _: object = None) -> None:
+    def ended(self) -> None:
         """Wakes who waits."""
         if self._thread is not None:
             self._thread.calls.discard(self)
-        self._done.release()
+        if self._done.locked():
+            self._done.release()
         if self._on_end is not None:
             self._on_end()
 
@@ -116,32 +114,46 @@ class BlockingCall(Generic[R]):
         self.lost = True
         self.ended()
 
-    async def run(self) -> R | _Raised:
-        """Runs the function, on the thread's loop. Cancelled if it is cancelled or the thread ends."""
+    async def run(self) -> None:
+        """Runs the function, on the thread's loop. Raises nothing: the error would end the calls beside it."""
         import asyncio  # noqa: PLC0415 - loaded by now
 
-        self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         try:
-            if self._called_off():
-                raise asyncio.CancelledError
-            return await self._func()
-        except asyncio.CancelledError as error:
-            if self._called_off():
-                raise
-            return _Raised(error)  # user code's own
+            if not self._called_off:
+                self._result = await self._func()
+                self._returned = True
         except BaseException as error:  # noqa: BLE001 - raised where the caller waits
-            return _Raised(error)
+            # A cancellation that nobody here asked for is user code's own.
+            if not (isinstance(error, asyncio.CancelledError) and self._called_off):
+                self._error = error
         finally:
             self._task = None
+            self.ended()
+
+    def result(self) -> R:
+        """What it returned, once it is over. Raises what it raised, and `ConfigurationError` where it was
+        kept from its end.
+        """
+        if self.lost:
+            raise ConfigurationError(FORKED)
+        if self._returned:
+            return cast("R", self._result)
+        error, self._error = self._error, None
+        if error is None:
+            failure = None if self._thread is None else self._thread.failure
+            error = ConfigurationError(f"{NO_THREAD}: {failure!r}" if failure else CLOSED_MEANWHILE)
+        try:
+            raise error
+        finally:
+            del error  # it knows this frame
 
     def cancel(self) -> None:
         """Cancels what runs, or keeps it from starting."""
         self._cancelled = True
-        loop, task = self._loop, self._task
-        if loop is not None and task is not None and not self.lost:
+        if (task := self._task) is not None and not self.lost:
             with contextlib.suppress(RuntimeError):  # the loop is closed
-                loop.call_soon_threadsafe(task.cancel)
+                task.get_loop().call_soon_threadsafe(task.cancel)
 
     def cancel_and_wait(self) -> None:
         """Cancels it, and waits until what it runs has ended: files are closed then, and nothing more is written.
@@ -151,12 +163,11 @@ class BlockingCall(Generic[R]):
         """
         self.cancel()
         due = time.monotonic() + CANCEL_TIMEOUT
-        # What hasn't begun to run never will. `ended` wakes who waits here, unless Ctrl-C came before it was
-        # registered, or just after `wait` had seen it.
+        # What hasn't begun to run never will. `ended` wakes who waits here, unless Ctrl-C came just after `wait`
+        # had seen it.
         while (
-            self._task is not None
-            and self._loop is not None
-            and not self._loop.is_closed()
+            (task := self._task) is not None
+            and not task.get_loop().is_closed()
             and not self.lost
             and (left := due - time.monotonic()) > 0
             and not self._done.acquire(timeout=min(left, CANCEL_POLL))
@@ -168,88 +179,79 @@ class BlockingCall(Generic[R]):
         if self._task is not None:
             self._task.cancel()
 
+    @property
     def _called_off(self) -> bool:
+        """Whether it is cancelled, or its thread ends."""
         return self._cancelled or (self._thread is not None and self._thread.ending)
 
 
 class LoopThread:
-    """A thread with an event loop and a portal into it. It ends with the last client that uses it."""
+    """A thread with an event loop, which runs calls in a task group. It ends with the last client that uses it.
 
-    loop: asyncio.AbstractEventLoop
-    """Set once the thread is ready, as are the next two."""
-    _end: asyncio.Event
-    _tasks: set[asyncio.Task[None]]
+    A caller may be interrupted between any two steps, by Ctrl-C or by a signal handler that calls, too. So no
+    caller ever holds a lock that this thread takes, as those of `Future`, `Event` and `Thread.start` are: a call goes into
+    `_inbox`, from which one task starts it, and its caller waits for the call's own lock.
+    """
 
     def __init__(self, shared: _Shared) -> None:
         self._shared = shared
-        self._ready: Future[BlockingPortal] = Future()
         self._thread = threading.Thread(target=self._run, name="horay-blocking", daemon=True)
-        self._started_by = threading.get_ident()
-        self._started = False
-        self._futures: set[Future[Any]] = set()
+        self._start_once = threading.Lock()
+        self._inbox: deque[tuple[Context, BlockingCall[Any]]] = deque()
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """Once it runs."""
+        self._woken: asyncio.Event  # the same
         self.handles: set[int] = set()
         """The ids of those that use it. Themselves it doesn't hold: a client may be forgotten unclosed."""
         self.calls: set[BlockingCall[Any]] = set()
         """What is submitted and not over."""
         self.ending: bool = False
         """Whether the end has begun: nothing is started any more."""
+        self.failure: BaseException | None = None
+        """What it has ended by, where that was no closing."""
+        self._over = False
 
-    @property
-    def usable(self) -> bool:
-        """Whether to submit calls to it. Until it is started, other threads wait for it; a signal handler
-        that came before the start can't: what it interrupted goes on only after it.
-        """
-        return not self.ending and (self._started or self._started_by != threading.get_ident())
-
-    def start(self) -> None:
-        """Starts the thread. Raises `RuntimeError` where that can't be."""
-        try:
-            if sys.is_finalizing():  # a thread started now would never say that it runs
-                raise RuntimeError("the interpreter is shutting down")
-            self._thread.start()
-            self._started = True
-        except BaseException as error:  # Ctrl-C among them: nobody is to wait for this thread
-            self.ending = True
-            self._fail(error)
-            raise
-
-    def _fail(self, error: BaseException) -> None:
-        with contextlib.suppress(InvalidStateError):
-            self._ready.set_exception(RuntimeError(f"{NO_THREAD}: {error!r}"))
-
-    def submit(self, call: BlockingCall[R]) -> Future[R | _Raised]:
-        """Hands a call over. Raises `RuntimeError` where the thread doesn't run."""
-        portal = self._ready.result()
+    def submit(self, call: BlockingCall[Any]) -> None:
+        """Hands a call over. Where the thread can't run, the call is over at once."""
         call.submitted_to(self)
-        try:
-            if self.ending:
-                raise RuntimeError(NO_THREAD)
-            future = portal.start_task_soon(call.run)
-        except BaseException:
-            self.calls.discard(call)
-            raise
-        self._futures.add(future)
-        future.add_done_callback(self._futures.discard)
-        return future
-
-    def spawn(self, func: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Starts a coroutine function as soon as the loop runs, without waiting for it."""
-
-        def begin() -> None:
-            task = self.loop.create_task(func())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-        self._ready.add_done_callback(lambda _: self.loop.call_soon_threadsafe(begin))
+        self._inbox.append((copy_context(), call))
+        self._wake()
+        if self._over:  # it may have missed this one
+            call.ended()
 
     def end(self, timeout: float | None = None) -> None:
-        """Cancels what still runs and ends the thread. Waits for its end, except on the thread itself."""
+        """Cancels what still runs and ends the thread. Waits for its end, except on a thread of this kind."""
         self.ending = True
-        with contextlib.suppress(RuntimeError):  # it has ended, or never started
-            self._ready.result(timeout)
-            self.loop.call_soon_threadsafe(self._end.set)
-            if self._thread is not threading.current_thread():
-                self._thread.join(timeout)
+        last = BlockingCall(self._serve)  # never begun: over when the thread is
+        last.submitted_to(self)
+        self._wake()
+        if threading.get_ident() in self._shared.threads:
+            return
+        if not self._over:
+            last.wait(timeout)
+        with contextlib.suppress(RuntimeError):  # it never started
+            self._thread.join(timeout)
+
+    def _wake(self) -> None:
+        """Has the thread look at what is to be done; starts it, if need be."""
+        try:
+            if self.loop is not None:
+                self.loop.call_soon_threadsafe(self._woken.set)
+            elif sys.is_finalizing():  # a thread started now would never run
+                raise RuntimeError("the interpreter is shutting down")
+            else:
+                # By a thread that no signal interrupts; `Thread.start` waits with a lock that the new one needs.
+                _thread.start_new_thread(self._start, ())
+        except RuntimeError as error:
+            if self.loop is None:  # else it is closed, and says by itself that it is over
+                self._finish(error)
+
+    def _start(self) -> None:
+        if self._start_once.acquire(blocking=False):
+            try:
+                self._thread.start()
+            except BaseException as error:  # noqa: BLE001 - raised where callers wait
+                self._finish(error)
 
     def _run(self) -> None:
         # Loaded here, where nobody's lock is held: anyio takes as long as all the rest, and awaiting
@@ -260,47 +262,50 @@ class LoopThread:
         self._shared.threads[ident] = self
         failure: BaseException | None = None
         try:
-            self._end = asyncio.Event()
-            self._tasks = set()
             with asyncio.Runner() as runner:
-                self.loop = runner.get_loop()
-                self._turn(self._serve())
-                for _ in range(LAST_TURNS):
-                    if not self.calls:
-                        break
-                    self._turn(asyncio.sleep(0.001))
+                self._run_until_served(runner.get_loop())
         except BaseException as error:  # noqa: BLE001 - nobody is above this; who waits is told below
             failure = error
         finally:
-            self.ending = True
-            self._fail(failure or RuntimeError("it has ended"))
-            for future in tuple(self._futures):  # none, unless the loop broke
-                future.cancel()
             self._shared.threads.pop(ident, None)
+            self._finish(failure)
 
-    def _turn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Runs the loop until `work` is done. User code in another task may end the loop with a
-        `SystemExit`, which that task's caller gets, or may stop it: neither is the other callers' end.
-        """
-        task = self.loop.create_task(work)
+    def _run_until_served(self, loop: asyncio.AbstractEventLoop) -> None:
+        """User code may end the loop with a `SystemExit` in a callback, or may stop it: neither is the callers' end."""
+        task = loop.create_task(self._serve())
         while not task.done():
             try:
-                self.loop.run_until_complete(task)
+                loop.run_until_complete(task)
             except (SystemExit, KeyboardInterrupt):
                 continue
             except RuntimeError:  # "Event loop stopped before Future completed"
-                if self.loop.is_closed():
+                if loop.is_closed():
                     raise
         task.result()
 
     async def _serve(self) -> None:
-        from anyio.from_thread import BlockingPortal  # noqa: PLC0415 - see `_run`
+        import asyncio  # noqa: PLC0415 - see `_run`
 
-        async with BlockingPortal() as portal:
-            self._ready.set_result(portal)
-            await self._end.wait()
+        from anyio import create_task_group  # noqa: PLC0415 - see `_run`
+
+        self._woken = asyncio.Event()
+        async with create_task_group() as tasks:
+            self.loop = asyncio.get_running_loop()
+            while not self.ending:
+                while self._inbox:
+                    context, call = self._inbox.popleft()
+                    context.run(tasks.start_soon, call.run)
+                await self._woken.wait()
+                self._woken.clear()
             for call in tuple(self.calls):
                 call.cancel_if_running()
+
+    def _finish(self, failure: BaseException | None) -> None:
+        """Wakes who waits: nothing will run any more."""
+        self.failure = failure
+        self.ending = self._over = True
+        for call in tuple(self.calls):
+            call.ended()
 
 
 class _Shared:
@@ -313,45 +318,32 @@ class _Shared:
         self.thread: LoopThread | None = None
         self.threads: dict[int, LoopThread] = {}
         """By their idents, the threads on which nothing may wait."""
-        self.submitting: set[int] = set()
-        """The threads that are handing a call over, and may hold locks that the loop's thread needs."""
 
     def join(self, handle: LoopHandle) -> LoopThread:
-        """Gives the handle a thread. Raises `RuntimeError` where none can be started."""
-        while True:
-            with self._lock:
-                if handle.closed:
-                    raise ConfigurationError(CLOSED)
-                before = handle.thread
-                if before is not None and before.usable and handle.shared is self:
-                    return before  # another thread's call was quicker
-                thread, new = self.thread, None
-                if thread is None or not thread.usable:
-                    thread = new = LoopThread(self)
-                # A signal handler's call may have come up to here, and what it did holds. None comes
-                # between these lines, which call nothing.
-                if handle.thread is before and not handle.closed and not thread.ending:
-                    if new is not None:
-                        self.thread = new
-                    handle.thread = thread
-                    handle.shared = self
-                    thread.handles.add(id(handle))
-                    break
-        if new is not None:
-            try:
-                new.start()
-            finally:
-                # One may also have come before the start, and has a thread of its own, or closed the client.
-                if handle.thread is not new:
-                    self._leave(new, handle)
-        return handle.thread or thread
+        """Gives the handle a thread."""
+        with self._lock:
+            new, ident = LoopThread(self), id(handle)
+            # A signal handler's call may have come up to here, and what it did holds. None comes between these
+            # lines, which call nothing, and the last.
+            if handle.closed:
+                raise ConfigurationError(CLOSED)
+            before = handle.thread
+            if before is not None and not before.ending and handle.shared is self:
+                return before
+            thread = self.thread
+            if thread is None or thread.ending:
+                self.thread = thread = new
+            handle.thread = thread
+            handle.shared = self
+            thread.handles.add(ident)
+            return thread
 
     def release(self, handle: LoopHandle) -> None:
         """Takes the thread from the handle. The last one ends it."""
         if threading.get_ident() in self.threads:
             # Who holds the lock may be waiting for this very thread.
             if not self._lock.acquire(blocking=False):
-                if handle.thread is not None:
+                if handle.thread is not None and handle.thread.loop is not None:
                     handle.thread.loop.call_later(0.001, self.release, handle)
                 return
             self._lock.release()
@@ -386,16 +378,15 @@ def _after_fork_in_child() -> None:
     global _shared
     _inherited.append(_shared)
     before, _shared = _shared, _Shared()
-    for thread in before.threads.values():
-        for call in tuple(thread.calls):
+    for thread in {*before.threads.values(), before.thread}:
+        for call in () if thread is None else tuple(thread.calls):
             call.lose()
 
 
 def _at_exit() -> None:
     # Ended with its loop, a pool that was never closed still closes its sockets.
     if _shared.thread is not None:
-        with contextlib.suppress(TimeoutError):
-            _shared.thread.end(EXIT_TIMEOUT)
+        _shared.thread.end(EXIT_TIMEOUT)
 
 
 atexit.register(_at_exit)
@@ -411,78 +402,31 @@ class LoopHandle:
         self.shared: _Shared | None = None
         self.thread: LoopThread | None = None
 
-    def submit(self, call: BlockingCall[R]) -> Future[R | _Raised]:
+    def submit(self, call: BlockingCall[Any]) -> None:
         """Hands a call to the thread. Raises `ConfigurationError` once the client is closed, and on the
         loop's own thread.
         """
         self.check_thread()
-        submitting, ident = _shared.submitting, threading.get_ident()
-        submitting.add(ident)
-        try:
-            try:
-                future = self._thread().submit(call)
-            except RuntimeError:
-                # Closed by another thread in this very moment; or the thread has died, and is replaced.
-                future = self._thread().submit(call)
-            future.add_done_callback(call.ended)
-        except RuntimeError as error:
-            raise ConfigurationError(str(error)) from error
-        finally:
-            submitting.discard(ident)
-        return future
+        thread = self.thread
+        if self.closed or thread is None or self.shared is not _shared or thread.ending:
+            thread = _shared.join(self)
+        thread.submit(call)
 
     def check_thread(self) -> None:
         """Raises `ConfigurationError` on the loop's own thread, where waiting would never end."""
         if threading.get_ident() in _shared.threads:
             raise ConfigurationError(OWN_THREAD)
 
-    def _thread(self) -> LoopThread:
-        thread = self.thread
-        if self.closed or thread is None or self.shared is not _shared or not thread.usable:
-            return _shared.join(self)
-        return thread
-
     def run(self, func: Callable[..., Awaitable[R]], *args: Any) -> R:
         """Runs a coroutine function on the thread. Leaving early, as by Ctrl-C, cancels it and waits for its end."""
         call = BlockingCall(partial(func, *args) if args else func)
         try:
-            if threading.get_ident() in _shared.submitting:
-                outcome = self._run_aside(call)
-            else:
-                outcome = self._run_in_loop(call)
-        except CancelledError as error:
-            raise ConfigurationError(CLOSED_MEANWHILE) from error
+            self.submit(call)
+            call.wait()
         except BaseException:
             call.cancel_and_wait()
             raise
-        if isinstance(outcome, _Raised):
-            try:
-                raise outcome.error
-            finally:
-                # The exception knows this frame, which must not know what knows the exception.
-                del outcome
-        return outcome
-
-    def _run_in_loop(self, call: BlockingCall[R]) -> R | _Raised:
-        future = self.submit(call)
-        call.wait()
-        if call.lost:
-            raise ConfigurationError(FORKED)
-        return future.result()
-
-    def _run_aside(self, call: BlockingCall[R]) -> R | _Raised:
-        """Runs a call of a signal handler, or of a `__del__`, that came while this thread was handing another
-        one over: in a loop of its own, since the shared one may wait for this thread to go on.
-        """
-        import asyncio  # noqa: PLC0415 - loaded by now
-
-        if self.closed:
-            raise ConfigurationError(CLOSED)
-        outcomes: list[R | _Raised] = []
-        thread = threading.Thread(target=lambda: outcomes.append(asyncio.run(call.run())))
-        thread.start()
-        thread.join()
-        return outcomes.pop()
+        return call.result()
 
     def close(self, on_close: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Runs `on_close` on the thread, if this handle ever ran anything, and releases the thread. Where
@@ -491,9 +435,9 @@ class LoopHandle:
         if self.closed:
             return
         shared, thread = _shared, self.thread
-        if thread is None or self.shared is not shared or not thread.usable:
+        if thread is None or self.shared is not shared or thread.ending:
             self.closed, self.thread = True, None
-        elif threading.get_ident() in shared.threads.keys() | shared.submitting:
+        elif threading.get_ident() in shared.threads:
             self.close_soon(on_close)
         else:
             with contextlib.suppress(ConfigurationError):  # another thread closes it, too
@@ -507,9 +451,8 @@ class LoopHandle:
         if self.closed:
             return
         self.closed = True
-        if thread is not None and self.shared is shared and thread.usable:
-            with contextlib.suppress(RuntimeError):  # it has ended meanwhile, and its pools with it
-                thread.spawn(partial(self._close_soon, on_close, shared))
+        if thread is not None and self.shared is shared and not thread.ending:
+            thread.submit(BlockingCall(partial(self._close_soon, on_close, shared)))
 
     async def _close_soon(
         self, on_close: Callable[[], Coroutine[Any, Any, None]], shared: _Shared
