@@ -32,11 +32,11 @@ server.__exit__(None, None, None)
 """
 
 
-def run(code: str, *, signals: bool = False, quiet: bool = True) -> str:
+def run(code: str, *, before: str = "", signals: bool = False, quiet: bool = True) -> str:
     """What a script prints. It is killed, and the test fails, where it hangs."""
     if signals and sys.platform == "win32":
         pytest.skip("needs POSIX signals")
-    script = PREAMBLE + textwrap.dedent(code) + END
+    script = PREAMBLE + before + textwrap.dedent(code) + END
     done = subprocess.run(
         [sys.executable, "-W", "error", "-X", "faulthandler", "-c", script],
         capture_output=True,
@@ -273,6 +273,99 @@ def test_interrupted_first_call() -> None:
         signals=True,
     )
     assert printed == "done\n"
+
+
+INTERRUPT = """
+import dis
+from horay_async._bridge import LoopHandle
+
+async def nothing():
+    pass
+
+async def give():
+    return 42
+
+places = {}
+
+def looks_for_signals(code):
+    # The instructions before which CPython does: after a call, and at the beginning of a function.
+    if code not in places:
+        names = [(each.offset, each.opname) for each in dis.get_instructions(code)]
+        places[code] = {
+            offset
+            for (_, before), (offset, _) in zip(names, names[1:])
+            if before.startswith(("CALL", "RESUME")) and "INTRINSIC" not in before
+        }
+    return places[code]
+
+def interrupted(call, act, at):
+    # Whether `call` had so many places for `act`.
+    left, before = at, sys.gettrace()
+    def trace(frame, event, arg):
+        nonlocal left
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        if event == "opcode" and frame.f_lasti in looks_for_signals(frame.f_code):
+            left -= 1
+            if left == 0:
+                sys.settrace(None)
+                act()
+        return trace
+    sys.settrace(trace)
+    try:
+        call()
+    except (KeyboardInterrupt, ConfigurationError):
+        pass
+    finally:
+        sys.settrace(before)  # measures coverage
+    return left <= 0
+
+def ctrl_c():
+    raise KeyboardInterrupt
+
+def call():
+    assert handle.run(give) == 42
+
+def close():
+    handle.close(nothing)
+
+def in_thread(act):
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join()
+
+def threads():
+    return [thread for thread in threading.enumerate() if thread.name == "horay-blocking"]
+"""
+
+
+@pytest.mark.parametrize("act", ["ctrl_c", "call", "close"])
+@pytest.mark.parametrize("used", [False, True])
+def test_interrupt_at_every_place(act: str, used: bool) -> None:
+    """Ctrl-C, or a signal handler that calls or closes the client, at each place of a call where Python looks for
+    signals: the client is as good as before, for other threads too, and closing ends the thread.
+    """
+    printed = run(
+        f"""
+        at, came = 0, True
+        while came:
+            at += 1
+            handle = LoopHandle()
+            if {used}:
+                call()
+            came = interrupted(lambda: handle.run(give), {act}, at)
+            if came and {act} is close:
+                refused(call)
+            else:
+                in_thread(call)
+                call()
+            close()
+            for thread in threads():
+                thread.join()
+        print(at)
+    """,
+        before=INTERRUPT,
+    )
+    assert int(printed.split()[-1]) > 10
 
 
 def test_closing_while_others_call() -> None:
