@@ -11,10 +11,10 @@ from horay_async.errors import ConfigurationError
 
 __all__ = ["KeyFunction", "ProvidedKey", "ProvidedKeys", "Secret"]
 
-ProvidedKey: TypeAlias = "str | tuple[str, float]"
+ProvidedKey: TypeAlias = str | tuple[str, float]
 """A key; or a key and the seconds that it is good for."""
 
-KeyFunction: TypeAlias = "Callable[[], ProvidedKey | Awaitable[ProvidedKey]]"
+KeyFunction: TypeAlias = Callable[[], ProvidedKey | Awaitable[ProvidedKey]]
 """What provides keys: a plain function, or a coroutine function."""
 
 MOST_SEEN = 16

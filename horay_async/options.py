@@ -269,14 +269,15 @@ class ClientOptions:
         api_key = None  # masked from here on, also among the variables of a traceback
         return cls(api_key=key, **_settle(params, RetryPolicy()))
 
-    def has_key(self, text: str) -> bool:
-        """Whether a key of the client is in `text`."""
-        key = self.api_key
-        return any(each in text for each in (key.seen if isinstance(key, ProvidedKeys) else (key,)))
-
     def changed(self, **params: Unpack[ClientParams]) -> ClientOptions:
         """A copy with some options changed."""
         return attrs.evolve(self, **_settle(params, self.retry))
+
+
+def holds_key(options: ClientOptions, text: str) -> bool:
+    """Whether a key of the client is in `text`."""
+    key = options.api_key
+    return any(each in text for each in (key.seen if isinstance(key, ProvidedKeys) else (key,)))
 
 
 def _settle(params: ClientParams, retry: RetryPolicy) -> dict[str, Any]:

@@ -85,7 +85,10 @@ class _Reading(BlockingWrapper):
 
 
 class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
-    """The blocking form of `AsyncStream`."""
+    """The chunks of one response, as they come: the blocking form of `AsyncStream`.
+
+    Iterate over it, best within a `with` block: leaving the loop or the block early closes the connection at once.
+    """
 
     _wrapped: AsyncStream[ChunkT]
 
@@ -122,7 +125,9 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
 
 
 class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
-    """The blocking form of `AsyncEventStream`."""
+    """What happens while a response is generated, event by event, and the whole response at the end, `final()`: the
+    blocking form of `AsyncEventStream`. To be used in a `with` block, which sends the request.
+    """
 
     _wrapped: AsyncEventStream[EventT, ResponseT]
     _chunks: Stream[Any] | None = None
@@ -178,7 +183,10 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
 
 
 class ToolRun(_Reading, of=AsyncToolRun):
-    """The blocking form of `AsyncToolRun`. The tools don't run in the caller's thread."""
+    """A conversation in which the model calls tools until it responds without: the blocking form of `AsyncToolRun`.
+
+    `final()` is that response; iterate to see each step. The tools don't run in the caller's thread.
+    """
 
     _wrapped: AsyncToolRun
 
@@ -204,7 +212,10 @@ class ToolRun(_Reading, of=AsyncToolRun):
 
 
 class BatchRun(_Reading, Generic[ResponseT_co], of=AsyncBatchRun):
-    """The blocking form of `AsyncBatchRun`."""
+    """The results of a batch, as they come: the blocking form of `AsyncBatchRun`.
+
+    Iterate over it: that starts the batch, and leaving the loop early cancels what is under way.
+    """
 
     _wrapped: AsyncBatchRun[ResponseT_co]
 
@@ -336,7 +347,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         try:
             wrapped = AsyncHoray(api_key, **options)
         except TypeError as error:
-            raise named(error, "Horay") from error.__cause__
+            raise named(error, type(self).__name__) from error.__cause__
         self._use(wrapped, LoopHandle())
 
     def _use(self, wrapped: AsyncHoray, handle: LoopHandle) -> None:
@@ -385,7 +396,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         try:
             wrapped = self._wrapped.with_options(**options)
         except TypeError as error:
-            raise named(error, "Horay.with_options") from error.__cause__
+            called = f"{type(self).__name__}.with_options"
+            raise named(error, called) from error.__cause__
         copy = object.__new__(type(self))
         copy._use(wrapped, self._handle)
         return copy
@@ -412,4 +424,4 @@ class Horay(BlockingWrapper, of=AsyncHoray):
     def __repr__(self) -> str:
         if "_wrapped" not in vars(self):  # as for `AsyncHoray`
             return f"{type(self).__name__}(its constructor has raised)"
-        return repr(self._wrapped).removeprefix("Async")
+        return type(self).__name__ + repr(self._wrapped).removeprefix(AsyncHoray.__name__)

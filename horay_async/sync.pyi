@@ -82,7 +82,10 @@ class _Reading(BlockingWrapper):
     ) -> None: ...
 
 class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
-    """The blocking form of `AsyncStream`."""
+    """The chunks of one response, as they come: the blocking form of `AsyncStream`.
+
+    Iterate over it, best within a `with` block: leaving the loop or the block early closes the connection at once.
+    """
 
     _wrapped: AsyncStream[ChunkT]
     def __init__(self, wrapped: AsyncStream[ChunkT], handle: LoopHandle) -> None: ...
@@ -99,7 +102,9 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
 
 class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
-    """The blocking form of `AsyncEventStream`."""
+    """What happens while a response is generated, event by event, and the whole response at the end, `final()`: the
+    blocking form of `AsyncEventStream`. To be used in a `with` block, which sends the request.
+    """
 
     _wrapped: AsyncEventStream[EventT, ResponseT]
     _chunks: Stream[Any] | None
@@ -126,7 +131,10 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
         """The whole response. Reads what is left of the stream; raises as iteration does."""
 
 class ToolRun(_Reading, of=AsyncToolRun):
-    """The blocking form of `AsyncToolRun`. The tools don't run in the caller's thread."""
+    """A conversation in which the model calls tools until it responds without: the blocking form of `AsyncToolRun`.
+
+    `final()` is that response; iterate to see each step. The tools don't run in the caller's thread.
+    """
 
     _wrapped: AsyncToolRun
     @property
@@ -140,7 +148,10 @@ class ToolRun(_Reading, of=AsyncToolRun):
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""
 
 class BatchRun(_Reading, Generic[ResponseT_co], of=AsyncBatchRun):
-    """The blocking form of `AsyncBatchRun`."""
+    """The results of a batch, as they come: the blocking form of `AsyncBatchRun`.
+
+    Iterate over it: that starts the batch, and leaving the loop early cancels what is under way.
+    """
 
     _wrapped: AsyncBatchRun[ResponseT_co]
     @property

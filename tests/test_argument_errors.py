@@ -135,3 +135,21 @@ def test_errors_of_other_code_are_left_alone() -> None:
         client.chat.completions.create(model="m", messages=Messages(MESSAGES))
     assert caught.value is own
     assert str(own) == "the caller's own"
+
+
+def test_subclass_is_named_by_its_own_name() -> None:
+    """In what its constructor and `with_options` refuse, and in its `repr`."""
+
+    class Ours(Horay):
+        """A client with something of its own."""
+
+    options: Any = {"size": 3}
+    with pytest.raises(TypeError, match=r"^Ours\(\): unknown client option 'size'"):
+        Ours(KEY, **options)
+    with Ours(KEY) as client:
+        with pytest.raises(
+            TypeError, match=r"^Ours\.with_options\(\): unknown client option 'size'"
+        ):
+            client.with_options(**options)
+        assert repr(client).startswith("Ours(api_key=")
+        assert repr(client.with_options(timeout=3)).startswith("Ours(api_key=")

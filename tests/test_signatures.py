@@ -152,3 +152,11 @@ def test_signatures_are_made_late(flags: list[str], shown: str) -> None:
     )
     assert done.stdout.startswith(shown)
     assert done.stdout.endswith("True False\n")
+
+
+@pytest.mark.parametrize("cls", [AsyncHoray, Horay])
+def test_constructors_hints(cls: Any) -> None:
+    """What `typing.get_type_hints` says of it is made of real types."""
+    hints = typing.get_type_hints(cls.__init__)
+    assert {str, type(None)} < {*typing.get_args(hints["api_key"])}
+    assert hints["return"] is type(None)

@@ -18,7 +18,7 @@ from horay_async._protocol.wire.params import check
 from horay_async.errors import ConfigurationError
 from horay_async.models._base import Model
 from horay_async.models.options import CallOptions, GenerationOptions
-from horay_async.options import ClientOptions, RetryPolicy, Timeouts
+from horay_async.options import ClientOptions, RetryPolicy, Timeouts, holds_key
 
 __all__ = [
     "IDEMPOTENCY",
@@ -225,7 +225,7 @@ def download(url: str, options: ClientOptions, call: Mapping[str, Any]) -> Reque
         raise ConfigurationError(f"an http:// or https:// URL is needed; got {url!r}")
     request = build_request("GET", url, call, attrs.evolve(options, default_query={}))
     for name, value in request.headers.items():
-        if options.has_key(value):
+        if holds_key(options, value):
             raise ConfigurationError(
                 f"extra_headers {name!r} would send the API key to another host"
             )
@@ -283,7 +283,7 @@ def forwarded(
     sent = {name: value for name, value in headers.items() if name.lower() not in OWN_HEADERS}
     if external:
         for name, value in sent.items():
-            if options.has_key(value):
+            if holds_key(options, value):
                 raise ConfigurationError(
                     f"the header {name!r} would send the API key to another host"
                 )
