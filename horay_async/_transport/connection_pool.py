@@ -78,7 +78,7 @@ class ConnectionPool:
         session: aiohttp.ClientSession | None,
         *,
         tcp_keepalive: float | None,
-        limiters: Limiters | None = None,
+        limiters: Limiters,
     ) -> None:
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.owned: bool = session is None
@@ -98,7 +98,7 @@ class ConnectionPool:
         """Sends past the session; never past a caller's."""
         self.timer: DeadlineTimer = DeadlineTimer(self.loop)
         """Keeps the timeouts of all requests on this loop."""
-        self.limiters: Limiters = Limiters(self.loop) if limiters is None else limiters
+        self.limiters: Limiters = limiters
         """The limiters of requests under way, by `max_connections`: copies of a client may differ in it. The pools of a
         client on this loop share them.
         """
@@ -150,11 +150,26 @@ _inherited: list[ConnectionPool] = []
 parent, so they can be neither used nor closed here."""
 
 
+class _PoolsOfLoop:
+    """What the pools of a client on one event loop have in common."""
+
+    __slots__ = ("limiters", "loop", "most", "pools")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.limiters = Limiters(loop)
+        self.pools = 0
+        """How many there are."""
+        self.most = 2 * MAX_UNUSED
+        """From how many on the unused ones are looked for: twice as many as were left the last time, so that looking
+        costs each new one the same, however many there are."""
+
+
 class ConnectionPools:
     """The pools of a client and its `with_options` copies: on each event loop one for each way to connect.
 
     A pool is kept as long as one of its users lives, which a call under way keeps alive. After that it is closed: when
-    another one is made and `MAX_UNUSED` are left, or within twice `KEEPALIVE_SECONDS`. Nothing happens at the moment when
+    others are made and more than `MAX_UNUSED` are left, or within twice `KEEPALIVE_SECONDS`. Nothing happens at the moment when
     the last user goes, since it may be collected on any thread.
 
     `made_at` is the place in the caller's code that a warning names.
@@ -165,6 +180,7 @@ class ConnectionPools:
         """Whether the client was closed: no request is sent any more."""
         self._made_at = made_at
         self._pools: dict[tuple[object, ...], ConnectionPool] = {}  # by what `_key_of` returns
+        self._loops: dict[asyncio.AbstractEventLoop, _PoolsOfLoop] = {}
         _all.add(self)
 
     def get(self, options: ClientOptions, user: object, *, external: bool) -> ConnectionPool | None:
@@ -185,51 +201,58 @@ class ConnectionPools:
     ) -> ConnectionPool:
         """A new pool for the running loop."""
         here = asyncio.get_running_loop()
-        siblings = self._close_unused(here, keep=MAX_UNUSED)
+        known = self._loops.get(here)
+        if known is None:
+            self._forget_closed_loops()
+            known = self._loops[here] = _PoolsOfLoop(here)
+        elif known.pools >= known.most:
+            self._close_unused(known, keep=MAX_UNUSED)
         pool = ConnectionPool(
             None if external else options.session,
             tcp_keepalive=options.tcp_keepalive,
-            limiters=siblings[0].limiters if siblings else None,
+            limiters=known.limiters,
         )
         pool.join(user)
         key = _key_of(here, options, external=external)
         self._pools[key] = pool
+        known.pools += 1
         await pool.start()
         if self.closed:  # by another thread, which may not have seen this one
             self._pools.pop(key, None)
             await pool.close()
             raise ConfigurationError(CLOSED)
-        if len(siblings) == 1:  # with more of them, it is being looked at already
+        if known.pools == 2:  # with more of them, it is being looked at already
             _look_later(self, here)
         return pool
 
     def look_again(self, here: asyncio.AbstractEventLoop) -> None:
         """Closes what has been unused for long, time and again as long as `here` has more than one pool."""
-        if len(self._close_unused(here, before=here.time() - KEEPALIVE_SECONDS)) > 1:
-            _look_later(self, here)
+        known = self._loops.get(here)
+        if known is not None and not self.closed:
+            self._close_unused(known, before=here.time() - KEEPALIVE_SECONDS)
+            if known.pools > 1:
+                _look_later(self, here)
 
-    def _close_unused(
-        self, here: asyncio.AbstractEventLoop, *, keep: int = 0, before: float = math.inf
-    ) -> list[ConnectionPool]:
-        """Closes the pools on `here` whose last user has gone and came `before` some time, but for the `keep` newest of
-        them; returns those that are left.
-        """
-        left: list[ConnectionPool] = []
-        unused: list[tuple[tuple[object, ...], ConnectionPool]] = []
+    def _forget_closed_loops(self) -> None:
         for key, pool in list(self._pools.items()):
             if pool.loop.is_closed():
                 self._pools.pop(key, None)  # another thread may have been first
-            elif pool.loop is here:  # another running loop looks at its own
-                if pool.users or pool.joined > before:
-                    left.append(pool)
-                else:
-                    unused.append((key, pool))
+        for loop in list(self._loops):
+            if loop.is_closed():
+                self._loops.pop(loop, None)
+
+    def _close_unused(
+        self, known: _PoolsOfLoop, *, keep: int = 0, before: float = math.inf
+    ) -> None:
+        """Closes a loop's pools whose last user has gone and came `before` some time, but for the `keep` newest of them."""
+        mine = [each for each in list(self._pools.items()) if each[1].loop is known.loop]
+        unused = [each for each in mine if not each[1].users and each[1].joined <= before]
         unused.sort(key=lambda each: each[1].joined, reverse=True)
-        left += [pool for _, pool in unused[:keep]]
         for key, pool in unused[keep:]:
             if self._pools.pop(key, None) is not None:
                 pool_close_soon(pool)
-        return left
+        known.pools = len(mine) - len(unused[keep:])
+        known.most = max(2 * MAX_UNUSED, 2 * known.pools)
 
     async def close(self) -> None:
         """Closes the pools of every loop; a loop that isn't running has closed, or will close, its own."""
@@ -255,6 +278,7 @@ class ConnectionPools:
         """In a forked child: leaves the parent's pools alone."""
         _inherited.extend(self._pools.values())
         self._pools.clear()
+        self._loops.clear()
 
     def __del__(self) -> None:
         if sys.is_finalizing():
