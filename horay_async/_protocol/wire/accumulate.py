@@ -152,7 +152,7 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
             choice = self._choices.get(piece.index) or self._begin(piece.index)
             if self._add_piece(choice, piece, events):
                 content = True
-            if piece.finish_reason and piece.finish_reason != "null":  # some send "" until then
+            if piece.finish_reason:  # some send "" until then
                 if choice.finish_reason is None:
                     self._unfinished -= 1
                     if events is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from types import GenericAlias, NoneType
-from typing import Any, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import attrs
 import msgspec
@@ -26,6 +26,9 @@ Check = Callable[[Any, str, list[Finding]], None]
 NAME_SHOWN = 100
 """Characters of an unknown field's name that go into its path: it is the server's, and is kept."""
 
+
+FINISH_REASON = Annotated[str, msgspec.Meta(pattern=r"^(?!null$)")]
+"""A finish reason. Some servers send the text "null" until there is one: no drift, but it isn't read as a reason."""
 
 MAX_FINDINGS = 10_000
 """Differences of one body that are counted. Each takes more memory than the object that differs."""
@@ -104,8 +107,8 @@ def list_differences(sent: list[Any], into: type[Response], path: str = "$") -> 
 
 
 def outline(into: type[Model]) -> msgspec.json.Decoder[Any]:
-    """What decodes JSON of the types that `into` describes if `differences` finds nothing in it, and raises
-    otherwise. To make it takes as long as a thousand uses.
+    """What decodes JSON of the types that `into` describes if `differences` finds nothing in it, and no `FINISH_REASON`
+    is to be translated, and raises otherwise. To make it takes as long as a thousand uses.
     """
     return msgspec.json.Decoder(_outline_of(into))
 
@@ -118,7 +121,7 @@ def _outline_of(into: type[Model]) -> type[msgspec.Struct]:
     always = REQUIRED.get(into, ())
     fields: list[Any] = []
     for name, type_ in _fields_of(into):
-        outline = _outlined(type_)
+        outline = FINISH_REASON | None if name == "finish_reason" else _outlined(type_)
         fields.append((name, outline) if name in always else (name, outline, None))
     # Without the collector: what is thrown away at once has no use for it.
     return msgspec.defstruct(

@@ -16,6 +16,7 @@ from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._protocol.wire.stream import ChunkReader
 from horay_async.errors import APIResponseError
+from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.meta import ResponseMeta
@@ -179,3 +180,26 @@ def test_finish_reason_null_where_the_text_is_elsewhere(
     sent = {"id": "c", "created": 1, "model": "m", "choices": [{"index": 0, **choice}]}
     response = decoder(ChatCompletionChunk).decode(json.dumps(sent).encode())
     assert (response.choices[0].delta.content, response.choices[0].finish_reason) == ("x", reason)
+
+
+@pytest.mark.parametrize(
+    ("into", "choice"),
+    [
+        (Completion, {"text": "x"}),
+        (CompletionChunk, {"text": "x"}),
+        (ChatCompletion, {"message": {"role": "assistant", "content": "x"}}),
+        (ChatCompletionChunk, {"delta": {"content": "x"}}),
+    ],
+)
+def test_finish_reason_null_in_what_is_as_described(
+    into: type[Response], choice: dict[str, Any]
+) -> None:
+    """The word "null" is no finish reason in a response, nor in a chunk; `to_dict` has it as it was sent."""
+    choices = [{"index": 0, "finish_reason": "null", **choice}]
+    sent = {"id": "c", "object": "o", "created": 1, "model": "m", "choices": choices}
+    data = json.dumps(sent).encode()
+    made: Any = decoder(into)
+    for response in (made.decode(data), *made.decode_many([data, data], b"\n".join([data, data]))):
+        assert response.choices[0].finish_reason is None
+        assert response.to_dict() == sent
+        assert not made.drift(response)
