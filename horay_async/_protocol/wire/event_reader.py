@@ -7,10 +7,10 @@ from collections.abc import Collection
 import msgspec
 
 from horay_async._protocol.wire.decode import reports_error
-from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
-from horay_async._protocol.wire.sse import EventTooLarge, NamedEvent, SSEDecoder
-from horay_async._protocol.wire.stream_marks import DONE, ERROR, OPENING, misnamed
-from horay_async.errors import APIError, StreamTruncatedError
+from horay_async._protocol.wire.errors import ErrorContext, stream_error
+from horay_async._protocol.wire.sse import NamedEvent
+from horay_async._protocol.wire.stream_reader import DONE, ERROR, EventStreamReader, is_json
+from horay_async.errors import APIError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
@@ -41,7 +41,7 @@ class NothingMerged:
         raise NotImplementedError
 
 
-class EventReader:
+class EventReader(EventStreamReader[ServerSentEvent]):
     """Fed the bytes of one stream, returns its events.
 
     `ends_with` names the last event: by its name, by the `type` in its JSON, or as its data. Without it, a stream
@@ -56,39 +56,10 @@ class EventReader:
         context: ErrorContext,
         max_event_bytes: int,
     ) -> None:
+        super().__init__(meta=meta, context=context, max_event_bytes=max_event_bytes, keep_ids=True)
         self.merged = NothingMerged()
         self.partial: None = None
-        self.done = False
-        """Whether the last event has come, or a failure: nothing after it counts."""
-        self.failure: APIError | None = None
-        """What to raise once the events before it are delivered."""
-        self.content = False
-        """Whether the newest events were more than signs of life."""
         self._ends_with = frozenset(ends_with)
-        self._sse = SSEDecoder(max_event_bytes=max_event_bytes, keep_ids=True)
-        self._meta = meta
-        self._context = context
-        self._max_event_bytes = max_event_bytes
-        self._opening: bytes | None = b""  # how the body begins, until an event has come
-
-    def feed(self, piece: bytes) -> list[ServerSentEvent]:
-        """The events that `piece` completes; none once the stream is done."""
-        if self.done:
-            return []
-        try:
-            datas = self._sse.feed(piece)
-        except EventTooLarge as overrun:
-            events = self._events(overrun.events)
-            if not self.done:
-                what = f"has an event of more than {self._max_event_bytes:,} bytes"
-                self._fail(bad_response(what, piece, context=self._context))
-            return events
-        if datas:
-            self._opening = None
-            return self._events(datas)
-        if self._opening is not None and len(self._opening) < OPENING:
-            self._opening += piece
-        return []
 
     def end(
         self, reason: str, *, keep_truncated: bool, cause: APIError | None = None
@@ -107,30 +78,12 @@ class EventReader:
         torn = whole != rest or (not rest and _has_field(held))
         if torn:
             reason = f"{reason}, in the middle of an event"
-        events = self._events(whole)
+        events = self._read(whole)
         may_end_here = keep_truncated or not self._ends_with
         self._judge(reason, complete=may_end_here and cause is None and not torn, cause=cause)
         return events
 
-    def _judge(self, reason: str, *, complete: bool, cause: APIError | None) -> None:
-        """Whether the stream was complete when its bytes ended."""
-        if self.done:
-            return
-        if problem := misnamed(self._opening, self._context):
-            self._fail(problem)
-            return
-        if complete:
-            self.done = True
-            return
-        failure = StreamTruncatedError(
-            f"the stream of {self._context.label} is incomplete: {reason}",
-            reason=reason,
-            request_id=self._meta.request_id,
-        )
-        failure.__cause__ = cause
-        self._fail(failure)
-
-    def _events(self, datas: list[bytes]) -> list[ServerSentEvent]:
+    def _read(self, datas: list[bytes]) -> list[ServerSentEvent]:
         events: list[ServerSentEvent] = []
         content = False
         for data in datas:
@@ -170,22 +123,12 @@ class EventReader:
                 return False
         return data.strip().decode("utf-8", "replace") in self._ends_with
 
-    def _fail(self, error: APIError) -> None:
-        self.done = True
-        self.failure = error
-
 
 def _is_closed(data: bytes) -> bool:
     """Whether data is JSON that no more could follow: a number could go on."""
     if data.strip() == DONE:
         return True
-    if not data.lstrip().startswith((b"{", b"[", b'"')):
-        return False
-    try:
-        msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
+    return data.lstrip().startswith((b"{", b"[", b'"')) and is_json(data)
 
 
 def _has_field(held: bytes) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
-import msgspec
-
 from horay_async._protocol.wire.accumulate import Accumulator
 from horay_async._protocol.wire.bounds import MAX_OBJECTS
 from horay_async._protocol.wire.decode import (
@@ -18,10 +16,10 @@ from horay_async._protocol.wire.decode import (
 from horay_async._protocol.wire.description import Finding
 from horay_async._protocol.wire.dialects import from_messages, unread_chunk
 from horay_async._protocol.wire.drift import ChunkTemplate, DriftWatch
-from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
-from horay_async._protocol.wire.sse import EventTooLarge, NamedEvent, SSEDecoder
-from horay_async._protocol.wire.stream_marks import DONE, ERROR, OPENING, misnamed
-from horay_async.errors import APIError, DriftError, StreamTruncatedError
+from horay_async._protocol.wire.errors import ErrorContext, stream_error
+from horay_async._protocol.wire.sse import NamedEvent
+from horay_async._protocol.wire.stream_reader import DONE, ERROR, EventStreamReader, is_json
+from horay_async.errors import APIError, DriftError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 
@@ -35,12 +33,11 @@ OBJECT = b"{"
 blanks in front."""
 
 
-class ChunkReader(Generic[C, A]):
+class ChunkReader(EventStreamReader[C], Generic[C, A]):
     """Fed the bytes of one stream, gives its chunks and merges them on the way.
 
-    `context` is what its errors say beside what went wrong. `drift` is told how
-    chunks differ from what the API describes; the error that it may want is raised at the end, so that none
-    of the response is lost.
+    `drift` is told how chunks differ from what the API describes; the error that it may want is raised at the end, so
+    that none of the response is lost.
     """
 
     def __init__(
@@ -54,18 +51,10 @@ class ChunkReader(Generic[C, A]):
         drift: DriftWatch,
         max_objects: int = MAX_OBJECTS,
     ) -> None:
+        super().__init__(meta=meta, context=context, max_event_bytes=max_event_bytes)
         self.merged = merged
-        self.done = False
-        """Whether `[DONE]` has come, or a failure: nothing after it counts."""
-        self._failure: APIError | None = None
         self._drift_error: DriftError | None = None
-        self.content = False
-        """Whether the newest chunks held anything generated."""
         self._decoder = decoder
-        self._sse = SSEDecoder(max_event_bytes=max_event_bytes)
-        self._meta = meta
-        self._context = context
-        self._max_event_bytes = max_event_bytes
         self._max_objects = max_objects
         self._drift = drift
         self._unread: str | None = None  # a field that may hold content, and isn't known
@@ -75,7 +64,6 @@ class ChunkReader(Generic[C, A]):
         # new, and where others have come since the last one.
         self._text_of_all: list[str] | None = None
         self._in_messages = False  # whether pieces come as `message`
-        self._opening: bytes | None = b""  # how the body begins, until an event has come
 
     @property
     def failure(self) -> APIError | None:
@@ -109,23 +97,6 @@ class ChunkReader(Generic[C, A]):
         partial.meta = self._meta
         return partial
 
-    def feed(self, piece: bytes) -> list[C]:
-        """The chunks that `piece` completes; none once the stream is done."""
-        if self.done:
-            return []
-        try:
-            datas = self._sse.feed(piece)
-        except EventTooLarge as overrun:
-            chunks = self._chunks(overrun.events) if overrun.events else []
-            self._overrun(piece)
-            return chunks
-        if datas:
-            self._opening = None
-            return self._chunks(datas)
-        if self._opening is not None and len(self._opening) < OPENING:
-            self._opening += piece
-        return []
-
     def end(self, reason: str, *, keep_truncated: bool, cause: APIError | None = None) -> list[C]:
         """The last chunks of a stream whose bytes ended, for `reason`; a `failure` where it wasn't
         complete. `cause` is the error that ended it, if one did.
@@ -136,38 +107,15 @@ class ChunkReader(Generic[C, A]):
         torn = False
         for data in self._sse.flush():
             if _is_whole(data):
-                chunks = self._chunks([data])
+                chunks = self._read([data])
             else:
                 torn = True
                 reason = f"{reason}, in the middle of an event"
-        self._judge(reason, may_end_here=keep_truncated and cause is None and not torn, cause=cause)
+        may_end_here = keep_truncated and cause is None and not torn
+        self._judge(reason, complete=self.merged.complete or may_end_here, cause=cause)
         return chunks
 
-    def _overrun(self, piece: bytes) -> None:
-        if not self.done:  # what came before the event may have been the end
-            self._fail(
-                self._bad(f"has an event of more than {self._max_event_bytes:,} bytes", piece)
-            )
-
-    def _judge(self, reason: str, *, may_end_here: bool, cause: APIError | None) -> None:
-        """Whether the stream was complete when its bytes ended."""
-        if self.done:
-            return
-        if problem := misnamed(self._opening, self._context):
-            self._fail(problem)
-            return
-        if self.merged.complete or may_end_here:
-            self.done = True
-            return
-        failure = StreamTruncatedError(
-            f"the stream of {self._context.label} is incomplete: {reason}",
-            reason=reason,
-            request_id=self._meta.request_id,
-        )
-        failure.__cause__ = cause
-        self._fail(failure)
-
-    def _chunks(self, datas: list[bytes]) -> list[C]:
+    def _read(self, datas: list[bytes]) -> list[C]:
         if min(datas) < OBJECT:
             datas = self._until_done(datas)
         template = self._template
@@ -324,7 +272,7 @@ class ChunkReader(Generic[C, A]):
                     raise ErrorInBody
                 chunk = self._decoder.decode(data, max_objects=self._max_objects)
             except ErrorInBody:
-                self._fail(self._reported(data))
+                self._fail(stream_error(data, context=self._context))
                 break
             except InvalidBody as problem:
                 if name:
@@ -335,23 +283,7 @@ class ChunkReader(Generic[C, A]):
                 chunks.append(chunk)
         return chunks
 
-    def _reported(self, data: bytes) -> APIError:
-        return stream_error(data, context=self._context)
-
-    def _bad(self, what: str, data: bytes) -> APIError:
-        return bad_response(what, data, context=self._context)
-
-    def _fail(self, error: APIError) -> None:
-        self.done = True
-        self._failure = error
-
 
 def _is_whole(data: bytes) -> bool:
     """Whether an event that lacks its blank line was cut there, and not in its middle."""
-    if isinstance(data, NamedEvent) or data.strip() == DONE:
-        return True
-    try:
-        msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
+    return isinstance(data, NamedEvent) or data.strip() == DONE or is_json(data)

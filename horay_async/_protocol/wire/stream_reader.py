@@ -1,0 +1,128 @@
+"""What all readers of event streams do alike: find the events, and tell how the stream ended. Pure."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
+
+import msgspec
+
+from horay_async._protocol.wire.decode import reports_failure
+from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
+from horay_async._protocol.wire.sse import EventTooLarge, SSEDecoder
+from horay_async.errors import APIError, StreamTruncatedError
+from horay_async.models.meta import ResponseMeta
+
+__all__ = ["DONE", "ERROR", "EventStreamReader", "is_json"]
+
+DONE = b"[DONE]"
+"""The data that ends a stream of OpenAI's family, whatever else ends it."""
+ERROR = "error"
+"""The name of an event that reports a failure, whatever its data."""
+OPENING = 2**14
+"""Bytes that are kept of a body without an event: an error that was sent as one is hardly longer."""
+
+T = TypeVar("T")
+
+
+class EventStreamReader(ABC, Generic[T]):
+    """Fed the bytes of one stream, returns what a derived class makes of its events.
+
+    `context` is what its errors say beside what went wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        meta: ResponseMeta,
+        context: ErrorContext,
+        max_event_bytes: int,
+        keep_ids: bool = False,
+    ) -> None:
+        self.done = False
+        """Whether the end has come, or a failure: nothing after it counts."""
+        self.content = False
+        """Whether the newest events were more than signs of life."""
+        self._failure: APIError | None = None
+        self._sse = SSEDecoder(max_event_bytes=max_event_bytes, keep_ids=keep_ids)
+        self._meta = meta
+        self._context = context
+        self._max_event_bytes = max_event_bytes
+        self._opening: bytes | None = b""  # how the body begins, until an event has come
+
+    @property
+    def failure(self) -> APIError | None:
+        """What to raise once what came before it is delivered."""
+        return self._failure
+
+    def feed(self, piece: bytes) -> list[T]:
+        """What is made of the events that `piece` completes; nothing once the stream is done."""
+        if self.done:
+            return []
+        try:
+            datas = self._sse.feed(piece)
+        except EventTooLarge as overrun:
+            made = self._read(overrun.events) if overrun.events else []
+            if not self.done:  # what came before the event may have been the end
+                self._fail(
+                    self._bad(f"has an event of more than {self._max_event_bytes:,} bytes", piece)
+                )
+            return made
+        if datas:
+            self._opening = None
+            return self._read(datas)
+        if self._opening is not None and len(self._opening) < OPENING:
+            self._opening += piece
+        return []
+
+    @abstractmethod
+    def end(self, reason: str, *, keep_truncated: bool, cause: APIError | None = None) -> list[T]:
+        """What is made of the rest of a stream whose bytes ended, for `reason`; a `failure` where it wasn't complete.
+        `cause` is the error that ended it, if one did.
+        """
+
+    @abstractmethod
+    def _read(self, datas: list[bytes]) -> list[T]:
+        """What is made of the data of events, at least one."""
+
+    def _judge(self, reason: str, *, complete: bool, cause: APIError | None) -> None:
+        """Decides what becomes of the stream when its bytes have ended."""
+        if self.done:
+            return
+        if problem := self._misnamed():
+            self._fail(problem)
+        elif complete:
+            self.done = True
+        else:
+            failure = StreamTruncatedError(
+                f"the stream of {self._context.label} is incomplete: {reason}",
+                reason=reason,
+                request_id=self._meta.request_id,
+            )
+            failure.__cause__ = cause
+            self._fail(failure)
+
+    def _misnamed(self) -> APIError | None:
+        """What a body is that was sent as an event stream and isn't one: JSON, or a page."""
+        opening = (self._opening or b"").lstrip()
+        if not opening.startswith((b"{", b"[", b"<", b'"')):
+            return None
+        if reports_failure(opening):
+            return stream_error(opening, context=self._context)
+        return self._bad("isn't an event stream", opening)
+
+    def _bad(self, what: str, data: bytes) -> APIError:
+        return bad_response(what, data, context=self._context)
+
+    def _fail(self, error: APIError) -> None:
+        self.done = True
+        self._failure = error
+
+
+def is_json(data: bytes) -> bool:
+    """Whether `data` is JSON."""
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
