@@ -7,7 +7,10 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["CapacityLimiter"]
+__all__ = ["CLOSED", "CapacityLimiter"]
+
+CLOSED = "the client is closed: make a new one"
+"""What those are told who still wait to send, or begin to."""
 
 
 class CapacityLimiter:

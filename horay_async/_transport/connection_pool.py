@@ -24,10 +24,9 @@ from weakref import WeakSet
 import aiohttp
 
 from horay_async._transport.aiohttp_internals import DirectSender
-from horay_async._transport.capacity import CapacityLimiter
+from horay_async._transport.capacity import CLOSED, CapacityLimiter
 from horay_async._transport.connection import Connector
 from horay_async._transport.deadline_timer import DeadlineTimer
-from horay_async._transport.limiter import CLOSED
 from horay_async._transport.open_files import connections_allowed, log_waiting
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions

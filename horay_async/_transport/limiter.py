@@ -17,12 +17,13 @@ from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.limits.retry import parse_retry_after
 from horay_async._protocol.limits.server_window import LONGEST_HOLD, ServerWindow
 from horay_async._protocol.limits.tokens_used import tokens_used
+from horay_async._transport.capacity import CLOSED
 from horay_async._transport.open_files import most_connections
 from horay_async.errors import ConfigurationError
 from horay_async.models._rate_headers import parse_rate_limits
 from horay_async.options import ClientOptions
 
-__all__ = ["CLOSED", "NO_LIMIT", "TICK", "CallPlace", "Limiter", "Pacer", "Ticket"]
+__all__ = ["NO_LIMIT", "TICK", "CallPlace", "Limiter", "Pacer", "Ticket"]
 
 START = 16
 """Requests that are sent at once to begin with: what small servers take without complaint."""
@@ -359,7 +360,6 @@ class Limiter:
 
 
 FOREVER = float("inf")
-CLOSED = "the client is closed: make a new one"
 
 
 def _priority(waiter: _Waiter) -> tuple[bool, int]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from horay_async._transport.limiter import Limiter
 from horay_async.options import ClientOptions, Limits
+
+if TYPE_CHECKING:
+    from horay_async._transport.limiter import Limiter
 
 __all__ = ["Membership", "SharedLimiters"]
 
@@ -26,7 +29,7 @@ class Membership:
         """The server, and the limits for it."""
 
 
-class LimitersOfLoop(dict[tuple[str, Limits | None], Limiter]):
+class LimitersOfLoop(dict[tuple[str, Limits | None], "Limiter"]):
     """The limiters of one event loop, by server and limits."""
 
     def __init__(self) -> None:
@@ -66,6 +69,8 @@ class SharedLimiters:
         key = (options.base_url, options.limits)
         limiter = limiters.get(key)
         if limiter is None:
+            from horay_async._transport.limiter import Limiter  # noqa: PLC0415 - for limits and batches alone
+
             if len(limiters) >= limiters.most:
                 self._forget_unused(limiters, loop.time())
             limiter = limiters[key] = Limiter(options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from horay_async._keys import ProvidedKeys
 from horay_async._observe import LogOnce, Observer, TelemetryObserver, process_defaults
 from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
@@ -13,10 +15,12 @@ from horay_async._transport import log
 from horay_async._transport.call import Call
 from horay_async._transport.connection_pool import ConnectionPools
 from horay_async._transport.key_source import KeySource
-from horay_async._transport.limiter import Limiter
 from horay_async._transport.sender import Sender
 from horay_async._transport.shared_limiters import SharedLimiters
 from horay_async.options import ClientOptions
+
+if TYPE_CHECKING:
+    from horay_async._transport.limiter import Limiter
 
 __all__ = ["Transport"]
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
 from horay_async._attempt import Attempt
 from horay_async._record import Record
-from horay_async.models._rate_headers import parse_rate_limits
-from horay_async.models.rate_limits import RateLimits
+
+if TYPE_CHECKING:
+    from horay_async.models.rate_limits import RateLimits
 
 __all__ = ["Attempt", "ResponseMeta"]
 
@@ -48,6 +49,8 @@ class ResponseMeta(Record):
         """What the headers say of the server's rate limits, read when it is asked for; None for each part that they
         don't tell.
         """
+        from horay_async.models._rate_headers import parse_rate_limits  # noqa: PLC0415 - few programs need it
+
         return parse_rate_limits(self.headers, now=time.time())
 
     def __reduce__(self) -> tuple[Any, ...]:

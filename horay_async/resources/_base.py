@@ -16,9 +16,7 @@ from horay_async._protocol.wire.decode import (
     decoder,
 )
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
-from horay_async._protocol.wire.event_reader import EventReader
 from horay_async._protocol.wire.request import Operation, Request, build
-from horay_async._protocol.wire.stream import ChunkReader
 from horay_async._signatures import described
 from horay_async.models._base import Response
 from horay_async.models.raw import ServerSentEvent
@@ -26,6 +24,8 @@ from horay_async.streaming import AsyncEventStream, AsyncStream, event_stream
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import Accumulator
+    from horay_async._protocol.wire.event_reader import EventReader
+    from horay_async._protocol.wire.stream import ChunkReader
     from horay_async._transport.call import Call
     from horay_async._transport.response import RawResponse
     from horay_async._transport.transport import Transport
@@ -118,6 +118,8 @@ def chunk_reader(
     response: RawResponse,
 ) -> ChunkReader[ChunkT, Any]:
     """What makes chunks of a response's bytes."""
+    from horay_async._protocol.wire.stream import ChunkReader  # noqa: PLC0415 - for streams alone
+
     return ChunkReader(
         decoder(chunk),
         merge(call.request.choices),
@@ -131,6 +133,8 @@ def chunk_reader(
 
 def event_reader(names: Collection[str], response: RawResponse) -> EventReader:
     """What makes events of a response's bytes; `names` are those of the last one."""
+    from horay_async._protocol.wire.event_reader import EventReader  # noqa: PLC0415 - for streams alone
+
     return EventReader(
         ends_with=names,
         meta=response.meta,

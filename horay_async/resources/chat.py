@@ -9,7 +9,6 @@ import attrs
 
 from horay_async._class_attributes import OnClass
 from horay_async._habits import no_attribute
-from horay_async._protocol.wire.accumulate import ChatAccumulator
 from horay_async._protocol.wire.request import Operation
 from horay_async.models.chat import (
     ChatCompletion,
@@ -17,13 +16,14 @@ from horay_async.models.chat import (
     ChatParams,
     ConversationParams,
 )
-from horay_async.models.events import ChatEvent, TypedChatEvent
 from horay_async.options import Timeouts
 from horay_async.resources._base import Resource
 from horay_async.streaming import AsyncEventStream, AsyncStream
 
 if TYPE_CHECKING:
+    from horay_async._protocol.wire.accumulate import ChatAccumulator
     from horay_async._transport.transport import Transport
+    from horay_async.models.events import ChatEvent, TypedChatEvent
     from horay_async.models.parsed import ParsedCompletion
     from horay_async.tools.define import Approve, Tool
     from horay_async.tools.run import AsyncToolRun
@@ -68,7 +68,7 @@ class AsyncChatCompletions(Resource):
         """
         _adapt_tools(params)
         if stream:
-            return await self._stream(CREATE, params, ChatCompletionChunk, ChatAccumulator)
+            return await self._stream(CREATE, params, ChatCompletionChunk, _merged)
         return await self._response(CREATE, params)
 
     @overload
@@ -94,7 +94,7 @@ class AsyncChatCompletions(Resource):
         _adapt_tools(params)
         into = params.get("response_format")
         if into is None or isinstance(into, Mapping):
-            return self._events(CREATE, params, ChatCompletionChunk, ChatAccumulator)
+            return self._events(CREATE, params, ChatCompletionChunk, _merged)
         # cattrs loads with them, which takes as long as all the rest.
         from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see above
         from horay_async._protocol.structured.parse_stream import TypedAccumulator  # noqa: PLC0415 - see above
@@ -106,7 +106,7 @@ class AsyncChatCompletions(Resource):
             CREATE,
             sent,
             ChatCompletionChunk,
-            ChatAccumulator,
+            _merged,
             lambda: TypedAccumulator(into, classes),
             lambda response: parse_completion(response, into, classes),
         )
@@ -213,7 +213,7 @@ class AsyncChatCompletions(Resource):
                     sent["tool_choice"] = "auto"
                 if "idempotency_key" in sent:  # it is another request, not the first one again
                     sent["idempotency_key"] = f"{sent['idempotency_key']}-{number}"
-            return self._events(CREATE, sent, ChatCompletionChunk, ChatAccumulator)
+            return self._events(CREATE, sent, ChatCompletionChunk, _merged)
 
         telemetry = self._transport.telemetry
         return AsyncToolRun(
@@ -228,6 +228,13 @@ class AsyncChatCompletions(Resource):
             telemetry=telemetry,
             first_body=None if telemetry is None else first.body,
         )
+
+
+def _merged(choices: int) -> ChatAccumulator:
+    """What merges the chunks of a stream with so many choices."""
+    from horay_async._protocol.wire.accumulate import ChatAccumulator  # noqa: PLC0415 - loads all events
+
+    return ChatAccumulator(choices)
 
 
 def _adapt_tools(params: Any) -> Sequence[Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Final, Literal, Unpack, overload
 
-from horay_async._protocol.wire.accumulate import CompletionAccumulator
 from horay_async._protocol.wire.request import Operation
 from horay_async.models.completions import Completion, CompletionChunk, CompletionParams
-from horay_async.models.events import CompletionEvent
 from horay_async.resources._base import Resource
 from horay_async.streaming import AsyncEventStream, AsyncStream
+
+if TYPE_CHECKING:
+    from horay_async._protocol.wire.accumulate import CompletionAccumulator
+    from horay_async.models.events import CompletionEvent
 
 __all__ = ["AsyncCompletions"]
 
@@ -48,7 +50,7 @@ class AsyncCompletions(Resource):
             stream: Whether to return the chunks as they come; without it the whole response.
         """
         if stream:
-            return await self._stream(CREATE, params, CompletionChunk, CompletionAccumulator)
+            return await self._stream(CREATE, params, CompletionChunk, _merged)
         return await self._response(CREATE, params)
 
     def stream(
@@ -59,4 +61,11 @@ class AsyncCompletions(Resource):
         To be used in a `with` block, which sends the request. The parameters are those of
         `CompletionParams`; raises as `create` does.
         """
-        return self._events(CREATE, params, CompletionChunk, CompletionAccumulator)
+        return self._events(CREATE, params, CompletionChunk, _merged)
+
+
+def _merged(choices: int) -> CompletionAccumulator:
+    """What merges the chunks of a stream with so many choices."""
+    from horay_async._protocol.wire.accumulate import CompletionAccumulator  # noqa: PLC0415 - loads all events
+
+    return CompletionAccumulator(choices)

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
-from horay_async._files import replacing, resolved
 from horay_async._protocol.wire.bounds import MAX_IMAGE_BYTES
 from horay_async._protocol.wire.errors import bad_response
 from horay_async._protocol.wire.request import Operation, download
@@ -101,5 +100,7 @@ def _problem(response: RawResponse, body: bytes, *, over: bool) -> str | None:
 
 def _write(content: bytes, path: Path) -> None:
     """A reader of the file sees the picture from before or the whole of this one."""
+    from horay_async._files import replacing, resolved  # noqa: PLC0415 - needed here alone
+
     with replacing(resolved(path)) as file:
         file.write(content)
