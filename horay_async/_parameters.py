@@ -968,7 +968,12 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
     "AsyncBatch.run_file": (
         "BatchOptions",
         (
-            ("requests", "str | os.PathLike[str]", None, "The file of requests, or a pipe."),
+            (
+                "requests",
+                "str | os.PathLike[str] | int",
+                None,
+                "The file of requests, or a pipe; or the descriptor of one that is open.",
+            ),
             (
                 "results",
                 "str | os.PathLike[str]",

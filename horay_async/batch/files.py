@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 async def run_file(
     transport: Transport,
-    requests: Path,
+    requests: Path | int,
     results: Path,
     settings: Settings,
     progress: BatchProgress,
@@ -82,9 +82,9 @@ async def run_file(
             await _in_thread(journal.sync)
 
 
-def _check_names(requests: Path, results: Path) -> None:
+def _check_names(requests: Path | int, results: Path) -> None:
     """Raises for requests that aren't there, or that are in the output file, before that is touched."""
-    found = requests.stat()
+    found = os.stat(requests)
     if results.exists() and os.path.samestat(found, results.stat()):
         raise BatchFileError(
             f"{results} holds the requests: their results need a file of their own",

@@ -120,7 +120,7 @@ class AsyncBatch:
 
     async def run_file(
         self,
-        requests: str | os.PathLike[str],
+        requests: str | os.PathLike[str] | int,
         results: str | os.PathLike[str],
         *,
         retry_failed: bool = False,
@@ -132,7 +132,8 @@ class AsyncBatch:
 
         Both have one JSON object a line, in the form of OpenAI's batch files and of their output. The
         server's responses are copied as they are. Lines are written as responses come, in no particular order.
-        `requests` may be a pipe, such as `/dev/stdin`: it is read to its end first.
+        `requests` may be a pipe, or the descriptor of an open file, such as 0 for standard input: it is read to its
+        end first.
 
         The output file is the record of what is done: where it exists, what it holds is skipped, and
         the rest is appended. So a run that ended early, however it did, goes on when it is started again,
@@ -150,7 +151,7 @@ class AsyncBatch:
         `OSError` for files that can't be opened, and what `run` raises.
 
         Args:
-            requests: The file of requests, or a pipe.
+            requests: The file of requests, or a pipe; or the descriptor of one that is open.
             results: The output file; it is made, or continued.
             retry_failed: Whether to send earlier failures again.
             sync_interval: Seconds within which what was written is safe from a loss of power; 5, and 0 is none.
@@ -163,7 +164,7 @@ class AsyncBatch:
         bar = None if isinstance(progress, BatchProgress) else bar_for(given, progress)
         await run_file(
             self._transport,
-            Path(requests),
+            requests if isinstance(requests, int) else Path(requests),
             Path(results),
             settings,
             given,

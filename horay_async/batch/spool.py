@@ -16,22 +16,28 @@ from typing import BinaryIO, Literal, cast
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.inputs import InputFile
 
-__all__ = ["input_file"]
+__all__ = ["STDIN", "input_file"]
+
+STDIN = 0
+"""The descriptor of standard input."""
 
 
 class Spool:
-    """What came through a pipe. It is shown by the pipe's name."""
+    """What came through a pipe, or an open file. It is shown by the pipe's name."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, source: Path | int) -> None:
+        self._source = source
         self._file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - closed by `close`
 
     def __str__(self) -> str:
-        return str(self._path)
+        if self._source == STDIN:
+            return "standard input"
+        is_open = isinstance(self._source, int)
+        return f"file descriptor {self._source}" if is_open else str(self._source)
 
     def fill(self) -> None:
         """Reads the pipe to its end."""
-        with self._path.open("rb") as pipe:
+        with open(self._source, "rb", closefd=isinstance(self._source, Path)) as pipe:
             shutil.copyfileobj(pipe, self._file)
         self._file.flush()
 
@@ -46,22 +52,25 @@ class Spool:
 
 
 @contextlib.asynccontextmanager
-async def input_file(path: Path) -> AsyncGenerator[InputFile]:
-    """The file of requests at `path`, or what came through the pipe there, once it was closed at its other end.
+async def input_file(source: Path | int) -> AsyncGenerator[InputFile]:
+    """The file of requests at a path, or what came through the pipe there, once it was closed at its other end; or what
+    an open file's descriptor gives up to its end, whatever it is: what starts a program can hand it a socket too.
 
     Raises `BatchFileError` for what is neither, and `OSError` for what can't be opened.
     """
-    mode = (await asyncio.to_thread(path.stat)).st_mode
-    if stat.S_ISREG(mode):
-        yield path
-        return
-    if not stat.S_ISFIFO(mode):
-        kinds = {stat.S_IFDIR: "a directory", stat.S_IFSOCK: "a socket"}
-        kind = kinds.get(stat.S_IFMT(mode), "a device")
-        raise BatchFileError(
-            f"{path} is {kind}: the requests must come in a file or through a pipe", path=str(path)
-        )
-    spool = Spool(path)
+    if isinstance(source, Path):
+        mode = (await asyncio.to_thread(source.stat)).st_mode
+        if stat.S_ISREG(mode):
+            yield source
+            return
+        if not stat.S_ISFIFO(mode):
+            kinds = {stat.S_IFDIR: "a directory", stat.S_IFSOCK: "a socket"}
+            kind = kinds.get(stat.S_IFMT(mode), "a device")
+            raise BatchFileError(
+                f"{source} is {kind}: the requests must come in a file or through a pipe",
+                path=str(source),
+            )
+    spool = Spool(source)
     await _fill_in_daemon(spool)
     try:
         yield spool

@@ -11,6 +11,7 @@ import typer
 import horay_async
 from horay_async.cli.errors import print_error
 from horay_async.cli.exit_codes import ExitCode
+from horay_async.cli.inputs import STDIN, piped
 from horay_async.cli.options import Server, expand_groups
 from horay_async.cli.output import note, write_json
 from horay_async.cli.session import open_client
@@ -36,7 +37,10 @@ def _concurrency(given: str) -> str:
 @expand_groups
 def batch(
     requests: Annotated[
-        Path, typer.Argument(metavar="IN", help="The requests, one JSON object a line.")
+        Path,
+        typer.Argument(
+            metavar="IN", help="The requests, one JSON object a line; - is standard input."
+        ),
     ],
     responses: Annotated[
         Path,
@@ -69,7 +73,12 @@ def batch(
 
     Both have the form of OpenAI's batch files and of their output. A run that was stopped, however it
     was, goes on where it was when the same command is given again.
+
+    In a pipe: cat requests.jsonl | horay batch - responses.jsonl
     """
+    if responses == STDIN:
+        # What is done is read from there at the next start.
+        raise typer.BadParameter("it must be a file, not -", param_hint="OUT")
     from horay_async.cli.progress import show_progress  # noqa: PLC0415 - loads rich
 
     progress = horay_async.BatchProgress()
@@ -83,7 +92,11 @@ def batch(
         try:
             with show_progress(progress):
                 client.batch.run_file(
-                    requests, responses, retry_failed=retry_failed, progress=progress, **options
+                    piped(requests),
+                    responses,
+                    retry_failed=retry_failed,
+                    progress=progress,
+                    **options,
                 )
         except KeyboardInterrupt:
             print_error(f"stopped with {_told(progress)}; the same command goes on from there")

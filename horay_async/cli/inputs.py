@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import horay_async
 from horay_async.cli.exit_codes import CommandError, ExitCode
@@ -17,7 +17,7 @@ from horay_async.cli.output import Spinner
 if TYPE_CHECKING:
     from horay_async import ImagePart
 
-__all__ = ["Content", "decode", "decode_argument", "read_content", "read_file"]
+__all__ = ["Content", "decode", "decode_argument", "piped", "read_content", "read_file"]
 
 STDIN: Final = Path("-")
 
@@ -122,6 +122,15 @@ def read_content(
         content.add(_read_stdin(), "standard input", images=images)
     content.add_files(files)
     return content
+
+
+def piped(file: Path) -> Path | int:
+    """`file`, or the descriptor of standard input for `-`. Raises `CommandError` where that is closed."""
+    if file != STDIN:
+        return file
+    if cast("object", sys.stdin) is None:
+        raise CommandError("standard input is closed", ExitCode.USAGE)
+    return 0
 
 
 def read_file(file: Path) -> bytes:

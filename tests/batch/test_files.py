@@ -400,6 +400,45 @@ def test_pipe_that_is_written_to_after_the_loop_has_closed(tmp_path: Path) -> No
     assert not thread.is_alive()
 
 
+@pytest.mark.posix
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+async def test_requests_of_an_open_file(
+    stub: Stub, batch: AsyncBatch, files: Files, kind: str
+) -> None:
+    """By its descriptor, which stays open; what starts a program can hand it a socket."""
+    text = "".join(json.dumps(item) + "\n" for item in lines(20))
+    if kind == "pipe":
+        reading, writing = os.pipe()
+    else:
+        reading, writing = (end.detach() for end in socket.socketpair())
+
+    def write() -> None:
+        with open(writing, "w", encoding="utf-8") as pipe:
+            pipe.write(text)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    progress = await batch.run_file(reading, files.results)
+    writer.join()
+    os.close(reading)
+    assert (progress.total, progress.done) == (20, 20)
+    assert files.texts == ALL
+
+
+@pytest.mark.posix
+async def test_bad_line_of_an_open_file(batch: AsyncBatch, files: Files) -> None:
+    """There is no name to tell: its number stands for it."""
+    reading, writing = os.pipe()
+    os.write(writing, b"nonsense\n")
+    os.close(writing)
+    with pytest.raises(BatchFileError, match=f"^file descriptor {reading}, line 1: not a JSON"):
+        await batch.run_file(reading, files.results)
+    os.close(reading)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        await batch.run_file(reading, files.results)
+    assert not files.results.exists()
+
+
 async def test_inherited_pipe(stub: Stub, files: Files) -> None:
     """`/dev/stdin`, as a shell hands it over."""
     process = await asyncio.create_subprocess_exec(

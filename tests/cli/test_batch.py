@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -113,6 +115,24 @@ def test_concurrency(
     assert 'must be "auto" or a whole number above 0' in capsys.readouterr().err
 
 
+def test_results_need_a_file(horay: Horay, requests: Path, fault_server: FaultServer) -> None:
+    """`-` can't be read again at the next start."""
+    result = horay("batch", str(requests), "-")
+    assert result.exit_code == ExitCode.USAGE
+    assert "it must be a file, not -" in result.stderr
+    assert not fault_server.requests
+
+
+def test_no_standard_input(horay: Horay, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was closed, and its descriptor may be something else's by now."""
+    monkeypatch.setattr("horay_async.cli.inputs.sys", SimpleNamespace(stdin=None))
+    result = horay("batch", "-", str(results))
+    assert (result.exit_code, result.stderr) == (
+        ExitCode.USAGE,
+        "horay: standard input is closed\n",
+    )
+
+
 def test_lines_of_progress(
     horay: Horay,
     requests: Path,
@@ -145,6 +165,26 @@ def test_local_model(requests: Path, results: Path) -> None:
 
 if sys.platform != "win32":
     from .process import PATIENCE, Terminal, start
+
+    def test_standard_input(requests: Path, results: Path, fault_server: FaultServer) -> None:
+        """`-` is what comes through a pipe; the same command goes on."""
+        environment = {
+            "HORAY_API_KEY": fault_server.api_key,
+            "HORAY_BASE_URL": fault_server.base_url,
+        }
+        for told in ("3 of 3 finished, 0 failed", "3 of 3 finished (3 in earlier runs), 0 failed"):
+            process = start(
+                "batch", "-", str(results), environment=environment, stdin=subprocess.PIPE
+            )
+            _, err = process.communicate(requests.read_text(encoding="utf-8"), timeout=PATIENCE)
+            assert process.returncode == ExitCode.DONE
+            assert err.startswith(told)
+            assert ids(results) == ["r-0", "r-1", "r-2"]
+        assert len(fault_server.requests) == 3
+        process = start("batch", "-", str(results), environment=environment, stdin=subprocess.PIPE)
+        _, err = process.communicate("nonsense\n", timeout=PATIENCE)
+        assert process.returncode != ExitCode.DONE
+        assert err.startswith("horay: standard input, line 1: not a JSON object")
 
     def test_interrupt(requests: Path, results: Path, fault_server: FaultServer) -> None:
         """Ctrl-C stops it cleanly and tells how to go on; then only what is missing is sent."""
