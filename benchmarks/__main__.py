@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.machine import describe
+from benchmarks.pages import PAGES, write
 from benchmarks.plot import plot
 from benchmarks.profiling import profile_row
 from benchmarks.report import markdown, to_json
@@ -46,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the table (matplotlib)")
     parser.add_argument(
+        "--pages", action="store_true", help=f"write the tables into {' and '.join(PAGES)}"
+    )
+    parser.add_argument(
         "--profile", choices=keys, metavar="ROW", help="show where the time of one row goes instead"
     )
     return parser
@@ -53,7 +57,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; gives its exit status."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.pages and len(given.rows) < len(ROWS):
+        parser.error("--pages writes whole tables: leave out --rows")
     if given.profile:
         return profile_row(next(row for row in ROWS if row.key == given.profile))
     rounds: int = given.rounds or (QUICK_ROUNDS if given.quick else ROUNDS)
@@ -78,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.json.write_text(json.dumps(figures, indent=1) + "\n")
     if given.plot:
         plot(figures, given.plot)
+    if given.pages:
+        write(figures)
     if not given.check:
         return 0
     lost = [result for result in results if result.gross_loss]

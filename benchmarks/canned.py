@@ -1,8 +1,7 @@
 """What the stub server responds, and what a client must make of it.
 
 The name of the model in the request says which response is wanted, so that clients whose paths are fixed
-can ask for any of them: `response`, `large`, `stream-CHUNKS-BURST` or
-`stream-CHUNKS-BURST-PACE`.
+can ask for any of them: `response`, `large`, `stream-CHUNKS-BURST`, `stream-CHUNKS-BURST-PACE` or `held-EVENTS`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any, Final
 __all__ = [
     "API_KEY",
     "LARGE",
-    "RESPONSE",
+    "held",
     "large_body",
     "pace_of",
     "response_body",
@@ -56,6 +55,13 @@ def stream(chunks: int, burst: int, pace: int = 0) -> str:
     fast as they are read.
     """
     return f"stream-{chunks}-{burst}-{pace}" if pace else f"stream-{chunks}-{burst}"
+
+
+def held(events: int) -> str:
+    """The model's name that asks for a stream of which only the first `events` are sent, and nothing after them; with 0,
+    for a request without any response.
+    """
+    return f"held-{events}"
 
 
 def pace_of(model: str) -> int:

@@ -10,7 +10,7 @@ import attrs
 from benchmarks.results import Figure, Measured, Result
 from benchmarks.rows import PEERS, Row
 
-__all__ = ["markdown", "to_json"]
+__all__ = ["markdown", "short", "table", "to_json"]
 
 
 def markdown(results: Sequence[Result], machine: Mapping[str, str]) -> str:
@@ -38,7 +38,7 @@ def _main(results: Sequence[Result]) -> str:
     for result in results:
         others = {measured.cell.contender: measured for measured in result.others}
         reference = result.reference
-        value = f"1 ({_short(reference.value.median)} {result.row.unit})" if reference else "failed"
+        value = f"1 ({short(reference.value.median)} {result.row.unit})" if reference else "failed"
         lines.append(
             [
                 result.row.title,
@@ -48,7 +48,7 @@ def _main(results: Sequence[Result]) -> str:
                 *(_ratio(others.get(name)) for name in shown),
             ]
         )
-    return _table(lines)
+    return table(lines)
 
 
 def _rest(results: Sequence[Result]) -> str:
@@ -59,21 +59,21 @@ def _rest(results: Sequence[Result]) -> str:
         lines.append(
             [
                 row.title,
-                f"{_short(subject.value.median)} {unit}" if subject else "failed",
-                f"{_short(reference.value.median)} {unit}" if reference else "–",
+                f"{short(subject.value.median)} {unit}" if subject else "failed",
+                f"{short(reference.value.median)} {unit}" if reference else "–",
                 _target(row),
                 _ratio(subject, bold=True)
                 if row.reference or subject is None
-                else f"**{_short(subject.value.median)}** ({_spread(subject.value, _short)})",
+                else f"**{short(subject.value.median)}** ({_spread(subject.value, short)})",
             ]
         )
-    return _table(lines)
+    return table(lines)
 
 
 def _target(row: Row) -> str:
     if row.target is None:
         return "–"
-    return f"≤ {row.target:.2f}" if row.reference else f"≤ {_short(row.target)} {row.unit}"
+    return f"≤ {row.target:.2f}" if row.reference else f"≤ {short(row.target)} {row.unit}"
 
 
 def _ratio(measured: Measured | None, *, bold: bool = False) -> str:
@@ -88,12 +88,13 @@ def _spread(figure: Figure, show: Any) -> str:
     return f"{show(figure.low)}–{show(figure.high)}"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """Three digits that count."""
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _table(lines: Sequence[Sequence[str]]) -> str:
+def table(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as a Markdown table; the first are the headings."""
     head, *body = lines
     rule = ["---"] * len(head)
     return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *body))

@@ -11,7 +11,7 @@ from benchmarks.contenders import CONTENDERS, installed
 
 __all__ = ["PEERS", "ROWS", "Cell", "Row"]
 
-Metric = Literal["unit", "peak", "process"]
+Metric = Literal["unit", "worst", "peak", "process"]
 
 
 @attrs.frozen
@@ -24,8 +24,9 @@ class Cell:
 
     contender: str
     metric: Metric = "unit"
-    """`"unit"`, seconds a unit of the workload, of CPU time but for datasets; `"process"`, CPU seconds of the
-    process as a whole; `"peak"`, its largest resident size in bytes."""
+    """`"unit"`, what a unit of the workload takes: CPU seconds, but for those that `workloads` names; `"worst"`, what
+    the worst of them took; `"process"`, CPU seconds of the process as a whole; `"peak"`, its largest resident size in
+    bytes."""
     workload: str = ""
     arguments: dict[str, Any] = attrs.field(factory=dict[str, Any], hash=False)
     code: str = ""
@@ -78,6 +79,8 @@ PEERS: Final = (
 )
 
 MICRO: Final = 1e6
+MILLI: Final = 1e3
+KB: Final = 1e-3
 MIB: Final = 1 / 2**20
 
 
@@ -105,12 +108,24 @@ PACED: Final = _streams("horay", chunks=60, streams=500, at_once=250, burst=1, p
 """As a model generates: 250 streams, each with 20 chunks a second, and each chunk in a segment of its own."""
 SINGLY: Final = _streams("horay", chunks=100, streams=2000, at_once=1000, burst=1)
 
+SHORT: Final = {"chunks": 8, "burst": 4}
+FEW_PEERS: Final = ("horay, uvloop", "floor", "pyreqwest", "openai, aiohttp", "openai")
+"""Who is shown in the rows of first tokens and of memory a request."""
+ALONE: Final = Cell("horay", "unit", "first_tokens", {"at_once": 1, "times": 400, **SHORT})
+HUNDRED: Final = Cell("horay", "unit", "first_tokens", {"at_once": 100, "times": 40, **SHORT})
+THOUSAND: Final = Cell("horay", "unit", "first_tokens", {"at_once": 1000, "times": 8, **SHORT})
+WAITING: Final = Cell("horay", "unit", "held", {"at_once": 2000, "events": 0})
+OPEN: Final = Cell("horay", "unit", "held", {"at_once": 1000, "events": 2})
+"""A thousand, since openai's pool has no more connections."""
+
 CHECKED: Final = "{}; import sys; sys.exit(bool({{'aiohttp', 'anyio'}} & sys.modules.keys()))"
 """An import that may load neither of these: it would be a failure, not just slow."""
 IMPORT: Final = Cell("import horay_async", "process", code=CHECKED.format("import horay_async"))
 OPENAI: Final = Cell("import openai", "process", code="import openai")
 
 AT_ONCE: Final = 200
+DOCUMENTED: Final = "horay, documented aiohttp"
+"""This client without the parts of aiohttp that aren't documented."""
 ON_HORAY: Final = "openai on horay"
 """openai's client over this package's, which is measured against its own way of sending."""
 
@@ -177,6 +192,62 @@ ROWS: Final = (
         scale=MIB,
         target=1.25,
         **_against_hand_written(attrs.evolve(MANY, metric="peak")),
+    ),
+    Row(
+        key="first-token",
+        title="time to the first token, one stream",
+        unit="ms of wall-clock time",
+        scale=MILLI,
+        target=None,
+        **_against_hand_written(ALONE, FEW_PEERS),
+    ),
+    Row(
+        key="first-token-100",
+        title="the same, 100 streams at once",
+        unit="ms of wall-clock time",
+        scale=MILLI,
+        target=None,
+        **_against_hand_written(HUNDRED, FEW_PEERS),
+    ),
+    Row(
+        key="first-token-100-worst",
+        title="the same, the last of them",
+        unit="ms of wall-clock time",
+        scale=MILLI,
+        target=None,
+        **_against_hand_written(attrs.evolve(HUNDRED, metric="worst"), FEW_PEERS),
+    ),
+    Row(
+        key="first-token-1000",
+        title="the same, 1,000 streams at once",
+        unit="ms of wall-clock time",
+        scale=MILLI,
+        target=1.15,
+        **_against_hand_written(THOUSAND, FEW_PEERS),
+    ),
+    Row(
+        key="first-token-1000-worst",
+        title="the same, the last of them",
+        unit="ms of wall-clock time",
+        scale=MILLI,
+        target=1.15,
+        **_against_hand_written(attrs.evolve(THOUSAND, metric="worst"), FEW_PEERS),
+    ),
+    Row(
+        key="memory-call",
+        title="memory of a waiting call, 2,000 of them",
+        unit="kB",
+        scale=KB,
+        target=1.00,
+        **_against_hand_written(WAITING, FEW_PEERS),
+    ),
+    Row(
+        key="memory-stream",
+        title="memory of an open stream, 1,000 of them",
+        unit="kB",
+        scale=KB,
+        target=1.00,
+        **_against_hand_written(OPEN, FEW_PEERS),
     ),
     Row(
         key="cold",
@@ -317,6 +388,33 @@ ROWS: Final = (
         target=1.00,
         subject=DATASET,
         reference=DATASET.by("Ray's HTTP stage"),
+    ),
+    Row(
+        key="documented-call",
+        title="one response by aiohttp's documented means alone, against the default",
+        unit="µs a call",
+        scale=MICRO,
+        target=None,
+        subject=RESPONSES.by(DOCUMENTED),
+        reference=RESPONSES,
+    ),
+    Row(
+        key="documented-chunk",
+        title="one streamed chunk in the same way",
+        unit="µs a chunk",
+        scale=MICRO,
+        target=None,
+        subject=CHUNKS.by(DOCUMENTED),
+        reference=CHUNKS,
+    ),
+    Row(
+        key="documented-paced",
+        title="a chunk as it comes, in the same way",
+        unit="µs a chunk",
+        scale=MICRO,
+        target=None,
+        subject=PACED.by(DOCUMENTED),
+        reference=PACED,
     ),
     Row(
         key="make",

@@ -14,14 +14,15 @@ from typing import Any, Final
 from benchmarks.contenders import on_uvloop
 from benchmarks.measure import cores, cpu_seconds
 from benchmarks.rows import Cell, Row
-from benchmarks.worker import Reading
+from benchmarks.workloads import Reading
 
 __all__ = ["Failed", "Readings", "job_of", "run_rows", "stub_server"]
 
 ROOT: Final = Path(__file__).parent.parent
 
-UNITS: Final = ("calls", "streams", "times")
-"""The arguments of workloads that say how much is done."""
+UNITS: Final = {"calls": 4, "streams": 1, "times": 0}
+"""The arguments of workloads that say how much is done, and how much of it there must be for each that runs at once:
+less would measure little but their start."""
 
 SLOW: Final = 0.25
 """What part of the work peers get: they take many times as long a unit, so less is as exact."""
@@ -58,10 +59,9 @@ def job_of(cell: Cell, base_url: str, share: float) -> dict[str, Any]:
     arguments = dict(cell.arguments)
     if not cell.contender.startswith(("horay", "hand-written", "floor", "pyreqwest")):
         share *= SLOW
-    for unit in UNITS:
+    for unit, each in UNITS.items():
         if unit in arguments:
-            # Fewer than some for each that runs at once would measure little but their start.
-            least = arguments.get("at_once", 1) * (4 if unit == "calls" else 1)
+            least = max(1, arguments.get("at_once", 1) * each)
             arguments[unit] = max(least, int(arguments[unit] * share))
     return {
         **arguments,

@@ -9,7 +9,8 @@ A stream is sent as servers of this family send it, each event a piece of its ow
 encoding. `burst` events go out in one write, and between two writes every other connection has its turn,
 so that many streams at once arrive interleaved. With a burst of 1, each write is one event, as an idle
 server sends; a few at a time is what a busy server, or a proxy before it, passes on. A paced stream is written
-so many times a second, as a model generates: each chunk comes in a segment of its own.
+so many times a second, as a model generates: each chunk comes in a segment of its own. A held stream stops after its
+first events, for as long as the client waits.
 
 On a core of its own it never sleeps. To wake a sleeping server takes the kernel some microseconds, which it
 charges to the client on the same machine, and more of them the longer the client lets it sleep.
@@ -47,6 +48,9 @@ HEAD: Final = (
 @cache
 def writes(model: str) -> tuple[bytes, ...]:
     """The response that `model` asks for, write by write."""
+    if model.startswith("held-"):
+        sent = int(model.split("-")[1])
+        return writes(canned.stream(sent + 2, 1))[:sent]
     if not model.startswith("stream-"):
         body = canned.large_body() if model == canned.LARGE else canned.response_body()
         head = b"%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (HEAD, len(body))

@@ -1,7 +1,7 @@
 """What a contender is made to do in a process of its own, and the CPU time that it takes.
 
 Each workload warms up, checks that the responses are right, and gives CPU seconds a unit: a call, a chunk,
-a client made or a body decoded. One, `datasets`, gives wall-clock seconds.
+a client made or a body decoded. `datasets` and `first_tokens` give wall-clock seconds, `held` gives bytes.
 """
 
 from __future__ import annotations
@@ -9,17 +9,27 @@ from __future__ import annotations
 import asyncio
 import gc
 import ssl
+import statistics
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from benchmarks import canned
-from benchmarks.measure import cpu_seconds
+from benchmarks.measure import cpu_seconds, resident_bytes
 
-__all__ = ["WORKLOADS", "Job", "WrongResponse"]
+__all__ = ["WORKLOADS", "Job", "Reading", "WrongResponse"]
+
+Found = TypeVar("Found")
 
 Job = dict[str, Any]
 """`contender`, `workload`, `base_url`, and what the workload takes."""
+
+
+Reading = dict[str, float]
+"""`unit`, what a unit of the workload takes; what else it gives has a name of its own, as `worst`."""
+
+QUIET: Final = 0.1
+"""Seconds between two looks at whether a process still has something to do."""
 
 
 class WrongResponse(Exception):
@@ -27,10 +37,20 @@ class WrongResponse(Exception):
 
 
 def responses(kind: Any, job: Job) -> float:
-    """Whole responses: `calls` of them, `at_once` at a time, each of `connections` in use."""
+    """Whole responses: `calls` of them, `at_once` at a time, each of `connections` in use. `collector` says how garbage is
+    collected: `{"freeze": True}`, `{"threshold": 10_000}`, which is never if 0, or both.
+    """
 
     async def run() -> float:
         client = kind(job["base_url"], job.get("connections", job["at_once"]))
+        collector = job.get("collector", {})
+        if "threshold" in collector:
+            gc.set_threshold(collector["threshold"], *gc.get_threshold()[1:])
+        if collector.get("freeze"):
+            # As a service would: what is loaded by now stays to the end.
+            await client.call(canned.RESPONSE)
+            gc.collect()
+            gc.freeze()
         expected = canned.response_text(canned.RESPONSE)
 
         async def call() -> None:
@@ -130,6 +150,98 @@ def streams(kind: Any, job: Job) -> float:
     return _run(job, run)
 
 
+def first_tokens(kind: Any, job: Job) -> Reading:
+    """`at_once` streams asked for in the same moment, over connections that are open already: wall-clock seconds until
+    the first text of each. `unit` is the median of the streams and `worst` the last of them, each in the quickest of
+    `times` turns: whatever else the machine does only makes a turn slower. The server responds at once.
+    """
+
+    async def run() -> Reading:
+        client = kind(job["base_url"], job["at_once"])
+        model = canned.stream(job["chunks"], job["burst"])
+        expected = canned.response_text(model)
+
+        async def call(begun: float) -> float:
+            first = 0.0
+            texts: list[str] = []
+            async for text in client.texts(model):
+                first = first or time.perf_counter() - begun
+                texts.append(text)
+            if (text := "".join(texts)) != expected:
+                raise WrongResponse(text)
+            return first
+
+        async def turn() -> list[float]:
+            begun = time.perf_counter()
+            return await asyncio.gather(*[call(begun) for _ in range(job["at_once"])])
+
+        try:
+            for _ in range(max(1, job["times"] // 8)):  # opens the connections
+                await turn()
+            turns = [await turn() for _ in range(job["times"])]
+            return {
+                "unit": min(map(statistics.median, turns)),
+                "worst": min(map(max, turns)),
+            }
+        finally:
+            await client.close()
+
+    return _run(job, run)
+
+
+def held(kind: Any, job: Job) -> float:
+    """`at_once` requests of which the server sends the first `events` and no more: bytes of resident memory that each
+    takes while it waits, with its task and its connection. Without events they are calls that wait for a response.
+    """
+
+    async def run() -> float:
+        client = kind(job["base_url"], job["at_once"])
+        events: int = job["events"]
+        model = canned.held(events)
+        texts = 0
+
+        async def wait() -> None:
+            nonlocal texts
+            if not events:
+                await client.call(model)
+            async for _ in client.texts(model):
+                texts += 1
+
+        # What is made once for all of them isn't counted.
+        short = canned.stream(8, 4)
+        for _ in range(8):
+            await client.call(canned.RESPONSE)
+            "".join([text async for text in client.texts(short)])
+        gc.collect()
+        before = resident_bytes()
+        tasks = [asyncio.create_task(wait()) for _ in range(job["at_once"])]
+        await _quiet()
+        taken = resident_bytes() - before
+        if texts != (expected := len(tasks) * max(0, events - 1)):  # the first event holds the role
+            raise WrongResponse(f"{texts} texts of {expected} came")
+        if ended := sum(task.done() for task in tasks):
+            raise WrongResponse(f"{ended} requests didn't wait")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await client.close()
+        return taken / len(tasks)
+
+    return _run(job, run)
+
+
+async def _quiet() -> None:
+    """Returns once this process has had next to nothing to do for some time."""
+    quiet = 0
+    for _ in range(1000):
+        before = cpu_seconds()
+        await asyncio.sleep(QUIET)
+        quiet = quiet + 1 if cpu_seconds() - before < QUIET / 10 else 0
+        if quiet == 3:
+            return
+    raise WrongResponse("never came to rest")
+
+
 def blocking_responses(kind: Any, job: Job) -> float:
     """Whole responses from a blocking client, one after another."""
     client = kind(job["base_url"])
@@ -197,11 +309,13 @@ def _tls_contexts() -> int:
     return sum(isinstance(thing, ssl.SSLContext) for thing in gc.get_objects())
 
 
-WORKLOADS: Final[dict[str, Callable[[Any, Job], float]]] = {
+WORKLOADS: Final[dict[str, Callable[[Any, Job], float | Reading]]] = {
     "responses": responses,
     "batches": batches,
     "datasets": datasets,
     "streams": streams,
+    "first_tokens": first_tokens,
+    "held": held,
     "blocking_responses": blocking_responses,
     "blocking_streams": blocking_streams,
     "first_response": first_response,
@@ -235,7 +349,7 @@ def _repeat(call: Callable[[], object], count: int) -> float:
     return (cpu_seconds() - before) / count
 
 
-def _run(job: Job, main: Callable[[], Coroutine[Any, Any, float]]) -> float:
+def _run(job: Job, main: Callable[[], Coroutine[Any, Any, Found]]) -> Found:
     factory = None
     if job.get("uvloop"):
         import uvloop  # noqa: PLC0415 - an optional package, wanted by some contenders alone

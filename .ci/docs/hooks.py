@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 
-ELSEWHERE = {"explanations/results.png": "benchmarks/results.png", "changelog.md": "CHANGELOG.md"}
+ELSEWHERE = {
+    "explanations/results.png": "benchmarks/results.png",
+    "explanations/soak.png": "benchmarks/soak.png",
+    "changelog.md": "CHANGELOG.md",
+}
 """Files by their place on the site, and where they are in the repository."""
 
 

@@ -14,6 +14,7 @@ __all__ = ["CONTENDERS", "installed", "load", "on_uvloop"]
 CONTENDERS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "hand-written": ("hand_written", "HandWritten", ("aiohttp", "orjson")),
     "horay": ("horay", "AwaitedHoray", ()),
+    "horay, documented aiohttp": ("horay", "DocumentedHoray", ()),
     "hand-written, uvloop": ("hand_written", "HandWritten", ("aiohttp", "orjson", "uvloop")),
     "horay, uvloop": ("horay", "AwaitedHoray", ("uvloop",)),
     "floor": ("floor", "Floor", ("httptools",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 __all__ = ["MESSAGES", "Awaited", "Blocking"]
@@ -31,6 +32,12 @@ class Awaited:
             if chunk.choices and (text := chunk.choices[0].delta.content):
                 texts.append(text)
         return chunks, "".join(texts)
+
+    async def texts(self, model: str) -> AsyncGenerator[str]:
+        """The texts of a stream's chunks, as they come."""
+        async for chunk in await self._create(model=model, messages=MESSAGES, stream=True):
+            if chunk.choices and (text := chunk.choices[0].delta.content):
+                yield text
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncGenerator
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
@@ -133,6 +134,20 @@ class Floor:
                         texts.append(text)
             self._idle.append(connection)
         return chunks, "".join(texts)
+
+    async def texts(self, model: str) -> AsyncGenerator[str]:
+        async with self._free:
+            connection = await self._sent({"model": model, "messages": MESSAGES, "stream": True})
+            held = b""
+            while not connection.complete or connection.pieces:
+                *events, held = (held + await connection.more()).split(b"\n\n")
+                for event in events:
+                    if event == b"data: [DONE]":
+                        continue
+                    chunk = decode_chunk(event[6:])
+                    if chunk.choices and (text := chunk.choices[0].delta.content):
+                        yield text
+            self._idle.append(connection)
 
     async def close(self) -> None:
         for connection in self._idle:

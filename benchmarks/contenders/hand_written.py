@@ -7,6 +7,7 @@ limits, error classes or check for truncation.
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import aiohttp
@@ -56,6 +57,17 @@ class HandWritten:
                 if chunk["choices"] and (text := chunk["choices"][0]["delta"].get("content")):
                     texts.append(text)
         return chunks, "".join(texts)
+
+    async def texts(self, model: str) -> AsyncGenerator[str]:
+        body = orjson.dumps({"model": model, "messages": MESSAGES, "stream": True})
+        async with self._session.post(self._url, data=body) as response:
+            response.raise_for_status()
+            async for line in response.content:
+                if not line.startswith(b"data: ") or (data := line[6:].strip()) == b"[DONE]":
+                    continue
+                chunk: dict[str, Any] = orjson.loads(data)
+                if chunk["choices"] and (text := chunk["choices"][0]["delta"].get("content")):
+                    yield text
 
     async def close(self) -> None:
         await self._session.close()

@@ -10,7 +10,7 @@ from benchmarks.contenders.alike import MESSAGES, Awaited, Blocking
 if TYPE_CHECKING:
     from horay_async import AsyncHoray
 
-__all__ = ["AwaitedHoray", "BlockingHoray"]
+__all__ = ["AwaitedHoray", "BlockingHoray", "DocumentedHoray"]
 
 
 class AwaitedHoray(Awaited):
@@ -63,6 +63,16 @@ class AwaitedHoray(Awaited):
         from horay_async import AsyncHoray  # noqa: PLC0415 - see above
 
         return AsyncHoray(API_KEY, base_url=base_url)
+
+
+class DocumentedHoray(AwaitedHoray):
+    """`AsyncHoray` as it is with a version of aiohttp that it doesn't know: by documented means alone."""
+
+    def __init__(self, base_url: str, connections: int) -> None:
+        from horay_async._transport import aiohttp_internals  # noqa: PLC0415 - see above
+
+        aiohttp_internals.ENABLED = False
+        super().__init__(base_url, connections)
 
 
 class BlockingHoray(Blocking):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from importlib import import_module
 from typing import Any
 
@@ -34,6 +35,12 @@ class Model:
         """The text of a stream. LangChain adds chunks of its own, so they aren't counted."""
         texts = [str(chunk.text) async for chunk in self._model(model).astream(PROMPT)]
         return 0, "".join(texts)
+
+    async def texts(self, model: str) -> AsyncGenerator[str]:
+        """The texts of a stream, as they come."""
+        async for chunk in self._model(model).astream(PROMPT):
+            if text := str(chunk.text):
+                yield text
 
     async def close(self) -> None:
         """Closes the connections."""

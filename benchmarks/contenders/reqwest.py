@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -41,11 +42,9 @@ class Reqwest:
         return content
 
     async def stream(self, model: str) -> tuple[int, str]:
-        body = orjson.dumps({"model": model, "messages": MESSAGES, "stream": True})
         chunks = 0
         texts: list[str] = []
-        request = self._client.post(self._url).body_bytes(body).build_streamed()
-        async with request as response:
+        async with self._streamed(model) as response:
             held = b""
             while (data := await response.body_reader.read_chunk()) is not None:
                 *lines, held = (held + bytes(data)).split(b"\n")
@@ -58,5 +57,23 @@ class Reqwest:
                         texts.append(text)
         return chunks, "".join(texts)
 
+    async def texts(self, model: str) -> AsyncGenerator[str]:
+        async with self._streamed(model) as response:
+            held = b""
+            while (data := await response.body_reader.read_chunk()) is not None:
+                *lines, held = (held + bytes(data)).split(b"\n")
+                for line in lines:
+                    if not line.startswith(b"data: ") or line == b"data: [DONE]":
+                        continue
+                    chunk: dict[str, Any] = orjson.loads(line[6:])
+                    if chunk["choices"] and (text := chunk["choices"][0]["delta"].get("content")):
+                        yield text
+
     async def close(self) -> None:
         await self._client.close()
+
+    def _streamed(self, model: str) -> Any:
+        body = orjson.dumps({"model": model, "messages": MESSAGES, "stream": True})
+        request = self._client.post(self._url).body_bytes(body)
+        # It would wait for 64 kB otherwise, or for the end: 200 chunks at once aren't a stream.
+        return request.streamed_read_buffer_limit(0).build_streamed()

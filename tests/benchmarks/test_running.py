@@ -37,6 +37,23 @@ def test_awaited_contenders_are_right(
     assert reading["peak"] > 2**20
 
 
+@pytest.mark.parametrize("contender", AWAITED)
+def test_first_tokens_come(stub: str, contender: str) -> None:
+    """Every installed client gives the texts of a stream as they come, and the last stream is no faster than the median."""
+    cell = Cell(
+        contender, "unit", "first_tokens", {"chunks": 5, "burst": 2, "at_once": 3, "times": 1}
+    )
+    reading = read(cell, stub, 1.0)
+    assert 0 < reading["unit"] <= reading["worst"]
+
+
+@pytest.mark.parametrize("events", [0, 2])
+def test_held_requests_wait(stub: str, events: int) -> None:
+    """Requests wait for what the stub doesn't send, with the text that came: the worker looks."""
+    reading = read(Cell("horay", "unit", "held", {"events": events, "at_once": 3}), stub, 1.0)
+    assert reading["unit"] < reading["peak"]
+
+
 @pytest.mark.skipif(not ON_RAY, reason="needs the extra `ray`")
 def test_datasets_are_right(stub: str) -> None:
     """All rows of a dataset have the stub's response. Ray's own stage, which takes as long, isn't tried."""
@@ -62,6 +79,13 @@ def test_other_ways_of_reading(stub: str, by: str) -> None:
     """The text alone, and the events with their merged response, give the same text."""
     cell = Cell("horay", "unit", "streams", {**STREAM, "at_once": 1, "by": by})
     assert read(cell, stub, 1.0)["unit"] > 0
+
+
+@pytest.mark.parametrize("collector", [{}, {"threshold": 0}, {"freeze": True, "threshold": 5000}])
+def test_collector_is_set(stub: str, collector: dict[str, int]) -> None:
+    """Calls are answered whatever the garbage collector is told."""
+    arguments = {"calls": 4, "at_once": 2, "collector": collector}
+    assert read(Cell("horay", "unit", "responses", arguments), stub, 1.0)["unit"] >= 0
 
 
 def test_failure_is_told(stub: str) -> None:

@@ -1,0 +1,104 @@
+"""What garbage collection costs with many calls in flight, and what `gc.freeze()` and higher thresholds save.
+
+    python -m benchmarks.gc
+
+CPU time of a call, of this client and of the hand-written loop, with the collector as Python sets it up and in other
+ways, all of them in turn. The least of some rounds counts: what else the machine does only adds to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import attrs
+
+from benchmarks.machine import describe
+from benchmarks.rows import Cell
+from benchmarks.running import Failed, read, stub_server
+
+__all__ = ["main"]
+
+IN_FLIGHT = (64, 2000, 4000)
+WAYS = {
+    "default": {},
+    "`gc.freeze()`": {"freeze": True},
+    "threshold of 10,000": {"threshold": 10_000},
+    "threshold of 50,000": {"threshold": 50_000},
+    "that and `gc.freeze()`": {"freeze": True, "threshold": 50_000},
+    "disabled": {"threshold": 0},
+}
+"""What is done before the first call, by the name that the table shows: a job's `collector`."""
+CONTENDERS = {"horay": "this client", "hand-written": "by hand"}
+CALLS = 16_000
+
+
+@attrs.frozen
+class Measured:
+    """What was measured of one way."""
+
+    contender: str
+    way: str
+    in_flight: int
+    us: float
+    """CPU time of a call, in microseconds; the least of the rounds."""
+
+
+def measure(rounds: int) -> list[Measured]:
+    """All ways of all contenders, in turn."""
+    least: dict[tuple[str, str, int], float] = {}
+    with stub_server() as base_url:
+        for turn in range(rounds):
+            print(f"round {turn + 1} of {rounds}", file=sys.stderr)
+            for at_once in IN_FLIGHT:
+                for contender in CONTENDERS:
+                    for way, collector in WAYS.items():
+                        arguments = {"calls": CALLS, "at_once": at_once, "collector": collector}
+                        took = read(Cell(contender, "unit", "responses", arguments), base_url, 1.0)
+                        key = contender, way, at_once
+                        least[key] = min(took["unit"], least.get(key, took["unit"]))
+    return [Measured(*key, seconds * 1e6) for key, seconds in least.items()]
+
+
+def table(found: list[Measured]) -> str:
+    """A row for each way: multiples of a call with 64 in flight and the default collector, of each contender."""
+    us = {(each.contender, each.way, each.in_flight): each.us for each in found}
+    heads = [f"{name}, {n:,}" for name in CONTENDERS.values() for n in IN_FLIGHT]
+    lines = [f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for way in WAYS:
+        cells = [
+            f"{us[contender, way, n] / us[contender, 'default', IN_FLIGHT[0]]:.2f}"
+            for contender in CONTENDERS
+            for n in IN_FLIGHT
+        ]
+        lines.append(f"| {way} | {' | '.join(cells)} |")
+    ones = ", ".join(
+        f"{name} {us[contender, 'default', IN_FLIGHT[0]]:.0f} µs"
+        for contender, name in CONTENDERS.items()
+    )
+    return "\n".join([*lines, "", f"CPU time of a call; 1 is {ones}."])
+
+
+def main() -> int:
+    """Runs the comparison and prints its table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    options = parser.parse_args()
+    try:
+        found = measure(options.rounds)
+    except Failed as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    print(table(found))
+    print(f"\n{', '.join(f'{name} {what}' for name, what in describe().items())}")
+    if options.json is not None:
+        figures = {"machine": describe(), "measured": [attrs.asdict(each) for each in found]}
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
