@@ -37,7 +37,7 @@ SHOWN: Final = {
 IN_README: Final = tuple(name for name in SHOWN if not name.endswith("uvloop"))
 README_ROWS: Final = (
     "paced",
-    "response",
+    "call",
     "chunk",
     "many",
     "first-token-1000",

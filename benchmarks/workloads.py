@@ -38,7 +38,7 @@ class WrongResponse(Exception):
 
 def responses(kind: Any, job: Job) -> float:
     """Whole responses: `calls` of them, `at_once` at a time, each of `connections` in use. `collector` says how garbage is
-    collected: `{"freeze": True}`, `{"threshold": 10_000}`, which is never if 0, or both.
+    collected: `{"freeze": True}`, `{"threshold": 50_000}`, which is never if 0, or both.
     """
 
     async def run() -> float:
