@@ -20,14 +20,18 @@ __all__ = ["ProgressBar"]
 class ProgressBar:
     """Shows how far a batch has come, from `start` to `stop`, on standard error; in a notebook, on standard output.
 
-    Raises `ImportError` that says what to install where there is no rich, which is imported only here.
+    It stays when the batch is over, unless it is `transient`. Raises `ImportError` that says what to install where
+    there is no rich, which is imported only here.
     """
 
-    def __init__(self, progress: BatchProgress, show: ShowProgress) -> None:
+    def __init__(
+        self, progress: BatchProgress, show: ShowProgress, *, transient: bool = False
+    ) -> None:
         if problem := missing_extra("progress=True", "cli", "rich"):
             raise ImportError(problem)
         self._progress = progress
         self._show = show
+        self._transient = transient
         self._drawn: Progress | None = None
         self._lock = threading.Lock()  # a batch that is dropped may be stopped by another thread
 
@@ -47,7 +51,7 @@ class ProgressBar:
             # notebook; on standard output, since notebooks show the other as a failure.
             console = LastingConsole(force_jupyter=False, force_terminal=True)
         if console.is_terminal:
-            self._drawn = _made(self._progress, console)
+            self._drawn = _made(self._progress, console, transient=self._transient)
             with contextlib.suppress(
                 OSError, ValueError
             ):  # a terminal that is gone is no end of a batch
@@ -62,7 +66,7 @@ class ProgressBar:
                 drawn.stop()
 
 
-def _made(progress: BatchProgress, console: Console) -> Progress:
+def _made(progress: BatchProgress, console: Console, *, transient: bool) -> Progress:
     from rich import progress as rich  # noqa: PLC0415 - as above
 
     class Bar(rich.Progress):
@@ -73,15 +77,17 @@ def _made(progress: BatchProgress, console: Console) -> Progress:
                 task.total = progress.total
                 task.completed = progress.skipped + progress.done + progress.failed
                 task.fields["failed"] = progress.skipped_failed + progress.failed
+                task.fields["tokens"] = progress.total_tokens
             yield self.make_tasks_table(self.tasks)
 
     bar = Bar(
         rich.BarColumn(),
         rich.MofNCompleteColumn(),
-        rich.TextColumn("{task.fields[failed]} failed"),
+        rich.TextColumn("{task.fields[failed]:,} failed, {task.fields[tokens]:,} tokens"),
         rich.TimeElapsedColumn(),
         rich.TimeRemainingColumn(),
         console=console,
+        transient=transient,
     )
-    bar.add_task("batch", total=None, failed=0)
+    bar.add_task("batch", total=None, failed=0, tokens=0)
     return bar

@@ -42,11 +42,11 @@ def batch(
             metavar="IN", help="The requests, one JSON object a line; - is standard input."
         ),
     ],
-    responses: Annotated[
+    results: Annotated[
         Path,
         typer.Argument(
             metavar="OUT",
-            help="Where the responses go; a request that has one there isn't sent again.",
+            help="Where the results go; a request that has a response there isn't sent again.",
         ),
     ],
     *,
@@ -93,7 +93,7 @@ def batch(
             with show_progress(progress):
                 client.batch.run_file(
                     piped(requests),
-                    responses,
+                    results,
                     retry_failed=retry_failed,
                     progress=progress,
                     **options,
@@ -105,7 +105,7 @@ def batch(
     if as_json:
         write_json({name: getattr(progress, name) for name in TOLD})
     if progress.failed or progress.skipped_failed:
-        note(f"{responses} says what failed; --retry-failed sends it again")
+        note(f"{results} says what failed; --retry-failed sends it again")
         raise typer.Exit(ExitCode.PARTLY)
 
 
