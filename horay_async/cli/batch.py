@@ -1,4 +1,4 @@
-"""`horay batch`: sends a file of requests and saves the responses, in as many runs as it takes."""
+"""`horay batch`: sends a file of requests and saves the results, in as many runs as it takes."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def batch(
     Both have the form of OpenAI's batch files and of their output. A run that was stopped, however it
     was, goes on where it was when the same command is given again.
 
-    In a pipe: cat requests.jsonl | horay batch - responses.jsonl
+    In a pipe: cat requests.jsonl | horay batch - results.jsonl
     """
-    if responses == STDIN:
+    if results == STDIN:
         # What is done is read from there at the next start.
         raise typer.BadParameter("it must be a file, not -", param_hint="OUT")
     from horay_async.cli.progress import show_progress  # noqa: PLC0415 - loads rich
