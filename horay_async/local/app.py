@@ -26,8 +26,6 @@ from .validation import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, is_object, refuse, va
 
 # Generous for text, and far below what would hurt a laptop.
 MAX_BODY: Final = 4 * 1024 * 1024
-# Written in the documentation, so known to everybody.
-DEFAULT_API_KEY: Final = "local"
 _RENDERER_NOTE: Final = f"{RENDERER} (computed by rule on this machine, no diffusion model)"
 
 _log = logging.getLogger("horay_async.local")
@@ -90,7 +88,7 @@ class Service:
         sends (DNS rebinding); but the browser goes on sending that name.
         """
         name = hosts.name_of(request.headers.get("Host", ""))
-        if self.api_key == DEFAULT_API_KEY and not hosts.is_own(name, self.host):
+        if self.api_key == hosts.DEFAULT_API_KEY and not hosts.is_own(name, self.host):
             raise ApiProblem(
                 403,
                 f"this server doesn't respond to the host {name[:100]!r}; use localhost or an IP "

@@ -7,6 +7,10 @@ An IP address can't be rebound to another machine, and `localhost` (with the nam
 from __future__ import annotations
 
 import ipaddress
+from typing import Final
+
+# Written in the documentation, so known to everybody: with this key, the names are all that keeps web pages away.
+DEFAULT_API_KEY: Final = "local"
 
 
 def name_of(header: str) -> str:

@@ -13,16 +13,16 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Self
-
-from aiohttp import web
+from typing import TYPE_CHECKING, Any, Self
 
 from . import weights
-from .app import DEFAULT_API_KEY, Service
 from .engine import Engine, EngineOptions
 from .errors import LocalServerError
-from .images import ImageStore
+from .hosts import DEFAULT_API_KEY
 from .templates import CHATML_WITH_TOOLS
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 # Where a listening address stands for every interface, clients here reach it over loopback.
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
@@ -166,13 +166,14 @@ class LocalServer:
             engine = make_engine(slots=self._slots)
             path = weights.find(self._model, cancelled=life.stopping.done)
             engine.load(path, CHATML_WITH_TOOLS if path.name == weights.FILE_NAME else "")
+            # aiohttp takes as long to load as the model, which another process loads meanwhile.
+            runner = self._runner(engine, embedding_engine, path)
             loading = asyncio.ensure_future(engine.loaded())
             await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
             if not loading.done():
                 loading.cancel()
                 raise LocalServerError(weights.CANCELLED)
             await loading
-            runner = self._runner(engine, embedding_engine, path)
             await runner.setup()
             try:
                 await self._listen(runner, listener)
@@ -185,6 +186,8 @@ class LocalServer:
                 await runner.cleanup()
 
     async def _listen(self, runner: web.AppRunner, listener: socket.socket) -> None:
+        from aiohttp import web  # noqa: PLC0415 - see `_serve`
+
         try:
             await web.SockSite(runner, listener).start()
         except OSError as error:
@@ -194,6 +197,11 @@ class LocalServer:
     def _runner(
         self, engine: Engine, embedding_engine: Callable[[], Engine], path: Path
     ) -> web.AppRunner:
+        from aiohttp import web  # noqa: PLC0415 - see `_serve`
+
+        from .app import Service  # noqa: PLC0415 - see `_serve`
+        from .images import ImageStore  # noqa: PLC0415 - see `_serve`
+
         service = Service(
             engine=engine,
             embedding_engine=embedding_engine,

@@ -319,3 +319,9 @@ def test_crash() -> None:
                 os.kill(engine, signal.SIGSEGV)
                 assert "engine_failed" in response.read().decode()
             assert complete(server)
+
+
+def test_web_server_loads_beside_the_model() -> None:
+    """The package alone doesn't load it: the model's process is started first."""
+    code = "import horay_async.local.server, sys; sys.exit('aiohttp' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
