@@ -303,7 +303,7 @@ def interrupted(call, act, at):
     left, before = at, sys.gettrace()
     def trace(frame, event, arg):
         nonlocal left
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        frame.f_trace_opcodes = True
         if event == "opcode" and frame.f_lasti in looks_for_signals(frame.f_code):
             left -= 1
             if left == 0:

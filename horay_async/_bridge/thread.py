@@ -313,7 +313,8 @@ class _Shared:
 
     def __init__(self) -> None:
         # Held for a few assignments alone. A signal handler or the garbage collector can run in between, on
-        # the same thread, so it is one that a thread may take twice.
+        # the same thread, so it is one that a thread may take twice. It is taken within `try`: from Python 3.14 on,
+        # Ctrl-C can come between the taking by `with` and the block.
         self._lock = threading.RLock()
         self.thread: LoopThread | None = None
         self.threads: dict[int, LoopThread] = {}
@@ -321,7 +322,8 @@ class _Shared:
 
     def join(self, handle: LoopHandle) -> LoopThread:
         """Gives the handle a thread."""
-        with self._lock:
+        try:
+            self._lock.acquire()
             new, ident = LoopThread(self), id(handle)
             # A signal handler's call may have come up to here, and what it did holds. None comes between these
             # lines, which call nothing, and the last.
@@ -337,6 +339,11 @@ class _Shared:
             handle.shared = self
             thread.handles.add(ident)
             return thread
+        finally:
+            try:  # noqa: SIM105 - Ctrl-C can come after any call, that of `suppress` too
+                self._lock.release()
+            except RuntimeError:  # it was interrupted before it had it
+                pass
 
     def release(self, handle: LoopHandle) -> None:
         """Takes the thread from the handle. The last one ends it."""
@@ -352,13 +359,19 @@ class _Shared:
             self._leave(thread, handle)
 
     def _leave(self, thread: LoopThread, handle: LoopHandle) -> None:
-        with self._lock:
+        try:
+            self._lock.acquire()
             thread.handles.discard(id(handle))
             if thread.handles:
                 return
             thread.ending = True
             if self.thread is thread:
                 self.thread = None
+        finally:
+            try:  # noqa: SIM105 - Ctrl-C can come after any call, that of `suppress` too
+                self._lock.release()
+            except RuntimeError:  # it was interrupted before it had it
+                pass
         thread.end()
 
 
