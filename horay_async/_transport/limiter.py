@@ -321,7 +321,9 @@ class Limiter:
             self._level.holds_back()  # which it takes note of
             return FOREVER
         requests, of_tokens = self._windows
-        return max(self._pacer.wait(now), requests.wait(1.0, now), of_tokens.wait(tokens, now))
+        reset = max(requests.wait(1.0, now), of_tokens.wait(tokens, now))
+        # A server refuses what comes a moment before its reset, so that none may go a tick early.
+        return max(self._pacer.wait(now), reset + TICK if reset else 0.0)
 
     def _own_wait(self, ticket: Ticket, now: float) -> float:
         """Seconds until its level, its pacer and the admission let a request go."""
