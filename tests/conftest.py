@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Protocol, Unpack
@@ -11,6 +12,12 @@ import pytest
 from horay_async import AsyncHoray, Horay, RetryPolicy
 from horay_async.options import ClientParams
 from horay_async.testing import FaultServer
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C through: a shell starts what runs in the background with it ignored, and tests send it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
