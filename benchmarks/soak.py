@@ -3,10 +3,10 @@
     python -m benchmarks.soak --calls 20000 --seed 7
     python -m benchmarks.soak --minutes 60 --json --plot
 
-With `--minutes` it goes on for that long, and every slice of the time records the CPU time of a call (of this process,
-the server in it included) and the memory; the last sixth is compared with the first, and the exit status is 1 where it
-takes over 1.05 times as much. How fast the machine is changes in an hour, with what else it does: beside each
-slice a fixed piece of work is timed, and a call counts as a multiple of that.
+With `--minutes` it goes on for that long, in 60 slices that take a second or two more each to end. Every slice records
+the CPU time of a call (of this process, the server in it included) and the memory; the last sixth is compared with the
+first, and the exit status is 1 where it takes over 1.05 times as much. How fast the machine is changes in an hour, with
+what else it does: beside each slice a fixed piece of work is timed, and a call counts as a multiple of that.
 
 A call is a completion or chat completion, whole or streamed, an image, a list of models, a batch of four, or a
 completion of the blocking client in a thread.
