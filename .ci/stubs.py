@@ -5,7 +5,7 @@ A method takes `**params: Unpack[ChatParams]`, and each parameter is declared on
 type and, below it, its description. From these come, written out parameter by parameter,
 
 - a stub (`.pyi`) beside each module in `STUBBED`, for type checkers and editors;
-- `horay_async/_parameters.py`, from which `horay_async._signatures` makes signatures and docstrings.
+- `horay_async/_generated_parameters.py`, from which `horay_async._signatures` makes signatures and docstrings.
 
 A blocking class's methods (`@blocking(AsyncCompletions.create)`) are those of the asynchronous class, with the
 blocking classes (`class Stream(..., of=AsyncStream)`) in the place of the asynchronous ones.
@@ -28,7 +28,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "horay_async"
-TABLE = PACKAGE / "_parameters.py"
+TABLE = PACKAGE / "_generated_parameters.py"
 
 STUBBED = (
     "horay_async.batch.resource",

@@ -22,7 +22,7 @@ the leaves.
     models
     _observe
     options
-    _parameters
+    _generated_parameters
     _signatures
     _hooks, _protocol
     _transport

@@ -1,6 +1,6 @@
 """What `inspect` and `help` are told of the clients' methods: each parameter by name, not `**params`.
 
-The parameters come from the generated table `_parameters`. A signature is made when it is asked for.
+The parameters come from the table `_generated_parameters`. A signature is made when it is asked for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from inspect import Parameter, Signature
 from types import FunctionType
 from typing import Any, TypeVar
 
-from horay_async._parameters import CLASSES, METHODS, Row
+from horay_async._generated_parameters import CLASSES, METHODS, Row
 
 __all__ = ["Names", "blocking_form", "described"]
 

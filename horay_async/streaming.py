@@ -256,8 +256,8 @@ class AsyncStream(Generic[ChunkT]):
         if not response.finished:
             await response.drain()
         self._call.succeed(response.meta)
-        if self._call.place is not None and not reader.merged.empty:
-            self._call.place.complete(reader.merged.result())
+        if self._call.permit is not None and not reader.merged.empty:
+            self._call.permit.complete(reader.merged.result())
         self._end()
         return []
 

@@ -26,8 +26,8 @@ from horay_async import (
     TextDelta,
     Timeouts,
 )
+from horay_async._generated_parameters import CLASSES
 from horay_async._habits import ADVICE, ATTRIBUTES, EXPORTS, OPTIONS, PARAMETERS
-from horay_async._parameters import CLASSES
 from horay_async._protocol.wire.params import check
 from horay_async.models import events
 from horay_async.models.chat import ChatParams

@@ -18,7 +18,7 @@ import pytest
 
 from horay_async import AsyncHoray, Horay
 from horay_async._bridge import BlockingWrapper
-from horay_async._parameters import CLASSES, METHODS
+from horay_async._generated_parameters import CLASSES, METHODS
 
 KEY = "a-key-for-nothing"
 PLAIN: Any = vars(pydoc)["plaintext"]

@@ -120,12 +120,12 @@ class BlockingCall(Generic[R]):
 
         self._task = asyncio.current_task()
         try:
-            if not self._called_off:
+            if not self._is_cancelled:
                 self._result = await self._func()
                 self._returned = True
         except BaseException as error:  # noqa: BLE001 - raised where the caller waits
             # A cancellation that nobody here asked for is user code's own.
-            if not (isinstance(error, asyncio.CancelledError) and self._called_off):
+            if not (isinstance(error, asyncio.CancelledError) and self._is_cancelled):
                 self._error = error
         finally:
             self._task = None
@@ -180,7 +180,7 @@ class BlockingCall(Generic[R]):
             self._task.cancel()
 
     @property
-    def _called_off(self) -> bool:
+    def _is_cancelled(self) -> bool:
         """Whether it is cancelled, or its thread ends."""
         return self._cancelled or (self._thread is not None and self._thread.ending)
 

@@ -16,7 +16,7 @@ from multidict import CIMultiDict, CIMultiDictProxy, istr
 from horay_async._attempt import Attempt
 from horay_async._keys import Secret
 from horay_async._protocol.limits.attempt_limiter import AttemptLimiter, AttemptPermit
-from horay_async._protocol.limits.retry import RetryBudget
+from horay_async._protocol.limits.retry_budget import RetryBudget
 from horay_async._protocol.wire.bounds import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.drift import DriftWatch
@@ -86,7 +86,7 @@ class Call:
         """Of the newest attempt, where its response is a failure: its body as it was sent."""
         self.observers: CallObservers | None = observers
         """None where nobody observes the call."""
-        self.place: AttemptPermit | None = None
+        self.permit: AttemptPermit | None = None
         """What the newest attempt holds of the limits; None where there are none."""
         self._limiter = limiter
         self._keys = keys
@@ -247,16 +247,16 @@ class Call:
             options, sender, external=external
         )
         limiter = pool.limiters[options.max_connections]
-        place: AttemptPermit | None = None
+        permit: AttemptPermit | None = None
         if self._limiter is not None:
             body, bulk = self.request.body, self.request.bulk
-            place = self._limiter.acquire_nowait(body, bulk=bulk)
-            if place is None:
-                place = await self._queue(self._limiter.acquire(body, bulk=bulk), began)
-            self.place = place
+            permit = self._limiter.acquire_nowait(body, bulk=bulk)
+            if permit is None:
+                permit = await self._wait_in_queue(self._limiter.acquire(body, bulk=bulk), began)
+            self.permit = permit
             acquired = self._loop.time()
         if not limiter.acquire_nowait():
-            await self._acquire(limiter, place, began)
+            await self._acquire(limiter, permit, began)
             acquired = self._loop.time()
         try:
             key = None if self._keys is None else await self._provided_key(self._keys)
@@ -266,17 +266,17 @@ class Call:
             raw, pending = await self._send(headers, pool)
         except BaseException as error:
             limiter.release()
-            if place is not None:
-                _give_up(place, error)
+            if permit is not None:
+                _give_up(permit, error)
             raise
         meta = self._read_head(raw, attempt)
         meta.queue = acquired - began
         meta.connect = max(0.0, (pending.dispatched_at or acquired) - acquired)
         meta.first_byte = self._loop.time() - began
         release = limiter.release
-        if place is not None:
-            place.received(meta.status, meta.headers)
-            release = partial(_release, limiter, place, raw.content)
+        if permit is not None:
+            permit.received(meta.status, meta.headers)
+            release = partial(_release, limiter, permit, raw.content)
         response = RawResponse(
             raw,
             meta,
@@ -292,17 +292,17 @@ class Call:
         return response
 
     async def _acquire(
-        self, limiter: CapacityLimiter, place: AttemptPermit | None, began: float
+        self, limiter: CapacityLimiter, permit: AttemptPermit | None, began: float
     ) -> None:
         """Waits for a connection slot."""
         try:
-            await self._queue(limiter.acquire(), began)
+            await self._wait_in_queue(limiter.acquire(), began)
         except BaseException:
-            if place is not None:
-                place.unsent()
+            if permit is not None:
+                permit.unsent()
             raise
 
-    async def _queue(self, wait: Awaitable[T], began: float) -> T:
+    async def _wait_in_queue(self, wait: Awaitable[T], began: float) -> T:
         """Waits under the timeout `queue`, which runs from when the attempt `began`, and the deadline."""
         timeouts = self.request.timeouts
         due = None if timeouts.queue is None else began + timeouts.queue
@@ -470,15 +470,17 @@ class Call:
         )
 
 
-def _give_up(place: AttemptPermit, error: BaseException) -> None:
+def _give_up(permit: AttemptPermit, error: BaseException) -> None:
     """An attempt has ended without a response: the rate gets back what surely wasn't sent."""
     if isinstance(error, HorayError) and getattr(error, "execution", "not_sent") == "not_sent":
-        place.unsent()
+        permit.unsent()
     else:
-        place.release(whole=False)
+        permit.release(whole=False)
 
 
-def _release(limiter: CapacityLimiter, place: AttemptPermit, content: aiohttp.StreamReader) -> None:
+def _release(
+    limiter: CapacityLimiter, permit: AttemptPermit, content: aiohttp.StreamReader
+) -> None:
     """The connection is free again, or closed."""
     limiter.release()
-    place.release(whole=content.is_eof())
+    permit.release(whole=content.is_eof())

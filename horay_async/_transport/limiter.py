@@ -14,7 +14,7 @@ from horay_async._protocol.limits.admission import Admission, Permit
 from horay_async._protocol.limits.concurrency import Concurrency
 from horay_async._protocol.limits.pacing import RateLimiter, TokenEstimate, are_believable
 from horay_async._protocol.limits.request_size import RequestSize, size_of
-from horay_async._protocol.limits.retry import parse_retry_after
+from horay_async._protocol.limits.retry_after import parse_retry_after
 from horay_async._protocol.limits.server_window import LONGEST_HOLD, ServerWindow
 from horay_async._protocol.limits.tokens_used import tokens_used
 from horay_async._transport.capacity import CLOSED

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from horay_async._keys import ProvidedKeys
 from horay_async._observe import LogOnce, Observer, TelemetryObserver, process_defaults
 from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
-from horay_async._protocol.limits.retry import RetryBudget
+from horay_async._protocol.limits.retry_budget import RetryBudget
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.request import Request

@@ -197,8 +197,8 @@ async def decode_response(
         else:
             made.meta = meta
             call.succeed(meta)
-            if call.place is not None:
-                call.place.complete(made)
+            if call.permit is not None:
+                call.permit.complete(made)
             if found := into.drift(made):
                 drift_error = call.drift.note(found, made, context=response.context)
                 if drift_error is not None:

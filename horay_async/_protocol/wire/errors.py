@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from horay_async import errors
-from horay_async._protocol.limits.retry import parse_retry_after
+from horay_async._protocol.limits.retry_after import parse_retry_after
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.error_body import ErrorBody, beginning, read, status_of
 from horay_async.errors import APIResponseError, APIStatusError, StreamError
