@@ -203,7 +203,7 @@ ROWS: Final = (
     ),
     Row(
         key="first-token-100",
-        title="the same, 100 streams at once",
+        title="time to the first token, 100 streams at once",
         unit="ms of wall-clock time",
         scale=MILLI,
         target=None,
@@ -211,7 +211,7 @@ ROWS: Final = (
     ),
     Row(
         key="first-token-100-worst",
-        title="the same, the last of them",
+        title="the same, the last of the streams",
         unit="ms of wall-clock time",
         scale=MILLI,
         target=None,
@@ -219,7 +219,7 @@ ROWS: Final = (
     ),
     Row(
         key="first-token-1000",
-        title="the same, 1,000 streams at once",
+        title="time to the first token, 1,000 streams at once",
         unit="ms of wall-clock time",
         scale=MILLI,
         target=1.15,
@@ -227,7 +227,7 @@ ROWS: Final = (
     ),
     Row(
         key="first-token-1000-worst",
-        title="the same, the last of them",
+        title="the same, the last of the streams",
         unit="ms of wall-clock time",
         scale=MILLI,
         target=1.15,
