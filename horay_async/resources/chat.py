@@ -239,7 +239,9 @@ def _merged(choices: int) -> ChatAccumulator:
 
 def _adapt_tools(params: Any) -> Sequence[Any]:
     """Puts `Tool`s in the place of other software's tools, and returns the tools."""
-    given: Sequence[Any] = params.get("tools") or ()
+    given: Sequence[Any] | None = params.get("tools")
+    if not given:
+        return ()
     if not isinstance(cast(Any, given), Sequence) or all(isinstance(each, dict) for each in given):
         return given
     from horay_async.tools._adapt import as_tool  # noqa: PLC0415 - needed here alone

@@ -145,10 +145,13 @@ def build_request(
     billed_per_run: bool = False,
 ) -> Request:
     """A request from its parts; `call` holds the call's options (`CallOptions`)."""
-    body = _with_extra(body, call.get("extra_body"))
+    if "extra_body" in call:
+        body = _with_extra(body, call["extra_body"])
+    if query or options.default_query or "extra_query" in call:
+        path = _with_query(path, call, options, query or {})
     return Request(
         method=method,
-        path=_with_query(path, call, options, query or {}),
+        path=path,
         headers=_headers(method, call, new_key),
         body=None if body is None else encode(body),
         timeouts=_timeouts(call, options),
@@ -166,7 +169,9 @@ def _headers(method: str, call: Mapping[str, Any], new_key: str | None) -> dict[
     headers: dict[str, str] = {}
     if "extra_headers" in call:
         headers = check_headers(call["extra_headers"], "extra_headers")
-    if method == "GET" or any(name.lower() == IDEMPOTENCY for name in headers):
+        if IDEMPOTENCY in map(str.lower, headers):
+            return headers
+    if method == "GET":
         return headers
     if own := call.get("idempotency_key"):
         return headers | check_headers({"Idempotency-Key": own}, "idempotency_key")
@@ -211,7 +216,9 @@ def _retry(call: Mapping[str, Any], options: ClientOptions) -> RetryPolicy:
 
 def _choices(body: Any) -> int:
     """How many choices `body` asks for."""
-    count = cast("dict[str, Any]", body).get("n") if isinstance(body, dict) else 1
+    if not isinstance(body, dict) or "n" not in body:
+        return 1
+    count = cast("dict[str, Any]", body)["n"]
     return count if isinstance(count, int) and count > 0 else 1
 
 
@@ -338,7 +345,10 @@ def to_jsonable(value: Any) -> Any:
     if kind is str:
         return value
     if kind is dict:
-        return {name: to_jsonable(item) for name, item in value.items()}
+        return {
+            name: item if item.__class__ is str else to_jsonable(item)
+            for name, item in value.items()
+        }
     if kind is list:
         return [to_jsonable(item) for item in value]
     if isinstance(value, Model):
