@@ -10,11 +10,13 @@ beside each function here and in the README; the transport's tests run both ways
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
+
+from horay_async._transport.headers import CommonHeaders, RequestHeaders
 
 if TYPE_CHECKING:
     import ssl
@@ -144,9 +146,6 @@ it is written at once. A larger one has to be written beside the reading of the 
 MAX_TARGETS = 64
 """URLs of which it is kept what requests to them have in common: more than a program uses again and again."""
 
-NOT_HERE = frozenset({"transfer-encoding", "expect", "connection", "upgrade"})
-"""Headers that change how a request is sent."""
-
 
 def _is_own(method: object) -> bool:
     """Whether a method is aiohttp's own, and not one that a recorder or mock has put in its place: maybe before this
@@ -231,9 +230,22 @@ class _Target:
             {name: self.like.headers[name] for name in ("Host", "Accept-Encoding")}
         )
         writer: Any = http_writer
-        self.serialize: Callable[[str, CIMultiDict[str]], bytes] = writer._serialize_headers  # noqa: SLF001 - this module's purpose
+        self.serialize: Callable[[str, Mapping[str, str]], bytes] = writer._serialize_headers  # noqa: SLF001 - this module's purpose
         """Line and headers as bytes; raises `ValueError` for a line break in one."""
         self.no_timer = TimerNoop()
+
+    def beginning(self, url: URL, common: CommonHeaders) -> bytes:
+        """Request line and common headers as bytes, up to the last one's line end."""
+        if (known := common.as_bytes.get(url)) is not None:
+            return known
+        headers = self.headers.copy()
+        headers.update(common.headers)
+        headers.popall("Content-Length", None)
+        made = self.serialize(self.line, headers).removesuffix(b"\r\n\r\n")
+        if len(common.as_bytes) >= MAX_TARGETS:
+            common.as_bytes.clear()
+        common.as_bytes[url] = made
+        return made
 
 
 class DirectSender:
@@ -243,7 +255,7 @@ class DirectSender:
         self._session = session
         self._targets: dict[tuple[URL, ssl.SSLContext | bool], _Target] = {}
 
-    def can_send(self, method: str, headers: CIMultiDict[str], body: bytes) -> bool:
+    def can_send(self, method: str, headers: RequestHeaders, body: bytes) -> bool:
         """Whether a request is to be sent this way. It isn't where others look on at the session's: tracing
         adds trace configurations to sessions as they are made, and mocks replace the method.
         """
@@ -253,13 +265,13 @@ class DirectSender:
             and len(body) <= MAX_BODY_BYTES
             and not self._session.trace_configs
             and _is_own(getattr(aiohttp.ClientSession, "_request", None))
-            and NOT_HERE.isdisjoint(map(str.lower, headers))
+            and headers.common.only_describe
         )
 
     async def send(
         self,
         url: URL,
-        headers: CIMultiDict[str],
+        headers: RequestHeaders,
         body: bytes,
         *,
         tls: ssl.SSLContext | bool,
@@ -279,9 +291,8 @@ class DirectSender:
             ):  # URLs that came once are not to keep others out for ever
                 self._targets.clear()
             self._targets[url, tls] = target
-        sent = target.headers.copy()
-        sent.update(headers)
-        sent["Content-Length"] = str(len(body))
+        common, own = headers
+        own = {**own, "Content-Length": str(len(body))}
         try:
             connection = await connector.connect(target.like, traces=[], timeout=timer)
         except TimeoutError as error:
@@ -294,8 +305,8 @@ class DirectSender:
             if transport is None or transport.is_closing():
                 raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
             # At once: it is smaller than what asks for a pause. Never in a variable: those that show a
-            # traceback's variables would show the key.
-            transport.write(target.serialize(target.line, sent) + body)
+            # traceback's variables would show the key. The empty line in front ends the last common header.
+            transport.write(target.beginning(url, common) + target.serialize("", own) + body)
             pending.dispatched(transport.get_protocol())
             message, content = await protocol.read()
             while 100 <= message.code < 200 and message.code != 101:  # more is to come

@@ -26,6 +26,7 @@ from horay_async._transport.aiohttp_internals import HTTPResponse
 from horay_async._transport.capacity import CapacityLimiter
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import chain, timed_out, translate
+from horay_async._transport.headers import CommonHeaders, RequestHeaders
 from horay_async._transport.in_thread import in_thread
 from horay_async._transport.key_source import KeySource
 from horay_async._transport.log import LOG
@@ -262,7 +263,9 @@ class Call:
             key = None if self._keys is None else await self._provided_key(self._keys)
             headers = self._sender.headers(self.request, self._accept, key)
             if self.observers is not None:
-                self.observers.on_attempt(len(self.attempts), headers)
+                changed = headers.merged()
+                self.observers.on_attempt(len(self.attempts), changed)
+                headers = RequestHeaders(CommonHeaders(changed), {})
             raw, pending = await self._send(headers, pool)
         except BaseException as error:
             limiter.release()
@@ -345,7 +348,7 @@ class Call:
             raise timed_out("total", total, self.request.label, "not_sent") from error
 
     async def _send(
-        self, headers: CIMultiDict[str], pool: ConnectionPool
+        self, headers: RequestHeaders, pool: ConnectionPool
     ) -> tuple[HTTPResponse, PendingResponse]:
         """Sends the request and waits for the response's head; with it comes how it went out."""
         # A deadline runs while a connection is made as well, and a caller's own session doesn't tell when

@@ -20,6 +20,7 @@ from horay_async._transport.connection import Pending
 from horay_async._transport.connection import pending as pending_request
 from horay_async._transport.connection_pool import ConnectionPool, ConnectionPools
 from horay_async._transport.failures import RedirectError
+from horay_async._transport.headers import CommonHeaders, RequestHeaders
 from horay_async._transport.pending import PendingResponse
 from horay_async._transport.proxy import proxy_from_environment, with_auth_apart
 from horay_async._version import __version__
@@ -71,6 +72,7 @@ class Sender:
         self.pools = pools
         self._urls: dict[str, URL] = {}
         self._proxies: dict[URL, URL | None] = {}  # of the environment, by origin
+        self._common: dict[str, CommonHeaders] = {}  # of requests with a body, by what they accept
         key = options.api_key
         self._headers: CIMultiDict[str] = CIMultiDict(
             {
@@ -93,22 +95,32 @@ class Sender:
                 _keep(self._urls, path, url)
         return url
 
-    def headers(self, request: Request, accept: str, key: Secret | None = None) -> CIMultiDict[str]:
+    def headers(self, request: Request, accept: str, key: Secret | None = None) -> RequestHeaders:
         """Everything that one request is sent with; `key` is the one that a function has provided."""
+        own = request.headers
         if request.external:
             # The client's own headers, the key above all, are meant for the API alone.
             headers = _external_headers()
-            headers.update(request.headers)
-            return headers
-        headers = self._headers.copy()
-        if key is not None:
-            headers.setdefault("Authorization", _Bearer(f"Bearer {key}"))
+            headers.update(own)
+            return RequestHeaders(CommonHeaders(headers), {})
+        common = self._common.get(accept) or self._common_headers(accept)
+        if key is not None and "authorization" not in common.names:
+            own = {"Authorization": _Bearer(f"Bearer {key}"), **own}
+        names = set(map(str.lower, own))
+        if request.body is not None and len(names) == len(own) and names.isdisjoint(common.names):
+            return RequestHeaders(common, own)
+        headers = common.headers.copy()
         if request.body is None:
             headers.pop("Content-Type", None)
+        headers.update(own)
+        return RequestHeaders(CommonHeaders(headers), {})
+
+    def _common_headers(self, accept: str) -> CommonHeaders:
+        headers = self._headers.copy()
         if accept is not JSON:
             headers["Accept"] = accept
-        headers.update(request.headers)
-        return headers
+        self._common[accept] = common = CommonHeaders(headers)
+        return common
 
     def proxy(self, url: URL) -> str | URL | None:
         """The proxy to reach `url` by; the environment is read once for each host."""
@@ -126,7 +138,7 @@ class Sender:
     async def send(
         self,
         request: Request,
-        headers: CIMultiDict[str],
+        headers: RequestHeaders,
         pool: ConnectionPool,
         pending: PendingResponse,
     ) -> HTTPResponse:
@@ -149,8 +161,8 @@ class Sender:
         token: Token[Pending | None] = pending_request.set(pending)
         try:
             if request.external:
-                return await self._follow(request, url, headers, pool, pending)
-            return await self._send_via_session(request, url, headers, pool)
+                return await self._follow(request, url, headers.merged(), pool, pending)
+            return await self._send_via_session(request, url, headers.merged(), pool)
         finally:
             pending_request.reset(token)
 

@@ -18,6 +18,7 @@ from horay_async import AsyncHoray, RetryPolicy, Timeouts
 from horay_async._protocol.wire.request import Request
 from horay_async._transport import aiohttp_internals
 from horay_async._transport.aiohttp_internals import MAX_BODY_BYTES, DirectSender
+from horay_async._transport.headers import CommonHeaders, RequestHeaders
 from horay_async.testing import FaultServer
 
 pytestmark = pytest.mark.anyio
@@ -54,6 +55,36 @@ def session_ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(aiohttp.ClientSession, "_request", look_on)
     return seen
+
+
+@pytest.mark.parametrize("key", ["key-for-the-test", lambda: "key-for-the-test"])
+@pytest.mark.parametrize(
+    "own",
+    [
+        {},
+        {"X-Own": "1", "traceparent": "2"},
+        {"x-default": "2"},
+        {"accept": "text/plain", "User-Agent": "me"},
+        {"Authorization": "Basic Og=="},
+    ],
+)
+async def test_same_headers_either_way(
+    monkeypatch: pytest.MonkeyPatch, own: dict[str, str], key: Any
+) -> None:
+    """A call's own headers are sent in the place of the client's and beside them, in each of several calls."""
+    async with recorder() as (url, requests):
+        for enabled in (True, False):
+            monkeypatch.setattr(aiohttp_internals, "ENABLED", enabled)
+            async with AsyncHoray(key, base_url=url, default_headers={"X-Default": "1"}) as client:
+                for _ in range(2):
+                    await client.completions.create(
+                        model="m", prompt="p", idempotency_key="once", extra_headers=own
+                    )
+    sent = [sorted(request.lower().split(b"\r\n")) for request in requests]
+    assert len(sent) == 4
+    assert sent.count(sent[0]) == 4
+    for name, value in own.items():
+        assert sent[0].count(f"{name}: {value}".lower().encode()) == 1
 
 
 async def test_same_request_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,10 +156,15 @@ async def test_mocked_session_is_used(
     assert seen == ["POST"]
 
 
+def sent_with(headers: dict[str, str]) -> RequestHeaders:
+    """A request's headers, all of them common ones."""
+    return RequestHeaders(CommonHeaders(CIMultiDict(headers)), {})
+
+
 async def test_traced_session_is_used() -> None:
     """A session that somebody traces is traced: telemetry hooks itself into all that are made."""
     async with aiohttp.ClientSession(trace_configs=[aiohttp.TraceConfig()]) as session:
-        assert not DirectSender(session).can_send("POST", CIMultiDict(), b"{}")
+        assert not DirectSender(session).can_send("POST", sent_with({}), b"{}")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +181,7 @@ async def test_traced_session_is_used() -> None:
 async def test_what_is_taken(method: str, headers: dict[str, str], size: int, taken: bool) -> None:
     """Only small POSTs without headers that change how they are sent."""
     async with aiohttp.ClientSession() as session:
-        assert DirectSender(session).can_send(method, CIMultiDict(headers), b"x" * size) is taken
+        assert DirectSender(session).can_send(method, sent_with(headers), b"x" * size) is taken
 
 
 async def test_recorders_get_no_key() -> None:
@@ -160,7 +196,7 @@ async def test_recorders_get_no_key() -> None:
         retry=RetryPolicy(),
         billed_per_run=False,
     )
-    value = client._transport._sender.headers(request, "application/json")["Authorization"]
+    value = client._transport._sender.headers(request, "application/json").merged()["Authorization"]
     assert value == "Bearer key-for-the-test"
     for copied in (copy.copy(value), copy.deepcopy([value])[0]):
         assert (copied, type(copied)) == ("Bearer [API key]", str)
