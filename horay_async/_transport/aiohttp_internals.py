@@ -10,7 +10,7 @@ beside each function here and in the README; the transport's tests run both ways
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import aiohttp
@@ -29,12 +29,12 @@ __all__ = [
     "SUPPORTED_AIOHTTP",
     "DirectSender",
     "HTTPResponse",
+    "available",
     "complaint_of",
     "failure_of",
-    "feed",
     "holds_leftover",
     "is_cut_off",
-    "read_available",
+    "more",
     "take_leftover",
 ]
 
@@ -47,24 +47,31 @@ ENABLED: bool = aiohttp.__version__.startswith(SUPPORTED_AIOHTTP)
 _EMPTY = getattr(aiohttp.streams, "EMPTY_PAYLOAD", None)
 
 
-async def read_available(content: aiohttp.StreamReader) -> bytes:
-    """All that has come of a body, waiting for some; empty at its end.
+def available(content: aiohttp.StreamReader) -> bytes | None:
+    """All that has come of a body; empty at its end, None where more has to be waited for. Raises what ended it.
 
     Each event of a stream comes in an HTTP chunk of its own, and aiohttp keeps them apart. The public way takes
     them out one by one, which costs a microsecond for each; joining them first doesn't.
     """
     # The reader of a response without a body has nothing of what is looked at here.
     if not ENABLED or content is _EMPTY:
-        return await content.readany()
-    while not content._buffer and not content._eof and content._exception is None:  # noqa: SLF001 - this module's purpose
-        await content._wait("readany")  # noqa: SLF001 - this module's purpose
+        return None
     buffer = content._buffer  # noqa: SLF001 - this module's purpose
+    if not buffer and not content._eof and content._exception is None:  # noqa: SLF001 - this module's purpose
+        return None
     # Everything is taken each time, so no part of the first piece was taken before.
     if len(buffer) > 1 and not content._buffer_offset:  # noqa: SLF001 - this module's purpose
         whole = b"".join(buffer)
         buffer.clear()
         buffer.append(whole)
     return content.read_nowait()
+
+
+def more(content: aiohttp.StreamReader) -> Awaitable[bytes | None]:
+    """Waits for more than is `available`, and returns None once something has happened; the public way returns it."""
+    if not ENABLED or content is _EMPTY:
+        return content.readany()
+    return content._wait("readany")  # noqa: SLF001 - this module's purpose
 
 
 def take_leftover(content: aiohttp.StreamReader) -> bytes:
@@ -113,23 +120,10 @@ def holds_leftover(protocol: object) -> bool:
     """Whether aiohttp's protocol has received more than it handed out: bytes in one piece with the end of a response,
     which frees the connection while they are still being parsed. aiohttp looks at that only before.
 
-    The public way is the one of `feed`.
+    The public way is to hand over the last byte of each piece of data alone, so that a response which ends before it is
+    noticed: that costs one more call of the parser for each.
     """
     return ENABLED and bool(getattr(protocol, "should_close", False))
-
-
-def feed(protocol: asyncio.Protocol, data: bytes, is_whole: Callable[[], bool]) -> bool:
-    """Hands `data` to aiohttp's protocol; returns whether the response was whole before the last byte of it.
-
-    `is_whole` says whether the response is. Where `holds_leftover` can't look, the last byte is handed over alone, so
-    that a response which ends before it is noticed: that costs one more call of the parser for each piece of data.
-    """
-    if not ENABLED and len(data) > 1:
-        protocol.data_received(data[:-1])
-        data = data[-1:]
-    beyond = is_whole()
-    protocol.data_received(data)
-    return beyond
 
 
 # Sending a small request straight over a pooled connection.

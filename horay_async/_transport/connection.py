@@ -15,7 +15,8 @@ from typing import Any, Protocol, cast
 
 import aiohttp
 
-from horay_async._transport.aiohttp_internals import feed, holds_leftover
+from horay_async._transport import aiohttp_internals
+from horay_async._transport.aiohttp_internals import holds_leftover
 
 __all__ = ["FINISHED", "ConnectionProtocol", "Connector", "Reader", "UnreadData", "pending"]
 
@@ -142,10 +143,15 @@ class ConnectionProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += 1
-        if self.reader is None:
-            self._inner.data_received(data)
-        elif feed(self._inner, data, self.reader.content.is_eof):
-            self._unrequested = True
+        reader = self.reader
+        if reader is not None:
+            # Where `holds_leftover` can't look: whether the response is whole before the last byte can be seen.
+            if not aiohttp_internals.ENABLED and len(data) > 1:
+                self._inner.data_received(data[:-1])
+                data = data[-1:]
+            if reader.content.is_eof():
+                self._unrequested = True
+        self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
         return self._inner.eof_received()

@@ -14,8 +14,9 @@ from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import (
     HTTPResponse,
+    available,
     failure_of,
-    read_available,
+    more,
     take_leftover,
 )
 from horay_async._transport.connection import FINISHED, ConnectionProtocol, UnreadData
@@ -133,7 +134,7 @@ class RawResponse:
 
     async def next_piece(self) -> bytes:
         """What has come of the body, `MAX_PIECE_BYTES` at most, waiting for some; empty at its end."""
-        if self.has_rest:
+        if self._rest:
             self._check_total()
             return self._next_of_rest()
         content = self.content
@@ -142,11 +143,13 @@ class RawResponse:
             self._watch()
         failure: APIError | None = None
         try:
-            piece = await read_available(content)
+            while (piece := available(content)) is None:
+                if (piece := await more(content)) is not None:
+                    break
         except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is translated
             # What had come by then counts; reading on raises the same error again.
             piece = take_leftover(content)
-            if not piece and not self.has_rest:
+            if not piece and not self._rest:
                 failure = self._failure(error)
             self.close()
         except BaseException:
@@ -159,7 +162,7 @@ class RawResponse:
             finally:
                 del failure  # it knows this frame
         # Something may have been saved when the connection was lost, while this waited.
-        if self.has_rest or len(piece) > MAX_PIECE_BYTES:
+        if self._rest or len(piece) > MAX_PIECE_BYTES:
             self._rest += piece
             return self._next_of_rest()
         if not piece:

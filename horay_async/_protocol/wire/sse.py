@@ -99,6 +99,11 @@ class SSEDecoder:
         return events
 
     @property
+    def is_between_events(self) -> bool:
+        """Whether the next byte begins an event, whatever it is."""
+        return not (self._held or self._after_cr or self._at_start)
+
+    @property
     def held(self) -> bytes:
         """What has come of the next event."""
         return b"".join(self._held)

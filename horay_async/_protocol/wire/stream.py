@@ -97,6 +97,19 @@ class ChunkReader(EventStreamReader[C], Generic[C, A]):
         partial.meta = self._meta
         return partial
 
+    def feed(self, piece: bytes) -> list[C]:
+        # Where the server isn't hurried, each piece is one event: another chunk like the one before.
+        if (
+            not self.done
+            and piece.startswith(b"data: ")
+            and piece.endswith(b"\n\n")
+            and len(piece) <= self._max_event_bytes
+            and self._sse.is_between_events
+            and (known := self._known(piece[6:-2])) is not None
+        ):
+            return known
+        return super().feed(piece)
+
     def end(self, reason: str, *, keep_truncated: bool, cause: APIError | None = None) -> list[C]:
         """The last chunks of a stream whose bytes ended, for `reason`; a `failure` where it wasn't
         complete. `cause` is the error that ended it, if one did.
@@ -118,20 +131,11 @@ class ChunkReader(EventStreamReader[C], Generic[C, A]):
     def _read(self, datas: list[bytes]) -> list[C]:
         if min(datas) < OBJECT:
             datas = self._until_done(datas)
-        template = self._template
-        chunks: list[C] | None = None
-        self._texts = None
-        if len(datas) == 1 and template.matches(datas[0]) and not self._sse.named:
-            only = self._decoder.decode_described(datas[0])
-            if only is not None:
-                chunks = [only]
-                self._texts = self.merged.texts_in(chunks)
-        if chunks is None:
-            chunks = self._decoded(datas, b"\n".join(datas))
+        if len(datas) == 1 and (known := self._known(datas[0])) is not None:
+            return known
+        chunks = self._decoded(datas, b"\n".join(datas))
         if self._texts is not None:
             self._add_texts(chunks, self._texts)
-            if template.found:
-                self._drift.counts.add(template.found, len(chunks))
             return chunks
         self._text_of_all = None
         if any(hasattr(chunk, "_drift") for chunk in chunks):
@@ -139,15 +143,27 @@ class ChunkReader(EventStreamReader[C], Generic[C, A]):
         else:
             self._add(chunks)
         if chunks and not (found := self._decoder.drift(last := chunks[-1])).translated:
-            template.take(
+            self._template.take(
                 last._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
                 "".join(self.merged.texts_in([last])),
                 found,
             )
         return chunks
 
+    def _known(self, data: bytes) -> list[C] | None:
+        """The chunk that `data` is, where it is one of the template; None where that isn't sure."""
+        if not self._template.matches(data) or self._sse.named:
+            return None
+        chunk = self._decoder.decode_described(data)
+        if chunk is None:
+            return None
+        chunks = [chunk]
+        self._add_texts(chunks, self.merged.texts_in(chunks))
+        return chunks
+
     def _decoded(self, datas: list[bytes], lines: bytes) -> list[C]:
         """The chunks of events that aren't known yet to be chunks."""
+        self._texts = None
         # Only a string of JSON's own holds these bytes: within a text the quotes are escaped.
         if b'"error"' in lines or self._sse.named:
             return self._one_by_one(datas)
@@ -207,6 +223,8 @@ class ChunkReader(EventStreamReader[C], Generic[C, A]):
 
     def _add_texts(self, chunks: list[C], texts: list[str]) -> None:
         """Merges chunks of the template, which have these texts."""
+        if self._template.found:
+            self._drift.counts.add(self._template.found, len(chunks))
         if self._text_of_all is None:
             self._add(chunks)
             self._text_of_all = self.merged.only_text_of(chunks[-1])
