@@ -223,7 +223,7 @@ class AsyncStream(Generic[ChunkT]):
             try:
                 while not reader.done:
                     # A flood of small events takes long to decode: others, and the timeouts, have their turn in between.
-                    if response.has_rest:
+                    if response.rest:
                         await self._call.yield_to_others()
                     piece = await response.next_piece()
                     if chunks := reader.feed(piece):

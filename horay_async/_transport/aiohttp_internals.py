@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import aiohttp
@@ -34,7 +35,6 @@ __all__ = [
     "failure_of",
     "holds_leftover",
     "is_cut_off",
-    "more",
     "take_leftover",
 ]
 
@@ -47,31 +47,26 @@ ENABLED: bool = aiohttp.__version__.startswith(SUPPORTED_AIOHTTP)
 _EMPTY = getattr(aiohttp.streams, "EMPTY_PAYLOAD", None)
 
 
-def available(content: aiohttp.StreamReader) -> bytes | None:
-    """All that has come of a body; empty at its end, None where more has to be waited for. Raises what ended it.
+def available(content: aiohttp.StreamReader) -> bytes | Awaitable[bytes | None]:
+    """All that has come of a body, empty at its end; where nothing has, what to wait for. Raises what ended the body.
+
+    What is waited for returns the bytes the public way; otherwise None, and then this is to be asked again.
 
     Each event of a stream comes in an HTTP chunk of its own, and aiohttp keeps them apart. The public way takes
     them out one by one, which costs a microsecond for each; joining them first doesn't.
     """
     # The reader of a response without a body has nothing of what is looked at here.
     if not ENABLED or content is _EMPTY:
-        return None
+        return content.readany()
     buffer = content._buffer  # noqa: SLF001 - this module's purpose
     if not buffer and not content._eof and content._exception is None:  # noqa: SLF001 - this module's purpose
-        return None
+        return content._wait("readany")  # noqa: SLF001 - this module's purpose
     # Everything is taken each time, so no part of the first piece was taken before.
     if len(buffer) > 1 and not content._buffer_offset:  # noqa: SLF001 - this module's purpose
         whole = b"".join(buffer)
         buffer.clear()
         buffer.append(whole)
     return content.read_nowait()
-
-
-def more(content: aiohttp.StreamReader) -> Awaitable[bytes | None]:
-    """Waits for more than is `available`, and returns None once something has happened; the public way returns it."""
-    if not ENABLED or content is _EMPTY:
-        return content.readany()
-    return content._wait("readany")  # noqa: SLF001 - this module's purpose
 
 
 def take_leftover(content: aiohttp.StreamReader) -> bytes:
@@ -198,14 +193,10 @@ HTTPResponse: TypeAlias = aiohttp.ClientResponse | DirectResponse
 class _Like(aiohttp.ClientRequest):
     """A request that is never sent, by which the connector knows where to connect to."""
 
-    _key: Any = None
-
-    @property
+    @cached_property
     def connection_key(self) -> Any:
         """Made once, since it takes as long as looking for the connection."""
-        if self._key is None:
-            self._key = super().connection_key
-        return self._key
+        return super().connection_key
 
 
 class _Target:

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy, istr
@@ -51,10 +51,6 @@ if TYPE_CHECKING:
 __all__ = ["Call"]
 
 T = TypeVar("T")
-
-LARGE_BODY = 2**20
-"""Bytes of a body that is decoded in a thread. 20 MB with log probabilities stopped the loop for 450 to 570 ms at once,
-for 210 to 310 ms with a thread, which itself costs 0.1 ms."""
 
 REQUEST_ID_HEADERS = (istr("x-request-id"), istr("request-id"), istr("x-trace-id"))
 
@@ -106,18 +102,25 @@ class Call:
 
     # The loop
 
-    async def run(
+    def run(
         self,
         receive: Callable[[RawResponse], Awaitable[T]],
         response: RawResponse | None = None,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Sends the request and hands the response to `receive`, again and again as the policy says.
 
         `response` is what to begin with, where a stream is open already. Raises the last attempt's `APIError`.
         """
-        observers = self.observers
-        if observers is None:
-            return await self._run(receive, response)
+        if self.observers is None:
+            return self._run(receive, response)
+        return self._observed(self.observers, receive, response)
+
+    async def _observed(
+        self,
+        observers: CallObservers,
+        receive: Callable[[RawResponse], Awaitable[T]],
+        response: RawResponse | None,
+    ) -> T:
         with observers.active():
             try:
                 received = await self._run(receive, response)
@@ -208,12 +211,10 @@ class Call:
         if self.observers is not None:
             self.observers.on_end(self, error, response)
 
-    async def decode(self, decode: Callable[[bytes], T], body: bytes) -> T:
-        """What `decode` makes of a body: in a thread where it would hold up the loop for long. That halves the
-        longest stall, since the lock of the interpreter is let go while objects are made.
+    async def decode_in_thread(self, decode: Callable[[bytes], T], body: bytes) -> T:
+        """What `decode` makes of a body that would hold up the loop for long. That halves the longest stall, since the
+        lock of the interpreter is let go while objects are made.
         """
-        if len(body) < LARGE_BODY:
-            return decode(body)
         decoded, error = await in_thread(partial(decode, body), name="horay-decode")
         try:
             if error is not None:

@@ -16,7 +16,6 @@ from horay_async._transport.aiohttp_internals import (
     HTTPResponse,
     available,
     failure_of,
-    more,
     take_leftover,
 )
 from horay_async._transport.connection import FINISHED, ConnectionProtocol, UnreadData
@@ -65,8 +64,9 @@ class RawResponse:
         self._deadline = deadline
         self._timer = timer
         self._release = release
-        # The body: `_rest`, from `_offset` on, then what is still in `content`, then what the server will send.
-        self._rest = b""
+        self.rest = b""
+        """What had come with the last piece and is more than it holds: the next one is there without waiting."""
+        # The body: `rest`, from `_offset` on, then what is still in `content`, then what the server will send.
         self._offset = 0
         self._finished = False  # once the connection is in the pool again, or closed
         self._watched = False  # once a timeout runs and the connection's loss is told to us
@@ -112,7 +112,7 @@ class RawResponse:
     async def read(self, limit: int) -> tuple[bytes, bool]:
         """The whole body, and whether it is over `limit` bytes: then only its beginning."""
         content = self.content
-        if content.is_eof() and content.exception() is None and not self.has_rest:
+        if content.is_eof() and content.exception() is None and not self.rest:
             body = content.read_nowait()  # it has come with the head, or soon after
             self._finish()
             return body[: limit + 1], len(body) > limit
@@ -125,7 +125,7 @@ class RawResponse:
             if size > limit:
                 self.close()
                 return b"".join(pieces), True
-            if not self._rest and content.at_eof():
+            if not self.rest and content.at_eof():
                 self._finish()
                 break
             if not piece.isspace():  # some gateways send blanks while they wait for the response
@@ -134,7 +134,7 @@ class RawResponse:
 
     async def next_piece(self) -> bytes:
         """What has come of the body, `MAX_PIECE_BYTES` at most, waiting for some; empty at its end."""
-        if self._rest:
+        if self.rest:
             self._check_total()
             return self._next_of_rest()
         content = self.content
@@ -143,13 +143,14 @@ class RawResponse:
             self._watch()
         failure: APIError | None = None
         try:
-            while (piece := available(content)) is None:
-                if (piece := await more(content)) is not None:
+            while not isinstance(piece := available(content), bytes):
+                if (read := await piece) is not None:
+                    piece = read
                     break
         except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is translated
             # What had come by then counts; reading on raises the same error again.
             piece = take_leftover(content)
-            if not piece and not self._rest:
+            if not piece and not self.rest:
                 failure = self._failure(error)
             self.close()
         except BaseException:
@@ -162,17 +163,12 @@ class RawResponse:
             finally:
                 del failure  # it knows this frame
         # Something may have been saved when the connection was lost, while this waited.
-        if self._rest or len(piece) > MAX_PIECE_BYTES:
-            self._rest += piece
+        if self.rest or len(piece) > MAX_PIECE_BYTES:
+            self.rest += piece
             return self._next_of_rest()
         if not piece:
             self._finish()
         return piece
-
-    @property
-    def has_rest(self) -> bool:
-        """Whether more had come with the last piece than it holds: then the next one is there without waiting."""
-        return bool(self._rest)
 
     def _check_total(self) -> None:
         """Drops the rest once the deadline has passed: what is there already can take long to decode, too.
@@ -181,17 +177,17 @@ class RawResponse:
         """
         if self._deadline is None or self.loop.time() < self._deadline:
             return
-        self._rest = b""
+        self.rest = b""
         self._offset = 0
         self._expire("total")
         raise self._failure(TimeoutError())
 
     def _next_of_rest(self) -> bytes:
         end = self._offset + MAX_PIECE_BYTES
-        piece = self._rest[self._offset : end]
+        piece = self.rest[self._offset : end]
         self._offset = end
-        if end >= len(self._rest):
-            self._rest = b""
+        if end >= len(self.rest):
+            self.rest = b""
             self._offset = 0
         return piece
 
@@ -199,8 +195,8 @@ class RawResponse:
         """Reads the last few bytes, so that the connection can be used again; closes it if they don't
         come soon.
         """
-        read = len(self._rest) - self._offset
-        self._rest = b""
+        read = len(self.rest) - self._offset
+        self.rest = b""
         self._offset = 0
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
@@ -283,7 +279,7 @@ class RawResponse:
         content = self.content
         if not self._finished and content.exception() is None and not content.is_eof():
             try:
-                self._rest = self._rest[self._offset :] + content.read_nowait()
+                self.rest = self.rest[self._offset :] + content.read_nowait()
                 self._offset = 0
             except RuntimeError:  # somebody waits for data: there is none
                 pass

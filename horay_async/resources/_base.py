@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from horay_async._habits import no_attribute
-from horay_async._protocol.wire.bounds import MAX_EVENT_BYTES
+from horay_async._protocol.wire.bounds import LARGE_BODY, MAX_EVENT_BYTES
 from horay_async._protocol.wire.decode import (
     BodyDecoder,
     ErrorInBody,
@@ -187,8 +187,11 @@ async def decode_response(
         problem = f"isn't JSON, but {media}"
     else:
         try:
-            decode = partial(into.decode, max_objects=call.request.max_objects)
-            made = await call.decode(decode, body)
+            most = call.request.max_objects
+            if len(body) < LARGE_BODY:
+                made = into.decode(body, max_objects=most)
+            else:
+                made = await call.decode_in_thread(partial(into.decode, max_objects=most), body)
         except ErrorInBody:
             call.error_body = body
             raise envelope_failure(body, context=response.context) from None
