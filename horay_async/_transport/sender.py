@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import platform
+from collections.abc import Coroutine
 from contextvars import Token
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 from multidict import CIMultiDict
@@ -135,13 +136,13 @@ class Sender:
         _keep(self._proxies, origin, proxy)
         return proxy
 
-    async def send(
+    def send(
         self,
         request: Request,
         headers: RequestHeaders,
         pool: ConnectionPool,
         pending: PendingResponse,
-    ) -> HTTPResponse:
+    ) -> Coroutine[Any, Any, HTTPResponse]:
         """Sends a request and waits for the response's head: past the session where that can be."""
         url, direct, body = self.url(request.path), pool.direct, request.body
         if (
@@ -150,7 +151,7 @@ class Sender:
             and self.proxy(url) is None
             and direct.can_send(request.method, headers, body)
         ):
-            return await direct.send(
+            return direct.send(
                 url,
                 headers,
                 body,
@@ -158,11 +159,22 @@ class Sender:
                 timer=_connect_timer(request.timeouts.connect),
                 pending=pending,
             )
+        return self._send_indirectly(request, url, headers.merged(), pool, pending)
+
+    async def _send_indirectly(
+        self,
+        request: Request,
+        url: URL,
+        headers: CIMultiDict[str],
+        pool: ConnectionPool,
+        pending: PendingResponse,
+    ) -> aiohttp.ClientResponse:
+        """Through the session, whose connector finds the request that waits in the task's context."""
         token: Token[Pending | None] = pending_request.set(pending)
         try:
             if request.external:
-                return await self._follow(request, url, headers.merged(), pool, pending)
-            return await self._send_via_session(request, url, headers.merged(), pool)
+                return await self._follow(request, url, headers, pool, pending)
+            return await self._send_via_session(request, url, headers, pool)
         finally:
             pending_request.reset(token)
 
