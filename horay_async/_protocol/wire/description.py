@@ -27,7 +27,7 @@ NAME_SHOWN = 100
 """Characters of an unknown field's name that go into its path: it is the server's, and is kept."""
 
 
-FINISH_REASON = Annotated[str, msgspec.Meta(pattern=r"^(?!null$)")]
+FINISH_REASON: Any = Annotated[str, msgspec.Meta(pattern=r"^(?!null$)")]
 """A finish reason. Some servers send the text "null" until there is one: no drift, but it isn't read as a reason."""
 
 MAX_FINDINGS = 10_000
@@ -121,7 +121,7 @@ def _outline_of(into: type[Model]) -> type[msgspec.Struct]:
     always = REQUIRED.get(into, ())
     fields: list[Any] = []
     for name, type_ in _fields_of(into):
-        outline = FINISH_REASON | None if name == "finish_reason" else _outlined(type_)
+        outline: Any = FINISH_REASON | None if name == "finish_reason" else _outlined(type_)
         fields.append((name, outline) if name in always else (name, outline, None))
     # Without the collector: what is thrown away at once has no use for it.
     return msgspec.defstruct(
