@@ -9,10 +9,11 @@ import os
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from contextvars import Context, copy_context
 from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from horay_async.errors import ConfigurationError
@@ -20,6 +21,7 @@ from horay_async.errors import ConfigurationError
 if TYPE_CHECKING:
     import asyncio
 
+    from anyio.from_thread import BlockingPortal
 
 __all__ = ["LoopHandle"]
 
@@ -186,21 +188,24 @@ class BlockingCall(Generic[R]):
 
 
 class LoopThread:
-    """A thread with an event loop, which runs calls in a task group. It ends with the last client that uses it.
+    """A thread with an event loop and anyio's blocking portal, which runs the calls. It ends with the last client that
+    uses it.
 
     A caller may be interrupted between any two steps, by Ctrl-C or by a signal handler that calls, too. So no
-    caller ever holds a lock that this thread takes, as those of `Future`, `Event` and `Thread.start` are: a call goes into
-    `_inbox`, from which one task starts it, and its caller waits for the call's own lock.
+    caller may hold a lock that this thread takes, as those of `Future`, `Event` and `Thread.start` are, and the portal's
+    `start_task_soon` waits for a `Future`. A call goes into `_inbox` instead, from which another thread, one that no signal
+    interrupts, hands it to the portal; and its caller waits for the call's own lock.
     """
 
     def __init__(self, shared: _Shared) -> None:
         self._shared = shared
         self._thread = threading.Thread(target=self._run, name="horay-blocking", daemon=True)
         self._start_once = threading.Lock()
-        self._inbox: deque[tuple[Context, BlockingCall[Any]]] = deque()
+        self._started = False
+        self._inbox: SimpleQueue[tuple[Context, BlockingCall[Any]] | None] = SimpleQueue()
+        self._portal: Future[BlockingPortal] = Future()
         self.loop: asyncio.AbstractEventLoop | None = None
         """Once it runs."""
-        self._woken: asyncio.Event  # the same
         self.handles: set[int] = set()
         """The ids of those that use it. Themselves it doesn't hold: a client may be forgotten unclosed."""
         self.calls: set[BlockingCall[Any]] = set()
@@ -214,8 +219,8 @@ class LoopThread:
     def submit(self, call: BlockingCall[Any]) -> None:
         """Hands a call over. Where the thread can't run, the call is over at once."""
         call.submitted_to(self)
-        self._inbox.append((copy_context(), call))
-        self._wake()
+        self._inbox.put((copy_context(), call))
+        self._start()
         if self._over:  # it may have missed this one
             call.ended()
 
@@ -224,7 +229,8 @@ class LoopThread:
         self.ending = True
         last = BlockingCall(self._serve)  # never begun: over when the thread is
         last.submitted_to(self)
-        self._wake()
+        self._inbox.put(None)
+        self._start()
         if threading.get_ident() in self._shared.threads:
             return
         if not self._over:
@@ -232,26 +238,47 @@ class LoopThread:
         with contextlib.suppress(RuntimeError):  # it never started
             self._thread.join(timeout)
 
-    def _wake(self) -> None:
-        """Has the thread look at what is to be done; starts it, if need be."""
-        try:
-            if self.loop is not None:
-                self.loop.call_soon_threadsafe(self._woken.set)
-            elif sys.is_finalizing():  # a thread started now would never run
-                raise RuntimeError("the interpreter is shutting down")
-            else:
-                # By a thread that no signal interrupts; `Thread.start` waits with a lock that the new one needs.
-                _thread.start_new_thread(self._start, ())
-        except RuntimeError as error:
-            if self.loop is None:  # else it is closed, and says by itself that it is over
-                self._finish(error)
-
     def _start(self) -> None:
-        if self._start_once.acquire(blocking=False):
-            try:
-                self._thread.start()
-            except BaseException as error:  # noqa: BLE001 - raised where callers wait
+        if self._started:
+            return
+        try:
+            if sys.is_finalizing():  # a thread started now would never run
+                raise RuntimeError("the interpreter is shutting down")
+            _thread.start_new_thread(self._hand_over, ())
+        except RuntimeError as error:
+            self._finish(error)
+
+    # On the thread that no signal interrupts
+
+    def _hand_over(self) -> None:
+        """Starts the thread, hands the calls to its portal, and stops it."""
+        if not self._start_once.acquire(blocking=False):
+            return
+        self._started = True
+        ident = threading.get_ident()
+        self._shared.threads[ident] = self
+        try:
+            self._thread.start()
+            portal = self._portal.result()
+            while self._hand_over_one(portal):
+                pass
+            portal.call(self._stop, portal)
+        except BaseException as error:  # noqa: BLE001 - raised where callers wait
+            if not self._over:
                 self._finish(error)
+        finally:
+            self._shared.threads.pop(ident, None)
+
+    def _hand_over_one(self, portal: BlockingPortal) -> bool:
+        """Hands over the next call, of which nothing is held afterwards; False at the end."""
+        submitted = self._inbox.get()
+        if submitted is None:
+            return False
+        context, call = submitted
+        context.run(portal.start_task_soon, call.run)
+        return True
+
+    # On the loop's thread
 
     def _run(self) -> None:
         # Loaded here, where nobody's lock is held: anyio takes as long as all the rest, and awaiting
@@ -286,24 +313,25 @@ class LoopThread:
     async def _serve(self) -> None:
         import asyncio  # noqa: PLC0415 - see `_run`
 
-        from anyio import create_task_group  # noqa: PLC0415 - see `_run`
+        from anyio.from_thread import BlockingPortal  # noqa: PLC0415 - see `_run`
 
-        self._woken = asyncio.Event()
-        async with create_task_group() as tasks:
+        async with BlockingPortal() as portal:
             self.loop = asyncio.get_running_loop()
-            while not self.ending:
-                while self._inbox:
-                    context, call = self._inbox.popleft()
-                    context.run(tasks.start_soon, call.run)
-                await self._woken.wait()
-                self._woken.clear()
-            for call in tuple(self.calls):
-                call.cancel_if_running()
+            self._portal.set_result(portal)
+            await portal.sleep_until_stopped()
+
+    async def _stop(self, portal: BlockingPortal) -> None:
+        for call in tuple(self.calls):
+            call.cancel_if_running()
+        await portal.stop()
 
     def _finish(self, failure: BaseException | None) -> None:
         """Wakes who waits: nothing will run any more."""
         self.failure = failure
         self.ending = self._over = True
+        self._inbox.put(None)
+        if not self._portal.done():
+            self._portal.cancel()
         for call in tuple(self.calls):
             call.ended()
 
@@ -350,8 +378,9 @@ class _Shared:
         if threading.get_ident() in self.threads:
             # Who holds the lock may be waiting for this very thread.
             if not self._lock.acquire(blocking=False):
-                if handle.thread is not None and handle.thread.loop is not None:
-                    handle.thread.loop.call_later(0.001, self.release, handle)
+                loop = None if handle.thread is None else handle.thread.loop
+                if loop is not None:
+                    loop.call_soon_threadsafe(loop.call_later, 0.001, self.release, handle)
                 return
             self._lock.release()
         thread, handle.thread = handle.thread, None
