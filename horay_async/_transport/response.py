@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 
 import aiohttp
 from multidict import istr
@@ -28,6 +29,12 @@ from horay_async.models.meta import ResponseMeta
 __all__ = ["RawResponse"]
 
 CONTENT_TYPE = istr("Content-Type")
+
+
+@lru_cache(maxsize=64)
+def _media_type(header: str) -> str:
+    """The media type in a `Content-Type`, in lower case and without parameters."""
+    return header.partition(";")[0].strip().lower()
 
 
 class RawResponse:
@@ -92,7 +99,7 @@ class RawResponse:
     @property
     def content_type(self) -> str:
         """The media type, in lower case and without parameters; empty where none was sent."""
-        return self.meta.headers.get(CONTENT_TYPE, "").partition(";")[0].strip().lower()
+        return _media_type(self.meta.headers.get(CONTENT_TYPE, ""))
 
     @property
     def context(self) -> ErrorContext:
@@ -109,13 +116,20 @@ class RawResponse:
         """Whether the connection is back in the pool, or closed."""
         return self._finished
 
+    def read_nowait(self, limit: int) -> tuple[bytes, bool] | None:
+        """What `read` returns, where the body is there: it came with the head, or soon after; None where it isn't."""
+        content = self.content
+        if not content.is_eof() or content.exception() is not None or self.rest:
+            return None
+        body = content.read_nowait()
+        self._finish()
+        return body[: limit + 1], len(body) > limit
+
     async def read(self, limit: int) -> tuple[bytes, bool]:
         """The whole body, and whether it is over `limit` bytes: then only its beginning."""
+        if (ready := self.read_nowait(limit)) is not None:
+            return ready
         content = self.content
-        if content.is_eof() and content.exception() is None and not self.rest:
-            body = content.read_nowait()  # it has come with the head, or soon after
-            self._finish()
-            return body[: limit + 1], len(body) > limit
         self.waiting_since = self.loop.time()
         pieces: list[bytes] = []
         size = 0

@@ -179,7 +179,7 @@ async def decode_response(
     if call.request.method != "GET":  # which runs nothing: it can be sent again
         response.execution = "executed"
     limit = call.request.max_body_bytes
-    body, over = await response.read(limit)
+    body, over = response.read_nowait(limit) or await response.read(limit)
     meta, media = response.meta, response.content_type
     if over:
         problem = f"is over {limit:,} bytes"
