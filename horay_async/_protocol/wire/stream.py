@@ -102,7 +102,7 @@ class ChunkReader(EventStreamReader[C], Generic[C, A]):
         if (
             not self.done
             and piece.startswith(b"data: ")
-            and piece.endswith(b"\n\n")
+            and piece.find(b"\n\n") == len(piece) - 2
             and len(piece) <= self._max_event_bytes
             and self._sse.is_between_events
             and (known := self._known(piece[6:-2])) is not None
