@@ -429,10 +429,13 @@ def write_class(module: str, node: ast.ClassDef, out: Stub) -> None:
                 body += write_blocking(module, item.name, call, out)
             else:
                 body += write_method(module, node, item, out)
-        elif isinstance(item, ast.AnnAssign):
-            target = ast.unparse(item.target)
-            out.uses(module, item.annotation)
-            body.append(f"    {target}: {ast.unparse(item.annotation)}")
+        elif isinstance(item, ast.AnnAssign) or group_of(item) is not None:
+            target = ast.unparse(
+                item.target if isinstance(item, ast.AnnAssign) else item.targets[0]
+            )
+            hint = group_of(item) or item.annotation
+            out.uses(module, hint)
+            body.append(f"    {target}: {ast.unparse(hint)}")
             if description := description_below(node.body, index):
                 body += docstring(description, "    ")
             done.add(target)
@@ -466,6 +469,16 @@ def attributes(module: str, node: ast.ClassDef, out: Stub) -> Iterator[tuple[str
             seen.add(target.attr)
             out.uses(module, hint)
             yield target.attr, f"{target.attr}: {ast.unparse(hint)}"
+
+
+def group_of(item: ast.stmt) -> ast.expr | None:
+    """The class in `name = Group(Class)`, or in `name: Group[Class] = ...`."""
+    match item:
+        case ast.Assign(value=ast.Call(func=ast.Name("Group"), args=[ast.Name() as cls])):
+            return cls
+        case ast.AnnAssign(annotation=ast.Subscript(value=ast.Name("Group"), slice=cls)):
+            return cls
+    return None
 
 
 def blocking_form(item: Function) -> ast.Call | None:

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 
-__all__ = ["OnClass", "OnInstances"]
+__all__ = ["Group", "OnInstances"]
+
+T = TypeVar("T")
 
 
-class OnClass:
-    """An attribute that instances set, or that `get` makes for them. On the class it is the attribute's own class, so
-    that `help(Horay.chat.completions.create)` and `unittest.mock.create_autospec(Horay)` find the methods.
+class Group(Generic[T]):
+    """A group of operations, declared in the class of a client, which has `_make_group`: each instance makes its own when it
+    is first asked for.
 
-    To be assigned where type checkers don't look.
+    On the class it is the group's own class, so that `help(Horay.chat.completions.create)` and
+    `unittest.mock.create_autospec(Horay)` find the methods.
     """
 
-    def __init__(
-        self, cls: Callable[[], type[Any]], get: Callable[[Any], Any] | None = None
-    ) -> None:
-        """`cls` is called for the class, which may be loaded then."""
-        self._cls, self._get = cls, get
+    def __init__(self, cls: type[T] | Callable[[], type[T]]) -> None:
+        """A function as `cls` returns the class, which may be loaded then."""
+        self._cls = cls
 
-    def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any]) -> type[T]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> T: ...
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> type[T] | T:
+        cls = self._cls if isinstance(self._cls, type) else self._cls()
         if instance is None:
-            return self._cls()
-        if (
-            self._get is None
-        ):  # the constructor has raised, or an instance's own would be found before
-            raise AttributeError
-        return self._get(instance)
+            return cls
+        group: T = instance._make_group(cls, self._name)  # noqa: SLF001 - see above
+        instance.__dict__[self._name] = group  # found before this from now on
+        return group
 
 
 class OnInstances:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
-from horay_async._class_attributes import OnClass
+from horay_async._class_attributes import Group
 from horay_async._habits import no_attribute
 from horay_async._keys import KeyFunction
 from horay_async._protocol.wire.decode import JSONDecoder
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from horay_async.batch import AsyncBatch
 
 __all__ = ["AsyncHoray"]
+
+T = TypeVar("T")
 
 PACKAGE = str(Path(__file__).parent)
 
@@ -74,16 +76,19 @@ class AsyncHoray:
         settled = ClientOptions.of(api_key, **options)
         from horay_async._transport.transport import Transport  # noqa: PLC0415 - loads aiohttp, which takes long
 
-        self._use(Transport(settled, made_at=_caller()))
+        self._transport: Transport = Transport(settled, made_at=_caller())
 
-    def _use(self, transport: Transport) -> None:
-        self._transport = transport
-        self.user: AsyncUser = AsyncUser(transport)
-        self.models: AsyncModels = AsyncModels(transport)
-        self.chat: AsyncChat = AsyncChat(transport)
-        self.completions: AsyncCompletions = AsyncCompletions(transport)
-        self.images: AsyncImages = AsyncImages(transport)
-        self.embeddings: AsyncEmbeddings = AsyncEmbeddings(transport)
+    user = Group(AsyncUser)
+    models = Group(AsyncModels)
+    chat = Group(AsyncChat)
+    completions = Group(AsyncCompletions)
+    images = Group(AsyncImages)
+    embeddings = Group(AsyncEmbeddings)
+    batch: Group[AsyncBatch] = Group(lambda: import_module("horay_async.batch").AsyncBatch)
+    """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
+
+    def _make_group(self, cls: Callable[[Transport], T], name: str) -> T:
+        return cls(self._transport)
 
     @property
     def options(self) -> ClientOptions:
@@ -106,24 +111,10 @@ class AsyncHoray:
         Cheap enough to make one for each request. Raises as making a client does.
         """
         copy = object.__new__(type(self))
-        copy._use(self._transport.changed(self.options.changed(**options)))
+        copy._transport = self._transport.changed(self.options.changed(**options))
         return copy
 
-    @property
-    def batch(self) -> AsyncBatch:
-        """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
-        from horay_async.batch import AsyncBatch  # noqa: PLC0415 - few programs need it
-
-        return AsyncBatch(self._transport)
-
     if not TYPE_CHECKING:
-        user = OnClass(lambda: AsyncUser)
-        models = OnClass(lambda: AsyncModels)
-        chat = OnClass(lambda: AsyncChat)
-        completions = OnClass(lambda: AsyncCompletions)
-        images = OnClass(lambda: AsyncImages)
-        embeddings = OnClass(lambda: AsyncEmbeddings)
-        batch = OnClass(lambda: import_module("horay_async.batch").AsyncBatch, batch.fget)
         __getattr__ = no_attribute
 
     @overload

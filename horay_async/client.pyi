@@ -5,7 +5,7 @@
 import ssl
 from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
-from typing import Any, Literal, Self, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
 import aiohttp
 
@@ -27,6 +27,7 @@ from horay_async.resources.user import AsyncUser
 from horay_async.streaming import AsyncStream
 
 __all__ = ["AsyncHoray"]
+T = TypeVar("T")
 
 class AsyncHoray:
     """A client of the Horay API. Its connections open with the first request.
@@ -160,7 +161,15 @@ class AsyncHoray:
                 it ended; for a stream that is when it was read to its end or left.
             telemetry: OpenTelemetry for this client's calls; see `horay_async.integrations.otel`.
         """
-    def _use(self, transport: Transport) -> None: ...
+    user: AsyncUser
+    models: AsyncModels
+    chat: AsyncChat
+    completions: AsyncCompletions
+    images: AsyncImages
+    embeddings: AsyncEmbeddings
+    batch: AsyncBatch
+    """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
+    def _make_group(self, cls: Callable[[Transport], T], name: str) -> T: ...
     @property
     def options(self) -> ClientOptions:
         """The settings."""
@@ -246,9 +255,6 @@ class AsyncHoray:
                 it ended; for a stream that is when it was read to its end or left.
             telemetry: OpenTelemetry for this client's calls; see `horay_async.integrations.otel`.
         """
-    @property
-    def batch(self) -> AsyncBatch:
-        """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
     @overload
     async def request(
         self,
@@ -397,9 +403,3 @@ class AsyncHoray:
     ) -> None: ...
     def __repr__(self) -> str: ...
     _transport: Transport
-    user: AsyncUser
-    models: AsyncModels
-    chat: AsyncChat
-    completions: AsyncCompletions
-    images: AsyncImages
-    embeddings: AsyncEmbeddings

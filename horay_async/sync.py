@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, cast
+from typing import Any, Generic, Self, TypeVar, Unpack, cast
 
 from horay_async._bridge import (
     BlockingIterator,
@@ -18,7 +18,7 @@ from horay_async._bridge import (
     blocking,
     named,
 )
-from horay_async._class_attributes import OnClass
+from horay_async._class_attributes import Group
 from horay_async._keys import KeyFunction
 from horay_async._signatures import described
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchProgress, BatchResult
@@ -289,12 +289,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
 class Chat(BlockingWrapper, of=AsyncChat):
     """The chat operations."""
 
-    def __init__(self, wrapped: AsyncChat, handle: LoopHandle) -> None:
-        super().__init__(wrapped, handle)
-        self.completions: ChatCompletions = ChatCompletions(wrapped.completions, handle)
-
-    if not TYPE_CHECKING:
-        completions = OnClass(lambda: ChatCompletions)
+    completions = Group(ChatCompletions)
 
 
 class Completions(BlockingWrapper, of=AsyncCompletions):
@@ -348,30 +343,16 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             wrapped = AsyncHoray(api_key, **options)
         except TypeError as error:
             raise named(error, type(self).__name__) from error.__cause__
-        self._use(wrapped, LoopHandle())
+        super().__init__(wrapped, LoopHandle())
 
-    def _use(self, wrapped: AsyncHoray, handle: LoopHandle) -> None:
-        super().__init__(wrapped, handle)
-        self.user: User = User(wrapped.user, handle)
-        self.models: Models = Models(wrapped.models, handle)
-        self.chat: Chat = Chat(wrapped.chat, handle)
-        self.completions: Completions = Completions(wrapped.completions, handle)
-        self.images: Images = Images(wrapped.images, handle)
-        self.embeddings: Embeddings = Embeddings(wrapped.embeddings, handle)
-
-    @property
-    def batch(self) -> Batch:
-        """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
-        return Batch(self._wrapped.batch, self._handle)
-
-    if not TYPE_CHECKING:
-        user = OnClass(lambda: User)
-        models = OnClass(lambda: Models)
-        chat = OnClass(lambda: Chat)
-        completions = OnClass(lambda: Completions)
-        images = OnClass(lambda: Images)
-        embeddings = OnClass(lambda: Embeddings)
-        batch = OnClass(lambda: Batch, batch.fget)
+    user = Group(User)
+    models = Group(Models)
+    chat = Group(Chat)
+    completions = Group(Completions)
+    images = Group(Images)
+    embeddings = Group(Embeddings)
+    batch = Group(Batch)
+    """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
 
     @property
     def options(self) -> ClientOptions:
@@ -399,7 +380,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             called = f"{type(self).__name__}.with_options"
             raise named(error, called) from error.__cause__
         copy = object.__new__(type(self))
-        copy._use(wrapped, self._handle)
+        BlockingWrapper.__init__(copy, wrapped, self._handle)
         return copy
 
     @blocking(AsyncHoray.request)

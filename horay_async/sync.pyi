@@ -1397,7 +1397,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
 
 class Chat(BlockingWrapper, of=AsyncChat):
     """The chat operations."""
-    def __init__(self, wrapped: AsyncChat, handle: LoopHandle) -> None: ...
+
     completions: ChatCompletions
 
 class Completions(BlockingWrapper, of=AsyncCompletions):
@@ -1964,10 +1964,14 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 it ended; for a stream that is when it was read to its end or left.
             telemetry: OpenTelemetry for this client's calls; see `horay_async.integrations.otel`.
         """
-    def _use(self, wrapped: AsyncHoray, handle: LoopHandle) -> None: ...
-    @property
-    def batch(self) -> Batch:
-        """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
+    user: User
+    models: Models
+    chat: Chat
+    completions: Completions
+    images: Images
+    embeddings: Embeddings
+    batch: Batch
+    """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
     @property
     def options(self) -> ClientOptions:
         """The settings."""
@@ -2200,9 +2204,3 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         traceback: TracebackType | None,
     ) -> None: ...
     def __repr__(self) -> str: ...
-    user: User
-    models: Models
-    chat: Chat
-    completions: Completions
-    images: Images
-    embeddings: Embeddings

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from horay_async._bridge.argument_errors import naming_method
 from horay_async._habits import no_attribute
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from horay_async._bridge.thread import LoopHandle
 
 __all__ = ["BlockingWrapper", "blocking"]
+
+T = TypeVar("T")
 
 CO_COROUTINE = 0x80
 """`inspect.CO_COROUTINE`."""
@@ -46,6 +48,9 @@ class BlockingWrapper:
     def _blocking_names(cls) -> dict[str, str]:
         """The names of asynchronous classes, and of the blocking ones."""
         return {of.__name__: own.__name__ for of, own in cls._classes.items()}
+
+    def _make_group(self, cls: Callable[[Any, LoopHandle], T], name: str) -> T:
+        return cls(getattr(self._wrapped, name), self._handle)
 
     def _wrap(self, value: Any) -> Any:
         """`value` as an instance of its blocking class, where it has one."""

@@ -194,7 +194,7 @@ class _Like(aiohttp.ClientRequest):
     """A request that is never sent, by which the connector knows where to connect to."""
 
     @cached_property
-    def connection_key(self) -> Any:
+    def connection_key(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] - read alone
         """Made once, since it takes as long as looking for the connection."""
         return super().connection_key
 

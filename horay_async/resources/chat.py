@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast, overload
 
 import attrs
 
-from horay_async._class_attributes import OnClass
+from horay_async._class_attributes import Group
 from horay_async._habits import no_attribute
 from horay_async._protocol.wire.request import Operation
 from horay_async.models.chat import (
@@ -279,8 +279,12 @@ class AsyncChat:
     """The chat operations."""
 
     def __init__(self, transport: Transport) -> None:
-        self.completions: Final = AsyncChatCompletions(transport)
+        self._transport = transport
+
+    completions = Group(AsyncChatCompletions)
+
+    def _make_group(self, cls: Callable[[Transport], T], name: str) -> T:
+        return cls(self._transport)
 
     if not TYPE_CHECKING:
-        completions = OnClass(lambda: AsyncChatCompletions)
         __getattr__ = no_attribute

@@ -2,7 +2,7 @@
 
 """Chat completions: `POST /chat/completions`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, TypeVar, overload
 
 from horay_async._policies import Timeouts
@@ -1000,3 +1000,5 @@ class AsyncChat:
     """The chat operations."""
     def __init__(self, transport: Transport) -> None: ...
     completions: AsyncChatCompletions
+    def _make_group(self, cls: Callable[[Transport], T], name: str) -> T: ...
+    _transport: Transport
