@@ -9,7 +9,11 @@ from typing import Any, NoReturn, TypeAlias, cast
 from horay_async._checks import check_key
 from horay_async.errors import ConfigurationError
 
-__all__ = ["KeyFunction", "ProvidedKey", "ProvidedKeys", "Secret"]
+__all__ = ["SHORTEST_SECRET", "KeyFunction", "ProvidedKey", "ProvidedKeys", "Secret"]
+
+SHORTEST_SECRET = 8
+"""Characters: the least that NIST SP 800-63B (revision 3, section 5.1.1.2) allows a password. What is shorter can be guessed, and is
+no secret, but a placeholder such as `local`."""
 
 ProvidedKey: TypeAlias = str | tuple[str, float]
 """A key; or a key and the seconds that it is good for."""

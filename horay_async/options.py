@@ -20,7 +20,7 @@ from horay_async._checks import (
     is_loopback,
 )
 from horay_async._habits import about_option, about_value
-from horay_async._keys import KeyFunction, ProvidedKeys, Secret
+from horay_async._keys import SHORTEST_SECRET, KeyFunction, ProvidedKeys, Secret
 from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async.errors import ConfigurationError
 
@@ -275,9 +275,10 @@ class ClientOptions:
 
 
 def holds_key(options: ClientOptions, text: str) -> bool:
-    """Whether a key of the client is in `text`."""
+    """Whether a key of the client is in `text`. One that is too short for a secret isn't looked for: it is part of words."""
     key = options.api_key
-    return any(each in text for each in (key.seen if isinstance(key, ProvidedKeys) else (key,)))
+    keys = key.seen if isinstance(key, ProvidedKeys) else (key,)
+    return any(len(each) >= SHORTEST_SECRET and each in text for each in keys)
 
 
 def _settle(params: ClientParams, retry: RetryPolicy) -> dict[str, Any]:

@@ -120,7 +120,7 @@ class KeySource:
             try:
                 key, seconds = self._provided.accept(provided)
             finally:
-                self.clean.secrets = tuple(map(str, self._provided.seen))
+                self.clean.learn(self._provided.seen)
         except _RaisedInThread as error:
             return error.what
         except Exception as error:  # noqa: BLE001 - the caller's function can raise anything

@@ -5,15 +5,23 @@ logs, spans, journals and terminals. So they are cleaned once, where they enter,
 secrets are masked, however JSON or a URL spells them; control characters and the escape sequences of terminals
 are dropped, line breaks become blanks; bytes that aren't UTF-8, and halves of surrogate pairs, become U+FFFD.
 What a model wrote is never passed through here.
+
+Not everything that is sent as a key is a secret: `local`, the key of the local server, or the `k` of a test would
+damage every text that holds such a word. So an API key of fewer than `SHORTEST_SECRET` characters isn't masked: no
+service hands out one that can be guessed. People do choose such passwords for proxies: those are masked as whole
+words, as they stand in a URL.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, cast
 
-__all__ = ["MASK", "Cleaner"]
+from horay_async._keys import SHORTEST_SECRET
+
+__all__ = ["MASK", "Cleaner", "printable"]
 
 MASK = "[API key]"
 """What stands wherever a server echoed a secret."""
@@ -33,25 +41,30 @@ _SUSPICIOUS = re.compile(r"[\\%]")
 class Cleaner:
     """Cleans text of the wire; calling it with text or bytes returns the text as it may be shown.
 
-    `secrets` are what is masked: the API keys that may have been sent, and passwords of proxies.
+    `keys` are the API keys that may have been sent. Cleaning what is clean changes nothing.
     """
 
     __slots__ = ("secrets",)
 
-    def __init__(self, *secrets: str) -> None:
-        self.secrets: tuple[str, ...] = tuple(dict.fromkeys(filter(None, secrets)))
+    def __init__(self, *keys: str) -> None:
+        self.secrets: tuple[str, ...] = ()
+        """What is masked."""
+        self.learn(keys)
 
-    def masking(self, *more: str) -> Cleaner:
-        """A cleaner that masks `more` as well."""
-        return Cleaner(*self.secrets, *more) if more else self
+    def learn(self, keys: Iterable[str]) -> None:
+        """Masks `keys` from now on, in the place of those before."""
+        self.secrets = tuple(dict.fromkeys(str(key) for key in keys if len(key) >= SHORTEST_SECRET))
+
+    def masking(self, *passwords: str) -> Cleaner:
+        """A cleaner that masks `passwords` as well, of any length."""
+        if not passwords:
+            return self
+        more = Cleaner()
+        more.secrets = tuple(dict.fromkeys((*self.secrets, *filter(None, passwords))))
+        return more
 
     def __call__(self, text: str | bytes) -> str:
-        if isinstance(text, bytes):
-            text = text.decode("utf-8", "replace")
-        if not text.isprintable():
-            text = _BREAK.sub(" ", _ESCAPE.sub("", text))
-            text = _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
-        return self.mask(text)
+        return self.mask(printable(text))
 
     def mask(self, text: str) -> str:
         """`text` with the secrets masked, and nothing else changed."""
@@ -76,13 +89,27 @@ class Cleaner:
         return value
 
 
+def printable(text: str | bytes) -> str:
+    """`text` without control characters, escape sequences and halves of pairs; nothing is masked."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    if not text.isprintable():
+        text = _BREAK.sub(" ", _ESCAPE.sub("", text))
+        text = _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
+    return text
+
+
 @lru_cache(maxsize=8)
 def _spellings(secrets: tuple[str, ...]) -> re.Pattern[str]:
-    # The longest first: one may begin as another does.
-    patterns = (
-        "".join(map(_spelling, secret)) for secret in sorted(secrets, key=len, reverse=True)
-    )
-    return re.compile("|".join(patterns))
+    # The mask first, so that what is masked already stays as it is. Then the longest first: one may begin as
+    # another does.
+    patterns = (_pattern(secret) for secret in sorted(secrets, key=len, reverse=True))
+    return re.compile("|".join((re.escape(MASK), *patterns)))
+
+
+def _pattern(secret: str) -> str:
+    pattern = "".join(map(_spelling, secret))
+    return pattern if len(secret) >= SHORTEST_SECRET else rf"(?<![\w-]){pattern}(?![\w-])"
 
 
 def _spelling(character: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import attrs
 import msgspec
 
-from horay_async._protocol.wire.clean import Cleaner
+from horay_async._protocol.wire.clean import Cleaner, printable
 
 __all__ = ["SHOWN", "ErrorBody", "beginning", "read", "status_of"]
 
@@ -66,32 +66,36 @@ class ErrorBody:
 
 def read(body: bytes, clean: Cleaner) -> ErrorBody:
     """What a body of any shape says, cleaned."""
-    text = clean(body.strip())
+    text = printable(body.strip())
     if not text:
         return ErrorBody(message=None)
     try:
-        # Once more: the escapes of JSON can hide whatever was dropped from the text.
-        decoded = clean.json(msgspec.json.decode(text))
+        decoded = msgspec.json.decode(text)
+        # Only now: what is masked must not change which fields there are. And the escapes of JSON can hide
+        # whatever was dropped from the text.
+        cleaned = clean.json(decoded)
     except (msgspec.DecodeError, RecursionError):
-        decoded = text
+        decoded = cleaned = clean.mask(text)
     if isinstance(decoded, str):
-        return ErrorBody(message=_from_text(decoded), body=decoded)
+        return ErrorBody(message=_from_text(cleaned), body=cleaned)
     if not isinstance(decoded, dict):
-        return ErrorBody(message=None if decoded is None else text[:SHOWN], body=decoded)
+        return ErrorBody(
+            message=None if decoded is None else clean.mask(text)[:SHOWN], body=cleaned
+        )
     outer = cast("dict[str, Any]", decoded)
     inner = outer.get("error")
     fields = cast("dict[str, Any]", inner) if isinstance(inner, dict) else outer
     message = fields.get("message") or (inner if isinstance(inner, str) else outer.get("message"))
     if not message and fields.get("detail"):
         message = _from_detail(fields["detail"])
-    code = fields.get("code")
+    code = clean.json(fields.get("code"))
     return ErrorBody(
         # A body of an unknown shape is shown as it is, rather than none.
-        message=(_text(message) if message else text)[:SHOWN],
-        type=_string(fields.get("type")),
+        message=(clean(_text(message)) if message else clean.mask(text))[:SHOWN],
+        type=_string(clean.json(fields.get("type"))),
         code=code if isinstance(code, str | int) and not isinstance(code, bool) else None,
-        param=_string(fields.get("param")),
-        body=decoded,
+        param=_string(clean.json(fields.get("param"))),
+        body=cleaned,
     )
 
 

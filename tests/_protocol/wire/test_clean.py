@@ -78,3 +78,45 @@ def test_more_secrets() -> None:
     clean = Cleaner(KEY)
     assert clean.masking() is clean
     assert clean.masking("hunter22", "")(f"{KEY}:hunter22") == f"{MASK}:{MASK}"
+
+
+@pytest.mark.parametrize("key", ["local", "k", "code", "error", "1234567"])
+def test_placeholders_are_no_secrets(key: str) -> None:
+    """What is too short for a secret isn't masked: it is part of ordinary words."""
+    text = f"http://localhost:1/code: {key}, error 1234567, the API key {key} is missing"
+    assert Cleaner(key)(text) == text
+    body = {"error": {"message": "Bad key.", "code": "code", "type": "local_error"}}
+    parsed = read(json.dumps(body).encode(), Cleaner(key))
+    assert (parsed.message, parsed.code, parsed.type) == ("Bad key.", "code", "local_error")
+    assert parsed.body == body
+
+
+def test_short_passwords_are_masked_as_words() -> None:
+    """A person's password can be of any length; within other words it isn't meant."""
+    clean = Cleaner(KEY).masking("pw", "[API")
+    assert clean("http://user:pw@host and http://pwhost/pw-1") == (
+        f"http://user:{MASK}@host and http://pwhost/pw-1"
+    )
+    assert clean.masking("key")(f"{MASK}: the key") == f"{MASK}: the {MASK}"
+
+
+@pytest.mark.parametrize("key", ["messages", 'message":', "is missing", "[API key]"])
+def test_masking_once(key: str) -> None:
+    """What is masked stays as it is, and hides no field of a body."""
+    body = {
+        "error": {"message": f"Its messages: {MASK} is missing", "code": "c", "param": "messages"}
+    }
+    clean = Cleaner(key)
+    parsed = read(json.dumps(body).encode(), clean)
+    assert parsed.code == "c"
+    assert parsed.message is not None
+    assert parsed.message == clean(clean(parsed.message)) == clean(body["error"]["message"])
+    assert "API [API" not in parsed.message
+
+
+def test_names_are_read_before_they_are_masked() -> None:
+    """A key that is spelt as the name of a field hides none."""
+    clean = Cleaner().masking("error", "message", "code", "detail", "loc", "msg")
+    parsed = read(b'{"error": {"message": "x", "code": "c1"}}', clean)
+    assert (parsed.message, parsed.code) == ("x", "c1")
+    assert read(b'{"detail": [{"loc": ["a"], "msg": "m"}]}', clean).message == "a: m"
