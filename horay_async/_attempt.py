@@ -12,7 +12,9 @@ __all__ = ["Attempt", "Execution"]
 
 Execution = Literal["not_sent", "unknown", "executed"]
 """What is known of the request behind an error: `"not_sent"`, surely not run, since it never left;
-`"executed"`, surely run, since its result began to arrive; `"unknown"`, anything between."""
+`"executed"`, surely run, since its result began to arrive; `"unknown"`, anything between: it was sent, and no response
+came, or one with a failing status. A status says how the server failed, not how far it got: mostly, what ends with 400 to
+404, 422 or 429 was refused before it ran, and what ends with 500 and above may have run."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

@@ -94,7 +94,8 @@ class APIError(HorayError):
     message: str
     """What went wrong, as the server says it, where it does."""
     execution: Execution
-    """Whether the last attempt's request was run by the server."""
+    """Whether the last attempt's request was run by the server: `"not_sent"`, it never left; `"executed"`, its result
+    began to arrive; `"unknown"`, anything between, a failing status included (of those, `status_code` says more)."""
     request_id: str | None
     """The server's id of the last attempt's response, where it sent one."""
     attempts: tuple[Attempt, ...]

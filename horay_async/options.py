@@ -275,7 +275,7 @@ class ClientOptions:
 
 
 def holds_key(options: ClientOptions, text: str) -> bool:
-    """Whether a key of the client is in `text`. One that is too short for a secret isn't looked for: it is part of words."""
+    """Whether a key of the client is in `text`. One that is too short for a secret isn't looked for: any text can hold it."""
     key = options.api_key
     keys = key.seen if isinstance(key, ProvidedKeys) else (key,)
     return any(len(each) >= SHORTEST_SECRET and each in text for each in keys)

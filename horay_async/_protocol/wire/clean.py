@@ -7,9 +7,9 @@ are dropped, line breaks become blanks; bytes that aren't UTF-8, and halves of s
 What a model wrote is never passed through here.
 
 Not everything that is sent as a key is a secret: `local`, the key of the local server, or the `k` of a test would
-damage every text that holds such a word. So an API key of fewer than `SHORTEST_SECRET` characters isn't masked: no
-service hands out one that can be guessed. People do choose such passwords for proxies: those are masked as whole
-words, as they stand in a URL.
+damage every text that holds it. So an API key of fewer than `SHORTEST_SECRET` characters isn't masked: no
+service hands out one that can be guessed. People do choose such passwords for proxies: those are masked where no
+letter, digit, `_` or `-` is beside them, as in a URL.
 """
 
 from __future__ import annotations
