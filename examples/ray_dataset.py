@@ -1,6 +1,6 @@
 """Prompts in a Ray dataset, answered on as many machines as the cluster has.
 
-    pip install 'horay-async[ray]'
+    pip install '.[ray]'
     python examples/ray_dataset.py
 
 Without a cluster Ray starts one of this machine alone. Started on a machine of a cluster, with

@@ -125,3 +125,14 @@ def test_pages_are_found() -> None:
     """There are pages with blocks to run and with tests to pass."""
     assert len(RUN) > 10
     assert TESTED
+
+
+def test_index_links_to_every_page() -> None:
+    """Every page of the site's navigation that lies in the guide can be reached from its first page."""
+    guide = ROOT / "examples/guide"
+    config = (ROOT / ".ci/docs/mkdocs.yml").read_text(encoding="utf-8")
+    named = re.findall(r": ([\w/]+\.md)$", config, re.MULTILINE)
+    pages = {page for page in named if (guide / page).is_file()} - {"index.md"}
+    index = (guide / "index.md").read_text(encoding="utf-8")
+    assert len(pages) > 40
+    assert pages - set(re.findall(r"\]\(([\w/]+\.md)", index)) == set()
