@@ -25,6 +25,7 @@ __all__ = [
     "check_wait",
     "http_url",
     "is_loopback",
+    "is_true",
 ]
 
 SEPARATORS = frozenset('"(),/:;<=>?@[\\]{} ')
@@ -33,6 +34,15 @@ SEPARATORS = frozenset('"(),/:;<=>?@[\\]{} ')
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_true(name: str, value: object) -> bool:
+    """A switch of a call. Raises `TypeError` for anything but a boolean, or None for False: `"no"` would be true."""
+    if value is True:
+        return True
+    if value is False or value is None:
+        return False
+    raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
 def check_seconds(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -123,7 +133,12 @@ def http_url(url: object) -> SplitResult | None:
 
 
 def check_base_url(given: Any, *, example: str) -> str:
-    """A URL to put paths behind, without a slash at its end."""
+    """A URL to put paths behind, without a slash at its end; also of an object such as `httpx.URL` and `yarl.URL`."""
+    given = _plain_url(given)
+    if given == "":
+        raise ConfigurationError(
+            f"base_url is an empty string: leave it out for HORAY_BASE_URL or {example!r}, or pass a URL"
+        )
     parts = http_url(given)
     if parts is None:
         # What may hold a password isn't repeated, nor what may be the key in the wrong place.
@@ -140,8 +155,14 @@ def check_base_url(given: Any, *, example: str) -> str:
     return str(given).rstrip("/")
 
 
-def check_proxy(value: str | None) -> str | None:
+def _plain_url(given: Any) -> Any:
+    """The text of another package's URL object; anything else as it is."""
+    return str(given) if type(given).__name__ == "URL" else given
+
+
+def check_proxy(value: Any) -> str | None:
     """The URL of a proxy, or None."""
+    value = _plain_url(value)
     if value is not None and http_url(value) is None:
         raise ConfigurationError("proxy must be a URL such as 'http://proxy.example:3128'")
     return value

@@ -48,7 +48,11 @@ def replacing(path: Path) -> Generator[BinaryIO]:
     """
     beside = path.with_name(f".horay-{secrets.token_hex(8)}")
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    handle = os.open(beside, flags, 0o666)  # less what the process's umask takes away
+    try:
+        handle = os.open(beside, flags, 0o666)  # less what the process's umask takes away
+    except OSError as error:
+        error.filename = str(path)  # what the caller asked for
+        raise
     try:
         with open(handle, "r+b") as file:
             _take_over(path, beside)

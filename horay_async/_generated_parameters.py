@@ -53,7 +53,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "base_url",
             "str | None",
             "...",
-            "From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.",
+            "From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL object of httpx or yarl is taken, too.",
         ),
         (
             "timeout",
@@ -115,7 +115,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "trust_env",
             "bool",
             "...",
-            "Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`.",
+            "Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`. False: the environment's proxy isn't used.",
         ),
         (
             "allow_insecure_http",

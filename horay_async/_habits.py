@@ -5,12 +5,21 @@ Looked at when an attribute, a parameter or an option doesn't exist, or a value 
 
 from __future__ import annotations
 
-from collections.abc import Container
-from typing import Any
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any, cast
 
 from horay_async._class_attributes import OnInstances
 
-__all__ = ["EXPORTS", "about_option", "about_parameter", "about_value", "no_attribute"]
+__all__ = [
+    "EXPORTS",
+    "about_field",
+    "about_option",
+    "about_parameter",
+    "about_value",
+    "did_you_mean",
+    "no_attribute",
+    "unknown",
+]
 
 REQUEST = "there is no method for it: client.request(method, path, body=...) reaches every path"
 
@@ -244,11 +253,47 @@ def about_option(name: str) -> str:
     return OPTIONS.get(name, "")
 
 
+def did_you_mean(name: str, declared: Iterable[str]) -> str:
+    """The question after the declared name that is spelt most alike, with a blank behind it; empty where none is."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only needed for a mistake
+
+    close = get_close_matches(name, declared, n=1)
+    return f"did you mean {close[0]!r}? " if close else ""
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The message for an option that there isn't; `what` says of what."""
+    options = ", ".join(sorted(known))
+    close = did_you_mean(name, known)
+    return f"unknown {what} {name!r}{f': {close}T' if close else '; t'}he options are {options}"
+
+
+def about_field(name: str, value: object) -> str:
+    """What to give in the place of what can't be sent as the field `name`; empty where nobody knows."""
+    if not isinstance(value, Sequence):
+        return ""
+    for place, item in enumerate(cast("Sequence[object]", value)):
+        if name == "tools" and callable(item) and not isinstance(item, type):
+            called = getattr(item, "__name__", type(item).__name__)
+            return (
+                f"tools[{place}] is the plain function {called}: decorate it with @tool, which describes it to the "
+                "model; run_tools(...) calls it, too"
+            )
+        if name == "messages" and not isinstance(item, Mapping | str):
+            return (
+                f"messages[{place}] is a value of type {type(item).__qualname__}: a message is "
+                "{'role': ..., 'content': ...}, or the message of a response"
+            )
+    return ""
+
+
 def about_value(name: str, value: object) -> str:
     """What to give as a parameter or option instead of another client's object; empty where it is none."""
     kind = type(value)
     if kind.__name__ in ("NotGiven", "Omit"):
         return "leave the parameter out instead"
+    if name == "response_format" and isinstance(value, type):
+        return f"parse(..., response_format={value.__name__}) and stream(...) take a class"
     if name != "timeout":
         return ""
     package = kind.__module__.partition(".")[0]

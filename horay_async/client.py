@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
+from horay_async._checks import is_true
 from horay_async._class_attributes import Group
 from horay_async._habits import no_attribute
 from horay_async._keys import KeyFunction
@@ -177,6 +178,7 @@ class AsyncHoray:
             ends_with: What the last event is known by: its name, the `type` in its JSON, or its data; or several
                 of these.
         """
+        stream = is_true("stream", stream)
         check(options, GenerationOptions if stream else CallOptions)
         if not stream and ends_with:
             raise TypeError("ends_with goes with stream=True")

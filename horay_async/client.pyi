@@ -40,7 +40,8 @@ class AsyncHoray:
     Args:
         api_key: From `HORAY_API_KEY` unless given; or a function, plain or a coroutine function,
             that returns it, or it and the seconds that it is good for.
-        base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.
+        base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL object
+            of httpx or yarl is taken, too.
         timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
             timeouts.
         max_retries: Most attempts after the first; the other rules of retrying stay as they are. 2.
@@ -65,7 +66,7 @@ class AsyncHoray:
             otherwise. A copy that changes this has connections of its own; make a context once and
             pass it again, since connections are kept by it.
         trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from
-            `.netrc`.
+            `.netrc`. False: the environment's proxy isn't used.
         allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't this
             machine.
         on_truncation: `"return"` takes a stream that ends without a mark of its end as complete.
@@ -115,7 +116,8 @@ class AsyncHoray:
         Args:
             api_key: From `HORAY_API_KEY` unless given; or a function, plain or a coroutine
                 function, that returns it, or it and the seconds that it is good for.
-            base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.
+            base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL
+                object of httpx or yarl is taken, too.
             timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
                 timeouts.
             max_retries: Most attempts after the first; the other rules of retrying stay as they
@@ -141,7 +143,7 @@ class AsyncHoray:
                 trust otherwise. A copy that changes this has connections of its own; make a context
                 once and pass it again, since connections are kept by it.
             trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
-                from `.netrc`.
+                from `.netrc`. False: the environment's proxy isn't used.
             allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
                 this machine.
             on_truncation: `"return"` takes a stream that ends without a mark of its end as
@@ -209,7 +211,8 @@ class AsyncHoray:
         Cheap enough to make one for each request. Raises as making a client does.
 
         Args:
-            base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`.
+            base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL
+                object of httpx or yarl is taken, too.
             timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
                 timeouts.
             max_retries: Most attempts after the first; the other rules of retrying stay as they
@@ -235,7 +238,7 @@ class AsyncHoray:
                 trust otherwise. A copy that changes this has connections of its own; make a context
                 once and pass it again, since connections are kept by it.
             trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
-                from `.netrc`.
+                from `.netrc`. False: the environment's proxy isn't used.
             allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
                 this machine.
             on_truncation: `"return"` takes a stream that ends without a mark of its end as

@@ -19,7 +19,7 @@ from horay_async._checks import (
     check_proxy,
     is_loopback,
 )
-from horay_async._habits import about_option, about_value
+from horay_async._habits import about_option, about_value, unknown
 from horay_async._keys import SHORTEST_SECRET, KeyFunction, ProvidedKeys, Secret
 from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async.errors import ConfigurationError
@@ -82,8 +82,9 @@ def _key(value: str | KeyFunction | ProvidedKeys | None) -> Secret | ProvidedKey
 
 
 def _base_url(value: str | None) -> str:
-    given = value or os.environ.get("HORAY_BASE_URL") or DEFAULT_BASE_URL
-    return check_base_url(given, example=DEFAULT_BASE_URL)
+    if value is None:
+        value = os.environ.get("HORAY_BASE_URL") or DEFAULT_BASE_URL
+    return check_base_url(value, example=DEFAULT_BASE_URL)
 
 
 def log_level() -> Literal["debug", "info"] | None:
@@ -178,7 +179,7 @@ class ClientOptions:
     """From `HORAY_API_KEY` unless given. Or a function, plain or a coroutine function, that returns the key, or the key and
     the seconds that it is good for."""
     base_url: str = attrs.field(default=None, converter=_base_url)
-    """From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`."""
+    """From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL object of httpx or yarl is taken, too."""
     timeout: Timeouts = attrs.field(factory=Timeouts, converter=_timeouts)
     """A number is the total deadline in seconds; `Timeouts` sets each of the five timeouts."""
     retry: RetryPolicy = attrs.field(factory=RetryPolicy, validator=_policy)
@@ -211,7 +212,8 @@ class ClientOptions:
     """For a private certificate authority or client certificates; the system's trust otherwise. A copy that changes this
     has connections of its own; make a context once and pass it again, since connections are kept by it."""
     trust_env: bool = False
-    """Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`."""
+    """Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`. False: the environment's
+    proxy isn't used."""
     allow_insecure_http: bool = False
     """Whether the key may be sent over plain HTTP to a host that isn't this machine."""
     on_truncation: Literal["raise", "return"] = attrs.field(default="raise")
@@ -285,13 +287,11 @@ def _settle(params: ClientParams, retry: RetryPolicy) -> dict[str, Any]:
     """The arguments as fields: `max_retries` goes into the policy; unknown names are refused."""
     settled: dict[str, Any] = dict(params)
     known = ClientParams.__annotations__
-    if unknown := settled.keys() - known.keys():
-        name = min(unknown)
+    if strange := settled.keys() - known.keys():
+        name = min(strange)
         if habit := about_option(name):
             raise TypeError(f"unknown client option {name!r}: {habit}")
-        raise TypeError(
-            f"unknown client option {name!r}; the options are {', '.join(sorted(known))}"
-        )
+        raise TypeError(unknown("client option", name, known))
     if "max_retries" in params:
         if "retry" in params:
             raise ConfigurationError("pass either max_retries or retry=RetryPolicy(...), not both")

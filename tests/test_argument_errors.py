@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from horay_async import AsyncHoray, Horay
+from horay_async import AsyncHoray, Horay, ImageResponse
 
 KEY = "a-key-for-nothing"
 MESSAGES = [{"role": "user", "content": "Hi"}]
@@ -153,3 +153,59 @@ def test_subclass_is_named_by_its_own_name() -> None:
             client.with_options(**options)
         assert repr(client).startswith("Ours(api_key=")
         assert repr(client.with_options(timeout=3)).startswith("Ours(api_key=")
+
+
+SAID: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "stream, a text": (
+        lambda client: client.chat.completions.create(model="m", messages=MESSAGES, stream="yes"),
+        "stream must be True or False, not 'yes'",
+    ),
+    "stream, a number": (
+        lambda client: client.completions.create(model="m", prompt="p", stream=1),
+        "stream must be True or False, not 1",
+    ),
+    "stream, of any path": (
+        lambda client: client.request("POST", "/x", body={}, stream="no"),
+        "stream must be True or False, not 'no'",
+    ),
+    "a plain function": (
+        lambda client: client.chat.completions.create(model="m", messages=MESSAGES, tools=[len]),
+        "tools[0] is the plain function len: decorate it with @tool",
+    ),
+    "an object among the messages": (
+        lambda client: client.chat.completions.create(model="m", messages=[*MESSAGES, object()]),
+        "messages[1] is a value of type object: a message is {'role': ..., 'content': ...}",
+    ),
+    "a class": (
+        lambda client: client.chat.completions.create(
+            model="m", messages=MESSAGES, response_format=KeyError
+        ),
+        "parse(..., response_format=KeyError) and stream(...) take a class",
+    ),
+    "a whole response": (
+        lambda client: client.images.save(ImageResponse(images=[]), "x.png"),
+        "pass one of its pictures, such as response.images[0]",
+    ),
+    "no picture": (
+        lambda client: client.images.save(7, "x.png"),
+        "image must be a picture of a response or a URL, not a value of type int",
+    ),
+    "an option of the batch": (
+        lambda client: client.batch.run([], concurency=3),
+        "unknown batch option 'concurency': did you mean 'concurrency'? The options are",
+    ),
+    "an option of the client": (
+        lambda client: client.with_options(base_ur="http://localhost"),
+        "unknown client option 'base_ur': did you mean 'base_url'? The options are",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_said(case: str) -> None:
+    """What doesn't fit says what does, and nothing is sent."""
+    call, message = SAID[case]
+    client = Horay(KEY, base_url="http://127.0.0.1:1", max_retries=0)
+    with client, pytest.raises(TypeError) as caught:
+        call(client)
+    assert message in str(caught.value)

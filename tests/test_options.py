@@ -8,7 +8,9 @@ import traceback
 from typing import Any
 
 import attrs
+import httpx2
 import pytest
+import yarl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -164,6 +166,21 @@ def test_base_urls_that_can_t_be(url: Any) -> None:
     with pytest.raises(ConfigurationError, match="base_url") as caught:
         options(base_url=url)
     assert "secret" not in str(caught.value)
+
+
+def test_url_objects() -> None:
+    """Those of other packages are taken for what they spell."""
+    assert options(base_url=yarl.URL("https://h.example/v1/")).base_url == "https://h.example/v1"
+    assert options(base_url=httpx2.URL("https://h.example")).base_url == "https://h.example"
+    proxied = options(base_url="https://h.example", proxy=yarl.URL("http://p.example:3128"))
+    assert proxied.proxy == "http://p.example:3128"
+
+
+def test_empty_base_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It isn't taken for the environment's, which may be another server."""
+    monkeypatch.setenv("HORAY_BASE_URL", "https://env.example")
+    with pytest.raises(ConfigurationError, match="base_url is an empty string: leave it out"):
+        options(base_url="")
 
 
 def test_what_was_given_is_repeated() -> None:

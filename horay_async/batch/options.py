@@ -7,6 +7,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 import attrs
 
+from horay_async._habits import unknown
 from horay_async.errors import ConfigurationError
 
 __all__ = ["BatchOptions", "Settings", "check_interval"]
@@ -77,9 +78,6 @@ class Settings:
     @classmethod
     def of(cls, **options: Unpack[BatchOptions]) -> Settings:
         """The settings from a method's arguments. Raises `TypeError` for an unknown one."""
-        if unknown := options.keys() - BatchOptions.__annotations__.keys():
-            raise TypeError(
-                f"unknown batch option {min(unknown)!r}; the options are "
-                f"{', '.join(sorted(BatchOptions.__annotations__))}"
-            )
+        if strange := options.keys() - BatchOptions.__annotations__.keys():
+            raise TypeError(unknown("batch option", min(strange), BatchOptions.__annotations__))
         return cls(**options)

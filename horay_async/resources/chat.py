@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast, ov
 
 import attrs
 
+from horay_async._checks import is_true
 from horay_async._class_attributes import Group
 from horay_async._habits import no_attribute
 from horay_async._protocol.wire.request import Operation
@@ -67,7 +68,7 @@ class AsyncChatCompletions(Resource):
             stream: Whether to return the chunks as they come; without it the whole response.
         """
         _adapt_tools(params)
-        if stream:
+        if is_true("stream", stream):
             return await self._stream(CREATE, params, ChatCompletionChunk, _merged)
         return await self._response(CREATE, params)
 

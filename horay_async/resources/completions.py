@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, Unpack, overload
 
+from horay_async._checks import is_true
 from horay_async._protocol.wire.request import Operation
 from horay_async.models.completions import Completion, CompletionChunk, CompletionParams
 from horay_async.resources._base import Resource
@@ -49,7 +50,7 @@ class AsyncCompletions(Resource):
         Args:
             stream: Whether to return the chunks as they come; without it the whole response.
         """
-        if stream:
+        if is_true("stream", stream):
             return await self._stream(CREATE, params, CompletionChunk, _merged)
         return await self._response(CREATE, params)
 

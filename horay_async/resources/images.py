@@ -59,7 +59,7 @@ class AsyncImages(Resource):
             image: A picture of a response, or a URL.
             path: The file to write; one that is there is replaced.
         """
-        url = image if isinstance(image, str) else image.url
+        url = _url_of(image)
         call = self._transport.call(download(url, self._transport.options, options))
 
         async def receive(response: RawResponse) -> bytes:
@@ -75,6 +75,20 @@ class AsyncImages(Resource):
         target = Path(path)
         await asyncio.to_thread(_write, content, target)
         return target
+
+
+def _url_of(image: object) -> str:
+    if isinstance(image, str):
+        return image
+    if isinstance(image, ImageResponse):
+        raise TypeError(
+            "that is the whole response: pass one of its pictures, such as response.images[0]"
+        )
+    if not isinstance(image, GeneratedImage):
+        raise TypeError(
+            f"image must be a picture of a response or a URL, not a value of type {type(image).__qualname__}"
+        )
+    return image.url
 
 
 def _problem(response: RawResponse, body: bytes, *, over: bool) -> str | None:

@@ -254,8 +254,9 @@ async def test_file_that_cannot_be_written(
     """A folder that isn't there, or is in the way, is the operating system's error."""
     (tmp_path / "folder").mkdir()
     async with connect() as client:
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(FileNotFoundError, match=r"/x\.png'$") as caught:
             await client.images.save(fault_server.picture_url, tmp_path / "no" / "x.png")
+        assert caught.value.filename == str(tmp_path / "no" / "x.png")
         with pytest.raises(IsADirectoryError):
             await client.images.save(fault_server.picture_url, tmp_path / "folder")
     assert os.listdir(tmp_path) == ["folder"]

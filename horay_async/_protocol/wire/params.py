@@ -18,7 +18,7 @@ from typing import (
     is_typeddict,
 )
 
-from horay_async._habits import about_parameter, about_value
+from horay_async._habits import about_parameter, about_value, did_you_mean
 
 __all__ = ["TEXTUAL", "check"]
 
@@ -77,7 +77,7 @@ def check(params: Mapping[str, Any], declared_by: type) -> None:
         ):
             hint = about_value(name, value)
             raise TypeError(
-                f"{name} must be {_named(kinds)}, not {_article(kind)}{f': {hint}' if hint else ''}"
+                f"{name} must be {_named(kinds)}, not {_given(kind)}{f': {hint}' if hint else ''}"
             )
         if kind is float and not math.isfinite(cast("float", value)):
             raise TypeError(f"{name} must be a finite number, not {value}")
@@ -87,14 +87,10 @@ def check(params: Mapping[str, Any], declared_by: type) -> None:
 
 
 def _unknown(name: str, declared: Mapping[str, Kinds]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - only needed for a mistake
-
     if habit := about_parameter(name, declared):
         return f"unknown parameter {name!r}: {habit}"
-    close = get_close_matches(name, declared, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
     return (
-        f"unknown parameter {name!r}: {hint}Fields that this client doesn't know go into "
+        f"unknown parameter {name!r}: {did_you_mean(name, declared)}Fields that this client doesn't know go into "
         f"extra_body={{{name!r}: ...}}"
     )
 
@@ -112,6 +108,11 @@ _NAMES: dict[type, str] = {
 
 def _article(kind: type) -> str:
     return _NAMES.get(kind) or f"a value of type {kind.__qualname__}"
+
+
+def _given(kind: type) -> str:
+    # An integer is a number, too.
+    return "a float" if kind is float else _article(kind)
 
 
 def _named(kinds: Kinds) -> str:

@@ -12,6 +12,7 @@ import attrs
 import msgspec
 
 from horay_async._checks import check_headers, http_url
+from horay_async._habits import about_field
 from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.params import check
@@ -373,7 +374,10 @@ def encode(body: Any) -> bytes:
     try:
         encoded = msgspec.json.encode(body)
     except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"{_culprit(body)} can't be sent as JSON: {error}") from error
+        name, value = _culprit(body)
+        raise TypeError(
+            f"{name} can't be sent as JSON: {about_field(name, value) or error}"
+        ) from error
     # What is no number in JSON becomes a null, without a word.
     if b"null" in encoded and (path := _not_finite(body)) is not None:
         place = path.lstrip(".") or "the body"
@@ -381,14 +385,15 @@ def encode(body: Any) -> bytes:
     return encoded
 
 
-def _culprit(body: Any) -> str:
+def _culprit(body: Any) -> tuple[str, Any]:
+    """What JSON can't hold: a field's name and value."""
     if isinstance(body, dict):
         for name, value in cast("dict[Any, Any]", body).items():
             try:
                 msgspec.json.encode(value)
             except (TypeError, ValueError, RecursionError):
-                return str(name)
-    return "the body"
+                return str(name), value
+    return "the body", body
 
 
 def _not_finite(value: Any) -> str | None:
