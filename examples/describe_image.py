@@ -30,4 +30,6 @@ async def main(model: str, picture: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:3]))
+    if len(sys.argv) != 3:
+        sys.exit("usage: python examples/describe_image.py MODEL PICTURE")
+    asyncio.run(main(*sys.argv[1:]))

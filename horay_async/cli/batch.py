@@ -74,6 +74,9 @@ def batch(
     Both have the form of OpenAI's batch files and of their output. A run that was stopped, however it
     was, goes on where it was when the same command is given again.
 
+    A line of IN: {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model":
+    "...", "messages": [{"role": "user", "content": "Hi"}]}}
+
     In a pipe: cat requests.jsonl | horay batch - results.jsonl
     """
     if results == STDIN:

@@ -59,7 +59,7 @@ class AsyncChatCompletions(Resource):
     async def create(
         self, *, stream: bool = False, **params: Unpack[ChatParams]
     ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]:
-        """Responds to `messages`: the whole response, or with `stream=True` its chunks as they come.
+        """Asks the model to respond to `messages`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -83,7 +83,7 @@ class AsyncChatCompletions(Resource):
     ) -> AsyncEventStream[ChatEvent, ChatCompletion]: ...
 
     def stream(self, **params: Any) -> AsyncEventStream[Any, Any]:
-        """Responds to `messages` and tells what happens, event by event; `final()` is the whole response.
+        """Asks the model to respond to `messages`, and yields what happens as events; `final()` is the whole response.
 
         To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
         raises as `create` does. With a class as `response_format`, there are events with the object as
@@ -123,7 +123,7 @@ class AsyncChatCompletions(Resource):
     ) -> ParsedCompletion[None]: ...
 
     async def parse(self, **params: Any) -> ParsedCompletion[Any]:
-        """Responds to `messages` in the form of a class: each message's `parsed` is an instance of it.
+        """Asks the model to respond to `messages` in the form of a class: each message's `parsed` is an instance of it.
 
         `response_format` is an attrs class, a dataclass or a pydantic model; the other parameters are those
         of `ChatParams`. Its schema goes out with the request. The arguments of calls to tools made by
@@ -152,7 +152,7 @@ class AsyncChatCompletions(Resource):
         approve: Approve | None = None,
         **params: Unpack[ChatParams],
     ) -> AsyncToolRun:
-        """Responds to `messages`, calling `tools` as the model asks; `final()` is the response.
+        """Asks the model to respond to `messages`, and calls `tools` when it asks for them; `final()` is the response.
 
         The parameters are those of `ChatParams`. The calls of one message run concurrently, plain functions
         in threads of their own; what a tool raises, and arguments that don't fit its parameters, are told to

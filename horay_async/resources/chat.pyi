@@ -80,7 +80,7 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ChatCompletion:
-        """Responds to `messages`: the whole response, or with `stream=True` its chunks as they come.
+        """Asks the model to respond to `messages`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -198,7 +198,7 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncStream[ChatCompletionChunk]:
-        """Responds to `messages`: the whole response, or with `stream=True` its chunks as they come.
+        """Asks the model to respond to `messages`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -316,7 +316,7 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]:
-        """Responds to `messages`: the whole response, or with `stream=True` its chunks as they come.
+        """Asks the model to respond to `messages`: the whole response, or with `stream=True` its chunks as they come.
 
         The parameters are those of `ChatParams`. Raises `APIError` in one of its classes, and
         `TypeError` for a parameter of a wrong name or type.
@@ -433,7 +433,7 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncEventStream[TypedChatEvent[T], ParsedCompletion[T]]:
-        """Responds to `messages` and tells what happens, event by event; `final()` is the whole response.
+        """Asks the model to respond to `messages`, and yields what happens as events; `final()` is the whole response.
 
         To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
         raises as `create` does. With a class as `response_format`, there are events with the object as
@@ -550,7 +550,7 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncEventStream[ChatEvent, ChatCompletion]:
-        """Responds to `messages` and tells what happens, event by event; `final()` is the whole response.
+        """Asks the model to respond to `messages`, and yields what happens as events; `final()` is the whole response.
 
         To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
         raises as `create` does. With a class as `response_format`, there are events with the object as
@@ -667,7 +667,7 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ParsedCompletion[T]:
-        """Responds to `messages` in the form of a class: each message's `parsed` is an instance of it.
+        """Asks the model to respond to `messages` in the form of a class: each message's `parsed` is an instance of it.
 
         `response_format` is an attrs class, a dataclass or a pydantic model; the other parameters are those
         of `ChatParams`. Its schema goes out with the request. The arguments of calls to tools made by
@@ -786,7 +786,7 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> ParsedCompletion[None]:
-        """Responds to `messages` in the form of a class: each message's `parsed` is an instance of it.
+        """Asks the model to respond to `messages` in the form of a class: each message's `parsed` is an instance of it.
 
         `response_format` is an attrs class, a dataclass or a pydantic model; the other parameters are those
         of `ChatParams`. Its schema goes out with the request. The arguments of calls to tools made by
@@ -907,7 +907,7 @@ class AsyncChatCompletions(Resource):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> AsyncToolRun:
-        """Responds to `messages`, calling `tools` as the model asks; `final()` is the response.
+        """Asks the model to respond to `messages`, and calls `tools` when it asks for them; `final()` is the response.
 
         The parameters are those of `ChatParams`. The calls of one message run concurrently, plain functions
         in threads of their own; what a tool raises, and arguments that don't fit its parameters, are told to

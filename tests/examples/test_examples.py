@@ -114,6 +114,16 @@ def test_describe_image(
     assert second[2]["content"] == "An island."
 
 
+def test_describe_image_says_what_it_needs() -> None:
+    """Without a model and a picture it prints how to use it, and no traceback."""
+    script = EXAMPLES / "describe_image.py"
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "usage: python examples/describe_image.py MODEL PICTURE\n",
+    )
+
+
 def test_ray_dataset(environment: dict[str, str], tmp_path: Path) -> None:
     """Every row of the dataset is answered. Ray writes to standard error, and warns of its own settings."""
     pytest.importorskip("ray", reason="horay_async.integrations.ray needs the extra `ray`")

@@ -85,7 +85,7 @@ def _first_failure(error: HorayError, base_url: str) -> Finding:
         return fault(
             "base URL",
             f"the Horay API isn't at {base_url}: {error}",
-            f"Mend HORAY_BASE_URL or --base-url; the published one is {PUBLISHED}.",
+            f"Correct HORAY_BASE_URL or --base-url; the published one is {PUBLISHED}.",
         )
     return _failure("API", error)
 

@@ -57,7 +57,7 @@ def address(server: Server) -> tuple[Finding, str]:
         )
     except horay_async.ConfigurationError as error:
         complaint = str(error).replace("allow_insecure_http=True", "--allow-insecure-http")
-        return fault("base URL", complaint, "Mend HORAY_BASE_URL or --base-url."), ""
+        return fault("base URL", complaint, "Correct HORAY_BASE_URL or --base-url."), ""
     return ok("base URL", options.base_url), options.base_url
 
 
