@@ -162,10 +162,10 @@ def _plain_url(given: Any) -> Any:
 
 def check_proxy(value: Any) -> str | None:
     """The URL of a proxy, or None."""
-    value = _plain_url(value)
-    if value is not None and http_url(value) is None:
+    url: str | None = _plain_url(value)
+    if url is not None and http_url(url) is None:
         raise ConfigurationError("proxy must be a URL such as 'http://proxy.example:3128'")
-    return value
+    return url
 
 
 def is_loopback(host: str) -> bool:

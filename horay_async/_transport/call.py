@@ -458,6 +458,7 @@ class Call:
             body,
             context=response.context,
             now=time.time(),
+            base_url=None if self.request.external else self._sender.options.base_url,
         )
 
     def _log(self, outcome: str) -> None:

@@ -51,6 +51,9 @@ _NEVER_SENT = (
     aiohttp.ClientProxyConnectionError,
 )
 
+_NO_TLS = frozenset({"HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "WRONG_VERSION_NUMBER"})
+"""How OpenSSL calls the first bytes of plain HTTP, depending on its version."""
+
 _CERTIFICATE = aiohttp.ClientConnectorCertificateError
 
 _TIMEOUT_MESSAGES: dict[Clock, str] = {
@@ -157,6 +160,8 @@ def _distrust(error: aiohttp.ClientSSLError) -> str:
     found = error.certificate_error if isinstance(error, _CERTIFICATE) else error.os_error
     if isinstance(found, ssl.SSLCertVerificationError):
         return found.verify_message
+    if isinstance(found, ssl.SSLError) and found.reason in _NO_TLS:
+        return "the server doesn't speak TLS on that port: is its URL one with http://, or with another port?"
     return str(found)
 
 
@@ -182,7 +187,8 @@ def describe(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientPayloadError) and error.__cause__ is not None:
         return complaint_of(error.__cause__) or "the body ended too early or can't be decoded"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"can't connect to {error.host}:{error.port}: {_reason(error.os_error)}"
+        proxy = "the proxy " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
+        return f"can't connect to {proxy}{error.host}:{error.port}: {_reason(error.os_error)}"
     if isinstance(error, aiohttp.ClientOSError) and error.errno is None:
         return "the connection was closed while the request was being sent"
     return str(error) or type(error).__name__

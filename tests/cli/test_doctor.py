@@ -236,6 +236,23 @@ def test_proxy_down(nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hidden" not in str(faults)
 
 
+def test_proxy_of_the_environment_is_not_that_of_scripts(
+    nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command line takes it, and a client doesn't unless it is asked to."""
+    arguments = ("doctor", "--json", "--api-key", "any", "--base-url", "https://api.test/v1")
+
+    def warnings(*more: str) -> list[str]:
+        told = json.loads(bare_horay(*arguments, *more).stdout)["findings"]
+        return [found["todo"] for found in told if found["state"] == "warning"]
+
+    assert not warnings("--proxy", f"http://{nobody}")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{nobody}")
+    (todo,) = warnings()
+    assert "pass trust_env=True, or proxy=..." in todo
+    assert not warnings("--proxy", f"http://{nobody}")
+
+
 def test_proxy_refuses(fault_server: FaultServer) -> None:
     """The proxy lets nobody through: this server knows no CONNECT. It is told who asks."""
     proxy = fault_server.origin.replace("//", "//me:p%40ss@")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import traceback
 from base64 import b64encode
@@ -70,6 +71,25 @@ async def test_certificates_are_checked_by_default(
     assert raised.value.execution == "not_sent"
 
 
+async def test_https_where_there_is_no_tls(connect: Connect) -> None:
+    """A port that speaks plain HTTP is told as that, not by OpenSSL's name for it."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with connect(base_url=f"https://127.0.0.1:{port}/v1") as client:
+            with pytest.raises(
+                APIConnectionError, match="doesn't speak TLS on that port"
+            ) as raised:
+                await client.models.list()
+    assert (raised.value.execution, raised.value.transient) == ("not_sent", False)
+
+
 async def test_leaving_a_stream_over_tls(secure_server: FaultServer, connect: Connect) -> None:
     """The server sees the end of a stream that was left at once, as on plain connections."""
     secure_server.add(stream(["a", Stall()]))
@@ -113,7 +133,7 @@ async def test_proxy_that_is_down(fault_server: FaultServer, connect: Connect) -
     async with tunnel() as proxy:
         gone = proxy.url
     async with connect(proxy=gone, retries=1) as client:
-        with pytest.raises(APIConnectionError) as raised:
+        with pytest.raises(APIConnectionError, match="can't connect to the proxy 127") as raised:
             await client.images.generate(model="m", prompt="p", image_size="1024x1024")
     assert raised.value.execution == "not_sent"
     assert len(raised.value.attempts) == 2

@@ -28,6 +28,9 @@ _CLASSES: dict[int, type[APIStatusError]] = {
     503: errors.ServiceOverloadedError,
 }
 
+_VERSION = re.compile(r"/v[0-9]+[a-z0-9]*$")
+"""The end of a base URL that leads to one version of an API."""
+
 _BALANCE = r"\bbalance\b|\bquota\b|\binsufficient (funds|credit)"
 
 
@@ -46,11 +49,17 @@ class ErrorContext:
 
 
 def status_error(
-    reason: str, headers: Mapping[str, str], body: bytes, *, context: ErrorContext, now: float
+    reason: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    context: ErrorContext,
+    now: float,
+    base_url: str | None = None,
 ) -> APIStatusError:
     """The error for a response with a failing status, which the context has.
 
-    `now` is Unix time in seconds, for a `Retry-After` that is a date.
+    `now` is Unix time in seconds, for a `Retry-After` that is a date; `base_url` is the client's, where that was used.
     """
     status = context.status or 0
     parsed = read(body, context.clean)
@@ -61,6 +70,13 @@ def status_error(
             f"redirected to {place}; redirects aren't followed, so that the key stays with the host "
             "it was meant for: set base_url if the API has moved"
         )
+    elif (
+        status in (404, 405)
+        and base_url
+        and not _VERSION.search(base_url)
+        and not _is_of_model(parsed)
+    ):
+        message = f"{message.rstrip('.')}; is /v1 missing at the end of base_url {base_url!r}?"
     return _status_class(status, parsed)(
         f"{status} from {context.label}: {message}",
         status_code=status,
@@ -68,6 +84,11 @@ def status_error(
         request_id=context.request_id,
         **parsed.fields,
     )
+
+
+def _is_of_model(parsed: ErrorBody) -> bool:
+    """Whether it is a model that wasn't found, and so the path was."""
+    return "model" in f"{parsed.message} {parsed.code}".lower()
 
 
 def envelope_failure(body: bytes, *, context: ErrorContext) -> APIStatusError:

@@ -385,7 +385,7 @@ def encode(body: Any) -> bytes:
     return encoded
 
 
-def _culprit(body: Any) -> tuple[str, Any]:
+def _culprit(body: object) -> tuple[str, object]:
     """What JSON can't hold: a field's name and value."""
     if isinstance(body, dict):
         for name, value in cast("dict[Any, Any]", body).items():
@@ -393,7 +393,7 @@ def _culprit(body: Any) -> tuple[str, Any]:
                 msgspec.json.encode(value)
             except (TypeError, ValueError, RecursionError):
                 return str(name), value
-    return "the body", body
+    return "the body", cast("object", body)
 
 
 def _not_finite(value: Any) -> str | None:

@@ -34,6 +34,8 @@ def run_checks(server: Server, model: str | None) -> Iterator[Finding]:
     proxy = settings.proxy_for(base_url, server)
     if proxy is None:
         yield ok("proxy", "none")
+    if found := settings.proxy_of_environment(base_url, server):
+        yield found
     route = Route(base_url, proxy)
     arrived = yield from route.check()
     if not route.reachable:

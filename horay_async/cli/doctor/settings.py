@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import horay_async
-from horay_async.cli.doctor.findings import Finding, fault, ok
+from horay_async.cli.doctor.findings import Finding, fault, ok, warning
 from horay_async.cli.options import Server
 
-__all__ = ["address", "key", "proxy_for", "versions"]
+__all__ = ["address", "key", "proxy_for", "proxy_of_environment", "versions"]
 
 SHOWN = ("aiohttp", "anyio", "msgspec", "attrs", "cattrs")
 
@@ -58,7 +58,19 @@ def address(server: Server) -> tuple[Finding, str]:
     except horay_async.ConfigurationError as error:
         complaint = str(error).replace("allow_insecure_http=True", "--allow-insecure-http")
         return fault("base URL", complaint, "Correct HORAY_BASE_URL or --base-url."), ""
-    return ok("base URL", options.base_url), options.base_url
+    # Of another name than the fault that a base URL can turn out to be: so far it is just well formed.
+    return ok("address", options.base_url), options.base_url
+
+
+def proxy_of_environment(base_url: str, server: Server) -> Finding | None:
+    """What differs in scripts where the environment's proxy is used here; None where it isn't."""
+    if server.proxy or proxy_for(base_url, server) is None:
+        return None
+    return warning(
+        "proxy",
+        "it is the environment's; a client in Python doesn't use it by default",
+        "In scripts, pass trust_env=True, or proxy=..., to Horay and AsyncHoray.",
+    )
 
 
 def proxy_for(base_url: str, server: Server) -> str | None:

@@ -42,6 +42,31 @@ def refused(status: int, body: bytes = b"", *, reason: str = "", **headers: str)
 
 
 @pytest.mark.parametrize(
+    ("status", "body", "base_url", "asked"),
+    [
+        (404, b'{"detail": "Not Found"}', "https://h.example", True),
+        (404, b"404 page not found", "https://h.example/api", True),
+        (405, b"", "http://127.0.0.1:1", True),
+        (404, b'{"detail": "Not Found"}', "https://h.example/v1", False),
+        (404, b"", "https://h.example/api/v1beta", False),
+        (404, b"", None, False),
+        (404, b'{"error": {"message": "No such model."}}', "https://h.example", False),
+        (
+            404,
+            b'{"error": {"message": "No.", "code": "model_not_found"}}',
+            "https://h.example",
+            False,
+        ),
+        (400, b"", "https://h.example", False),
+    ],
+)
+def test_missing_version(status: int, body: bytes, base_url: str | None, asked: bool) -> None:
+    """Where no path is found below a base URL without a version, the error asks for it."""
+    error = status_error("", {}, body, context=context(status, None), now=0.0, base_url=base_url)
+    assert ("is /v1 missing at the end of base_url 'http" in error.message) is asked
+
+
+@pytest.mark.parametrize(
     ("status", "cls"),
     [
         (400, errors.BadRequestError),
