@@ -226,3 +226,17 @@ if sys.platform != "win32":
             gate.open()
             terminal.until("3 of 3 finished, 0 failed, in 0:0")
             assert terminal.end() == ExitCode.DONE
+
+
+def test_help_shows_a_line_that_can_be_sent(
+    horay: Horay, fault_server: FaultServer, tmp_path: Path, results: Path
+) -> None:
+    """The line in the help, copied from there, is a request."""
+    text = " ".join(horay("batch", "--help").stdout.split())
+    shown, _ = json.JSONDecoder().raw_decode(text.partition("A line of IN: ")[2])
+    file = tmp_path / "copied.jsonl"
+    file.write_text(json.dumps(shown) + "\n")
+    assert horay("batch", str(file), str(results)).exit_code == ExitCode.DONE
+    [request] = fault_server.requests
+    assert request.path == "/chat/completions"
+    assert request.json() == shown["body"]
