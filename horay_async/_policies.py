@@ -15,6 +15,7 @@ from horay_async._checks import (
     check_statuses,
     check_wait,
 )
+from horay_async._class_docs import describe_fields
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -27,6 +28,7 @@ from horay_async.errors import (
 __all__ = ["Limits", "RetryPolicy", "Timeouts"]
 
 
+@describe_fields
 @attrs.frozen
 class Timeouts:
     """Five timeouts, in seconds; None is no limit.
@@ -50,6 +52,7 @@ class Timeouts:
     """A deadline over all attempts and backoffs."""
 
 
+@describe_fields
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
     """When a failed call is tried again, and after how long.
@@ -123,6 +126,7 @@ class RetryPolicy:
         return safe or (self.retry_unknown_images if billed_per_run else self.retry_unknown)
 
 
+@describe_fields
 @attrs.frozen(kw_only=True)
 class Limits:
     """What all calls of a client keep to, those of its batches and of its copies included; None is no limit.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from horay_async._class_docs import describe_fields
+
 __all__ = ["Record"]
 
 
@@ -20,6 +22,10 @@ class Record:
     if TYPE_CHECKING:
         # Each derived class is an attrs class; this plain base of theirs can't say so.
         __attrs_attrs__: Any
+
+    @classmethod
+    def __attrs_init_subclass__(cls) -> None:
+        describe_fields(cls)
 
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:

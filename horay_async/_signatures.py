@@ -13,6 +13,7 @@ from inspect import Parameter, Signature
 from types import FunctionType
 from typing import Any, TypeVar
 
+from horay_async._class_docs import NOT_GIVEN, LazySignature, WrittenType
 from horay_async._generated_parameters import CLASSES, METHODS, Row
 
 __all__ = ["Names", "blocking_form", "described"]
@@ -26,60 +27,6 @@ INDENT = "" if sys.version_info >= (3, 13) else " " * 8
 
 Names = Callable[[], Mapping[str, str]]
 """Gives the names of asynchronous classes, and of the blocking ones in their place."""
-
-
-class _NotGiven:
-    """The default of what isn't sent unless it is given. It reads as in the stubs."""
-
-    def __repr__(self) -> str:
-        return "..."
-
-
-NOT_GIVEN = _NotGiven()
-
-
-class _Type(str):
-    """A type as it is written, shown without quotes: `model: str`."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-class _Lazy(Signature):
-    """A signature that is made when it is first looked at: most programs never do."""
-
-    __slots__ = ("_made", "_make")
-
-    def __init__(self, make: Callable[[], Signature]) -> None:
-        super().__init__()
-        self._make = make
-        self._made: Signature | None = None
-
-    def _signature(self) -> Signature:
-        if self._made is None:
-            self._made = self._make()
-        return self._made
-
-    @property
-    def parameters(self) -> Any:
-        """The parameters, by name."""
-        return self._signature().parameters
-
-    @property
-    def return_annotation(self) -> Any:
-        """What the method returns."""
-        return self._signature().return_annotation
-
-    def replace(self, **changes: Any) -> Any:
-        """A copy with some parts replaced."""
-        return self._signature().replace(**changes)
-
-    __replace__ = replace
-
-    def __reduce__(self) -> Any:
-        return self._signature().__reduce__()
 
 
 def described(cls: C) -> C:
@@ -104,14 +51,16 @@ def blocking_form(function: Callable[..., Any], method: Callable[..., Any], name
         returned = signature.return_annotation
         if isinstance(returned, str):
             blocking = names()
-            returned = _Type(re.sub(r"\w+", lambda word: blocking.get(word[0], word[0]), returned))
+            returned = WrittenType(
+                re.sub(r"\w+", lambda word: blocking.get(word[0], word[0]), returned)
+            )
         return signature.replace(return_annotation=returned)
 
     _sign(function, make)
 
 
 def _sign(function: Any, make: Callable[[], Signature]) -> None:
-    function.__signature__ = _Lazy(make)
+    function.__signature__ = LazySignature(make)
 
 
 def _rows(key: str) -> Iterator[Row]:
@@ -145,7 +94,7 @@ def _signature(function: FunctionType, key: str) -> Signature:
             name,
             Parameter.KEYWORD_ONLY,
             default=Parameter.empty if default is None else own.get(name, NOT_GIVEN),
-            annotation=_Type(hint),
+            annotation=WrittenType(hint),
         )
         for name, hint, default, _ in _rows(key)
         if name not in known
@@ -155,7 +104,7 @@ def _signature(function: FunctionType, key: str) -> Signature:
 
 def _written(hints: Mapping[str, Any], name: str) -> Any:
     hint = hints.get(name, Parameter.empty)
-    return _Type(hint) if isinstance(hint, str) else hint
+    return WrittenType(hint) if isinstance(hint, str) else hint
 
 
 def _docstring(docstring: str, key: str) -> str:

@@ -19,6 +19,7 @@ from horay_async._checks import (
     check_proxy,
     is_loopback,
 )
+from horay_async._class_docs import describe_fields
 from horay_async._habits import about_option, about_value, unknown
 from horay_async._keys import SHORTEST_SECRET, KeyFunction, ProvidedKeys, Secret
 from horay_async._policies import Limits, RetryPolicy, Timeouts
@@ -171,6 +172,7 @@ def _telemetry(instance: object, attribute: attrs.Attribute[Any], value: object)
         )
 
 
+@describe_fields
 @attrs.frozen(kw_only=True)
 class ClientOptions:
     """A client's settings, checked. Raises `ConfigurationError` for one that can't work."""

@@ -9,6 +9,7 @@ from typing import Any, Generic, Required, TypeVar, Unpack, cast, get_origin, ge
 import attrs
 import msgspec
 
+from horay_async._class_docs import describe_fields
 from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.wire.decode import BodyDecoder, JSONDecoder, decoder
 from horay_async._protocol.wire.embeddings import (
@@ -71,6 +72,7 @@ VERSION = "/v1"
 """What paths of batch files begin with; here it is part of the base URL."""
 
 
+@describe_fields
 @attrs.frozen
 class BatchRequest(Generic[ResponseT_co]):
     """A request for a batch, made by one of the methods below, which take what the operations take."""

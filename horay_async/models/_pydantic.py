@@ -11,6 +11,8 @@ import attrs
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from horay_async._class_docs import ClassDoc
+
 __all__ = ["json_schema", "schema"]
 
 
@@ -45,8 +47,9 @@ def json_schema(cls: type[Any], given: CoreSchema, handler: GetJsonSchemaHandler
     """The JSON schema of `cls`, under its name and with its description."""
     made = handler.resolve_ref_schema(shown := handler(given))
     made["title"] = cls.__name__
-    if cls.__doc__:
-        made["description"] = cls.__doc__.strip()
+    text = cls.__dict__.get("__doc__")
+    if text := text.text if isinstance(text, ClassDoc) else text:
+        made["description"] = text.strip()
     return shown
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import attrs
 
+from horay_async._class_docs import describe_fields
+
 __all__ = ["RateLimit", "RateLimits"]
 
 
+@describe_fields
 @attrs.frozen(kw_only=True)
 class RateLimit:
     """One rate limit, as a response's headers tell it; None for what they don't, or not legibly."""
@@ -19,6 +22,7 @@ class RateLimit:
     """Seconds from the response until the window begins anew; at most 31 days."""
 
 
+@describe_fields
 @attrs.frozen(kw_only=True)
 class RateLimits:
     """The rate limits that a response's headers tell: those of `x-ratelimit-*`, `RateLimit` with `RateLimit-Policy`, or

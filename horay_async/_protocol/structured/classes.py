@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast, get_args, get_origin, 
 
 import attrs
 
+from horay_async._class_docs import ClassDoc
 from horay_async._protocol.structured.constraints import Constraint, constraints_of_validator
 
 __all__ = ["Field", "fields_of", "filled", "is_pydantic", "is_record", "own_docstring"]
@@ -52,6 +53,8 @@ def own_docstring(cls: type[Any]) -> str:
     """The class's docstring; not one that it inherits, nor the signature that dataclasses put there."""
     # Python 3.15 makes a dataclass's signature when it is asked for, and puts an object in its place till then.
     text: object = cls.__dict__.get("__doc__")
+    if isinstance(text, ClassDoc):
+        text = text.text
     return text if isinstance(text, str) and not text.startswith(f"{cls.__name__}(") else ""
 
 
