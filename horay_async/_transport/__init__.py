@@ -10,7 +10,8 @@ A request walks straight:
 4. `Sender` makes URL and headers, and sends: straight over a connection (`aiohttp_internals`), or via the session.
 5. `Connector` hands out the connection, never a stale one; `PendingResponse` keeps the timeout `first_byte`.
 6. The head is cleaned, and becomes a `ResponseMeta`; a `RawResponse` gives out the body under `idle` and `total`.
-7. The resource's `receive` reads and decodes it: whole, or up to a stream's first chunks (`streaming`).
+7. The function that the resource passed to `Call.run` as `receive` reads and decodes it: whole, or up to a stream's first
+   chunks (`streaming`).
 8. What aiohttp raises becomes an error of ours in `failures`, and never shows a secret.
 9. `Call.succeed` or `Call.fail` ends the attempt's record; observers are told of each step, where there are any.
 """
