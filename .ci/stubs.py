@@ -31,6 +31,7 @@ PACKAGE = ROOT / "horay_async"
 TABLE = PACKAGE / "_generated_parameters.py"
 
 STUBBED = (
+    "horay_async.batch.batch_request",
     "horay_async.batch.resource",
     "horay_async.client",
     "horay_async.resources.chat",
@@ -411,7 +412,9 @@ def write_class(module: str, node: ast.ClassDef, out: Stub) -> None:
     stripped = copy.copy(node)
     stripped.body = [ast.Pass()]
     stripped.decorator_list = [
-        item for item in node.decorator_list if ast.unparse(item) != "described"
+        item
+        for item in node.decorator_list
+        if ast.unparse(item) not in ("describe_fields", "described")
     ]
     for item in [*node.bases, *stripped.decorator_list, *(k.value for k in node.keywords)]:
         out.uses(module, item)
@@ -423,6 +426,7 @@ def write_class(module: str, node: ast.ClassDef, out: Stub) -> None:
         text = with_arguments(text, parameters(module, made[-1], told))
     body = docstring(text, "    ") if text else []
     done: set[str] = set()
+    is_attrs = any(ast.unparse(item).startswith("attrs.") for item in node.decorator_list)
     for index, item in enumerate(node.body):
         if isinstance(item, Function):
             if (call := blocking_form(item)) is not None:
@@ -435,12 +439,26 @@ def write_class(module: str, node: ast.ClassDef, out: Stub) -> None:
             )
             hint = group_of(item) or item.annotation
             out.uses(module, hint)
-            body.append(f"    {target}: {ast.unparse(hint)}")
+            default = " = ..." if is_attrs and has_default(item) else ""
+            body.append(f"    {target}: {ast.unparse(hint)}{default}")
             if description := description_below(node.body, index):
                 body += docstring(description, "    ")
             done.add(target)
     body += [f"    {line}" for name, line in attributes(module, node, out) if name not in done]
     out.lines += [*(body or ["    ..."]), ""]
+
+
+def has_default(item: ast.stmt) -> bool:
+    """Whether a field of an attrs class needn't be given."""
+    match item:
+        case ast.AnnAssign(value=ast.Constant()):
+            return True
+        case ast.AnnAssign(value=ast.Call(func=func, keywords=keywords)):
+            given = {keyword.arg for keyword in keywords}
+            return ast.unparse(func) == "attrs.field" and not given.isdisjoint(
+                ("default", "factory")
+            )
+    return False
 
 
 def attributes(module: str, node: ast.ClassDef, out: Stub) -> Iterator[tuple[str, str]]:

@@ -31,7 +31,8 @@ Names = Callable[[], Mapping[str, str]]
 
 def described(cls: C) -> C:
     """Gives a class's methods their signatures and docstrings, where they take a parameter class."""
-    for name, function in vars(cls).items():
+    for name, given in vars(cls).items():
+        function = given.__func__ if isinstance(given, staticmethod) else given
         if isinstance(function, FunctionType) and f"{cls.__name__}.{name}" in METHODS:
             key = f"{cls.__name__}.{name}"
             _sign(function, partial(_signature, function, key))

@@ -24,7 +24,7 @@ from horay_async._keys import KeyFunction
 from horay_async._observe import TelemetryObserver
 from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult
-from horay_async.batch.requests import BatchRequest
+from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.results import BatchProgress, ShowProgress
 from horay_async.client import AsyncHoray
 from horay_async.models._base import Response

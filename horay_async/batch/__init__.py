@@ -6,9 +6,9 @@ requests to an output file, and can be started again where it was left.
 
 from __future__ import annotations
 
+from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.errors import BatchFileError, InvalidRequestError
 from horay_async.batch.options import BatchOptions
-from horay_async.batch.requests import BatchRequest
 from horay_async.batch.resource import AsyncBatch
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.run import AsyncBatchRun

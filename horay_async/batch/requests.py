@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Generic, Required, TypeVar, Unpack, cast, get_origin, get_type_hints
+from typing import Any, Required, cast, get_origin, get_type_hints
 
 import attrs
 import msgspec
 
-from horay_async._class_docs import describe_fields
 from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.wire.decode import BodyDecoder, JSONDecoder, decoder
 from horay_async._protocol.wire.embeddings import (
@@ -27,6 +26,7 @@ from horay_async._protocol.wire.request import (
     encode,
     may_be_billed,
 )
+from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.jsonl import UNREADABLE
 from horay_async.batch.lines import Line
@@ -37,18 +37,12 @@ from horay_async.errors import (
     APITimeoutError,
     ConfigurationError,
 )
-from horay_async.models._base import Response
-from horay_async.models.chat import ChatCompletion, ChatParams
-from horay_async.models.completions import Completion, CompletionParams
-from horay_async.models.embeddings import EmbeddingParams, EmbeddingResponse
-from horay_async.models.images import ImageParams, ImageResponse
 from horay_async.models.meta import Attempt
 from horay_async.options import ClientOptions, RetryPolicy
 from horay_async.resources import chat, completions, embeddings, images
 from horay_async.resources._base import new_key
 
 __all__ = [
-    "BatchRequest",
     "Line",
     "Preparer",
     "WorkItem",
@@ -56,8 +50,6 @@ __all__ = [
     "is_unreachable",
     "name_of",
 ]
-
-ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 
 OPERATIONS: dict[str, Operation[Any]] = {
     operation.path: operation
@@ -70,47 +62,6 @@ UNUSABLE = (TypeError, ValueError, OverflowError, RecursionError, ConfigurationE
 
 VERSION = "/v1"
 """What paths of batch files begin with; here it is part of the base URL."""
-
-
-@describe_fields
-@attrs.frozen
-class BatchRequest(Generic[ResponseT_co]):
-    """A request for a batch, made by one of the methods below, which take what the operations take."""
-
-    operation: Operation[ResponseT_co] = attrs.field(repr=lambda operation: operation.path)
-    """What is asked for: method, path and the class of the response."""
-    params: Mapping[str, Any]
-    """The operation's parameters, by name."""
-    custom_id: str | None = None
-    """Names the request in its result."""
-
-    @staticmethod
-    def chat(
-        *, custom_id: str | None = None, **params: Unpack[ChatParams]
-    ) -> BatchRequest[ChatCompletion]:
-        """As `chat.completions.create`."""
-        return BatchRequest(chat.CREATE, params, custom_id)
-
-    @staticmethod
-    def completion(
-        *, custom_id: str | None = None, **params: Unpack[CompletionParams]
-    ) -> BatchRequest[Completion]:
-        """As `completions.create`."""
-        return BatchRequest(completions.CREATE, params, custom_id)
-
-    @staticmethod
-    def embedding(
-        *, custom_id: str | None = None, **params: Unpack[EmbeddingParams]
-    ) -> BatchRequest[EmbeddingResponse]:
-        """As `embeddings.create`, in one request, however many inputs there are."""
-        return BatchRequest(embeddings.CREATE, params, custom_id)
-
-    @staticmethod
-    def image(
-        *, custom_id: str | None = None, **params: Unpack[ImageParams]
-    ) -> BatchRequest[ImageResponse]:
-        """As `images.generate`."""
-        return BatchRequest(images.GENERATE, params, custom_id)
 
 
 class _Body(msgspec.Struct):

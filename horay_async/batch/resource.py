@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
 
 from horay_async._signatures import described
+from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.options import BatchOptions, Settings, check_interval
-from horay_async.batch.requests import BatchRequest
 from horay_async.batch.results import BatchProgress, ShowProgress
 from horay_async.batch.run import AsyncBatchRun
 from horay_async.batch.runner import BatchRunner

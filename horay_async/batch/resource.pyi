@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from horay_async._transport.transport import Transport
 from horay_async.batch.bar import ProgressBar
-from horay_async.batch.requests import BatchRequest
+from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.results import BatchProgress, ShowProgress
 from horay_async.batch.run import AsyncBatchRun
 from horay_async.models._base import Response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import Any
 
@@ -34,6 +35,10 @@ from horay_async.models.chat import ChatCompletion
 from horay_async.models.completions import Completion
 from horay_async.models.images import ImageResponse
 from horay_async.options import ClientOptions
+from horay_async.resources.chat import AsyncChatCompletions
+from horay_async.resources.completions import AsyncCompletions
+from horay_async.resources.embeddings import AsyncEmbeddings
+from horay_async.resources.images import AsyncImages
 
 from .conftest import line
 
@@ -291,3 +296,36 @@ def test_paid_by_the_run(url: str, billed: bool) -> None:
     body = {"model": "m", "prompt": "p", "image_size": "1x1"}
     item = {"custom_id": "a", "method": "POST", "url": url, "body": body}
     assert Preparer(OPTIONS).prepare(item, 0).request.billed_per_run is billed
+
+
+MISSPELT: list[tuple[Any, dict[str, Any], str]] = [
+    (BatchRequest.chat, {"model": "m", "message": []}, "did you mean 'messages'"),
+    (BatchRequest.completion, {"model": "m", "promt": ""}, "did you mean 'prompt'"),
+    (BatchRequest.embedding, {"model": "m", "inputs": ""}, "did you mean 'input'"),
+    (BatchRequest.image, {"model": "m", "size": "1x1"}, "it is image_size here"),
+]
+
+
+@pytest.mark.parametrize(("make", "params", "hint"), MISSPELT)
+def test_wrong_names_are_told_at_once(make: Any, params: dict[str, Any], hint: str) -> None:
+    """Not by each of a thousand results."""
+    with pytest.raises(TypeError, match=hint):
+        make(**params)
+
+
+@pytest.mark.parametrize(
+    ("make", "method"),
+    [
+        (BatchRequest.chat, AsyncChatCompletions.create),
+        (BatchRequest.completion, AsyncCompletions.create),
+        (BatchRequest.embedding, AsyncEmbeddings.create),
+        (BatchRequest.image, AsyncImages.generate),
+    ],
+)
+def test_signatures_name_each_parameter(make: Any, method: Any) -> None:
+    """Those of the operation, and `custom_id`, each with its description."""
+    named = inspect.signature(make).parameters.keys()
+    of_method = inspect.signature(method).parameters.keys() - {"self", "stream"}
+    assert named == of_method | {"custom_id"}
+    text = inspect.getdoc(make) or ""
+    assert all(f"\n    {name}: " in text for name in named)

@@ -20,7 +20,7 @@ from typing import (
 
 from horay_async._habits import about_parameter, about_value, did_you_mean
 
-__all__ = ["TEXTUAL", "check"]
+__all__ = ["TEXTUAL", "check", "check_names"]
 
 Kinds = tuple[type, ...]
 
@@ -84,6 +84,14 @@ def check(params: Mapping[str, Any], declared_by: type) -> None:
     if not params.keys() >= required:
         missing = required - params.keys()
         raise TypeError(f"missing parameter: {', '.join(sorted(missing))}")
+
+
+def check_names(params: Mapping[str, Any], declared_by: type) -> None:
+    """Raises `TypeError` for a parameter that isn't declared."""
+    declared, _ = _declared(declared_by)
+    for name in params:
+        if name not in declared:
+            raise TypeError(_unknown(name, declared))
 
 
 def _unknown(name: str, declared: Mapping[str, Kinds]) -> str:

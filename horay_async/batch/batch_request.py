@@ -1,0 +1,89 @@
+"""A request for a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar, Unpack
+
+import attrs
+
+from horay_async._class_docs import describe_fields
+from horay_async._protocol.wire.params import check_names
+from horay_async._protocol.wire.request import Operation
+from horay_async._signatures import described
+from horay_async.models._base import Response
+from horay_async.models.chat import ChatCompletion, ChatParams
+from horay_async.models.completions import Completion, CompletionParams
+from horay_async.models.embeddings import EmbeddingParams, EmbeddingResponse
+from horay_async.models.images import ImageParams, ImageResponse
+from horay_async.resources import chat, completions, embeddings, images
+
+__all__ = ["BatchRequest"]
+
+ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
+
+
+@describe_fields
+@described
+@attrs.frozen
+class BatchRequest(Generic[ResponseT_co]):
+    """A request for a batch, made by one of the methods below, which take what the operations take.
+
+    They raise `TypeError` for a parameter of a wrong name. Whatever else is wrong with the parameters is told by the
+    `error` of the request's result, so that it stops no batch.
+    """
+
+    operation: Operation[ResponseT_co] = attrs.field(repr=lambda operation: operation.path)
+    """What is asked for: method, path and the class of the response."""
+    params: Mapping[str, Any]
+    """The operation's parameters, by name."""
+    custom_id: str | None = None
+    """Names the request in its result."""
+
+    @staticmethod
+    def chat(
+        *, custom_id: str | None = None, **params: Unpack[ChatParams]
+    ) -> BatchRequest[ChatCompletion]:
+        """A request for a chat completion, as `chat.completions.create` sends it.
+
+        Args:
+            custom_id: Names the request in its result.
+        """
+        check_names(params, ChatParams)
+        return BatchRequest(chat.CREATE, params, custom_id)
+
+    @staticmethod
+    def completion(
+        *, custom_id: str | None = None, **params: Unpack[CompletionParams]
+    ) -> BatchRequest[Completion]:
+        """A request for the continuation of a prompt, as `completions.create` sends it.
+
+        Args:
+            custom_id: Names the request in its result.
+        """
+        check_names(params, CompletionParams)
+        return BatchRequest(completions.CREATE, params, custom_id)
+
+    @staticmethod
+    def embedding(
+        *, custom_id: str | None = None, **params: Unpack[EmbeddingParams]
+    ) -> BatchRequest[EmbeddingResponse]:
+        """A request for embeddings, as `embeddings.create` sends it, but one for all inputs, however many there are.
+
+        Args:
+            custom_id: Names the request in its result.
+        """
+        check_names(params, EmbeddingParams)
+        return BatchRequest(embeddings.CREATE, params, custom_id)
+
+    @staticmethod
+    def image(
+        *, custom_id: str | None = None, **params: Unpack[ImageParams]
+    ) -> BatchRequest[ImageResponse]:
+        """A request for pictures, as `images.generate` sends it.
+
+        Args:
+            custom_id: Names the request in its result.
+        """
+        check_names(params, ImageParams)
+        return BatchRequest(images.GENERATE, params, custom_id)
