@@ -39,9 +39,10 @@ FORKED = (
 )
 NO_THREAD = "the thread that runs the calls of blocking clients isn't running"
 
-MAX_WAIT: float | None = 0.2 if sys.platform == "win32" else None
+MAX_WAIT = 0.2 if sys.platform == "win32" else 1.0
 """Seconds that a caller waits for the other thread at a time. On Windows Ctrl-C doesn't wake a thread that
-waits for a lock, and is noticed between two waits; elsewhere one wait without an end does."""
+waits for a lock, and is noticed between two waits. Elsewhere it does, unless it comes in the moment between
+CPython's last look for signals and the wait."""
 
 CANCEL_TIMEOUT = 5.0
 """Seconds that a caller who leaves early, as by Ctrl-C, waits for the end of the call that it cancels: a tool
@@ -93,8 +94,7 @@ class BlockingCall(Generic[R]):
 
     def wait(self, timeout: float | None = None) -> None:
         """Waits until it is over, for so many seconds at most."""
-        step = MAX_WAIT if timeout is None else timeout
-        while not self._done.acquire(timeout=-1 if step is None else step) and timeout is None:
+        while not self._done.acquire(timeout=MAX_WAIT if timeout is None else timeout) and timeout is None:
             pass
 
     def submitted_to(self, thread: LoopThread) -> None:
