@@ -92,8 +92,8 @@ def _by_hand(
 def _others(figures: Mapping[str, Any]) -> str:
     lines = [["", "measured", "against", "target", "reached"]]
     for row in figures["rows"]:
-        if _is_by_hand(row) or row["horay"] is None:
-            continue
+        if _is_by_hand(row) or row["horay"] is None or row["reached"] is None:
+            continue  # the client, or what it is measured against, isn't installed
         unit = row["unit"].partition(" ")[0]
         reached = _ratio(row["reached"]) if row["reference"] else f"{short(row['reached'])} {unit}"
         lines.append(

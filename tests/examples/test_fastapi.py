@@ -75,7 +75,7 @@ def told(text: str) -> list[Any]:
 def test_whole(browser: httpx2.Client, fault_server: FaultServer) -> None:
     """A response as the body, as a field, and on the OpenAPI page."""
     fault_server.reply("Berlin")
-    assert browser.get("/response", params=QUESTION).json()["choices"][0]["message"]["content"] == (
+    assert browser.get("/answer", params=QUESTION).json()["choices"][0]["message"]["content"] == (
         "Berlin"
     )
     fault_server.reply("Rome")
@@ -101,12 +101,12 @@ def test_errors(browser: httpx2.Client, fault_server: FaultServer) -> None:
     """Before the stream they are a status, within it an event; a cut stream has no `[DONE]`."""
     for status, expected in ((429, 429), (404, 502)):
         fault_server.always(error(status, "not now", retry_after=0))
-        for path in ("/response", "/stream"):
+        for path in ("/answer", "/stream"):
             response = browser.get(path, params=QUESTION)
             assert (response.status_code, "not now" in response.text) == (expected, True)
     fault_server.stream(["Ber", "lin"], Cut(-30))
     text = browser.get("/stream", params=QUESTION).text
-    assert text.count("event: error") == 1
+    assert text.count("event: failed") == 1
     assert "[DONE]" not in text
 
 

@@ -69,8 +69,11 @@ def shown(value: object) -> set[str]:
     """The forms in which a notebook shows the value of a cell's last line."""
     if value is None:
         return set()
-    markdown: Any = getattr(value, "_repr_markdown_", lambda: None)()
-    return {"text/plain", "text/markdown"} if markdown else {"text/plain"}
+    forms: Any = {
+        form: getattr(value, f"_repr_{name}_", lambda: None)()
+        for form, name in (("text/markdown", "markdown"), ("image/png", "png"))
+    }
+    return {"text/plain", *(form for form, found in forms.items() if found)}
 
 
 def test_outputs_are_stored() -> None:
