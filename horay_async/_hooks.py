@@ -37,7 +37,9 @@ class Hooks:
         """Calls a hook; what it raises goes into the log."""
         try:
             hook(event)
-        except Exception as error:  # noqa: BLE001 - a hook may raise anything
+        except KeyboardInterrupt:  # the user's, who wants more than the hook to end
+            raise
+        except BaseException as error:  # noqa: BLE001 - a hook may raise anything, such as a future's CancelledError
             # A partial function's repr has its address in it: one that is made for each copy would be logged each time.
             shown = getattr(hook, "__qualname__", type(hook).__qualname__)
             self._log.error(f"{name} hook {shown}", error)

@@ -188,9 +188,9 @@ class LogOnce:
     """Logs the failures of observers: each kind once, not with each call."""
 
     def __init__(self) -> None:
-        self._logged: set[tuple[str, type[Exception]]] = set()
+        self._logged: set[tuple[str, type[BaseException]]] = set()
 
-    def error(self, source: str, error: Exception) -> None:
+    def error(self, source: str, error: BaseException) -> None:
         """Logs `error`, with its traceback, unless one of its class from `source` was logged before."""
         if (source, type(error)) not in self._logged:
             self._logged.add((source, type(error)))

@@ -233,7 +233,8 @@ class ClientOptions:
     """Called with a `RequestEvent` just before each attempt is sent.
 
     The three hooks are plain functions, called on the event loop, in the context of the call: they must not
-    block. What they return is ignored, and what they raise is logged and keeps no call from going on."""
+    block. What they return is ignored, and what they raise is logged and keeps no call from going on,
+    `SystemExit` and `CancelledError` included; `KeyboardInterrupt` alone passes, and ends the call."""
     on_retry: Callable[[RetryEvent], object] | None = attrs.field(
         default=None, validator=_hook, repr=False
     )

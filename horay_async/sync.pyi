@@ -1879,7 +1879,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         on_request: Called with a `RequestEvent` just before each attempt is sent. The three hooks
             are plain functions, called on the event loop, in the context of the call: they must not
             block. What they return is ignored, and what they raise is logged and keeps no call from
-            going on.
+            going on, `SystemExit` and `CancelledError` included; `KeyboardInterrupt` alone passes,
+            and ends the call.
         on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for the
             next one.
         on_response: Called with a `ResponseEvent` once for each call, when it is over, however it
@@ -1959,7 +1960,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
                 hooks are plain functions, called on the event loop, in the context of the call:
                 they must not block. What they return is ignored, and what they raise is logged and
-                keeps no call from going on.
+                keeps no call from going on, `SystemExit` and `CancelledError` included;
+                `KeyboardInterrupt` alone passes, and ends the call.
             on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for
                 the next one.
             on_response: Called with a `ResponseEvent` once for each call, when it is over, however
@@ -2053,7 +2055,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
                 hooks are plain functions, called on the event loop, in the context of the call:
                 they must not block. What they return is ignored, and what they raise is logged and
-                keeps no call from going on.
+                keeps no call from going on, `SystemExit` and `CancelledError` included;
+                `KeyboardInterrupt` alone passes, and ends the call.
             on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for
                 the next one.
             on_response: Called with a `ResponseEvent` once for each call, when it is over, however

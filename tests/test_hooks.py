@@ -313,11 +313,10 @@ async def test_merging_that_fails_breaks_nothing(
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, asyncio.CancelledError])
 @pytest.mark.parametrize("name", ["on_request", "on_response"])
-async def test_interrupts_pass(connect: Connect, interrupt: type[BaseException], name: Any) -> None:
-    """An interrupt that falls into a hook is one of the call; the client goes on working."""
-    pending: list[BaseException] = [interrupt()]
+async def test_keyboard_interrupt_passes(connect: Connect, name: Any) -> None:
+    """A Ctrl-C that falls into a hook is one of the call; the client goes on working."""
+    pending: list[BaseException] = [KeyboardInterrupt()]
 
     def hook(event: object) -> None:
         if pending:
@@ -325,9 +324,51 @@ async def test_interrupts_pass(connect: Connect, interrupt: type[BaseException],
 
     options: dict[str, Any] = {name: hook}
     async with connect(max_connections=1, **options) as client:
-        with pytest.raises(interrupt):
+        with pytest.raises(KeyboardInterrupt):
             await ask(client)
         assert (await ask(client)).choices
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("raised", [asyncio.CancelledError, SystemExit, GeneratorExit])
+async def test_hooks_end_no_call(
+    fault_server: FaultServer,
+    connect: Connect,
+    caplog: pytest.LogCaptureFixture,
+    raised: type[BaseException],
+    stream: bool,
+) -> None:
+    """What a hook raises by itself ends no call, such as the `result()` of a future that was cancelled."""
+
+    def fail(event: object) -> None:
+        raise raised
+
+    fault_server.add(error(503))
+    if stream:
+        fault_server.stream(["Ber", "lin"])
+    async with connect(retries=1, on_request=fail, on_retry=fail, on_response=fail) as client:
+        response = await ask(client, stream=stream)
+        if stream:
+            assert "".join([text async for text in response.text()]) == "Berlin"
+        else:
+            assert response.choices
+    assert [type(record.exc_info and record.exc_info[1]) for record in caplog.records] == [
+        raised
+    ] * 3
+
+
+async def test_hook_that_cancels_its_task(connect: Connect) -> None:
+    """A task that a hook cancels is cancelled."""
+
+    def cancel(event: object) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+    async with connect(on_request=cancel) as client:
+        task = asyncio.create_task(ask(client))
+        await asyncio.wait([task])
+    assert task.cancelled()
 
 
 async def test_secrets_are_masked(fault_server: FaultServer, connect: Connect, told: Told) -> None:

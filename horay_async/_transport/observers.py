@@ -34,7 +34,9 @@ class Timeline(Protocol):
 
 
 class CallObservers:
-    """The observers of one call, told in their order. What they raise is logged and changes nothing."""
+    """The observers of one call, told in their order. What they raise is logged and changes nothing, but for a
+    `KeyboardInterrupt`. They await nothing, so that a `CancelledError` of theirs isn't a cancellation of the call.
+    """
 
     def __init__(
         self,
@@ -110,7 +112,9 @@ class CallObservers:
         for observer in self._observers:
             try:
                 of_call = observer.begin(self._started)
-            except Exception as error:  # noqa: BLE001 - an observer must not break the call
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - an observer must not break the call
                 self._log.error(type(observer).__name__, error)
             else:
                 if of_call is not None:
@@ -150,7 +154,9 @@ class CallObservers:
         for observer in (self._of_call or ()) if observers is None else observers:
             try:
                 what(observer)
-            except Exception as error:  # noqa: BLE001 - an observer must not break the call
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - an observer must not break the call
                 self._log.error(type(observer).__name__, error)
 
 
