@@ -200,6 +200,7 @@ def declared(module: str, name: str) -> tuple[Parameter, ...]:
             text = below or told.get(key, ("", ""))[1]
             if not text:
                 raise SystemExit(f"{module}: {node.name}.{key} has no description below it")
+            text += values_of(module, hint, text)
             found[key] = Parameter(
                 key,
                 re.sub(r"^(?:Not)?Required\[(.*)\]$", r"\1", hint),
@@ -220,6 +221,21 @@ def declared(module: str, name: str) -> tuple[Parameter, ...]:
         return 3 if LAST.fullmatch(parameter.name) else 2
 
     return tuple(sorted(found.values(), key=rank))
+
+
+def values_of(module: str, hint: str, text: str) -> str:
+    """The values of a named `Literal`, which its name alone doesn't tell; empty for any other type."""
+    name = re.sub(r"^(?:Not)?Required\[(.*)\]$", r"\1", hint).removesuffix(" | None")
+    definition = definitions(module).get(name)
+    if not isinstance(definition, ast.Assign) or not isinstance(definition.value, ast.Subscript):
+        return ""
+    if ast.unparse(definition.value.value) != "Literal":
+        return ""
+    values = ast.literal_eval(definition.value.slice)
+    listed = ", ".join(
+        f'`"{value}"`' for value in (values if isinstance(values, tuple) else (values,))
+    )
+    return "" if listed in text else f" One of {listed}."
 
 
 def unpacked(function: Function) -> str | None:

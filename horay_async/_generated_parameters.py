@@ -410,7 +410,12 @@ CLASSES: dict[str, tuple[Row, ...]] = {
     "ImageParams": (
         ("model", "str", None, 'The model\'s name, e.g. `"black-forest-labs/FLUX.1-schnell"`.'),
         ("prompt", "str", None, "What the picture shows."),
-        ("image_size", "ImageSize", None, "Width by height in pixels."),
+        (
+            "image_size",
+            "ImageSize",
+            None,
+            'Width by height in pixels. One of `"1024x1024"`, `"1536x1536"`, `"768x512"`, `"768x1024"`, `"1024x576"`, `"576x1024"`.',
+        ),
         (
             "seed",
             "int | None",
@@ -904,8 +909,18 @@ CLASSES: dict[str, tuple[Row, ...]] = {
         ),
     ),
     "ModelListParams": (
-        ("type", "ModelType", "...", "Only models of this kind."),
-        ("sub_type", "ModelSubType", "...", "Only models for this task."),
+        (
+            "type",
+            "ModelType",
+            "...",
+            'Only models of this kind. One of `"text"`, `"image"`, `"audio"`, `"video"`.',
+        ),
+        (
+            "sub_type",
+            "ModelSubType",
+            "...",
+            'Only models for this task. One of `"chat"`, `"embedding"`, `"reranker"`, `"text-to-image"`, `"image-to-image"`, `"speech-to-text"`, `"text-to-video"`.',
+        ),
         ("max_retries", "int", "...", "Most attempts after the first."),
         (
             "idempotency_key",

@@ -124,7 +124,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "created": "the server doesn't tell it",
     },
     "HorayError": {
-        "response": "what is known is in the error: status_code, message, type, code, param, body, request_id, attempts",
+        "response": "what is known is in the error: status_code, message, type, code, param, body, headers, request_id, attempts",
         "request": "what was tried is in .attempts",
         "http_status": "it is status_code",
         "json_body": "it is body",

@@ -28,6 +28,7 @@ cause chained.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from horay_async._attempt import Attempt, Execution
@@ -188,6 +189,8 @@ class APIStatusError(_ReportedError):
     """The HTTP status; for a failure reported inside a stream or an envelope, what it maps to."""
     retry_after: float | None
     """Seconds that the server asked to wait, from `retry-after-ms` or `Retry-After`."""
+    headers: Mapping[str, str]
+    """The response's headers, cleaned of the key; names are looked up without regard to case."""
 
     def __init__(
         self,
@@ -195,11 +198,13 @@ class APIStatusError(_ReportedError):
         *,
         status_code: int = 0,
         retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
         **known: Any,
     ) -> None:
         super().__init__(message, **known)
         self.status_code = status_code
         self.retry_after = retry_after
+        self.headers = {} if headers is None else headers
 
 
 class BadRequestError(APIStatusError):

@@ -382,8 +382,9 @@ class Models(BlockingWrapper, of=AsyncModels):
         Raises `APIError` in one of its classes, and `TypeError` for a parameter of a wrong name or type.
 
         Args:
-            type: Only models of this kind.
-            sub_type: Only models for this task.
+            type: Only models of this kind. One of `"text"`, `"image"`, `"audio"`, `"video"`.
+            sub_type: Only models for this task. One of `"chat"`, `"embedding"`, `"reranker"`,
+                `"text-to-image"`, `"image-to-image"`, `"speech-to-text"`, `"text-to-video"`.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.
@@ -1734,7 +1735,8 @@ class Images(BlockingWrapper, of=AsyncImages):
         Args:
             model: The model's name, e.g. `"black-forest-labs/FLUX.1-schnell"`.
             prompt: What the picture shows.
-            image_size: Width by height in pixels.
+            image_size: Width by height in pixels. One of `"1024x1024"`, `"1536x1536"`, `"768x512"`,
+                `"768x1024"`, `"1024x576"`, `"576x1024"`.
             seed: Above 0 and below 9999999999; the same seed gives the same picture.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits

@@ -60,6 +60,7 @@ def filled(cls: type[APIError]) -> APIError:
         "body": {"error": "No."},
         "status_code": 418,
         "retry_after": 1.5,
+        "headers": {"a": "b"},
         "partial": partial,
         "reason": "cut",
         "transient": False,

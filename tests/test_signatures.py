@@ -56,6 +56,12 @@ def test_every_method_that_takes_a_class_is_described() -> None:
         assert inspect.Parameter.VAR_KEYWORD not in kinds, path
 
 
+def test_values_are_named() -> None:
+    """A type that has a name of its own doesn't hide which values there are."""
+    text = inspect.getdoc(Horay(KEY).images.generate) or ""
+    assert 'image_size: Width by height in pixels. One of `"1024x1024"`, `"1536x1536"`, ' in text
+
+
 @pytest.mark.parametrize("path", TAKE_PARAMETERS)
 def test_signature(path: str) -> None:
     """It begins with what is required and ends with `timeout` and the `extra_…`; both clients' agree."""

@@ -158,6 +158,9 @@ class Call:
         attempt.error = type(error).__name__
         attempt.execution = error.execution
         error.attempts = tuple(self.attempts)
+        if isinstance(error, APIStatusError) and self.meta is not None:
+            # The response's own are a view, which can't be pickled.
+            error.headers = CIMultiDict(self.meta.headers)
         if LOG.isEnabledFor(logging.INFO):
             self._log(f"failed with {attempt.error}")
 

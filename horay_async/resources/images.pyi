@@ -47,7 +47,8 @@ class AsyncImages(Resource):
         Args:
             model: The model's name, e.g. `"black-forest-labs/FLUX.1-schnell"`.
             prompt: What the picture shows.
-            image_size: Width by height in pixels.
+            image_size: Width by height in pixels. One of `"1024x1024"`, `"1536x1536"`, `"768x512"`,
+                `"768x1024"`, `"1024x576"`, `"576x1024"`.
             seed: Above 0 and below 9999999999; the same seed gives the same picture.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits

@@ -35,8 +35,9 @@ class AsyncModels(Resource):
         Raises `APIError` in one of its classes, and `TypeError` for a parameter of a wrong name or type.
 
         Args:
-            type: Only models of this kind.
-            sub_type: Only models for this task.
+            type: Only models of this kind. One of `"text"`, `"image"`, `"audio"`, `"video"`.
+            sub_type: Only models for this task. One of `"chat"`, `"embedding"`, `"reranker"`,
+                `"text-to-image"`, `"image-to-image"`, `"speech-to-text"`, `"text-to-video"`.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
                 unless given.

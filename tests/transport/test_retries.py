@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -198,6 +199,16 @@ async def test_rate_limit_without_end(fault_server: FaultServer, connect: Connec
     assert [attempt.status for attempt in raised.value.attempts] == [429] * 4
     assert [attempt.backoff for attempt in raised.value.attempts] == [0, 0, 0, None]
     assert "4 attempts" in str(raised.value)
+
+
+async def test_headers_of_a_refusal(fault_server: FaultServer, connect: Connect) -> None:
+    """They are in the error, without regard to case, and go along when it is pickled."""
+    fault_server.always(error(429, "slow down", retry_after=1))
+    async with connect(retries=0) as client:
+        with pytest.raises(RateLimitError) as raised:
+            await complete(client)
+    for failure in (raised.value, pickle.loads(pickle.dumps(raised.value))):
+        assert (failure.headers["retry-after"], failure.headers["Retry-After"]) == ("1", "1")
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 422])
