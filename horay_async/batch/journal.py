@@ -13,7 +13,7 @@ from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import FINISHED, LISTED, IdTable
 from horay_async.batch.jsonl import BUFFER
 from horay_async.batch.locks import FileLock
-from horay_async.batch.outputs import HEAD, Outcome, line_of, read_outcome
+from horay_async.batch.outputs import HEAD, Outcome, RequestLineError, line_of, read_outcome
 from horay_async.batch.results import BatchResult
 
 __all__ = ["FinishedCounts", "Journal"]
@@ -51,7 +51,8 @@ class Journal:
 
         Cuts off a line that was being written when its run was killed, and with `retry_failed` takes out
         the failures. A line that can't be read, in a file that has lines of ours, costs its own id at most: it
-        stays, and its request is sent again. Raises `BatchFileError` for what isn't an output file.
+        stays, and its request is sent again. Raises `BatchFileError` for what isn't an output file: one without a
+        line of ours, or with a request.
         """
         if not self._open:
             self._lock.__enter__()
@@ -143,6 +144,8 @@ class Journal:
             outcome = None
             try:
                 outcome = _outcome(raw)
+            except RequestLineError as error:
+                raise self._foreign(number, error) from error
             except ValueError as error:
                 if _torn(raw):
                     break

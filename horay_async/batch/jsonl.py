@@ -7,13 +7,14 @@ recursion, so that the line is still known by its id.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
 
 import msgspec
 
-__all__ = ["BUFFER", "UNREADABLE", "fields_of", "id_of", "text_of"]
+__all__ = ["BUFFER", "UNREADABLE", "fields_of", "first_fields_of", "id_of", "text_of"]
 
 BUFFER = 2**20
 """Bytes of a file that are read at once."""
@@ -36,6 +37,14 @@ def fields_of(raw: bytes) -> dict[str, bytes]:
     """
     fields: dict[str, bytes] = {}
     _read(raw, fields)
+    return fields
+
+
+def first_fields_of(raw: bytes) -> dict[str, bytes]:
+    """The fields of a JSON object that may be cut off or broken, up to where it is."""
+    fields: dict[str, bytes] = {}
+    with contextlib.suppress(ValueError):
+        _read(raw, fields)
     return fields
 
 

@@ -9,13 +9,13 @@ from typing import Any, cast
 import msgspec
 
 from horay_async._protocol.wire.decode import whole_characters
-from horay_async.batch.jsonl import UNREADABLE, fields_of, text_of
+from horay_async.batch.jsonl import UNREADABLE, fields_of, first_fields_of, text_of
 from horay_async.batch.results import BatchResult
 from horay_async.errors import APIStatusError, HorayError
 from horay_async.models._base import Response
 from horay_async.resources._base import new_key
 
-__all__ = ["HEAD", "Outcome", "line_of", "read_outcome"]
+__all__ = ["HEAD", "Outcome", "RequestLineError", "line_of", "read_outcome"]
 
 _encode = msgspec.json.encode
 
@@ -39,6 +39,14 @@ class Outcome(msgspec.Struct):
     custom_id: str
     response: _Status | None = None
     error: msgspec.Raw = msgspec.Raw(b"null")
+    url: msgspec.Raw = msgspec.Raw(b"")
+    body: msgspec.Raw = msgspec.Raw(b"")
+
+    @property
+    def is_request(self) -> bool:
+        """Whether the line is one of a file of requests: it says what to send, and nothing of what came of it."""
+        result = self.response is not None or bytes(self.error) != b"null"
+        return not result and bool(bytes(self.url) or bytes(self.body))
 
     @property
     def failed(self) -> bool:
@@ -48,6 +56,13 @@ class Outcome(msgspec.Struct):
         return not 200 <= self.response.status_code < 300
 
 
+class RequestLineError(ValueError):
+    """A line is a request, not a result. No interrupted write makes one, so the file isn't one of results."""
+
+    def __init__(self) -> None:
+        super().__init__("it is a request")
+
+
 _decode_outcome = msgspec.json.Decoder(Outcome).decode
 
 _WRITING = (UnicodeError, ValueError, TypeError, OverflowError, RecursionError)
@@ -55,21 +70,42 @@ _WRITING = (UnicodeError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 def read_outcome(raw: bytes) -> Outcome:
-    """The outcome that a line of responses holds. Raises `ValueError` for a line of which no id can be told.
+    """The outcome that a line of responses holds. Raises `ValueError` for a line of which no id can be told, and
+    `RequestLineError` for a request, even one that is cut off.
 
     A line that msgspec can't decode is read by its brackets and strings; without a status it has failed.
     """
+    outcome = _read_outcome(raw)
+    if outcome.is_request:
+        raise RequestLineError
+    return outcome
+
+
+def _read_outcome(raw: bytes) -> Outcome:
     try:
         return _decode_outcome(raw)
     except UNREADABLE as error:
-        fields = fields_of(raw)
+        try:
+            fields = fields_of(raw)
+        except ValueError:
+            names = first_fields_of(raw).keys()
+            if names & {"method", "url", "body"} and not names & {"response", "error"}:
+                raise RequestLineError from error
+            raise
         custom_id = text_of(fields.get("custom_id", b""))
         if custom_id is None:
             raise ValueError(str(error)) from error
         response = fields.get("response", b"")
         status = fields_of(response).get("status_code", b"") if response.startswith(b"{") else b""
         code = int(status) if status.isdigit() and len(status) == 3 else 0
-        return Outcome(custom_id, _Status(code), msgspec.Raw(fields.get("error", b"null")))
+        return Outcome(
+            custom_id,
+            _Status(code) if "response" in fields else None,
+            *(
+                msgspec.Raw(fields.get(name, default))
+                for name, default in (("error", b"null"), ("url", b""), ("body", b""))
+            ),
+        )
 
 
 def line_of(result: BatchResult[Any]) -> bytes:

@@ -19,6 +19,7 @@ from horay_async.batch import BatchFileError, BatchResult
 from horay_async.batch.ids import FINISHED, LISTED, IdTable
 from horay_async.batch.journal import Journal
 from horay_async.batch.locks import FileLock
+from horay_async.batch.outputs import line_of
 
 
 def written(*names: str, failing: tuple[str, ...] = ()) -> bytes:
@@ -143,6 +144,43 @@ def test_foreign_file_is_left_alone(path: Path, data: bytes, number: int) -> Non
         opened(path, "a")
     assert (caught.value.path, caught.value.line) == (str(path), number)
     assert path.read_bytes() == data
+
+
+REQUEST = (
+    b'{"custom_id": "b", "method": "POST", "url": "/v1/completions", "body": {"model": "m"}}\n'
+)
+
+
+@pytest.mark.parametrize("retry_failed", [False, True])
+@pytest.mark.parametrize(
+    ("data", "number"),
+    [
+        (REQUEST, 1),
+        (REQUEST[:-1], 1),
+        (REQUEST[:-9], 1),
+        (REQUEST[:45], 1),
+        (b'{"custom_id": "b", "body": {"x": "\\ud83d"}, "more": "\\ud83d"}\n', 1),
+        (written("a") + REQUEST, 2),
+        (line_of(result("a")) + b"\n" + REQUEST + line_of(result("c")), 3),
+    ],
+    ids=["whole", "no line end", "cut off", "cut off early", "half a pair", "behind", "between"],
+)
+def test_requests_are_no_results(path: Path, data: bytes, number: int, retry_failed: bool) -> None:
+    """A file of requests as OUT, such as where IN and OUT were swapped, is refused, and stays as it is."""
+    path.write_bytes(data)
+    with pytest.raises(BatchFileError, match=rf"line {number}: .*it is a request") as caught:
+        opened(path, "a", "b", retry_failed=retry_failed)
+    assert (caught.value.path, caught.value.line) == (str(path), number)
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("more", [b'"response": {"status_code": 200}', b'"error": {"code": "x"}'])
+def test_result_that_repeats_its_request(path: Path, more: bytes) -> None:
+    """Is a result, whatever other writers put beside it."""
+    path.write_bytes(REQUEST[:-2] + b", %b}\n" % more)
+    journal, finished, names = opened(path, "b")
+    journal.close()
+    assert (finished, names) == (1, ["b"])
 
 
 def test_full_disk_leaves_whole_lines(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,6 +105,20 @@ def test_bad_line(horay: Horay, requests: Path, results: Path, fault_server: Fau
     assert not fault_server.requests
 
 
+@pytest.mark.parametrize("options", [[], ["--retry-failed"]])
+def test_swapped_files(
+    horay: Horay, requests: Path, results: Path, fault_server: FaultServer, options: list[str]
+) -> None:
+    """OUT holds requests: it is refused, and both files stay as they are."""
+    horay("batch", str(requests), str(results))
+    before = requests.read_bytes(), results.read_bytes()
+    result = horay("batch", str(results), str(requests), *options)
+    assert result.exit_code == ExitCode.FAILED
+    assert "line 1: not a line of a batch's results: it is a request" in result.stderr
+    assert (requests.read_bytes(), results.read_bytes()) == before
+    assert len(fault_server.requests) == 3
+
+
 @pytest.mark.parametrize("given", ["0", "many", "-1", "1.5"])
 def test_concurrency(
     given: str, requests: Path, results: Path, capsys: pytest.CaptureFixture[str]
