@@ -94,7 +94,10 @@ class BlockingCall(Generic[R]):
 
     def wait(self, timeout: float | None = None) -> None:
         """Waits until it is over, for so many seconds at most."""
-        while not self._done.acquire(timeout=MAX_WAIT if timeout is None else timeout) and timeout is None:
+        while (
+            not self._done.acquire(timeout=MAX_WAIT if timeout is None else timeout)
+            and timeout is None
+        ):
             pass
 
     def submitted_to(self, thread: LoopThread) -> None:

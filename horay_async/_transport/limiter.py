@@ -330,6 +330,8 @@ class Limiter:
         delay = 0.0 if ticket.pacer is None else ticket.pacer.wait(now)
         if ticket.level is None:
             return max(delay, self.admission.paused(now))
+        if self._is_fixed(ticket):
+            return max(delay, self.admission.wait_fixed(ticket.level, now))
         # The pace at which a limit is filled up is for batches: others ask one by one.
         return max(delay, self.admission.wait(ticket.level, now, paced=ticket.pacer is not None))
 
@@ -344,7 +346,12 @@ class Limiter:
         if ticket.pacer is not None:
             ticket.pacer.take(ticket.tokens, now)
         if ticket.level is not None:
-            ticket.permit = self.admission.begin(ticket.level, now)
+            adaptive = not self._is_fixed(ticket)
+            ticket.permit = self.admission.begin(ticket.level, now, adaptive=adaptive)
+
+    def _is_fixed(self, ticket: Ticket) -> bool:
+        """Whether a request keeps to the client's own fixed limit alone: a call's does, a batch has a pacer."""
+        return ticket.pacer is None and ticket.level is not self.auto
 
     def _leave(self, waiter: _Waiter) -> None:
         """Somebody waits no more: the next in line may have been held back by it."""

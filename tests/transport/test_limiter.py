@@ -255,6 +255,60 @@ def test_refusal_pauses_everybody() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("concurrency", [20, "auto"])
+@pytest.mark.parametrize("quiet", [0, 1, 30])
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "1"}, {"Retry-After": "5"}])
+def test_lone_refusal_slows_nothing_down(
+    concurrency: Any, quiet: int, headers: dict[str, str]
+) -> None:
+    """What little a quiet client sent before a refusal says nothing of the rate that the server allows."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        limiter = limiter_of(Limits(concurrency=concurrency))
+
+        async def one(status: int = 200) -> None:
+            place = await limiter.acquire(b"{}", bulk=False)
+            await asyncio.sleep(0.01)
+            place.received(status, headers if status == 503 else {})
+            place.release(whole=True)
+
+        for _ in range(quiet):
+            await one()
+            await asyncio.sleep(0.3)
+        await one(503)
+        await one()
+        began = loop.time()
+        await asyncio.gather(*(one() for _ in range(200)))
+        assert loop.time() - began < 1.0
+
+    run(main())
+
+
+def test_fixed_concurrency_stays_fixed() -> None:
+    """A refusal without `Retry-After` is the business of its call: the others are sent as before."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        limiter = limiter_of(Limits(concurrency=20))
+        count = 0
+
+        async def one() -> None:
+            nonlocal count
+            place = await limiter.acquire(b"{}", bulk=False)
+            count += 1
+            status = 200 if count > 100 else 429
+            await asyncio.sleep(0.01)
+            place.received(status, {})
+            place.release(whole=True)
+
+        began = loop.time()
+        await asyncio.gather(*(one() for _ in range(200)))
+        assert loop.time() - began == pytest.approx(0.1)
+
+    run(main())
+
+
 def test_waits_for_the_servers_window() -> None:
     """Before it refuses."""
 

@@ -1,4 +1,4 @@
-"""Whether the next request of a batch may go, and what a refusal is taken for.
+"""Whether the next request may go, and what a refusal is taken for.
 
 **How `concurrency="auto"` finds the limit.** A server that is asked for too much can refuse (429 or 503), or respond more
 slowly. What it allows isn't known, and it may be one of two things: a number of requests at once, or a rate. The client
@@ -20,6 +20,10 @@ high; and a server that says to come back in a minute counts by the minute.
 After a refusal nothing is tried for a while, in proportion to what the refusal cost: about 150 responses for each, and 20
 times the length of a pause. So refusals stay below 1 in 100 requests, and pauses below a twentieth of the time. All batches
 of a client on one event loop share what was found.
+
+Calls share it where their limit is found by trying, too. What they send can be much less than the server allows: a refusal
+gives a rate only where more was to be sent than could be. Calls with a fixed limit keep to that and to pauses, and nothing
+is learnt from what they meet.
 """
 
 from __future__ import annotations
@@ -64,6 +68,10 @@ class Permit:
     """Whether nothing else was under way."""
     paced: bool
     """Whether the learnt rate had held it back."""
+    pressed: bool
+    """Whether more was to be sent than could be when it began."""
+    adaptive: bool
+    """Whether something is learnt from what it meets."""
     open: bool = True
     """Whether it wasn't taken back yet."""
     undecided: bool = True
@@ -100,7 +108,7 @@ class _RefusalEpisode:
 
 
 class Admission:
-    """What all batch runs of a client on one event loop share.
+    """What all requests of a client on one event loop share.
 
     Sans-I/O: `random` gives a number from 0 up to 1; times are passed in, in seconds of one steady clock.
     """
@@ -116,6 +124,9 @@ class Admission:
         self._rate = LearnedRate()
         self._rate_holds = False
         """Whether the rate has held back the request that goes next; set by `wait`, taken by `begin`."""
+        self._pressed = False
+        """Whether more is to be sent than can be: always with a batch, with calls where the limit has held one back. Set by
+        `wait`, taken by `begin`."""
         self._last_serial = 0
         """The newest permit's."""
         # A request is *informed* if it was sent when the latest refusal was known. One that was sent before tells
@@ -137,14 +148,16 @@ class Admission:
         return self._pause.wait(now)
 
     def pause(self, seconds: float, level: Concurrency, now: float) -> None:
-        """Pauses: another process that shares the server's limit was told to."""
+        """Pauses, for as long as the server has asked this process for, or another one that shares the limit."""
         self._pause.pause(seconds, sharers=level.limit, now=now)
 
     def wait(self, level: Concurrency, now: float, *, paced: bool = True) -> float:
         """Seconds until a request may go at `level`; infinite until one that is under way ends. `paced` is whether it
-        keeps to the pace at which the level is filled.
+        keeps to the pace at which the level is filled: a batch does, which always has more to send.
         """
+        self._pressed |= paced
         if level.holds_back():
+            self._pressed = True
             return math.inf
         probing = self._consecutive >= PROBE_AFTER and self._informed_in_flight
         if self._undecided and (self._halted or probing):
@@ -153,18 +166,36 @@ class Admission:
         self._rate_holds |= by_rate > 0
         return max(by_rate, self._pause.wait(now), level.wait(now) if paced else 0.0)
 
-    def begin(self, level: Concurrency, now: float) -> Permit:
-        """Lets one go at `level`. Each permit goes to one of `succeeded`, `refused` and `end`."""
+    def wait_fixed(self, level: Concurrency, now: float) -> float:
+        """The same for a request that keeps to a fixed `level`, and to pauses, but not to what was learnt."""
+        return math.inf if level.holds_back() else self._pause.wait(now)
+
+    def begin(self, level: Concurrency, now: float, *, adaptive: bool = True) -> Permit:
+        """Lets one go at `level`. Each permit goes to one of `succeeded`, `refused` and `end`. `adaptive` is False for
+        one that asked `wait_fixed`.
+        """
         alone = not self.in_flight
-        paced, self._rate_holds = self._rate_holds, False
+        paced = pressed = False
+        if adaptive:
+            paced, self._rate_holds = self._rate_holds, False
+            pressed, self._pressed = self._pressed, False
         self.in_flight += 1
         self._undecided += 1
         self._last_serial += 1
         self._informed_in_flight += 1
         level.begin(now)
         self._pause.begin(now)
-        self._rate.begin(now, waited=paced)
-        return Permit(level, level.epoch, self._last_serial, level.in_flight, alone, paced)
+        self._rate.begin(now, waited=paced if adaptive else None)
+        return Permit(
+            level,
+            level.epoch,
+            self._last_serial,
+            level.in_flight,
+            alone=alone,
+            paced=paced,
+            pressed=pressed,
+            adaptive=adaptive,
+        )
 
     def end(self, permit: Permit) -> None:
         """Takes back a permit whose request says nothing of the server's capacity."""
@@ -204,6 +235,10 @@ class Admission:
         self.end(permit)
         if self.refusing_since is None:
             self.refusing_since = now
+        if not permit.adaptive:
+            if retry_after is not None:
+                self.pause(retry_after, permit.level, now)
+            return
         if self._episode is None:
             self._episode = _RefusalEpisode(serial=self._last_serial)
         episode = self._episode
@@ -243,7 +278,8 @@ class Admission:
             else _Cause.CONCURRENCY
         )
         if cause is _Cause.RATE:
-            episode.rate_limited = True
+            # How much the server allows can't be told from the little that there was to send.
+            episode.rate_limited = permit.pressed or self._rate.per_second is not None
             if permit.alone:
                 level.restore()  # whatever the limit was cut for before
         elif cause is _Cause.CONCURRENCY:

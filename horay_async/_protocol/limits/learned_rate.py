@@ -147,13 +147,15 @@ class LearnedRate:
         """Seconds until the next request may go."""
         return 0.0 if self._rate is None else self._rate.wait(now)
 
-    def begin(self, now: float, *, waited: bool) -> None:
-        """Counts a request that goes; `waited` says whether the rate held it back."""
+    def begin(self, now: float, *, waited: bool | None) -> None:
+        """Counts a request that goes; `waited` says whether the rate held it back, None that it doesn't keep to it."""
         self._throughput.sent(now)
         rate = self._rate
         if rate is None:
             return
         rate.take(1.0, now)
+        if waited is None:
+            return
         self._unused = 0 if waited else self._unused + 1
         if self._unused >= self.UNUSED:
             self.forget()

@@ -140,6 +140,50 @@ def test_levels_count_together() -> None:
     assert desk.admission.wait(other, 0.0) == 1.0
 
 
+def test_refusal_of_the_little_there_was_gives_no_rate() -> None:
+    """A call that is refused alone stops the next one for a moment; from then on they go as before."""
+    admission, level = Admission(lambda: 0.0), Concurrency(start=10, ceiling=1000)
+    now = 0.0
+
+    def go() -> Permit:
+        nonlocal now
+        now += admission.wait(level, now, paced=False)
+        return admission.begin(level, now)
+
+    for _ in range(10):
+        admission.succeeded(go(), now, latency=None)
+        now += 1.0
+    admission.refused(go(), now, retry_after=None)
+    admission.succeeded(go(), now, latency=None)
+    now += 1.0
+    began = now
+    for _ in range(100):
+        admission.succeeded(go(), now, latency=None)
+    assert now == began
+
+
+def test_fixed_limit_keeps_to_pauses_alone() -> None:
+    """The batch's rate holds no call with a fixed limit back; what that sends counts in the rate all the same."""
+    desk = RequestHandler()
+    for _ in range(20):
+        desk.response(*desk.let_go())
+        desk.now += 1.0
+    desk.refuse(*desk.let_go())
+    desk.response(*desk.let_go())
+    fixed = Concurrency(start=2, floor=2, ceiling=2)
+    desk.now += 10.0
+    for _ in range(200):
+        assert desk.admission.wait_fixed(fixed, desk.now) == 0.0
+        desk.response(desk.admission.begin(fixed, desk.now, adaptive=False))
+    assert desk.wait > 1.0
+    calls = [desk.admission.begin(fixed, desk.now, adaptive=False) for _ in range(2)]
+    assert desk.admission.wait_fixed(fixed, desk.now) == math.inf
+    desk.refuse(calls[0])
+    assert desk.admission.wait_fixed(fixed, desk.now) == 0.0
+    desk.refuse(calls[1], retry_after=3.0)
+    assert desk.admission.wait_fixed(fixed, desk.now) == pytest.approx(3.0)
+
+
 def test_long_wait_is_for_a_window() -> None:
     """It doesn't lower the limit, but gives a rate, which holds back what comes after it."""
     desk = RequestHandler(10)
