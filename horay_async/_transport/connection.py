@@ -90,7 +90,7 @@ class ConnectionProtocol(asyncio.Protocol):
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
         self.received: int = 0
-        """How often data has come."""
+        """Bytes that have come."""
         self.requests: int = 1
         """How many requests the connection was used for."""
         self.reader: Reader | None = None
@@ -142,7 +142,7 @@ class ConnectionProtocol(asyncio.Protocol):
         return bool(self._poll.poll(0))
 
     def data_received(self, data: bytes) -> None:
-        self.received += 1
+        self.received += len(data)
         reader = self.reader
         if reader is not None:
             # Where `holds_leftover` can't look: whether the response is whole before the last byte can be seen.
@@ -182,29 +182,35 @@ class UnreadData:
 
     A process that was stopped, or a loop that was busy, finds a timeout passed and the response in the socket. So
     the wait goes on as long as data keeps coming in turn after turn of the loop, and ends once nothing has
-    come for a few turns: by then, whoever waits for it has seen all that there was.
+    come for a few turns: by then, whoever waits for it has seen all that there was. What can't have been on its way
+    when the timeout passed doesn't count.
     """
 
-    __slots__ = ("_quiet", "_received", "_turns")
+    __slots__ = ("_last", "_quiet", "_received", "_turns")
 
     QUIET_TURNS = 3
     """Turns of the loop from the reading of a socket to the waking of who waits for what was in it."""
     MAX_TURNS = 1000
     """Turns in all, so that a server which sends without end what is no content can't hold the timeout up."""
+    MAX_BYTES = 2**20
+    """Bytes in all, for the same reason: more than the system commonly holds of one connection."""
 
     def __init__(self) -> None:
-        self._received: int = -1
+        self._received: int = -1  # how many bytes had come by the turn before
+        self._last: int | None = None  # how many will have come with the last one that counts
         self._quiet = self._turns = 0
 
     def remains(self, connection: ConnectionProtocol | None) -> bool:
         """Whether to wait for one more turn of the loop; to be asked once a turn."""
         self._turns += 1
         self._quiet += 1
-        if connection is not None and (
-            connection.received != self._received or connection.is_readable()
-        ):
-            self._received = connection.received
-            self._quiet = 0
+        if connection is not None:
+            received, before = connection.received, self._received
+            if self._last is None:
+                self._last = received + self.MAX_BYTES
+            self._received = received
+            if before < self._last and (received != before or connection.is_readable()):
+                self._quiet = 0
         return self._quiet < self.QUIET_TURNS and self._turns < self.MAX_TURNS
 
 

@@ -9,11 +9,13 @@ import asyncio
 import importlib.util
 import socket
 import time
-from typing import Any
+import types
+from typing import Any, cast
 
 import pytest
 
 from horay_async import APITimeoutError, AsyncHoray, Timeouts
+from horay_async._transport.connection import ConnectionProtocol, UnreadData
 from horay_async.testing.tls import Certificates, certificates
 
 from .scripted import STREAM, ScriptedServer, chunk, scripted, whole
@@ -185,6 +187,21 @@ async def test_what_is_no_content_runs_out_all_the_same(tls: Certificates | None
             with pytest.raises(APITimeoutError) as raised:
                 await rest
             assert raised.value.clock == "idle"
+
+
+@pytest.mark.parametrize("each", [1, 100_000])
+def test_flood_holds_no_timeout_up(each: int) -> None:
+    """What was on its way when the timeout passed is looked at, but not all that comes after it."""
+    connection = types.SimpleNamespace(received=10_000_000, is_readable=lambda: True)
+    unread = UnreadData()
+    turns = 0
+    while unread.remains(cast("ConnectionProtocol", connection)):
+        connection.received += each
+        turns += 1
+    came = turns * each
+    assert turns <= UnreadData.MAX_TURNS
+    assert turns == UnreadData.MAX_TURNS - 1 or came >= UnreadData.MAX_BYTES
+    assert came <= UnreadData.MAX_BYTES + (1 + UnreadData.QUIET_TURNS) * each
 
 
 async def test_slow_caller_after_a_busy_loop(tls: Certificates | None) -> None:
