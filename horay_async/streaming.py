@@ -232,7 +232,7 @@ class AsyncStream(Generic[ChunkT]):
                             response.meta.first_token = self._call.since_attempt()
                         return chunks
                     if not piece:
-                        if chunks := self._cut("the connection was closed", None):
+                        if chunks := self._cut("the response ended without its last event", None):
                             return chunks
                         break
                     # Bytes without a chunk can go on without end: let the timeouts and other tasks run.

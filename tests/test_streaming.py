@@ -186,10 +186,45 @@ async def test_truncation_names_its_reason(fault_server: FaultServer, connect: C
     async with connect() as client:
         with pytest.raises(StreamTruncatedError) as raised:
             [chunk async for chunk in await chat(client)]
-    assert raised.value.reason == "the connection was closed, in the middle of an event"
+    assert (
+        raised.value.reason
+        == "the response ended without its last event, in the middle of an event"
+    )
     assert raised.value.execution == "executed"
     assert raised.value.request_id == "r-9"
     assert [attempt.error for attempt in raised.value.attempts] == ["StreamTruncatedError"]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_client_closed_in_the_middle(
+    fault_server: FaultServer, connect: Connect, waits: bool
+) -> None:
+    """The error says that the client was closed, and has what had come."""
+    fault_server.add(sse_response(*CHAT[:4], Stall()))
+    async with connect() as client:
+        chunks = await chat(client)
+        texts = [(await anext(chunks)).text]
+        rest = asyncio.create_task(take(chunks.text(), texts)) if waits else None
+        while waits and not chunks._reading:  # noqa: ASYNC110 - it has no event for it
+            await asyncio.sleep(0)
+        await client.close()
+        with pytest.raises(StreamTruncatedError, match="the client was closed") as raised:
+            await (rest or take(chunks.text(), texts))
+    assert raised.value.execution == "executed"
+    assert contents(raised.value.partial) == {0: ("".join(texts), None)}
+
+
+async def test_client_closed_in_the_middle_of_a_body(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """The same where the response is one body, which isn't asked for again."""
+    fault_server.add(respond([b'{"object": "list", "data": [', Stall()]))
+    async with connect(retries=2) as client:
+        call = asyncio.create_task(client.models.list())
+        await fault_server.until_requests(1)
+        await client.close()
+        with pytest.raises(HorayError, match="the client was closed"):
+            await call
 
 
 @pytest.mark.parametrize("of_the_call", [True, False])

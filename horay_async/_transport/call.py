@@ -291,7 +291,7 @@ class Call:
             self._clean,
             pending,
             deadline=self._deadline,
-            timer=pool.timer,
+            pool=pool,
             release=release,
         )
         if not 200 <= meta.status < 300:

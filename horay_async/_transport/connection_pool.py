@@ -136,6 +136,11 @@ class ConnectionPool:
                 await self.session.close()
 
     @property
+    def closed(self) -> bool:
+        """Whether its connections were closed, with the client."""
+        return self.owned and self.session.closed
+
+    @property
     def open(self) -> bool:
         """Whether it holds connections that need closing."""
         return self.owned and not self.session.closed and not self.loop.is_closed()

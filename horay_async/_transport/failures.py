@@ -166,9 +166,15 @@ def _distrust(error: aiohttp.ClientSSLError) -> str:
 
 
 def translate_read(
-    error: BaseException, *, label: str, clean: Cleaner, execution: Execution
+    error: BaseException, *, label: str, clean: Cleaner, execution: Execution, closed: bool
 ) -> APIError:
-    """The error for a response that broke off."""
+    """The error for a response that broke off; `closed` says whether the client was closed meanwhile."""
+    if closed:
+        return APIConnectionError(
+            f"the response to {label} broke off: the client was closed",
+            execution=execution,
+            transient=False,
+        )
     found = error.__cause__ if isinstance(error, aiohttp.ClientPayloadError) else error
     complaint = complaint_of(found)
     if complaint is not None and not is_cut_off(found):

@@ -20,7 +20,7 @@ from horay_async._transport.aiohttp_internals import (
     take_leftover,
 )
 from horay_async._transport.connection import FINISHED, ConnectionProtocol, UnreadData
-from horay_async._transport.deadline_timer import DeadlineTimer
+from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import chain, timed_out, translate_read
 from horay_async._transport.pending import PendingResponse
 from horay_async.errors import APIError, Clock, Execution
@@ -53,7 +53,7 @@ class RawResponse:
         pending: PendingResponse,
         *,
         deadline: float | None,
-        timer: DeadlineTimer,
+        pool: ConnectionPool,
         release: Callable[[], None],
     ) -> None:
         self.meta = meta
@@ -69,7 +69,8 @@ class RawResponse:
         self._timeouts = request.timeouts
         self._clean = clean
         self._deadline = deadline
-        self._timer = timer
+        self._pool = pool
+        self._timer = pool.timer
         self._release = release
         self.rest = b""
         """What had come with the last piece and is more than it holds: the next one is there without waiting."""
@@ -280,7 +281,11 @@ class RawResponse:
             failure = timed_out(self._expired, seconds, label, self.execution)
         else:
             failure = translate_read(
-                self._lost or error, label=label, clean=clean, execution=self.execution
+                self._lost or error,
+                label=label,
+                clean=clean,
+                execution=self.execution,
+                closed=self._pool.closed,
             )
         failure.request_id = self.meta.request_id
         chain(failure, self._lost or error, clean)

@@ -72,8 +72,19 @@ async def test_error_event(fault_server: FaultServer, connect: Connect) -> None:
     async with connect() as client:
         stream = await client.request("POST", "/responses", body={}, stream=True)
         assert (await anext(stream)).event == CREATED[1]
-        with pytest.raises(StreamError, match="it broke"):
+        with pytest.raises(StreamError, match="it broke") as raised:
             await anext(stream)
+    assert raised.value.execution == "executed"
+
+
+async def test_error_event_alone(fault_server: FaultServer, connect: Connect) -> None:
+    """Whether a request was run whose stream begins with an error isn't known."""
+    fault_server.add(events(({"message": "it broke"}, "error")))
+    async with connect() as client:
+        stream = await client.request("POST", "/responses", body={}, stream=True)
+        with pytest.raises(StreamError, match="it broke") as raised:
+            await anext(stream)
+    assert raised.value.execution == "unknown"
 
 
 async def test_pings_are_no_progress(fault_server: FaultServer, connect: Connect) -> None:

@@ -60,6 +60,14 @@ class EventReader(EventStreamReader[ServerSentEvent]):
         self.merged = NothingMerged()
         self.partial: None = None
         self._ends_with = frozenset(ends_with)
+        self._began = False  # whether an event has come that is more than a sign of life
+
+    @property
+    def failure(self) -> APIError | None:
+        """What to raise once the events before it are delivered."""
+        if self._failure is not None and self._began:
+            self._failure.execution = "executed"
+        return self._failure
 
     def end(
         self, reason: str, *, keep_truncated: bool, cause: APIError | None = None
@@ -108,6 +116,7 @@ class EventReader(EventStreamReader[ServerSentEvent]):
                 self.done = True
                 break
         self.content = content
+        self._began |= content
         return events
 
     def _is_last(self, data: bytes) -> bool:

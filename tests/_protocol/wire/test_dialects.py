@@ -96,7 +96,7 @@ def test_streamed(vector: Vector, in_one: bool) -> None:
     source = reader(vector)
     for piece in [b"".join(sent)] if in_one else sent:
         source.feed(piece)
-    source.end("the connection was closed", keep_truncated=False)
+    source.end("the response ended without its last event", keep_truncated=False)
     if "error" in vector:
         assert isinstance(source.failure, APIResponseError)
         assert vector["error"] in str(source.failure)

@@ -414,5 +414,5 @@ def test_truncation_goes_first() -> None:
     """Where a stream that drifts is cut as well, that is what is raised."""
     source = reader(watch=DriftWatch("raise"))
     read(source, events([told("a", x=1)], done=False))
-    source.end("the connection was closed", keep_truncated=False)
+    source.end("the response ended without its last event", keep_truncated=False)
     assert isinstance(source.failure, StreamTruncatedError)

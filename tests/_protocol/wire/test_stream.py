@@ -28,7 +28,7 @@ from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.meta import ResponseMeta
 
 KEY = "sk-0123456789abcdef"
-CUT = "the connection was closed"
+CUT = "the response ended without its last event"
 
 Reader = ChunkReader[CompletionChunk, Completion]
 
