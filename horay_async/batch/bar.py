@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import sys
 import threading
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from horay_async._extras import missing_extra
 from horay_async.batch.results import BatchProgress, ShowProgress
@@ -49,7 +51,9 @@ class ProgressBar:
         if console.is_jupyter:
             # rich's own way asks for ipywidgets. A line that is drawn anew needs nothing, and stays in a stored
             # notebook; on standard output, since notebooks show the other as a failure.
-            console = LastingConsole(force_jupyter=False, force_terminal=True)
+            console = LastingConsole(
+                file=cast("IO[str]", _NotebookOutput()), force_jupyter=False, force_terminal=True
+            )
         if console.is_terminal:
             self._drawn = _made(self._progress, console, transient=self._transient)
             with contextlib.suppress(
@@ -66,6 +70,24 @@ class ProgressBar:
                 drawn.stop()
 
 
+class _NotebookOutput:
+    """A notebook's standard output, which knows how to go back to a line's start, but not how to erase the line."""
+
+    ERASE = "\r\x1b[2K"
+
+    def __init__(self) -> None:
+        self._output = sys.stdout  # rich puts an object of its own in its place
+        self._longest = 0
+
+    def write(self, text: str) -> int:
+        for line in re.split("[\r\n]", re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", text)):
+            self._longest = max(self._longest, len(line))
+        return self._output.write(text.replace(self.ERASE, f"\r{' ' * self._longest}\r"))
+
+    def flush(self) -> None:
+        self._output.flush()
+
+
 def _made(progress: BatchProgress, console: Console, *, transient: bool) -> Progress:
     from rich import progress as rich  # noqa: PLC0415 - as above
 
@@ -74,10 +96,13 @@ def _made(progress: BatchProgress, console: Console, *, transient: bool) -> Prog
 
         def get_renderables(self) -> Iterable[RenderableType]:
             for task in self.tasks:  # none yet when rich asks first
-                task.total = progress.total
-                task.completed = progress.skipped + progress.done + progress.failed
-                task.fields["failed"] = progress.skipped_failed + progress.failed
-                task.fields["tokens"] = progress.total_tokens
+                self.update(  # from which rich learns the speed, and so the time left
+                    task.id,
+                    total=progress.total,
+                    completed=progress.skipped + progress.done + progress.failed,
+                    failed=progress.skipped_failed + progress.failed,
+                    tokens=progress.total_tokens,
+                )
             yield self.make_tasks_table(self.tasks)
 
     bar = Bar(
@@ -88,6 +113,8 @@ def _made(progress: BatchProgress, console: Console, *, transient: bool) -> Prog
         rich.TimeRemainingColumn(),
         console=console,
         transient=transient,
+        # What is printed meanwhile goes above the bar; but what goes into a file or a pipe goes there.
+        redirect_stdout=sys.stdout.isatty() or isinstance(console.file, _NotebookOutput),
     )
     bar.add_task("batch", total=None, failed=0, tokens=0)
     return bar

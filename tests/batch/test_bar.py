@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -56,6 +57,51 @@ async def test_bar_is_drawn(
     assert "20/20" in err
     assert "0 failed" in err
     assert run.progress.total == 20
+
+
+async def test_time_left_is_known_at_the_end(
+    stub: Stub, batch: AsyncBatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is none."""
+    async for _ in batch.run(list(lines(20)), progress="always"):
+        pass
+    last = capsys.readouterr().err.rpartition("20/20")[2]
+    assert "0:00:00" in last
+    assert "-:--:--" not in last
+
+
+async def test_what_is_printed_goes_where_it_belongs(
+    stub: Stub, batch: AsyncBatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A program's output into a file or a pipe isn't drawn to the terminal instead."""
+    async for result in batch.run(list(lines(20)), progress="always"):
+        print("line", result.index)
+    out, err = capsys.readouterr()
+    assert sorted(out.splitlines()) == sorted(f"line {number}" for number in range(20))
+    assert "line" not in err
+
+
+async def test_what_is_printed_in_a_notebook(
+    stub: Stub,
+    batch: AsyncBatch,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing of the bar is left beside it: it is overwritten with blanks, since notebooks erase no lines."""
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    async for result in batch.run(list(lines(20)), progress=True):
+        print(f"line {result.index}.")
+    out, _ = capsys.readouterr()
+    assert "\x1b[2K" not in out
+    shown: list[str] = []
+    for line in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out).split("\n"):
+        screen = ""
+        for part in line.split("\r"):  # each overwrites what is there
+            screen = part + screen[len(part) :]
+        shown.append(screen.rstrip())
+    printed = [line for line in shown if line.startswith("line ")]
+    assert sorted(printed) == sorted(f"line {number}." for number in range(20))
+    assert "20/20" in "".join(shown)
 
 
 async def test_bar_of_requests_that_arent_counted(
