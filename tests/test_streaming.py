@@ -218,7 +218,7 @@ async def test_client_closed_in_the_middle_of_a_body(
     fault_server: FaultServer, connect: Connect
 ) -> None:
     """The same where the response is one body, which isn't asked for again."""
-    fault_server.add(respond([b'{"object": "list", "data": [', Stall()]))
+    fault_server.add(respond([b'{"object": "list", "data": [', Stall()], framing="chunked"))
     async with connect(retries=2) as client:
         call = asyncio.create_task(client.models.list())
         await fault_server.until_requests(1)
