@@ -84,7 +84,7 @@ async def run_file(
 
 def _check_names(requests: Path | int, results: Path) -> None:
     """Raises for requests that aren't there, or that are in the output file, before that is touched."""
-    found = os.stat(requests)
+    found = os.fstat(requests) if isinstance(requests, int) else requests.stat()
     if results.exists() and os.path.samestat(found, results.stat()):
         raise BatchFileError(
             f"{results} holds the requests: their results need a file of their own",

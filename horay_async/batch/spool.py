@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import stat
 import tempfile
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, Literal
 
+from horay_async._descriptors import DescriptorReader
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.inputs import InputFile
 
@@ -27,7 +27,13 @@ class Spool:
 
     def __init__(self, source: Path | int) -> None:
         self._source = source
-        self._file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - closed by `close`
+        self._reader = DescriptorReader()
+        try:
+            # Without a buffer, which would be written once more when it is closed.
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `close`
+        except OSError as error:
+            self._reader.close()
+            raise self._not_kept(error) from error
 
     def __str__(self) -> str:
         if self._source == STDIN:
@@ -36,19 +42,56 @@ class Spool:
         return f"file descriptor {self._source}" if is_open else str(self._source)
 
     def fill(self) -> None:
-        """Reads the pipe to its end."""
-        with open(self._source, "rb", closefd=isinstance(self._source, Path)) as pipe:
-            shutil.copyfileobj(pipe, self._file)
-        self._file.flush()
+        """Reads the pipe to its end. Raises `OSError` that names it, or the temporary folder."""
+        with self._opened() as handle:
+            chunks = self._reader.read(handle)
+            while chunk := self._next(chunks):
+                self._write(chunk)
+
+    def stop(self) -> None:
+        """Lets `fill` end: nothing is read any more."""
+        self._reader.stop()
 
     def close(self) -> None:
         """Lets go of what came."""
+        self._reader.close()
         self._file.close()
 
     def open(self, mode: Literal["rb"], buffering: int) -> BinaryIO:
         file = os.fdopen(os.dup(self._file.fileno()), mode, buffering)
         file.seek(0)
         return file
+
+    @contextlib.contextmanager
+    def _opened(self) -> Generator[int]:
+        if isinstance(self._source, int):
+            yield self._source
+            return
+        with open(self._source, "rb", buffering=0) as pipe:
+            yield pipe.fileno()
+
+    def _next(self, chunks: Iterator[bytes]) -> bytes:
+        try:
+            return next(chunks, b"")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self)) from error
+
+    def _write(self, chunk: bytes) -> None:
+        left = memoryview(chunk)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise self._not_kept(error) from error
+
+    def _not_kept(self, error: OSError) -> OSError:
+        """The error for a temporary file that can't be made or written."""
+        folder = tempfile.tempdir or "none of the usual folders"
+        return OSError(
+            error.errno,
+            f"{self} has to be kept in a temporary file, which can't be written in {folder}: {error.strerror}; "
+            "the variable TMPDIR names another folder",
+        )
 
 
 @contextlib.asynccontextmanager
@@ -79,7 +122,10 @@ async def input_file(source: Path | int) -> AsyncGenerator[InputFile]:
 
 
 async def _fill_in_daemon(spool: Spool) -> None:
-    """Fills a spool in a thread that holds up nobody: opening and reading a pipe wait for its other end."""
+    """Fills a spool in a thread that holds up nobody: opening and reading a pipe wait for its other end.
+
+    When it is left early, nothing more is read: what comes then is for whoever reads the pipe next.
+    """
     loop = asyncio.get_running_loop()
     filled: asyncio.Future[None] = loop.create_future()
 
@@ -104,4 +150,7 @@ async def _fill_in_daemon(spool: Spool) -> None:
             spool.close()
 
     threading.Thread(target=fill, name="horay-batch-spool", daemon=True).start()
-    await filled
+    try:
+        await filled
+    finally:
+        spool.stop()

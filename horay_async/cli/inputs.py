@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import horay_async
+from horay_async._descriptors import DescriptorReader
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.output import Spinner
 
@@ -136,21 +139,33 @@ def piped(file: Path) -> Path | int:
 def read_file(file: Path) -> bytes:
     """A whole file. Raises `CommandError` where that is more than `MOST_INPUT`, and `OSError`."""
     with file.open("rb") as opened:
-        return _read(opened, str(file))
+        return _limited([opened.read(MOST_INPUT + 1)], str(file))
 
 
 def _read_stdin() -> bytes:
     with Spinner("reading standard input"):
         try:
-            return _read(sys.stdin.buffer, "standard input")
+            return _limited(_stdin_chunks(), "standard input")
         except OSError as error:
             if error.errno == errno.EBADF:  # not open for reading, as under nohup
                 return b""
             raise
 
 
-def _read(file: BinaryIO, source: str) -> bytes:
-    data = file.read(MOST_INPUT + 1)
-    if len(data) > MOST_INPUT:
-        raise CommandError(f"{source} is over {MOST_INPUT >> 20} MiB", ExitCode.USAGE)
-    return data
+def _stdin_chunks() -> Iterator[bytes]:
+    try:
+        handle = sys.stdin.fileno()
+    except io.UnsupportedOperation:  # something else was put in its place
+        yield from iter(partial(sys.stdin.buffer.read, MOST_INPUT), b"")
+        return
+    with contextlib.closing(DescriptorReader()) as reader:
+        yield from reader.read(handle)
+
+
+def _limited(chunks: Iterable[bytes], source: str) -> bytes:
+    data = bytearray()
+    for chunk in chunks:
+        data += chunk
+        if len(data) > MOST_INPUT:
+            raise CommandError(f"{source} is over {MOST_INPUT >> 20} MiB", ExitCode.USAGE)
+    return bytes(data)

@@ -7,10 +7,14 @@ import errno
 import json
 import os
 import random
+import select
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
+from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +66,12 @@ class Files:
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
     return Files(tmp_path)
+
+
+def drained(reading: int) -> bool:
+    """Whether a pipe or socket holds nothing that wasn't read yet."""
+    ready, _, _ = select.select([reading], [], [], 0)
+    return not ready
 
 
 ALL = {f"id-{number}": f"prompt {number}" for number in range(20)}
@@ -368,14 +378,37 @@ async def test_pipe_that_cant_be_kept(
     """For want of room, or because it broke: that is the error."""
     os.mkfifo(files.requests)
 
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    class Full(FileIO):
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("shutil.copyfileobj", full)
+    def make(buffering: int) -> FileIO:
+        return Full(os.devnull, "r+")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", make)
     run = asyncio.ensure_future(batch.run_file(files.requests, files.results))
     await until(lambda: any(t.name == "horay-batch-spool" for t in threading.enumerate()))
-    with files.requests.open("wb"), pytest.raises(OSError, match="No space left"):
-        await run
+    with files.requests.open("wb", buffering=0) as pipe:
+        pipe.write(b"{}")
+        with pytest.raises(OSError, match="No space left") as caught:
+            await run
+    assert f"{files.requests} has to be kept in a temporary file" in str(caught.value)
+    assert f"in {tempfile.gettempdir()}: No space left" in str(caught.value)
+    assert "TMPDIR" in str(caught.value)
+    assert not files.results.exists()
+
+
+@pytest.mark.posix
+async def test_folder_for_temporary_files_that_is_gone(
+    batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is named, as is the variable that names another."""
+    monkeypatch.setattr("tempfile.tempdir", str(files.folder / "gone"))
+    reading, writing = os.pipe()
+    os.close(writing)
+    with pytest.raises(FileNotFoundError, match=r"can't be written in .*gone: .* TMPDIR"):
+        await batch.run_file(reading, files.results)
+    os.close(reading)
     assert not files.results.exists()
 
 
@@ -423,6 +456,53 @@ async def test_requests_of_an_open_file(
     os.close(reading)
     assert (progress.total, progress.done) == (20, 20)
     assert files.texts == ALL
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+async def test_pauses_of_a_non_blocking_descriptor(
+    stub: Stub, batch: AsyncBatch, files: Files, kind: str
+) -> None:
+    """Are no end, wherever they come: it is read until it is closed at its other end."""
+    if kind == "pipe":
+        reading, writing = os.pipe()
+    else:
+        reading, writing = (end.detach() for end in socket.socketpair())
+    os.set_blocking(reading, False)
+    run = asyncio.ensure_future(batch.run_file(reading, files.results))
+    for item in lines(20):
+        await until(partial(drained, reading))
+        os.write(writing, json.dumps(item).encode() + b"\n")
+    await until(partial(drained, reading))
+    os.close(writing)
+    progress = await run
+    os.close(reading)
+    assert (progress.total, progress.done) == (20, 20)
+    assert files.texts == ALL
+
+
+@pytest.mark.posix
+async def test_run_that_is_left_reads_no_more(stub: Stub, batch: AsyncBatch, files: Files) -> None:
+    """What comes afterwards is for the next run of the same pipe."""
+    reading, writing = os.pipe()
+    run = asyncio.ensure_future(batch.run_file(reading, files.results))
+    await until(lambda: any(t.name == "horay-batch-spool" for t in threading.enumerate()))
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    os.write(writing, "".join(json.dumps(item) + "\n" for item in lines(20)).encode())
+    os.close(writing)
+    progress = await batch.run_file(reading, files.results)
+    os.close(reading)
+    assert (progress.total, progress.done) == (20, 20)
+    await until(lambda: all(t.name != "horay-batch-spool" for t in threading.enumerate()))
+
+
+@pytest.mark.posix
+async def test_number_that_is_no_descriptor(batch: AsyncBatch, files: Files) -> None:
+    """Is refused as one that is closed."""
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        await batch.run_file(-1, files.results)
 
 
 @pytest.mark.posix

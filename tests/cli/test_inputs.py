@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -210,3 +211,21 @@ def test_fifo(fault_server: FaultServer, tmp_path: Path) -> None:
         ["bash", "-c", script], env=surroundings(settings), stdin=subprocess.DEVNULL, check=True
     )
     assert content(fault_server) == "Hi\n\nfrom a command"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="non-blocking pipes of POSIX")
+def test_pauses_of_a_non_blocking_pipe(fault_server: FaultServer) -> None:
+    """Are no end: programs that wait for several things leave standard input like that."""
+    settings = {"HORAY_API_KEY": fault_server.api_key, "HORAY_BASE_URL": fault_server.base_url}
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    command = [*COMMAND, "chat", "-"]
+    with subprocess.Popen(command, env=surroundings(settings), stdin=reading) as process:
+        for piece in (b"Once ", b"upon ", b"a time"):
+            os.write(writing, piece)
+            while select.select([reading], [], [], 0)[0]:
+                assert process.poll() is None
+        os.close(writing)
+        assert process.wait(PATIENCE) == ExitCode.DONE
+    os.close(reading)
+    assert content(fault_server) == "Once upon a time"
