@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from horay_async._habits import no_attribute
-from horay_async._protocol.wire.bounds import LARGE_BODY, MAX_EVENT_BYTES
+from horay_async._protocol.wire.bounds import BOM, LARGE_BODY, MAX_EVENT_BYTES
 from horay_async._protocol.wire.decode import (
     BodyDecoder,
     ErrorInBody,
@@ -172,6 +172,13 @@ def fetch(
     return call.run(partial(decode_response, call, into))
 
 
+def is_json(media: str, body: bytes) -> bool:
+    """Whether a body is to be read as JSON: also an object that a gateway calls a text of some kind, such as HTML."""
+    if media in JSON_TYPES or media.endswith("+json"):
+        return True
+    return media.startswith("text/") and body.removeprefix(BOM).lstrip().startswith(b"{")
+
+
 async def decode_response(
     call: Call, into: BodyDecoder[ResponseT], response: RawResponse
 ) -> ResponseT:
@@ -183,7 +190,7 @@ async def decode_response(
     meta, media = response.meta, response.content_type
     if over:
         problem = f"is over {limit:,} bytes"
-    elif media not in JSON_TYPES and not media.endswith("+json"):
+    elif not is_json(media, body):
         problem = f"isn't JSON, but {media}"
     else:
         try:

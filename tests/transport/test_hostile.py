@@ -17,6 +17,7 @@ from horay_async import (
     APITimeoutError,
     AsyncHoray,
     ConfigurationError,
+    InsufficientBalanceError,
     ServiceOverloadedError,
     StreamTruncatedError,
     Timeouts,
@@ -219,6 +220,29 @@ async def test_what_is_not_a_response(
     assert failure.body == body.decode("utf-8", "replace")[:500]
     assert (failure.status_code, failure.execution, failure.request_id) == (200, "executed", "r-1")
     assert len(fault_server.requests) == 1
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n "])
+@pytest.mark.parametrize("media", ["application/json", "text/html", "text/javascript"])
+async def test_json_is_taken(
+    fault_server: FaultServer, connect: Connect, before: bytes, media: str
+) -> None:
+    """JSON after a byte-order mark, as servers on .NET send it, and JSON that a gateway calls a text."""
+    body = b'{"choices": [{"index": 0, "text": "Berlin", "finish_reason": "stop"}]}'
+    fault_server.add(respond(before + body, content_type=media))
+    fault_server.add(
+        respond(before + b'{"error": {"message": "no", "code": 402}}', content_type=media)
+    )
+    fault_server.add(
+        respond(before + b'{"error": {"message": "no"}}', status=402, content_type=media)
+    )
+    fault_server.add(respond(before + body, content_type=media))
+    async with connect() as client:
+        assert (await complete(client)).choices[0].text == "Berlin"
+        for _ in range(2):
+            with pytest.raises(InsufficientBalanceError, match="no"):
+                await complete(client)
+        assert (await client.request("POST", "/x", body={})).json["choices"]
 
 
 async def test_responses_without_a_body(fault_server: FaultServer, connect: Connect) -> None:

@@ -1,4 +1,4 @@
-"""How much of a server's response is taken before it counts as hostile or broken."""
+"""How much of a server's response is taken before it counts as hostile or broken, and what is left out before that."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from horay_async.options import MAX_RESPONSE_OBJECTS
 
 __all__ = [
+    "BOM",
     "DRAIN_BYTES",
     "DRAIN_SECONDS",
     "MAX_BODY_BYTES",
@@ -19,6 +20,9 @@ __all__ = [
     "VALUES_PER_OBJECT",
     "too_many_objects",
 ]
+
+BOM = b"\xef\xbb\xbf"
+"""A byte-order mark, with which servers on .NET begin texts, JSON too. It says nothing."""
 
 MAX_BODY_BYTES = 64 * 2**20
 """Of a decompressed response. A completion of 128 choices of 4,000 tokens with log probabilities and 20

@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
-from horay_async._protocol.wire.bounds import MAX_OBJECTS, VALUES_PER_OBJECT, too_many_objects
+from horay_async._protocol.wire.bounds import BOM, MAX_OBJECTS, VALUES_PER_OBJECT, too_many_objects
 from horay_async._protocol.wire.description import (
     Envelope,
     Finding,
@@ -123,6 +123,7 @@ class Decoder(Generic[R]):
         """`data`, a JSON object, as an instance. Raises `InvalidBody`, or `ErrorInBody` where it reports a
         failure.
         """
+        data = data.removeprefix(BOM)
         check_size(data, max_objects)
         try:
             response = self._decode_directly(data)
@@ -290,7 +291,7 @@ class JSONDecoder:
     def decode(self, data: bytes, *, max_objects: int = MAX_OBJECTS) -> JSONResponse:
         """`data` as the server sent it. Raises as `Decoder.decode` does."""
         check_size(data, max_objects)
-        data = whole_characters(data)
+        data = whole_characters(data.removeprefix(BOM))
         decoded = _parsed(data)
         _unwrapped(decoded)
         response = JSONResponse(json=decoded)
@@ -315,7 +316,7 @@ def check_size(data: bytes, max_objects: int) -> None:
 def reports_failure(body: bytes) -> bool:
     """Whether `body` is JSON that reports a failure."""
     try:
-        _unwrapped(_parsed(whole_characters(body)))
+        _unwrapped(_parsed(whole_characters(body.removeprefix(BOM))))
     except ErrorInBody:
         return True
     except InvalidBody:

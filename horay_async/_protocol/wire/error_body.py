@@ -8,6 +8,7 @@ from typing import Any, cast
 import attrs
 import msgspec
 
+from horay_async._protocol.wire.bounds import BOM
 from horay_async._protocol.wire.clean import Cleaner, printable
 
 __all__ = ["SHOWN", "ErrorBody", "beginning", "read", "status_of"]
@@ -66,7 +67,7 @@ class ErrorBody:
 
 def read(body: bytes, clean: Cleaner) -> ErrorBody:
     """What a body of any shape says, cleaned."""
-    text = printable(body.strip())
+    text = printable(body.removeprefix(BOM).strip())
     if not text:
         return ErrorBody(message=None)
     try:

@@ -64,7 +64,10 @@ def status_error(
     status = context.status or 0
     parsed = read(body, context.clean)
     message = parsed.message or context.clean(reason) or "no explanation was sent"
-    if 300 <= status < 400:
+    if status == 304:
+        # No request asks whether something has changed.
+        message = f"{message}: a proxy or cache sent this, which was asked for no such thing"
+    elif 300 <= status < 400:
         place = context.clean(headers.get("Location", "an unnamed place"))
         message = (
             f"redirected to {place}; redirects aren't followed, so that the key stays with the host "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Self
 
-__all__ = ["EventTooLarge", "NamedEvent", "SSEDecoder"]
+from horay_async._protocol.wire.bounds import BOM
 
-BOM = b"\xef\xbb\xbf"
+__all__ = ["EventTooLarge", "NamedEvent", "SSEDecoder"]
 
 
 class EventTooLarge(Exception):

@@ -137,7 +137,6 @@ def test_failures_are_told(into: type[Response], body: dict[str, Any]) -> None:
         (b'{"id": "x", "choices": [', "isn't valid JSON"),
         (b'{"created": NaN}', "isn't valid JSON"),
         (b'{"choices": [], "x": Infinity}', "isn't valid JSON"),
-        (b'\xef\xbb\xbf{"id": "x"}', "isn't valid JSON"),
         (b'{"id": "\\ud800', "isn't valid JSON"),
         (b'{"id": "\xff"}', "isn't valid UTF-8"),
         (b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deep"),

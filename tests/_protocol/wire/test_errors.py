@@ -142,6 +142,10 @@ def test_redirects_are_explained() -> None:
     assert type(error) is APIStatusError
     assert "an unnamed place" in refused(301).message
     assert "an unnamed place" in refused(300).message
+    unchanged = refused(304, reason="Not Modified").message
+    assert unchanged.endswith(
+        ": Not Modified: a proxy or cache sent this, which was asked for no such thing"
+    )
     assert "redirected" not in refused(400, Location="https://elsewhere.example/v1").message
 
 
