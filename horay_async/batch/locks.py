@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from weakref import WeakSet
 
 from horay_async._files import replacing, resolved, sync_folder
 from horay_async.batch.errors import BatchFileError
@@ -16,11 +17,16 @@ from horay_async.batch.errors import BatchFileError
 __all__ = ["FileLock"]
 
 
+_open_locks: WeakSet[FileLock] = WeakSet()
+"""The locks of this process."""
+
+
 class FileLock:
     """Holds a file open and locked, for as long as the process lives at most.
 
     It is the file itself that is locked, so a second run finds it locked through any symbolic or hard link. The
-    operating system releases the lock whichever way the process ends. The file is made where there is none, and
+    operating system releases the lock whichever way the process ends; a process that was forked from it has no part in
+    the lock. The file is made where there is none, and
     removed again if it is still empty at the end, unless it was to be kept. Raises `BatchFileError` where another
     run holds it, and for what is no file of the usual kind.
     """
@@ -32,6 +38,7 @@ class FileLock:
         self.keep: bool = False
         """Whether the file stays even if it is empty."""
         self._made = False  # whether it was made here
+        _open_locks.add(self)
 
     def __enter__(self) -> Self:
         try:
@@ -51,6 +58,8 @@ class FileLock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self.handle < 0:  # in a process that was forked meanwhile
+            return
         empty = self._made and not self.keep and not os.fstat(self.handle).st_size
         if sys.platform == "win32":  # where an open file can't be removed
             self._close()
@@ -118,6 +127,13 @@ class FileLock:
 
     def _close(self) -> None:
         if self.handle >= 0:
+            _unlock(self.handle)
+            os.close(self.handle)
+            self.handle = -1
+
+    def forget(self) -> None:
+        """Closes the file in a process that was forked, without unlocking it: the lock is the parent's."""
+        if self.handle >= 0:
             os.close(self.handle)
             self.handle = -1
 
@@ -140,8 +156,22 @@ if sys.platform == "win32":
         os.lseek(handle, FAR, os.SEEK_SET)
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 
+    def _unlock(handle: int) -> None:
+        """Closing unlocks: no other process has this handle."""
+
 else:
     import fcntl
 
     def _lock(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _unlock(handle: int) -> None:
+        # Closing alone would leave it locked by a process that was forked while `rewrite` was under way.
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)
+
+    def _forget_all() -> None:
+        for lock in list(_open_locks):
+            lock.forget()
+
+    os.register_at_fork(after_in_child=_forget_all)

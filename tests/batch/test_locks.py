@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,54 @@ def test_lock_of_a_file_that_is_gone_is_none(
     with FileLock(path):
         assert len(times) == 2
         assert path.exists()
+
+
+@pytest.mark.posix
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_forked_process_has_no_part_in_it(tmp_path: Path) -> None:
+    """Neither while the run goes on, nor at its end; leaving the block in that process touches nothing."""
+    path = tmp_path / "out.jsonl"
+    reading, writing = os.pipe()
+    lock = FileLock(path)
+    with lock:
+        child = os.fork()
+        if child == 0:
+            os.close(writing)
+            lock.__exit__(None, None, None)
+            os._exit(0 if lock.handle < 0 and path.exists() and not os.read(reading, 1) else 1)
+        os.close(reading)
+        with pytest.raises(BatchFileError, match="another run is writing it"):
+            FileLock(path).__enter__()
+        lock.keep = True
+    with FileLock(path):  # though the other process still lives
+        pass
+    os.close(writing)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from horay_async.batch.locks import FileLock
+with FileLock(Path(sys.argv[1])):
+    if os.fork():
+        os._exit(9)
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.posix
+def test_worker_of_a_run_that_was_killed(tmp_path: Path) -> None:
+    """Doesn't hold up the next run, however long it lives."""
+    path = tmp_path / "out.jsonl"
+    command = [sys.executable, "-c", KILLED, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == b"\n"
+        assert killed.wait(20) == 9
+        with FileLock(path):
+            pass
 
 
 def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
