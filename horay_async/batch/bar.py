@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressBar"]
 
+SHORTEST = 4
+"""Columns of a bar that shows something."""
+
 
 class ProgressBar:
     """Shows how far a batch has come, from `start` to `stop`, on standard error; in a notebook, on standard output.
@@ -90,6 +93,8 @@ class _NotebookOutput:
 
 def _made(progress: BatchProgress, console: Console, *, transient: bool) -> Progress:
     from rich import progress as rich  # noqa: PLC0415 - as above
+    from rich.cells import cell_len  # noqa: PLC0415 - as above
+    from rich.table import Column  # noqa: PLC0415 - as above
 
     class Bar(rich.Progress):
         """Looks at the batch whenever rich draws, ten times a second."""
@@ -100,21 +105,37 @@ def _made(progress: BatchProgress, console: Console, *, transient: bool) -> Prog
                     task.id,
                     total=progress.total,
                     completed=progress.skipped + progress.done + progress.failed,
-                    failed=progress.skipped_failed + progress.failed,
-                    tokens=progress.total_tokens,
                 )
+                failed = f"{progress.skipped_failed + progress.failed:,} failed"
+                self._fit(task, [f"{failed}, {progress.total_tokens:,} tokens", failed])
             yield self.make_tasks_table(self.tasks)
 
+        def _fit(self, task: rich.Task, texts: list[str]) -> None:
+            """Leaves out what a narrow terminal has no room for: how far it is comes first, what failed second."""
+            left = console.width - cell_len(str(count.render(task)))
+            text = next((text for text in texts if cell_len(text) < left), "")
+            shown: list[rich.ProgressColumn] = [count]
+            if text:
+                self.update(task.id, text=text)
+                shown.append(told)
+                left -= cell_len(text) + 1
+            for column in (elapsed, remaining):
+                needed = cell_len(str(column.render(task))) + 1
+                if needed <= left:
+                    shown.append(column)
+                    left -= needed
+            self.columns = (line, *shown) if left > SHORTEST else tuple(shown)
+
+    line = rich.BarColumn()
+    count = rich.MofNCompleteColumn(table_column=Column(no_wrap=True))
+    told = rich.TextColumn("{task.fields[text]}")
+    elapsed = rich.TimeElapsedColumn(table_column=Column(no_wrap=True))
+    remaining = rich.TimeRemainingColumn(table_column=Column(no_wrap=True))
     bar = Bar(
-        rich.BarColumn(),
-        rich.MofNCompleteColumn(),
-        rich.TextColumn("{task.fields[failed]:,} failed, {task.fields[tokens]:,} tokens"),
-        rich.TimeElapsedColumn(),
-        rich.TimeRemainingColumn(),
         console=console,
         transient=transient,
         # What is printed meanwhile goes above the bar; but what goes into a file or a pipe goes there.
         redirect_stdout=sys.stdout.isatty() or isinstance(console.file, _NotebookOutput),
     )
-    bar.add_task("batch", total=None, failed=0, tokens=0)
+    bar.add_task("batch", total=None, text="")
     return bar

@@ -113,6 +113,36 @@ async def test_bar_of_requests_that_arent_counted(
     assert "20/?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (100, ["━" * 40, "20/20", "0 failed, 100 tokens", "0:00:0"]),
+        (60, ["━" * 10, "20/20", "0 failed, 100 tokens", "0:00:0"]),
+        (40, ["20/20", "0 failed, 100 tokens", "0:00:0"]),
+        (30, ["20/20", "0 failed, 100 tokens"]),
+        (20, ["20/20", "0 failed"]),
+        (12, ["20/20"]),
+    ],
+)
+async def test_bar_in_a_narrow_terminal(
+    stub: Stub,
+    batch: AsyncBatch,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+    shown: list[str],
+) -> None:
+    """How far it is always stands there whole, then what failed; nothing is cut."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    async for _ in batch.run(list(lines(20)), progress="always"):
+        pass
+    err = capsys.readouterr().err
+    last = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", err).rstrip().split("\r")[-1]
+    assert "…" not in last
+    assert len(last) <= columns
+    assert [text for text in shown if text not in last] == []
+
+
 async def test_bar_ends_with_the_batch_however_it_ends(stub: Stub, batch: AsyncBatch) -> None:
     """No thread goes on drawing, and the terminal has its cursor again."""
 
