@@ -88,6 +88,7 @@ class Call:
         self._limiter = limiter
         self._keys = keys
         self._key: str = ""  # what the newest attempt was sent with, where a function provides it
+        self._key_asks = 0  # how often the function had been asked by then
         self._key_renewed = False  # whether one was asked for after a refusal: once
         self._sender = sender
         self._budget = budget
@@ -330,6 +331,7 @@ class Call:
         if key is None:
             key = await self._by_deadline(keys.get())
         self._key = key
+        self._key_asks = keys.asks
         return key
 
     async def _has_new_key(self) -> bool:
@@ -337,9 +339,8 @@ class Call:
         if self._keys is None or self._key_renewed:
             return False
         self._key_renewed = True
-        sent = self._started + self.attempts[-1].started
         try:
-            return await self._by_deadline(self._keys.renew(self._key, sent=sent))
+            return await self._by_deadline(self._keys.renew(self._key, asks=self._key_asks))
         except APITimeoutError:
             return False  # the server's own error says more
 

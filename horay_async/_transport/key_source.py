@@ -33,13 +33,13 @@ class _RaisedInThread(Exception):
 class _Current:
     """The key in use on one event loop."""
 
-    __slots__ = ("asked", "expires", "key", "task", "thread", "waiting")
+    __slots__ = ("asks", "expires", "key", "task", "thread", "waiting")
 
     def __init__(self) -> None:
         self.key: Secret | None = None
         self.expires = -math.inf
-        self.asked = -math.inf
-        """When the function was last called."""
+        self.asks: int = 0
+        """How often the function was called."""
         self.task: asyncio.Task[Secret | BaseException] | None = None
         """Asks the function; None where nobody waits for it."""
         self.waiting = 0
@@ -75,11 +75,17 @@ class KeySource:
             self._loops.setdefault(asyncio.get_running_loop(), _Current())
         )
 
-    async def renew(self, refused: str, *, sent: float) -> bool:
-        """Whether there is another key than the one that was `refused`, sent at some time."""
+    @property
+    def asks(self) -> int:
+        """How often the function was asked on the running loop."""
+        current = self._loops.get(asyncio.get_running_loop())
+        return 0 if current is None else current.asks
+
+    async def renew(self, refused: str, *, asks: int) -> bool:
+        """Whether there is another key than the one that was `refused`, and sent when there had been so many `asks`."""
         current = self._loops.setdefault(asyncio.get_running_loop(), _Current())
-        # What was asked for since it was sent is news already: a crowd that is refused asks once.
-        if current.key in (None, refused) and (current.task is not None or current.asked < sent):
+        # What was asked for since then is news already: a crowd that is refused asks once.
+        if current.key in (None, refused) and (current.task is not None or current.asks == asks):
             await self._ask(current)
         return current.key != refused
 
@@ -114,7 +120,8 @@ class KeySource:
     async def _provide(self, current: _Current) -> Secret | BaseException:
         """The function's key, or what it raised: each who waits raises an error of its own."""
         time = asyncio.get_running_loop().time
-        current.asked = asked = time()
+        asked = time()
+        current.asks += 1
         try:
             provided = await self._returned(current)
             try:

@@ -125,6 +125,27 @@ async def test_asked_once_more_after_a_refusal(rotating: Rotating) -> None:
         assert rotating.asked == 4
 
 
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("fresh", [True, False])
+async def test_first_key_that_is_refused(rotating: Rotating, plain: bool, fresh: bool) -> None:
+    """A key that was asked for by the very calls that it is refused to is asked for once more, once for all of them."""
+
+    def provide() -> str:
+        rotating.asked += 1
+        return rotating.valid if fresh and rotating.asked > 1 else "a-stale-key-0123456789"
+
+    async def provide_at_once() -> str:
+        return provide()
+
+    async with client_of(rotating, provide if plain else provide_at_once) as client:
+        calls = [complete(client) for _ in range(20)]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        refused = [each for each in results if isinstance(each, AuthenticationError)]
+        assert len(refused) == (0 if fresh else 20)
+        assert rotating.asked == 2
+        assert rotating.served == (20 if fresh else 0)
+
+
 async def test_same_key_again_is_the_end(rotating: Rotating) -> None:
     """The server's refusal is raised, with no key in it."""
     async with client_of(rotating, lambda: "a-wrong-key-0123456789") as client:
