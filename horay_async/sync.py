@@ -23,6 +23,7 @@ from horay_async._keys import KeyFunction
 from horay_async._signatures import described
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchProgress, BatchResult
 from horay_async.client import AsyncHoray
+from horay_async.errors import HorayError
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.drift import Drift
@@ -57,11 +58,17 @@ class _Reading(BlockingWrapper):
 
     def _next(self) -> Any:
         prefetcher = self._reader()
-        while True:
-            for item in prefetcher.ready:
-                return item
-            if not prefetcher.advance():
-                raise StopIteration
+        try:
+            while True:
+                for item in prefetcher.ready:
+                    return item
+                if not prefetcher.advance():
+                    raise StopIteration
+        except (StopIteration, HorayError):
+            raise
+        except BaseException:
+            prefetcher.stop()
+            raise
 
     def _reader(self) -> Prefetcher[Any]:
         if self._prefetcher is None:

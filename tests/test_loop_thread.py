@@ -41,7 +41,7 @@ def run(code: str, *, before: str = "", signals: bool = False, quiet: bool = Tru
         [sys.executable, "-W", "error", "-X", "faulthandler", "-c", script],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -112,6 +112,7 @@ def test_close_on_the_loops_thread() -> None:
             gc.collect()
             client.close()
         client = connect(on_request=hook)
+        server.add(raw(Stall()))
         refused(client.models.list)
         for thread in threading.enumerate():
             if thread.name == "horay-blocking":
@@ -366,6 +367,96 @@ def test_interrupt_at_every_place(act: str, used: bool) -> None:
         before=INTERRUPT,
     )
     assert int(printed.split()[-1]) > 10
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_closing_interrupted_at_every_place(used: bool) -> None:
+    """Ctrl-C at each place where `close` looks for signals: closing again closes, and no thread is left."""
+    printed = run(
+        f"""
+        at, came = 0, True
+        while came:
+            at += 1
+            handle = LoopHandle()
+            if {used}:
+                call()
+            came = interrupted(close, ctrl_c, at)
+            close()
+            refused(call)
+            for thread in threads():
+                thread.join()
+        print(at)
+    """,
+        before=INTERRUPT,
+        quiet=False,  # what comes in a callback of the garbage collector, Python prints and drops
+    )
+    assert int(printed.split()[-1]) > (10 if used else 1)
+
+
+def test_reading_interrupted_at_every_place() -> None:
+    """An exception of a signal handler at each place where reading a stream looks for signals: who reads on nevertheless
+    never sees the end of the stream behind a gap.
+    """
+    printed = run(
+        """
+        at, came, stopped = 0, True, 0
+        with connect() as client:
+            while came:
+                at += 1
+                server.add(stream(["0", "1", "2", "3"], kind="completion"))
+                chunks = client.completions.create(model="m", prompt="p", stream=True)
+                got = []
+                iterator = iter(chunks.text())
+                def read():
+                    for text in iterator:
+                        got.append(text)
+                came = interrupted(read, ctrl_c, at)
+                try:
+                    read()
+                except HorayError as error:
+                    assert "closed" in str(error), error
+                    stopped += 1
+                else:
+                    assert "".join(got) == "0123", (at, got)
+                chunks.close()
+        print(at, stopped)
+    """,
+        before=INTERRUPT,
+        quiet=False,  # what comes in a callback of the garbage collector, Python prints and drops
+    )
+    places, stopped = map(int, printed.split())
+    assert places > 20
+    assert stopped > 10
+
+
+def test_fork_while_the_thread_loads_anyio() -> None:
+    """The child's first call doesn't wait for what the parent's thread was loading."""
+    if sys.platform == "win32":
+        pytest.skip("needs fork")
+    printed = run("""
+        import importlib.abc
+        loading, go_on = threading.Event(), threading.Event()
+        class Slow(importlib.abc.MetaPathFinder):
+            def find_spec(self, name, path, target=None):
+                if name == "anyio.from_thread":
+                    loading.set()
+                    go_on.wait(10)
+                return None
+        sys.meta_path.insert(0, Slow())
+        client = connect()
+        caller = threading.Thread(target=client.models.list)
+        caller.start()
+        assert loading.wait(10)
+        os.register_at_fork(before=go_on.set)  # called before those that were registered earlier
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            os._exit(0 if len(client.models.list()) == 2 else 1)
+        print(os.waitpid(child, 0)[1])
+        caller.join()
+        client.close()
+    """)
+    assert printed == "0\n"
 
 
 def test_closing_while_others_call() -> None:

@@ -56,6 +56,17 @@ class Prefetcher(Generic[T]):
         Raises what the source raised, and `HorayError` once it is stopped, each time anew; and a `HorayError` with
         `BUSY`, at once, while another thread waits.
         """
+        try:
+            return self._advance()
+        except HorayError:
+            raise
+        except BaseException:
+            self.stop()
+            if self._call is not None:
+                self._call.cancel_and_wait()
+            raise
+
+    def _advance(self) -> bool:
         if self._failure is not None:
             raise self._failure
         if self._over:
@@ -88,12 +99,7 @@ class Prefetcher(Generic[T]):
             # However the task ends, also before it has begun: nobody waits for it then.
             self._call = BlockingCall(self._run, on_end=self._ended)
             self._handle.submit(self._call)
-        try:
-            items = self._next()
-        except BaseException:
-            self.stop()
-            self._call.cancel_and_wait()
-            raise
+        items = self._next()
         if (resume := self._resume) is not None and self._lists.qsize() < MAX_PREFETCHED // 2:
             self._resume = None
             resume()
@@ -110,7 +116,11 @@ class Prefetcher(Generic[T]):
                 return self._lists.get(timeout=thread.MAX_WAIT)
 
     def stop(self) -> None:
-        """Cancels the reading, unless the source has come to its end."""
+        """Cancels the reading, unless the source has come to its end.
+
+        So does whatever comes in between while items are handed out, such as the exception of a signal handler: some may
+        have been taken and not handed out, and nobody is to go on behind a gap.
+        """
         if not self._over and self._failure is None:
             self._failure = HorayError(LEFT)
             self.ready = iter(())
@@ -164,18 +174,22 @@ class BlockingIterator(Generic[T]):
         return self
 
     def __next__(self) -> T:
-        while True:
-            for item in self._items:
-                return item
-            try:
-                self._refused = False
-                more = self._prefetcher.advance()
-            except HorayError as error:
-                self._refused = error.args == (BUSY,)
-                raise
-            if not more:
-                raise StopIteration
-            self._items = self._select(self._prefetcher.ready)
+        try:
+            self._refused = False
+            while True:
+                for item in self._items:
+                    return item
+                if not self._prefetcher.advance():
+                    raise StopIteration
+                self._items = self._select(self._prefetcher.ready)
+        except StopIteration:
+            raise
+        except HorayError as error:
+            self._refused = error.args == (BUSY,)
+            raise
+        except BaseException:
+            self._prefetcher.stop()
+            raise
 
     def __del__(self) -> None:
         if not self._refused:

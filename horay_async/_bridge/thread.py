@@ -204,7 +204,7 @@ class LoopThread:
         self._shared = shared
         self._thread = threading.Thread(target=self._run, name="horay-blocking", daemon=True)
         self._start_once = threading.Lock()
-        self._started = False
+        self._started = False  # whether there is somebody who starts it
         self._inbox: SimpleQueue[tuple[Context, BlockingCall[Any]] | None] = SimpleQueue()
         self._portal: Future[BlockingPortal] = Future()
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -227,15 +227,18 @@ class LoopThread:
         if self._over:  # it may have missed this one
             call.ended()
 
-    def end(self, timeout: float | None = None) -> None:
-        """Cancels what still runs and ends the thread. Waits for its end, except on a thread of this kind."""
+    def end_soon(self) -> None:
+        """Cancels what still runs and ends the thread."""
         self.ending = True
-        last = BlockingCall(self._serve)  # never begun: over when the thread is
-        last.submitted_to(self)
         self._inbox.put(None)
         self._start()
-        if threading.get_ident() in self._shared.threads:
+
+    def join(self, timeout: float | None = None) -> None:
+        """Waits for its end, if that has begun, except on a thread of this kind."""
+        if not self.ending or threading.get_ident() in self._shared.threads:
             return
+        last = BlockingCall(self._serve)  # never begun: over when the thread is
+        last.submitted_to(self)
         if not self._over:
             last.wait(timeout)
         with contextlib.suppress(RuntimeError):  # it never started
@@ -248,8 +251,10 @@ class LoopThread:
             if sys.is_finalizing():  # a thread started now would never run
                 raise RuntimeError("the interpreter is shutting down")
             _thread.start_new_thread(self._hand_over, ())
+            self._started = True
         except RuntimeError as error:
-            self._finish(error)
+            if not self._started:
+                self._finish(error)
 
     # On the thread that no signal interrupts
 
@@ -284,14 +289,16 @@ class LoopThread:
     # On the loop's thread
 
     def _run(self) -> None:
-        # Loaded here, where nobody's lock is held: anyio takes as long as all the rest, and awaiting
-        # callers never need it.
-        import asyncio  # noqa: PLC0415 - see above
-
         ident = threading.get_ident()
         self._shared.threads[ident] = self
         failure: BaseException | None = None
         try:
+            # Loaded here, where nobody's lock is held: anyio takes as long as all the rest, and awaiting
+            # callers never need it.
+            with _loading:
+                import asyncio  # noqa: PLC0415 - see above
+
+                import anyio.from_thread  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] - for `_serve`
             with asyncio.Runner() as runner:
                 self._run_until_served(runner.get_loop())
         except BaseException as error:  # noqa: BLE001 - nobody is above this; who waits is told below
@@ -320,8 +327,9 @@ class LoopThread:
 
         async with BlockingPortal() as portal:
             self.loop = asyncio.get_running_loop()
-            self._portal.set_result(portal)
-            await portal.sleep_until_stopped()
+            if self._portal.set_running_or_notify_cancel():
+                self._portal.set_result(portal)
+                await portal.sleep_until_stopped()
 
     async def _stop(self, portal: BlockingPortal) -> None:
         for call in tuple(self.calls):
@@ -387,6 +395,7 @@ class _Shared:
                 return
             self._lock.release()
         thread, handle.thread = handle.thread, None
+        handle.closed = True
         if thread is not None:
             self._leave(thread, handle)
 
@@ -404,7 +413,7 @@ class _Shared:
                 self._lock.release()
             except RuntimeError:  # it was interrupted before it had it
                 pass
-        thread.end()
+        thread.end_soon()
 
 
 _shared = _Shared()
@@ -430,12 +439,33 @@ def _after_fork_in_child() -> None:
 
 def _at_exit() -> None:
     # Ended with its loop, a pool that was never closed still closes its sockets.
-    if _shared.thread is not None:
-        _shared.thread.end(EXIT_TIMEOUT)
+    if (thread := _shared.thread) is not None:
+        thread.end_soon()
+        thread.join(EXIT_TIMEOUT)
+
+
+_loading = threading.Lock()
+"""Held while anyio is loaded, and while this process forks: a child would wait for ever for what its parent's thread was
+loading."""
+
+_forking: list[bool] = []
+"""Whether `_loading` is held for a fork that is under way."""
+
+
+def _before_fork() -> None:
+    _forking.append(_loading.acquire(timeout=EXIT_TIMEOUT))
+
+
+def _after_fork() -> None:
+    if _forking.pop():
+        _loading.release()
 
 
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+    )
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
@@ -486,9 +516,9 @@ class LoopHandle:
             self.close_soon(on_close)
         else:
             with contextlib.suppress(ConfigurationError):  # another thread closes it, too
-                self.run(on_close)
+                self.run(self._close, on_close, shared)
             self.closed = True
-            shared.release(self)
+            thread.join()
 
     def close_soon(self, on_close: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Does the same from any thread without waiting: what a garbage collector can do."""
@@ -497,9 +527,9 @@ class LoopHandle:
             return
         self.closed = True
         if thread is not None and self.shared is shared and not thread.ending:
-            thread.submit(BlockingCall(partial(self._close_soon, on_close, shared)))
+            thread.submit(BlockingCall(partial(self._close, on_close, shared)))
 
-    async def _close_soon(
+    async def _close(
         self, on_close: Callable[[], Coroutine[Any, Any, None]], shared: _Shared
     ) -> None:
         try:
