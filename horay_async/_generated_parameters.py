@@ -595,7 +595,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "on_request",
             "Callable[[RequestEvent], object] | None",
             "...",
-            "Called with a `RequestEvent` just before each attempt is sent. The three hooks are plain functions, called on the event loop, in the context of the call: they must not block. What they return is ignored, and what they raise is logged and keeps no call from going on, `SystemExit` and `CancelledError` included; `KeyboardInterrupt` alone passes, and ends the call.",
+            "Called with a `RequestEvent` just before each attempt is sent. The three hooks are plain functions, called on the event loop, in the context of the call: they must not block. What they return is ignored, and what they raise is logged and keeps no call from going on, `CancelledError` included; `KeyboardInterrupt` and `SystemExit` alone pass, and end the call.",
         ),
         (
             "on_retry",

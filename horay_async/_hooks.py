@@ -37,7 +37,7 @@ class Hooks:
         """Calls a hook; what it raises goes into the log."""
         try:
             hook(event)
-        except KeyboardInterrupt:  # the user's, who wants more than the hook to end
+        except (KeyboardInterrupt, SystemExit):  # meant for more than the hook
             raise
         except BaseException as error:  # noqa: BLE001 - a hook may raise anything, such as a future's CancelledError
             # A partial function's repr has its address in it: one that is made for each copy would be logged each time.

@@ -78,8 +78,8 @@ class AsyncHoray:
         on_request: Called with a `RequestEvent` just before each attempt is sent. The three hooks
             are plain functions, called on the event loop, in the context of the call: they must not
             block. What they return is ignored, and what they raise is logged and keeps no call from
-            going on, `SystemExit` and `CancelledError` included; `KeyboardInterrupt` alone passes,
-            and ends the call.
+            going on, `CancelledError` included; `KeyboardInterrupt` and `SystemExit` alone pass,
+            and end the call.
         on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for the
             next one.
         on_response: Called with a `ResponseEvent` once for each call, when it is over, however it
@@ -157,8 +157,8 @@ class AsyncHoray:
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
                 hooks are plain functions, called on the event loop, in the context of the call:
                 they must not block. What they return is ignored, and what they raise is logged and
-                keeps no call from going on, `SystemExit` and `CancelledError` included;
-                `KeyboardInterrupt` alone passes, and ends the call.
+                keeps no call from going on, `CancelledError` included; `KeyboardInterrupt` and
+                `SystemExit` alone pass, and end the call.
             on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for
                 the next one.
             on_response: Called with a `ResponseEvent` once for each call, when it is over, however
@@ -253,8 +253,8 @@ class AsyncHoray:
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
                 hooks are plain functions, called on the event loop, in the context of the call:
                 they must not block. What they return is ignored, and what they raise is logged and
-                keeps no call from going on, `SystemExit` and `CancelledError` included;
-                `KeyboardInterrupt` alone passes, and ends the call.
+                keeps no call from going on, `CancelledError` included; `KeyboardInterrupt` and
+                `SystemExit` alone pass, and end the call.
             on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for
                 the next one.
             on_response: Called with a `ResponseEvent` once for each call, when it is over, however

@@ -234,7 +234,7 @@ class ClientOptions:
 
     The three hooks are plain functions, called on the event loop, in the context of the call: they must not
     block. What they return is ignored, and what they raise is logged and keeps no call from going on,
-    `SystemExit` and `CancelledError` included; `KeyboardInterrupt` alone passes, and ends the call."""
+    `CancelledError` included; `KeyboardInterrupt` and `SystemExit` alone pass, and end the call."""
     on_retry: Callable[[RetryEvent], object] | None = attrs.field(
         default=None, validator=_hook, repr=False
     )

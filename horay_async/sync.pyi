@@ -1881,8 +1881,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         on_request: Called with a `RequestEvent` just before each attempt is sent. The three hooks
             are plain functions, called on the event loop, in the context of the call: they must not
             block. What they return is ignored, and what they raise is logged and keeps no call from
-            going on, `SystemExit` and `CancelledError` included; `KeyboardInterrupt` alone passes,
-            and ends the call.
+            going on, `CancelledError` included; `KeyboardInterrupt` and `SystemExit` alone pass,
+            and end the call.
         on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for the
             next one.
         on_response: Called with a `ResponseEvent` once for each call, when it is over, however it
@@ -1962,8 +1962,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
                 hooks are plain functions, called on the event loop, in the context of the call:
                 they must not block. What they return is ignored, and what they raise is logged and
-                keeps no call from going on, `SystemExit` and `CancelledError` included;
-                `KeyboardInterrupt` alone passes, and ends the call.
+                keeps no call from going on, `CancelledError` included; `KeyboardInterrupt` and
+                `SystemExit` alone pass, and end the call.
             on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for
                 the next one.
             on_response: Called with a `ResponseEvent` once for each call, when it is over, however
@@ -2057,8 +2057,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
                 hooks are plain functions, called on the event loop, in the context of the call:
                 they must not block. What they return is ignored, and what they raise is logged and
-                keeps no call from going on, `SystemExit` and `CancelledError` included;
-                `KeyboardInterrupt` alone passes, and ends the call.
+                keeps no call from going on, `CancelledError` included; `KeyboardInterrupt` and
+                `SystemExit` alone pass, and end the call.
             on_retry: Called with a `RetryEvent` after an attempt that failed, before the wait for
                 the next one.
             on_response: Called with a `ResponseEvent` once for each call, when it is over, however

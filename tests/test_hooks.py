@@ -313,10 +313,13 @@ async def test_merging_that_fails_breaks_nothing(
     assert len(caplog.records) == 1
 
 
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("name", ["on_request", "on_response"])
-async def test_keyboard_interrupt_passes(connect: Connect, name: Any) -> None:
-    """A Ctrl-C that falls into a hook is one of the call; the client goes on working."""
-    pending: list[BaseException] = [KeyboardInterrupt()]
+async def test_end_of_the_program_passes(
+    connect: Connect, name: Any, raised: type[BaseException]
+) -> None:
+    """A Ctrl-C or an exit in a hook is one of the call; the client goes on working."""
+    pending: list[BaseException] = [raised()]
 
     def hook(event: object) -> None:
         if pending:
@@ -324,13 +327,13 @@ async def test_keyboard_interrupt_passes(connect: Connect, name: Any) -> None:
 
     options: dict[str, Any] = {name: hook}
     async with connect(max_connections=1, **options) as client:
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(raised):
             await ask(client)
         assert (await ask(client)).choices
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("raised", [asyncio.CancelledError, SystemExit, GeneratorExit])
+@pytest.mark.parametrize("raised", [asyncio.CancelledError, GeneratorExit])
 async def test_hooks_end_no_call(
     fault_server: FaultServer,
     connect: Connect,

@@ -295,15 +295,16 @@ class LoopThread:
         try:
             # Loaded here, where nobody's lock is held: anyio takes as long as all the rest, and awaiting
             # callers never need it.
-            with _loading:
-                import asyncio  # noqa: PLC0415 - see above
+            _loading.acquire()
+            import asyncio  # noqa: PLC0415 - see above
 
-                import anyio.from_thread  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] - for `_serve`
             with asyncio.Runner() as runner:
                 self._run_until_served(runner.get_loop())
         except BaseException as error:  # noqa: BLE001 - nobody is above this; who waits is told below
             failure = error
         finally:
+            if self.loop is None:
+                _loading.release()
             self._shared.threads.pop(ident, None)
             self._finish(failure)
 
@@ -327,6 +328,7 @@ class LoopThread:
 
         async with BlockingPortal() as portal:
             self.loop = asyncio.get_running_loop()
+            _loading.release()
             if self._portal.set_running_or_notify_cancel():
                 self._portal.set_result(portal)
                 await portal.sleep_until_stopped()
@@ -445,8 +447,8 @@ def _at_exit() -> None:
 
 
 _loading = threading.Lock()
-"""Held while anyio is loaded, and while this process forks: a child would wait for ever for what its parent's thread was
-loading."""
+"""Held while a thread loads anyio, until its loop runs, and while this process forks: a child would wait for ever for
+what its parent's thread was loading."""
 
 _forking: list[bool] = []
 """Whether `_loading` is held for a fork that is under way."""

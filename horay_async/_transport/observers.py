@@ -35,7 +35,7 @@ class Timeline(Protocol):
 
 class CallObservers:
     """The observers of one call, told in their order. What they raise is logged and changes nothing, but for a
-    `KeyboardInterrupt`. They await nothing, so that a `CancelledError` of theirs isn't a cancellation of the call.
+    `KeyboardInterrupt` or a `SystemExit`. They await nothing, so that a `CancelledError` of theirs isn't a cancellation of the call.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class CallObservers:
         for observer in self._observers:
             try:
                 of_call = observer.begin(self._started)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as error:  # noqa: BLE001 - an observer must not break the call
                 self._log.error(type(observer).__name__, error)
@@ -154,7 +154,7 @@ class CallObservers:
         for observer in (self._of_call or ()) if observers is None else observers:
             try:
                 what(observer)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as error:  # noqa: BLE001 - an observer must not break the call
                 self._log.error(type(observer).__name__, error)
