@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -31,9 +31,22 @@ __all__ = [
 SEPARATORS = frozenset('"(),/:;<=>?@[\\]{} ')
 """Printable characters that can't stand in a header's name (RFC 9110, section 5.6.2)."""
 
+LARGEST = sys.float_info.max
+"""The largest number that isn't infinite."""
+
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether a value is a number that there is a float for: an integer can be larger."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return -LARGEST <= value <= LARGEST
+
+
+def _shown(value: object) -> str:
+    """A value for a message: of an integer that is larger than any float, Python may refuse to show the digits."""
+    if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
+        return "an integer larger than any float"
+    return repr(value)
 
 
 def is_true(name: str, value: object) -> bool:
@@ -47,10 +60,10 @@ def is_true(name: str, value: object) -> bool:
 
 def check_seconds(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A timeout: a number of seconds above 0, or None."""
-    if value is not None and not (_is_number(value) and 0 < value < math.inf):
+    if value is not None and not (_is_number(value) and value > 0):
         raise ConfigurationError(
             f"timeout {attribute.name!r} must be a number of seconds above 0, or None for none; "
-            f"got {value!r}"
+            f"got {_shown(value)}"
         )
 
 
@@ -58,15 +71,15 @@ def check_keepalive(instance: object, attribute: attrs.Attribute[Any], value: An
     """The silence of a connection: a number of seconds that every system takes, or None."""
     if value is not None and not (_is_number(value) and 1 <= value <= 32767):
         raise ConfigurationError(
-            f"{attribute.name} must be a number of seconds from 1 to 32767, or None; got {value!r}"
+            f"{attribute.name} must be a number of seconds from 1 to 32767, or None; got {_shown(value)}"
         )
 
 
 def check_wait(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A pause: a number of seconds, 0 or above."""
-    if not (_is_number(value) and 0 <= value < math.inf):
+    if not (_is_number(value) and value >= 0):
         raise ConfigurationError(
-            f"{attribute.name} must be a number of seconds, 0 or above; got {value!r}"
+            f"{attribute.name} must be a number of seconds, 0 or above; got {_shown(value)}"
         )
 
 
@@ -81,9 +94,9 @@ def check_count(instance: object, attribute: attrs.Attribute[Any], value: object
 
 def check_rate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A number a minute above 0, or None."""
-    if value is not None and not (_is_number(value) and 0 < value < math.inf):
+    if value is not None and not (_is_number(value) and value > 0):
         raise ConfigurationError(
-            f"{attribute.name} must be a number above 0, or None for no limit; got {value!r}"
+            f"{attribute.name} must be a number above 0, or None for no limit; got {_shown(value)}"
         )
 
 
@@ -187,12 +200,15 @@ def check_headers(headers: Mapping[str, str], name: str) -> dict[str, str]:
         if not field or not token or not _is_header_value(value):
             raise ConfigurationError(
                 f"{name} holds {field!r}, whose name is empty or no header's, or whose value has a line "
-                "break or another control character"
+                "break, another control character or half a character"
             )
     return given
 
 
 def _is_header_value(value: str) -> bool:
     return value.isprintable() or not any(
-        (character < " " and character != "\t") or character == "\x7f" for character in value
+        (character < " " and character != "\t")
+        or character == "\x7f"
+        or "\ud800" <= character <= "\udfff"  # half of one in UTF-16, which has no bytes
+        for character in value
     )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from horay_async import Limits, RetryPolicy, Timeouts
 from horay_async._checks import check_headers, http_url, is_loopback
 from horay_async.errors import ConfigurationError
 
@@ -72,9 +73,11 @@ def test_header_values(value: str) -> None:
     assert check_headers({"X-A": value}, "default_headers") == {"X-A": value}
 
 
-@pytest.mark.parametrize("value", ["a\rb", "a\nb", "a\r\nX: y", "a\0b", "a\x1fb", "a\x7fb"])
+@pytest.mark.parametrize(
+    "value", ["a\rb", "a\nb", "a\r\nX: y", "a\0b", "a\x1fb", "a\x7fb", "\udc80", "ü\ud83d"]
+)
 def test_header_values_that_break_the_line(value: str) -> None:
-    """Control characters are refused, and the value isn't repeated."""
+    """Control characters and halves of characters are refused, and the value isn't repeated."""
     with pytest.raises(ConfigurationError, match="default_headers holds 'X-A'") as caught:
         check_headers({"X-A": f"secret{value}"}, "default_headers")
     assert "secret" not in str(caught.value)
@@ -92,6 +95,22 @@ def test_headers_of_other_types(headers: Any) -> None:
     """Headers are text."""
     with pytest.raises(ConfigurationError, match="must map strings to strings"):
         check_headers(headers, "default_headers")
+
+
+@pytest.mark.parametrize(
+    "number",
+    [10**400, 10**5000, -(10**400), float("inf"), float("nan")],
+    ids=["large", "unprintable", "negative", "inf", "nan"],
+)
+def test_numbers_beyond_a_float(number: float) -> None:
+    """Seconds and rates that can't be counted with are refused, however many digits they have."""
+    for make in (
+        lambda: Timeouts(total=number),
+        lambda: RetryPolicy(max_backoff=number),
+        lambda: Limits(rpm=number),
+    ):
+        with pytest.raises(ConfigurationError, match="must be a number"):
+            make()
 
 
 @settings(deadline=None, derandomize=True, database=None)

@@ -25,7 +25,7 @@ from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import HTTPResponse
 from horay_async._transport.capacity import CapacityLimiter
 from horay_async._transport.connection_pool import ConnectionPool
-from horay_async._transport.failures import chain, timed_out, translate
+from horay_async._transport.failures import LIMITED, chain, timed_out, translate
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 from horay_async._transport.in_thread import in_thread
 from horay_async._transport.key_source import KeySource
@@ -258,7 +258,9 @@ class Call:
             body, bulk = self.request.body, self.request.bulk
             permit = self._limiter.acquire_nowait(body, bulk=bulk)
             if permit is None:
-                permit = await self._wait_in_queue(self._limiter.acquire(body, bulk=bulk), began)
+                permit = await self._wait_in_queue(
+                    self._limiter.acquire(body, bulk=bulk), began, what=LIMITED
+                )
             self.permit = permit
             acquired = self._loop.time()
         if not limiter.acquire_nowait():
@@ -310,8 +312,10 @@ class Call:
                 permit.unsent()
             raise
 
-    async def _wait_in_queue(self, wait: Awaitable[T], began: float) -> T:
-        """Waits under the timeout `queue`, which runs from when the attempt `began`, and the deadline."""
+    async def _wait_in_queue(self, wait: Awaitable[T], began: float, *, what: str = "") -> T:
+        """Waits under the timeout `queue`, which runs from when the attempt `began`, and the deadline. `what` is told
+        of the timeout.
+        """
         timeouts = self.request.timeouts
         due = None if timeouts.queue is None else began + timeouts.queue
         if due is None and self._deadline is None:
@@ -323,7 +327,9 @@ class Call:
         except TimeoutError as error:
             if by_deadline:
                 raise timed_out("total", timeouts.total, self.request.label, "not_sent") from error
-            raise timed_out("queue", timeouts.queue, self.request.label, "not_sent") from error
+            raise timed_out(
+                "queue", timeouts.queue, self.request.label, "not_sent", what=what
+            ) from error
 
     async def _provided_key(self, keys: KeySource) -> Secret:
         """The key that a function provides: mostly the one of the calls before."""

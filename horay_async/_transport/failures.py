@@ -21,6 +21,7 @@ from horay_async.errors import (
 )
 
 __all__ = [
+    "LIMITED",
     "NoResponse",
     "RedirectError",
     "chain",
@@ -98,10 +99,16 @@ def _outline(cause: BaseException, clean: Cleaner) -> str:
     return clean(f"{kind}: {_first_line(str(cause))}")
 
 
-def timed_out(clock: Clock, seconds: float | None, label: str, execution: Execution) -> APIError:
-    """The error for a timeout that has passed."""
+LIMITED = "the limits didn't let the request go within"
+"""What is told of the timeout `queue` where no connection slot was waited for."""
+
+
+def timed_out(
+    clock: Clock, seconds: float | None, label: str, execution: Execution, *, what: str = ""
+) -> APIError:
+    """The error for a timeout that has passed; `what` didn't happen, if not what it is commonly for."""
     return APITimeoutError(
-        f"{label}: {_TIMEOUT_MESSAGES[clock]} {seconds or 0:g} s (timeout {clock!r})",
+        f"{label}: {what or _TIMEOUT_MESSAGES[clock]} {seconds or 0:g} s (timeout {clock!r})",
         clock=clock,
         execution=execution,
     )

@@ -241,6 +241,8 @@ async def test_waiting_is_under_the_clocks(counting: Counting) -> None:
             with pytest.raises(APITimeoutError) as caught:
                 await complete(client, timeout=timeout)
             assert (caught.value.clock, caught.value.execution) == (clock, "not_sent")
+            assert "slot" not in caught.value.message
+            assert clock != "queue" or "the limits" in caught.value.message
         counting.hold.set()
         await first
         await complete(client)

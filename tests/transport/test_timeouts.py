@@ -81,6 +81,7 @@ async def test_queue(fault_server: FaultServer, connect: Connect) -> None:
         await fault_server.until_requests(1)
         clock, failure = await trips(client.models.list(timeout=Timeouts(queue=SOON)))
         assert (clock, failure.execution, len(failure.attempts)) == ("queue", "not_sent", 1)
+        assert "no connection slot became free" in failure.message
         first.cancel()
         await asyncio.wait([first])
     assert len(fault_server.requests) == 1

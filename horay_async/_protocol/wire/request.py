@@ -414,6 +414,12 @@ def _not_finite(value: Any) -> str | None:
 
 def _query(query: Mapping[str, Any]) -> str:
     # The API spells truth in the JSON way, as does every server of its family.
-    return urlencode(
-        {k: str(v).lower() if isinstance(v, bool) else v for k, v in query.items() if v is not None}
-    )
+    sent = {
+        k: str(v).lower() if isinstance(v, bool) else v for k, v in query.items() if v is not None
+    }
+    try:
+        return urlencode(sent)
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            f"the query {error.object!r} holds half a character, which can't be sent"
+        ) from error

@@ -389,6 +389,13 @@ def test_messages_round_trip(messages: list[Any]) -> None:
             assert sent == given_
 
 
+@pytest.mark.parametrize("extra", [{"a": "x\ud800"}, {"\udfff": "x"}])
+def test_half_a_character_in_a_query(extra: dict[str, Any]) -> None:
+    """It has no bytes, and the error names it."""
+    with pytest.raises(ConfigurationError, match=r"the query .* holds half a character"):
+        build(LIST, {"extra_query": extra}, options(), new_key="k")
+
+
 @given(st.dictionaries(st.text(min_size=1), st.text() | st.integers() | st.booleans(), max_size=4))
 def test_query_round_trip(extra: dict[str, Any]) -> None:
     """Whatever is put into the query comes out of it, and nothing breaks the line."""
