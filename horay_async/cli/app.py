@@ -111,12 +111,24 @@ for _command, _in_short in (
     app.command(short_help=_in_short)(_command)
 
 
+def _open_closed_streams() -> None:
+    """Puts streams in the place of those that were closed by the caller, as `>&-` does.
+
+    What is read from the one or written to the other fails as it does on a closed descriptor. Errors go nowhere.
+    """
+    for name, mode, flags in (
+        ("stdin", "r", os.O_WRONLY),
+        ("stdout", "w", os.O_RDONLY),
+        ("stderr", "w", os.O_WRONLY),
+    ):
+        if getattr(sys, name) is None:
+            stand_in = open(os.open(os.devnull, flags), mode, encoding="utf-8")  # noqa: SIM115 - until the end
+            setattr(sys, name, stand_in)
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line, `sys.argv` unless others are given, and gives the exit status."""
-    for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by the caller, as `>&-` does
-            stand_in = open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8")  # noqa: SIM115 - until the end
-            setattr(sys, name, stand_in)
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A character that the encoding lacks is no reason to fail.
         cast("Any", stream).reconfigure(errors="replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -11,7 +12,7 @@ import typer
 import horay_async
 from horay_async.cli.errors import print_error
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.cli.inputs import STDIN, piped
+from horay_async.cli.inputs import STDIN, parse_path, piped
 from horay_async.cli.options import Server, expand_groups
 from horay_async.cli.output import note, write_json
 from horay_async.cli.session import open_client
@@ -27,6 +28,9 @@ TOLD: Final = (
 )
 """The totals that `--json` prints, by their names in the client."""
 
+END_OF_INPUT: Final = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
+"""What is pressed on a terminal, at the start of a line."""
+
 
 def _concurrency(given: str) -> str:
     if given != "auto" and not (given.isdecimal() and int(given) > 0):
@@ -39,13 +43,16 @@ def batch(
     requests: Annotated[
         Path,
         typer.Argument(
-            metavar="IN", help="The requests, one JSON object a line; - is standard input."
+            metavar="IN",
+            parser=parse_path,
+            help="The requests, one JSON object a line; - is standard input.",
         ),
     ],
     results: Annotated[
         Path,
         typer.Argument(
             metavar="OUT",
+            parser=parse_path,
             help="Where the results go; a request that has a response there isn't sent again.",
         ),
     ],
@@ -91,9 +98,12 @@ def batch(
         "tpm": tpm,
         "fail_fast": fail_fast,
     }
+    typed = requests == STDIN and sys.stdin.isatty()
+    if typed:
+        note(f"type or paste the requests, one a line; {END_OF_INPUT} ends them")
     with open_client(server) as client:
         try:
-            with show_progress(progress):
+            with show_progress(progress, bar=not typed):
                 client.batch.run_file(
                     piped(requests),
                     results,

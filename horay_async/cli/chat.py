@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from horay_async.cli.inputs import Content, read_content
+from horay_async.cli.inputs import Content, parse_path, read_content
 from horay_async.cli.options import (
     ChatModel,
     Output,
@@ -33,6 +33,7 @@ def chat(
             "-f",
             "--file",
             metavar="FILE",
+            parser=parse_path,
             help="Text or an image to send with the message; may be repeated.",
         ),
     ] = None,

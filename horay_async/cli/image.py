@@ -13,7 +13,7 @@ import typer
 
 import horay_async
 from horay_async.cli.exit_codes import CommandError, ExitCode
-from horay_async.cli.inputs import read_content
+from horay_async.cli.inputs import parse_path, read_content
 from horay_async.cli.model_names import complete_models
 from horay_async.cli.options import AsJson, Server, Text, expand_groups, literal_option
 from horay_async.cli.output import Spinner, check_writable, note, write_json
@@ -44,6 +44,7 @@ def image(
             "-o",
             "--output",
             metavar="FILE",
+            parser=parse_path,
             help="Where to save it; - is standard output. By default a name made of the text.",
         ),
     ] = None,

@@ -10,7 +10,9 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
 
 import horay_async
 from horay_async._descriptors import DescriptorReader
@@ -20,7 +22,15 @@ from horay_async.cli.output import Spinner
 if TYPE_CHECKING:
     from horay_async import ImagePart
 
-__all__ = ["Content", "decode", "decode_argument", "piped", "read_content", "read_file"]
+__all__ = [
+    "Content",
+    "decode",
+    "decode_argument",
+    "parse_path",
+    "piped",
+    "read_content",
+    "read_file",
+]
 
 STDIN: Final = Path("-")
 
@@ -79,7 +89,7 @@ class Content:
         """Adds each file; `-` is standard input. Raises `CommandError` and `OSError`."""
         for file in files:
             if file == STDIN:
-                self.add(_read_stdin(), "standard input")
+                self.add(_read_stdin(asked=True), "standard input")
             else:
                 self.add(read_file(file), str(file))
 
@@ -122,18 +132,25 @@ def read_content(
         )
     content = Content(*([] if text in (None, "-") else [text]))
     if text == "-" or (piped and STDIN not in files):
-        content.add(_read_stdin(), "standard input", images=images)
+        content.add(_read_stdin(asked=text == "-"), "standard input", images=images)
     content.add_files(files)
     return content
 
 
+def parse_path(given: str) -> Path:
+    """The path in an argument. Only `-` itself becomes `Path("-")`, which stands for standard input or output; of
+    `./-`, which names a file, `Path` would make the same. Raises `typer.BadParameter` for an empty one, of which it
+    would make the folder.
+    """
+    if not given:
+        raise typer.BadParameter("it must name a file; it is empty")
+    path = Path(given)
+    return path.absolute() if path == STDIN and given != "-" else path
+
+
 def piped(file: Path) -> Path | int:
-    """`file`, or the descriptor of standard input for `-`. Raises `CommandError` where that is closed."""
-    if file != STDIN:
-        return file
-    if cast("object", sys.stdin) is None:
-        raise CommandError("standard input is closed", ExitCode.USAGE)
-    return 0
+    """`file`, or the descriptor of standard input for `-`."""
+    return sys.stdin.fileno() if file == STDIN else file
 
 
 def read_file(file: Path) -> bytes:
@@ -142,14 +159,15 @@ def read_file(file: Path) -> bytes:
         return _limited([opened.read(MOST_INPUT + 1)], str(file))
 
 
-def _read_stdin() -> bytes:
+def _read_stdin(*, asked: bool) -> bytes:
+    """What stands on standard input. Raises `OSError` where that can't be read, if it was asked for."""
     with Spinner("reading standard input"):
         try:
             return _limited(_stdin_chunks(), "standard input")
         except OSError as error:
-            if error.errno == errno.EBADF:  # not open for reading, as under nohup
+            if error.errno == errno.EBADF and not asked:  # not open for reading, as under nohup
                 return b""
-            raise
+            raise OSError(error.errno, error.strerror, "standard input") from error
 
 
 def _stdin_chunks() -> Iterator[bytes]:

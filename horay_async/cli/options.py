@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hint
 import typer
 
 from horay_async.cli.exit_codes import CommandError, ExitCode
-from horay_async.cli.inputs import decode_argument
+from horay_async.cli.inputs import decode_argument, parse_path
 from horay_async.cli.model_names import complete_models
 
 __all__ = ["AsJson", "ChatModel", "Output", "Sampling", "Server", "Text"]
@@ -157,6 +157,7 @@ class Output:
             "-o",
             "--output",
             metavar="FILE",
+            parser=parse_path,
             help="Write the response to this file; - is standard output.",
         ),
     ] = None

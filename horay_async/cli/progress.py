@@ -22,15 +22,15 @@ EVERY: Final = 5.0
 
 
 @contextmanager
-def show_progress(progress: BatchProgress) -> Generator[None]:
-    """Shows the progress until the block ends."""
-    if sys.stderr.isatty():
-        bar = ProgressBar(progress, "always", transient=True)
-        bar.start()
+def show_progress(progress: BatchProgress, *, bar: bool) -> Generator[None]:
+    """Shows the progress until the block ends. Without `bar` none is drawn: it would be drawn over what is typed."""
+    if bar and sys.stderr.isatty():
+        drawn = ProgressBar(progress, "always", transient=True)
+        drawn.start()
         try:
             yield
         finally:
-            bar.stop()
+            drawn.stop()
         return
     over = threading.Event()
 

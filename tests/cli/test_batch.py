@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -137,14 +136,25 @@ def test_results_need_a_file(horay: Horay, requests: Path, fault_server: FaultSe
     assert not fault_server.requests
 
 
-def test_no_standard_input(horay: Horay, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was closed, and its descriptor may be something else's by now."""
-    monkeypatch.setattr("horay_async.cli.inputs.sys", SimpleNamespace(stdin=None))
-    result = horay("batch", "-", str(results))
-    assert (result.exit_code, result.stderr) == (
-        ExitCode.USAGE,
-        "horay: standard input is closed\n",
-    )
+@pytest.mark.parametrize("arguments", [["", "out"], ["in", ""]])
+def test_empty_name(horay: Horay, arguments: list[str]) -> None:
+    """Isn't taken for the folder."""
+    result = horay("batch", *arguments)
+    assert result.exit_code == ExitCode.USAGE
+    assert "it must name a file; it is empty" in result.stderr
+
+
+def test_file_that_is_called_like_standard_input(
+    horay: Horay, requests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`./-` is that file, as IN and as OUT; only `-` itself isn't."""
+    monkeypatch.chdir(tmp_path)
+    requests.rename("-")
+    assert horay("batch", "./-", "out").exit_code == ExitCode.DONE
+    assert ids(Path("out")) == ["r-0", "r-1", "r-2"]
+    Path("-").rename("in")
+    assert horay("batch", "in", "./-").exit_code == ExitCode.DONE
+    assert ids(Path("-").absolute()) == ["r-0", "r-1", "r-2"]
 
 
 def test_lines_of_progress(
@@ -223,6 +233,20 @@ if sys.platform != "win32":
         _, err = again.communicate(timeout=PATIENCE)
         assert (again.returncode, ids(results)) == (ExitCode.DONE, ["r-0", "r-1", "r-2"])
         assert err.startswith("3 of 3 finished (1 in earlier runs), 0 failed")
+
+    def test_typed_requests(requests: Path, results: Path, fault_server: FaultServer) -> None:
+        """A terminal is told what is waited for; one Ctrl-D ends it, and no bar is drawn over what is typed."""
+        environment = {
+            "HORAY_API_KEY": fault_server.api_key,
+            "HORAY_BASE_URL": fault_server.base_url,
+        }
+        with Terminal("batch", "-", str(results), environment=environment) as terminal:
+            terminal.until("Ctrl-D ends them")
+            terminal.type(requests.read_text(encoding="utf-8") + "\x04")
+            terminal.until("3 of 3 finished, 0 failed")
+            assert terminal.end() == ExitCode.DONE
+        assert "━" not in terminal.output
+        assert ids(results) == ["r-0", "r-1", "r-2"]
 
     def test_bar(requests: Path, results: Path, fault_server: FaultServer) -> None:
         """On a terminal a bar shows it, and goes when all is done."""

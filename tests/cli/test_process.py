@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -102,8 +103,50 @@ def test_closed_outputs(environment: Mapping[str, str], fault_server: FaultServe
     """A shell can close both outputs (`>&- 2>&-`)."""
     script = f'exec "{sys.executable}" -m horay_async.cli models >&- 2>&-'
     done = subprocess.run(["sh", "-c", script], env=surroundings(environment), check=False)
-    assert done.returncode == ExitCode.DONE
+    assert done.returncode == ExitCode.FAILED
     assert len(fault_server.requests) == 1
+
+
+def in_shell(command: str, environment: Mapping[str, str]) -> tuple[int, str]:
+    """The exit status of `horay`, and what it says on standard error."""
+    done = subprocess.run(
+        ["sh", "-c", f'exec "{sys.executable}" -m horay_async.cli {command}'],
+        env=surroundings(environment),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("command", ["models", "chat hi", "complete x --stream", "--help"])
+def test_closed_output(command: str, environment: Mapping[str, str]) -> None:
+    """What nobody can read is no success, as on a full disk."""
+    assert in_shell(f"{command} >&-", environment) == (
+        ExitCode.FAILED,
+        "horay: Bad file descriptor\n",
+    )
+
+
+def test_closed_output_of_a_batch(environment: Mapping[str, str], tmp_path: Path) -> None:
+    """Matters where something is written to it."""
+    status, told = in_shell(f"batch - {tmp_path}/out --json >&-", environment)
+    assert (status, told.splitlines()[-1]) == (ExitCode.FAILED, "horay: Bad file descriptor")
+    status, _ = in_shell(f"batch - {tmp_path}/out >&-", environment)
+    assert status == ExitCode.DONE
+
+
+@pytest.mark.parametrize("command", ["batch - {}/out", "chat -", "chat hi -f -", "complete -"])
+def test_closed_input(
+    command: str, environment: Mapping[str, str], fault_server: FaultServer, tmp_path: Path
+) -> None:
+    """Isn't an empty one, where it was asked for."""
+    told = in_shell(f"{command.format(tmp_path)} <&-", environment)
+    assert told == (ExitCode.FAILED, "horay: standard input: Bad file descriptor\n")
+    assert list(tmp_path.iterdir()) == []
+    assert not fault_server.requests
+    assert in_shell("chat hi <&-", environment) == (ExitCode.DONE, "")
 
 
 def test_client_is_not_loaded_for_nothing() -> None:
