@@ -106,6 +106,26 @@ def is_cut_off(error: BaseException | None) -> bool:
     return isinstance(error, ContentLengthError | TransferEncodingError)
 
 
+def coding_complaint_of(error: BaseException | None) -> str | None:
+    """What is wrong with a body's compression, where an error of aiohttp's comes from that: its parser wraps it.
+
+    The public way is to call the response as a whole no HTTP.
+    """
+    if not ENABLED:
+        return None
+    from aiohttp.http_exceptions import ContentEncodingError  # noqa: PLC0415 - see ENABLED
+
+    for _ in range(MAX_CAUSES):
+        if error is None or isinstance(error, ContentEncodingError):
+            break
+        error = error.__cause__ or error.__context__
+    return complaint_of(error) if isinstance(error, ContentEncodingError) else None
+
+
+MAX_CAUSES = 8
+"""Errors that are gone through from one to its cause: aiohttp wraps one twice."""
+
+
 def failure_of(protocol: object) -> BaseException | None:
     """What aiohttp's protocol failed with; the public way doesn't know."""
     return cast(Any, protocol).exception() if ENABLED else None

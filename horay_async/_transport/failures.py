@@ -8,7 +8,7 @@ import ssl
 import aiohttp
 
 from horay_async._protocol.wire.clean import Cleaner
-from horay_async._transport.aiohttp_internals import complaint_of, is_cut_off
+from horay_async._transport.aiohttp_internals import coding_complaint_of, complaint_of, is_cut_off
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -148,6 +148,8 @@ def translate(
     complaint = complaint_of(error)
     if isinstance(error, aiohttp.ClientResponseError):
         complaint = _first_line(error.message)
+    if (coding := coding_complaint_of(error)) is not None:
+        return _undecodable(label, clean(coding), execution)
     if complaint is not None:
         return APIResponseError(
             f"the response to {label} isn't valid HTTP: {clean(complaint)}",
@@ -182,6 +184,8 @@ def translate_read(
             execution=execution,
             transient=False,
         )
+    if (coding := coding_complaint_of(error)) is not None:
+        return _undecodable(label, clean(coding), execution)
     found = error.__cause__ if isinstance(error, aiohttp.ClientPayloadError) else error
     complaint = complaint_of(found)
     if complaint is not None and not is_cut_off(found):
@@ -190,6 +194,13 @@ def translate_read(
         )
     return APIConnectionError(
         f"the response to {label} broke off: {clean(describe(error))}", execution=execution
+    )
+
+
+def _undecodable(label: str, complaint: str, execution: Execution) -> APIError:
+    return APIResponseError(
+        f"the response to {label} has a compressed body that can't be decoded: {complaint}",
+        execution=execution,
     )
 
 

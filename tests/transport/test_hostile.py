@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
+import zlib
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -115,8 +116,22 @@ async def test_wrong_coding(
         failure = await refused(call(client))
         assert len(failure.attempts) == 1
         assert "\n" not in failure.message
+        assert "has a compressed body that can't be decoded" in failure.message
+        assert coding in failure.message
         assert await client.models.list()
     assert fault_server.connections[0].closed_by == "client"
+
+
+@pytest.mark.internals(True)
+async def test_deflate_that_ends_early(fault_server: FaultServer, connect: Connect) -> None:
+    """Only the body's coding is blamed, though the parser raises it before it hands out the head."""
+    body = zlib.compress(b'{"choices": []}')[:-1]
+    head = OK + b"Content-Encoding: deflate\r\nContent-Length: %d\r\n\r\n" % len(body)
+    fault_server.add(raw(head + body, Stall()))
+    async with connect() as client:
+        failure = await refused(complete(client))
+    assert "has a compressed body that can't be decoded" in failure.message
+    assert "valid HTTP" not in failure.message
 
 
 @pytest.mark.internals(False)
@@ -238,7 +253,8 @@ async def test_json_is_taken(
     )
     fault_server.add(respond(before + body, content_type=media))
     async with connect() as client:
-        assert (await complete(client)).choices[0].text == "Berlin"
+        whole: Any = await complete(client)
+        assert whole.choices[0].text == "Berlin"
         for _ in range(2):
             with pytest.raises(InsufficientBalanceError, match="no"):
                 await complete(client)
