@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, cast, overload
 
 from horay_async._checks import is_true
 from horay_async._class_attributes import Group
@@ -182,6 +182,11 @@ class AsyncHoray:
         check(options, GenerationOptions if stream else CallOptions)
         if not stream and ends_with:
             raise TypeError("ends_with goes with stream=True")
+        for name, value in (("method", method), ("path", path)):
+            if not isinstance(cast("object", value), str):
+                raise TypeError(
+                    f"{name} must be a string, not a value of type {type(value).__qualname__}"
+                )
         request = build_request(
             method.upper(),
             check_path(method, path),

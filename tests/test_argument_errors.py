@@ -81,6 +81,38 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda client: client.batch.run([], size=3),
         "Batch.run(): unknown batch option 'size'; ",
     ),
+    "a number as requests": (
+        lambda client: client.batch.run_file(1.5, "out"),
+        "Batch.run_file(): requests must be a path, or an open file's descriptor, not a value of type float",
+    ),
+    "an object as results": (
+        lambda client: client.batch.run_file("in", object()),
+        "Batch.run_file(): results must be a path, not a value of type object",
+    ),
+    "a descriptor as results": (
+        lambda client: client.batch.run_file("in", 2),
+        "Batch.run_file(): results must be a path, not a value of type int",
+    ),
+    "a number as method": (
+        lambda client: client.request(1, "/path"),
+        "Horay.request(): method must be a string, not a value of type int",
+    ),
+    "a number as path": (
+        lambda client: client.request("GET", 2),
+        "Horay.request(): path must be a string, not a value of type int",
+    ),
+    "a number among the tools": (
+        lambda client: client.chat.completions.run_tools(model="m", messages=MESSAGES, tools=[5]),
+        "ChatCompletions.run_tools(): tools[0] is a value of type int: a tool is",
+    ),
+    "a function among the tools": (
+        lambda client: client.chat.completions.run_tools(model="m", messages=MESSAGES, tools=[len]),
+        "ChatCompletions.run_tools(): tools[0] is the plain function len: decorate it with @tool",
+    ),
+    "a number as tools": (
+        lambda client: client.chat.completions.run_tools(model="m", messages=MESSAGES, tools=5),
+        "ChatCompletions.run_tools(): tools must be a list of tools, not a value of type int",
+    ),
     "unknown, of a copy": (
         lambda client: client.with_options(size=3),
         "Horay.with_options(): unknown client option 'size'; ",

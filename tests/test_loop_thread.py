@@ -632,3 +632,26 @@ def test_end_of_the_program(closed: bool) -> None:
     lines = printed.splitlines()
     assert lines[0] == "2"
     assert set(lines[1:]) <= {"2", "refused"}
+
+
+def test_call_that_the_end_of_the_program_cuts_off() -> None:
+    """Says so: no client was closed."""
+    code = """
+import atexit, socket, threading
+atexit.register(lambda: thread.join(20))  # before the package's own, so after it
+from horay_async import Horay, HorayError
+def call():
+    try:
+        client.models.list()
+    except HorayError as error:
+        print(error, flush=True)
+server = socket.create_server(("127.0.0.1", 0))
+client = Horay("a-key", base_url=f"http://127.0.0.1:{server.getsockname()[1]}/v1")
+thread = threading.Thread(target=call, daemon=True)
+thread.start()
+connection = server.accept()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "the program ended while the call was under way\n"

@@ -29,6 +29,7 @@ R = TypeVar("R")
 
 CLOSED = "the client is closed: make a new one"
 CLOSED_MEANWHILE = "the client was closed while the call was under way"
+EXITED_MEANWHILE = "the program ended while the call was under way"
 OWN_THREAD = (
     "a blocking client can't be called on the thread that runs its calls, where it would wait for itself: "
     "use AsyncHoray in hooks and async tools, or hand the call to another thread"
@@ -147,7 +148,8 @@ class BlockingCall(Generic[R]):
         error, self._error = self._error, None
         if error is None:
             failure = None if self._thread is None else self._thread.failure
-            error = ConfigurationError(f"{NO_THREAD}: {failure!r}" if failure else CLOSED_MEANWHILE)
+            ended = EXITED_MEANWHILE if _exiting.is_set() else CLOSED_MEANWHILE
+            error = ConfigurationError(f"{NO_THREAD}: {failure!r}" if failure else ended)
         try:
             raise error
         finally:
@@ -439,7 +441,12 @@ def _after_fork_in_child() -> None:
             call.lose()
 
 
+_exiting = threading.Event()
+"""Whether the program is ending: then it is that which ends calls, and no client was closed."""
+
+
 def _at_exit() -> None:
+    _exiting.set()
     # Ended with its loop, a pool that was never closed still closes its sockets.
     if (thread := _shared.thread) is not None:
         thread.end_soon()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterable, Iterable, Mapping, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, Unpack, cast, overload
 
 from horay_async._signatures import described
 from horay_async.batch.batch_request import BatchRequest
@@ -34,6 +34,20 @@ def bar_for(progress: BatchProgress, show: ShowProgress) -> ProgressBar | None:
     from horay_async.batch.bar import ProgressBar  # noqa: PLC0415 - what only a bar needs
 
     return ProgressBar(progress, show)
+
+
+def _is_descriptor(given: object) -> TypeGuard[int]:
+    return isinstance(given, int) and not isinstance(given, bool)
+
+
+def _path(name: str, given: object) -> Path:
+    """A parameter as a path. Raises `TypeError` for what is none, and `ConfigurationError` for an empty one."""
+    if not isinstance(given, str | os.PathLike):
+        allowed = "a path, or an open file's descriptor" if name == "requests" else "a path"
+        raise TypeError(f"{name} must be {allowed}, not a value of type {type(given).__qualname__}")
+    if not os.fspath(given):  # of which `Path` makes the current folder
+        raise ConfigurationError(f"{name} must name a file; it is empty")
+    return Path(cast("os.PathLike[str]", given))
 
 
 ResponseT = TypeVar("ResponseT", bound=Response)
@@ -164,8 +178,8 @@ class AsyncBatch:
         bar = None if isinstance(progress, BatchProgress) else bar_for(given, progress)
         await run_file(
             self._transport,
-            requests if isinstance(requests, int) else Path(requests),
-            Path(results),
+            requests if _is_descriptor(requests) else _path("requests", requests),
+            _path("results", results),
             settings,
             given,
             bar,

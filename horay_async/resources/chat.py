@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast, overload
 
 import attrs
 
 from horay_async._checks import is_true
 from horay_async._class_attributes import Group
-from horay_async._habits import no_attribute
+from horay_async._habits import about_field, no_attribute
 from horay_async._protocol.wire.request import Operation
 from horay_async.models.chat import (
     ChatCompletion,
@@ -264,11 +264,24 @@ def _by_name(given: Sequence[Any]) -> dict[str, Tool[..., Any]]:
     """The tools that can be run, by their names. Raises `TypeError` for two of one name."""
     from horay_async.tools.define import Tool  # noqa: PLC0415 - needed here alone
 
+    whole = cast("object", given)
+    if isinstance(whole, Mapping | str) or not isinstance(whole, Iterable):
+        raise TypeError(f"tools must be a list of tools, not a value of type {_kind(given)}")
     found: dict[str, Tool[..., Any]] = {}
+    for place, tool in enumerate(cast("Sequence[object]", given)):
+        if not isinstance(tool, Tool | Mapping):
+            raise TypeError(
+                about_field("tools", given)
+                or f"tools[{place}] is a value of type {_kind(tool)}: a tool is a function with @tool, or in JSON"
+            )
     for tool in (cast("Tool[..., Any]", each) for each in given if isinstance(each, Tool)):
         if found.setdefault(tool.name, tool) is not tool:
             raise TypeError(f"two tools are named {tool.name}")
     return found
+
+
+def _kind(value: object) -> str:
+    return type(value).__qualname__
 
 
 def _name(tool: Mapping[str, Any]) -> str:

@@ -724,6 +724,14 @@ async def test_wrong_options_are_refused_at_once(batch: AsyncBatch, files: Files
         await batch.run_file(files.requests, files.results, concurrency=0)
 
 
+@pytest.mark.parametrize("empty", ["requests", "results"])
+async def test_empty_name_is_refused(batch: AsyncBatch, empty: str) -> None:
+    """It isn't taken for the current folder."""
+    names = {"requests": "in", "results": "out", empty: ""}
+    with pytest.raises(ConfigurationError, match=f"{empty} must name a file; it is empty"):
+        await batch.run_file(names["requests"], names["results"])
+
+
 async def test_concurrency_over_the_file_limit_is_refused_before_files_are_made(
     stub: Stub, batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
