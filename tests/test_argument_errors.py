@@ -103,11 +103,11 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "a number among the tools": (
         lambda client: client.chat.completions.run_tools(model="m", messages=MESSAGES, tools=[5]),
-        "ChatCompletions.run_tools(): tools[0] is a value of type int: a tool is",
+        "ChatCompletions.run_tools(): tools can't be sent as JSON: tools[0] is a value of type int: a tool is",
     ),
     "a function among the tools": (
         lambda client: client.chat.completions.run_tools(model="m", messages=MESSAGES, tools=[len]),
-        "ChatCompletions.run_tools(): tools[0] is the plain function len: decorate it with @tool",
+        "ChatCompletions.run_tools(): tools can't be sent as JSON: tools[0] is the plain function len: decorate it with @tool",
     ),
     "a number as tools": (
         lambda client: client.chat.completions.run_tools(model="m", messages=MESSAGES, tools=5),

@@ -270,10 +270,10 @@ def _by_name(given: Sequence[Any]) -> dict[str, Tool[..., Any]]:
     found: dict[str, Tool[..., Any]] = {}
     for place, tool in enumerate(cast("Sequence[object]", given)):
         if not isinstance(tool, Tool | Mapping):
-            raise TypeError(
-                about_field("tools", given)
-                or f"tools[{place}] is a value of type {_kind(tool)}: a tool is a function with @tool, or in JSON"
+            wrong = about_field("tools", given) or (
+                f"tools[{place}] is a value of type {_kind(tool)}: a tool is a function with @tool, or in JSON"
             )
+            raise TypeError(f"tools can't be sent as JSON: {wrong}")
     for tool in (cast("Tool[..., Any]", each) for each in given if isinstance(each, Tool)):
         if found.setdefault(tool.name, tool) is not tool:
             raise TypeError(f"two tools are named {tool.name}")
