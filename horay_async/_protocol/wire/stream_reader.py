@@ -50,11 +50,6 @@ class EventStreamReader(ABC, Generic[T]):
         self._max_event_bytes = max_event_bytes
         self._opening: bytes | None = b""  # how the body begins, until an event has come
 
-    @property
-    def failure(self) -> APIError | None:
-        """What to raise once what came before it is delivered."""
-        return self._failure
-
     def feed(self, piece: bytes) -> list[T]:
         """What is made of the events that `piece` completes; nothing once the stream is done."""
         if self.done:
