@@ -101,7 +101,10 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
 
     def __init__(self, wrapped: AsyncStream[ChunkT], handle: LoopHandle) -> None:
         super().__init__(wrapped, handle)
-        self._reader()  # at once: it notes the process whose connection this is
+        # Of the process that the call was made in, whose connection this is.
+        self._prefetcher: Prefetcher[Any] | None = Prefetcher(
+            handle, wrapped._burst, made_in=handle.shared
+        )
 
     @property
     def meta(self) -> ResponseMeta:

@@ -100,6 +100,7 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
         """The text alone, of the first choice (index 0), piece by piece."""
     def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
+    _prefetcher: Prefetcher[Any] | None
 
 class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
     """What happens while a response is generated, event by event, and the whole response at the end, `final()`: the

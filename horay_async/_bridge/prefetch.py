@@ -36,10 +36,15 @@ class Prefetcher(Generic[T]):
     """
 
     def __init__(
-        self, handle: LoopHandle, read: Callable[[], Coroutine[Any, Any, list[T]]]
+        self,
+        handle: LoopHandle,
+        read: Callable[[], Coroutine[Any, Any, list[T]]],
+        *,
+        made_in: object = None,
     ) -> None:
+        """`made_in` is the process that the source belongs to, where that may have forked since."""
         self._handle = handle
-        self._made_in = thread.this_process()
+        self._made_in = made_in or thread.this_process()
         self._read = read
         self._call: BlockingCall[None] | None = None
         self._lists: SimpleQueue[list[T] | BaseException] = SimpleQueue()
