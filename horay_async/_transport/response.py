@@ -72,7 +72,7 @@ class RawResponse:
         self._pool = pool
         self._timer = pool.timer
         self._release = release
-        self.rest = b""
+        self.rest: bytes = b""
         """What had come with the last piece and is more than it holds: the next one is there without waiting."""
         # The body: `rest`, from `_offset` on, then what is still in `content`, then what the server will send.
         self._offset = 0
