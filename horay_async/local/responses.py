@@ -75,6 +75,9 @@ class ResponseBuilder(ABC):
             target = merged[part["index"]]
             self._add(target, part)
             target["finish_reason"] = part["finish_reason"] or target["finish_reason"]
+            if added := part["logprobs"]:
+                kept: Json = target["logprobs"] or {}
+                target["logprobs"] = {name: [*kept.get(name, ()), *added[name]] for name in added}
         return self._envelope(self.whole) | {"choices": list(merged.values()), "usage": self.usage}
 
     def _envelope(self, object_name: str) -> Json:
@@ -134,33 +137,19 @@ class CompletionResponseBuilder(ResponseBuilder):
             }
         if not choice["text"] and not choice["finish_reason"] and logprobs is None:
             return None
-        return self._piece(index, choice["text"], choice["finish_reason"], logprobs)
+        return _made(index, choice["finish_reason"], logprobs, text=choice["text"])
 
     def _text(self, choice: Json) -> str:
-        text: str = choice["text"]
-        return text
+        return str(choice["text"])
 
     def _opening(self, index: int) -> list[Json]:
-        return [self._piece(index, self.call.prompt)] if self.call.echo else []
+        return [_made(index, text=self.call.prompt)] if self.call.echo else []
 
     def _blank(self, index: int) -> Json:
-        return self._piece(index, "")
-
-    def _piece(
-        self, index: int, text: str, finish_reason: str | None = None, logprobs: Json | None = None
-    ) -> Json:
-        return {
-            "index": index,
-            "text": text,
-            "finish_reason": finish_reason,
-            "logprobs": logprobs,
-        }
+        return _made(index, text="")
 
     def _add(self, target: Json, part: Json) -> None:
         target["text"] += part["text"]
-        if part["logprobs"]:
-            kept: Json = target["logprobs"] or {"tokens": [], "token_logprobs": []}
-            target["logprobs"] = {name: kept[name] + part["logprobs"][name] for name in kept}
 
 
 class ChatResponseBuilder(ResponseBuilder):
@@ -187,8 +176,7 @@ class ChatResponseBuilder(ResponseBuilder):
             super()._check(index, choice)
 
     def _text(self, choice: Json) -> str:
-        text: str = choice["delta"].get("content") or ""
-        return text
+        return choice["delta"].get("content") or ""
 
     def _choice(self, index: int, choice: Json) -> Json | None:
         # llama.cpp repeats the role; a stream of this family names it once, in its first chunk.
@@ -216,29 +204,14 @@ class ChatResponseBuilder(ResponseBuilder):
                     for token in tokens
                 ]
             }
-        return self._piece(index, delta, finish_reason, logprobs)
+        return _made(index, finish_reason, logprobs, delta=delta)
 
     def _opening(self, index: int) -> list[Json]:
         content = None if self._forced else ""
-        return [self._piece(index, {"role": "assistant", "content": content})]
-
-    def _piece(
-        self,
-        index: int,
-        delta: Json,
-        finish_reason: str | None = None,
-        logprobs: Json | None = None,
-    ) -> Json:
-        return {
-            "index": index,
-            "delta": delta,
-            "finish_reason": finish_reason,
-            "logprobs": logprobs,
-        }
+        return [_made(index, delta={"role": "assistant", "content": content})]
 
     def _blank(self, index: int) -> Json:
-        message = {"role": "assistant", "content": ""}
-        return {"index": index, "message": message, "finish_reason": None, "logprobs": None}
+        return _made(index, message={"role": "assistant", "content": ""})
 
     def _add(self, target: Json, part: Json) -> None:
         message = target["message"]
@@ -249,9 +222,13 @@ class ChatResponseBuilder(ResponseBuilder):
                     _add_tool_call(message.setdefault("tool_calls", []), piece)
             elif name != "role" and value is not None:
                 message[name] = (message.get(name) or "") + value
-        if part["logprobs"]:
-            kept: Json = target["logprobs"] or {"content": []}
-            target["logprobs"] = {"content": kept["content"] + part["logprobs"]["content"]}
+
+
+def _made(
+    index: int, finish_reason: str | None = None, logprobs: Json | None = None, **content: object
+) -> Json:
+    """A choice; `content` is what was generated, by the name of its field."""
+    return {"index": index, **content, "finish_reason": finish_reason, "logprobs": logprobs}
 
 
 def _add_tool_call(calls: list[Json], part: Json) -> None:

@@ -9,37 +9,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, TypeGuard, get_args
+
+from horay_async.models.images import ImageSize
+from horay_async.models.models import ModelSubType, ModelType
 
 from .errors import ApiProblem
 
 Check = Callable[[str, object], None]
 
 INT32_MAX: Final = 2**31 - 1
-IMAGE_SIZES: Final = (
-    "1024x1024",
-    "1536x1536",
-    "768x512",
-    "768x1024",
-    "1024x576",
-    "576x1024",
-)
+IMAGE_SIZES: Final[tuple[str, ...]] = get_args(ImageSize)
 IMAGE_SEEDS: Final = (1, 9999999998)
 TOOL_CHOICES: Final = ("none", "auto", "required")
 RESPONSE_FORMATS: Final = ("text", "json_object", "json_schema")
 ENCODING_FORMATS: Final = ("float", "base64")
 # Texts of one request for embeddings, as OpenAI's reference has it.
 MAX_INPUTS: Final = 2048
-MODEL_TYPES: Final = ("text", "image", "audio", "video")
-MODEL_SUB_TYPES: Final = (
-    "chat",
-    "embedding",
-    "reranker",
-    "text-to-image",
-    "image-to-image",
-    "speech-to-text",
-    "text-to-video",
-)
 
 
 def refuse(name: str, message: str) -> ApiProblem:
@@ -256,8 +242,8 @@ EMBEDDING: Final[Mapping[str, Check]] = {
     "dimensions": integer(1),
 }
 MODEL_FILTERS: Final[Mapping[str, Check]] = {
-    "type": one_of(MODEL_TYPES),
-    "sub_type": one_of(MODEL_SUB_TYPES),
+    "type": one_of(get_args(ModelType)),
+    "sub_type": one_of(get_args(ModelSubType)),
 }
 
 
