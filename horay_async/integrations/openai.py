@@ -79,9 +79,20 @@ class _OnHoray:
         max_retries: int
 
     def _settings(
-        self, horay: AsyncHoray | Horay, http_client: Any, options: dict[str, Any]
+        self, given: Any, options: dict[str, Any], made_of: type, transport: type, http: type
     ) -> dict[str, Any]:
-        """The options for openai's class. Raises `TypeError` for those that contradict the Horay client."""
+        """The options for openai's class, on the Horay client that was given, or on one of the class `made_of`.
+
+        Raises `TypeError` for options that contradict the Horay client.
+        """
+        owned = None if given else made_of(**_own_options(options))
+        horay: Any = given or owned
+        self._horay = horay
+        http_client = options.pop("http_client", None)
+        if http_client is None:
+            http_client = http(transport=transport(horay, owned), trust_env=False)
+        elif not isinstance(getattr(http_client, "_transport", None), transport):
+            raise TypeError(HTTP_CLIENT)  # it isn't one of ours, as `copy` hands it over
         for name, reason in OPTIONS_OF_HORAY.items():
             if _given(options.get(name)):
                 raise TypeError(f"{name} can't be set here: {reason}")
@@ -189,17 +200,8 @@ class AsyncOpenAI(_OnHoray, openai.AsyncOpenAI):
         Args:
             horay: The client that sends the requests.
         """
-        owned = None if horay else AsyncHoray(**_own_options(options))
-        client = horay or owned
-        assert client is not None
-        http_client = options.pop("http_client", None)
-        if http_client is None:
-            transport = _AsyncTransport(client, owned)
-            http_client = httpx2.AsyncClient(transport=transport, trust_env=False)
-        elif not _is_on(http_client, _AsyncTransport):
-            raise TypeError(HTTP_CLIENT)
-        self._horay = client
-        super().__init__(**self._settings(client, http_client, options))
+        settings = self._settings(horay, options, AsyncHoray, _AsyncTransport, httpx2.AsyncClient)
+        super().__init__(**settings)
 
 
 class OpenAI(_OnHoray, openai.OpenAI):
@@ -211,25 +213,10 @@ class OpenAI(_OnHoray, openai.OpenAI):
         Args:
             horay: The client that sends the requests.
         """
-        owned = None if horay else Horay(**_own_options(options))
-        client = horay or owned
-        assert client is not None
-        http_client = options.pop("http_client", None)
-        if http_client is None:
-            transport = _Transport(client, owned)
-            http_client = httpx2.Client(transport=transport, trust_env=False)
-        elif not _is_on(http_client, _Transport):
-            raise TypeError(HTTP_CLIENT)
-        self._horay = client
-        super().__init__(**self._settings(client, http_client, options))
+        super().__init__(**self._settings(horay, options, Horay, _Transport, httpx2.Client))
 
 
 def _own_options(options: dict[str, Any]) -> dict[str, Any]:
     """What a Horay client is made of, taken out of openai's options."""
     taken = {name: options.pop(name, None) for name in ("api_key", "base_url")}
     return {name: value for name, value in taken.items() if _given(value)}
-
-
-def _is_on(http_client: Any, transport: type) -> bool:
-    """Whether an HTTP client is one of ours, as `copy` hands it over."""
-    return isinstance(getattr(http_client, "_transport", None), transport)

@@ -11,9 +11,9 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from contextvars import copy_context
 from typing import Any
+
+from horay_async._transport.in_thread import in_thread
 
 __all__ = ["CLEANUP", "UserCodeEnded", "call_user_code", "contain", "message_of"]
 
@@ -79,36 +79,15 @@ def is_main_thread() -> bool:
 
 
 async def _in_thread(function: Callable[[], Any]) -> Any:
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
-    context = copy_context()
-
-    def settle(value: Any, error: Exception | None) -> None:
-        if future.done():  # nobody waits any more
-            return
-        if error is None:
-            future.set_result(value)
-        else:
-            future.set_exception(error)
-
-    def run() -> None:
-        value: Any = None
-        failure: Exception | None = None
-        try:
-            value = context.run(function)
-        except StopIteration as error:  # which a future can't hold
-            failure = RuntimeError("it raised StopIteration")
-            failure.__cause__ = error
-        except Exception as error:  # noqa: BLE001 - handed over to whom awaits it
-            failure = error
-        except BaseException as error:  # noqa: BLE001 - signals are raised in the main thread: it is its own
-            failure = UserCodeEnded(f"it raised {type(error).__name__}")
-            failure.__cause__ = error
-        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, value, failure)
-
-    threading.Thread(target=run, name="horay-tool", daemon=True).start()
-    return await future
+    value, error = await in_thread(function, name="horay-tool")
+    if error is None:
+        return value
+    if isinstance(error, StopIteration):  # which a coroutine can't raise
+        raise RuntimeError("it raised StopIteration") from error
+    if isinstance(error, Exception):
+        raise error
+    # Signals are raised in the main thread: it is the function's own.
+    raise UserCodeEnded(f"it raised {type(error).__name__}") from error
 
 
 def message_of(error: BaseException) -> str:

@@ -40,6 +40,13 @@ def set_content(span: Span, attribute: str, text_of: Callable[[], str | None]) -
             span.set_attribute(attribute, clean(text))
 
 
+def set_input(span: Span, body: SentBody) -> None:
+    """Sets what a request sent as attributes, where the span is recorded."""
+    if span.is_recording():
+        set_content(span, "gen_ai.input.messages", lambda: input_messages(body))
+        set_content(span, "gen_ai.tool.definitions", lambda: tool_definitions(body))
+
+
 def input_messages(body: SentBody) -> str | None:
     """What the model was sent: the conversation, or the prompt as a message of the user."""
     if bytes(body.messages):

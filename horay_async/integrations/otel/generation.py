@@ -6,16 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from horay_async.integrations.otel.content import (
-    input_messages,
-    output_messages,
-    set_content,
-    tool_definitions,
-)
+from horay_async.integrations.otel.content import output_messages, set_content, set_input
 from horay_async.integrations.otel.conventions import OLD
 from horay_async.integrations.otel.events import exception_event
 from horay_async.integrations.otel.metrics import usage_of
-from horay_async.integrations.otel.spans import CallSpan
+from horay_async.integrations.otel.spans import CallSpan, outcome
 from horay_async.integrations.otel.values import clean
 from horay_async.models.usage import Usage
 
@@ -42,11 +37,8 @@ class Generation(CallSpan):
         self._request = request
         self._identity = request.identity
         self._last: float | None = None  # when the newest chunk came
-        if settings.capture and self.span.is_recording():
-            set_content(self.span, "gen_ai.input.messages", lambda: input_messages(request.body))
-            set_content(
-                self.span, "gen_ai.tool.definitions", lambda: tool_definitions(request.body)
-            )
+        if settings.capture:
+            set_input(self.span, request.body)
 
     def on_chunks(self, chunks: Sequence[Response]) -> None:
         """Measures when chunks came; those of one read share the time since the one before."""
@@ -74,11 +66,7 @@ class Generation(CallSpan):
         settings = self._settings
         try:
             usage = self._record_response(response) if response is not None else {}
-            measured = self._identity
-            if error_type is not None:
-                measured = measured | {"error.type": error_type}
-            elif not ended.complete:
-                measured = measured | {"horay.cancelled": True}
+            measured = self._identity | outcome(error_type, complete=ended.complete)
             operation = self._request.operation
             self._metrics.duration(operation).record(seconds, measured, self.context)
             if usage:

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from horay_async.integrations.otel.content import (
-    input_messages,
-    output_messages,
-    set_content,
-    tool_definitions,
-)
+from horay_async.integrations.otel.content import output_messages, set_content, set_input
 from horay_async.integrations.otel.metrics import usage_of
-from horay_async.integrations.otel.spans import message_of
+from horay_async.integrations.otel.spans import OwnSpan, message_of, outcome
 from horay_async.integrations.otel.values import clean
 
 if TYPE_CHECKING:
@@ -36,7 +28,7 @@ NOT_OF_RUNS: Final = {
 """What the conventions have on the spans of single requests alone."""
 
 
-class RunSpan:
+class RunSpan(OwnSpan):
     """The span of one run."""
 
     def __init__(
@@ -49,42 +41,25 @@ class RunSpan:
         self._measured: dict[str, Any] = {
             name: value for name, value in run.identity.items() if name == "gen_ai.request.model"
         }
+        told = {name: value for name, value in attributes.items() if name not in NOT_OF_RUNS}
         # A run has no name, so that its span is named for the operation alone.
-        self.span: Span = settings.tracer.start_span(
-            run.operation,
-            kind=SpanKind.INTERNAL,
-            attributes={
-                name: value for name, value in attributes.items() if name not in NOT_OF_RUNS
-            },
-        )
-        self.context: Context = trace.set_span_in_context(self.span)
-        if settings.capture and self.span.is_recording():
-            body = run.body
-            set_content(self.span, "gen_ai.input.messages", lambda: input_messages(body))
-            set_content(self.span, "gen_ai.tool.definitions", lambda: tool_definitions(body))
-
-    def activate(self) -> AbstractContextManager[object]:
-        """Makes the span the current one."""
-        return trace.use_span(
-            self.span, end_on_exit=False, record_exception=False, set_status_on_exception=False
-        )
+        super().__init__(settings.tracer, run.operation, told, kind=SpanKind.INTERNAL)
+        if settings.capture:
+            set_input(self.span, run.body)
 
     def on_end(self, ended: RunEnded) -> None:
         """Records what came of the run, and ends the span."""
         seconds = time.perf_counter() - self._began
         span, metrics = self.span, self._metrics
         try:
-            measured = self._measured
+            kind = None
             if isinstance(error := ended.error, Exception):
                 kind = type(error).__qualname__
-                measured = measured | {"error.type": kind}
-                span.set_attribute("error.type", kind)
                 message = message_of(error, capture=self._settings.capture)
                 span.set_status(Status(StatusCode.ERROR, message))
-            elif not ended.complete:
-                measured = measured | {"horay.cancelled": True}
-                span.set_attribute("horay.cancelled", True)
-            metrics.run.record(seconds, measured, self.context)
+            ending = outcome(kind, complete=ended.complete)
+            span.set_attributes(ending)
+            metrics.run.record(seconds, self._measured | ending, self.context)
             metrics.inference_calls.record(ended.inference_calls, context=self.context)
             metrics.tool_calls.record(ended.tool_calls, context=self.context)
             if span.is_recording():

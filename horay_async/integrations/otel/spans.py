@@ -27,24 +27,40 @@ if TYPE_CHECKING:
     from horay_async._observe import CallEnded
     from horay_async.errors import APIError
 
-__all__ = ["CallSpan", "message_of"]
+__all__ = ["CallSpan", "OwnSpan", "message_of", "outcome"]
 
 
-class CallSpan:
-    """The span of one call."""
+def outcome(error_type: str | None, *, complete: bool) -> dict[str, Any]:
+    """How a call, a run or a tool ended, as attributes of its span and of its measurements."""
+    if error_type is not None:
+        return {"error.type": error_type}
+    return {} if complete else {"horay.cancelled": True}
+
+
+class OwnSpan:
+    """A span that is begun here, and becomes the current one on request."""
 
     def __init__(
-        self, tracer: Tracer, name: str, attributes: dict[str, Any], *, propagate: bool
+        self, tracer: Tracer, name: str, attributes: dict[str, Any], *, kind: SpanKind
     ) -> None:
-        self.span: Span = tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
+        self.span: Span = tracer.start_span(name, kind=kind, attributes=attributes)
         self.context: Context = set_span_in_context(self.span)
-        self._propagate = propagate
 
     def activate(self) -> AbstractContextManager[object]:
         """Makes the span the current one: logs and the spans of HTTP instrumentations belong to it."""
         return use_span(
             self.span, end_on_exit=False, record_exception=False, set_status_on_exception=False
         )
+
+
+class CallSpan(OwnSpan):
+    """The span of one call."""
+
+    def __init__(
+        self, tracer: Tracer, name: str, attributes: dict[str, Any], *, propagate: bool
+    ) -> None:
+        super().__init__(tracer, name, attributes, kind=SpanKind.CLIENT)
+        self._propagate = propagate
 
     def on_attempt(self, attempt: int, headers: MutableMapping[str, str]) -> None:
         """Puts the trace context into the headers."""
@@ -71,10 +87,8 @@ class CallSpan:
         if request_id := ended.attempts[-1].request_id:
             span.set_attribute("horay.request_id", clean(request_id))
         if error_type is not None and error is not None:
-            span.set_attribute("error.type", error_type)
             span.set_status(Status(StatusCode.ERROR, message_of(error, capture=capture)))
-        elif not ended.complete:
-            span.set_attribute("horay.cancelled", True)
+        span.set_attributes(outcome(error_type, complete=ended.complete))
         span.end()
 
 

@@ -6,16 +6,15 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import propagate, trace
+from opentelemetry import propagate
 from opentelemetry.context import create_key, get_value, set_value
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from horay_async.integrations.otel.content import set_content, tool_result
+from horay_async.integrations.otel.spans import OwnSpan, outcome
 from horay_async.integrations.otel.values import clean
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
-
     from horay_async._observe import ToolEnded, ToolStarted
     from horay_async.integrations.otel.settings import TelemetrySettings
 
@@ -25,7 +24,7 @@ CURRENT = create_key("horay-tool-span")
 """Under which the `ToolSpan` of the tool that is run is found."""
 
 
-class ToolSpan:
+class ToolSpan(OwnSpan):
     """The span of one call of a tool."""
 
     def __init__(self, settings: TelemetrySettings, tool: ToolStarted) -> None:
@@ -43,31 +42,31 @@ class ToolSpan:
             attributes["gen_ai.tool.description"] = clean(tool.description)
         if settings.capture:
             attributes["gen_ai.tool.call.arguments"] = clean(tool.arguments)
-        self.span: Span = settings.tracer.start_span(
-            f"execute_tool {name}", kind=SpanKind.INTERNAL, attributes=attributes
+        super().__init__(
+            settings.tracer, f"execute_tool {name}", attributes, kind=SpanKind.INTERNAL
         )
-        self.context: Context = set_value(CURRENT, self, trace.set_span_in_context(self.span))
+        self.context = set_value(CURRENT, self, self.context)
 
     def on_end(self, ended: ToolEnded | None) -> None:
         """Ends the span; `ended` is None where the tool was cancelled."""
         span = self.span
         try:
-            if ended is None:
-                self._measured["horay.cancelled"] = True
-                span.set_attribute("horay.cancelled", True)
-            elif ended.error is not None:
+            kind = None
+            if ended is not None and ended.error is not None:
                 # An error can name its type itself, as MCP's does.
                 kind = getattr(ended.error, "telemetry_type", type(ended.error).__qualname__)
-                self._measured["error.type"] = kind
-                span.set_attribute("error.type", kind)
                 span.set_status(Status(StatusCode.ERROR))
-            elif self.settings.capture:
+            elif ended is not None and self.settings.capture:
                 content = ended.content
                 set_content(span, "gen_ai.tool.call.result", lambda: tool_result(content))
+            ending = outcome(kind, complete=ended is not None)
+            span.set_attributes(ending)
             # Names that a model has made up have no measurements: there is no end of them.
             if self.settings.run_metrics is not None and self._known:
                 seconds = time.perf_counter() - self._began
-                self.settings.run_metrics.tool.record(seconds, self._measured, self.context)
+                self.settings.run_metrics.tool.record(
+                    seconds, self._measured | ending, self.context
+                )
         finally:
             span.end()
 
