@@ -252,7 +252,6 @@ class Call:
         pool = pools.get(options, sender, external=external) or await pools.create(
             options, sender, external=external
         )
-        limiter = pool.limiters[options.max_connections]
         permit: AttemptPermit | None = None
         if self._limiter is not None:
             body, bulk = self.request.body, self.request.bulk
@@ -263,6 +262,8 @@ class Call:
                 )
             self.permit = permit
             acquired = self._loop.time()
+        # Held or waited for at once, before anything else can run: one that isn't in use may be forgotten.
+        limiter = pool.limiters[options.max_connections]
         if not limiter.acquire_nowait():
             await self._acquire(limiter, permit, began)
             acquired = self._loop.time()

@@ -28,6 +28,7 @@ from horay_async._transport.capacity import CLOSED, CapacityLimiter
 from horay_async._transport.connection import Connector
 from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async._transport.open_files import connections_allowed, log_waiting
+from horay_async._transport.sweep import SweepMark
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions
 
@@ -51,18 +52,21 @@ MAX_LIMITERS = 64
 
 
 class Limiters(dict[int, CapacityLimiter]):
-    """A limiter for each limit, made when it is first asked for; none lets more in than there can be files."""
+    """A limiter for each limit, made when it is first asked for; none lets more in than there can be files.
+
+    One that nobody holds or waits for may be forgotten as soon as another one is asked for.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._loop = loop
-        self._most = MAX_LIMITERS  # from how many on the idle ones are looked for
+        self._sweep = SweepMark(MAX_LIMITERS)
 
     def __missing__(self, limit: int) -> CapacityLimiter:
-        if len(self) >= self._most:
+        if len(self) >= self._sweep.at:
             for other in [other for other, limiter in self.items() if not limiter.in_use]:
                 del self[other]
-            self._most = max(MAX_LIMITERS, 2 * len(self))
+            self._sweep.swept(len(self))
         allowed = connections_allowed(self._loop)
         if limit <= allowed:
             return self.setdefault(limit, CapacityLimiter(limit))
@@ -157,16 +161,14 @@ parent, so they can be neither used nor closed here."""
 class _PoolsOfLoop:
     """What the pools of a client on one event loop have in common."""
 
-    __slots__ = ("limiters", "loop", "most", "pools")
+    __slots__ = ("limiters", "loop", "pools", "sweep")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.limiters = Limiters(loop)
         self.pools = 0
         """How many there are."""
-        self.most = 2 * MAX_UNUSED
-        """From how many on the unused ones are looked for: twice as many as were left the last time, so that looking
-        costs each new one the same, however many there are."""
+        self.sweep = SweepMark(2 * MAX_UNUSED)
 
 
 class ConnectionPools:
@@ -209,7 +211,7 @@ class ConnectionPools:
         if known is None:
             self._forget_closed_loops()
             known = self._loops[here] = _PoolsOfLoop(here)
-        elif known.pools >= known.most:
+        elif known.pools >= known.sweep.at:
             self._close_unused(known, keep=MAX_UNUSED)
         pool = ConnectionPool(
             None if external else options.session,
@@ -256,7 +258,7 @@ class ConnectionPools:
             if self._pools.pop(key, None) is not None:
                 pool_close_soon(pool)
         known.pools = len(mine) - len(unused[keep:])
-        known.most = max(2 * MAX_UNUSED, 2 * known.pools)
+        known.sweep.swept(known.pools)
 
     async def close(self) -> None:
         """Closes the pools of every loop; a loop that isn't running has closed, or will close, its own."""

@@ -24,6 +24,7 @@ from horay_async._transport.failures import RedirectError
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 from horay_async._transport.pending import PendingResponse
 from horay_async._transport.proxy import proxy_from_environment, with_auth_apart
+from horay_async._transport.shared_limiters import Membership
 from horay_async._version import __version__
 from horay_async.options import ClientOptions
 
@@ -66,11 +67,16 @@ class _Bearer(Secret):
 
 
 class Sender:
-    """Sends requests for one client, over its own session or a caller's."""
+    """Sends requests for one client, over its own session or a caller's. Its calls hold it longer than the client may
+    live, and with it what `membership` keeps.
+    """
 
-    def __init__(self, options: ClientOptions, pools: ConnectionPools) -> None:
+    def __init__(
+        self, options: ClientOptions, pools: ConnectionPools, membership: Membership
+    ) -> None:
         self.options = options
         self.pools = pools
+        self._membership = membership  # never read
         self._urls: dict[str, URL] = {}
         self._proxies: dict[URL, URL | None] = {}  # of the environment, by origin
         self._common: dict[str, CommonHeaders] = {}  # of requests with a body, by what they accept

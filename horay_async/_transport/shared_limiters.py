@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from horay_async._transport.sweep import SweepMark
 from horay_async.options import ClientOptions, Limits
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ find what the one before it has used up."""
 
 
 class Membership:
-    """Held by a client for as long as it lives: nothing that it shares with its copies is forgotten meanwhile."""
+    """Held by a client and by its calls for as long as they live: nothing that they share is forgotten meanwhile."""
 
     __slots__ = ("__weakref__", "key")
 
@@ -34,9 +35,7 @@ class LimitersOfLoop(dict[tuple[str, Limits | None], "Limiter"]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.most: int = MAX_UNUSED
-        """From how many on the unused ones are looked for: twice as many as were left the last time, so that looking
-        costs each new one the same, however many there are."""
+        self.sweep: SweepMark = SweepMark(MAX_UNUSED)
 
 
 class SharedLimiters:
@@ -71,7 +70,7 @@ class SharedLimiters:
         if limiter is None:
             from horay_async._transport.limiter import Limiter  # noqa: PLC0415 - for limits and batches alone
 
-            if len(limiters) >= limiters.most:
+            if len(limiters) >= limiters.sweep.at:
                 self._forget_unused(limiters, loop.time())
             limiter = limiters[key] = Limiter(options)
         return limiter
@@ -80,7 +79,7 @@ class SharedLimiters:
         for key, limiter in list(limiters.items()):
             if key not in self._members and limiter.is_idle(now):
                 del limiters[key]
-        limiters.most = max(MAX_UNUSED, 2 * len(limiters))
+        limiters.sweep.swept(len(limiters))
 
     def close(self) -> None:
         """Ends all waits, on every loop."""

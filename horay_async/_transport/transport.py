@@ -40,8 +40,7 @@ class Transport:
         self._log_once: LogOnce = share._log_once if share else LogOnce()  # noqa: SLF001 - its own kind
         self._hooks = _hooks_of(options, self._log_once)
         self._limiters: SharedLimiters = share._limiters if share else SharedLimiters()  # noqa: SLF001 - see above
-        self._membership = self._limiters.join(options)
-        self._sender = Sender(options, self.pools)
+        self._sender = Sender(options, self.pools, self._limiters.join(options))
         key = options.api_key
         self._keys: KeySource | None = None  # where a function provides them; a copy has the same
         if isinstance(key, ProvidedKeys):

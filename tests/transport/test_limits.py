@@ -26,6 +26,8 @@ from horay_async import (
     RetryPolicy,
     Timeouts,
 )
+from horay_async._protocol.wire.request import download
+from horay_async._transport.connection_pool import MAX_LIMITERS
 from horay_async._transport.limiter import Limiter
 from horay_async._transport.shared_limiters import MAX_UNUSED
 from horay_async.batch.throttle import Throttle
@@ -270,6 +272,28 @@ async def test_cancellation_passes_the_place_on(counting: Counting) -> None:
         assert client._transport.limiter().admission.in_flight == 0
 
 
+async def test_max_connections_while_limits_are_waited_for(counting: Counting) -> None:
+    """Copies with other `max_connections` that come and go meanwhile don't let two calls have the one connection."""
+    counting.hold.clear()
+    async with client_of(counting, Limits(concurrency=1)) as client:
+        first = asyncio.ensure_future(complete(client, "first"))
+        await counting.reached(1)
+        narrow = client.with_options(max_connections=1)
+        waits = asyncio.ensure_future(complete(narrow, "waits for the limits"))
+        await asyncio.sleep(0)
+        (pool,) = client._transport.pools._pools.values()
+        for limit in range(1000, 1000 + 2 * MAX_LIMITERS):
+            assert pool.limiters[limit].limit == limit
+        unlimited = asyncio.ensure_future(complete(narrow.with_options(limits=None), "unlimited"))
+        await counting.reached(2)
+        first.cancel()
+        while len(counting.prompts) == 2 and not pool.limiters[1]._waiters:  # noqa: ASYNC110 - one of two things that set no event
+            await asyncio.sleep(0)
+        assert counting.prompts == ["first", "unlimited"]
+        counting.hold.set()
+        await asyncio.gather(waits, unlimited)
+
+
 async def test_what_was_not_sent_costs_nothing(counting: Counting) -> None:
     """A server that can't be reached, and a key that can't be had, use nothing of the rate."""
 
@@ -340,6 +364,22 @@ async def test_limits_of_dropped_copies_are_forgotten(counting: Counting) -> Non
         assert alive(Limiter, Throttle) - before <= 2 * MAX_UNUSED
         assert client._transport.limiter() is first
         assert client.with_options(timeout=5)._transport.limiter() is first
+
+
+async def test_limits_of_a_call_outlive_its_client(counting: Counting) -> None:
+    """Between two attempts nothing of a call is under way, and the copy of the client that made it may be gone."""
+    mine = Limits(concurrency=1)
+    async with client_of(counting, None) as client:
+        copy = client.with_options(limits=mine)
+        first = copy._transport.limiter()
+        request = download("http://127.0.0.1:1/", copy._transport.options, {})
+        call = copy._transport.call(request)
+        del copy
+        gc.collect()
+        for number in range(2 * MAX_UNUSED):
+            client.with_options(limits=Limits(rpm=10**7 + number))._transport.limiter()
+        assert client.with_options(limits=mine)._transport.limiter() is first
+        del call
 
 
 async def test_limits_that_nobody_has_count_until_they_are_used_up(counting: Counting) -> None:
