@@ -113,7 +113,6 @@ if TYPE_CHECKING:
         CompletionLogprobs,
         CompletionParams,
         PromptEcho,
-        SamplingParams,
     )
     from horay_async.models.dicts import (
         AssistantMessageDict,
@@ -204,6 +203,7 @@ if TYPE_CHECKING:
     )
     from horay_async.models.rate_limits import RateLimit, RateLimits
     from horay_async.models.raw import JSONResponse, ServerSentEvent
+    from horay_async.models.sampling import SamplingParams
     from horay_async.models.tools import HasTool
     from horay_async.models.usage import CompletionTokensDetails, PromptTokensDetails, Usage
     from horay_async.models.user import UserInfo
@@ -402,6 +402,7 @@ _MODULES = (
     "models.meta",
     "models.options",
     "models.parsed",
+    "models.sampling",
     "models.tools",
     "models.rate_limits",
     "models.usage",

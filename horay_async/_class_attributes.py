@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, overload
+from importlib import import_module
+from typing import Any, Generic, TypeVar, cast, overload
 
 __all__ = ["Group", "OnInstances"]
 
@@ -18,8 +19,8 @@ class Group(Generic[T]):
     `unittest.mock.create_autospec(Horay)` find the methods.
     """
 
-    def __init__(self, cls: type[T] | Callable[[], type[T]]) -> None:
-        """A function as `cls` returns the class, which may be loaded then."""
+    def __init__(self, cls: type[T] | str) -> None:
+        """`cls` is the class, or where it is, such as `"package.module:Class"`: it is loaded when it is first used."""
         self._cls = cls
 
     def __set_name__(self, owner: type[Any], name: str) -> None:
@@ -32,12 +33,17 @@ class Group(Generic[T]):
     def __get__(self, instance: object, owner: type[Any] | None = None) -> T: ...
 
     def __get__(self, instance: Any, owner: type[Any] | None = None) -> type[T] | T:
-        cls = self._cls if isinstance(self._cls, type) else self._cls()
+        cls = self._loaded() if isinstance(self._cls, str) else self._cls
         if instance is None:
             return cls
         group: T = instance._make_group(cls, self._name)  # noqa: SLF001 - see above
         instance.__dict__[self._name] = group  # found before this from now on
         return group
+
+    def _loaded(self) -> type[T]:
+        module, _, name = cast("str", self._cls).partition(":")
+        self._cls = loaded = cast("type[T]", getattr(import_module(module), name))
+        return loaded
 
 
 class OnInstances:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection
-from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, cast, overload
@@ -27,17 +26,17 @@ from horay_async.models.options import CallOptions, GenerationOptions
 from horay_async.models.raw import JSONResponse, ServerSentEvent
 from horay_async.options import ClientOptions, ClientParams
 from horay_async.resources._base import event_stream_of, fetch, new_key
-from horay_async.resources.chat import AsyncChat
-from horay_async.resources.completions import AsyncCompletions
-from horay_async.resources.embeddings import AsyncEmbeddings
-from horay_async.resources.images import AsyncImages
-from horay_async.resources.models import AsyncModels
-from horay_async.resources.user import AsyncUser
 from horay_async.streaming import AsyncStream
 
 if TYPE_CHECKING:
     from horay_async._transport.transport import Transport
     from horay_async.batch import AsyncBatch
+    from horay_async.resources.chat import AsyncChat
+    from horay_async.resources.completions import AsyncCompletions
+    from horay_async.resources.embeddings import AsyncEmbeddings
+    from horay_async.resources.images import AsyncImages
+    from horay_async.resources.models import AsyncModels
+    from horay_async.resources.user import AsyncUser
 
 __all__ = ["AsyncHoray"]
 
@@ -79,13 +78,16 @@ class AsyncHoray:
 
         self._transport: Transport = Transport(settled, made_at=_caller())
 
-    user = Group(AsyncUser)
-    models = Group(AsyncModels)
-    chat = Group(AsyncChat)
-    completions = Group(AsyncCompletions)
-    images = Group(AsyncImages)
-    embeddings = Group(AsyncEmbeddings)
-    batch: Group[AsyncBatch] = Group(lambda: import_module("horay_async.batch").AsyncBatch)
+    # Most programs need one or two of them.
+    user: Group[AsyncUser] = Group("horay_async.resources.user:AsyncUser")
+    models: Group[AsyncModels] = Group("horay_async.resources.models:AsyncModels")
+    chat: Group[AsyncChat] = Group("horay_async.resources.chat:AsyncChat")
+    completions: Group[AsyncCompletions] = Group(
+        "horay_async.resources.completions:AsyncCompletions"
+    )
+    images: Group[AsyncImages] = Group("horay_async.resources.images:AsyncImages")
+    embeddings: Group[AsyncEmbeddings] = Group("horay_async.resources.embeddings:AsyncEmbeddings")
+    batch: Group[AsyncBatch] = Group("horay_async.batch:AsyncBatch")
     """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
 
     def _make_group(self, cls: Callable[[Transport], T], name: str) -> T:

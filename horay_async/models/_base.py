@@ -26,6 +26,11 @@ class WireForm:
     Empty where there is no such list."""
     allow_empty: bool = False
     """Whether an object with no known field in it passes, as one that keeps a stream alive does."""
+    content_in: Literal["", "message", "delta", "text"] = ""
+    """Where a choice has what was generated. Empty where there are no choices."""
+    required: tuple[str, ...] = ()
+    """The fields that are in every such object: those which the API reference shows without saying that they can
+    be missing and, where it is silent, those which all servers of the family send. All others can be left out."""
 
 
 class Model(Record):

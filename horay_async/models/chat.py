@@ -8,8 +8,8 @@ from typing import ClassVar, Literal, Required
 import attrs
 
 from horay_async.models._base import Model, Response, WireForm
-from horay_async.models.completions import SamplingParams
 from horay_async.models.dicts import MessageDict, ResponseFormatDict, ToolChoiceDict, ToolDict
+from horay_async.models.sampling import SamplingParams
 from horay_async.models.tools import HasTool, ToolBase
 from horay_async.models.usage import Usage
 
@@ -38,6 +38,8 @@ __all__ = [
 class FunctionCall(Model):
     """Which function the model wants called, and with what."""
 
+    __wire__: ClassVar[WireForm] = WireForm(required=("name", "arguments"))
+
     name: str = ""
     """The function's name."""
     arguments: str = ""
@@ -47,6 +49,8 @@ class FunctionCall(Model):
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ToolCall(Model):
     """One call of a tool that the model asks for."""
+
+    __wire__: ClassVar[WireForm] = WireForm(required=("id", "type", "function"))
 
     id: str = ""
     """What the result has to name."""
@@ -65,6 +69,8 @@ class Message(Model):
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ChatMessage(Message):
     """The model's message. It can be put into the next request's `messages` as it is."""
+
+    __wire__: ClassVar[WireForm] = WireForm(required=("role", "content"))
 
     role: str = "assistant"
     """Who speaks."""
@@ -141,6 +147,8 @@ class ChatParams(ConversationParams, total=False):
 class TopLogprob(Model):
     """One alternative at a token's place."""
 
+    __wire__: ClassVar[WireForm] = WireForm(required=("token", "logprob"))
+
     token: str = ""
     """The token's text."""
     logprob: float = 0.0
@@ -152,6 +160,8 @@ class TopLogprob(Model):
 @attrs.define(kw_only=True, eq=False, repr=False)
 class TokenLogprob(Model):
     """A sampled token and its log probability."""
+
+    __wire__: ClassVar[WireForm] = WireForm(required=("token", "logprob"))
 
     token: str = ""
     """The token's text."""
@@ -177,6 +187,8 @@ class ChatLogprobs(Model):
 class ChatChoice(Model):
     """One of the generated messages."""
 
+    __wire__: ClassVar[WireForm] = WireForm(required=("message", "finish_reason"))
+
     index: int = 0
     """Its number among the choices; filled in by position where the server sends none."""
     message: ChatMessage = attrs.field(factory=ChatMessage)
@@ -192,7 +204,11 @@ class ChatChoice(Model):
 class ChatCompletion(Response):
     """A whole chat completion."""
 
-    __wire__: ClassVar[WireForm] = WireForm(list_field="choices")
+    __wire__: ClassVar[WireForm] = WireForm(
+        list_field="choices",
+        content_in="message",
+        required=("id", "object", "created", "model", "choices"),
+    )
 
     id: str = ""
     """The server's name for this response."""
@@ -262,6 +278,8 @@ class ChatDelta(Model):
 class ChatChunkChoice(Model):
     """What one chunk adds to one choice."""
 
+    __wire__: ClassVar[WireForm] = WireForm(required=("delta",))
+
     index: int = 0
     """Which of the choices it belongs to, from 0."""
     delta: ChatDelta = attrs.field(factory=ChatDelta)
@@ -276,7 +294,12 @@ class ChatChunkChoice(Model):
 class ChatCompletionChunk(Response):
     """One streamed piece of a chat completion."""
 
-    __wire__: ClassVar[WireForm] = WireForm(list_field="choices", allow_empty=True)
+    __wire__: ClassVar[WireForm] = WireForm(
+        list_field="choices",
+        allow_empty=True,
+        content_in="delta",
+        required=("id", "object", "created", "model", "choices"),
+    )
 
     id: str = ""
     """The server's name for this response."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Required
 
 import attrs
 
 from horay_async.models._base import Model, Response, WireForm
-from horay_async.models.dicts import StreamOptionsDict
-from horay_async.models.options import GenerationOptions
+from horay_async.models.sampling import SamplingParams
 from horay_async.models.usage import Usage
 
 __all__ = [
@@ -20,46 +18,7 @@ __all__ = [
     "CompletionLogprobs",
     "CompletionParams",
     "PromptEcho",
-    "SamplingParams",
 ]
-
-
-class SamplingParams(GenerationOptions, total=False):
-    """How tokens are chosen: shared by completions and chat completions.
-
-    A parameter that isn't given isn't sent; None is sent as null.
-    """
-
-    model: Required[str]
-    """The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`."""
-    max_tokens: int | None
-    """Most tokens to generate."""
-    stop: str | Sequence[str] | None
-    """Sequences that end the output; they aren't part of it."""
-    temperature: float | None
-    """Randomness; described for 0 to 1, where 0 takes the likeliest token each time."""
-    top_p: float | None
-    """Nucleus threshold: samples from the likeliest tokens that make up this probability."""
-    top_k: int | None
-    """Samples from this many of the likeliest tokens."""
-    min_p: float | None
-    """Leaves out tokens less likely than this part of the likeliest one's probability."""
-    repetition_penalty: float | None
-    """A higher value repeats less; 1 changes nothing."""
-    presence_penalty: float | None
-    """-2.0 to 2.0; above 0 favours tokens that haven't appeared yet."""
-    frequency_penalty: float | None
-    """-2.0 to 2.0; above 0 disfavours tokens by how often they appeared."""
-    logit_bias: Mapping[str, float] | None
-    """Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024": -10.5}`."""
-    n: int | None
-    """How many choices to generate, 1 to 128."""
-    seed: int | None
-    """For responses that repeat, as far as the server can."""
-    stream_options: StreamOptionsDict | None
-    """`{"include_usage": True}` asks for a last chunk with the usage."""
-    user: str | None
-    """An id of your end user, for the server's abuse checks."""
 
 
 class CompletionParams(SamplingParams, total=False):
@@ -79,6 +38,8 @@ class CompletionParams(SamplingParams, total=False):
 class CompletionLogprobs(Model):
     """Log probabilities, aligned by position."""
 
+    __wire__: ClassVar[WireForm] = WireForm(required=("tokens", "token_logprobs"))
+
     tokens: list[str] = attrs.field(factory=list[str])
     """The tokens' texts."""
     token_logprobs: list[float | None] = attrs.field(factory=list["float | None"])
@@ -92,6 +53,8 @@ class CompletionLogprobs(Model):
 @attrs.define(kw_only=True, eq=False, repr=False)
 class CompletionChoice(Model):
     """One generated continuation."""
+
+    __wire__: ClassVar[WireForm] = WireForm(required=("text", "finish_reason"))
 
     index: int = 0
     """Its number among the choices; filled in by position where the server sends none."""
@@ -107,6 +70,8 @@ class CompletionChoice(Model):
 class PromptEcho(Model):
     """The prompt as the server read it."""
 
+    __wire__: ClassVar[WireForm] = WireForm(required=("text",))
+
     text: str = ""
     """The prompt."""
     logprobs: CompletionLogprobs | None = None
@@ -117,7 +82,11 @@ class PromptEcho(Model):
 class Completion(Response):
     """A whole text completion."""
 
-    __wire__: ClassVar[WireForm] = WireForm(list_field="choices")
+    __wire__: ClassVar[WireForm] = WireForm(
+        list_field="choices",
+        content_in="text",
+        required=("id", "object", "created", "model", "choices"),
+    )
 
     id: str = ""
     """The server's name for this response."""
@@ -163,7 +132,12 @@ class CompletionChunkChoice(Model):
 class CompletionChunk(Response):
     """One streamed piece of a completion."""
 
-    __wire__: ClassVar[WireForm] = WireForm(list_field="choices", allow_empty=True)
+    __wire__: ClassVar[WireForm] = WireForm(
+        list_field="choices",
+        allow_empty=True,
+        content_in="text",
+        required=("id", "object", "created", "model", "choices"),
+    )
 
     id: str = ""
     """The server's name for this response."""

@@ -50,6 +50,8 @@ class EmbeddingParams(CallOptions, total=False):
 class EmbeddingUsage(Usage):
     """Token counts of one call; nothing is generated, so that the response's tokens are 0."""
 
+    __wire__: ClassVar[WireForm] = WireForm(required=("prompt_tokens", "total_tokens"))
+
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Embedding(Model):
@@ -128,6 +130,8 @@ ABSENT = msgspec.Raw(b"")
 class SentEmbedding(Model):
     """A vector as it is sent: base64 of little-endian 32-bit floats, or numbers."""
 
+    __wire__: ClassVar[WireForm] = WireForm(required=("index", "object", "embedding"))
+
     index: int | None = None
     object: str = ""
     embedding: msgspec.Raw = ABSENT  # with a factory, msgspec would refuse every value
@@ -137,7 +141,9 @@ class SentEmbedding(Model):
 class SentEmbeddings(Response):
     """A response as it is sent."""
 
-    __wire__: ClassVar[WireForm] = WireForm(list_field="data")
+    __wire__: ClassVar[WireForm] = WireForm(
+        list_field="data", required=("object", "data", "model", "usage")
+    )
 
     object: str = ""
     data: list[SentEmbedding] = attrs.field(factory=list[SentEmbedding])

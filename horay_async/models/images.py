@@ -33,6 +33,8 @@ class ImageParams(CallOptions, total=False):
 class GeneratedImage(Model):
     """One generated picture."""
 
+    __wire__: ClassVar[WireForm] = WireForm(required=("url",))
+
     url: str = ""
     """Where to fetch it, without a key; `images.save` does. Such links expire."""
 
@@ -40,6 +42,8 @@ class GeneratedImage(Model):
 @attrs.define(kw_only=True, eq=False, repr=False)
 class ImageTimings(Model):
     """What the server measured."""
+
+    __wire__: ClassVar[WireForm] = WireForm(required=("inference",))
 
     inference: float | None = None
     """Seconds of computing."""
@@ -49,7 +53,9 @@ class ImageTimings(Model):
 class ImageResponse(Response):
     """The pictures of one call."""
 
-    __wire__: ClassVar[WireForm] = WireForm(list_field="images")
+    __wire__: ClassVar[WireForm] = WireForm(
+        list_field="images", required=("images", "timings", "seed")
+    )
 
     images: list[GeneratedImage] = attrs.field(factory=list[GeneratedImage])
     """The pictures, in the order that they were made."""

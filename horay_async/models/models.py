@@ -39,6 +39,8 @@ class ModelListParams(CallOptions, total=False):
 class ModelInfo(Response):
     """One model on offer. Its `meta` is there where it was asked for alone, by `models.retrieve`."""
 
+    __wire__: ClassVar[WireForm] = WireForm(required=("id", "object", "created", "owned_by"))
+
     id: str = ""
     """The name to give as `model`."""
     object: str = ""
@@ -53,7 +55,7 @@ class ModelInfo(Response):
 class ModelList(Response):
     """The models on offer; iterable, with a length."""
 
-    __wire__: ClassVar[WireForm] = WireForm(list_field="data")
+    __wire__: ClassVar[WireForm] = WireForm(list_field="data", required=("object", "data"))
 
     object: str = ""
     """What kind of object it is: `list`."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 
-from horay_async.models._base import Model
+from horay_async.models._base import Model, WireForm
 
 __all__ = ["CompletionTokensDetails", "PromptTokensDetails", "Usage"]
 
@@ -38,6 +40,10 @@ class CompletionTokensDetails(Model):
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Usage(Model):
     """Token counts of one call."""
+
+    __wire__: ClassVar[WireForm] = WireForm(
+        required=("prompt_tokens", "completion_tokens", "total_tokens")
+    )
 
     prompt_tokens: int = 0
     """Tokens of the prompt."""

@@ -16,7 +16,22 @@ __all__ = ["UserInfo"]
 class UserInfo(Response):
     """The account behind the key."""
 
-    __wire__: ClassVar[WireForm] = WireForm(case="camel")
+    __wire__: ClassVar[WireForm] = WireForm(
+        case="camel",
+        required=(
+            "id",
+            "name",
+            "image",
+            "email",
+            "is_admin",
+            "balance",
+            "status",
+            "introduction",
+            "role",
+            "charge_balance",
+            "total_balance",
+        ),
+    )
 
     id: str = ""
     """The account's number."""

@@ -6,16 +6,15 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from types import GenericAlias, NoneType
-from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, cast, get_args, get_origin, get_type_hints
 
 import attrs
 import msgspec
 
 from horay_async.errors import DriftKind
-from horay_async.models import chat, completions, embeddings, images, models, usage, user
-from horay_async.models._base import Model, Response, camel
+from horay_async.models._base import Model, Response, WireForm, camel
 
-__all__ = ["REQUIRED", "Envelope", "Finding", "differences", "list_differences", "outline"]
+__all__ = ["Envelope", "Finding", "differences", "list_differences", "outline"]
 
 Finding = tuple[str, DriftKind]
 """A path, and what is the matter there."""
@@ -38,55 +37,12 @@ MAX_FINDINGS = 10_000
 class Envelope(Model):
     """What some responses are wrapped in."""
 
+    __wire__: ClassVar[WireForm] = WireForm(required=("code", "message", "status", "data"))
+
     code: int = 0
     message: str | None = None
     status: bool = False
     data: Any = None
-
-
-RESPONSE = ("id", "object", "created", "model", "choices")
-
-REQUIRED: dict[type[Model], tuple[str, ...]] = {
-    chat.ChatChoice: ("message", "finish_reason"),
-    chat.ChatChunkChoice: ("delta",),
-    chat.ChatCompletion: RESPONSE,
-    chat.ChatCompletionChunk: RESPONSE,
-    chat.ChatMessage: ("role", "content"),
-    chat.FunctionCall: ("name", "arguments"),
-    chat.TokenLogprob: ("token", "logprob"),
-    chat.ToolCall: ("id", "type", "function"),
-    chat.TopLogprob: ("token", "logprob"),
-    completions.Completion: RESPONSE,
-    completions.CompletionChoice: ("text", "finish_reason"),
-    completions.CompletionChunk: RESPONSE,
-    completions.CompletionLogprobs: ("tokens", "token_logprobs"),
-    completions.PromptEcho: ("text",),
-    embeddings.EmbeddingUsage: ("prompt_tokens", "total_tokens"),
-    embeddings.SentEmbedding: ("index", "object", "embedding"),
-    embeddings.SentEmbeddings: ("object", "data", "model", "usage"),
-    images.GeneratedImage: ("url",),
-    images.ImageResponse: ("images", "timings", "seed"),
-    images.ImageTimings: ("inference",),
-    models.ModelInfo: ("id", "object", "created", "owned_by"),
-    models.ModelList: ("object", "data"),
-    usage.Usage: ("prompt_tokens", "completion_tokens", "total_tokens"),
-    user.UserInfo: (
-        "id",
-        "name",
-        "image",
-        "email",
-        "is_admin",
-        "balance",
-        "status",
-        "introduction",
-        "role",
-        "charge_balance",
-        "total_balance",
-    ),
-    Envelope: ("code", "message", "status", "data"),
-}
-"""The fields that are in every such object: those which the API reference shows without saying that they can
-be missing and, where it is silent, those which all servers of the family send. All others can be left out."""
 
 
 def differences(sent: Any, into: type[Model], path: str = "$") -> list[Finding]:
@@ -118,7 +74,7 @@ def outline(into: type[Model]) -> msgspec.json.Decoder[Any]:
 
 def _outline_of(into: type[Model]) -> type[msgspec.Struct]:
     """A struct that takes an object with the fields of `into` and no others."""
-    always = REQUIRED.get(into, ())
+    always = into.__wire__.required
     fields: list[Any] = []
     for name, type_ in _fields_of(into):
         outline: Any = FINISH_REASON | None if name == "finish_reason" else _outlined(type_)
@@ -198,7 +154,7 @@ def _dict(inner: Check) -> Check:
 
 def _object(into: type[Model]) -> Check:
     spell: Callable[[str], str] = camel if into.__wire__.case == "camel" else str
-    always = [spell(name) for name in REQUIRED.get(into, ())]
+    always = [spell(name) for name in into.__wire__.required]
     checks = {spell(name): _check_of(type_) for name, type_ in _fields_of(into)}
     keeps_alive = issubclass(into, Response) and into.__wire__.allow_empty
 

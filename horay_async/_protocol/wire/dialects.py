@@ -17,20 +17,10 @@ import json
 from typing import Any, cast
 
 from horay_async.models._base import Response
-from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
-from horay_async.models.completions import Completion, CompletionChunk
 
 __all__ = ["from_messages", "translate", "unread_chunk", "unread_response"]
 
 JSON = dict[str, Any]
-
-PLACES: dict[type[Response], str] = {
-    ChatCompletion: "message",
-    ChatCompletionChunk: "delta",
-    Completion: "text",
-    CompletionChunk: "text",
-}
-"""Where each class has the content of a choice."""
 
 CONTENT = ("content", "refusal", "reasoning_content", "tool_calls")
 """What a message of the API can hold."""
@@ -73,8 +63,8 @@ class Changes:
 
 def translate(sent: JSON, into: type[Response]) -> bool:
     """Puts what `sent` has elsewhere where `into` has it. Says whether anything was put anywhere."""
-    place = PLACES.get(into)
-    if place is None:
+    place = into.__wire__.content_in
+    if not place:
         return False
     changes = Changes()
     if isinstance(sent.get("choices"), dict):
@@ -94,7 +84,7 @@ def unread_response(sent: JSON, into: type[Response]) -> str | None:
     """Where a whole response has something unknown, if its choices are finished and hold nothing known. `sent`
     was translated. None where nothing is amiss.
     """
-    place = PLACES.get(into, "")
+    place = into.__wire__.content_in
     choices = _objects(sent.get("choices"))
     if not choices:
         return None
@@ -116,7 +106,7 @@ def unread_response(sent: JSON, into: type[Response]) -> str | None:
 
 def unread_chunk(sent: JSON, into: type[Response]) -> str | None:
     """Where a chunk has something unknown that may have been generated; None where it doesn't."""
-    place = PLACES[into]
+    place = into.__wire__.content_in
     for choice in _objects(sent.get("choices")):
         if unread := _unread(choice, place):
             return unread

@@ -22,11 +22,12 @@ from horay_async._protocol.wire.accumulate import (
 )
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import Decoder, JSONDecoder, decoder
-from horay_async._protocol.wire.description import REQUIRED, differences
+from horay_async._protocol.wire.description import Envelope, differences
 from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._protocol.wire.stream import ChunkReader
 from horay_async.errors import DriftError, DriftWarning, StreamTruncatedError
+from horay_async.models import chat, completions, embeddings, images, models, usage, user
 from horay_async.models._base import Model, Response
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
@@ -222,7 +223,15 @@ def test_what_is_not_described() -> None:
 
 def test_what_always_comes() -> None:
     """What is said to be always there are fields that the models have."""
-    for model, names in REQUIRED.items():
+    described = [
+        cls
+        for module in (chat, completions, embeddings, images, models, usage, user)
+        for cls in vars(module).values()
+        if isinstance(cls, type) and issubclass(cls, Model) and cls.__wire__.required
+    ]
+    assert len({*described, Envelope}) == 25
+    for model in [*described, Envelope]:
+        names = model.__wire__.required
         assert set(names) <= {field.name for field in attrs.fields(cast(Any, model))}, model
 
 
