@@ -22,6 +22,7 @@ the leaves.
     _policies
     models
     _observe
+    _observing
     options
     _generated_parameters
     _signatures

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -20,7 +19,6 @@ __all__ = [
     "CallEnded",
     "CallObserver",
     "CallStarted",
-    "LogOnce",
     "Observer",
     "RunEnded",
     "RunObserver",
@@ -28,10 +26,7 @@ __all__ = [
     "TelemetryObserver",
     "ToolEnded",
     "ToolStarted",
-    "process_defaults",
 ]
-
-LOG = logging.getLogger("horay_async")
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -172,31 +167,3 @@ class TelemetryObserver(Observer, Protocol):
     def tool(self, tool: ToolStarted) -> AbstractContextManager[Callable[[ToolEnded], None]]:
         """What to enter while a tool runs; it returns a function to be called with the result."""
         ...
-
-
-class ProcessDefaults:
-    """What is set for all clients of the process."""
-
-    telemetry: TelemetryObserver | None = None
-    """Observes the calls of the clients that have no `telemetry` of their own."""
-
-
-process_defaults = ProcessDefaults()
-
-
-class LogOnce:
-    """Logs the failures of observers: each kind once, not with each call."""
-
-    def __init__(self) -> None:
-        self._logged: set[tuple[str, type[BaseException]]] = set()
-
-    def error(self, source: str, error: BaseException) -> None:
-        """Logs `error`, with its traceback, unless one of its class from `source` was logged before."""
-        if (source, type(error)) not in self._logged:
-            self._logged.add((source, type(error)))
-            LOG.error(
-                "%s failed, which the call doesn't notice; logged once: %r",
-                source,
-                error,
-                exc_info=error,
-            )

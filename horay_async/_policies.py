@@ -16,6 +16,7 @@ from horay_async._checks import (
     check_wait,
 )
 from horay_async._class_docs import describe_fields
+from horay_async._record import FrozenRecord
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -28,9 +29,8 @@ from horay_async.errors import (
 __all__ = ["Limits", "RetryPolicy", "Timeouts"]
 
 
-@describe_fields
-@attrs.frozen
-class Timeouts:
+@attrs.frozen(eq=False, repr=False)
+class Timeouts(FrozenRecord):
     """Five timeouts, in seconds; None is no limit.
 
     The defaults suit long generations: a request may think for as long as it takes to `first_byte`,
@@ -52,9 +52,8 @@ class Timeouts:
     """A deadline over all attempts and backoffs."""
 
 
-@describe_fields
-@attrs.frozen(kw_only=True)
-class RetryPolicy:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class RetryPolicy(FrozenRecord):
     """When a failed call is tried again, and after how long.
 
     Pure: it does no I/O and keeps no state, so a subclass that overrides `delay` can be tested
@@ -126,6 +125,7 @@ class RetryPolicy:
         return safe or (self.retry_unknown_images if billed_per_run else self.retry_unknown)
 
 
+# Every call of a client with limits looks its limiter up by them, so that their hash is to be quick.
 @describe_fields
 @attrs.frozen(kw_only=True)
 class Limits:

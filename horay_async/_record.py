@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from horay_async._class_docs import describe_fields
 
-__all__ = ["Record"]
+__all__ = ["FrozenRecord", "Record"]
 
 
 class Record:
@@ -40,9 +40,18 @@ class Record:
     __hash__: ClassVar[None] = None  # type: ignore[assignment] # pyright: ignore[reportIncompatibleMethodOverride] - the way to say it
 
     def __repr__(self) -> str:
-        shown = (
-            f"{field.name}={getattr(self, field.name)!r}"
-            for field in self.__attrs_attrs__
-            if field.repr
-        )
+        shown: list[str] = []
+        for field in self.__attrs_attrs__:
+            if field.repr:
+                show = repr if field.repr is True else field.repr
+                shown.append(f"{field.name}={show(getattr(self, field.name))}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class FrozenRecord(Record):
+    """The same of a class that can't be changed, and so has a hash, where its fields have."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] - what can't be changed has one
+        return hash(tuple(getattr(self, field.name) for field in self.__attrs_attrs__ if field.eq))

@@ -19,10 +19,10 @@ from horay_async._checks import (
     check_proxy,
     is_loopback,
 )
-from horay_async._class_docs import describe_fields
 from horay_async._habits import about_option, about_value, unknown
 from horay_async._keys import SHORTEST_SECRET, KeyFunction, ProvidedKeys, Secret
 from horay_async._policies import Limits, RetryPolicy, Timeouts
+from horay_async._record import FrozenRecord
 from horay_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -172,9 +172,8 @@ def _telemetry(instance: object, attribute: attrs.Attribute[Any], value: object)
         )
 
 
-@describe_fields
-@attrs.frozen(kw_only=True)
-class ClientOptions:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ClientOptions(FrozenRecord):
     """A client's settings, checked. Raises `ConfigurationError` for one that can't work."""
 
     api_key: Secret | ProvidedKeys = attrs.field(default=None, converter=_key)

@@ -47,7 +47,7 @@ def test_a_new_parameter_needs_one_edit(monkeypatch: pytest.MonkeyPatch) -> None
             end = '    """Text that comes after the generated one, for models that fill in."""\n'
             assert end in text
             text = text.replace(
-                end, f'{end}    mood: Mapping[str, int] | None\n    """The mood."""\n'
+                end, f'{end}    mood: dict[str, int] | None\n    """The mood."""\n'
             )
         return text
 
@@ -55,9 +55,9 @@ def test_a_new_parameter_needs_one_edit(monkeypatch: pytest.MonkeyPatch) -> None
     files: dict[Path, str] = stubs.generated()
     for name in ("resources/completions.pyi", "sync.pyi"):
         text = files[ROOT / "horay_async" / name]
-        assert "mood: Mapping[str, int] | None = ..." in text
+        assert "mood: dict[str, int] | None = ..." in text
         assert "mood: The mood." in text
-    assert '("mood", "Mapping[str, int] | None", "...", "The mood.")' in files[stubs.TABLE]
+    assert '("mood", "dict[str, int] | None", "...", "The mood.")' in files[stubs.TABLE]
 
 
 def test_undescribed_parameter_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

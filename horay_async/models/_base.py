@@ -15,8 +15,8 @@ from horay_async.models.meta import ResponseMeta
 __all__ = ["Findings", "Model", "Response", "WireForm", "camel", "parse_json"]
 
 
-@attrs.frozen(kw_only=True)
-class WireForm:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class WireForm(Record):
     """How the JSON of one class of models is sent."""
 
     case: Literal["snake", "camel"] = "snake"

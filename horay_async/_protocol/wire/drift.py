@@ -22,6 +22,7 @@ import attrs
 
 from horay_async._protocol.wire.description import Finding
 from horay_async._protocol.wire.errors import ErrorContext
+from horay_async._record import Record
 from horay_async.errors import DriftError, DriftWarning
 from horay_async.models._base import Response
 from horay_async.models.drift import Drift
@@ -80,8 +81,8 @@ class ChunkTemplate:
             self._between = f"{self._last}\n{self._first}"
 
 
-@attrs.frozen
-class DriftWatch:
+@attrs.frozen(eq=False, repr=False)
+class DriftWatch(Record):
     """Counts what drifts for one client, and does what is asked for beside."""
 
     strict: Literal["warn", "raise"] | None

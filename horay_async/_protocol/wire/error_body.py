@@ -10,6 +10,7 @@ import msgspec
 
 from horay_async._protocol.wire.bounds import BOM
 from horay_async._protocol.wire.clean import Cleaner, printable
+from horay_async._record import Record
 
 __all__ = ["SHOWN", "ErrorBody", "beginning", "read", "status_of"]
 
@@ -47,8 +48,8 @@ _STATUS_OF_CODE: dict[int, int] = {20012: 400, 50505: 503}
 """The API's own codes seen so far."""
 
 
-@attrs.frozen(kw_only=True)
-class ErrorBody:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ErrorBody(Record):
     """A failure as the server describes it."""
 
     message: str | None

@@ -12,6 +12,7 @@ from horay_async import errors
 from horay_async._protocol.limits.retry_after import parse_retry_after
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.error_body import ErrorBody, beginning, read, status_of
+from horay_async._record import Record
 from horay_async.errors import APIResponseError, APIStatusError, StreamError
 
 __all__ = ["ErrorContext", "bad_response", "envelope_failure", "status_error", "stream_error"]
@@ -34,8 +35,8 @@ _VERSION = re.compile(r"/v[0-9]+[a-z0-9]*$")
 _BALANCE = r"\bbalance\b|\bquota\b|\binsufficient (funds|credit)"
 
 
-@attrs.frozen(kw_only=True)
-class ErrorContext:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ErrorContext(Record):
     """What every error of a call says beside what went wrong."""
 
     label: str

@@ -16,6 +16,7 @@ from horay_async._habits import about_field
 from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.params import check
+from horay_async._record import Record
 from horay_async.errors import ConfigurationError
 from horay_async.models._base import Model
 from horay_async.models.options import CallOptions, GenerationOptions
@@ -44,8 +45,8 @@ IDEMPOTENCY = "idempotency-key"
 """The header by which a server can tell a retry from a new request."""
 
 
-@attrs.frozen(kw_only=True)
-class Operation(Generic[ResponseT]):
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Operation(Record, Generic[ResponseT]):
     """One operation of the API."""
 
     method: Literal["GET", "POST"]
@@ -59,8 +60,8 @@ class Operation(Generic[ResponseT]):
     """Paid by the run, not by the token: never run twice unless the caller says so."""
 
 
-@attrs.define(kw_only=True)
-class Request:
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Request(Record):
     """One call, ready to send as often as need be."""
 
     method: str

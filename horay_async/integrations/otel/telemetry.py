@@ -10,7 +10,7 @@ from opentelemetry import metrics, trace
 from opentelemetry._logs import get_logger
 from opentelemetry.context import attach, detach, get_value
 
-from horay_async._observe import LogOnce
+from horay_async._observing import LogOnce
 from horay_async._version import __version__
 from horay_async.integrations.otel.conventions import LATEST, SCHEMA_URLS, Version, version_of
 from horay_async.integrations.otel.generation import Generation
