@@ -52,7 +52,7 @@ SELDOM = {
     "horay_async._protocol.limits.admission",
     "horay_async._protocol.wire.accumulate",
     "horay_async._protocol.wire.event_reader",
-    "horay_async._protocol.wire.stream",
+    "horay_async._protocol.wire.chunk_reader",
     "horay_async._transport.limiter",
 }
 """What a client without limits needs for nothing but streams, batches and files."""

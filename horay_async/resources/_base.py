@@ -24,8 +24,8 @@ from horay_async.streaming import AsyncEventStream, AsyncStream, event_stream
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import Accumulator
+    from horay_async._protocol.wire.chunk_reader import ChunkReader
     from horay_async._protocol.wire.event_reader import EventReader
-    from horay_async._protocol.wire.stream import ChunkReader
     from horay_async._transport.call import Call
     from horay_async._transport.response import RawResponse
     from horay_async._transport.transport import Transport
@@ -118,7 +118,7 @@ def chunk_reader(
     response: RawResponse,
 ) -> ChunkReader[ChunkT, Any]:
     """What makes chunks of a response's bytes."""
-    from horay_async._protocol.wire.stream import ChunkReader  # noqa: PLC0415 - for streams alone
+    from horay_async._protocol.wire.chunk_reader import ChunkReader  # noqa: PLC0415 - for streams alone
 
     return ChunkReader(
         decoder(chunk),

@@ -9,7 +9,7 @@ import msgspec
 from horay_async._protocol.wire.decode import reports_error
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.sse import NamedEvent
-from horay_async._protocol.wire.stream_reader import DONE, ERROR, EventStreamReader, is_json
+from horay_async._protocol.wire.sse_reader import DONE, ERROR, SSEReader, is_json
 from horay_async.errors import APIError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -41,7 +41,7 @@ class NothingMerged:
         raise NotImplementedError
 
 
-class EventReader(EventStreamReader[ServerSentEvent]):
+class EventReader(SSEReader[ServerSentEvent]):
     """Fed the bytes of one stream, returns its events.
 
     `ends_with` names the last event: by its name, by the `type` in its JSON, or as its data. Without it, a stream

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
+from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import InvalidBody, decoder
 from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
-from horay_async._protocol.wire.stream import ChunkReader
 from horay_async.errors import APIResponseError
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk

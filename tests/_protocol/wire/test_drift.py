@@ -20,12 +20,12 @@ from horay_async._protocol.wire.accumulate import (
     ChatAccumulator,
     CompletionAccumulator,
 )
+from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import Decoder, JSONDecoder, decoder
 from horay_async._protocol.wire.description import Envelope, differences
 from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
-from horay_async._protocol.wire.stream import ChunkReader
 from horay_async.errors import DriftError, DriftWarning, StreamTruncatedError
 from horay_async.models import chat, completions, embeddings, images, models, usage, user
 from horay_async.models._base import Model, Response

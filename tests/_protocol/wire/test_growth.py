@@ -15,7 +15,7 @@ from horay_async._protocol.wire.decode import InvalidBody, decoder
 from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._protocol.wire.sse import SSEDecoder
-from horay_async._protocol.wire.stream import ChunkReader
+from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
 from horay_async.models.completions import Completion
 from horay_async.models.meta import ResponseMeta

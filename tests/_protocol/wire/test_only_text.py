@@ -13,11 +13,11 @@ from horay_async._protocol.wire.accumulate import (
     CompletionAccumulator,
 )
 from horay_async._protocol.wire.bounds import MAX_EVENT_BYTES
+from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import decoder
 from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
-from horay_async._protocol.wire.stream import ChunkReader
 from horay_async.models.chat import ChatCompletionChunk
 from horay_async.models.completions import CompletionChunk
 from horay_async.models.meta import ResponseMeta

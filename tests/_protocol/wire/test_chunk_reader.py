@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from horay_async import errors
 from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
+from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import decoder
 from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
-from horay_async._protocol.wire.stream import ChunkReader
 from horay_async.errors import (
     APIConnectionError,
     APIResponseError,

@@ -18,7 +18,7 @@ from horay_async._protocol.wire.dialects import from_messages, unread_chunk
 from horay_async._protocol.wire.drift import ChunkTemplate, DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.sse import NamedEvent
-from horay_async._protocol.wire.stream_reader import DONE, ERROR, EventStreamReader, is_json
+from horay_async._protocol.wire.sse_reader import DONE, ERROR, SSEReader, is_json
 from horay_async.errors import APIError, DriftError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -33,7 +33,7 @@ OBJECT = b"{"
 blanks in front."""
 
 
-class ChunkReader(EventStreamReader[C], Generic[C, A]):
+class ChunkReader(SSEReader[C], Generic[C, A]):
     """Fed the bytes of one stream, gives its chunks and merges them on the way.
 
     `drift` is told how chunks differ from what the API describes; the error that it may want is raised at the end, so

@@ -13,7 +13,7 @@ from horay_async._protocol.wire.sse import EventTooLarge, SSEDecoder
 from horay_async.errors import APIError, StreamTruncatedError
 from horay_async.models.meta import ResponseMeta
 
-__all__ = ["DONE", "ERROR", "EventStreamReader", "is_json"]
+__all__ = ["DONE", "ERROR", "SSEReader", "is_json"]
 
 DONE = b"[DONE]"
 """The data that ends a stream of OpenAI's family, whatever else ends it."""
@@ -25,7 +25,7 @@ OPENING = 2**14
 T = TypeVar("T")
 
 
-class EventStreamReader(ABC, Generic[T]):
+class SSEReader(ABC, Generic[T]):
     """Fed the bytes of one stream, returns what a derived class makes of its events.
 
     `context` is what its errors say beside what went wrong.
