@@ -25,7 +25,7 @@ from horay_async.models.drift import Drift
 from horay_async.models.options import CallOptions, GenerationOptions
 from horay_async.models.raw import JSONResponse, ServerSentEvent
 from horay_async.options import ClientOptions, ClientParams
-from horay_async.resources._base import event_stream_of, fetch, new_key
+from horay_async.resources._base import fetch, new_key, send_sse
 from horay_async.streaming import AsyncStream
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ class AsyncHoray:
             billed_per_run=may_be_billed(method, path),
         )
         if stream:
-            return await event_stream_of(self._transport, request, ends_with)
+            return await send_sse(self._transport, request, ends_with)
         return await fetch(self._transport, request, JSONDecoder())
 
     async def close(self) -> None:

@@ -205,7 +205,7 @@ class AsyncStream(Generic[ChunkT]):
     async def _open(self, response: RawResponse) -> list[ChunkT]:
         """The first chunks of `response`: this one's, or another attempt's."""
         if response is not self._response:
-            self._begin(await event_stream(response))
+            self._begin(await require_event_stream(response))
         return await self._receive()
 
     def _begin(self, response: RawResponse) -> None:
@@ -268,7 +268,7 @@ class AsyncStream(Generic[ChunkT]):
         )
 
 
-async def event_stream(response: RawResponse) -> RawResponse:
+async def require_event_stream(response: RawResponse) -> RawResponse:
     """`response`, if it is a stream of events; what else it may be is raised as an error."""
     media = response.content_type
     if media in ("", "text/event-stream"):

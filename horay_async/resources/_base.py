@@ -20,7 +20,7 @@ from horay_async._protocol.wire.request import Operation, Request, build
 from horay_async._signatures import described
 from horay_async.models._base import Response
 from horay_async.models.raw import ServerSentEvent
-from horay_async.streaming import AsyncEventStream, AsyncStream, event_stream
+from horay_async.streaming import AsyncEventStream, AsyncStream, require_event_stream
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import Accumulator
@@ -35,9 +35,9 @@ __all__ = [
     "chunk_reader",
     "decode_response",
     "event_reader",
-    "event_stream_of",
     "fetch",
     "new_key",
+    "send_sse",
 ]
 
 ResponseT = TypeVar("ResponseT", bound=Response)
@@ -90,10 +90,10 @@ class Resource:
         merge: Callable[[int], Accumulator[ChunkT, Any]],
     ) -> AsyncStream[ChunkT]:
         call = self._transport.call(request, stream=True)
-        response = await call.run(event_stream)
+        response = await call.run(require_event_stream)
         return AsyncStream(call, response, partial(chunk_reader, call, chunk, merge))
 
-    def _events(
+    def _typed_events(
         self,
         operation: Operation[ResponseT],
         params: Mapping[str, Any],
@@ -143,13 +143,13 @@ def event_reader(names: Collection[str], response: RawResponse) -> EventReader:
     )
 
 
-async def event_stream_of(
+async def send_sse(
     transport: Transport, request: Request, ends_with: str | Collection[str]
 ) -> AsyncStream[ServerSentEvent]:
     """Sends a request and returns the stream of events that comes back."""
     names = (ends_with,) if isinstance(ends_with, str) else ends_with
     call = transport.call(request, stream=True)
-    return AsyncStream(call, await call.run(event_stream), partial(event_reader, names))
+    return AsyncStream(call, await call.run(require_event_stream), partial(event_reader, names))
 
 
 def new_key() -> str:

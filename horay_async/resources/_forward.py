@@ -22,7 +22,7 @@ from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
 from horay_async.resources._base import chunk_reader, decode_response, event_reader
-from horay_async.streaming import AsyncStream, event_stream
+from horay_async.streaming import AsyncStream, require_event_stream
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import Accumulator
@@ -99,7 +99,7 @@ async def _receive(call: Call, stream: bool, response: RawResponse) -> Response 
     if media == "text/event-stream":
         return response
     if stream:
-        return await event_stream(response)
+        return await require_event_stream(response)
     described = DESCRIBED.get(path)
     is_json = media in JSON_TYPES or media.endswith("+json")
     if described is None and (not is_json or path.endswith("/content")):  # a file may be anything

@@ -95,7 +95,7 @@ class AsyncChatCompletions(Resource):
         _adapt_tools(params)
         into = params.get("response_format")
         if into is None or isinstance(into, Mapping):
-            return self._events(CREATE, params, ChatCompletionChunk, _merged)
+            return self._typed_events(CREATE, params, ChatCompletionChunk, _merged)
         # cattrs loads with them, which takes as long as all the rest.
         from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see above
         from horay_async._protocol.structured.parse_stream import TypedAccumulator  # noqa: PLC0415 - see above
@@ -103,7 +103,7 @@ class AsyncChatCompletions(Resource):
 
         sent = {**params, "response_format": response_format(into)}
         classes = _argument_classes(params.get("tools"))
-        return self._events(
+        return self._typed_events(
             CREATE,
             sent,
             ChatCompletionChunk,
@@ -214,7 +214,7 @@ class AsyncChatCompletions(Resource):
                     sent["tool_choice"] = "auto"
                 if "idempotency_key" in sent:  # it is another request, not the first one again
                     sent["idempotency_key"] = f"{sent['idempotency_key']}-{number}"
-            return self._events(CREATE, sent, ChatCompletionChunk, _merged)
+            return self._typed_events(CREATE, sent, ChatCompletionChunk, _merged)
 
         telemetry = self._transport.telemetry
         return AsyncToolRun(

@@ -62,7 +62,7 @@ class AsyncCompletions(Resource):
         To be used in a `with` block, which sends the request. The parameters are those of
         `CompletionParams`; raises as `create` does.
         """
-        return self._events(CREATE, params, CompletionChunk, _merged)
+        return self._typed_events(CREATE, params, CompletionChunk, _merged)
 
 
 def _merged(choices: int) -> CompletionAccumulator:
