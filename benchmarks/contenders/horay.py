@@ -50,11 +50,10 @@ class AwaitedHoray(Awaited):
         """A text completion's body as attrs classes."""
         # What a call does with a body once it has come; no public name leads there without a network.
         from horay_async import Completion  # noqa: PLC0415 - see above
-        from horay_async._protocol.wire.decode import decoder  # noqa: PLC0415 - see above
+        from horay_async._protocol.wire.decode import decoder, drift_of  # noqa: PLC0415 - see above
 
-        made = decoder(Completion)
-        response = made.decode(body)
-        made.drift(response)
+        response = decoder(Completion).decode(body)
+        drift_of(response)
         return response
 
     @staticmethod

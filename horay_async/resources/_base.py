@@ -14,6 +14,7 @@ from horay_async._protocol.wire.decode import (
     ErrorInBody,
     InvalidBody,
     decoder,
+    drift_of,
 )
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.request import Operation, Request, build
@@ -209,7 +210,7 @@ async def decode_response(
             call.succeed(meta)
             if call.permit is not None:
                 call.permit.complete(made)
-            if found := into.drift(made):
+            if found := drift_of(made):
                 drift_error = call.drift.note(found, made, context=response.context)
                 if drift_error is not None:
                     raise drift_error

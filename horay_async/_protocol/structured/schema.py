@@ -9,7 +9,7 @@ called strict.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import count
@@ -24,7 +24,6 @@ from horay_async._protocol.structured.constraints import Constraint
 from horay_async._protocol.structured.foreign import DEFS, foreign_schema
 from horay_async._protocol.structured.hints import parse_hint, remembered
 from horay_async._protocol.structured.nodes import (
-    Anything,
     Array,
     Choice,
     ClassNode,
@@ -85,7 +84,7 @@ def schema(cls: Any) -> Schema:
 @remembered
 def _made(cls: Any) -> Schema:
     writer = _SchemaWriter()
-    name = writer.root(parse_hint(cls))
+    name = writer.define(parse_hint(cls))
     writer.check_unions()
     # The root must be an object, not a reference. It stays among the definitions where it holds itself.
     root = writer.defs[name] if name in writer.referred else writer.defs.pop(name)
@@ -121,7 +120,7 @@ class _SchemaWriter:
         """The definitions' names, by class, enumeration, or a pydantic class's name and schema."""
         self._unions: list[tuple[Options, list[str]]] = []
 
-    def root(self, node: Node) -> str:
+    def define(self, node: Node) -> str:
         """The name of the definition of a class."""
         if isinstance(node, ClassNode):
             return self._define_record(node.shape)
@@ -129,7 +128,7 @@ class _SchemaWriter:
 
     def of(self, node: Node) -> Json:
         """The schema of a node."""
-        return _noted(VISITS[type(node)](self, node), node.description)
+        return _noted(self._form(node), node.description)
 
     def check_unions(self) -> None:
         """Raises `TypeError` for a union of definitions of which two are the same."""
@@ -143,14 +142,30 @@ class _SchemaWriter:
                         'field of its own, such as `kind: Literal["..."]`'
                     )
 
-    def anything(self, _node: Anything) -> Json:
-        self.strict = False
-        return {}
+    def _form(self, node: Node) -> Json:
+        match node:
+            case Scalar():
+                return _constrained(SCALARS[node.hint], node.constraints, node.hint)
+            case Choice():
+                return self._choice(node)
+            case Array():
+                form = {"type": "array", "items": self.of(node.item)}
+                return _constrained(form, node.constraints, list)
+            case FixedArray():
+                return self._fixed_array(node)
+            case Map():
+                self.strict = False
+                form = {"type": "object", "additionalProperties": self.of(node.value)}
+                return _constrained(form, node.constraints, dict)
+            case Options():
+                return self._union(node)
+            case ClassNode() | Foreign():
+                return self._reference(self.define(node))
+            case _:  # anything
+                self.strict = False
+                return {}
 
-    def scalar(self, node: Scalar) -> Json:
-        return _constrained(SCALARS[node.hint], node.constraints, node.hint)
-
-    def choice(self, node: Choice) -> Json:
+    def _choice(self, node: Choice) -> Json:
         form = _enum(tuple(value for value, _ in node.values))
         if not node.is_enum:
             return form
@@ -158,11 +173,7 @@ class _SchemaWriter:
             self.defs[self._name(node.hint, _named(node.hint))] = form
         return self._reference(self._names[node.hint])
 
-    def array(self, node: Array) -> Json:
-        form = {"type": "array", "items": self.of(node.item)}
-        return _constrained(form, node.constraints, list)
-
-    def fixed_array(self, node: FixedArray) -> Json:
+    def _fixed_array(self, node: FixedArray) -> Json:
         items = [self.of(item) for item in node.items]
         sized: Json = {"type": "array", "minItems": len(items), "maxItems": len(items)}
         if items and all(item == items[0] for item in items):
@@ -170,22 +181,11 @@ class _SchemaWriter:
         self.strict = False
         return {**sized, "prefixItems": items}
 
-    def map(self, node: Map) -> Json:
-        self.strict = False
-        form = {"type": "object", "additionalProperties": self.of(node.value)}
-        return _constrained(form, node.constraints, dict)
-
-    def union(self, node: Options) -> Json:
+    def _union(self, node: Options) -> Json:
         branches = [self.of(option) for option in node.options]
         names = [branch["$ref"].removeprefix(DEFS) for branch in branches if "$ref" in branch]
         self._unions.append((node, names))  # checked when all definitions are there
         return {"anyOf": branches}
-
-    def record(self, node: ClassNode) -> Json:
-        return self._reference(self._define_record(node.shape))
-
-    def foreign(self, node: Foreign) -> Json:
-        return self._reference(self._define_foreign(node.hint))
 
     def _reference(self, name: str) -> Json:
         self.referred.add(name)
@@ -237,19 +237,6 @@ class _SchemaWriter:
         else:
             self.defs[self._name(hint, _named(hint))] = root
         return self._names[hint]
-
-
-VISITS: dict[type[Node], Callable[[_SchemaWriter, Any], Json]] = {
-    Anything: _SchemaWriter.anything,
-    Scalar: _SchemaWriter.scalar,
-    Choice: _SchemaWriter.choice,
-    Array: _SchemaWriter.array,
-    FixedArray: _SchemaWriter.fixed_array,
-    Map: _SchemaWriter.map,
-    Options: _SchemaWriter.union,
-    ClassNode: _SchemaWriter.record,
-    Foreign: _SchemaWriter.foreign,
-}
 
 
 def _noted(form: Json, description: str | None) -> Json:

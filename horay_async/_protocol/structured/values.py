@@ -31,21 +31,15 @@ def decimal(digits: str) -> Decimal:
         return Decimal(float(digits))
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    raise InvalidValue("a string", value)
+def _instance(kind: type[Any], expected: str) -> Hook:
+    """The hook that takes instances of a class as they are."""
 
+    def hook(value: Any) -> Any:
+        if isinstance(value, kind):
+            return value
+        raise InvalidValue(expected, value)
 
-def _boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise InvalidValue("true or false", value)
-
-
-def _null(value: Any) -> None:
-    if value is not None:
-        raise InvalidValue("null", value)
+    return hook
 
 
 def _integer(value: Any) -> int:
@@ -117,9 +111,9 @@ def _written(kind: Any) -> Hook:
 
 
 SCALARS: dict[Any, Hook] = {
-    str: _text,
-    bool: _boolean,
-    NoneType: _null,
+    str: _instance(str, "a string"),
+    bool: _instance(bool, "true or false"),
+    NoneType: _instance(NoneType, "null"),
     int: _integer,
     float: _number,
     Decimal: _decimal,

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
+import msgspec
+
 from horay_async._protocol.wire.accumulate import Accumulator
 from horay_async._protocol.wire.bounds import MAX_OBJECTS
 from horay_async._protocol.wire.decode import (
     Decoder,
     ErrorInBody,
     InvalidBody,
+    can_decode,
+    drift_of,
     reports_error,
 )
 from horay_async._protocol.wire.description import Finding
@@ -18,7 +22,7 @@ from horay_async._protocol.wire.dialects import from_messages, unread_chunk
 from horay_async._protocol.wire.drift import ChunkTemplate, DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.sse import NamedEvent
-from horay_async._protocol.wire.sse_reader import DONE, ERROR, SSEReader, is_json
+from horay_async._protocol.wire.sse_reader import DONE, ERROR, SSEReader
 from horay_async.errors import APIError, DriftError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -142,7 +146,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             chunks = self._added_one_by_one(chunks)
         else:
             self._add(chunks)
-        if chunks and not (found := self._decoder.drift(last := chunks[-1])).translated:
+        if chunks and not (found := drift_of(last := chunks[-1])).translated:
             self._template.take(
                 last._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
                 "".join(self.merged.texts_in([last])),
@@ -189,7 +193,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         """Merges chunks some of which differ from the description; those up to the first that can't be."""
         content = False
         for at, chunk in enumerate(chunks):
-            found = self._decoder.drift(chunk)
+            found = drift_of(chunk)
             if found:
                 self._note(chunk, found)
             if found.translated and not self._drop_repeated(chunk):
@@ -304,4 +308,8 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
 
 def _is_whole(data: bytes) -> bool:
     """Whether an event that lacks its blank line was cut there, and not in its middle."""
-    return isinstance(data, NamedEvent) or data.strip() == DONE or is_json(data)
+    return (
+        isinstance(data, NamedEvent)
+        or data.strip() == DONE
+        or can_decode(msgspec.json.decode, data)
+    )

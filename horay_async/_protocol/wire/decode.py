@@ -23,12 +23,15 @@ from horay_async.models._base import Findings, Response, parse_json
 from horay_async.models.raw import JSONResponse
 
 __all__ = [
+    "MALFORMED",
     "BodyDecoder",
     "Decoder",
     "ErrorInBody",
     "InvalidBody",
     "JSONDecoder",
+    "can_decode",
     "decoder",
+    "drift_of",
     "number_choices",
     "reports_error",
     "reports_failure",
@@ -51,7 +54,7 @@ _ESCAPE = re.compile(
 )
 
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
+"""What decoding raises for bytes that aren't JSON, or that are nested too deep."""
 
 NO_FINDINGS = Findings()
 
@@ -71,10 +74,6 @@ class BodyDecoder(Protocol[R_co]):
         """`data`, JSON, as an instance. Raises `InvalidBody`, also where it holds more than `max_objects`, or `ErrorInBody` where it reports a
         failure.
         """
-        ...
-
-    def drift(self, response: Response, /) -> Sequence[Finding]:
-        """How `response`, which was made here, differs from what the API describes."""
         ...
 
 
@@ -162,7 +161,7 @@ class Decoder(Generic[R]):
             or (
                 all(map(self._list_of, responses))
                 and (lines.isascii() or _is_utf8(lines))
-                and self._fits(lines)
+                and can_decode(self._outline.decode_lines, lines)
             )
         ):
             return [self.decode(data, max_objects=max_objects) for data in datas]
@@ -181,11 +180,6 @@ class Decoder(Generic[R]):
         response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response
 
-    def drift(self, response: Response) -> Findings:
-        """How `response`, which was decoded here, differs from what the API describes."""
-        found: Any = getattr(response, "_drift", NO_FINDINGS)
-        return cast("Findings", found)
-
     def says_something(self, response: R) -> bool:
         """Whether any known field of `response` was sent."""
         return response != self._blank
@@ -193,14 +187,6 @@ class Decoder(Generic[R]):
     @cached_property
     def _outline(self) -> msgspec.json.Decoder[Any]:
         return outline(self._into)
-
-    def _fits(self, lines: bytes) -> bool:
-        """Whether each line has all that is described, and no more."""
-        try:
-            self._outline.decode_lines(lines)
-        except MALFORMED:
-            return False
-        return True
 
     def _decode_directly(self, data: bytes) -> R | None:
         """`data` as an instance, where it is all as described; None where it needs a closer look."""
@@ -299,9 +285,20 @@ class JSONDecoder:
         cast("Response", response)._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response
 
-    def drift(self, response: Response) -> Sequence[Finding]:
-        """None: nothing is described."""
-        return ()
+
+def drift_of(response: Response) -> Findings:
+    """How `response` differs from what the API describes, by its decoding."""
+    found: Any = getattr(response, "_drift", NO_FINDINGS)
+    return cast("Findings", found)
+
+
+def can_decode(decode: Callable[[bytes], object], data: bytes) -> bool:
+    """Whether `decode` takes `data`: JSON, or the text of it."""
+    try:
+        decode(data)
+    except MALFORMED:
+        return False
+    return True
 
 
 def check_size(data: bytes, max_objects: int) -> None:
@@ -350,11 +347,7 @@ def _nothing(_: object) -> None:
 
 def _is_utf8(data: bytes) -> bool:
     # What is skipped in decoding isn't checked there, but has to be there for `to_dict()`.
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    return can_decode(bytes.decode, data)
 
 
 def _parsed(data: bytes) -> Any:

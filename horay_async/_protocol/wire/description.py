@@ -108,9 +108,11 @@ def _check_of(type_: Any) -> Check:
     if NoneType in arguments:
         return _nullable(_check_of(_without_null(arguments)))
     if get_origin(type_) is list:
-        return _list(_check_of(arguments[0]))
-    if get_origin(type_) is dict:
-        return _dict(_check_of(arguments[1]))
+        return _items(list, "[]", _check_of(arguments[0]))
+    if (
+        get_origin(type_) is dict
+    ):  # with names of its own, as tokens that were likely: a star stands for all
+        return _items(dict, ".*", _check_of(arguments[1]))
     return _object(type_) if _is_model(type_) else _scalar(type_)
 
 
@@ -122,29 +124,14 @@ def _nullable(inner: Check) -> Check:
     return check
 
 
-def _list(inner: Check) -> Check:
+def _items(kind: type[list[Any] | dict[str, Any]], step: str, inner: Check) -> Check:
     def check(value: Any, path: str, found: list[Finding]) -> None:
-        if not isinstance(value, list):
+        if not isinstance(value, kind):
             found.append((path, "retyped"))
             return
-        path += "[]"
-        for item in cast("list[Any]", value):
-            inner(item, path, found)
-            if len(found) > MAX_FINDINGS:
-                return
-
-    return check
-
-
-def _dict(inner: Check) -> Check:
-    """An object with names of its own, such as the tokens that were likely: a star stands for all."""
-
-    def check(value: Any, path: str, found: list[Finding]) -> None:
-        if not isinstance(value, dict):
-            found.append((path, "retyped"))
-            return
-        path += ".*"
-        for item in cast("dict[str, Any]", value).values():
+        path += step
+        items = cast("list[Any]", [*value.values()] if isinstance(value, dict) else value)
+        for item in items:
             inner(item, path, found)
             if len(found) > MAX_FINDINGS:
                 return

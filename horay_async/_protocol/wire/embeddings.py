@@ -15,8 +15,7 @@ import attrs
 import msgspec
 
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
-from horay_async._protocol.wire.decode import InvalidBody, decoder
-from horay_async._protocol.wire.description import Finding
+from horay_async._protocol.wire.decode import MALFORMED, InvalidBody, decoder, drift_of
 from horay_async._protocol.wire.params import TEXTUAL, check
 from horay_async.errors import APIResponseError
 from horay_async.models._base import Response
@@ -171,13 +170,9 @@ class EmbeddingDecoder:
         )
         made = cast("Response", response)
         made._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-        if found := decoder(SentEmbeddings).drift(sent):
+        if found := drift_of(sent):
             made._drift = found  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response
-
-    def drift(self, response: Response, /) -> Sequence[Finding]:
-        """How `response`, which was made here, differs from what is described."""
-        return decoder(SentEmbeddings).drift(response)
 
     def _vectors(self, data: list[SentEmbedding]) -> list[Embedding]:
         """The vectors in the order of the inputs, each of which has one."""
@@ -222,7 +217,7 @@ def _read(raw: bytes, at: int) -> array[float]:
         raise InvalidBody(f"has no vector in {place}")
     try:
         sent = cast("bytes | list[float]", _vector_of(raw))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise InvalidBody(f"has no vector in {place}: {error}") from error
     if not sent:
         raise InvalidBody(f"has an empty vector in {place}")

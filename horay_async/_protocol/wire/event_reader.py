@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 import msgspec
 
-from horay_async._protocol.wire.decode import reports_error
+from horay_async._protocol.wire.decode import MALFORMED, can_decode, reports_error
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.sse import NamedEvent
-from horay_async._protocol.wire.sse_reader import DONE, ERROR, SSEReader, is_json
+from horay_async._protocol.wire.sse_reader import DONE, ERROR, SSEReader
 from horay_async.errors import APIError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -128,7 +128,7 @@ class EventReader(SSEReader[ServerSentEvent]):
         if data.startswith(b"{"):
             try:
                 return _typed(data).type in self._ends_with
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except MALFORMED:
                 return False
         return data.strip().decode("utf-8", "replace") in self._ends_with
 
@@ -137,7 +137,7 @@ def _is_closed(data: bytes) -> bool:
     """Whether data is JSON that no more could follow: a number could go on."""
     if data.strip() == DONE:
         return True
-    return data.lstrip().startswith((b"{", b"[", b'"')) and is_json(data)
+    return data.lstrip().startswith((b"{", b"[", b'"')) and can_decode(msgspec.json.decode, data)
 
 
 def _has_field(held: bytes) -> bool:

@@ -15,6 +15,7 @@ from horay_async._checks import check_headers, http_url
 from horay_async._habits import about_field
 from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
+from horay_async._protocol.wire.decode import MALFORMED
 from horay_async._protocol.wire.params import check
 from horay_async._record import Record
 from horay_async.errors import ConfigurationError
@@ -287,7 +288,7 @@ def forwarded(
     asked = _Asked()
     if body is not None and body.startswith(b"{"):
         # A body that isn't JSON is the server's to judge.
-        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        with suppress(*MALFORMED):
             asked = _asked(body)
     sent = {name: value for name, value in headers.items() if name.lower() not in OWN_HEADERS}
     if external:

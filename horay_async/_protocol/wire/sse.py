@@ -90,9 +90,7 @@ class SSEDecoder:
             return []
         whole = piece[:end]
         if self._held:
-            whole = b"".join((*self._held, whole))
-            self._held.clear()
-            self._held_bytes = 0
+            whole = self._take_held() + whole
         events = self._bounded(whole) if len(whole) > self._max_event_bytes else self._events(whole)
         if len(piece) > end:
             self._hold(piece[end:], events)
@@ -110,10 +108,13 @@ class SSEDecoder:
 
     def flush(self) -> list[bytes]:
         """The last event, where the stream ended without the blank line that should close it."""
-        rest = b"".join(self._held)
+        return self._events(self._take_held() + b"\n\n")
+
+    def _take_held(self) -> bytes:
+        held = self.held
         self._held.clear()
         self._held_bytes = 0
-        return self._events(rest + b"\n\n")
+        return held
 
     def _hold(self, piece: bytes, events: list[bytes]) -> None:
         """Keeps the beginning of an event; `events` are those that are to be delivered before it."""
@@ -124,9 +125,7 @@ class SSEDecoder:
             raise EventTooLarge(events)
 
     def _strip_bom(self, piece: bytes) -> bytes:
-        start = b"".join(self._held) + piece
-        self._held.clear()
-        self._held_bytes = 0
+        start = self._take_held() + piece
         if len(start) < len(BOM) and BOM.startswith(start):
             self._hold(start, [])
             return b""

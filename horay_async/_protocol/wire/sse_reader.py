@@ -5,15 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
-import msgspec
-
 from horay_async._protocol.wire.decode import reports_failure
 from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
 from horay_async._protocol.wire.sse import EventTooLarge, SSEDecoder
 from horay_async.errors import APIError, StreamTruncatedError
 from horay_async.models.meta import ResponseMeta
 
-__all__ = ["DONE", "ERROR", "SSEReader", "is_json"]
+__all__ = ["DONE", "ERROR", "SSEReader"]
 
 DONE = b"[DONE]"
 """The data that ends a stream of OpenAI's family, whatever else ends it."""
@@ -112,12 +110,3 @@ class SSEReader(ABC, Generic[T]):
     def _fail(self, error: APIError) -> None:
         self.done = True
         self._failure = error
-
-
-def is_json(data: bytes) -> bool:
-    """Whether `data` is JSON."""
-    try:
-        msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True

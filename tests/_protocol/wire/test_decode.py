@@ -19,6 +19,7 @@ from horay_async._protocol.wire.decode import (
     InvalidBody,
     JSONDecoder,
     decoder,
+    drift_of,
     number_choices,
     reports_error,
     reports_failure,
@@ -491,4 +492,4 @@ def test_drift_is_bounded(body: Any) -> None:
     made = Decoder(Completion)
     response = made.decode(encoded(body))
     assert response.choices
-    assert 10_000 < len(made.drift(response)) < 10_100
+    assert 10_000 < len(drift_of(response)) < 10_100

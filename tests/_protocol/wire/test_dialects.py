@@ -12,7 +12,7 @@ import pytest
 from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
 from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.clean import Cleaner
-from horay_async._protocol.wire.decode import InvalidBody, decoder
+from horay_async._protocol.wire.decode import InvalidBody, decoder, drift_of
 from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
 from horay_async.errors import APIResponseError
@@ -202,4 +202,4 @@ def test_finish_reason_null_in_what_is_as_described(
     for response in (made.decode(data), *made.decode_many([data, data], b"\n".join([data, data]))):
         assert response.choices[0].finish_reason is None
         assert response.to_dict() == sent
-        assert not made.drift(response)
+        assert not drift_of(response)

@@ -22,7 +22,7 @@ from horay_async._protocol.wire.accumulate import (
 )
 from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.clean import Cleaner
-from horay_async._protocol.wire.decode import Decoder, JSONDecoder, decoder
+from horay_async._protocol.wire.decode import Decoder, JSONDecoder, decoder, drift_of
 from horay_async._protocol.wire.description import Envelope, differences
 from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
@@ -58,7 +58,7 @@ def counts_of(drift: Drift) -> Counts:
 def drift_in(into: type[Response], body: Any) -> Counts:
     """What is found in a response."""
     made: Decoder[Response] = decoder(into)
-    return Counter(made.drift(made.decode(encoded(body))))
+    return Counter(drift_of(made.decode(encoded(body))))
 
 
 def context(request_id: str | None = None) -> ErrorContext:
@@ -213,12 +213,12 @@ def test_values_that_nothing_else_reads(value: str) -> None:
     """An unknown field that Python can hardly hold is just unknown."""
     body = encoded({**RESPONSES[Completion], "x": "HERE"}).replace(b'"HERE"', value.encode())
     made = decoder(Completion)
-    assert made.drift(made.decode(body)) == [("$.x", "unknown")]
+    assert drift_of(made.decode(body)) == [("$.x", "unknown")]
 
 
 def test_what_is_not_described() -> None:
     """What `request` gives back has no description to differ from."""
-    assert not JSONDecoder().drift(JSONDecoder().decode(b'{"a": 1}'))
+    assert not drift_of(JSONDecoder().decode(b'{"a": 1}'))
 
 
 def test_what_always_comes() -> None:

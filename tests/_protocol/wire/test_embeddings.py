@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
-from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder
+from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder, drift_of
 from horay_async._protocol.wire.embeddings import (
     MAX_INPUT_BYTES,
     MAX_INPUTS,
@@ -82,7 +82,7 @@ def test_both_kinds() -> None:
     assert response.data[0].array == response.data[1].array
     assert response.usage == EmbeddingUsage(prompt_tokens=5, total_tokens=5)
     assert response.to_dict()["data"][1]["embedding"] == [0.5, 1]
-    assert EmbeddingDecoder(2).drift(response) == []
+    assert drift_of(response) == []
 
 
 def test_decoded_directly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +207,7 @@ def test_lenient() -> None:
         body([1.0], model=7, mood="good", usage={"total_tokens": 2})
     )
     assert response.data[0].embedding == [1.0]
-    assert sorted(EmbeddingDecoder(1).drift(response)) == [
+    assert sorted(drift_of(response)) == [
         ("$.model", "retyped"),
         ("$.mood", "unknown"),
         ("$.usage.prompt_tokens", "missing"),
