@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from horay_async._habits import no_attribute
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
@@ -20,6 +20,7 @@ from horay_async.models.meta import ResponseMeta
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import Accumulator
+    from horay_async._protocol.wire.sse_reader import SSEReader
     from horay_async._transport.call import Call
     from horay_async._transport.response import RawResponse
 
@@ -41,34 +42,6 @@ Select = Callable[[Iterator[Any]], Iterator[ItemT]]
 """Makes the items of a loop from the chunks that are ready."""
 
 
-class Merged(Protocol):
-    """The whole response, as far as it has come."""
-
-    @property
-    def empty(self) -> bool: ...
-    @property
-    def complete(self) -> bool: ...
-    def result(self) -> Any: ...
-
-
-class StreamReader(Protocol[ChunkT]):
-    """What makes chunks of one response's bytes, and says how they ended: see `ChunkReader` and `EventReader`."""
-
-    done: bool
-    content: bool
-
-    @property
-    def merged(self) -> Merged: ...
-    @property
-    def partial(self) -> Any: ...
-    @property
-    def failure(self) -> APIError | None: ...
-    def feed(self, piece: bytes) -> list[ChunkT]: ...
-    def end(
-        self, reason: str, *, keep_truncated: bool, cause: APIError | None = None
-    ) -> list[ChunkT]: ...
-
-
 class AsyncStream(Generic[ChunkT]):
     """The chunks of one response, as they come.
 
@@ -83,7 +56,7 @@ class AsyncStream(Generic[ChunkT]):
         self,
         call: Call,
         response: RawResponse,
-        read: Callable[[RawResponse], StreamReader[ChunkT]],
+        read: Callable[[RawResponse], SSEReader[ChunkT]],
     ) -> None:
         self._call = call
         self._read = read  # makes the reader of one response
@@ -157,9 +130,7 @@ class AsyncStream(Generic[ChunkT]):
 
     def _merged(self) -> Any:
         """The response, merged, as far as it has come."""
-        response = self._reader.merged.result()
-        response.meta = self.meta
-        return response
+        return self._reader.result()
 
     async def _advance(self) -> bool:
         """Waits until chunks are in `_ready`; false at the end of the stream."""
@@ -199,8 +170,7 @@ class AsyncStream(Generic[ChunkT]):
         return True
 
     def _end(self, error: BaseException | None = None) -> None:
-        merged = self._reader.merged
-        self._call.end(error, None if merged.empty else merged.result)
+        self._call.end(error, self._reader.partial)
 
     async def _open(self, response: RawResponse) -> list[ChunkT]:
         """The first chunks of `response`: this one's, or another attempt's."""
@@ -239,10 +209,10 @@ class AsyncStream(Generic[ChunkT]):
                     await self._call.yield_to_others()
             except APITimeoutError as error:
                 # Every choice is finished, and the server just doesn't say so.
-                if error.clock == "idle" and reader.merged.complete:
+                if error.clock == "idle" and reader.complete:
                     reader.done = True
                 else:
-                    error.partial = reader.partial
+                    error.partial = reader.partial()
                     raise
             except APIConnectionError as error:
                 if chunks := self._cut(error.message, error):
@@ -250,14 +220,12 @@ class AsyncStream(Generic[ChunkT]):
             finally:
                 self._waited = 0.0 if reader.content else clock() - response.waiting_since
                 response.waiting_since = None
-        if failure := reader.failure:
+        if failure := reader.take_failure():
             response.close()
             raise failure
         if not response.finished:
             await response.drain()
-        self._call.succeed(response.meta)
-        if self._call.permit is not None and not reader.merged.empty:
-            self._call.permit.complete(reader.merged.result())
+        self._call.succeed(response.meta, reader.partial)
         self._end()
         return []
 

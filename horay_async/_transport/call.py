@@ -128,7 +128,8 @@ class Call:
             except BaseException as error:
                 self.end(error)
                 raise
-            if self._accept is not EVENT_STREAM:
+            # A stream tells of its end by itself, and so does what reads a body as it comes.
+            if self._accept is not EVENT_STREAM and not isinstance(received, RawResponse):
                 whole = received if isinstance(received, Response) else None
                 self.end(response=lambda: whole)
             return received
@@ -165,14 +166,20 @@ class Call:
         if LOG.isEnabledFor(logging.INFO):
             self._log(f"failed with {attempt.error}")
 
-    def succeed(self, meta: ResponseMeta) -> None:
-        """Notes that the response is whole, in the timeline and for the budget."""
+    def succeed(
+        self, meta: ResponseMeta, response: Callable[[], Response | None] | None = None
+    ) -> None:
+        """Notes that the response is whole, in the timeline, for the budget, and for the limits, which learn from what
+        `response` returns.
+        """
         self._budget.succeeded()
         meta.total = total = self.elapsed()
         attempt = self.attempts[-1]
         attempt.seconds = total - attempt.started
         if LOG.isEnabledFor(logging.INFO):
             self._log("done")
+        if response is not None and self.permit is not None and (whole := response()) is not None:
+            self.permit.complete(whole)
 
     def _retry_delay(self, error: APIError) -> float | None:
         """Seconds to wait before the next attempt; None where `error` is the end of the call."""

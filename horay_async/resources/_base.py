@@ -207,9 +207,7 @@ async def decode_response(
             problem = str(error)
         else:
             made.meta = meta
-            call.succeed(meta)
-            if call.permit is not None:
-                call.permit.complete(made)
+            call.succeed(meta, lambda: made)
             if found := drift_of(made):
                 drift_error = call.drift.note(found, made, context=response.context)
                 if drift_error is not None:

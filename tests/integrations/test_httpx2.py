@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 import httpx2
 import pytest
 
-from horay_async import AsyncHoray, Horay, RetryPolicy, Timeouts
+from horay_async import (
+    APIConnectionError,
+    AsyncHoray,
+    Horay,
+    ResponseEvent,
+    RetryPolicy,
+    Timeouts,
+)
 from horay_async.integrations.httpx2 import AsyncHorayTransport, HorayTransport
 from horay_async.testing import Cut, FaultServer, Hang, error, json_response, pings, respond
 
@@ -111,6 +119,20 @@ async def test_body_that_breaks_off(side: Side, path: str) -> None:
     side.server.always(respond(b"x" * 5000, content_type=media).with_faults(Cut(-100)))
     with pytest.raises(httpx2.ReadError):
         await side.send(client, "POST", path, json=CHAT)
+
+
+@pytest.mark.parametrize("cut", [True, False])
+async def test_hooks_are_told_how_a_body_ended(side: Side, cut: bool) -> None:
+    """When it has come, or has broken off: not when its response's head has come."""
+    told: list[ResponseEvent] = []
+    client = side.client(on_response=told.append)
+    sent = respond(b"x" * 5000, content_type="audio/mpeg")
+    side.server.always(sent.with_faults(Cut(-100)) if cut else sent)
+    with pytest.raises(httpx2.ReadError) if cut else nullcontext():
+        await side.send(client, "POST", "/elsewhere")
+    (end,) = told
+    assert isinstance(end.error, APIConnectionError) is cut
+    assert end.complete is not cut
 
 
 async def test_silence_in_a_body(side: Side) -> None:

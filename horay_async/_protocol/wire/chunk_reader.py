@@ -69,13 +69,11 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         self._text_of_all: list[str] | None = None
         self._in_messages = False  # whether pieces come as `message`
 
-    @property
-    def failure(self) -> APIError | None:
-        """What to raise once the chunks before it are delivered."""
+    def take_failure(self) -> APIError | None:
         failure = self._failure or self._unfinished() or self._drift_error
         if failure is not None and not self.merged.empty:
             failure.execution = "executed"
-            failure.partial = self.partial
+            failure.partial = self.result()
             if isinstance(failure, DriftError):
                 failure.response = failure.partial
         return failure
@@ -93,13 +91,16 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         return self._bad(what, self._opening or b"")
 
     @property
+    def complete(self) -> bool:
+        return self.merged.complete
+
     def partial(self) -> A | None:
-        """The response, merged, as far as it has come; None where no chunk has."""
-        if self.merged.empty:
-            return None
-        partial = self.merged.result()
-        partial.meta = self._meta
-        return partial
+        return None if self.merged.empty else self.result()
+
+    def result(self) -> A:
+        result = self.merged.result()
+        result.meta = self._meta
+        return result
 
     def feed(self, piece: bytes) -> list[C]:
         # Where the server isn't hurried, each piece is one event: another chunk like the one before.
@@ -115,9 +116,6 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         return super().feed(piece)
 
     def end(self, reason: str, *, keep_truncated: bool, cause: APIError | None = None) -> list[C]:
-        """The last chunks of a stream whose bytes ended, for `reason`; a `failure` where it wasn't
-        complete. `cause` is the error that ended it, if one did.
-        """
         if self.done:
             return []
         chunks: list[C] = []

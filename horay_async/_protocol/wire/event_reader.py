@@ -15,7 +15,7 @@ from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
 
-__all__ = ["EventReader", "NothingMerged"]
+__all__ = ["EventReader"]
 
 PINGS = frozenset({"ping", "keepalive", "keep-alive", "heartbeat"})
 """Names of events that keep a connection alive and are no progress."""
@@ -28,17 +28,6 @@ class _Typed(msgspec.Struct):
 
 
 _typed = msgspec.json.Decoder(_Typed).decode
-
-
-class NothingMerged:
-    """What stands for the whole response: none is made of events that nothing describes."""
-
-    empty = True
-    complete = False
-
-    def result(self) -> ServerSentEvent:
-        """Never asked for."""
-        raise NotImplementedError
 
 
 class EventReader(SSEReader[ServerSentEvent]):
@@ -57,14 +46,10 @@ class EventReader(SSEReader[ServerSentEvent]):
         max_event_bytes: int,
     ) -> None:
         super().__init__(meta=meta, context=context, max_event_bytes=max_event_bytes, keep_ids=True)
-        self.merged = NothingMerged()
-        self.partial: None = None
         self._ends_with = frozenset(ends_with)
         self._began = False  # whether an event has come that is more than a sign of life
 
-    @property
-    def failure(self) -> APIError | None:
-        """What to raise once the events before it are delivered."""
+    def take_failure(self) -> APIError | None:
         if self._failure is not None and self._began:
             self._failure.execution = "executed"
         return self._failure
@@ -72,9 +57,6 @@ class EventReader(SSEReader[ServerSentEvent]):
     def end(
         self, reason: str, *, keep_truncated: bool, cause: APIError | None = None
     ) -> list[ServerSentEvent]:
-        """The last event of a stream whose bytes ended, for `reason`; a `failure` where it wasn't complete.
-        `cause` is the error that ended it, if one did.
-        """
         if self.done:
             return []
         # An event that lacks its blank line counts where it surely is whole: its last line has an end, or its data

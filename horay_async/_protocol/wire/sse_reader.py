@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from horay_async._protocol.wire.decode import reports_failure
 from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
@@ -68,9 +68,28 @@ class SSEReader(ABC, Generic[T]):
             self._opening += piece
         return []
 
+    @property
+    def complete(self) -> bool:
+        """Whether all that is known of the response to come has come, though its last event hasn't."""
+        return False
+
+    def partial(self) -> Any:
+        """The response, merged, as far as it has come; None where nothing has, and where no response is made of events
+        that nothing describes.
+        """
+        return None
+
+    def result(self) -> Any:
+        """The same, but an empty response where nothing has come."""
+        return None
+
+    @abstractmethod
+    def take_failure(self) -> APIError | None:
+        """What to raise once all before it is delivered, with what has come in it; None where the stream ended well."""
+
     @abstractmethod
     def end(self, reason: str, *, keep_truncated: bool, cause: APIError | None = None) -> list[T]:
-        """What is made of the rest of a stream whose bytes ended, for `reason`; a `failure` where it wasn't complete.
+        """What is made of the rest of a stream whose bytes ended, for `reason`; it has failed where it wasn't complete.
         `cause` is the error that ended it, if one did.
         """
 

@@ -124,7 +124,7 @@ def test_a_stream() -> None:
     rest = reader.feed(piece("lin")[20:] + piece(finish="stop") + DONE)
     assert texts(rest) == "lin"
     assert is_done(reader)
-    assert reader.failure is None
+    assert reader.take_failure() is None
     assert first[0].meta is rest[0].meta
     assert rest[0].to_dict()["choices"][0]["text"] == "lin"
     assert ended(reader) == []
@@ -143,10 +143,10 @@ def test_content_is_told() -> None:
 
 def test_partial_on_the_way() -> None:
     """What has come can be had at any time, with how it came about; nothing is None."""
-    assert text_reader().partial is None
+    assert text_reader().partial() is None
     reader = text_reader()
     reader.feed(piece("Ber"))
-    partial = reader.partial
+    partial = reader.partial()
     assert partial is not None
     assert partial.choices[0].text == "Ber"
     assert partial.meta.request_id == "req-1"
@@ -156,7 +156,7 @@ def test_nothing_after_done_counts() -> None:
     """What comes behind `[DONE]` is passed over."""
     reader = text_reader()
     assert texts(reader.feed(piece("a") + DONE + piece("b") + event({"error": "No."}))) == "a"
-    assert reader.failure is None
+    assert reader.take_failure() is None
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_done_with_spaces(done: str) -> None:
         reader = text_reader()
         reader.feed(before + f"{done}\n\n".encode() + piece("c"))
         assert is_done(reader)
-        assert reader.failure is None
+        assert reader.take_failure() is None
         assert "c" not in merged(reader)
 
 
@@ -202,7 +202,7 @@ def test_events_of_other_kinds(name: str, data: str) -> None:
     reader = text_reader()
     assert texts(reader.feed(piece("a") + event(data, name) + piece("b"))) == "ab"
     assert len(reader.feed(event(data, name))) == 0
-    assert reader.failure is None
+    assert reader.take_failure() is None
 
 
 def test_chunks_under_a_name() -> None:
@@ -242,7 +242,7 @@ def test_errors_first(data: bytes, cls: type[APIStatusError | StreamError]) -> N
     reader = text_reader()
     assert reader.feed(data + piece("late")) == []
     assert is_done(reader)
-    failure = reader.failure
+    failure = reader.take_failure()
     assert isinstance(failure, cls)
     assert type(failure) is cls
     assert failure.message.endswith("in the stream of POST /completions: No.")
@@ -264,7 +264,7 @@ def test_errors_in_the_middle(
         wire = [b"".join(wire)]
     chunks = [chunk for one in wire for chunk in reader.feed(one)]
     assert texts(chunks) == "ab"
-    failure = reader.failure
+    failure = reader.take_failure()
     assert isinstance(failure, cls)
     assert type(failure) is cls
     assert failure.execution == "executed"
@@ -279,8 +279,8 @@ def test_errors_without_words(data: str) -> None:
     """An error event that says nothing is one all the same."""
     reader = text_reader()
     assert texts(reader.feed(piece("a") + data.encode() + piece("late"))) == "a"
-    assert isinstance(reader.failure, StreamError)
-    assert "no explanation was sent" in reader.failure.message
+    assert isinstance(failure := reader.take_failure(), StreamError)
+    assert "no explanation was sent" in failure.message
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_no_errors(harmless: dict[str, Any]) -> None:
     reader = text_reader()
     assert texts(reader.feed(piece("a", **harmless) + piece("b", **harmless))) == "ab"
     assert texts(reader.feed(piece('"error" {"error": "code"}'))) == '"error" {"error": "code"}'
-    assert reader.failure is None
+    assert reader.take_failure() is None
 
 
 def test_chunk_in_an_envelope() -> None:
@@ -330,7 +330,7 @@ def test_garbage(data: bytes, problem: str, before: int) -> None:
     """An event that is no chunk ends the stream with what was wrong; chunks before it are delivered."""
     reader = text_reader(limit=2**20)  # CPython 3.13 takes some thousand levels
     assert texts(reader.feed(piece("a") * before + data + piece("late"))) == "a" * before
-    failure = reader.failure
+    failure = reader.take_failure()
     assert isinstance(failure, APIResponseError)
     with pytest.raises(APIResponseError, match=problem):
         raise failure
@@ -344,31 +344,31 @@ def test_the_key_is_in_no_failure() -> None:
     for data in (event({"error": KEY}), event(KEY), event({"message": KEY}, "error")):
         reader = text_reader()
         reader.feed(data)
-        assert reader.failure is not None
-        assert KEY not in f"{reader.failure!r} {vars(reader.failure)}"
+        assert reader.take_failure() is not None
+        assert KEY not in f"{reader.take_failure()!r} {vars(reader.take_failure())}"
 
 
 def test_event_over_the_limit() -> None:
     """An event over the limit is refused, and the chunks before it are delivered."""
     reader = text_reader(limit=200)
     assert texts(reader.feed(piece("a") + piece("b") + piece("x" * 200) + piece("c"))) == "ab"
-    failure = reader.failure
+    failure = reader.take_failure()
     assert isinstance(failure, APIResponseError)
     assert "an event of more than 200 bytes" in failure.message
     assert failure.execution == "executed"
     reader = text_reader(limit=200)
     assert reader.feed(b"data: " + b"x" * 250) == []
-    assert isinstance(reader.failure, APIResponseError)
+    assert isinstance(reader.take_failure(), APIResponseError)
 
 
 def test_what_comes_before_the_limit_decides() -> None:
     """A stream that is done, or has failed, isn't over the limit afterwards."""
     reader = text_reader(limit=200)
     reader.feed(piece("a") + DONE + piece("x" * 200))
-    assert reader.failure is None
+    assert reader.take_failure() is None
     reader = text_reader(limit=200)
     reader.feed(event({"error": "No."}) + piece("x" * 200))
-    assert isinstance(reader.failure, StreamError)
+    assert isinstance(reader.take_failure(), StreamError)
 
 
 # Bodies that are no streams, whatever they were called.
@@ -398,7 +398,7 @@ def test_bodies_that_are_no_streams(
     for at in range(0, len(wire), size):
         assert reader.feed(wire[at : at + size]) == []
     assert ended(reader) == []
-    failure = reader.failure
+    failure = reader.take_failure()
     assert type(failure) is cls
     assert words in str(failure)
 
@@ -409,8 +409,8 @@ def test_a_piece_that_begins_like_json() -> None:
     reader.feed(event({}, "ping") + b"data: ")
     reader.feed(b'{"choices": ')
     ended(reader)
-    assert isinstance(reader.failure, StreamTruncatedError)
-    assert reader.failure.partial is None
+    assert isinstance(failure := reader.take_failure(), StreamTruncatedError)
+    assert failure.partial is None
 
 
 def test_a_long_body_without_an_event() -> None:
@@ -419,8 +419,8 @@ def test_a_long_body_without_an_event() -> None:
     for _ in range(50):
         reader.feed(b'{"x": "' + b"y" * 1000)
     ended(reader)
-    assert isinstance(reader.failure, APIResponseError)
-    assert reader.failure.body.startswith('{"x": "yyy')
+    assert isinstance(failure := reader.take_failure(), APIResponseError)
+    assert failure.body.startswith('{"x": "yyy')
 
 
 # Ends.
@@ -433,7 +433,7 @@ def test_end_without_done() -> None:
     reader.feed(piece("b", "length", index=1))
     assert ended(reader) == []
     assert is_done(reader)
-    assert reader.failure is None
+    assert reader.take_failure() is None
 
 
 def test_done_without_finish_reason() -> None:
@@ -441,7 +441,7 @@ def test_done_without_finish_reason() -> None:
     reader = text_reader()
     reader.feed(piece("a") + DONE)
     ended(reader)
-    assert reader.failure is None
+    assert reader.take_failure() is None
 
 
 @pytest.mark.parametrize(
@@ -454,7 +454,7 @@ def test_done_without_its_blank_line(last: bytes) -> None:
     assert not is_done(reader)
     assert ended(reader) == []
     assert is_done(reader)
-    assert reader.failure is None
+    assert reader.take_failure() is None
 
 
 def test_chunk_without_its_blank_line() -> None:
@@ -463,7 +463,7 @@ def test_chunk_without_its_blank_line() -> None:
     assert reader.feed(piece("a", "stop").rstrip()) == []
     assert texts(ended(reader)) == "a"
     assert reader.content
-    assert reader.failure is None
+    assert reader.take_failure() is None
 
 
 def test_error_without_its_blank_line() -> None:
@@ -472,8 +472,8 @@ def test_error_without_its_blank_line() -> None:
         reader = text_reader()
         reader.feed(piece("a") + data.rstrip())
         assert ended(reader) == []
-        assert isinstance(reader.failure, StreamError)
-        assert reader.failure.partial.choices[0].text == "a"
+        assert isinstance(failure := reader.take_failure(), StreamError)
+        assert failure.partial.choices[0].text == "a"
 
 
 def test_cut() -> None:
@@ -481,7 +481,7 @@ def test_cut() -> None:
     reader = text_reader()
     reader.feed(piece("Ber") + piece("lin"))
     assert ended(reader) == []
-    failure = reader.failure
+    failure = reader.take_failure()
     assert isinstance(failure, StreamTruncatedError)
     assert failure.message == f"the stream of POST /completions is incomplete: {CUT}"
     assert failure.reason == CUT
@@ -498,7 +498,7 @@ def test_cut_before_anything_came() -> None:
     reader = text_reader()
     reader.feed(b": ping\n\n")
     ended(reader)
-    failure = reader.failure
+    failure = reader.take_failure()
     assert isinstance(failure, StreamTruncatedError)
     assert failure.partial is None
     assert failure.execution == "unknown"
@@ -510,8 +510,8 @@ def test_cut_with_a_cause() -> None:
     reader.feed(piece("a"))
     cause = APIConnectionError("reset by peer")
     ended(reader, cause=cause)
-    assert reader.failure is not None
-    assert reader.failure.__cause__ is cause
+    assert (failure := reader.take_failure()) is not None
+    assert failure.__cause__ is cause
 
 
 def test_reset_after_the_finish() -> None:
@@ -520,7 +520,7 @@ def test_reset_after_the_finish() -> None:
     reader.feed(piece("a", "stop"))
     ended(reader, cause=APIConnectionError("reset by peer"))
     assert is_done(reader)
-    assert reader.failure is None
+    assert reader.take_failure() is None
 
 
 def test_truncation_can_be_taken_as_the_end() -> None:
@@ -529,16 +529,16 @@ def test_truncation_can_be_taken_as_the_end() -> None:
     reader.feed(piece("a"))
     assert ended(reader, keep=True) == []
     assert is_done(reader)
-    assert reader.failure is None
+    assert reader.take_failure() is None
     reader = text_reader()
     reader.feed(piece("a"))
     ended(reader, keep=True, cause=APIConnectionError("reset by peer"))
-    assert isinstance(reader.failure, StreamTruncatedError)
+    assert isinstance(reader.take_failure(), StreamTruncatedError)
     reader = text_reader()
     reader.feed(piece("a") + piece("b")[:-10])
     ended(reader, keep=True)
-    assert isinstance(reader.failure, StreamTruncatedError)
-    assert reader.failure.reason == f"{CUT}, in the middle of an event"
+    assert isinstance(failure := reader.take_failure(), StreamTruncatedError)
+    assert failure.reason == f"{CUT}, in the middle of an event"
 
 
 WIRE: list[bytes] = [
@@ -562,7 +562,7 @@ def outcome(pieces: list[bytes]) -> tuple[str, str | None, Completion]:
     for one in pieces:
         chunks += reader.feed(one)
     chunks += ended(reader)
-    failure = reader.failure
+    failure = reader.take_failure()
     if isinstance(failure, StreamTruncatedError) and not reader.merged.empty:
         assert failure.partial == reader.merged.result()
     delivered = "".join(choice.text for chunk in chunks for choice in chunk.choices)
@@ -606,7 +606,7 @@ def test_a_chat_stream() -> None:
     )
     assert [chunk.text for chunk in chunks] == ["", "Hi", ""]
     assert reader.merged.result().choices[0].message.content == "Hi"
-    assert reader.failure is None
+    assert reader.take_failure() is None
 
 
 def test_retyped_chunks() -> None:
@@ -625,7 +625,7 @@ def test_retyped_chunks() -> None:
     assert texts(chunks) == "abc"
     assert (chunks[1].id, chunks[1].created, chunks[1].usage) == ("7", 123, None)
     assert chunks[1].to_dict()["choices"][0]["text"] == ["x"]
-    assert reader.failure is None
+    assert reader.take_failure() is None
 
 
 @pytest.mark.parametrize("bad", [b"\xff", b"\x01", b"\\x"])
@@ -635,7 +635,7 @@ def test_garbage_where_a_text_was_due(bad: bytes) -> None:
     good = piece("abc")
     assert texts(reader.feed(good)) == "abc"
     assert reader.feed(good.replace(b"abc", bad)) == []
-    assert isinstance(reader.failure, APIResponseError)
+    assert isinstance(reader.take_failure(), APIResponseError)
 
 
 def test_too_much_of_a_stream() -> None:
@@ -644,6 +644,6 @@ def test_too_much_of_a_stream() -> None:
     reader._max_objects = 5
     for _ in range(5):
         reader.feed(piece("a"))
-    assert isinstance(reader.failure, APIResponseError)
-    assert "max_response_objects" in str(reader.failure)
-    assert reader.failure.partial is not None
+    assert isinstance(failure := reader.take_failure(), APIResponseError)
+    assert "max_response_objects" in str(reader.take_failure())
+    assert failure.partial is not None

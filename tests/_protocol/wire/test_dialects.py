@@ -98,10 +98,10 @@ def test_streamed(vector: Vector, in_one: bool) -> None:
         source.feed(piece)
     source.end("the response ended without its last event", keep_truncated=False)
     if "error" in vector:
-        assert isinstance(source.failure, APIResponseError)
-        assert vector["error"] in str(source.failure)
+        assert isinstance(source.take_failure(), APIResponseError)
+        assert vector["error"] in str(source.take_failure())
         return
-    assert source.failure is None
+    assert source.take_failure() is None
     check(vector, source.merged.result())
 
 

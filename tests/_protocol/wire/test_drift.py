@@ -277,7 +277,7 @@ def test_mutated_streams(data: st.DataObject) -> None:
     source = reader(into, watch)
     got = read(source, [sent[start:end] for start, end in pairwise(cuts)])
     assert len(got) == len(chunks)
-    assert source.failure is None
+    assert source.take_failure() is None
     assert counts_of(watch.counts) == expected
 
 
@@ -339,8 +339,8 @@ def test_chunks_before_a_failure() -> None:
     watch = DriftWatch(None)
     source = reader(watch=watch)
     read(source, [b"".join(events([told("a", x=1), {"error": {"message": "No."}}], done=False))])
-    assert source.failure is not None
-    assert not isinstance(source.failure, DriftError)
+    assert source.take_failure() is not None
+    assert not isinstance(source.take_failure(), DriftError)
     assert counts_of(watch.counts) == {("$.x", "unknown"): 1}
 
 
@@ -410,7 +410,7 @@ def test_raising_in_a_stream() -> None:
     source = reader(watch=DriftWatch("raise"))
     sent = [told("Ber"), told("lin", x=1), told("!", y=2), told("?", usage=USAGE)]
     assert len(read(source, events(sent))) == 4
-    error = source.failure
+    error = source.take_failure()
     assert isinstance(error, DriftError)
     assert (error.path, error.kind, error.drifts) == ("$.x", "unknown", (("$.x", "unknown"),))
     assert json.loads(error.body) == told("lin", x=1)
@@ -424,4 +424,4 @@ def test_truncation_goes_first() -> None:
     source = reader(watch=DriftWatch("raise"))
     read(source, events([told("a", x=1)], done=False))
     source.end("the response ended without its last event", keep_truncated=False)
-    assert isinstance(source.failure, StreamTruncatedError)
+    assert isinstance(source.take_failure(), StreamTruncatedError)

@@ -81,7 +81,7 @@ def test_ends_with(last: bytes) -> None:
         len(stream.feed(b'data: {"type":"x"}\n\ndata: {oops\n\n' + last + b"data: more\n\n")) == 3
     )
     assert stream.done
-    assert stream.failure is None
+    assert stream.take_failure() is None
     assert stream.feed(b"data: more\n\n") == []
     assert stream.end("closed", keep_truncated=False) == []
 
@@ -101,10 +101,10 @@ def test_closed(ends_with: tuple[str, ...]) -> None:
     stream.feed(b"data: 1\n\n")
     assert stream.end("closed", keep_truncated=False) == []
     assert stream.done
-    assert isinstance(stream.failure, StreamTruncatedError) is bool(ends_with)
+    assert isinstance(stream.take_failure(), StreamTruncatedError) is bool(ends_with)
     tolerant = reader(*ends_with)
     assert tolerant.end("closed", keep_truncated=True) == []
-    assert tolerant.failure is None
+    assert tolerant.take_failure() is None
 
 
 def test_broken_connection() -> None:
@@ -113,8 +113,8 @@ def test_broken_connection() -> None:
     stream.feed(b"data: 1\n\n")
     cause = APIConnectionError("reset")
     stream.end("reset", keep_truncated=True, cause=cause)
-    assert isinstance(stream.failure, StreamTruncatedError)
-    assert stream.failure.__cause__ is cause
+    assert isinstance(failure := stream.take_failure(), StreamTruncatedError)
+    assert failure.__cause__ is cause
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ def test_last_event_without_its_blank_line(rest: bytes, events: int, cut: bool) 
     stream = reader("x") if b"event: x" in rest else reader()
     stream.feed(rest)
     assert len(stream.end("closed", keep_truncated=False)) == events
-    assert (stream.failure is not None) is cut
-    if stream.failure is not None:
-        assert "in the middle of an event" in str(stream.failure)
+    assert (stream.take_failure() is not None) is cut
+    if stream.take_failure() is not None:
+        assert "in the middle of an event" in str(stream.take_failure())
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def test_errors(error: bytes, kind: type[APIError]) -> None:
     """An error event is raised after the events before it."""
     stream = reader()
     assert len(stream.feed(b"data: 1\n\n" + error)) == 1
-    assert isinstance(stream.failure, kind)
-    assert "full" in str(stream.failure)
+    assert isinstance(stream.take_failure(), kind)
+    assert "full" in str(stream.take_failure())
 
 
 def test_signs_of_life() -> None:
@@ -173,10 +173,10 @@ def test_too_large() -> None:
     """An event over the limit is an error; those before it are delivered."""
     stream = reader(max_event_bytes=50)
     assert len(stream.feed(b"data: 1\n\ndata: " + b"x" * 90 + b"\n\n")) == 1
-    assert isinstance(stream.failure, APIResponseError)
+    assert isinstance(stream.take_failure(), APIResponseError)
     ended = reader("1", max_event_bytes=50)
     ended.feed(b"data: 1\n\ndata: " + b"x" * 90 + b"\n\n")
-    assert ended.failure is None
+    assert ended.take_failure() is None
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_other_bodies(body: bytes, words: str) -> None:
     stream = reader()
     stream.feed(body)
     stream.end("closed", keep_truncated=False)
-    assert words in str(stream.failure)
+    assert words in str(stream.take_failure())
 
 
 def test_long_opening() -> None:
@@ -202,7 +202,7 @@ def test_long_opening() -> None:
         stream.feed(b" " * 2**14)
     stream.end("closed", keep_truncated=False)
     assert stream.done
-    assert stream.failure is None
+    assert stream.take_failure() is None
 
 
 def test_json() -> None:
@@ -215,5 +215,6 @@ def test_json() -> None:
 
 def test_nothing_is_merged() -> None:
     """No whole response is made of events that nothing describes."""
-    with pytest.raises(NotImplementedError):
-        reader().merged.result()
+    assert reader().result() is None
+    assert reader().partial() is None
+    assert not reader().complete

@@ -41,7 +41,7 @@ def work(pieces):
     for piece in pieces:
         source.feed(piece)
     source.merged.result()
-    assert source.failure is None
+    assert source.take_failure() is None
 """
 
 STREAMS = {
@@ -181,6 +181,6 @@ def work(sent):
         if source.done:
             break
         source.feed(event({{"content": "a"}}))
-    assert "max_response_objects" in str(source.failure)
+    assert "max_response_objects" in str(source.take_failure())
 """
     assert peak_memory(setup, 0) < 100

@@ -137,7 +137,7 @@ def merged_in(
         for chunk in reader.feed(b"".join(events[at : at + at_once])):
             assert chunk.meta is META
         content.append(reader.content)
-    assert reader.failure is None
+    assert reader.take_failure() is None
     return reader.merged.result().model_dump(), content, reader.merged.kept
 
 
