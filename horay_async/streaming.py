@@ -35,6 +35,16 @@ ItemT = TypeVar("ItemT")
 LEFT = "the stream is closed: its loop was left early, or close() was called"
 """What reading on says after that."""
 
+
+def interrupted(error: BaseException, what: str = "the stream") -> HorayError:
+    """What reading on says after `error` has ended a reading in between, such as `CancelledError` or `KeyboardInterrupt`:
+    some of what had come may be lost.
+    """
+    return HorayError(
+        f"{what} is closed: {type(error).__name__} ended a reading of it before its time"
+    )
+
+
 BUSY = "the stream is being read by another task: read it in one"
 """What a second task is told that reads while the first one waits."""
 
@@ -64,7 +74,7 @@ class AsyncStream(Generic[ChunkT]):
         self._handed_out = False  # from the first chunk on: no failure is retried any more
         # Seconds since the last content, those in the caller's own code left out.
         self._waited = 0.0
-        self._failure: APIError | None = None  # what reading on raises again
+        self._failure: HorayError | None = None  # what reading on raises again
         self._exhausted = False  # once the last chunk was handed out
         self._closed = False  # once it was left early
         self._reading = False  # while a task is in `_advance`
@@ -155,6 +165,7 @@ class AsyncStream(Generic[ChunkT]):
             self._end(error)
             raise
         except BaseException as error:
+            self._failure = error if isinstance(error, HorayError) else interrupted(error)
             self._end(error)
             self._abandon()
             raise

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, Unpack, cast
+from typing import Any, Generic, Self, TypeVar, Unpack
 
 from horay_async._bridge import (
     BlockingIterator,
+    BlockingReader,
     BlockingWrapper,
     LoopHandle,
     Prefetcher,
@@ -23,7 +24,6 @@ from horay_async._keys import KeyFunction
 from horay_async._signatures import described
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchProgress, BatchResult
 from horay_async.client import AsyncHoray
-from horay_async.errors import HorayError
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.drift import Drift
@@ -51,36 +51,14 @@ ItemT = TypeVar("ItemT")
 class _Reading(BlockingWrapper):
     """What the blocking streams share: a prefetcher, and the `with` block."""
 
-    _prefetcher: Prefetcher[Any] | None = None
+    _prefetcher: Prefetcher[Any]
 
     def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]:
-        return BlockingIterator(self._reader(), select, self._abandon)
-
-    def _next(self) -> Any:
-        prefetcher = self._reader()
-        try:
-            while True:
-                for item in prefetcher.ready:
-                    return item
-                if not prefetcher.advance():
-                    raise StopIteration
-        except (StopIteration, HorayError):
-            raise
-        except BaseException:
-            prefetcher.stop()
-            raise
-
-    def _reader(self) -> Prefetcher[Any]:
-        if self._prefetcher is None:
-            # One for all threads, whichever comes first.
-            made: Prefetcher[Any] = Prefetcher(self._handle, self._wrapped._burst)
-            return cast("Prefetcher[Any]", vars(self).setdefault("_prefetcher", made))
-        return self._prefetcher
+        return BlockingIterator(self._prefetcher, select, self._abandon)
 
     def _abandon(self) -> None:
         self._wrapped._abandon()
-        if self._prefetcher is not None:
-            self._prefetcher.stop()
+        self._prefetcher.stop()
 
     def __exit__(
         self,
@@ -91,7 +69,26 @@ class _Reading(BlockingWrapper):
         self._abandon()
 
 
-class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
+class _NextReading(_Reading, BlockingReader[ItemT]):
+    """One that is an iterator itself, and is closed when it is dropped."""
+
+    def __init__(self, wrapped: Any, handle: LoopHandle, made_in: object = None) -> None:
+        BlockingReader.__init__(self, Prefetcher(handle, wrapped._burst, made_in=made_in), all_of)
+        super().__init__(wrapped, handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __iter__(self) -> Iterator[ItemT]:
+        return self._loop(all_of)
+
+    def __del__(self) -> None:
+        # The task that reads holds the asynchronous stream, whose own end would come too late.
+        if hasattr(self, "_wrapped"):  # __init__ may have failed before
+            self._abandon()
+
+
+class Stream(_NextReading[ChunkT], Generic[ChunkT], of=AsyncStream):
     """The chunks of one response, as they come: the blocking form of `AsyncStream`.
 
     Iterate over it, best within a `with` block: leaving the loop or the block early closes the connection at once.
@@ -100,30 +97,13 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
     _wrapped: AsyncStream[ChunkT]
 
     def __init__(self, wrapped: AsyncStream[ChunkT], handle: LoopHandle) -> None:
-        super().__init__(wrapped, handle)
         # Of the process that the call was made in, whose connection this is.
-        self._prefetcher: Prefetcher[Any] | None = Prefetcher(
-            handle, wrapped._burst, made_in=handle.shared
-        )
+        super().__init__(wrapped, handle, made_in=handle.shared)
 
     @property
     def meta(self) -> ResponseMeta:
         """How the response came about; its later times are filled in as they pass."""
         return self._wrapped.meta
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __del__(self) -> None:
-        # The task that reads holds the asynchronous stream, whose own end would come too late.
-        if hasattr(self, "_wrapped"):  # __init__ may have failed before
-            self._abandon()
-
-    def __iter__(self) -> Iterator[ChunkT]:
-        return self._loop(all_of)
-
-    def __next__(self) -> ChunkT:
-        return cast("ChunkT", self._next())
 
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
@@ -161,8 +141,8 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
             self._chunks = Stream(self._wrapped.chunks, self._handle)
         return self._chunks
 
-    def _reader(self) -> Prefetcher[Any]:
-        return self.chunks._reader()  # one prefetcher for the events and their chunks
+    def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]:
+        return self.chunks._loop(select)  # one prefetcher for the events and their chunks
 
     def _abandon(self) -> None:
         if self._chunks is None:
@@ -188,7 +168,7 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
 
     def final(self) -> ResponseT:
         """The whole response. Reads what is left of the stream; raises as iteration does."""
-        self._reader().exhaust()
+        self.chunks._prefetcher.exhaust()
         return self._wrapped._merged()
 
 
@@ -199,6 +179,10 @@ class ToolRun(_Reading, of=AsyncToolRun):
     """
 
     _wrapped: AsyncToolRun
+
+    def __init__(self, wrapped: AsyncToolRun, handle: LoopHandle) -> None:
+        super().__init__(wrapped, handle)
+        self._prefetcher: Prefetcher[Any] = Prefetcher(handle, wrapped._burst)
 
     @property
     def messages(self) -> list[Any]:
@@ -217,11 +201,11 @@ class ToolRun(_Reading, of=AsyncToolRun):
 
     def final(self) -> ChatCompletion:
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""
-        self._reader().exhaust()
+        self._prefetcher.exhaust()
         return self._wrapped._merged()
 
 
-class BatchRun(_Reading, Generic[ResponseT_co], of=AsyncBatchRun):
+class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], of=AsyncBatchRun):
     """The results of a batch, as they come: the blocking form of `AsyncBatchRun`.
 
     Iterate over it: that starts the batch, and leaving the loop early cancels what is under way.
@@ -233,20 +217,6 @@ class BatchRun(_Reading, Generic[ResponseT_co], of=AsyncBatchRun):
     def progress(self) -> BatchProgress:
         """How far the batch has come."""
         return self._wrapped.progress
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __del__(self) -> None:
-        # As for `Stream`.
-        if hasattr(self, "_wrapped"):
-            self._abandon()
-
-    def __iter__(self) -> Iterator[BatchResult[ResponseT_co]]:
-        return self._loop(all_of)
-
-    def __next__(self) -> BatchResult[ResponseT_co]:
-        return cast("BatchResult[ResponseT_co]", self._next())
 
     def close(self) -> None:
         """Cancels what is under way. Closing twice is fine."""

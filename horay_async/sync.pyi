@@ -19,7 +19,13 @@ from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 import aiohttp
 
-from horay_async._bridge import BlockingIterator, BlockingWrapper, LoopHandle, Prefetcher
+from horay_async._bridge import (
+    BlockingIterator,
+    BlockingReader,
+    BlockingWrapper,
+    LoopHandle,
+    Prefetcher,
+)
 from horay_async._keys import KeyFunction
 from horay_async._observe import TelemetryObserver
 from horay_async._policies import Limits, RetryPolicy, Timeouts
@@ -69,10 +75,8 @@ ItemT = TypeVar("ItemT")
 class _Reading(BlockingWrapper):
     """What the blocking streams share: a prefetcher, and the `with` block."""
 
-    _prefetcher: Prefetcher[Any] | None
+    _prefetcher: Prefetcher[Any]
     def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]: ...
-    def _next(self) -> Any: ...
-    def _reader(self) -> Prefetcher[Any]: ...
     def _abandon(self) -> None: ...
     def __exit__(
         self,
@@ -81,7 +85,14 @@ class _Reading(BlockingWrapper):
         traceback: TracebackType | None,
     ) -> None: ...
 
-class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
+class _NextReading(_Reading, BlockingReader[ItemT]):
+    """One that is an iterator itself, and is closed when it is dropped."""
+    def __init__(self, wrapped: Any, handle: LoopHandle, made_in: object = None) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __iter__(self) -> Iterator[ItemT]: ...
+    def __del__(self) -> None: ...
+
+class Stream(_NextReading[ChunkT], Generic[ChunkT], of=AsyncStream):
     """The chunks of one response, as they come: the blocking form of `AsyncStream`.
 
     Iterate over it, best within a `with` block: leaving the loop or the block early closes the connection at once.
@@ -92,15 +103,10 @@ class Stream(_Reading, Generic[ChunkT], of=AsyncStream):
     @property
     def meta(self) -> ResponseMeta:
         """How the response came about; its later times are filled in as they pass."""
-    def __enter__(self) -> Self: ...
-    def __del__(self) -> None: ...
-    def __iter__(self) -> Iterator[ChunkT]: ...
-    def __next__(self) -> ChunkT: ...
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
     def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
-    _prefetcher: Prefetcher[Any] | None
 
 class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
     """What happens while a response is generated, event by event, and the whole response at the end, `final()`: the
@@ -120,7 +126,7 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
     @property
     def chunks(self) -> Stream[Any]:
         """The stream of chunks behind the events; raises `HorayError` outside a `with` block."""
-    def _reader(self) -> Prefetcher[Any]: ...
+    def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]: ...
     def _abandon(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __iter__(self) -> Iterator[EventT]: ...
@@ -138,6 +144,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
     """
 
     _wrapped: AsyncToolRun
+    def __init__(self, wrapped: AsyncToolRun, handle: LoopHandle) -> None: ...
     @property
     def messages(self) -> list[Any]:
         """The conversation so far: the messages given, the model's, and the tools'."""
@@ -147,8 +154,9 @@ class ToolRun(_Reading, of=AsyncToolRun):
         """Stops the run, unless it is over. Closing twice is fine."""
     def final(self) -> ChatCompletion:
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""
+    _prefetcher: Prefetcher[Any]
 
-class BatchRun(_Reading, Generic[ResponseT_co], of=AsyncBatchRun):
+class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], of=AsyncBatchRun):
     """The results of a batch, as they come: the blocking form of `AsyncBatchRun`.
 
     Iterate over it: that starts the batch, and leaving the loop early cancels what is under way.
@@ -158,10 +166,6 @@ class BatchRun(_Reading, Generic[ResponseT_co], of=AsyncBatchRun):
     @property
     def progress(self) -> BatchProgress:
         """How far the batch has come."""
-    def __enter__(self) -> Self: ...
-    def __del__(self) -> None: ...
-    def __iter__(self) -> Iterator[BatchResult[ResponseT_co]]: ...
-    def __next__(self) -> BatchResult[ResponseT_co]: ...
     def close(self) -> None:
         """Cancels what is under way. Closing twice is fine."""
 

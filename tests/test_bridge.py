@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import os
 import signal
+import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
-from typing import Any
+from dis import opname
+from functools import partial
+from types import FrameType
+from typing import Any, cast
 
 import pytest
 
 from horay_async import ConfigurationError, HorayError
-from horay_async._bridge import BlockingCall, BlockingIterator, LoopHandle, Prefetcher
-from horay_async._bridge.prefetch import MAX_PREFETCHED
+from horay_async._bridge import BlockingCall, BlockingIterator, LoopHandle, Prefetcher, prefetch
+from horay_async._bridge.prefetch import MAX_PREFETCHED, none_of
 from horay_async.streaming import all_of
+from horay_async.sync import Stream
 
 THREAD = "horay-blocking"
 
@@ -370,3 +378,89 @@ def test_closing_the_handle_wakes_a_waiting_loop() -> None:
     thread.join(5)
     assert not thread.is_alive()
     assert "closed" in str(raised[0])
+
+
+class Streamed:
+    """What a blocking stream wraps, over a source."""
+
+    def __init__(self, bursts: list[list[int]]) -> None:
+        self._burst = Source(bursts).pull
+
+    def _abandon(self) -> None:
+        """Nothing to close."""
+
+
+def odd(items: Iterator[int]) -> Iterator[int]:
+    """The items of a loop that leaves some out, by a generator."""
+    return (item for item in items if item % 2)
+
+
+class Tripped(BaseException):
+    """What a signal handler raises."""
+
+
+@contextlib.contextmanager
+def tripping(steps: int) -> Iterator[None]:
+    """Raises `Tripped` at the step of that number while a stream is read, where CPython runs signal handlers: as a
+    function begins, jumps back, and before and after a call.
+    """
+    left = steps
+    called: set[FrameType] = set()
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        if (
+            frame.f_code.co_filename != prefetch.__file__
+            and frame.f_code not in odd.__code__.co_consts
+        ):
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        if event == "opcode":
+            name = opname[frame.f_code.co_code[frame.f_lasti]]
+            after, calls = frame in called, name.startswith("CALL")
+            (called.add if calls else called.discard)(frame)
+            if calls or after or name.startswith(("RESUME", "JUMP_BACKWARD")):
+                left -= 1
+                if left < 0:
+                    raise Tripped
+        return trace
+
+    before = sys.gettrace()
+    gc.disable()  # the streams before are dropped elsewhere
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+        gc.enable()
+
+
+@pytest.mark.parametrize("way", ["loop", "selecting", "next", "exhaust"])
+def test_interruption_at_any_step_never_looks_complete(handle: LoopHandle, way: str) -> None:
+    """Reading on after one raises, or goes on where nothing was lost."""
+    whole = {"selecting": [1, 3, 5], "exhaust": []}.get(way, [1, 2, 3, 4, 5])
+    tripped, refused = 0, 0
+    while True:
+        stream: Stream[Any] = Stream(cast("Any", Streamed([[1, 2], [3, 4, 5], []])), handle)
+        items: Iterator[int] = iter(partial(next, cast("Any", stream)), None)
+        if way != "next":
+            select: Any = {"loop": all_of, "selecting": odd, "exhaust": none_of}[way]
+            items = stream._loop(select)
+        read: list[int] = []
+        try:
+            with tripping(tripped):
+                deque(map(read.append, items), maxlen=0)
+        except Tripped:
+            tripped += 1
+        else:
+            break
+        try:
+            read.extend(items)
+        except HorayError as error:
+            refused += "Tripped" in str(error)
+            whole_or_begun = whole[: len(read)]
+        else:
+            whole_or_begun = whole
+        assert read == whole_or_begun
+    assert read == whole
+    assert 0 < refused <= tripped

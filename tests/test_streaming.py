@@ -377,6 +377,26 @@ async def test_leaving_early_closes_at_once(
         assert await client.models.list()
 
 
+async def test_cancelled_read_says_so_later(fault_server: FaultServer, connect: Connect) -> None:
+    """Reading on after a read that was cancelled says that it was, in a loop and for the chunks merged."""
+    fault_server.add(sse_response(*CHAT[:2], Stall()))
+    async with (
+        connect() as client,
+        client.chat.completions.stream(model="m", messages=[]) as events,
+    ):
+        assert [await anext(events.chunks), await anext(events.chunks)]
+        reading = asyncio.ensure_future(anext(events.chunks))
+        await asyncio.sleep(0)  # it begins
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await fault_server.until_closed(1)
+        with pytest.raises(HorayError, match="closed: CancelledError ended a reading"):
+            await anext(events.chunks)
+        with pytest.raises(HorayError, match="closed: CancelledError ended a reading"):
+            await events.final()
+
+
 async def test_forgotten_stream_is_closed(fault_server: FaultServer, connect: Connect) -> None:
     """A stream that nobody holds any more ends its connection without a warning."""
     fault_server.add(sse_response(*CHAT[:2], Stall()))

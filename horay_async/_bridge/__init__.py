@@ -5,13 +5,14 @@ itself.
 """
 
 from horay_async._bridge.argument_errors import named
-from horay_async._bridge.prefetch import BlockingIterator, Prefetcher
+from horay_async._bridge.prefetch import BlockingIterator, BlockingReader, Prefetcher
 from horay_async._bridge.thread import BlockingCall, LoopHandle
 from horay_async._bridge.wrapper import BlockingWrapper, blocking
 
 __all__ = [
     "BlockingCall",
     "BlockingIterator",
+    "BlockingReader",
     "BlockingWrapper",
     "LoopHandle",
     "Prefetcher",

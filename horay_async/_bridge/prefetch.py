@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -12,9 +13,9 @@ from typing import Any, Generic, TypeVar
 from horay_async._bridge import thread
 from horay_async._bridge.thread import FORKED, BlockingCall, LoopHandle
 from horay_async.errors import ConfigurationError, HorayError
-from horay_async.streaming import LEFT, Select
+from horay_async.streaming import LEFT, Select, interrupted
 
-__all__ = ["BlockingIterator", "Prefetcher"]
+__all__ = ["BlockingIterator", "BlockingReader", "Prefetcher"]
 
 T = TypeVar("T")
 
@@ -42,9 +43,9 @@ class Prefetcher(Generic[T]):
         *,
         made_in: object = None,
     ) -> None:
-        """`made_in` is the process that the source belongs to, where that may have forked since."""
+        """`made_in` is the process that the source belongs to, where that isn't the one that reads first."""
         self._handle = handle
-        self._made_in = made_in or thread.this_process()
+        self._made_in = made_in
         self._read = read
         self._call: BlockingCall[None] | None = None
         self._lists: SimpleQueue[list[T] | BaseException] = SimpleQueue()
@@ -61,17 +62,6 @@ class Prefetcher(Generic[T]):
         Raises what the source raised, and `HorayError` once it is stopped, each time anew; and a `HorayError` with
         `BUSY`, at once, while another thread waits.
         """
-        try:
-            return self._advance()
-        except HorayError:
-            raise
-        except BaseException:
-            self.stop()
-            if self._call is not None:
-                self._call.cancel_and_wait()
-            raise
-
-    def _advance(self) -> bool:
         if self._failure is not None:
             raise self._failure
         if self._over:
@@ -86,12 +76,12 @@ class Prefetcher(Generic[T]):
             self._reading.release()
 
     def _is_own(self) -> bool:
-        return self._made_in is thread.this_process()
+        return self._made_in in (None, thread.this_process())
 
     def exhaust(self) -> None:
         """Goes through what is left, and drops it. Raises as `advance` does."""
-        while self.advance():
-            self.ready = iter(())
+        for _ in BlockingReader(self, none_of):
+            pass
 
     def _receive(self) -> bool:
         if received := list(self.ready):  # by another thread, which has let go of the lock just now
@@ -101,6 +91,7 @@ class Prefetcher(Generic[T]):
         if self._call is None:
             if not self._is_own():
                 raise ConfigurationError(FORKED)
+            self._made_in = thread.this_process()
             # However the task ends, also before it has begun: nobody waits for it then.
             self._call = BlockingCall(self._run, on_end=self._ended)
             self._handle.submit(self._call)
@@ -120,17 +111,19 @@ class Prefetcher(Generic[T]):
             with contextlib.suppress(Empty):
                 return self._lists.get(timeout=thread.MAX_WAIT)
 
-    def stop(self) -> None:
-        """Cancels the reading, unless the source has come to its end.
-
-        So does whatever comes in between while items are handed out, such as the exception of a signal handler: some may
-        have been taken and not handed out, and nobody is to go on behind a gap.
-        """
+    def stop(self, error: HorayError | None = None) -> None:
+        """Cancels the reading, unless the source has come to its end; reading on raises `error`."""
         if not self._over and self._failure is None:
-            self._failure = HorayError(LEFT)
-            self.ready = iter(())
+            self._failure = error or HorayError(LEFT)
+            none_of(self.ready)  # which every loop goes through
         if self._call is not None:
             self._call.cancel()
+
+    def interrupt(self, error: BaseException) -> None:
+        """Stops after `error`, which no reading raises by itself, and waits until what was read has been closed."""
+        self.stop(interrupted(error))
+        if self._call is not None:
+            self._call.cancel_and_wait()
 
     def _ended(self) -> None:
         lost = self._call is not None and self._call.lost
@@ -159,43 +152,65 @@ class Prefetcher(Generic[T]):
             put([])
 
 
-class BlockingIterator(Generic[T]):
-    """One `for` over a stream. When it is dropped before the end, `abandon` is called."""
+class BlockingReader(Generic[T]):
+    """Hands out item by item what a prefetcher brings. Every blocking loop, and `next` of a stream, is this `__next__`.
 
-    __slots__ = ("_abandon", "_items", "_prefetcher", "_refused", "_select")
+    Ctrl-C and other exceptions of signal handlers can come between any two steps, when items may have been taken and not
+    handed out. Then the source is stopped, and reading on raises, instead of going on behind a gap or looking complete.
+    So no step after the first lies outside `try`, and none may be left to a generator, which would just end.
+    """
 
-    def __init__(
-        self, prefetcher: Prefetcher[Any], select: Select[T], abandon: Callable[[], None]
-    ) -> None:
+    __slots__ = ("_items", "_prefetcher", "_refused", "_select")
+
+    def __init__(self, prefetcher: Prefetcher[Any], select: Select[T]) -> None:
         self._prefetcher = prefetcher
         self._select = select
-        self._abandon = abandon
-        self._refused = (
-            False  # whether it met another thread's reading, which is then not its to end
-        )
         self._items = select(prefetcher.ready)
+        # Whether it met another thread's reading, which is then not its to end.
+        self._refused = False
 
-    def __iter__(self) -> BlockingIterator[T]:
+    def __iter__(self) -> Iterator[T]:
         return self
 
     def __next__(self) -> T:
         try:
-            self._refused = False
             while True:
                 for item in self._items:
                     return item
                 if not self._prefetcher.advance():
                     raise StopIteration
+                self._refused = False
                 self._items = self._select(self._prefetcher.ready)
         except StopIteration:
             raise
         except HorayError as error:
-            self._refused = error.args == (BUSY,)
+            self._on_error(error)
             raise
-        except BaseException:
-            self._prefetcher.stop()
+        except BaseException as error:
+            self._prefetcher.interrupt(error)
             raise
 
+    def _on_error(self, error: HorayError) -> None:
+        """Is called before `error` is raised, and may raise another one."""
+        self._refused = error.args == (BUSY,)
+
+
+class BlockingIterator(BlockingReader[T]):
+    """One `for` over a stream. When it is dropped before the end, `abandon` is called."""
+
+    __slots__ = ("_abandon",)
+
+    def __init__(
+        self, prefetcher: Prefetcher[Any], select: Select[T], abandon: Callable[[], None]
+    ) -> None:
+        self._abandon = abandon
+        super().__init__(prefetcher, select)
+
     def __del__(self) -> None:
-        if not self._refused:
+        if not getattr(self, "_refused", True):  # __init__ may have been interrupted
             self._abandon()
+
+
+def none_of(items: Iterator[Any]) -> Iterator[Any]:
+    """Drops the items."""
+    return iter(deque(items, maxlen=0))

@@ -24,7 +24,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from horay_async import errors
-from horay_async._bridge import LoopHandle, Prefetcher
+from horay_async._bridge import BlockingReader, LoopHandle, Prefetcher
 from horay_async._extras import missing_extra
 from horay_async._policies import Timeouts
 from horay_async._protocol.wire.params import check
@@ -34,6 +34,7 @@ from horay_async.errors import HorayError
 from horay_async.models.options import GenerationOptions
 from horay_async.resources._base import new_key
 from horay_async.resources._forward import Forwarded, ForwardedBody, ForwardedStream, forward
+from horay_async.streaming import all_of
 from horay_async.sync import Horay
 
 if _missing := missing_extra(__name__, "httpx2", "httpx2"):
@@ -231,21 +232,29 @@ class _BlockingBody(httpx2.SyncByteStream):
     ) -> None:
         self._body = body
         self._translate = translate
-        self._prefetcher: Prefetcher[bytes] = Prefetcher(handle, body._burst)
+        self._prefetcher: Prefetcher[bytes] = Prefetcher(handle, body._burst, made_in=handle.shared)
 
     def __iter__(self) -> Iterator[bytes]:
-        prefetcher = self._prefetcher
-        try:
-            while True:
-                yield from prefetcher.ready
-                if not prefetcher.advance():
-                    return
-        except HorayError as error:
-            raise self._translate(error) from error
+        return _BodyReader(self._prefetcher, self._translate)
 
     def close(self) -> None:
         self._body._abandon()
         self._prefetcher.stop()
+
+
+class _BodyReader(BlockingReader[bytes]):
+    """Raises httpx2's errors."""
+
+    __slots__ = ("_translate",)
+
+    def __init__(
+        self, prefetcher: Prefetcher[bytes], translate: Callable[[HorayError], Exception]
+    ) -> None:
+        super().__init__(prefetcher, all_of)
+        self._translate = translate
+
+    def _on_error(self, error: HorayError) -> None:
+        raise self._translate(error) from error
 
 
 def _checked(client: T, kind: type[T]) -> T:

@@ -9,16 +9,18 @@
 
 `AsyncOpenAI` and `OpenAI` are subclasses of the openai package's, so that frameworks take them. Every request is a call of
 `horay`. Errors are openai's, with this package's own as their cause: a stream that was cut raises
-`openai.APIConnectionError`.
+`openai.APIConnectionError`, and so does reading on after a read that was cancelled or interrupted.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, get_args, get_origin
 
 from horay_async._extras import missing_extra
 from horay_async.client import AsyncHoray
 from horay_async.errors import APIStatusError, APITimeoutError, HorayError, StreamError
+from horay_async.streaming import interrupted
 from horay_async.sync import Horay
 
 if _missing := missing_extra(__name__, "openai", "openai", "httpx2"):
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from openai._models import FinalRequestOptions
 
 __all__ = ["AsyncOpenAI", "OpenAI"]
+
+T = TypeVar("T")
 
 PLACEHOLDER: Final = "set-by-horay"
 """What openai's client takes for its key; it is never sent."""
@@ -67,6 +71,61 @@ def _openai_error(error: HorayError, request: httpx2.Request) -> Exception:
     if isinstance(error, StreamError | APIStatusError):  # reported by the server without a status
         return openai.APIError(text, request, body=error.body)
     return openai.APIConnectionError(message=text, request=request)
+
+
+class _Failure:
+    """Whether a stream may be read on. openai's streams are generators, which just end after an error, as if complete."""
+
+    response: httpx2.Response
+    _failure: openai.OpenAIError | None = None
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _fail(self, error: BaseException) -> None:
+        """Has reading on raise `error`, or what says that it ended a reading."""
+        if not isinstance(error, openai.OpenAIError):
+            text = str(interrupted(error))
+            error = openai.APIConnectionError(message=text, request=self.response.request)
+        self._failure = error
+
+
+class _Stream(openai.Stream[T], _Failure):
+    """openai's stream; reading on after an error, or after Ctrl-C, raises."""
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        self._check()
+        try:
+            return self._iterator.__next__()
+        except StopIteration:
+            raise
+        except BaseException as error:
+            self._fail(error)
+            raise
+
+
+class _AsyncStream(openai.AsyncStream[T], _Failure):
+    """openai's stream; reading on after an error, or after a cancelled read, raises."""
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        self._check()
+        try:
+            return await self._iterator.__anext__()
+        except StopAsyncIteration:
+            raise
+        except BaseException as error:
+            self._fail(error)
+            raise
+
+
+STREAMS: Final = {openai.Stream: _Stream, openai.AsyncStream: _AsyncStream}
 
 
 class _OnHoray:
@@ -140,7 +199,13 @@ class _OnHoray:
         """Never: the Horay client has done so by now."""
         return False
 
-    if not TYPE_CHECKING:  # checkers see openai's own signature
+    if not TYPE_CHECKING:  # checkers see openai's own signatures
+
+        def request(self, cast_to: Any, options: Any, *, stream_cls: Any = None, **how: Any) -> Any:
+            own = STREAMS.get(get_origin(stream_cls))
+            if own is not None:
+                stream_cls = own[get_args(stream_cls)]
+            return super().request(cast_to, options, stream_cls=stream_cls, **how)
 
         def copy(self, **options: Any) -> Self:
             extra = {"horay": self._horay, **options.pop("_extra_kwargs", {})}

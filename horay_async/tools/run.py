@@ -24,7 +24,7 @@ from horay_async.models.events import (
     ToolResult,
     ToolRunEvent,
 )
-from horay_async.streaming import BUSY, AsyncEventStream, Loop, all_of
+from horay_async.streaming import BUSY, AsyncEventStream, Loop, all_of, interrupted
 
 if TYPE_CHECKING:
     from horay_async._observe import RunObserver, TelemetryObserver
@@ -202,7 +202,7 @@ class AsyncToolRun:
                     self._ready = iter(events)
                     return True
         except BaseException as error:
-            self._failure = error if isinstance(error, Exception) else None
+            self._failure = error if isinstance(error, Exception) else interrupted(error, "the run")
             self._halt()
             try:
                 await self._stop()

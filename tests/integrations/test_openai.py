@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import signal
+import threading
+from collections import deque
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -71,6 +74,15 @@ class Side:
         """An openai client on a Horay client."""
         horay = options.pop("horay", None) or self.horay()
         return (OpenAI if self.blocking else AsyncOpenAI)(horay=horay, **options)
+
+    async def read(self, stream: Any, arrived: asyncio.Event | None = None) -> None:
+        """Reads a stream to its end."""
+        if self.blocking:
+            await asyncio.to_thread(list, stream)
+            return
+        async for _ in stream:
+            if arrived is not None:
+                arrived.set()
 
     async def run(self, function: Callable[..., Any], **arguments: Any) -> Any:
         """What a call returns."""
@@ -140,6 +152,59 @@ async def test_cut_stream_is_an_error(side: Side) -> None:
     cause = caught.value.__cause__
     assert isinstance(cause, StreamTruncatedError)
     assert cause.partial.choices[0].message.content == "one two"
+
+
+async def test_failed_stream_never_looks_complete(side: Side) -> None:
+    """Reading on after its failure raises the failure again, by `for` and by `next`."""
+    side.server.stream(["one", " two"], done=False, finish_reason=None)
+    stream = await side.ask(side.client(), stream=True)
+    for _ in range(2):
+        with pytest.raises(openai.APIConnectionError, match="is incomplete"):
+            await side.read(stream)
+    with pytest.raises(openai.APIConnectionError, match="is incomplete"):
+        _ = next(stream) if side.blocking else await anext(stream)
+
+
+async def test_cancelled_stream_never_looks_complete(fault_server: FaultServer) -> None:
+    """A read that was cancelled, as by a timeout, has closed it: reading on says so."""
+    side = Side(fault_server, blocking=False)
+    fault_server.stream(["one", " two"], Hang(at=-60))
+    stream = await side.ask(side.client(), stream=True)
+    reading = asyncio.create_task(side.read(stream, waiting := asyncio.Event()))
+    await waiting.wait()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    for _ in range(2):
+        with pytest.raises(openai.APIConnectionError, match="CancelledError ended"):
+            await side.read(stream)
+    await side.close()
+
+
+def test_interrupted_stream_never_looks_complete(fault_server: FaultServer) -> None:
+    """The same after Ctrl-C that is caught, also for the loop that is held."""
+    fault_server.stream(["one", " two"], Hang(at=-60))
+    with Horay(fault_server.api_key, base_url=fault_server.base_url) as horay:
+        client = OpenAI(horay=horay)
+        stream = client.chat.completions.create(model="m", messages=MESSAGES, stream=True)
+        arrived = threading.Event()
+
+        def take(_: object) -> None:
+            arrived.set()
+
+        def interrupt() -> None:
+            assert arrived.wait(10)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        loop = iter(stream)
+        with pytest.raises(KeyboardInterrupt):
+            deque(map(take, loop), maxlen=0)
+        thread.join()
+        for items in (loop, stream, iter(stream)):
+            with pytest.raises(openai.APIConnectionError, match="KeyboardInterrupt ended"):
+                next(items)
 
 
 async def test_reset_stream_is_an_error(side: Side) -> None:

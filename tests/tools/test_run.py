@@ -361,6 +361,8 @@ async def test_cancellation(fault_server: FaultServer, connect: Connect) -> None
         with pytest.raises(asyncio.CancelledError):
             await task
         assert cancelled.is_set()
+        with pytest.raises(HorayError, match="the run is closed: CancelledError ended"):
+            await run.final()
 
 
 async def test_failing_request(fault_server: FaultServer, connect: Connect) -> None:

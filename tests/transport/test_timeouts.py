@@ -269,7 +269,7 @@ def test_slow_blocking_caller_is_not_idle(
     with connect_blocking(timeout=Timeouts(idle=5)) as client:
         chunks = client.chat.completions.create(model="m", messages=[], stream=True)
         assert next(chunks).text == "a"
-        prefetcher = chunks._reader()
+        prefetcher = chunks._prefetcher
         for number, gate in enumerate(gates):
             gate.open()
             while prefetcher._lists.qsize() <= number:
