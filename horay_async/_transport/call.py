@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from horay_async._attempt import Attempt
@@ -23,7 +22,6 @@ from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import bad_response, status_error
 from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import HTTPResponse
-from horay_async._transport.capacity import CapacityLimiter
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import LIMITED, chain, timed_out, translate
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
@@ -264,15 +262,19 @@ class Call:
             body, bulk = self.request.body, self.request.bulk
             permit = self._limiter.acquire_nowait(body, bulk=bulk)
             if permit is None:
-                permit = await self._wait_in_queue(
-                    self._limiter.acquire(body, bulk=bulk), began, what=LIMITED
-                )
+                wait = self._limiter.acquire(body, bulk=bulk)
+                permit = await self._bounded(wait, queued_since=began, what=LIMITED)
             self.permit = permit
             acquired = self._loop.time()
         # Held or waited for at once, before anything else can run: one that isn't in use may be forgotten.
-        limiter = pool.limiters[options.max_connections]
-        if not limiter.acquire_nowait():
-            await self._acquire(limiter, permit, began)
+        slots = pool.limiters[options.max_connections]
+        if not slots.acquire_nowait():
+            try:
+                await self._bounded(slots.acquire(), queued_since=began)
+            except BaseException:
+                if permit is not None:
+                    permit.unsent()
+                raise
             acquired = self._loop.time()
         try:
             key = None if self._keys is None else await self._provided_key(self._keys)
@@ -283,7 +285,7 @@ class Call:
                 headers = RequestHeaders(CommonHeaders(changed), {})
             raw, pending = await self._send(headers, pool)
         except BaseException as error:
-            limiter.release()
+            slots.release()
             if permit is not None:
                 _give_up(permit, error)
             raise
@@ -291,10 +293,8 @@ class Call:
         meta.queue = acquired - began
         meta.connect = max(0.0, (pending.dispatched_at or acquired) - acquired)
         meta.first_byte = self._loop.time() - began
-        release = limiter.release
         if permit is not None:
             permit.received(meta.status, meta.headers)
-            release = partial(_release, limiter, permit, raw.content)
         response = RawResponse(
             raw,
             meta,
@@ -303,47 +303,38 @@ class Call:
             pending,
             deadline=self._deadline,
             pool=pool,
-            release=release,
+            slots=slots,
+            permit=permit,
         )
         if not 200 <= meta.status < 300:
             raise await self._status_error(response, raw)
         return response
 
-    async def _acquire(
-        self, limiter: CapacityLimiter, permit: AttemptPermit | None, began: float
-    ) -> None:
-        """Waits for a connection slot."""
-        try:
-            await self._wait_in_queue(limiter.acquire(), began)
-        except BaseException:
-            if permit is not None:
-                permit.unsent()
-            raise
-
-    async def _wait_in_queue(self, wait: Awaitable[T], began: float, *, what: str = "") -> T:
-        """Waits under the timeout `queue`, which runs from when the attempt `began`, and the deadline. `what` is told
-        of the timeout.
+    async def _bounded(
+        self, wait: Awaitable[T], *, queued_since: float | None = None, what: str = ""
+    ) -> T:
+        """Waits until the deadline, and where the attempt is queued until the timeout `queue` passes. `what` is told of
+        that.
         """
-        timeouts = self.request.timeouts
-        due = None if timeouts.queue is None else began + timeouts.queue
-        if due is None and self._deadline is None:
-            return await wait
-        by_deadline = self._deadline is not None and (due is None or self._deadline < due)
+        label, timeouts, until = self.request.label, self.request.timeouts, self._deadline
+        clock: Clock = "total"
+        if queued_since is not None and timeouts.queue is not None:
+            due = queued_since + timeouts.queue
+            if until is None or due <= until:
+                clock, until = "queue", due
         try:
-            async with asyncio.timeout_at(self._deadline if by_deadline else due):
+            async with asyncio.timeout_at(until):
                 return await wait
         except TimeoutError as error:
-            if by_deadline:
-                raise timed_out("total", timeouts.total, self.request.label, "not_sent") from error
-            raise timed_out(
-                "queue", timeouts.queue, self.request.label, "not_sent", what=what
-            ) from error
+            if clock == "total":
+                raise timed_out(clock, timeouts.total, label, "not_sent") from error
+            raise timed_out(clock, timeouts.queue, label, "not_sent", what=what) from error
 
     async def _provided_key(self, keys: KeySource) -> Secret:
         """The key that a function provides: mostly the one of the calls before."""
         key = keys.current()
         if key is None:
-            key = await self._by_deadline(keys.get())
+            key = await self._bounded(keys.get())
         self._key = key
         self._key_asks = keys.asks
         return key
@@ -354,17 +345,9 @@ class Call:
             return False
         self._key_renewed = True
         try:
-            return await self._by_deadline(self._keys.renew(self._key, asks=self._key_asks))
+            return await self._bounded(self._keys.renew(self._key, asks=self._key_asks))
         except APITimeoutError:
             return False  # the server's own error says more
-
-    async def _by_deadline(self, wait: Awaitable[T]) -> T:
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                return await wait
-        except TimeoutError as error:
-            total = self.request.timeouts.total
-            raise timed_out("total", total, self.request.label, "not_sent") from error
 
     async def _send(
         self, headers: RequestHeaders, pool: ConnectionPool
@@ -499,11 +482,3 @@ def _give_up(permit: AttemptPermit, error: BaseException) -> None:
         permit.unsent()
     else:
         permit.release(whole=False)
-
-
-def _release(
-    limiter: CapacityLimiter, permit: AttemptPermit, content: aiohttp.StreamReader
-) -> None:
-    """The connection is free again, or closed."""
-    limiter.release()
-    permit.release(whole=content.is_eof())

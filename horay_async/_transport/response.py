@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import lru_cache
 
 import aiohttp
 from multidict import istr
 
+from horay_async._protocol.limits.attempt_limiter import AttemptPermit
 from horay_async._protocol.wire.bounds import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.errors import ErrorContext
@@ -19,6 +19,7 @@ from horay_async._transport.aiohttp_internals import (
     failure_of,
     take_leftover,
 )
+from horay_async._transport.capacity import CapacityLimiter
 from horay_async._transport.connection import FINISHED, ConnectionProtocol, UnreadData
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import chain, timed_out, translate_read
@@ -40,8 +41,8 @@ def _media_type(header: str) -> str:
 class RawResponse:
     """A response whose head has come.
 
-    `deadline` is that of the call, on the loop's clock. `release` is called once, when the connection is free
-    again or closed.
+    `deadline` is that of the call, on the loop's clock. Its slot among `slots` and its `permit` are released when the
+    connection is free again or closed.
     """
 
     def __init__(
@@ -54,7 +55,8 @@ class RawResponse:
         *,
         deadline: float | None,
         pool: ConnectionPool,
-        release: Callable[[], None],
+        slots: CapacityLimiter,
+        permit: AttemptPermit | None,
     ) -> None:
         self.meta = meta
         self.execution: Execution = "unknown"
@@ -71,7 +73,8 @@ class RawResponse:
         self._deadline = deadline
         self._pool = pool
         self._timer = pool.timer
-        self._release = release
+        self._slots = slots
+        self._permit = permit
         self.rest: bytes = b""
         """What had come with the last piece and is more than it holds: the next one is there without waiting."""
         # The body: `rest`, from `_offset` on, then what is still in `content`, then what the server will send.
@@ -271,7 +274,9 @@ class RawResponse:
             self._timer.discard(self)
         if self._connection is not None and self._connection.reader is self:
             self._connection.reader = FINISHED
-        self._release()
+        self._slots.release()
+        if self._permit is not None:
+            self._permit.release(whole=self.content.is_eof())
 
     def _failure(self, error: Exception) -> APIError:
         label, clean = self._request.label, self._clean
