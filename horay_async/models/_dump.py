@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal, cast
 
 import attrs
@@ -13,24 +14,21 @@ __all__ = ["dump", "to_text"]
 
 def dump(value: Any, *, mode: Literal["python", "json"], exclude_none: bool) -> Any:
     """`value` with its models as dicts of their known fields. In JSON mode, what JSON has no type for is text."""
+    inner = partial(dump, mode=mode, exclude_none=exclude_none)
     if attrs.has(value.__class__):
         fields = {
             field.name: getattr(value, field.name)
             for field in attrs.fields(cast(Any, value.__class__))
         }
         return {
-            name: dump(item, mode=mode, exclude_none=exclude_none)
+            name: inner(item)
             for name, item in fields.items()
             if not (exclude_none and item is None)
         }
     if isinstance(value, Mapping):
-        return {
-            name: dump(item, mode=mode, exclude_none=exclude_none)
-            for name, item in cast("Mapping[Any, Any]", value).items()
-        }
+        return {name: inner(item) for name, item in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, list | tuple):
-        items = cast("list[Any]", value)
-        return [dump(item, mode=mode, exclude_none=exclude_none) for item in items]
+        return [inner(item) for item in cast("list[Any]", value)]
     if mode == "python":
         return value
     return msgspec.to_builtins(value, str_keys=True, enc_hook=_foreign)

@@ -80,32 +80,25 @@ def _error_body(
     shape: ErrorShape, message: str, type_: str, code: str | int | None, param: str | None
 ) -> tuple[str, str]:
     """Media type and body."""
-    value: Any
-    match shape:
-        case "plain":
-            return "text/plain", message
-        case "html":
-            return "text/html", f"<html><head><title>{message}</title></head></html>"
-        case "empty":
-            return "", ""
-        case "nested":
-            value = {"error": {"message": message, "type": type_, "param": param, "code": code}}
-        case "text":
-            value = {"error": message}
-        case "detail":
-            value = {"detail": message}
-        case "details":
-            value = {"detail": [{"loc": ["body", param or "model"], "msg": message}]}
-        case "code":
-            value = {"code": 20012 if code is None else code, "message": message, "data": None}
-        case "limit":
-            value = {"message": message, "data": "rate limited"}
-        case "envelope":
-            number = 20012 if code is None else code
-            value = {"code": number, "message": message, "status": False, "data": None}
-        case "string":
-            value = message
-    return "application/json", json.dumps(value, ensure_ascii=False)
+    texts: dict[ErrorShape, tuple[str, str]] = {
+        "plain": ("text/plain", message),
+        "html": ("text/html", f"<html><head><title>{message}</title></head></html>"),
+        "empty": ("", ""),
+    }
+    if shape in texts:
+        return texts[shape]
+    number = 20012 if code is None else code
+    values: dict[ErrorShape, Any] = {
+        "nested": {"error": {"message": message, "type": type_, "param": param, "code": code}},
+        "text": {"error": message},
+        "detail": {"detail": message},
+        "details": {"detail": [{"loc": ["body", param or "model"], "msg": message}]},
+        "code": {"code": number, "message": message, "data": None},
+        "limit": {"message": message, "data": "rate limited"},
+        "envelope": {"code": number, "message": message, "status": False, "data": None},
+        "string": message,
+    }
+    return "application/json", json.dumps(values[shape], ensure_ascii=False)
 
 
 def _retry_headers(seconds: float, form: RetryForm) -> dict[str, str]:

@@ -13,6 +13,7 @@ import attrs
 import msgspec
 
 from horay_async._protocol.structured.parse import parse_text
+from horay_async._protocol.wire.clean import well_formed, with_texts
 from horay_async.errors import AnswerError
 from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.events import ToolResult
@@ -53,7 +54,7 @@ class ToolCaller:
             async with self._asking:
                 approved = await call_user_code(self.approve, call)
             if isinstance(approved, str):
-                return ToolResult(call, _clean(approved))
+                return ToolResult(call, well_formed(approved))
             if isinstance(approved, Mapping):
                 try:
                     call = _with_arguments(call, cast("Mapping[str, object]", approved))
@@ -124,7 +125,7 @@ async def _run(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> ToolResu
 def _failed(call: ToolCall, error: Exception, began: float) -> ToolResult:
     content = _mismatches(error) if isinstance(error, AnswerError) else message_of(error)
     seconds = time.perf_counter() - began
-    return ToolResult(call, _clean(f"Error: {content}"), error=error, seconds=seconds)
+    return ToolResult(call, well_formed(f"Error: {content}"), error=error, seconds=seconds)
 
 
 def _mismatches(error: AnswerError) -> str:
@@ -148,7 +149,9 @@ def _parts(value: Any) -> list[TextPart | ImagePart] | None:
     parts = cast("list[Any]", value if isinstance(value, list) else [value])
     if not parts or not all(isinstance(part, TextPart | ImagePart) for part in parts):
         return None
-    return [TextPart(_clean(part.text)) if isinstance(part, TextPart) else part for part in parts]
+    return [
+        TextPart(well_formed(part.text)) if isinstance(part, TextPart) else part for part in parts
+    ]
 
 
 def _text_of(parts: list[TextPart | ImagePart]) -> str:
@@ -158,33 +161,12 @@ def _text_of(parts: list[TextPart | ImagePart]) -> str:
 def _text(value: Any) -> str:
     """A result as the model reads it: texts as they are, all else as JSON."""
     if isinstance(value, str):
-        return _clean(value)
+        return well_formed(value)
     try:
         return ENCODER.encode(value).decode()
     except UnicodeEncodeError:
         plain = msgspec.to_builtins(value, enc_hook=_plainly, builtin_types=(Decimal,))
-        return ENCODER.encode(_all_clean(plain)).decode()
-
-
-def _clean(text: str) -> str:
-    """`text` without halves of surrogate pairs, which no request can hold."""
-    return (
-        text
-        if text.isascii()
-        else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    )
-
-
-def _all_clean(value: Any) -> Any:
-    """A JSON value with all its texts clean."""
-    if isinstance(value, str):
-        return _clean(value)
-    if isinstance(value, list | tuple):
-        return [_all_clean(item) for item in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        entries = cast("dict[Any, Any]", value).items()
-        return {_all_clean(name): _all_clean(item) for name, item in entries}
-    return value
+        return ENCODER.encode(with_texts(plain, well_formed)).decode()
 
 
 def _plainly(value: Any) -> Any:

@@ -15,13 +15,13 @@ letter, digit, `_` or `-` is beside them, as in a URL.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, cast
 
 from horay_async._keys import SHORTEST_SECRET
 
-__all__ = ["MASK", "Cleaner", "printable"]
+__all__ = ["MASK", "Cleaner", "printable", "well_formed", "with_texts"]
 
 MASK = "[API key]"
 """What stands wherever a server echoed a secret."""
@@ -79,14 +79,26 @@ class Cleaner:
 
     def json(self, value: Any) -> Any:
         """A decoded JSON value with every text in it cleaned. Raises `RecursionError` as decoding does."""
-        if isinstance(value, str):
-            return self(value)
-        if isinstance(value, list):
-            return [self.json(item) for item in cast("list[Any]", value)]
-        if isinstance(value, dict):
-            fields = cast("dict[str, Any]", value)
-            return {self(name): self.json(item) for name, item in fields.items()}
-        return value
+        return with_texts(value, self)
+
+
+def with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """A decoded JSON value with `change` made to each string in it, names included."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list | tuple):
+        return [with_texts(item, change) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        fields = cast("dict[Any, Any]", value).items()
+        return {with_texts(name, change): with_texts(item, change) for name, item in fields}
+    return value
+
+
+def well_formed(text: str) -> str:
+    """`text` with U+FFFD for halves of surrogate pairs, which a header's odd bytes become and no UTF-8 can hold."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def printable(text: str | bytes) -> str:

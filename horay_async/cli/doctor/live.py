@@ -10,11 +10,11 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import horay_async
-from horay_async._protocol.wire.clean import Cleaner
+from horay_async._protocol.wire.clean import Cleaner, with_texts
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.output import Spinner, note, write_stderr
 
@@ -113,7 +113,8 @@ def run_live(client: Horay, plan: Plan) -> dict[str, Any]:
         "base_url": _place(client.options.base_url),
         "operations": operations,
     }
-    return {name: _masked(value, str(client.options.api_key)) for name, value in report.items()}
+    masked: dict[str, Any] = with_texts(report, Cleaner(str(client.options.api_key)).mask)
+    return masked
 
 
 def _record(call: Callable[[], Any]) -> dict[str, Any]:
@@ -141,18 +142,6 @@ def _record(call: Callable[[], Any]) -> dict[str, Any]:
             for name, value in meta.headers.items()
         },
     }
-
-
-def _masked(value: Any, key: str) -> Any:
-    """`value`, plain JSON, with `key` masked in every text, names of fields included."""
-    if isinstance(value, str):
-        return Cleaner(key).mask(value)
-    if isinstance(value, dict):
-        items = cast("dict[str, Any]", value).items()
-        return {_masked(name, key): _masked(item, key) for name, item in items}
-    if isinstance(value, list):
-        return [_masked(item, key) for item in cast("list[Any]", value)]
-    return value
 
 
 def _place(base_url: str) -> str:

@@ -134,38 +134,28 @@ def _message(
             invalid.append(make_invalid_tool_call(raw, str(error)))
         else:
             calls.append(cast("ToolCall", parsed))
-    extra = {
-        name: value
-        for name, value in (
-            ("refusal", sent.refusal),
-            ("reasoning_content", sent.reasoning_content),
-        )
-        if value is not None
-    }
     return AIMessage(
         content=sent.content or "",
         tool_calls=calls,
         invalid_tool_calls=invalid,
-        additional_kwargs=extra,
+        additional_kwargs=_known(refusal=sent.refusal, reasoning_content=sent.reasoning_content),
         usage_metadata=usage,
         response_metadata=_metadata(response, choice),
     )
 
 
 def _metadata(response: ChatCompletion, choice: ChatChoice) -> dict[str, Any]:
-    metadata: dict[str, Any] = {
+    return {
         "model_provider": PROVIDER,
         "model_name": response.model,
         "id": response.id,
         **_choice_info(choice),
+        **_known(
+            system_fingerprint=response.system_fingerprint,
+            service_tier=response.service_tier,
+            request_id=response.meta.request_id,
+        ),
     }
-    if response.system_fingerprint is not None:
-        metadata["system_fingerprint"] = response.system_fingerprint
-    if response.service_tier is not None:
-        metadata["service_tier"] = response.service_tier
-    if response.meta.request_id is not None:
-        metadata["request_id"] = response.meta.request_id
-    return metadata
 
 
 def _choice_info(choice: ChatChoice) -> dict[str, Any]:
@@ -185,18 +175,13 @@ def _usage(usage: Usage | None) -> UsageMetadata | None:
         output_tokens=usage.completion_tokens,
         total_tokens=usage.total_tokens or usage.prompt_tokens + usage.completion_tokens,
     )
-    inputs: InputTokenDetails = {}
-    if read is not None and read.cached_tokens is not None:
-        inputs["cache_read"] = read.cached_tokens
-    if read is not None and read.audio_tokens is not None:
-        inputs["audio"] = read.audio_tokens
-    outputs: OutputTokenDetails = {}
-    if made is not None and made.reasoning_tokens is not None:
-        outputs["reasoning"] = made.reasoning_tokens
-    if made is not None and made.audio_tokens is not None:
-        outputs["audio"] = made.audio_tokens
-    if inputs:
-        told["input_token_details"] = inputs
-    if outputs:
-        told["output_token_details"] = outputs
+    if read and (inputs := _known(cache_read=read.cached_tokens, audio=read.audio_tokens)):
+        told["input_token_details"] = cast("InputTokenDetails", inputs)
+    if made and (outputs := _known(reasoning=made.reasoning_tokens, audio=made.audio_tokens)):
+        told["output_token_details"] = cast("OutputTokenDetails", outputs)
     return told
+
+
+def _known(**fields: Any) -> dict[str, Any]:
+    """The fields that aren't None."""
+    return {name: value for name, value in fields.items() if value is not None}

@@ -6,13 +6,13 @@ Spans take no objects, so each is a text. The forms are those of `gen-ai-input-m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from horay_async.integrations.otel.values import clean
+from horay_async._protocol.wire.clean import well_formed
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.completions import Completion
 from horay_async.models.images import ImageResponse
@@ -37,7 +37,7 @@ def set_content(span: Span, attribute: str, text_of: Callable[[], str | None]) -
         span.set_attribute("horay.content_error", type(error).__qualname__)
     else:
         if text is not None:
-            span.set_attribute(attribute, clean(text))
+            span.set_attribute(attribute, well_formed(text))
 
 
 def set_input(span: Span, body: SentBody) -> None:
@@ -63,27 +63,19 @@ def output_messages(response: Response, *, cut: str | None = None) -> str | None
     """What the model said: one message a choice. `cut` is the finish reason of one that has none."""
     if isinstance(response, ChatCompletion):
         found = [
-            {
-                "role": choice.message.role,
-                "parts": list(_parts_of(choice.message)),
-                "finish_reason": choice.finish_reason or cut,
-            }
+            _output(_parts_of(choice.message), choice.finish_reason or cut, choice.message.role)
             for choice in response.choices
         ]
     elif isinstance(response, Completion):
         found = [
-            {
-                "role": "assistant",
-                "parts": [_said(choice.text)],
-                "finish_reason": choice.finish_reason or cut,
-            }
+            _output([_said(choice.text)], choice.finish_reason or cut)
             for choice in response.choices
         ]
     elif isinstance(response, ImageResponse):
         parts = [
             {"type": "uri", "modality": "image", "uri": image.url} for image in response.images
         ]
-        found = [{"role": "assistant", "parts": parts, "finish_reason": "stop"}]
+        found = [_output(parts, "stop")]
     else:
         return None
     return _text(found)
@@ -105,6 +97,10 @@ def tool_result(content: str) -> str:
     except msgspec.DecodeError:
         return _text(content)
     return content
+
+
+def _output(parts: Iterable[Part], finish_reason: str | None, role: str = "assistant") -> Part:
+    return {"role": role, "parts": list(parts), "finish_reason": finish_reason}
 
 
 def _message(message: Any) -> Part:

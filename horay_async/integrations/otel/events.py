@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry._logs import LogRecord, SeverityNumber
 
+from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.spans import message_of
-from horay_async.integrations.otel.values import clean
 
 if TYPE_CHECKING:
     from opentelemetry._logs import Logger
@@ -31,7 +31,7 @@ def exception_event(logger: Logger, error: Exception, context: Context, *, captu
     )
     attributes: dict[str, Any] = {
         "exception.type": f"{kind.__module__}.{kind.__qualname__}",
-        "exception.stacktrace": clean("".join(trace)),
+        "exception.stacktrace": well_formed("".join(trace)),
     }
     if (message := message_of(error, capture=capture)) is not None:
         attributes["exception.message"] = message

@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.content import output_messages, set_content, set_input
 from horay_async.integrations.otel.conventions import OLD
 from horay_async.integrations.otel.events import exception_event
 from horay_async.integrations.otel.metrics import usage_of
 from horay_async.integrations.otel.spans import CallSpan, outcome
-from horay_async.integrations.otel.values import clean
 from horay_async.models.usage import Usage
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Generation(CallSpan):
         """Notes which model responds."""
         model = getattr(response, "model", None)
         if isinstance(model, str) and model and "gen_ai.response.model" not in self._identity:
-            self._identity = self._identity | {"gen_ai.response.model": clean(model)}
+            self._identity = self._identity | {"gen_ai.response.model": well_formed(model)}
 
     def _record_response(self, response: Response) -> dict[str, int]:
         """Records a response; returns the tokens that it tells."""
@@ -91,13 +91,14 @@ class Generation(CallSpan):
         if not span.is_recording():
             return usage
         if isinstance(name := getattr(response, "id", None), str) and name:
-            span.set_attribute("gen_ai.response.id", clean(name))
+            span.set_attribute("gen_ai.response.id", well_formed(name))
         if model := self._identity.get("gen_ai.response.model"):
             span.set_attribute("gen_ai.response.model", model)
         reasons = [choice.finish_reason for choice in getattr(response, "choices", ())]
         if reasons and not (old and None in reasons):
             span.set_attribute(
-                "gen_ai.response.finish_reasons", [clean(reason or "error") for reason in reasons]
+                "gen_ai.response.finish_reasons",
+                [well_formed(reason or "error") for reason in reasons],
             )
         for name, tokens in usage.items():
             shown = name.replace("cache_write", "cache_creation") if old else name

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import attrs
 import msgspec
 
+from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.conventions import LATEST, OLD, Version
-from horay_async.integrations.otel.values import clean, real, texts, whole
+from horay_async.integrations.otel.values import real, texts, whole
 
 if TYPE_CHECKING:
     from horay_async._observe import CallStarted
@@ -92,7 +93,7 @@ class DescribedRequest:
             "gen_ai.output.type": self._output_type(),
         }
         if version == LATEST and isinstance(body.reasoning_effort, str):
-            found["gen_ai.request.reasoning.level"] = clean(body.reasoning_effort)
+            found["gen_ai.request.reasoning.level"] = well_formed(body.reasoning_effort)
         return self.identity | {name: value for name, value in found.items() if value is not None}
 
     def _output_type(self) -> str | None:
@@ -128,7 +129,7 @@ def _described(
         return None
     identity = {"gen_ai.operation.name": operation, **identity}
     if isinstance(body.model, str):
-        identity["gen_ai.request.model"] = clean(body.model)
+        identity["gen_ai.request.model"] = well_formed(body.model)
     return DescribedRequest(operation=operation, body=body, stream=stream, identity=identity)
 
 

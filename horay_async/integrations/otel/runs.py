@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
+from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.content import output_messages, set_content, set_input
 from horay_async.integrations.otel.metrics import usage_of
 from horay_async.integrations.otel.spans import OwnSpan, message_of, outcome
-from horay_async.integrations.otel.values import clean
 
 if TYPE_CHECKING:
     from horay_async._observe import RunEnded
@@ -76,7 +76,7 @@ class RunSpan(OwnSpan):
         if response is None:
             return
         choices = getattr(response, "choices", ())
-        reasons = [clean(choice.finish_reason or "error") for choice in choices]
+        reasons = [well_formed(choice.finish_reason or "error") for choice in choices]
         if reasons:
             self.span.set_attribute("gen_ai.response.finish_reasons", reasons)
         if self._settings.capture:

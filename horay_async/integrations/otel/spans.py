@@ -17,8 +17,8 @@ from opentelemetry.trace import (
     use_span,
 )
 
+from horay_async._protocol.wire.clean import well_formed
 from horay_async.errors import APIConnectionError, APIStatusError
-from horay_async.integrations.otel.values import clean
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -85,7 +85,7 @@ class CallSpan(OwnSpan):
         if retries := len(ended.attempts) - 1:
             span.set_attribute("http.request.resend_count", retries)
         if request_id := ended.attempts[-1].request_id:
-            span.set_attribute("horay.request_id", clean(request_id))
+            span.set_attribute("horay.request_id", well_formed(request_id))
         if error_type is not None and error is not None:
             span.set_status(Status(StatusCode.ERROR, message_of(error, capture=capture)))
         span.set_attributes(outcome(error_type, complete=ended.complete))
@@ -95,5 +95,5 @@ class CallSpan(OwnSpan):
 def message_of(error: BaseException, *, capture: bool) -> str | None:
     """What may be told of an error: the server's message, which may hold a prompt, only with `capture`."""
     if capture or (isinstance(error, APIConnectionError) and not isinstance(error, APIStatusError)):
-        return clean(str(error))
+        return well_formed(str(error))
     return f"status {error.status_code}" if isinstance(error, APIStatusError) else None

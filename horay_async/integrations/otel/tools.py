@@ -10,9 +10,9 @@ from opentelemetry import propagate
 from opentelemetry.context import create_key, get_value, set_value
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
+from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.content import set_content, tool_result
 from horay_async.integrations.otel.spans import OwnSpan, outcome
-from horay_async.integrations.otel.values import clean
 
 if TYPE_CHECKING:
     from horay_async._observe import ToolEnded, ToolStarted
@@ -30,18 +30,18 @@ class ToolSpan(OwnSpan):
     def __init__(self, settings: TelemetrySettings, tool: ToolStarted) -> None:
         self._began = time.perf_counter()
         self.settings = settings
-        name = clean(tool.name)
+        name = well_formed(tool.name)
         self._known = tool.description is not None
         self._measured: dict[str, Any] = {"gen_ai.tool.name": name, "gen_ai.tool.type": "function"}
         attributes = {
             "gen_ai.operation.name": "execute_tool",
-            "gen_ai.tool.call.id": clean(tool.call_id),
+            "gen_ai.tool.call.id": well_formed(tool.call_id),
             **self._measured,
         }
         if tool.description:
-            attributes["gen_ai.tool.description"] = clean(tool.description)
+            attributes["gen_ai.tool.description"] = well_formed(tool.description)
         if settings.capture:
-            attributes["gen_ai.tool.call.arguments"] = clean(tool.arguments)
+            attributes["gen_ai.tool.call.arguments"] = well_formed(tool.arguments)
         super().__init__(
             settings.tracer, f"execute_tool {name}", attributes, kind=SpanKind.INTERNAL
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-__all__ = ["clean", "real", "texts", "whole"]
+from horay_async._protocol.wire.clean import well_formed
+
+__all__ = ["real", "texts", "whole"]
 
 INT64: Final = 2**63
 """OpenTelemetry's protocol sends integers as int64: an exporter fails on others, with all spans of its batch."""
@@ -30,11 +32,4 @@ def texts(value: Any) -> list[str] | None:
     """The texts of a list; None where there are none."""
     if not isinstance(value, list):
         return None
-    return [clean(item) for item in cast("list[Any]", value) if isinstance(item, str)] or None
-
-
-def clean(text: str) -> str:
-    """`text` with U+FFFD for halves of surrogate pairs, which a header's odd bytes become and no UTF-8 can hold."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return [well_formed(item) for item in cast("list[Any]", value) if isinstance(item, str)] or None
