@@ -8,7 +8,7 @@ A request walks straight:
 3. An attempt takes the loop's `ConnectionPool` and, under the timeout `queue`, first passes the client's `Limiter`, where
    it has `limits`, and then takes a slot of the pool's `CapacityLimiter`.
 4. `Sender` makes URL and headers, and sends: straight over a connection (`aiohttp_internals`), or via the session.
-5. `Connector` hands out the connection, never a stale one; `PendingResponse` keeps the timeout `first_byte`.
+5. `Connector` hands out the connection, never a stale one; `PendingRequest` keeps the timeout `first_byte`.
 6. The head is cleaned, and becomes a `ResponseMeta`; a `RawResponse` gives out the body under `idle` and `total`.
 7. The function that the resource passed to `Call.run` as `receive` reads and decodes it: whole, or up to a stream's first
    chunks (`streaming`).

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -163,14 +163,6 @@ def _is_own(method: object) -> bool:
     return getattr(method, "__globals__", None) is vars(aiohttp.client)
 
 
-class Dispatched(Protocol):
-    """A request that is told when its connection is there."""
-
-    def dispatched(self, connection: Any) -> None:
-        """`connection` is the protocol that our connector has put behind the transport."""
-        ...
-
-
 class DirectResponse:
     """As much of `aiohttp.ClientResponse` as is looked at here; that one takes four times as long to make."""
 
@@ -281,9 +273,11 @@ class DirectSender:
         *,
         tls: ssl.SSLContext | bool,
         timer: aiohttp.ClientTimeout,
-        pending: Dispatched,
+        on_dispatch: Callable[[Any], None],
     ) -> DirectResponse:
-        """Sends a request and waits for the response's head. Raises what `ClientSession.request` does."""
+        """Sends a request and waits for the response's head. `on_dispatch` gets the protocol that our connector has put
+        behind the transport, once the request is being written. Raises what `ClientSession.request` does.
+        """
         session = self._session
         connector = session.connector
         if session.closed or connector is None:
@@ -312,7 +306,7 @@ class DirectSender:
             # At once: it is smaller than what asks for a pause. Never in a variable: those that show a
             # traceback's variables would show the key. The empty line in front ends the last common header.
             transport.write(target.beginning(url, common) + target.serialize("", own) + body)
-            pending.dispatched(transport.get_protocol())
+            on_dispatch(transport.get_protocol())
             message, content = await protocol.read()
             while 100 <= message.code < 200 and message.code != 101:  # more is to come
                 message, content = await protocol.read()

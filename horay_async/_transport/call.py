@@ -22,13 +22,13 @@ from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import bad_response, status_error
 from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import HTTPResponse
+from horay_async._transport.connection import PendingRequest
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import LIMITED, chain, timed_out, translate
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 from horay_async._transport.in_thread import in_thread
 from horay_async._transport.key_source import KeySource
 from horay_async._transport.log import LOG
-from horay_async._transport.pending import PendingResponse
 from horay_async._transport.proxy import masking_proxy
 from horay_async._transport.response import RawResponse
 from horay_async._transport.sender import EVENT_STREAM, JSON, Sender
@@ -351,13 +351,13 @@ class Call:
 
     async def _send(
         self, headers: RequestHeaders, pool: ConnectionPool
-    ) -> tuple[HTTPResponse, PendingResponse]:
+    ) -> tuple[HTTPResponse, PendingRequest]:
         """Sends the request and waits for the response's head; with it comes how it went out."""
         # A deadline runs while a connection is made as well, and a caller's own session doesn't tell when
         # that is over: there, the task has to be interrupted wherever it waits.
         bounded = self._deadline is not None or not pool.owned
         interrupt = asyncio.timeout_at(self._deadline) if bounded else None
-        pending = PendingResponse(pool.timer, interrupt, self.request.timeouts.first_byte)
+        pending = PendingRequest(pool.timer, interrupt, self.request.timeouts.first_byte)
         try:
             if interrupt is None:
                 raw = await self._sender.send(self.request, headers, pool, pending)
@@ -388,7 +388,7 @@ class Call:
         self,
         error: Exception,
         pool: ConnectionPool,
-        pending: PendingResponse,
+        pending: PendingRequest,
         interrupt: asyncio.Timeout | None,
     ) -> HorayError:
         """The error for an attempt that got no response."""

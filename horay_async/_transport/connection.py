@@ -1,4 +1,5 @@
-"""Connections, and what is known of each: what has come on it, and whether it can still bring a response.
+"""Connections, and what is known of each: what has come on it, whether it can still bring a response, and the request that
+waits for one.
 
 Between a connection's transport and aiohttp's protocol stands a `ConnectionProtocol`, put there by asyncio's own
 `set_protocol`. It passes everything on, and so sees without any inner part of aiohttp: bytes that nobody asked
@@ -8,17 +9,29 @@ for, the loss of a connection, and that data has come which nobody has read yet.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
 import socket
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Protocol, cast
 
 import aiohttp
 
 from horay_async._transport import aiohttp_internals
 from horay_async._transport.aiohttp_internals import holds_leftover
+from horay_async._transport.deadline_timer import DeadlineTimer
+from horay_async._transport.failures import NoResponse
+from horay_async._transport.tcp_keepalive import make_socket
 
-__all__ = ["FINISHED", "ConnectionProtocol", "Connector", "Reader", "UnreadData", "pending"]
+__all__ = [
+    "FINISHED",
+    "ConnectionProtocol",
+    "Connector",
+    "PendingRequest",
+    "UnreadData",
+    "pending_request",
+]
 
 
 class Reader(Protocol):
@@ -64,24 +77,6 @@ class Finished:
 
 
 FINISHED = Finished()
-
-
-class Pending(Protocol):
-    """A request that waits for its connection."""
-
-    def before_connecting(self) -> None:
-        """A connection is looked for. Raises where the request was sent before: aiohttp sends a GET once more by
-        itself where its connection brought no response, on nobody's record.
-        """
-        ...
-
-    def dispatched(self, connection: ConnectionProtocol | None) -> None:
-        """A connection is there, and the request is being written."""
-        ...
-
-
-pending: ContextVar[Pending | None] = ContextVar("pending", default=None)
-"""The request that the running task sends through a session: the session can't be given it along."""
 
 
 class ConnectionProtocol(asyncio.Protocol):
@@ -214,6 +209,98 @@ class UnreadData:
         return self._quiet < self.QUIET_TURNS and self._turns < self.MAX_TURNS
 
 
+class PendingRequest:
+    """One request, from the search for a connection to its response's head.
+
+    `first_byte` is that timeout, in seconds. `interrupt` is what ends the wait where no connection is
+    known that could be broken off: in a caller's own session.
+    """
+
+    __slots__ = (
+        "_first_byte",
+        "_interrupt",
+        "_loop",
+        "_timer",
+        "_unread",
+        "connection",
+        "dispatched_at",
+        "expired",
+        "number",
+    )
+
+    def __init__(
+        self, timer: DeadlineTimer, interrupt: asyncio.Timeout | None, first_byte: float | None
+    ) -> None:
+        self.connection: ConnectionProtocol | None = None
+        """Where the request is being written, from its dispatch on; None in a caller's own session."""
+        self.dispatched_at: float | None = None
+        """When that began, on the loop's clock."""
+        self.number: int = 0
+        """Which of the connection's requests it is."""
+        self.expired: bool = False
+        """Whether the timeout for the first byte has passed."""
+        self._timer = timer
+        self._interrupt = interrupt
+        self._first_byte = first_byte
+        self._loop = asyncio.get_running_loop()
+        self._unread: UnreadData | None = None  # from the moment on when the timeout has passed
+
+    def before_connecting(self) -> None:
+        """Raises where the request was sent before: aiohttp sends a GET once more by itself where its connection brought
+        no response, on nobody's record.
+        """
+        if self.dispatched_at is not None:
+            raise NoResponse("the server closed the connection without a response")
+
+    def dispatched(self, connection: ConnectionProtocol | None) -> None:
+        """The request is being written: the wait for the first byte begins."""
+        self.connection = connection
+        self.number = 0 if connection is None else connection.requests
+        self.dispatched_at = now = self._loop.time()
+        if self._first_byte is not None:
+            self._timer.add(self, now=now, due=now + self._first_byte)
+
+    def redirected(self) -> None:
+        """The response's head has come, and points elsewhere: the request is sent there."""
+        self.end()
+        self.connection = self.dispatched_at = None
+
+    def check_deadline(self, now: float) -> None:
+        """The timeout has passed: unless the response is there already, the wait ends."""
+        self._unread = UnreadData()
+        self._loop.call_soon(self._check_again)
+
+    def _check_again(self) -> None:
+        if self._unread is None:  # the head has come meanwhile
+            return
+        if self._unread.remains(self.connection):
+            self._loop.call_soon(self._check_again)
+            return
+        self.expired = True
+        if self.connection is not None:
+            self.abort()  # wakes who waits for the head
+        elif self._interrupt is not None:
+            with contextlib.suppress(
+                RuntimeError
+            ):  # the deadline ends the wait in this very moment
+                self._interrupt.reschedule(self._loop.time())
+
+    def end(self) -> None:
+        """The response's head has come, or none will."""
+        self._unread = None
+        self._timer.discard(self)
+
+    def abort(self) -> None:
+        """Gives the request up, what isn't written yet included: closing would wait for that."""
+        if self.connection is not None:
+            self.connection.transport.abort()
+
+
+pending_request: ContextVar[PendingRequest | None] = ContextVar("pending_request", default=None)
+"""The request that the running task sends through a session, which can't be given it along; None where the task sends past
+the session, and tells the request itself that it is dispatched."""
+
+
 class Connector(aiohttp.TCPConnector):
     """aiohttp's connector, which looks at an idle connection before it hands it out, notices dead ones, and tells
     the request that waits when its connection is there.
@@ -222,17 +309,10 @@ class Connector(aiohttp.TCPConnector):
     """
 
     def __init__(self, *, tcp_keepalive: float | None, **options: Any) -> None:
-        def make_socket(address: Any) -> socket.socket:
-            family, kind, protocol, *_ = address
-            made = socket.socket(family, kind, protocol)
-            if tcp_keepalive is not None:
-                keep_alive(made, tcp_keepalive)
-            return made
-
-        super().__init__(socket_factory=make_socket, **options)  # pyright: ignore[reportUnknownMemberType] - aiohttp types an address as a bare tuple
+        super().__init__(socket_factory=partial(make_socket, tcp_keepalive), **options)  # pyright: ignore[reportUnknownMemberType] - aiohttp types an address as a bare tuple
 
     async def connect(self, *args: Any, **options: Any) -> Any:
-        request = pending.get()
+        request = pending_request.get()
         if request is not None:
             request.before_connecting()
         while True:
@@ -256,22 +336,3 @@ class Connector(aiohttp.TCPConnector):
             if request is not None:
                 request.dispatched(known)
             return connection
-
-
-def keep_alive(made: socket.socket, seconds: float) -> None:
-    """Has the operating system give a connection up when the other side is silent for `seconds`: after half of
-    that it probes three times. Without, a connection that a router has dropped is found out by no one.
-    """
-    options = {
-        "TCP_KEEPIDLE": max(1, round(seconds / 2)),
-        "TCP_KEEPALIVE": max(1, round(seconds / 2)),  # what macOS calls it
-        "TCP_KEEPINTVL": max(1, round(seconds / 6)),
-        "TCP_KEEPCNT": 3,
-        "TCP_USER_TIMEOUT": max(1, round(seconds * 1000)),  # of data that isn't acknowledged
-    }
-    if hasattr(socket, "TCP_KEEPIDLE"):
-        del options["TCP_KEEPALIVE"]
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in options.items():
-        if (option := getattr(socket, name, None)) is not None:
-            made.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -20,10 +20,14 @@ from horay_async._transport.aiohttp_internals import (
     take_leftover,
 )
 from horay_async._transport.capacity import CapacityLimiter
-from horay_async._transport.connection import FINISHED, ConnectionProtocol, UnreadData
+from horay_async._transport.connection import (
+    FINISHED,
+    ConnectionProtocol,
+    PendingRequest,
+    UnreadData,
+)
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import chain, timed_out, translate_read
-from horay_async._transport.pending import PendingResponse
 from horay_async.errors import APIError, Clock, Execution
 from horay_async.models.meta import ResponseMeta
 
@@ -51,7 +55,7 @@ class RawResponse:
         meta: ResponseMeta,
         request: Request,
         clean: Cleaner,
-        pending: PendingResponse,
+        pending: PendingRequest,
         *,
         deadline: float | None,
         pool: ConnectionPool,

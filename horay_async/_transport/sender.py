@@ -17,12 +17,10 @@ from horay_async._keys import Secret
 from horay_async._protocol.wire.clean import MASK
 from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import HTTPResponse
-from horay_async._transport.connection import Pending
-from horay_async._transport.connection import pending as pending_request
+from horay_async._transport.connection import PendingRequest, pending_request
 from horay_async._transport.connection_pool import ConnectionPool, ConnectionPools
 from horay_async._transport.failures import RedirectError
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
-from horay_async._transport.pending import PendingResponse
 from horay_async._transport.proxy import proxy_from_environment, with_auth_apart
 from horay_async._transport.shared_limiters import Membership
 from horay_async._version import __version__
@@ -147,7 +145,7 @@ class Sender:
         request: Request,
         headers: RequestHeaders,
         pool: ConnectionPool,
-        pending: PendingResponse,
+        pending: PendingRequest,
     ) -> Coroutine[Any, Any, HTTPResponse]:
         """Sends a request and waits for the response's head: past the session where that can be."""
         url, direct, body = self.url(request.path), pool.direct, request.body
@@ -163,7 +161,7 @@ class Sender:
                 body,
                 tls=self.options.ssl_context or True,
                 timer=_connect_timer(request.timeouts.connect),
-                pending=pending,
+                on_dispatch=pending.dispatched,
             )
         return self._send_indirectly(request, url, headers.merged(), pool, pending)
 
@@ -173,10 +171,10 @@ class Sender:
         url: URL,
         headers: CIMultiDict[str],
         pool: ConnectionPool,
-        pending: PendingResponse,
+        pending: PendingRequest,
     ) -> aiohttp.ClientResponse:
         """Through the session, whose connector finds the request that waits in the task's context."""
-        token: Token[Pending | None] = pending_request.set(pending)
+        token: Token[PendingRequest | None] = pending_request.set(pending)
         try:
             if request.external:
                 return await self._follow(request, url, headers, pool, pending)
@@ -190,7 +188,7 @@ class Sender:
         url: URL,
         headers: CIMultiDict[str],
         pool: ConnectionPool,
-        pending: PendingResponse,
+        pending: PendingRequest,
     ) -> aiohttp.ClientResponse:
         """Sends a request that may be redirected. The caller's headers stay with the host they are meant for."""
         for _ in range(MAX_REDIRECTS + 1):
