@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -81,8 +82,9 @@ class LocalServer:
         self.api_key = api_key
         """The key that requests must carry."""
         self._model, self._host, self._port = model, host, port
-        self._threads, self._context, self._slots = threads, context, slots
-        self._verbose = verbose
+        self._options = EngineOptions(
+            slots=slots, context=context, threads=threads, verbose=verbose
+        )
         self._life: _Life | None = None
 
     @property
@@ -146,24 +148,17 @@ class LocalServer:
         stopping = asyncio.ensure_future(asyncio.wrap_future(life.stopping))
         with _bind(self._host, self._port) as listener, contextlib.ExitStack() as engines:
 
-            def make_engine(*, slots: int, embedding: bool = False) -> Engine:
-                options = EngineOptions(
-                    slots=slots,
-                    context=self._context,
-                    threads=self._threads,
-                    verbose=self._verbose,
-                    embedding=embedding,
-                )
+            def make_engine(options: EngineOptions) -> Engine:
                 return engines.enter_context(contextlib.closing(Engine(options)))
 
             @functools.cache
             def embedding_engine() -> Engine:
                 # Texts are embedded one at a time: several at once take as long, and more memory.
-                engine = make_engine(slots=1, embedding=True)
+                engine = make_engine(replace(self._options, slots=1, embedding=True))
                 engine.load(path)
                 return engine
 
-            engine = make_engine(slots=self._slots)
+            engine = make_engine(self._options)
             path = weights.find(self._model, cancelled=life.stopping.done)
             engine.load(path, CHATML_WITH_TOOLS if path.name == weights.FILE_NAME else "")
             # aiohttp takes as long to load as the model, which another process loads meanwhile.

@@ -14,6 +14,7 @@ hold nothing may hold something under a name that nobody has seen yet.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from horay_async.models._base import Response
@@ -148,10 +149,9 @@ def _find_message(choice: JSON, place: str, changes: Changes) -> None:
             message |= cast(JSON, elsewhere)
             inner.made = True
         else:
-            for name in ("text", "content"):
-                if isinstance(choice.get(name), str | list) and choice[name]:
-                    inner.put(message, "content", choice[name])
-                    break
+            content = _first(_text_or_parts, ("text", "content"), choice)
+            if content is not None:
+                inner.put(message, "content", content)
     _find_content(message, choice, inner)
     if inner.made:
         changes.put(choice, place, message)
@@ -159,16 +159,9 @@ def _find_message(choice: JSON, place: str, changes: Changes) -> None:
 
 def _find_text(choice: JSON, changes: Changes) -> None:
     """Sets the text of a choice of a text completion."""
-    if choice.get("text"):
-        return
-    for holder in (choice, choice.get("message"), choice.get("delta")):
-        if not isinstance(holder, dict):
-            continue
-        fields = cast(JSON, holder)
-        for name in ("content", "text"):
-            if text := _text(fields.get(name)):
-                changes.put(choice, "text", text)
-                return
+    holders = (choice, choice.get("message"), choice.get("delta"))
+    if not choice.get("text") and (text := _first(_text, ("content", "text"), *holders)):
+        changes.put(choice, "text", text)
 
 
 def _has_content(message: JSON) -> bool:
@@ -185,11 +178,9 @@ def _find_content(message: JSON, choice: JSON, changes: Changes) -> None:
     elif not content and isinstance(message.get("text"), str) and message["text"]:
         changes.put(message, "content", message["text"])
     reasoning = message.get("reasoning_content")
-    if not isinstance(reasoning, str) or not reasoning:
-        for name in ("reasoning_content", *REASONING):
-            if text := _text(message.get(name)):
-                changes.put(message, "reasoning_content", text)
-                break
+    is_there = isinstance(reasoning, str) and reasoning
+    if not is_there and (text := _first(_text, ("reasoning_content", *REASONING), message)):
+        changes.put(message, "reasoning_content", text)
     _find_tool_calls(message, choice, changes)
 
 
@@ -280,29 +271,39 @@ def _find_finish_reason(choice: JSON, body: JSON, changes: Changes) -> None:
         changes.put(choice, "finish_reason", None)
     if reason and not isinstance(reason, dict):
         return
-    places = (choice, choice.get("delta"), choice.get("message"), body)
-    for holder in places:
-        if not isinstance(holder, dict):
-            continue
-        fields = cast(JSON, holder)
-        for name in ("finish_reason", "finishReason", "finish_details"):
-            found = fields.get(name)
-            if isinstance(found, dict):
-                found = cast(JSON, found).get("type")
-            if isinstance(found, str) and found not in ("", "null"):
-                changes.put(choice, "finish_reason", found)
-                return
+    names = ("finish_reason", "finishReason", "finish_details")
+    holders = (choice, choice.get("delta"), choice.get("message"), body)
+    if found := _first(_reason, names, *holders):
+        changes.put(choice, "finish_reason", found)
+
+
+def _reason(value: Any) -> Any:
+    """A finish reason, as it is or as the type of an object."""
+    found = cast(JSON, value).get("type") if isinstance(value, dict) else value
+    return found if isinstance(found, str) and found != "null" else None
 
 
 def _find_usage(sent: JSON, choices: list[JSON], changes: Changes) -> None:
-    if sent.get("usage"):
-        return
-    holders = [sent.get("x_groq"), *choices]
-    for holder in holders:
-        usage = cast(JSON, holder).get("usage") if isinstance(holder, dict) else None
-        if isinstance(usage, dict) and usage:
-            changes.put(sent, "usage", usage)
-            return
+    holders = (sent.get("x_groq"), *choices)
+    if not sent.get("usage") and (usage := _first(_object, ("usage",), *holders)):
+        changes.put(sent, "usage", usage)
+
+
+def _first(read: Callable[[Any], Any], names: Sequence[str], *holders: Any) -> Any:
+    """What `read` makes of the first field that it makes something of; None where there is none."""
+    for fields in filter(None, map(_object, holders)):
+        for name in names:
+            if found := read(fields.get(name)):
+                return found
+    return None
+
+
+def _object(value: Any) -> JSON | None:
+    return cast(JSON, value) if isinstance(value, dict) else None
+
+
+def _text_or_parts(value: Any) -> Any:
+    return cast(Any, value) if isinstance(value, str | list) else None
 
 
 def _objects(value: Any) -> list[JSON]:
