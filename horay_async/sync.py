@@ -46,6 +46,7 @@ ResponseT = TypeVar("ResponseT", bound=Response)
 ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 EventT = TypeVar("EventT")
 ItemT = TypeVar("ItemT")
+ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 
 class _Reading(BlockingWrapper):
@@ -69,17 +70,17 @@ class _Reading(BlockingWrapper):
         self._abandon()
 
 
-class _NextReading(_Reading, BlockingReader[ItemT]):
+class _NextReading(BlockingReader[ItemT_co], _Reading):
     """One that is an iterator itself, and is closed when it is dropped."""
 
     def __init__(self, wrapped: Any, handle: LoopHandle, made_in: object = None) -> None:
-        BlockingReader.__init__(self, Prefetcher(handle, wrapped._burst, made_in=made_in), all_of)
-        super().__init__(wrapped, handle)
+        super().__init__(Prefetcher(handle, wrapped._burst, made_in=made_in), all_of)
+        BlockingWrapper.__init__(self, wrapped, handle)
 
     def __enter__(self) -> Self:
         return self
 
-    def __iter__(self) -> Iterator[ItemT]:
+    def __iter__(self) -> Iterator[ItemT_co]:
         return self._loop(all_of)
 
     def __del__(self) -> None:

@@ -71,6 +71,7 @@ ResponseT = TypeVar("ResponseT", bound=Response)
 ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 EventT = TypeVar("EventT")
 ItemT = TypeVar("ItemT")
+ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 class _Reading(BlockingWrapper):
     """What the blocking streams share: a prefetcher, and the `with` block."""
@@ -85,11 +86,11 @@ class _Reading(BlockingWrapper):
         traceback: TracebackType | None,
     ) -> None: ...
 
-class _NextReading(_Reading, BlockingReader[ItemT]):
+class _NextReading(BlockingReader[ItemT_co], _Reading):
     """One that is an iterator itself, and is closed when it is dropped."""
     def __init__(self, wrapped: Any, handle: LoopHandle, made_in: object = None) -> None: ...
     def __enter__(self) -> Self: ...
-    def __iter__(self) -> Iterator[ItemT]: ...
+    def __iter__(self) -> Iterator[ItemT_co]: ...
     def __del__(self) -> None: ...
 
 class Stream(_NextReading[ChunkT], Generic[ChunkT], of=AsyncStream):

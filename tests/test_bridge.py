@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dis import opname
 from functools import partial
 from types import FrameType
@@ -400,7 +400,7 @@ class Tripped(BaseException):
 
 
 @contextlib.contextmanager
-def tripping(steps: int) -> Iterator[None]:
+def tripping(steps: int) -> Generator[None]:
     """Raises `Tripped` at the step of that number while a stream is read, where CPython runs signal handlers: as a
     function begins, jumps back, and before and after a call.
     """

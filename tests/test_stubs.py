@@ -46,9 +46,7 @@ def test_a_new_parameter_needs_one_edit(monkeypatch: pytest.MonkeyPatch) -> None
         if self == ROOT / "horay_async" / "models" / "completions.py":
             end = '    """Text that comes after the generated one, for models that fill in."""\n'
             assert end in text
-            text = text.replace(
-                end, f'{end}    mood: dict[str, int] | None\n    """The mood."""\n'
-            )
+            text = text.replace(end, f'{end}    mood: dict[str, int] | None\n    """The mood."""\n')
         return text
 
     monkeypatch.setattr(Path, "read_text", edited)

@@ -18,6 +18,7 @@ from horay_async.streaming import LEFT, Select, interrupted
 __all__ = ["BlockingIterator", "BlockingReader", "Prefetcher"]
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 MAX_PREFETCHED = 64
 """Lists of items that are read ahead of a slow caller, a network read each: enough to keep a fast
@@ -152,7 +153,7 @@ class Prefetcher(Generic[T]):
             put([])
 
 
-class BlockingReader(Generic[T]):
+class BlockingReader(Generic[T_co]):
     """Hands out item by item what a prefetcher brings. Every blocking loop, and `next` of a stream, is this `__next__`.
 
     Ctrl-C and other exceptions of signal handlers can come between any two steps, when items may have been taken and not
@@ -162,17 +163,17 @@ class BlockingReader(Generic[T]):
 
     __slots__ = ("_items", "_prefetcher", "_refused", "_select")
 
-    def __init__(self, prefetcher: Prefetcher[Any], select: Select[T]) -> None:
+    def __init__(self, prefetcher: Prefetcher[Any], select: Select[T_co]) -> None:
         self._prefetcher = prefetcher
         self._select = select
         self._items = select(prefetcher.ready)
         # Whether it met another thread's reading, which is then not its to end.
         self._refused = False
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[T_co]:
         return self
 
-    def __next__(self) -> T:
+    def __next__(self) -> T_co:
         try:
             while True:
                 for item in self._items:
@@ -195,13 +196,13 @@ class BlockingReader(Generic[T]):
         self._refused = error.args == (BUSY,)
 
 
-class BlockingIterator(BlockingReader[T]):
+class BlockingIterator(BlockingReader[T_co]):
     """One `for` over a stream. When it is dropped before the end, `abandon` is called."""
 
     __slots__ = ("_abandon",)
 
     def __init__(
-        self, prefetcher: Prefetcher[Any], select: Select[T], abandon: Callable[[], None]
+        self, prefetcher: Prefetcher[Any], select: Select[T_co], abandon: Callable[[], None]
     ) -> None:
         self._abandon = abandon
         super().__init__(prefetcher, select)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
-from horay_async._protocol.wire.decode import whole_characters
+from horay_async._protocol.wire.characters import whole_characters
 from horay_async.batch.jsonl import UNREADABLE, fields_of, first_fields_of, text_of
 from horay_async.batch.results import BatchResult
 from horay_async.errors import APIStatusError, HorayError

@@ -9,6 +9,7 @@ import msgspec
 
 from horay_async._protocol.wire.accumulate import Accumulator
 from horay_async._protocol.wire.bounds import MAX_OBJECTS
+from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.decode import (
     Decoder,
     ErrorInBody,
@@ -63,6 +64,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         self._drift = drift
         self._unread: str | None = None  # a field that may hold content, and isn't known
         self._template = ChunkTemplate()
+        self._split = SplitCharacters()
         self._texts: list[str] | None = None  # of the newest chunks, where they are the template's
         # Where the texts of the template's chunks go, if they are all that is new in them. None where more is
         # new, and where others have come since the last one.
@@ -154,7 +156,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
 
     def _known(self, data: bytes) -> list[C] | None:
         """The chunk that `data` is, where it is one of the template; None where that isn't sure."""
-        if not self._template.matches(data) or self._sse.named:
+        if not self._template.matches(data) or self._sse.named or self._split.halves:
             return None
         chunk = self._decoder.decode_described(data)
         if chunk is None:
@@ -175,6 +177,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
                 lines,
                 max_objects=self._max_objects,
                 are_described=lambda chunks: self._all_match(lines, chunks),
+                split=self._split,
             )
         except (InvalidBody, ErrorInBody):
             return self._one_by_one(datas)
@@ -290,7 +293,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             try:
                 if name == ERROR or (b'"error"' in data and reports_error(data)):
                     raise ErrorInBody
-                chunk = self._decoder.decode(data, max_objects=self._max_objects)
+                chunk = self._decoder.decode(data, max_objects=self._max_objects, split=self._split)
             except ErrorInBody:
                 self._fail(stream_error(data, context=self._context))
                 break

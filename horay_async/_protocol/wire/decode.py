@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from operator import attrgetter
@@ -11,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 import msgspec
 
 from horay_async._protocol.wire.bounds import BOM, MAX_OBJECTS, VALUES_PER_OBJECT, too_many_objects
+from horay_async._protocol.wire.characters import SplitCharacters, whole_characters
 from horay_async._protocol.wire.description import (
     Envelope,
     Finding,
@@ -42,16 +42,6 @@ R_co = TypeVar("R_co", bound=Response, covariant=True)
 
 SUCCESS_CODE = 20000
 """The `code` of an envelope that holds a response."""
-
-SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-"""The escape of half a character."""
-
-_ESCAPE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
-    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
-    rb"|\\.",
-    re.DOTALL,
-)
 
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that aren't JSON, or that are nested too deep."""
@@ -118,16 +108,22 @@ class Decoder(Generic[R]):
         # The choices of a chunk are numbered where chunks are merged.
         self._numbers = wire.list_field == "choices" and not wire.allow_empty
 
-    def decode(self, data: bytes, *, max_objects: int = MAX_OBJECTS) -> R:
+    def decode(
+        self,
+        data: bytes,
+        *,
+        max_objects: int = MAX_OBJECTS,
+        split: SplitCharacters | None = None,
+    ) -> R:
         """`data`, a JSON object, as an instance. Raises `InvalidBody`, or `ErrorInBody` where it reports a
-        failure.
+        failure. `split` is of the stream whose chunk it is.
         """
         data = data.removeprefix(BOM)
         check_size(data, max_objects)
         try:
-            response = self._decode_directly(data)
+            response = None if split is not None and split.halves else self._decode_directly(data)
             if response is None:
-                data = whole_characters(data)
+                data = whole_characters(data) if split is None else split.join(data)
                 response = self._decode_leniently(data)
         except RecursionError as error:
             raise InvalidBody("is JSON nested too deep") from error
@@ -143,6 +139,7 @@ class Decoder(Generic[R]):
         *,
         max_objects: int = MAX_OBJECTS,
         are_described: Callable[[list[R]], bool] = _no,
+        split: SplitCharacters | None = None,
     ) -> list[R]:
         """`datas`, JSON objects, as instances, decoded in one go. `lines` is the same, joined by LF.
         `are_described` tells of what came of them whether it is known to hold what is described, and no more.
@@ -150,7 +147,7 @@ class Decoder(Generic[R]):
         """
         check_size(lines, max_objects)
         responses: list[R] = []
-        if self._direct and len(datas) > 1:
+        if self._direct and len(datas) > 1 and not (split is not None and split.halves):
             try:
                 responses = self._json.decode_lines(lines)
             except MALFORMED:
@@ -164,7 +161,7 @@ class Decoder(Generic[R]):
                 and can_decode(self._outline.decode_lines, lines)
             )
         ):
-            return [self.decode(data, max_objects=max_objects) for data in datas]
+            return [self.decode(data, max_objects=max_objects, split=split) for data in datas]
         for response, data in zip(responses, datas, strict=True):
             response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return responses
@@ -359,15 +356,6 @@ def _parsed(data: bytes) -> Any:
         raise InvalidBody(f"isn't valid JSON: {error}") from error
     except RecursionError as error:
         raise InvalidBody("is JSON nested too deep") from error
-
-
-def whole_characters(data: bytes) -> bytes:
-    """`data` as it can be read again: where it is JSON with an escape of half a character, as of one that a
-    gateway cut in two, that of U+FFFD stands in its place. All else stays as it was sent.
-    """
-    if not SURROGATE.search(data):
-        return data
-    return _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], data)
 
 
 def _unwrapped(decoded: Any) -> Any:

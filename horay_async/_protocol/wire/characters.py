@@ -1,0 +1,91 @@
+"""Characters that JSON escapes in two halves, surrogates, where a server cuts between the two. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+__all__ = ["SplitCharacters", "whole_characters"]
+
+SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+"""The escape of half a character."""
+
+_ESCAPE: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
+    rb"|\\.",
+    re.DOTALL,
+)
+
+REPLACEMENT: Final = "\ufffd"
+
+Path = tuple[object, ...]
+"""Where a text is: the names above it, and the indexes that the server gives its choices and tool calls."""
+
+
+def whole_characters(data: bytes) -> bytes:
+    """`data` as it can be read again: where it is JSON with an escape of half a character, as of one that a
+    gateway cut in two, that of U+FFFD stands in its place. All else stays as it was sent.
+    """
+    if not SURROGATE.search(data):
+        return data
+    return _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], data)
+
+
+class SplitCharacters:
+    """Joins the characters that a stream's chunks have split, each in the text where it was split.
+
+    A first half is left out of its chunk, and stands in front of the text of the next one of the same choice and
+    field. Where no second half begins that, U+FFFD stands for the first; where the stream ends, nothing does.
+    """
+
+    def __init__(self) -> None:
+        self.halves: dict[Path, str] = {}
+        """The first halves whose second one is still to come: while there are any, each chunk has to be looked at."""
+
+    def join(self, data: bytes) -> bytes:
+        """`data`, a chunk, without half a character anywhere."""
+        if not self.halves and not SURROGATE.search(data):
+            return data
+        import json  # noqa: PLC0415 - hardly ever needed; msgspec takes no half of a character
+
+        try:
+            chunk = json.loads(data)
+        except ValueError:  # also of bytes that aren't UTF-8
+            return whole_characters(data)
+        joined = _mapped(chunk, (), self._joined)
+        return whole_characters(data if joined == chunk else json.dumps(joined).encode())
+
+    def _joined(self, text: str, path: Path) -> str:
+        if path[:1] != ("choices",) or not text:
+            return text
+        if half := self.halves.pop(path, ""):
+            text = (half if "\udc00" <= text[0] <= "\udfff" else REPLACEMENT) + text
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        if "\ud800" <= text[-1] <= "\udbff":
+            self.halves[path] = text[-1]
+            text = text[:-1]
+        return text
+
+
+def _mapped(value: Any, path: Path, change: Callable[[str, Path], str]) -> Any:
+    """JSON with its texts changed."""
+    if isinstance(value, str):
+        return change(value, path)
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return {name: _mapped(inner, (*path, name), change) for name, inner in fields.items()}
+    if isinstance(value, list):
+        items = cast("list[Any]", value)
+        return [
+            _mapped(item, (*path, _index(item, position)), change)
+            for position, item in enumerate(items)
+        ]
+    return value
+
+
+def _index(item: Any, position: int) -> object:
+    """The index of an item of a list, where it is given one, as choices and tool calls are."""
+    index = cast("dict[str, Any]", item).get("index") if isinstance(item, dict) else None
+    return index if isinstance(index, int) else position
