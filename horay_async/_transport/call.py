@@ -7,8 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
@@ -26,7 +25,6 @@ from horay_async._transport.connection import PendingRequest
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import LIMITED, chain, timed_out, translate
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
-from horay_async._transport.in_thread import in_thread
 from horay_async._transport.key_source import KeySource
 from horay_async._transport.log import LOG
 from horay_async._transport.proxy import masking_proxy
@@ -68,7 +66,6 @@ class Call:
         limiter: AttemptLimiter | None = None,
         started: float | None = None,
         keys: KeySource | None = None,
-        observers: CallObservers | None = None,
     ) -> None:
         self.request = request
         self.drift = drift
@@ -79,8 +76,8 @@ class Call:
         """Of the newest attempt, once its response's head has come."""
         self.error_body: bytes | None = None
         """Of the newest attempt, where its response is a failure: its body as it was sent."""
-        self.observers: CallObservers | None = observers
-        """None where nobody observes the call."""
+        self.observers: CallObservers | None = None
+        """Told of what happens; None where nobody observes the call."""
         self.permit: AttemptPermit | None = None
         """What the newest attempt holds of the limits; None where there are none."""
         self._limiter = limiter
@@ -219,18 +216,6 @@ class Call:
         """
         if self.observers is not None:
             self.observers.on_end(self, error, response)
-
-    async def decode_in_thread(self, decode: Callable[[bytes], T], body: bytes) -> T:
-        """What `decode` makes of a body that would hold up the loop for long. That halves the longest stall, since the
-        lock of the interpreter is let go while objects are made.
-        """
-        decoded, error = await in_thread(partial(decode, body), name="horay-decode")
-        try:
-            if error is not None:
-                raise error
-        finally:
-            del error  # it knows this frame
-        return cast("T", decoded)
 
     async def yield_to_others(self) -> None:
         """Lets other tasks and the timeouts run."""

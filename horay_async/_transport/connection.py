@@ -95,7 +95,8 @@ class ConnectionProtocol(asyncio.Protocol):
         self._unrequested = False  # once something has come that no request asked for
         self._lost = False  # once the socket is being closed
         self._poll: select.poll | None = None  # for this connection, made when it is first needed
-        self._inner = cast("asyncio.Protocol", transport.get_protocol())
+        self.inner: asyncio.Protocol = cast("asyncio.Protocol", transport.get_protocol())
+        """aiohttp's."""
         transport.set_protocol(self)
 
     @classmethod
@@ -118,7 +119,7 @@ class ConnectionProtocol(asyncio.Protocol):
         return (
             self._unrequested
             or self.transport.is_closing()
-            or holds_leftover(self._inner)
+            or holds_leftover(self.inner)
             or self.is_readable()
         )
 
@@ -142,34 +143,29 @@ class ConnectionProtocol(asyncio.Protocol):
         if reader is not None:
             # Where `holds_leftover` can't look: whether the response is whole before the last byte can be seen.
             if not aiohttp_internals.ENABLED and len(data) > 1:
-                self._inner.data_received(data[:-1])
+                self.inner.data_received(data[:-1])
                 data = data[-1:]
             if reader.content.is_eof():
                 self._unrequested = True
-        self._inner.data_received(data)
+        self.inner.data_received(data)
 
     def eof_received(self) -> bool | None:
-        return self._inner.eof_received()
+        return self.inner.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
         reader = self.reader
         if reader is not None:
             reader.before_loss()
-        self._inner.connection_lost(exc)
+        self.inner.connection_lost(exc)
         if reader is not None:
             reader.after_loss(exc)
 
     def pause_writing(self) -> None:
-        self._inner.pause_writing()
+        self.inner.pause_writing()
 
     def resume_writing(self) -> None:
-        self._inner.resume_writing()
-
-    @property
-    def inner(self) -> object:
-        """aiohttp's protocol."""
-        return self._inner
+        self.inner.resume_writing()
 
 
 class UnreadData:

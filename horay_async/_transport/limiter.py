@@ -110,7 +110,6 @@ class Limiter:
         """Told of the seconds of each `Retry-After`, where others share the server's limit."""
         self.batches: Idle | None = None
         """What batches keep beside it."""
-        self._auto = limits is not None and limits.concurrency == "auto"
         fixed = NO_LIMIT if limits is None or limits.concurrency is None else limits.concurrency
         self._level = (
             self.auto

@@ -83,7 +83,8 @@ class RawResponse:
         """What had come with the last piece and is more than it holds: the next one is there without waiting."""
         # The body: `rest`, from `_offset` on, then what is still in `content`, then what the server will send.
         self._offset = 0
-        self._finished = False  # once the connection is in the pool again, or closed
+        self.finished: bool = False
+        """Whether the connection is in the pool again, or closed."""
         self._watched = False  # once a timeout runs and the connection's loss is told to us
         self._expired: Clock | None = None  # the timeout that closed the connection
         self._lost: BaseException | None = (
@@ -118,11 +119,6 @@ class RawResponse:
             status=self.meta.status,
             request_id=self.meta.request_id,
         )
-
-    @property
-    def finished(self) -> bool:
-        """Whether the connection is back in the pool, or closed."""
-        return self._finished
 
     def read_nowait(self, limit: int) -> tuple[bytes, bool] | None:
         """What `read` returns, where the body is there: it came with the head, or soon after; None where it isn't."""
@@ -237,7 +233,7 @@ class RawResponse:
 
     def close(self) -> None:
         """Closes the connection, unless the response is read to its end."""
-        if not self._finished:
+        if not self.finished:
             connection = self._raw.connection
             transport = None if connection is None else connection.transport
             self._raw.close()
@@ -251,7 +247,7 @@ class RawResponse:
 
     def close_soon(self) -> None:
         """The same from any thread: at once on the loop's own, else on its next turn."""
-        if self._finished:
+        if self.finished:
             return
         try:
             here = asyncio.get_running_loop() is self.loop
@@ -270,9 +266,9 @@ class RawResponse:
                 connection.close()
 
     def _finish(self) -> None:
-        if self._finished:
+        if self.finished:
             return
-        self._finished = True
+        self.finished = True
         self._unread = None
         if self._watched:
             self._timer.discard(self)
@@ -305,7 +301,7 @@ class RawResponse:
     def before_loss(self) -> None:
         """Keeps what has come and wasn't read: aiohttp's reader hides it behind the error."""
         content = self.content
-        if not self._finished and content.exception() is None and not content.is_eof():
+        if not self.finished and content.exception() is None and not content.is_eof():
             try:
                 self.rest = self.rest[self._offset :] + content.read_nowait()
                 self._offset = 0
@@ -315,7 +311,7 @@ class RawResponse:
     def after_loss(self, error: BaseException | None) -> None:
         """Wakes the reader where aiohttp doesn't: after bytes in the middle that aren't HTTP."""
         content = self.content
-        if self._finished or content.is_eof() or content.exception() is not None:
+        if self.finished or content.is_eof() or content.exception() is not None:
             return
         inner = None if self._connection is None else failure_of(self._connection.inner)
         self._lost = inner or error or aiohttp.ClientPayloadError("the connection was lost")
@@ -362,7 +358,7 @@ class RawResponse:
 
     def _check_again(self) -> None:
         """The idle timeout has passed: only once all that lies in the socket is read, it counts."""
-        if self._finished or self._unread is None:
+        if self.finished or self._unread is None:
             return
         now = self.loop.time()
         if self._is_idle(now) and not self._unread.remains(self._connection):

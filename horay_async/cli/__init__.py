@@ -8,7 +8,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Runs the command line of this process, and leaves with an exit status of `statuses`."""
+    """Runs the command line of this process, and leaves with an exit status of `exit_codes`."""
     if missing := missing_extra("horay: the command", "cli", "typer", "rich", "platformdirs"):
         sys.exit(missing)
     try:

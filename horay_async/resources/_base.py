@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from horay_async._habits import no_attribute
 from horay_async._protocol.wire.bounds import BOM, LARGE_BODY, MAX_EVENT_BYTES
@@ -199,7 +199,7 @@ async def decode_response(
             if len(body) < LARGE_BODY:
                 made = into.decode(body, max_objects=most)
             else:
-                made = await call.decode_in_thread(partial(into.decode, max_objects=most), body)
+                made = await _decode_in_thread(into, body, most)
         except ErrorInBody:
             call.error_body = body
             raise envelope_failure(body, context=response.context) from None
@@ -214,3 +214,19 @@ async def decode_response(
                     raise drift_error
             return made
     raise bad_response(problem, body, context=response.context)
+
+
+async def _decode_in_thread(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT:
+    """Decodes a body that would hold up the loop for long. That halves the longest stall, since the lock of the
+    interpreter is let go while objects are made.
+    """
+    from horay_async._transport.in_thread import in_thread  # noqa: PLC0415 - for long bodies alone
+
+    decode = partial(into.decode, body, max_objects=most)
+    decoded, error = await in_thread(decode, name="horay-decode")
+    try:
+        if error is not None:
+            raise error
+    finally:
+        del error  # it knows this frame
+    return cast("ResponseT", decoded)
