@@ -25,7 +25,7 @@ from horay_async.models.drift import Drift
 from horay_async.models.options import CallOptions, GenerationOptions
 from horay_async.models.raw import JSONResponse, ServerSentEvent
 from horay_async.options import ClientOptions, ClientParams
-from horay_async.resources._base import fetch, new_key, send_sse
+from horay_async.resources._base import fetch, new_idempotency_key, send_sse
 from horay_async.streaming import AsyncStream
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class AsyncHoray:
             options,
             self.options,
             body=streamed_body(body) if stream else body,
-            new_key=new_key(),
+            new_idempotency_key=new_idempotency_key(),
             billed_per_run=may_be_billed(method, path),
         )
         if stream:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from horay_async._habits import no_attribute
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
-from horay_async._protocol.wire.decode import reports_failure
+from horay_async._protocol.wire.decode import is_error_envelope
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async.errors import APIConnectionError, APIError, APITimeoutError, HorayError
 from horay_async.models._base import Response
@@ -253,7 +253,7 @@ async def require_event_stream(response: RawResponse) -> RawResponse:
     if media in ("", "text/event-stream"):
         return response
     body, _ = await response.read(MAX_BODY_BYTES)
-    if reports_failure(body):
+    if is_error_envelope(body):
         raise envelope_failure(body, context=response.context)
     raise bad_response(f"isn't an event stream, but {media}", body, context=response.context)
 

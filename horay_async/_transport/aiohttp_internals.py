@@ -148,7 +148,7 @@ def holds_leftover(protocol: object) -> bool:
 # than all the rest of a call. The connection and its parser are aiohttp's here as well; the session's way to them is left out,
 # and with it the writer and the response, which can do more than is asked of them. The public way is the session's.
 
-MAX_BODY_BYTES = 2**15
+MAX_DIRECT_BYTES = 2**15
 """Of a request that is sent this way: half of what an idle connection takes before it asks for a pause, so that
 it is written at once. A larger one has to be written beside the reading of the response, which can come early."""
 
@@ -259,7 +259,7 @@ class DirectSender:
         return (
             ENABLED
             and method == "POST"
-            and len(body) <= MAX_BODY_BYTES
+            and len(body) <= MAX_DIRECT_BYTES
             and not self._session.trace_configs
             and _is_own(getattr(aiohttp.ClientSession, "_request", None))
             and headers.common.only_describe

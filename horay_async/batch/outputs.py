@@ -13,7 +13,7 @@ from horay_async.batch.jsonl import UNREADABLE, fields_of, first_fields_of, text
 from horay_async.batch.results import BatchResult
 from horay_async.errors import APIStatusError, HorayError
 from horay_async.models._base import Response
-from horay_async.resources._base import new_key
+from horay_async.resources._base import new_idempotency_key
 
 __all__ = ["HEAD", "Outcome", "RequestLineError", "line_of", "read_outcome"]
 
@@ -191,7 +191,7 @@ def _line(custom_id: str, status: int, request_id: str | None, body: bytes) -> b
 def _joined(custom_id: str, response: bytes, error: bytes) -> bytes:
     return b'%b%b","custom_id":%b,"response":%b,"error":%b}\n' % (
         HEAD,
-        new_key().encode(),
+        new_idempotency_key().encode(),
         _encode(_clean(custom_id)),
         response,
         error,

@@ -40,7 +40,7 @@ from horay_async.errors import (
 from horay_async.models.meta import Attempt
 from horay_async.options import ClientOptions, RetryPolicy
 from horay_async.resources import chat, completions, embeddings, images
-from horay_async.resources._base import new_key
+from horay_async.resources._base import new_idempotency_key
 
 __all__ = [
     "Line",
@@ -181,7 +181,7 @@ def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -
     params = item.params
     if item.operation is embeddings.CREATE:
         params = prepare(params)
-    request = build(item.operation, params, options, new_key=new_key())
+    request = build(item.operation, params, options, new_idempotency_key=new_idempotency_key())
     most = params.get("max_completion_tokens", params.get("max_tokens"))
     return WorkItem(
         index=index,
@@ -237,7 +237,7 @@ def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> 
         check_path("POST", path),
         {},
         options,
-        new_key=new_key(),
+        new_idempotency_key=new_idempotency_key(),
         billed_per_run=may_be_billed("POST", path),
     )
     request.body = raw

@@ -32,7 +32,7 @@ from horay_async._protocol.wire.request import Request, forwarded
 from horay_async.client import AsyncHoray
 from horay_async.errors import HorayError
 from horay_async.models.options import GenerationOptions
-from horay_async.resources._base import new_key
+from horay_async.resources._base import new_idempotency_key
 from horay_async.resources._forward import Forwarded, ForwardedBody, ForwardedStream, forward
 from horay_async.streaming import all_of
 from horay_async.sync import Horay
@@ -101,7 +101,7 @@ class _Forwarder:
             content if content or "content-length" in request.headers else None,
             options,
             self.client.options,
-            new_key=new_key(),
+            new_idempotency_key=new_idempotency_key(),
             external=external,
         )
 

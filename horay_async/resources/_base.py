@@ -32,19 +32,23 @@ if TYPE_CHECKING:
     from horay_async._transport.transport import Transport
 
 __all__ = [
+    "JSON_TYPES",
     "Resource",
     "chunk_reader",
     "decode_response",
     "event_reader",
     "fetch",
-    "new_key",
+    "new_idempotency_key",
     "send_sse",
 ]
 
 ResponseT = TypeVar("ResponseT", bound=Response)
 ChunkT = TypeVar("ChunkT", bound=Response)
 
-JSON_TYPES = frozenset({"", "application/json", "text/json", "text/plain"})
+JSON_TYPES = frozenset({"application/json", "text/json"})
+"""Media types of JSON, beside those that end in `+json`."""
+
+ACCEPTED_TYPES = JSON_TYPES | {"", "text/plain"}
 """Media types under which JSON is accepted: some gateways name it plain text, or not at all."""
 
 
@@ -65,7 +69,9 @@ class Resource:
         self, operation: Operation[Any], params: Mapping[str, Any], *, stream: bool = False
     ) -> Request:
         options = self._transport.options
-        return build(operation, params, options, new_key=new_key(), stream=stream)
+        return build(
+            operation, params, options, new_idempotency_key=new_idempotency_key(), stream=stream
+        )
 
     def _response(
         self, operation: Operation[ResponseT], params: Mapping[str, Any]
@@ -153,7 +159,7 @@ async def send_sse(
     return AsyncStream(call, await call.run(require_event_stream), partial(event_reader, names))
 
 
-def new_key() -> str:
+def new_idempotency_key() -> str:
     """A new idempotency key: 128 random bits, as a version 4 UUID holds, whose module loads slowly."""
     return os.urandom(16).hex()
 
@@ -175,7 +181,7 @@ def fetch(
 
 def is_json(media: str, body: bytes) -> bool:
     """Whether a body is to be read as JSON: also an object that a gateway calls a text of some kind, such as HTML."""
-    if media in JSON_TYPES or media.endswith("+json"):
+    if media in ACCEPTED_TYPES or media.endswith("+json"):
         return True
     return media.startswith("text/") and body.removeprefix(BOM).lstrip().startswith(b"{")
 

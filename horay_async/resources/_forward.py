@@ -21,7 +21,7 @@ from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
-from horay_async.resources._base import chunk_reader, decode_response, event_reader
+from horay_async.resources._base import JSON_TYPES, chunk_reader, decode_response, event_reader
 from horay_async.streaming import AsyncStream, require_event_stream
 
 if TYPE_CHECKING:
@@ -66,8 +66,6 @@ LAST_EVENTS: Final[Mapping[str, frozenset[str]]] = {
 }
 """What the last event of a stream is known by, of the paths where that is known (OpenAI's API reference)."""
 
-JSON_TYPES: Final = frozenset({"application/json", "text/json"})
-
 
 async def forward(transport: Transport, request: Request, *, stream: bool) -> Forwarded:
     """Sends a request as often as the policy says. `stream` says whether it asks for one.
@@ -101,8 +99,10 @@ async def _receive(call: Call, stream: bool, response: RawResponse) -> Response 
     if stream:
         return await require_event_stream(response)
     described = DESCRIBED.get(path)
-    is_json = media in JSON_TYPES or media.endswith("+json")
-    if described is None and (not is_json or path.endswith("/content")):  # a file may be anything
+    named_json = media in JSON_TYPES or media.endswith("+json")
+    if described is None and (
+        not named_json or path.endswith("/content")
+    ):  # a file may be anything
         return response
     into: BodyDecoder[Any] = JSONDecoder() if described is None else decoder(described.whole)
     decoded: Response = await decode_response(call, into, response)

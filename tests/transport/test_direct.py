@@ -17,7 +17,7 @@ from multidict import CIMultiDict
 from horay_async import AsyncHoray, RetryPolicy, Timeouts
 from horay_async._protocol.wire.request import Request
 from horay_async._transport import aiohttp_internals
-from horay_async._transport.aiohttp_internals import MAX_BODY_BYTES, DirectSender
+from horay_async._transport.aiohttp_internals import MAX_DIRECT_BYTES, DirectSender
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 from horay_async.testing import FaultServer
 
@@ -120,7 +120,7 @@ async def test_small_posts_go_straight(
     monkeypatch.setattr(aiohttp_internals, "_is_own", bool)
     await horay_client.completions.create(model="m", prompt="p")
     assert not seen
-    await horay_client.completions.create(model="m", prompt="p" * MAX_BODY_BYTES)
+    await horay_client.completions.create(model="m", prompt="p" * MAX_DIRECT_BYTES)
     await horay_client.models.list()
     assert seen == ["POST", "GET"]
     assert len({request.connection for request in horay_server.requests}) == 1
@@ -170,8 +170,8 @@ async def test_traced_session_is_used() -> None:
 @pytest.mark.parametrize(
     ("method", "headers", "size", "taken"),
     [
-        ("POST", {"X-A": "1"}, MAX_BODY_BYTES, True),
-        ("POST", {}, MAX_BODY_BYTES + 1, False),
+        ("POST", {"X-A": "1"}, MAX_DIRECT_BYTES, True),
+        ("POST", {}, MAX_DIRECT_BYTES + 1, False),
         ("PUT", {}, 2, False),
         ("POST", {"expect": "100-continue"}, 2, False),
         ("POST", {"transfer-encoding": "chunked"}, 2, False),

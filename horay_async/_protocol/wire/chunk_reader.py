@@ -16,10 +16,10 @@ from horay_async._protocol.wire.decode import (
     InvalidBody,
     can_decode,
     drift_of,
-    reports_error,
+    has_error_field,
 )
 from horay_async._protocol.wire.description import Finding
-from horay_async._protocol.wire.dialects import from_messages, unread_chunk
+from horay_async._protocol.wire.dialects import from_messages, unrecognised_in_chunk
 from horay_async._protocol.wire.drift import ChunkTemplate, DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.sse import NamedEvent
@@ -62,7 +62,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         self._decoder = decoder
         self._max_objects = max_objects
         self._drift = drift
-        self._unread: str | None = None  # a field that may hold content, and isn't known
+        self._unrecognised: str | None = None  # a field that may hold content, and isn't known
         self._template = ChunkTemplate()
         self._split = SplitCharacters()
         self._texts: list[str] | None = None  # of the newest chunks, where they are the template's
@@ -84,8 +84,8 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         """What is wrong with a stream that ended as one that is complete does."""
         if not self.done:
             return None
-        if self._unread is not None and self.merged.holds_nothing:
-            what = f"is finished and holds nothing that is known, but {self._unread}"
+        if self._unrecognised is not None and self.merged.holds_nothing:
+            what = f"is finished and holds nothing that is known, but {self._unrecognised}"
         elif self.merged.partly_finished:
             what = "ends with [DONE], and not all of its choices are finished"
         else:
@@ -270,8 +270,8 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         """Counts how `chunk` drifts, and remembers the first field with something unknown in it."""
         error = self._drift.note(found, chunk, context=self._context)
         self._drift_error = self._drift_error or error
-        if self._unread is None and any(kind == "unknown" for _, kind in found):
-            self._unread = unread_chunk(chunk.to_dict(), type(chunk))
+        if self._unrecognised is None and any(kind == "unknown" for _, kind in found):
+            self._unrecognised = unrecognised_in_chunk(chunk.to_dict(), type(chunk))
 
     def _until_done(self, datas: list[bytes]) -> list[bytes]:
         """The events before `[DONE]`, without the empty ones that only keep the connection alive."""
@@ -291,7 +291,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         for data in datas:
             name = data.name if isinstance(data, NamedEvent) else ""
             try:
-                if name == ERROR or (b'"error"' in data and reports_error(data)):
+                if name == ERROR or (b'"error"' in data and has_error_field(data)):
                     raise ErrorInBody
                 chunk = self._decoder.decode(data, max_objects=self._max_objects, split=self._split)
             except ErrorInBody:

@@ -18,7 +18,7 @@ from horay_async._protocol.wire.description import (
     list_differences,
     outline,
 )
-from horay_async._protocol.wire.dialects import translate, unread_response
+from horay_async._protocol.wire.dialects import translate, unrecognised_in_response
 from horay_async.models._base import Findings, Response, parse_json
 from horay_async.models.raw import JSONResponse
 
@@ -32,9 +32,9 @@ __all__ = [
     "can_decode",
     "decoder",
     "drift_of",
+    "has_error_field",
+    "is_error_envelope",
     "number_choices",
-    "reports_error",
-    "reports_failure",
 ]
 
 R = TypeVar("R", bound=Response)
@@ -224,8 +224,8 @@ class Decoder(Generic[R]):
         fields = cast("dict[str, Any]", inner)
         if response == self._blank:
             self._check_blank(fields)
-        elif self._numbers and (unread := unread_response(fields, self._into)):
-            raise InvalidBody(f"is finished and holds nothing that is known, but {unread}")
+        elif self._numbers and (found := unrecognised_in_response(fields, self._into)):
+            raise InvalidBody(f"is finished and holds nothing that is known, but {found}")
         if found or found.translated:
             response._drift = found  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response
@@ -307,8 +307,8 @@ def check_size(data: bytes, max_objects: int) -> None:
         )
 
 
-def reports_failure(body: bytes) -> bool:
-    """Whether `body` is JSON that reports a failure."""
+def is_error_envelope(body: bytes) -> bool:
+    """Whether `body` is JSON that reports an error, as a whole response of its own."""
     try:
         _unwrapped(_parsed(whole_characters(body.removeprefix(BOM))))
     except ErrorInBody:
@@ -318,7 +318,7 @@ def reports_failure(body: bytes) -> bool:
     return False
 
 
-def reports_error(data: bytes) -> bool:
+def has_error_field(data: bytes) -> bool:
     """Whether `data` is a JSON object with an `error` in it, whatever else it holds."""
     try:
         decoded = _parsed(whole_characters(data))

@@ -7,8 +7,8 @@ in `tests/vectors/dialects.toml`, each with its source. Three steps for each cho
 2. within it, the text, the reasoning and the tool calls are found;
 3. so is the finish reason.
 
-What is found nowhere is told by `unread_response` and `unread_chunk`: a choice that is finished and seems to
-hold nothing may hold something under a name that nobody has seen yet.
+What is found nowhere is told by `unrecognised_in_response` and `unrecognised_in_chunk`: a choice that is finished and
+seems to hold nothing may hold something under a name that nobody has seen yet.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from horay_async.models._base import Response
 
-__all__ = ["from_messages", "translate", "unread_chunk", "unread_response"]
+__all__ = ["from_messages", "translate", "unrecognised_in_chunk", "unrecognised_in_response"]
 
 JSON = dict[str, Any]
 
@@ -81,7 +81,7 @@ def translate(sent: JSON, into: type[Response]) -> bool:
     return changes.made
 
 
-def unread_response(sent: JSON, into: type[Response]) -> str | None:
+def unrecognised_in_response(sent: JSON, into: type[Response]) -> str | None:
     """Where a whole response has something unknown, if its choices are finished and hold nothing known. `sent`
     was translated. None where nothing is amiss.
     """
@@ -89,7 +89,7 @@ def unread_response(sent: JSON, into: type[Response]) -> str | None:
     choices = _objects(sent.get("choices"))
     if not choices:
         return None
-    unread = None
+    unrecognised = None
     for choice in choices:
         if not choice.get("finish_reason") or choice.get("logprobs"):
             return None
@@ -99,22 +99,22 @@ def unread_response(sent: JSON, into: type[Response]) -> str | None:
                 return None
         elif isinstance(inner, dict) and any(cast(JSON, inner).get(name) for name in CONTENT):
             return None
-        unread = unread or _unread(choice, place)
-        if unread is None and inner is not None:
+        unrecognised = unrecognised or _unrecognised(choice, place)
+        if unrecognised is None and inner is not None:
             return None
-    return unread or f"no {place}"
+    return unrecognised or f"no {place}"
 
 
-def unread_chunk(sent: JSON, into: type[Response]) -> str | None:
+def unrecognised_in_chunk(sent: JSON, into: type[Response]) -> str | None:
     """Where a chunk has something unknown that may have been generated; None where it doesn't."""
     place = into.__wire__.content_in
     for choice in _objects(sent.get("choices")):
-        if unread := _unread(choice, place):
-            return unread
+        if unrecognised := _unrecognised(choice, place):
+            return unrecognised
     return None
 
 
-def _unread(choice: JSON, place: str) -> str | None:
+def _unrecognised(choice: JSON, place: str) -> str | None:
     inner = choice.get(place)
     fields = {**choice, **cast(JSON, inner)} if isinstance(inner, dict) else choice
     for name, value in fields.items():

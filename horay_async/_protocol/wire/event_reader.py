@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from horay_async._protocol.wire.decode import MALFORMED, can_decode, reports_error
+from horay_async._protocol.wire.decode import MALFORMED, can_decode, has_error_field
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.sse import NamedEvent
 from horay_async._protocol.wire.sse_reader import DONE, ERROR, SSEReader
@@ -78,7 +78,7 @@ class EventReader(SSEReader[ServerSentEvent]):
         content = False
         for data in datas:
             name = data.name if isinstance(data, NamedEvent) else ""
-            if name == ERROR or (b'"error"' in data and reports_error(data)):
+            if name == ERROR or (b'"error"' in data and has_error_field(data)):
                 self._fail(stream_error(data, context=self._context))
                 break
             last = self._is_last(data)

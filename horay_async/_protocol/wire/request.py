@@ -105,12 +105,12 @@ def build(
     params: Mapping[str, Any],
     options: ClientOptions,
     *,
-    new_key: str,
+    new_idempotency_key: str,
     stream: bool = False,
 ) -> Request:
     """The request for `operation` with `params`, a mapping of the operation's parameters.
 
-    `new_key` is the idempotency key to use where the caller gave none. Raises `TypeError` for a
+    `new_idempotency_key` is the idempotency key to use where the caller gave none. Raises `TypeError` for a
     parameter that doesn't fit its declaration, `ConfigurationError` for a header that can't be sent.
     """
     check(params, operation.params)
@@ -131,7 +131,7 @@ def build(
         params,
         options,
         body=fields,
-        new_key=new_key,
+        new_idempotency_key=new_idempotency_key,
         billed_per_run=operation.billed_per_run,
     )
 
@@ -144,7 +144,7 @@ def build_request(
     *,
     query: Mapping[str, Any] | None = None,
     body: Any = None,
-    new_key: str | None = None,
+    new_idempotency_key: str | None = None,
     billed_per_run: bool = False,
 ) -> Request:
     """A request from its parts; `call` holds the call's options (`CallOptions`)."""
@@ -155,7 +155,7 @@ def build_request(
     return Request(
         method=method,
         path=path,
-        headers=_headers(method, call, new_key),
+        headers=_headers(method, call, new_idempotency_key),
         body=None if body is None else encode(body),
         timeouts=_timeouts(call, options),
         retry=_retry(call, options),
@@ -167,7 +167,9 @@ def build_request(
     )
 
 
-def _headers(method: str, call: Mapping[str, Any], new_key: str | None) -> dict[str, str]:
+def _headers(
+    method: str, call: Mapping[str, Any], new_idempotency_key: str | None
+) -> dict[str, str]:
     """The call's own headers, and the idempotency key of what isn't a GET."""
     headers: dict[str, str] = {}
     if "extra_headers" in call:
@@ -178,8 +180,8 @@ def _headers(method: str, call: Mapping[str, Any], new_key: str | None) -> dict[
         return headers
     if own := call.get("idempotency_key"):
         return headers | check_headers({"Idempotency-Key": own}, "idempotency_key")
-    if new_key:
-        headers["Idempotency-Key"] = new_key
+    if new_idempotency_key:
+        headers["Idempotency-Key"] = new_idempotency_key
     return headers
 
 
@@ -276,7 +278,7 @@ def forwarded(
     call: Mapping[str, Any],
     options: ClientOptions,
     *,
-    new_key: str,
+    new_idempotency_key: str,
     external: bool = False,
 ) -> tuple[Request, bool]:
     """A request that another HTTP library has put together, and whether it asks for a stream.
@@ -300,7 +302,7 @@ def forwarded(
     else:
         sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}
         if method != "GET" and not any(name.lower() == IDEMPOTENCY for name in sent):
-            sent["Idempotency-Key"] = new_key
+            sent["Idempotency-Key"] = new_idempotency_key
     request = Request(
         method=method,
         path=path if external else _with_query(path, call, options, {}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
-from horay_async._protocol.wire.decode import reports_failure
+from horay_async._protocol.wire.decode import is_error_envelope
 from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
 from horay_async._protocol.wire.sse import EventTooLarge, SSEDecoder
 from horay_async.errors import APIError, StreamTruncatedError
@@ -119,7 +119,7 @@ class SSEReader(ABC, Generic[T]):
         opening = (self._opening or b"").lstrip()
         if not opening.startswith((b"{", b"[", b"<", b'"')):
             return None
-        if reports_failure(opening):
+        if is_error_envelope(opening):
             return stream_error(opening, context=self._context)
         return self._bad("isn't an event stream", opening)
 

@@ -20,9 +20,9 @@ from horay_async._protocol.wire.decode import (
     JSONDecoder,
     decoder,
     drift_of,
+    has_error_field,
+    is_error_envelope,
     number_choices,
-    reports_error,
-    reports_failure,
 )
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
@@ -288,7 +288,7 @@ def test_any_json(value: Any) -> None:
     try:
         assert JSONDecoder().decode(data).json == value
     except ErrorInBody:
-        assert reports_failure(data)
+        assert is_error_envelope(data)
 
 
 def test_any_decoder() -> None:
@@ -434,8 +434,8 @@ def test_decoders_are_made_once() -> None:
 )
 def test_reports(body: bytes, failure: bool, error: bool) -> None:
     """What reports a failure, and what has an error in it."""
-    assert reports_failure(body) is failure
-    assert reports_error(body) is error
+    assert is_error_envelope(body) is failure
+    assert has_error_field(body) is error
 
 
 def test_half_a_character_is_mended() -> None:

@@ -58,7 +58,12 @@ def options(**given: Any) -> ClientOptions:
 
 def text(client: ClientOptions | None = None, **params: Any) -> Request:
     """A request for a completion."""
-    return build(TEXT, {"model": "m", "prompt": "p", **params}, client or options(), new_key="new")
+    return build(
+        TEXT,
+        {"model": "m", "prompt": "p", **params},
+        client or options(),
+        new_idempotency_key="new",
+    )
 
 
 def body(request: Request) -> dict[str, Any]:
@@ -102,7 +107,9 @@ def test_none_is_sent() -> None:
 def test_stream_is_a_field() -> None:
     """Streaming is asked for in the body."""
     params = {"model": "m", "prompt": "p"}
-    assert body(build(TEXT, params, options(), new_key="k", stream=True))["stream"] is True
+    assert (
+        body(build(TEXT, params, options(), new_idempotency_key="k", stream=True))["stream"] is True
+    )
     assert "stream" not in body(text())
 
 
@@ -173,23 +180,26 @@ def test_choices(given: dict[str, Any], choices: int) -> None:
 def test_images_are_paid_by_the_piece() -> None:
     """An image's request says so."""
     params = {"model": "m", "prompt": "p", "image_size": "1024x1024"}
-    assert build(IMAGE, params, options(), new_key="k").billed_per_run
+    assert build(IMAGE, params, options(), new_idempotency_key="k").billed_per_run
 
 
 def test_a_list() -> None:
     """The parameters of a GET go into its query; it has neither a body nor an idempotency key."""
-    request = build(LIST, {"type": "text", "sub_type": "chat"}, options(), new_key="k")
+    request = build(LIST, {"type": "text", "sub_type": "chat"}, options(), new_idempotency_key="k")
     assert request.path == "/models?type=text&sub_type=chat"
     assert request.body is None
     assert request.headers == {}
-    assert build(LIST, {}, options(), new_key="k").path == "/models"
+    assert build(LIST, {}, options(), new_idempotency_key="k").path == "/models"
 
 
 def test_queries_join() -> None:
     """The client's query, the call's and one in the path stand side by side; the call's comes last."""
     client = options(default_query={"a": "client", "b": "client"})
     request = build(
-        LIST, {"type": "text", "extra_query": {"b": "ü&=", "c": 1.5}}, client, new_key="k"
+        LIST,
+        {"type": "text", "extra_query": {"b": "ü&=", "c": 1.5}},
+        client,
+        new_idempotency_key="k",
     )
     assert query(request) == [("a", "client"), ("b", "ü&="), ("type", "text"), ("c", "1.5")]
     request = build_request("GET", "/x?z=1", {}, client)
@@ -200,9 +210,9 @@ def test_queries_join() -> None:
 def test_mismatches_are_refused() -> None:
     """A parameter that doesn't fit is refused before anything is made."""
     with pytest.raises(TypeError, match="unknown parameter 'promt'"):
-        build(TEXT, {"model": "m", "promt": "p"}, options(), new_key="k")
+        build(TEXT, {"model": "m", "promt": "p"}, options(), new_idempotency_key="k")
     with pytest.raises(TypeError, match="missing parameter: prompt"):
-        build(TEXT, {"model": "m"}, options(), new_key="k")
+        build(TEXT, {"model": "m"}, options(), new_idempotency_key="k")
 
 
 @pytest.mark.parametrize("name", ["Idempotency-Key", "idempotency-key", "IDEMPOTENCY-KEY"])
@@ -234,7 +244,7 @@ def test_extra_body_needs_an_object() -> None:
     with pytest.raises(TypeError, match="extra_body"):
         build_request("POST", "/x", {"extra_body": {"a": 1}}, options(), body=[1])
     with pytest.raises(TypeError, match="extra_body"):
-        build(LIST, {"extra_body": {"a": 1}}, options(), new_key="k")
+        build(LIST, {"extra_body": {"a": 1}}, options(), new_idempotency_key="k")
 
 
 @pytest.mark.parametrize(
@@ -307,7 +317,7 @@ def test_messages_of_both_kinds() -> None:
         ChatMessage(content=None, tool_calls=[call]),
         ChatMessage(content="Done.", refusal=None),
     ]
-    request = build(CHAT, {"model": "m", "messages": messages}, options(), new_key="k")
+    request = build(CHAT, {"model": "m", "messages": messages}, options(), new_idempotency_key="k")
     sent_call = {"id": "c-1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     assert body(request)["messages"] == [
         {"role": "user", "content": "Hi", "name": None},
@@ -320,7 +330,7 @@ def test_messages_in_other_containers() -> None:
     """Tuples and mappings of any kind go as lists and objects."""
     parts = (MappingProxyType({"type": "text", "text": "Hi"}),)
     messages = (MappingProxyType({"role": "user", "content": parts}),)
-    request = build(CHAT, {"model": "m", "messages": messages}, options(), new_key="k")
+    request = build(CHAT, {"model": "m", "messages": messages}, options(), new_idempotency_key="k")
     sent = [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]
     assert body(request)["messages"] == sent
 
@@ -331,7 +341,7 @@ def test_messages_that_loop() -> None:
     loop.append(loop)
     messages = [{"role": "user", "content": loop}]
     with pytest.raises(TypeError, match=r"^messages can't be sent as JSON: "):
-        build(CHAT, {"model": "m", "messages": messages}, options(), new_key="k")
+        build(CHAT, {"model": "m", "messages": messages}, options(), new_idempotency_key="k")
 
 
 def test_plain() -> None:
@@ -365,7 +375,7 @@ VALUES = st.recursive(
 )
 def test_json_round_trip(params: dict[str, Any], extra: dict[str, Any]) -> None:
     """What is sent decodes to what was given."""
-    request = build(TEXT, {**params, "extra_body": extra}, options(), new_key="k")
+    request = build(TEXT, {**params, "extra_body": extra}, options(), new_idempotency_key="k")
     assert body(request) == {**params, **extra}
 
 
@@ -377,7 +387,7 @@ def test_json_round_trip(params: dict[str, Any], extra: dict[str, Any]) -> None:
 )
 def test_messages_round_trip(messages: list[Any]) -> None:
     """So do messages of every kind."""
-    request = build(CHAT, {"model": "m", "messages": messages}, options(), new_key="k")
+    request = build(CHAT, {"model": "m", "messages": messages}, options(), new_idempotency_key="k")
     for sent, given_ in zip(body(request)["messages"], messages, strict=True):
         if isinstance(given_, ChatMessage):
             assert sent == {
@@ -393,13 +403,13 @@ def test_messages_round_trip(messages: list[Any]) -> None:
 def test_half_a_character_in_a_query(extra: dict[str, Any]) -> None:
     """It has no bytes, and the error names it."""
     with pytest.raises(ConfigurationError, match=r"the query .* holds half a character"):
-        build(LIST, {"extra_query": extra}, options(), new_key="k")
+        build(LIST, {"extra_query": extra}, options(), new_idempotency_key="k")
 
 
 @given(st.dictionaries(st.text(min_size=1), st.text() | st.integers() | st.booleans(), max_size=4))
 def test_query_round_trip(extra: dict[str, Any]) -> None:
     """Whatever is put into the query comes out of it, and nothing breaks the line."""
-    request = build(LIST, {"extra_query": extra}, options(), new_key="k")
+    request = build(LIST, {"extra_query": extra}, options(), new_idempotency_key="k")
     spelled = {True: "true", False: "false"}
     assert query(request) == [
         (name, spelled[value] if isinstance(value, bool) else str(value))
@@ -538,7 +548,14 @@ def passed_on(
     """One of them."""
     path = more.pop("path", "/chat/completions")
     return forwarded(
-        method, path, headers, body, more.pop("call", {}), options(), new_key="new", **more
+        method,
+        path,
+        headers,
+        body,
+        more.pop("call", {}),
+        options(),
+        new_idempotency_key="new",
+        **more,
     )
 
 
