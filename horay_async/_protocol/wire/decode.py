@@ -224,8 +224,8 @@ class Decoder(Generic[R]):
         fields = cast("dict[str, Any]", inner)
         if response == self._blank:
             self._check_blank(fields)
-        elif self._numbers and (found := unrecognised_in_response(fields, self._into)):
-            raise InvalidBody(f"is finished and holds nothing that is known, but {found}")
+        elif self._numbers and (where := unrecognised_in_response(fields, self._into)):
+            raise InvalidBody(f"is finished and holds nothing that is known, but {where}")
         if found or found.translated:
             response._drift = found  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response
