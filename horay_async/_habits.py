@@ -165,7 +165,36 @@ ADVICE: dict[str, str] = {
 }
 """What goes with some of them."""
 
-OPTIONS: dict[str, str] = {
+OPTIONS: dict[str, dict[str, str]] = {
+    "Timeouts": {
+        "read": "it is first_byte, until the response begins, and idle, between two pieces of it",
+        "sock_read": "it is first_byte, until the response begins, and idle, between two pieces of it",
+        "write": "it is first_byte, which counts from the sending of the request",
+        "pool": "it is queue",
+        "sock_connect": "it is connect",
+        "timeout": "it is total",
+        "deadline": "it is total",
+    },
+    "RetryPolicy": {
+        "retries": "it is max_retries",
+        "total": "it is max_retries",
+        "attempts": "it is max_retries, the attempts after the first",
+        "max_attempts": "it is max_retries, the attempts after the first",
+        "backoff_factor": "it is initial_backoff, in seconds",
+        "backoff_max": "it is max_backoff, in seconds",
+        "max_delay": "it is max_backoff, in seconds",
+        "status_forcelist": "it is statuses",
+    },
+    "Limits": {
+        "max_connections": "it is concurrency here, for requests; the client's option max_connections is for connections",
+        "max_keepalive_connections": "idle connections are kept; the client's option max_connections limits them",
+        "requests_per_minute": "it is rpm",
+        "tokens_per_minute": "it is tpm",
+    },
+}
+"""By class, options that have another name here; those of a client stand below."""
+
+CLIENT_OPTIONS: dict[str, str] = {
     "api_base": "it is base_url",
     "azure_endpoint": "it is base_url",
     "endpoint": "it is base_url",
@@ -209,13 +238,13 @@ EXPORTS: dict[str, str] = {
     "NOT_GIVEN": "leave the parameter out",
     "NotGiven": "leave the parameter out",
     "omit": "leave the parameter out",
-    "DefaultHttpxClient": OPTIONS["http_client"],
-    "DefaultAsyncHttpxClient": OPTIONS["http_client"],
-    "DefaultAioHttpClient": OPTIONS["http_client"],
+    "DefaultHttpxClient": CLIENT_OPTIONS["http_client"],
+    "DefaultAsyncHttpxClient": CLIENT_OPTIONS["http_client"],
+    "DefaultAioHttpClient": CLIENT_OPTIONS["http_client"],
     "api_key": "settings belong to a client: Horay(api_key=...)",
     "api_base": "settings belong to a client: Horay(base_url=...)",
     "base_url": "settings belong to a client: Horay(base_url=...)",
-    "organization": OPTIONS["organization"],
+    "organization": CLIENT_OPTIONS["organization"],
     "chat": "calls belong to a client: Horay().chat.completions.create(...)",
     "completions": "calls belong to a client: Horay().completions.create(...)",
     "images": "calls belong to a client: Horay().images.generate(...)",
@@ -248,9 +277,9 @@ def about_parameter(name: str, declared: Container[str]) -> str:
     return ""
 
 
-def about_option(name: str) -> str:
-    """What to type instead of an unknown option of a client; empty where nobody knows."""
-    return OPTIONS.get(name, "")
+def about_option(name: str, cls: str = "ClientOptions") -> str:
+    """What to type instead of an unknown option of a class, a client unless given; empty where nobody knows."""
+    return OPTIONS.get(cls, CLIENT_OPTIONS).get(name, "")
 
 
 def did_you_mean(name: str, declared: Iterable[str]) -> str:

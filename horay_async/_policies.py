@@ -16,6 +16,7 @@ from horay_async._checks import (
     check_wait,
 )
 from horay_async._class_docs import describe_fields
+from horay_async._option_names import naming_options
 from horay_async._record import FrozenRecord
 from horay_async.errors import (
     APIConnectionError,
@@ -29,6 +30,7 @@ from horay_async.errors import (
 __all__ = ["Limits", "RetryPolicy", "Timeouts"]
 
 
+@naming_options
 @attrs.frozen(eq=False, repr=False)
 class Timeouts(FrozenRecord):
     """Five timeouts, in seconds; None is no limit.
@@ -52,6 +54,7 @@ class Timeouts(FrozenRecord):
     """A deadline over all attempts and backoffs."""
 
 
+@naming_options
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class RetryPolicy(FrozenRecord):
     """When a failed call is tried again, and after how long.
@@ -126,6 +129,7 @@ class RetryPolicy(FrozenRecord):
 
 
 # Every call of a client with limits looks its limiter up by them, so that their hash is to be quick.
+@naming_options
 @describe_fields
 @attrs.frozen(kw_only=True)
 class Limits:

@@ -21,6 +21,7 @@ from horay_async._checks import (
 )
 from horay_async._habits import about_option, about_value, unknown
 from horay_async._keys import SHORTEST_SECRET, KeyFunction, ProvidedKeys, Secret
+from horay_async._option_names import naming_options
 from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async._record import FrozenRecord
 from horay_async.errors import ConfigurationError
@@ -172,6 +173,7 @@ def _telemetry(instance: object, attribute: attrs.Attribute[Any], value: object)
         )
 
 
+@naming_options
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ClientOptions(FrozenRecord):
     """A client's settings, checked. Raises `ConfigurationError` for one that can't work."""

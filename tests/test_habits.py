@@ -27,7 +27,7 @@ from horay_async import (
     Timeouts,
 )
 from horay_async._generated_parameters import CLASSES
-from horay_async._habits import ADVICE, ATTRIBUTES, EXPORTS, OPTIONS, PARAMETERS
+from horay_async._habits import ADVICE, ATTRIBUTES, CLIENT_OPTIONS, EXPORTS, OPTIONS, PARAMETERS
 from horay_async._protocol.wire.params import check
 from horay_async.models import events
 from horay_async.models.chat import ChatParams
@@ -141,17 +141,49 @@ def test_each_parameter(name: str) -> None:
     assert ADVICE.keys() <= PARAMETERS.keys()
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", CLIENT_OPTIONS)
 def test_each_option(name: str) -> None:
     """Each is refused when a client is made or copied, with what to do instead."""
     assert name not in ClientParams.__annotations__
     given: Any = {name: "a"}
     clients: list[Any] = [Horay("key"), AsyncHoray("key")]
     for client in clients:
-        with pytest.raises(TypeError, match=re.escape(OPTIONS[name])):
+        with pytest.raises(TypeError, match=re.escape(CLIENT_OPTIONS[name])):
             client.with_options(**given)
-        with pytest.raises(TypeError, match=re.escape(OPTIONS[name])):
+        with pytest.raises(TypeError, match=re.escape(CLIENT_OPTIONS[name])):
             client.__class__("key", **given)
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"), [(cls, name) for cls, names in OPTIONS.items() for name in names]
+)
+def test_each_option_of_a_class(cls: str, name: str) -> None:
+    """The classes of options refuse it with what to do instead."""
+    made: Any = getattr(horay_async, cls)
+    assert name not in made.__annotations__
+    with pytest.raises(TypeError, match=re.escape(OPTIONS[cls][name])):
+        made(**{name: 3})
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "meant"),
+    [
+        (Timeouts, "first_bite", "first_byte"),
+        (horay_async.RetryPolicy, "max_retry", "max_retries"),
+        (horay_async.Limits, "rpms", "rpm"),
+        (horay_async.ClientOptions, "timeouts", "timeout"),
+    ],
+)
+def test_misspelt_option_of_a_class(cls: Any, name: str, meant: str) -> None:
+    """The one that is spelt most alike is named, and so are all; what else is wrong stays as it was."""
+    with pytest.raises(
+        TypeError, match=f"unknown {cls.__name__} option {name!r}: did you mean {meant!r}"
+    ):
+        cls(**{name: 3})
+    with pytest.raises(TypeError, match=f"The options are .*{meant}"):
+        cls(**{name: 3, meant: 2})
+    with pytest.raises(TypeError, match="positional"):
+        cls(*range(100))
 
 
 @pytest.mark.parametrize("name", EXPORTS)

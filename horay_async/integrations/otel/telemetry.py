@@ -10,6 +10,7 @@ from opentelemetry import metrics, trace
 from opentelemetry._logs import get_logger
 from opentelemetry.context import attach, detach, get_value
 
+from horay_async._habits import unknown
 from horay_async._observing import LogOnce
 from horay_async._version import __version__
 from horay_async.integrations.otel.conventions import LATEST, SCHEMA_URLS, Version, version_of
@@ -69,9 +70,9 @@ class Telemetry:
     """
 
     def __init__(self, **params: Unpack[TelemetryParams]) -> None:
-        if unknown := params.keys() - TelemetryParams.__annotations__.keys():
-            known = ", ".join(TelemetryParams.__annotations__)
-            raise TypeError(f"unknown parameter {min(unknown)!r}: Telemetry takes {known}")
+        known = TelemetryParams.__annotations__
+        if strange := params.keys() - known.keys():
+            raise TypeError(unknown("Telemetry option", min(strange), known))
         version = version_of(params.get("conventions"))
         url = SCHEMA_URLS[version]
         latest = version == LATEST
