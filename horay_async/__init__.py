@@ -15,7 +15,7 @@ the leaves.
     _class_docs
     _class_attributes, _descriptors, _extras, _files, _record, _version
     _habits
-    _attempt
+    _attempt, _option_names
     errors
     _checks
     _keys
