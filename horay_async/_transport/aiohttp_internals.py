@@ -33,6 +33,7 @@ __all__ = [
     "available",
     "complaint_of",
     "failure_of",
+    "first_line",
     "holds_leftover",
     "is_cut_off",
     "take_leftover",
@@ -91,7 +92,12 @@ def complaint_of(error: BaseException | None) -> str | None:
 
     if not isinstance(error, HttpProcessingError):
         return None
-    return error.message.strip().partition("\n")[0].partition(": b'")[0].rstrip(".: ")
+    return first_line(error.message)
+
+
+def first_line(message: str) -> str:
+    """What aiohttp complains of, without the server's bytes that it shows: they can hold a secret."""
+    return message.strip().partition("\n")[0].partition(": b'")[0].rstrip(".: ")
 
 
 def is_cut_off(error: BaseException | None) -> bool:

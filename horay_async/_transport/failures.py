@@ -8,7 +8,12 @@ import ssl
 import aiohttp
 
 from horay_async._protocol.wire.clean import Cleaner
-from horay_async._transport.aiohttp_internals import coding_complaint_of, complaint_of, is_cut_off
+from horay_async._transport.aiohttp_internals import (
+    coding_complaint_of,
+    complaint_of,
+    first_line,
+    is_cut_off,
+)
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -95,8 +100,8 @@ def _can_be_shown(cause: BaseException, clean: Cleaner) -> bool:
 def _outline(cause: BaseException, clean: Cleaner) -> str:
     kind = f"{type(cause).__module__}.{type(cause).__qualname__}"
     if isinstance(cause, aiohttp.ClientResponseError):
-        return clean(f"{kind}: {cause.status}, {_first_line(cause.message)}")
-    return clean(f"{kind}: {_first_line(str(cause))}")
+        return clean(f"{kind}: {cause.status}, {first_line(cause.message)}")
+    return clean(f"{kind}: {first_line(str(cause))}")
 
 
 LIMITED = "the limits didn't let the request go within"
@@ -147,7 +152,7 @@ def translate(
         return APIConnectionError(text, execution="not_sent")
     complaint = complaint_of(error)
     if isinstance(error, aiohttp.ClientResponseError):
-        complaint = _first_line(error.message)
+        complaint = first_line(error.message)
     if (coding := coding_complaint_of(error)) is not None:
         return _undecodable(label, clean(coding), execution)
     if complaint is not None:
@@ -223,8 +228,3 @@ def _reason(error: OSError) -> str:
     if error.errno is not None and error.errno > 0:
         return os.strerror(error.errno)
     return error.strerror or str(error)
-
-
-def _first_line(message: str) -> str:
-    """What aiohttp complains of, without the server's bytes that it shows: they can hold a secret."""
-    return message.strip().partition("\n")[0].partition(": b'")[0].rstrip(".: ")

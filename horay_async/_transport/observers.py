@@ -12,6 +12,7 @@ from horay_async._attempt import Attempt
 from horay_async._observe import CallEnded, CallObserver, CallStarted, Observer
 from horay_async._observing import LogOnce
 from horay_async._protocol.wire.request import Request
+from horay_async._transport.loops import runs_here
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 
@@ -95,11 +96,7 @@ class CallObservers:
         """
         if not self._of_call:
             return
-        try:
-            here = asyncio.get_running_loop() is self._loop
-        except RuntimeError:
-            here = False
-        if not here:
+        if not runs_here(self._loop):
             try:
                 self._loop.call_soon_threadsafe(self._end, call, error, response)
             except RuntimeError:

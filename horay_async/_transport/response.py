@@ -28,6 +28,7 @@ from horay_async._transport.connection import (
 )
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import chain, timed_out, translate_read
+from horay_async._transport.loops import runs_here
 from horay_async.errors import APIError, Clock, Execution
 from horay_async.models.meta import ResponseMeta
 
@@ -249,11 +250,7 @@ class RawResponse:
         """The same from any thread: at once on the loop's own, else on its next turn."""
         if self.finished:
             return
-        try:
-            here = asyncio.get_running_loop() is self.loop
-        except RuntimeError:
-            here = False
-        if here:
+        if runs_here(self.loop):
             self.close()
             return
         try:

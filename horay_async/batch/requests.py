@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from typing import Any, Required, cast, get_origin, get_type_hints
+from typing import Any, cast
 
 import attrs
 import msgspec
@@ -17,6 +16,7 @@ from horay_async._protocol.wire.embeddings import (
     max_response_bytes,
     prepare,
 )
+from horay_async._protocol.wire.params import required
 from horay_async._protocol.wire.request import (
     Operation,
     Request,
@@ -26,6 +26,7 @@ from horay_async._protocol.wire.request import (
     encode,
     may_be_billed,
 )
+from horay_async._transport.limiter import REFUSALS
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.jsonl import UNREADABLE
@@ -125,7 +126,7 @@ def _middle() -> float:
 
 def is_refusal(error: APIError) -> bool:
     """Whether the server refused for its load, so that it is the whole batch that has to wait."""
-    return isinstance(error, APIStatusError) and error.status_code in (429, 503)
+    return isinstance(error, APIStatusError) and error.status_code in REFUSALS
 
 
 def is_unreachable(error: APIError) -> bool:
@@ -229,7 +230,7 @@ def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> 
     if bytes(body.stream) == b"true":
         raise InvalidRequestError("body.stream must be false: a batch takes whole responses")
     if operation is not None:
-        for name in _required(operation.params):
+        for name in sorted(required(operation.params)):
             if not bytes(getattr(body, name)):
                 raise InvalidRequestError(f"body.{name} is missing")
     request = build_request(
@@ -265,13 +266,6 @@ def _decoder(
     count = count_inputs(inputs)
     request.max_body_bytes = max_response_bytes(count)
     return EmbeddingDecoder(count)
-
-
-@cache
-def _required(params: type) -> list[str]:
-    """The names of the parameters that can't be left out."""
-    hints = get_type_hints(params, include_extras=True)
-    return sorted(name for name, hint in hints.items() if get_origin(hint) is Required)
 
 
 def _got(value: object) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.admission import Permit
 from horay_async._protocol.limits.concurrency import Concurrency
+from horay_async._transport.loops import runs_here
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.notifier import Notifier
 from horay_async.batch.options import Settings
@@ -122,11 +123,7 @@ class BatchRunner:
         """Cancels what is under way, from any thread: at once on the runner's own loop, else on its next
         turn.
         """
-        try:
-            here = asyncio.get_running_loop() is self._loop
-        except RuntimeError:
-            here = False
-        if here:
+        if runs_here(self._loop):
             self.stop(HorayError(CLOSED))
         elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.stop, HorayError(CLOSED))

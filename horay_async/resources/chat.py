@@ -17,7 +17,6 @@ from horay_async.models.chat import (
     ChatParams,
     ConversationParams,
 )
-from horay_async.options import Timeouts
 from horay_async.resources._base import Resource
 from horay_async.streaming import AsyncEventStream, AsyncStream
 
@@ -196,13 +195,7 @@ class AsyncChatCompletions(Resource):
         first = self._request(
             CREATE, params
         )  # complains here, where the mistake is, of what can't be sent
-        options = self._transport.options
-        timeout = params.get("timeout", options.timeout)
-        timeouts = (
-            timeout
-            if isinstance(timeout, Timeouts)
-            else attrs.evolve(options.timeout, total=timeout)
-        )
+        timeouts = first.timeouts
 
         def ask(
             messages: Sequence[Any], number: int, left: float | None

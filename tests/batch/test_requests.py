@@ -19,6 +19,7 @@ from horay_async import (
 )
 from horay_async._protocol.wire.decode import JSONDecoder, decoder
 from horay_async._protocol.wire.embeddings import EmbeddingDecoder
+from horay_async._protocol.wire.params import required
 from horay_async.batch import BatchRequest, InvalidRequestError
 from horay_async.batch.requests import (
     OPERATIONS,
@@ -26,7 +27,6 @@ from horay_async.batch.requests import (
     Preparer,
     WorkItem,
     _Body,
-    _required,
     is_unreachable,
     name_of,
 )
@@ -188,7 +188,7 @@ def test_required_parameters_are_looked_for() -> None:
     """Each that an operation can't do without is found in a body."""
     fields = {field.name for field in msgspec.structs.fields(_Body)}
     for operation in OPERATIONS.values():
-        assert {"model"} < set(_required(operation.params)) <= fields
+        assert {"model"} < required(operation.params) <= fields
 
 
 def test_refusals_are_left_to_the_batch() -> None:

@@ -20,7 +20,7 @@ from typing import (
 
 from horay_async._habits import about_parameter, about_value, did_you_mean
 
-__all__ = ["TEXTUAL", "check", "check_names"]
+__all__ = ["TEXTUAL", "check", "check_names", "required"]
 
 Kinds = tuple[type, ...]
 
@@ -38,6 +38,11 @@ def _declared(params: type) -> tuple[dict[str, Kinds], frozenset[str]]:
     marked = get_type_hints(params, include_extras=True)
     required = frozenset(name for name, hint in marked.items() if get_origin(hint) is Required)
     return {name: _kinds(hint) for name, hint in get_type_hints(params).items()}, required
+
+
+def required(declared_by: type) -> frozenset[str]:
+    """The names of the parameters that can't be left out."""
+    return _declared(declared_by)[1]
 
 
 def _kinds(hint: Any) -> Kinds:
@@ -62,7 +67,7 @@ def check(params: Mapping[str, Any], declared_by: type) -> None:
 
     Ranges are the server's to judge, since they differ from model to model.
     """
-    declared, required = _declared(declared_by)
+    declared, needed = _declared(declared_by)
     for name, value in params.items():
         if name not in declared:
             raise TypeError(_unknown(name, declared))
@@ -81,8 +86,8 @@ def check(params: Mapping[str, Any], declared_by: type) -> None:
             )
         if kind is float and not math.isfinite(cast("float", value)):
             raise TypeError(f"{name} must be a finite number, not {value}")
-    if not params.keys() >= required:
-        missing = required - params.keys()
+    if not params.keys() >= needed:
+        missing = needed - params.keys()
         raise TypeError(f"missing parameter: {', '.join(sorted(missing))}")
 
 
