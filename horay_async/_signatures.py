@@ -20,8 +20,6 @@ __all__ = ["Names", "blocking_form", "described"]
 
 C = TypeVar("C", bound=type[Any])
 
-ARGUMENTS = re.compile(r"\n\n *Args:\n")
-
 INDENT = "" if sys.version_info >= (3, 13) else " " * 8
 """What stands before each line of a method's docstring: newer compilers take it away."""
 
@@ -109,6 +107,6 @@ def _written(hints: Mapping[str, Any], name: str) -> Any:
 
 
 def _docstring(docstring: str, key: str) -> str:
-    text = ARGUMENTS.split(docstring)[0].rstrip()
+    text = docstring.partition(f"\n\n{INDENT}Args:\n")[0].rstrip()
     lines = [f"{INDENT}    {name}: {meaning}" for name, _, _, meaning in _rows(key) if meaning]
     return "\n".join([text, "", f"{INDENT}Args:", *lines])

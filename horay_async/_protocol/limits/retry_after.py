@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 __all__ = ["parse_retry_after"]
 
-_NUMBER = re.compile(r"[ \t]*(-?[0-9]+(?:\.[0-9]+)?)[ \t]*")
+_NUMBER = r"[ \t]*(-?[0-9]+(?:\.[0-9]+)?)[ \t]*"
 """RFC 9110 has whole seconds; servers send fractions and negative numbers too. `float` would read far more."""
 
-_DATE = re.compile(r"[A-Za-z0-9 ,:+-]+")
+_DATE = r"[A-Za-z0-9 ,:+-]+"
 """What dates are made of. The parser of dates would read other scripts' digits, and digits with `_` between."""
 
 
@@ -32,7 +32,7 @@ def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None
 
 
 def _number(text: str | None) -> float | None:
-    if text is None or not (found := _NUMBER.fullmatch(text)):
+    if text is None or not (found := re.fullmatch(_NUMBER, text)):
         return None
     number = float(found[1])
     return max(0.0, number) if math.isfinite(number) else None
@@ -43,7 +43,7 @@ def _seconds_until(date: str, now: float) -> float | None:
     from datetime import UTC  # noqa: PLC0415 - see above
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - see above
 
-    if not _DATE.fullmatch(date):
+    if not re.fullmatch(_DATE, date):
         return None
     try:
         moment = parsedate_to_datetime(date)

@@ -26,14 +26,16 @@ __all__ = ["MASK", "Cleaner", "printable", "well_formed", "with_texts"]
 MASK = "[API key]"
 """What stands wherever a server echoed a secret."""
 
-_ESCAPE = re.compile(
+# Hardly any text has something of these: `re` compiles them when they are first searched for.
+_ESCAPE = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x00-\x1f\x7f-\x9f]*(?:\x07|\x1b\\|\x9c)"  # OSC, DCS: titles, links
     r"|\x1b[ -/]*[0-~]"
 )
-_BREAK = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]+")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_BREAK = "[\t\n\v\f\r\x85\u2028\u2029]+"
+_CONTROL = "[\x00-\x1f\x7f-\x9f]+"
+_SURROGATE = "[\ud800-\udfff]"
+
 _SUSPICIOUS = re.compile(r"[\\%]")
 """What every other spelling of a secret has in it."""
 
@@ -106,8 +108,8 @@ def printable(text: str | bytes) -> str:
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     if not text.isprintable():
-        text = _BREAK.sub(" ", _ESCAPE.sub("", text))
-        text = _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
+        text = re.sub(_BREAK, " ", re.sub(_ESCAPE, "", text))
+        text = re.sub(_SURROGATE, "\ufffd", re.sub(_CONTROL, "", text))
     return text
 
 

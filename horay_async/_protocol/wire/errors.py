@@ -29,7 +29,7 @@ _CLASSES: dict[int, type[APIStatusError]] = {
     503: errors.ServiceOverloadedError,
 }
 
-_VERSION = re.compile(r"/v[0-9]+[a-z0-9]*$")
+_VERSION = r"/v[0-9]+[a-z0-9]*$"
 """The end of a base URL that leads to one version of an API."""
 
 _BALANCE = r"\bbalance\b|\bquota\b|\binsufficient (funds|credit)"
@@ -77,7 +77,7 @@ def status_error(
     elif (
         status in (404, 405)
         and base_url
-        and not _VERSION.search(base_url)
+        and not re.search(_VERSION, base_url)
         and not _is_of_model(parsed)
     ):
         message = f"{message.rstrip('.')}; is /v1 missing at the end of base_url {base_url!r}?"
