@@ -12,7 +12,6 @@ from horay_async._checks import is_true
 from horay_async._class_attributes import Group
 from horay_async._habits import no_attribute
 from horay_async._keys import KeyFunction
-from horay_async._protocol.wire.decode import JSONDecoder
 from horay_async._protocol.wire.params import check
 from horay_async._protocol.wire.request import (
     build_request,
@@ -23,20 +22,20 @@ from horay_async._protocol.wire.request import (
 from horay_async._signatures import described
 from horay_async.models.drift import Drift
 from horay_async.models.options import CallOptions, GenerationOptions
-from horay_async.models.raw import JSONResponse, ServerSentEvent
 from horay_async.options import ClientOptions, ClientParams
-from horay_async.resources._base import fetch, new_idempotency_key, send_sse
-from horay_async.streaming import AsyncStream
+from horay_async.resources._base import fetch, new_idempotency_key
 
 if TYPE_CHECKING:
     from horay_async._transport.transport import Transport
     from horay_async.batch import AsyncBatch
+    from horay_async.models.raw import JSONResponse, ServerSentEvent
     from horay_async.resources.chat import AsyncChat
     from horay_async.resources.completions import AsyncCompletions
     from horay_async.resources.embeddings import AsyncEmbeddings
     from horay_async.resources.images import AsyncImages
     from horay_async.resources.models import AsyncModels
     from horay_async.resources.user import AsyncUser
+    from horay_async.streaming import AsyncStream
 
 __all__ = ["AsyncHoray"]
 
@@ -199,7 +198,11 @@ class AsyncHoray:
             billed_per_run=may_be_billed(method, path),
         )
         if stream:
+            from horay_async.resources._streams import send_sse  # noqa: PLC0415 - for streams alone
+
             return await send_sse(self._transport, request, ends_with)
+        from horay_async._protocol.wire.json_decoder import JSONDecoder  # noqa: PLC0415 - needed here alone
+
         return await fetch(self._transport, request, JSONDecoder())
 
     async def close(self) -> None:

@@ -53,22 +53,47 @@ SELDOM = {
     "horay_async._protocol.wire.accumulate",
     "horay_async._protocol.wire.event_reader",
     "horay_async._protocol.wire.chunk_reader",
+    "horay_async._protocol.wire.json_decoder",
+    "horay_async._transport.key_source",
     "horay_async._transport.limiter",
+    "horay_async._observe",
+    "horay_async.models.embeddings",
+    "horay_async.models.images",
+    "horay_async.models.models",
+    "horay_async.models.raw",
+    "horay_async.models.user",
+    "horay_async.resources._streams",
+    "horay_async.streaming",
 }
-"""What a client without limits needs for nothing but streams, batches and files."""
+"""What a client without limits, hooks and telemetry needs for nothing but streams, batches, files, and operations other than
+the one that is called."""
 
 
-def test_first_call_loads_no_streams_limits_and_files(horay_server: FaultServer) -> None:
-    """What is for streams, batches and files alone is loaded when it is used: it takes a twentieth of the time up to the first response."""
+@pytest.mark.parametrize(
+    ("call", "others"),
+    [
+        (
+            "completions.create(model='m', prompt='p')",
+            {"horay_async.models.chat", "horay_async.resources.chat"},
+        ),
+        (
+            "chat.completions.create(model='m', messages=[{'role': 'user', 'content': 'p'}])",
+            {"horay_async.models.completions", "horay_async.resources.completions"},
+        ),
+    ],
+)
+def test_first_call_loads_no_streams_limits_and_files(
+    horay_server: FaultServer, call: str, others: set[str]
+) -> None:
+    """What is for streams, batches, files and other operations alone is loaded when it is used."""
     key, url = horay_server.api_key, horay_server.base_url
     code = (
         "from horay_async import AsyncHoray; import asyncio; "
-        f"client = AsyncHoray({key!r}, base_url={url!r}); "
-        "asyncio.run(client.completions.create(model='m', prompt='p'))"
+        f"client = AsyncHoray({key!r}, base_url={url!r}); asyncio.run(client.{call})"
     )
     modules = modules_of(code)
     assert "horay_async._transport.call" in modules
-    assert not modules & SELDOM
+    assert not modules & (SELDOM | others)
 
 
 @pytest.mark.anyio

@@ -25,7 +25,6 @@ from horay_async._transport.connection import PendingRequest
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.failures import LIMITED, chain, timed_out, translate
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
-from horay_async._transport.key_source import KeySource
 from horay_async._transport.log import LOG
 from horay_async._transport.proxy import masking_proxy
 from horay_async._transport.response import RawResponse
@@ -42,6 +41,7 @@ from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 
 if TYPE_CHECKING:
+    from horay_async._transport.key_source import KeySource
     from horay_async._transport.observers import CallObservers
 
 __all__ = ["Call"]

@@ -14,13 +14,13 @@ from horay_async._protocol.wire.request import Request
 from horay_async._transport import log
 from horay_async._transport.call import Call
 from horay_async._transport.connection_pool import ConnectionPools
-from horay_async._transport.key_source import KeySource
 from horay_async._transport.sender import Sender
 from horay_async._transport.shared_limiters import SharedLimiters
 from horay_async.options import ClientOptions
 
 if TYPE_CHECKING:
     from horay_async._observe import Observer, TelemetryObserver
+    from horay_async._transport.key_source import KeySource
     from horay_async._transport.limiter import Limiter
 
 __all__ = ["Transport"]
@@ -45,6 +45,8 @@ class Transport:
         key = options.api_key
         self._keys: KeySource | None = None  # where a function provides them; a copy has the same
         if isinstance(key, ProvidedKeys):
+            from horay_async._transport.key_source import KeySource  # noqa: PLC0415 - seldom needed
+
             self._keys = (share and share._keys) or KeySource(key)  # noqa: SLF001 - see above
         self._clean = Cleaner(str(key)) if self._keys is None else self._keys.clean
 

@@ -9,13 +9,14 @@ import attrs
 import msgspec
 
 from horay_async._protocol.limits.request_size import RequestSize, size_of
-from horay_async._protocol.wire.decode import BodyDecoder, JSONDecoder, decoder
+from horay_async._protocol.wire.decode import BodyDecoder, decoder
 from horay_async._protocol.wire.embeddings import (
     EmbeddingDecoder,
     count_inputs,
     max_response_bytes,
     prepare,
 )
+from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async._protocol.wire.params import required
 from horay_async._protocol.wire.request import (
     Operation,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from horay_async._habits import no_attribute
-from horay_async._protocol.wire.bounds import BOM, LARGE_BODY, MAX_EVENT_BYTES
+from horay_async._protocol.wire.bounds import BOM, LARGE_BODY
 from horay_async._protocol.wire.decode import (
     BodyDecoder,
     ErrorInBody,
@@ -20,26 +20,20 @@ from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.request import Operation, Request, build
 from horay_async._signatures import described
 from horay_async.models._base import Response
-from horay_async.models.raw import ServerSentEvent
-from horay_async.streaming import AsyncEventStream, AsyncStream, require_event_stream
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import Accumulator
-    from horay_async._protocol.wire.chunk_reader import ChunkReader
-    from horay_async._protocol.wire.event_reader import EventReader
     from horay_async._transport.call import Call
     from horay_async._transport.response import RawResponse
     from horay_async._transport.transport import Transport
+    from horay_async.streaming import AsyncEventStream, AsyncStream
 
 __all__ = [
     "JSON_TYPES",
     "Resource",
-    "chunk_reader",
     "decode_response",
-    "event_reader",
     "fetch",
     "new_idempotency_key",
-    "send_sse",
 ]
 
 ResponseT = TypeVar("ResponseT", bound=Response)
@@ -88,17 +82,10 @@ class Resource:
         merge: Callable[[int], Accumulator[ChunkT, Any]],
     ) -> AsyncStream[ChunkT]:
         """Sends a request for a streamed response."""
-        return await self._send(self._request(operation, params, stream=True), chunk, merge)
+        request = self._request(operation, params, stream=True)
+        from horay_async.resources._streams import open_stream  # noqa: PLC0415 - for streams alone
 
-    async def _send(
-        self,
-        request: Request,
-        chunk: type[ChunkT],
-        merge: Callable[[int], Accumulator[ChunkT, Any]],
-    ) -> AsyncStream[ChunkT]:
-        call = self._transport.call(request, stream=True)
-        response = await call.run(require_event_stream)
-        return AsyncStream(call, response, partial(chunk_reader, call, chunk, merge))
+        return await open_stream(self._transport, request, chunk, merge)
 
     def _typed_events(
         self,
@@ -113,50 +100,14 @@ class Resource:
         where the mistake is; the request is sent when the stream is entered.
         """
         request = self._request(operation, params, stream=True)
+        from horay_async.resources._streams import open_stream  # noqa: PLC0415 - for streams alone
+        from horay_async.streaming import AsyncEventStream  # noqa: PLC0415 - see above
+
         return AsyncEventStream(
-            lambda: self._send(request, chunk, merge), events or (lambda: merge(1)), finish
+            lambda: open_stream(self._transport, request, chunk, merge),
+            events or (lambda: merge(1)),
+            finish,
         )
-
-
-def chunk_reader(
-    call: Call,
-    chunk: type[ChunkT],
-    merge: Callable[[int], Accumulator[ChunkT, Any]],
-    response: RawResponse,
-) -> ChunkReader[ChunkT, Any]:
-    """What makes chunks of a response's bytes."""
-    from horay_async._protocol.wire.chunk_reader import ChunkReader  # noqa: PLC0415 - for streams alone
-
-    return ChunkReader(
-        decoder(chunk),
-        merge(call.request.choices),
-        meta=response.meta,
-        context=response.context,
-        max_event_bytes=MAX_EVENT_BYTES,
-        drift=call.drift,
-        max_objects=call.request.max_objects,
-    )
-
-
-def event_reader(names: Collection[str], response: RawResponse) -> EventReader:
-    """What makes events of a response's bytes; `names` are those of the last one."""
-    from horay_async._protocol.wire.event_reader import EventReader  # noqa: PLC0415 - for streams alone
-
-    return EventReader(
-        ends_with=names,
-        meta=response.meta,
-        context=response.context,
-        max_event_bytes=MAX_EVENT_BYTES,
-    )
-
-
-async def send_sse(
-    transport: Transport, request: Request, ends_with: str | Collection[str]
-) -> AsyncStream[ServerSentEvent]:
-    """Sends a request and returns the stream of events that comes back."""
-    names = (ends_with,) if isinstance(ends_with, str) else ends_with
-    call = transport.call(request, stream=True)
-    return AsyncStream(call, await call.run(require_event_stream), partial(event_reader, names))
 
 
 def new_idempotency_key() -> str:

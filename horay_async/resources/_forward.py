@@ -14,14 +14,16 @@ import attrs
 import msgspec
 
 from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
-from horay_async._protocol.wire.decode import BodyDecoder, JSONDecoder, decoder
+from horay_async._protocol.wire.decode import BodyDecoder, decoder
+from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.errors import APIError, APIStatusError, StreamError
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
-from horay_async.resources._base import JSON_TYPES, chunk_reader, decode_response, event_reader
+from horay_async.resources._base import JSON_TYPES, decode_response
+from horay_async.resources._streams import chunk_reader, event_reader
 from horay_async.streaming import AsyncStream, require_event_stream
 
 if TYPE_CHECKING:

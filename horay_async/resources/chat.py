@@ -18,13 +18,13 @@ from horay_async.models.chat import (
     ConversationParams,
 )
 from horay_async.resources._base import Resource
-from horay_async.streaming import AsyncEventStream, AsyncStream
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import ChatAccumulator
     from horay_async._transport.transport import Transport
     from horay_async.models.events import ChatEvent, TypedChatEvent
     from horay_async.models.parsed import ParsedCompletion
+    from horay_async.streaming import AsyncEventStream, AsyncStream
     from horay_async.tools.define import Approve, Tool
     from horay_async.tools.run import AsyncToolRun
 

@@ -8,11 +8,11 @@ from horay_async._checks import is_true
 from horay_async._protocol.wire.request import Operation
 from horay_async.models.completions import Completion, CompletionChunk, CompletionParams
 from horay_async.resources._base import Resource
-from horay_async.streaming import AsyncEventStream, AsyncStream
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import CompletionAccumulator
     from horay_async.models.events import CompletionEvent
+    from horay_async.streaming import AsyncEventStream, AsyncStream
 
 __all__ = ["AsyncCompletions"]
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from horay_async import APITimeoutError, BadRequestError, RateLimitError
-from horay_async._protocol.wire.decode import JSONDecoder
+from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.batch import BatchResult, InvalidRequestError
 from horay_async.batch.outputs import Outcome, line_of, read_outcome
 from horay_async.errors import APIStatusError, HorayError

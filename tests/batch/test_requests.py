@@ -17,8 +17,9 @@ from horay_async import (
     RetryPolicy,
     ServiceOverloadedError,
 )
-from horay_async._protocol.wire.decode import JSONDecoder, decoder
+from horay_async._protocol.wire.decode import decoder
 from horay_async._protocol.wire.embeddings import EmbeddingDecoder
+from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async._protocol.wire.params import required
 from horay_async.batch import BatchRequest, InvalidRequestError
 from horay_async.batch.requests import (

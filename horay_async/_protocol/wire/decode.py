@@ -20,7 +20,6 @@ from horay_async._protocol.wire.description import (
 )
 from horay_async._protocol.wire.dialects import translate, unrecognised_in_response
 from horay_async.models._base import Findings, Response, parse_json
-from horay_async.models.raw import JSONResponse
 
 __all__ = [
     "MALFORMED",
@@ -28,13 +27,15 @@ __all__ = [
     "Decoder",
     "ErrorInBody",
     "InvalidBody",
-    "JSONDecoder",
     "can_decode",
+    "check_size",
     "decoder",
     "drift_of",
     "has_error_field",
     "is_error_envelope",
     "number_choices",
+    "parsed",
+    "unwrapped",
 ]
 
 R = TypeVar("R", bound=Response)
@@ -200,8 +201,8 @@ class Decoder(Generic[R]):
 
     def _decode_leniently(self, data: bytes) -> R:
         """A closer look at `data`."""
-        decoded = _parsed(data)
-        inner = _unwrapped(decoded)
+        decoded = parsed(data)
+        inner = unwrapped(decoded)
         if self._is_bare_list(inner):
             inner = {self._wire.list_field: inner}
         found = Findings()
@@ -268,21 +269,6 @@ class Decoder(Generic[R]):
         raise InvalidBody("holds none of the fields that the API describes")
 
 
-class JSONDecoder:
-    """Takes any JSON as it is."""
-
-    def decode(self, data: bytes, *, max_objects: int = MAX_OBJECTS) -> JSONResponse:
-        """`data` as the server sent it. Raises as `Decoder.decode` does."""
-        check_size(data, max_objects)
-        data = whole_characters(data.removeprefix(BOM))
-        decoded = _parsed(data)
-        _unwrapped(decoded)
-        response = JSONResponse(json=decoded)
-        # The cast: mypy takes the slots of an attrs class for all that there are.
-        cast("Response", response)._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-        return response
-
-
 def drift_of(response: Response) -> Findings:
     """How `response` differs from what the API describes, by its decoding."""
     found: Any = getattr(response, "_drift", NO_FINDINGS)
@@ -310,7 +296,7 @@ def check_size(data: bytes, max_objects: int) -> None:
 def is_error_envelope(body: bytes) -> bool:
     """Whether `body` is JSON that reports an error, as a whole response of its own."""
     try:
-        _unwrapped(_parsed(whole_characters(body.removeprefix(BOM))))
+        unwrapped(parsed(whole_characters(body.removeprefix(BOM))))
     except ErrorInBody:
         return True
     except InvalidBody:
@@ -321,7 +307,7 @@ def is_error_envelope(body: bytes) -> bool:
 def has_error_field(data: bytes) -> bool:
     """Whether `data` is a JSON object with an `error` in it, whatever else it holds."""
     try:
-        decoded = _parsed(whole_characters(data))
+        decoded = parsed(whole_characters(data))
     except InvalidBody:
         return False
     return isinstance(decoded, dict) and bool(cast("dict[str, Any]", decoded).get("error"))
@@ -347,7 +333,8 @@ def _is_utf8(data: bytes) -> bool:
     return can_decode(bytes.decode, data)
 
 
-def _parsed(data: bytes) -> Any:
+def parsed(data: bytes) -> Any:
+    """`data` as Python's own types. Raises `InvalidBody`."""
     try:
         return parse_json(data)
     except UnicodeDecodeError as error:
@@ -358,8 +345,8 @@ def _parsed(data: bytes) -> Any:
         raise InvalidBody("is JSON nested too deep") from error
 
 
-def _unwrapped(decoded: Any) -> Any:
-    """What an envelope (`code`, `status`, `data`) holds; anything else as it is."""
+def unwrapped(decoded: Any) -> Any:
+    """What an envelope (`code`, `status`, `data`) holds; anything else as it is. Raises `ErrorInBody`."""
     if not isinstance(decoded, dict):
         return decoded
     fields = cast("dict[str, Any]", decoded)

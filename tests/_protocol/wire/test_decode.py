@@ -17,13 +17,13 @@ from horay_async._protocol.wire.decode import (
     Decoder,
     ErrorInBody,
     InvalidBody,
-    JSONDecoder,
     decoder,
     drift_of,
     has_error_field,
     is_error_envelope,
     number_choices,
 )
+from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from horay_async import APIResponseError
-from horay_async._protocol.wire.decode import InvalidBody, JSONDecoder, decoder, drift_of
+from horay_async._protocol.wire.decode import InvalidBody, decoder, drift_of
+from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
 from horay_async.models.completions import Completion
 from horay_async.testing import FaultServer

@@ -22,10 +22,11 @@ from horay_async._protocol.wire.accumulate import (
 )
 from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.clean import Cleaner
-from horay_async._protocol.wire.decode import Decoder, JSONDecoder, decoder, drift_of
+from horay_async._protocol.wire.decode import Decoder, decoder, drift_of
 from horay_async._protocol.wire.description import Envelope, differences
 from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
+from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.errors import DriftError, DriftWarning, StreamTruncatedError
 from horay_async.models import chat, completions, embeddings, images, models, usage, user
 from horay_async.models._base import Model, Response
