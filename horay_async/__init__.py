@@ -89,23 +89,23 @@ if TYPE_CHECKING:
     )
     from horay_async.models.chat import (
         ChatChoice,
-        ChatChunkChoice,
         ChatCompletion,
-        ChatCompletionChunk,
-        ChatDelta,
         ChatLogprobs,
         ChatMessage,
-        ChatParams,
-        ChatSettings,
-        ConversationParams,
         FunctionCall,
-        FunctionCallDelta,
         Message,
         TokenLogprob,
         ToolCall,
-        ToolCallDelta,
         TopLogprob,
     )
+    from horay_async.models.chat_chunks import (
+        ChatChunkChoice,
+        ChatCompletionChunk,
+        ChatDelta,
+        FunctionCallDelta,
+        ToolCallDelta,
+    )
+    from horay_async.models.chat_params import ChatParams, ChatSettings, ConversationParams
     from horay_async.models.completions import (
         Completion,
         CompletionChoice,
@@ -392,6 +392,8 @@ _MODULES = (
     "models.raw",
     "models.models",
     "models.chat",
+    "models.chat_chunks",
+    "models.chat_params",
     "models.completions",
     "models.dicts",
     "models.drift",

@@ -34,7 +34,8 @@ from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.results import BatchProgress, ShowProgress
 from horay_async.client import AsyncHoray
 from horay_async.models._base import Response
-from horay_async.models.chat import ChatCompletion, ChatCompletionChunk, Message
+from horay_async.models.chat import ChatCompletion, Message
+from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.dicts import (
     MessageDict,

@@ -12,7 +12,8 @@ import attrs
 from hypothesis import strategies as st
 
 from horay_async.models._base import Response
-from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.images import ImageResponse
 from horay_async.models.models import ModelList

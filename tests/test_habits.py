@@ -30,7 +30,7 @@ from horay_async._generated_parameters import CLASSES
 from horay_async._habits import ADVICE, ATTRIBUTES, CLIENT_OPTIONS, EXPORTS, OPTIONS, PARAMETERS
 from horay_async._protocol.wire.params import check
 from horay_async.models import events
-from horay_async.models.chat import ChatParams
+from horay_async.models.chat_params import ChatParams
 from horay_async.models.images import ImageParams
 from horay_async.models.options import CallOptions
 from horay_async.options import ClientParams

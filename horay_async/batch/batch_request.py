@@ -12,7 +12,8 @@ from horay_async._protocol.wire.params import check_names
 from horay_async._protocol.wire.request import Operation
 from horay_async._signatures import described
 from horay_async.models._base import Response
-from horay_async.models.chat import ChatCompletion, ChatParams
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.chat_params import ChatParams
 from horay_async.models.completions import Completion, CompletionParams
 from horay_async.models.embeddings import EmbeddingParams, EmbeddingResponse
 from horay_async.models.images import ImageParams, ImageResponse

@@ -4,8 +4,6 @@ At run time they are plain dicts. Fields that aren't named here can be sent too:
 `dict[str, Any]`, or pass them in `extra_body`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Literal, Required, TypedDict
 

@@ -1,7 +1,5 @@
 """The options that every call takes beside the parameters of its operation."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Literal, TypedDict
 

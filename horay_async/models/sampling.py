@@ -1,7 +1,5 @@
 """The parameters that text completions and chat completions share."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Required
 

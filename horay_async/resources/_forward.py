@@ -18,7 +18,8 @@ from horay_async._protocol.wire.decode import BodyDecoder, decoder
 from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.errors import APIError, APIStatusError, StreamError
 from horay_async.models._base import Response
-from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent

@@ -11,17 +11,14 @@ from horay_async._checks import is_true
 from horay_async._class_attributes import Group
 from horay_async._habits import about_field, no_attribute
 from horay_async._protocol.wire.request import Operation
-from horay_async.models.chat import (
-    ChatCompletion,
-    ChatCompletionChunk,
-    ChatParams,
-    ConversationParams,
-)
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.chat_params import ChatParams, ConversationParams
 from horay_async.resources._base import Resource
 
 if TYPE_CHECKING:
     from horay_async._protocol.wire.accumulate import ChatAccumulator
     from horay_async._transport.transport import Transport
+    from horay_async.models.chat_chunks import ChatCompletionChunk
     from horay_async.models.events import ChatEvent, TypedChatEvent
     from horay_async.models.parsed import ParsedCompletion
     from horay_async.streaming import AsyncEventStream, AsyncStream
@@ -68,7 +65,7 @@ class AsyncChatCompletions(Resource):
         """
         _adapt_tools(params)
         if is_true("stream", stream):
-            return await self._stream(CREATE, params, ChatCompletionChunk, _merged)
+            return await self._stream(CREATE, params, *_streamed())
         return await self._response(CREATE, params)
 
     @overload
@@ -94,7 +91,7 @@ class AsyncChatCompletions(Resource):
         _adapt_tools(params)
         into = params.get("response_format")
         if into is None or isinstance(into, Mapping):
-            return self._typed_events(CREATE, params, ChatCompletionChunk, _merged)
+            return self._typed_events(CREATE, params, *_streamed())
         # cattrs loads with them, which takes as long as all the rest.
         from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see above
         from horay_async._protocol.structured.parse_stream import TypedAccumulator  # noqa: PLC0415 - see above
@@ -105,8 +102,7 @@ class AsyncChatCompletions(Resource):
         return self._typed_events(
             CREATE,
             sent,
-            ChatCompletionChunk,
-            _merged,
+            *_streamed(),
             lambda: TypedAccumulator(into, classes),
             lambda response: parse_completion(response, into, classes),
         )
@@ -207,7 +203,7 @@ class AsyncChatCompletions(Resource):
                     sent["tool_choice"] = "auto"
                 if "idempotency_key" in sent:  # it is another request, not the first one again
                     sent["idempotency_key"] = f"{sent['idempotency_key']}-{number}"
-            return self._typed_events(CREATE, sent, ChatCompletionChunk, _merged)
+            return self._typed_events(CREATE, sent, *_streamed())
 
         telemetry = self._transport.telemetry
         return AsyncToolRun(
@@ -224,11 +220,12 @@ class AsyncChatCompletions(Resource):
         )
 
 
-def _merged(choices: int) -> ChatAccumulator:
-    """What merges the chunks of a stream with so many choices."""
-    from horay_async._protocol.wire.accumulate import ChatAccumulator  # noqa: PLC0415 - loads all events
+def _streamed() -> tuple[type[ChatCompletionChunk], type[ChatAccumulator]]:
+    """The class of a stream's chunks, and what merges them."""
+    from horay_async._protocol.wire.accumulate import ChatAccumulator  # noqa: PLC0415 - for streams alone
+    from horay_async.models.chat_chunks import ChatCompletionChunk  # noqa: PLC0415 - see above
 
-    return ChatAccumulator(choices)
+    return ChatCompletionChunk, ChatAccumulator
 
 
 def _adapt_tools(params: Any) -> Sequence[Any]:

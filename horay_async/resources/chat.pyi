@@ -8,7 +8,9 @@ from typing import Final, Literal, TypeVar, overload
 from horay_async._policies import Timeouts
 from horay_async._protocol.wire.request import Operation
 from horay_async._transport.transport import Transport
-from horay_async.models.chat import ChatCompletion, ChatCompletionChunk, ChatParams, Message
+from horay_async.models.chat import ChatCompletion, Message
+from horay_async.models.chat_chunks import ChatCompletionChunk
+from horay_async.models.chat_params import ChatParams
 from horay_async.models.dicts import (
     MessageDict,
     ResponseFormatDict,

@@ -11,7 +11,7 @@ from typing import Any
 
 from horay_async import AsyncHoray, Horay
 from horay_async.batch.options import BatchOptions
-from horay_async.models.chat import ChatParams, ConversationParams
+from horay_async.models.chat_params import ChatParams, ConversationParams
 from horay_async.models.completions import CompletionParams
 from horay_async.models.embeddings import EmbeddingParams
 from horay_async.models.images import ImageParams

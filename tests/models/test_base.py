@@ -17,7 +17,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from horay_async._protocol.wire.decode import decoder
 from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.models._base import Response
-from horay_async.models.chat import ChatChunkChoice, ChatCompletion, ChatCompletionChunk, ChatDelta
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.chat_chunks import ChatChunkChoice, ChatCompletionChunk, ChatDelta
 from horay_async.models.completions import (
     Completion,
     CompletionChoice,

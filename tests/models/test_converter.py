@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from horay_async.models._base import Model
 from horay_async.models._converter import structure
-from horay_async.models.chat import ChatCompletion, ChatCompletionChunk, ChatMessage, TokenLogprob
+from horay_async.models.chat import ChatCompletion, ChatMessage, TokenLogprob
+from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import (
     Completion,
     CompletionChunk,

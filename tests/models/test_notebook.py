@@ -8,15 +8,8 @@ import pytest
 
 from horay_async import ChatCompletion, Completion, ImageResponse, ModelList
 from horay_async.models._notebook import address, code, escaped, lines
-from horay_async.models.chat import (
-    ChatChoice,
-    ChatChunkChoice,
-    ChatCompletionChunk,
-    ChatDelta,
-    ChatMessage,
-    FunctionCall,
-    ToolCall,
-)
+from horay_async.models.chat import ChatChoice, ChatMessage, FunctionCall, ToolCall
+from horay_async.models.chat_chunks import ChatChunkChoice, ChatCompletionChunk, ChatDelta
 from horay_async.models.completions import CompletionChoice
 from horay_async.models.images import GeneratedImage
 

@@ -9,7 +9,8 @@ from horay_async._protocol.structured.parse import parse_choice, so_far, upgrade
 from horay_async._protocol.structured.partial_json import PartialJSON
 from horay_async._protocol.wire.accumulate import Accumulator, ChatAccumulator
 from horay_async.errors import AnswerError
-from horay_async.models.chat import ChatChoice, ChatCompletionChunk, ChatMessage
+from horay_async.models.chat import ChatChoice, ChatMessage
+from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.events import (
     AnswerParsed,
     ChatEvent,

@@ -12,14 +12,8 @@ from typing import Any, Generic, TypeVar
 from horay_async._protocol.wire.decode import number_choices
 from horay_async._protocol.wire.tool_calls import ToolCalls
 from horay_async.models._base import Response
-from horay_async.models.chat import (
-    ChatChoice,
-    ChatChunkChoice,
-    ChatCompletion,
-    ChatCompletionChunk,
-    ChatLogprobs,
-    ChatMessage,
-)
+from horay_async.models.chat import ChatChoice, ChatCompletion, ChatLogprobs, ChatMessage
+from horay_async.models.chat_chunks import ChatChunkChoice, ChatCompletionChunk
 from horay_async.models.completions import (
     Completion,
     CompletionChoice,

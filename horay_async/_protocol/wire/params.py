@@ -34,10 +34,10 @@ USUAL: dict[type, type] = {list: Sequence, dict: Mapping}
 @lru_cache(maxsize=64)
 def _declared(params: type) -> tuple[dict[str, Kinds], frozenset[str]]:
     """The accepted run-time types by name, `()` for any, and the names that are required."""
+    hints = get_type_hints(params, include_extras=True)
     # Annotations that are kept as text hide their `Required` from `__required_keys__`.
-    marked = get_type_hints(params, include_extras=True)
-    required = frozenset(name for name, hint in marked.items() if get_origin(hint) is Required)
-    return {name: _kinds(hint) for name, hint in get_type_hints(params).items()}, required
+    needed = frozenset(name for name, hint in hints.items() if get_origin(hint) is Required)
+    return {name: _kinds(hint) for name, hint in hints.items()}, needed
 
 
 def required(declared_by: type) -> frozenset[str]:
@@ -49,6 +49,8 @@ def _kinds(hint: Any) -> Kinds:
     if hint is Any or hint is object:
         return ()
     origin: Any = get_origin(hint)
+    if origin is Required:
+        return _kinds(get_args(hint)[0])
     if origin in (Union, UnionType):
         members = [_kinds(member) for member in get_args(hint)]
         return () if () in members else tuple({kind for kinds in members for kind in kinds})

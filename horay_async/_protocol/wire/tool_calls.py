@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import re
 
-from horay_async.models.chat import FunctionCall, ToolCall, ToolCallDelta
+from horay_async.models.chat import FunctionCall, ToolCall
+from horay_async.models.chat_chunks import ToolCallDelta
 from horay_async.models.events import ChatEvent, ToolCallArgumentsDelta, ToolCallStarted
 
 __all__ = ["ToolCalls"]

@@ -25,7 +25,7 @@ from pydantic import BaseModel, create_model
 
 from horay_async.integrations.langchain._clients import HasClients
 from horay_async.integrations.langchain.messages import StreamedMessage, result_of, sent_messages
-from horay_async.models.chat import ChatSettings
+from horay_async.models.chat_params import ChatSettings
 from horay_async.parsing import parse_text
 
 __all__ = ["ChatHoray"]

@@ -11,9 +11,9 @@ import pytest
 from horay_async._protocol.structured.parse_stream import TypedAccumulator
 from horay_async._protocol.wire.accumulate import Accumulator, ChatAccumulator
 from horay_async.errors import AnswerError
-from horay_async.models.chat import (
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.chat_chunks import (
     ChatChunkChoice,
-    ChatCompletion,
     ChatCompletionChunk,
     ChatDelta,
     FunctionCallDelta,

@@ -15,7 +15,8 @@ from horay_async._protocol.wire.accumulate import (
     CompletionAccumulator,
 )
 from horay_async.models._converter import structure
-from horay_async.models.chat import ChatCompletion, ChatCompletionChunk, ToolCall
+from horay_async.models.chat import ChatCompletion, ToolCall
+from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.events import (
     ChatEvent,

@@ -23,7 +23,8 @@ from horay_async.errors import (
     StreamError,
     StreamTruncatedError,
 )
-from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.meta import ResponseMeta
 

@@ -12,7 +12,8 @@ import pytest
 from horay_async import APIResponseError
 from horay_async._protocol.wire.decode import InvalidBody, decoder, drift_of
 from horay_async._protocol.wire.json_decoder import JSONDecoder
-from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion
 from horay_async.testing import FaultServer
 from horay_async.testing.responses import respond

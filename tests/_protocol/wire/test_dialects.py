@@ -17,7 +17,8 @@ from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
 from horay_async.errors import APIResponseError
 from horay_async.models._base import Response
-from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.meta import ResponseMeta
 

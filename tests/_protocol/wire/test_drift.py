@@ -28,9 +28,19 @@ from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.errors import DriftError, DriftWarning, StreamTruncatedError
-from horay_async.models import chat, completions, embeddings, images, models, usage, user
+from horay_async.models import (
+    chat,
+    chat_chunks,
+    completions,
+    embeddings,
+    images,
+    models,
+    usage,
+    user,
+)
 from horay_async.models._base import Model, Response
-from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.drift import Drift
 from horay_async.models.images import ImageResponse
@@ -224,14 +234,13 @@ def test_what_is_not_described() -> None:
 
 def test_what_always_comes() -> None:
     """What is said to be always there are fields that the models have."""
-    described = [
-        cls
-        for module in (chat, completions, embeddings, images, models, usage, user)
-        for cls in vars(module).values()
-        if isinstance(cls, type) and issubclass(cls, Model) and cls.__wire__.required
-    ]
-    assert len({*described, Envelope}) == 25
-    for model in [*described, Envelope]:
+    described: set[type[Model]] = {Envelope}
+    for module in (chat, chat_chunks, completions, embeddings, images, models, usage, user):
+        for cls in vars(module).values():
+            if isinstance(cls, type) and issubclass(cls, Model) and cls.__wire__.required:
+                described.add(cls)
+    assert len(described) == 25
+    for model in described:
         names = model.__wire__.required
         assert set(names) <= {field.name for field in attrs.fields(cast(Any, model))}, model
 

@@ -16,7 +16,8 @@ from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._protocol.wire.sse import SSEDecoder
 from horay_async._protocol.wire.chunk_reader import ChunkReader
-from horay_async.models.chat import ChatCompletion, ChatCompletionChunk
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion
 from horay_async.models.meta import ResponseMeta
 from horay_async._protocol.wire.clean import Cleaner

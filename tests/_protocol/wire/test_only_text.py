@@ -18,7 +18,7 @@ from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import decoder
 from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
-from horay_async.models.chat import ChatCompletionChunk
+from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import CompletionChunk
 from horay_async.models.meta import ResponseMeta
 

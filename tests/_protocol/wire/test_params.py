@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from horay_async._protocol.wire.params import check
-from horay_async.models.chat import ChatParams
+from horay_async.models.chat_params import ChatParams
 from horay_async.models.completions import CompletionParams
 from horay_async.models.images import ImageParams
 

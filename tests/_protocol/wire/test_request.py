@@ -23,13 +23,8 @@ from horay_async._protocol.wire.request import (
     to_jsonable,
 )
 from horay_async.errors import ConfigurationError
-from horay_async.models.chat import (
-    ChatCompletion,
-    ChatMessage,
-    ChatParams,
-    FunctionCall,
-    ToolCall,
-)
+from horay_async.models.chat import ChatCompletion, ChatMessage, FunctionCall, ToolCall
+from horay_async.models.chat_params import ChatParams
 from horay_async.models.completions import Completion, CompletionParams
 from horay_async.models.images import ImageParams, ImageResponse
 from horay_async.models.models import ModelList, ModelListParams

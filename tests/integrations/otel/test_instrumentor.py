@@ -69,7 +69,10 @@ async def test_own_telemetry_comes_first(
 def test_parameters_are_named() -> None:
     """A parameter that isn't there is refused, and those that are there are named."""
     misspelt: dict[str, Any] = {"capture_contents": True}
-    with pytest.raises(TypeError, match=r"unknown Telemetry option 'capture_contents': did you mean 'capture_content'"):
+    with pytest.raises(
+        TypeError,
+        match=r"unknown Telemetry option 'capture_contents': did you mean 'capture_content'",
+    ):
         Telemetry(**misspelt)
 
 

@@ -1,0 +1,118 @@
+"""`POST /chat/completions`: one streamed chunk of the response."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+
+from horay_async.models._base import Model, Response, WireForm
+from horay_async.models.chat import ChatLogprobs
+from horay_async.models.usage import Usage
+
+__all__ = [
+    "ChatChunkChoice",
+    "ChatCompletionChunk",
+    "ChatDelta",
+    "FunctionCallDelta",
+    "ToolCallDelta",
+]
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class FunctionCallDelta(Model):
+    """What one chunk adds to a function call."""
+
+    name: str | None = None
+    """The function's name; in the call's first piece only."""
+    arguments: str | None = None
+    """A piece of the arguments' JSON."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class ToolCallDelta(Model):
+    """What one chunk adds to one tool call."""
+
+    index: int | None = None
+    """Which of the message's tool calls; some servers leave it out where there is just one."""
+    id: str | None = None
+    """What the result has to name; in the call's first piece only."""
+    type: str | None = None
+    """What kind of tool it is; in the call's first piece only."""
+    function: FunctionCallDelta | None = None
+    """A piece of what is to be called."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class ChatDelta(Model):
+    """What one chunk adds to a message."""
+
+    role: str | None = None
+    """Who speaks; in the first chunk only."""
+    content: str | None = None
+    """A piece of the text."""
+    refusal: str | None = None
+    """A piece of the reason why the model declines."""
+    reasoning_content: str | None = None
+    """A piece of the reasoning that comes before the text."""
+    tool_calls: list[ToolCallDelta] | None = None
+    """Pieces of the calls that the model asks for."""
+
+    def __attrs_pre_init__(self) -> None:
+        self.role = self.content = self.refusal = self.reasoning_content = self.tool_calls = None
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class ChatChunkChoice(Model):
+    """What one chunk adds to one choice."""
+
+    __wire__: ClassVar[WireForm] = WireForm(required=("delta",))
+
+    index: int = 0
+    """Which of the choices it belongs to, from 0."""
+    delta: ChatDelta = attrs.field(factory=ChatDelta)
+    """What has come."""
+    finish_reason: str | None = None
+    """Why the response ended; None until it does."""
+    logprobs: ChatLogprobs | None = None
+    """Probabilities of the tokens that have come, where they were asked for."""
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class ChatCompletionChunk(Response):
+    """One streamed piece of a chat completion."""
+
+    __wire__: ClassVar[WireForm] = WireForm(
+        list_field="choices",
+        allow_empty=True,
+        content_in="delta",
+        required=("id", "object", "created", "model", "choices"),
+    )
+
+    id: str = ""
+    """The server's name for this response."""
+    object: str = ""
+    """What kind of object it is, in the server's word."""
+    created: int = 0
+    """Unix time, in seconds."""
+    model: str = ""
+    """The model that was used."""
+    choices: list[ChatChunkChoice] = attrs.field(factory=list[ChatChunkChoice])
+    """What has come of each choice; empty in a chunk that only reports the usage."""
+    usage: Usage | None = None
+    """The tokens that were used; in the last chunk only, and only where it was asked for."""
+    system_fingerprint: str | None = None
+    """Tells whether the server's set-up is the same as in another response."""
+    service_tier: str | None = None
+    """How the request was served, in the server's word."""
+
+    def __attrs_pre_init__(self) -> None:
+        self.usage = self.system_fingerprint = self.service_tier = None
+
+    @property
+    def text(self) -> str:
+        """The new text of the first choice (index 0); empty where the chunk has none."""
+        for choice in self.choices:
+            if choice.index == 0:
+                return choice.delta.content or ""
+        return ""
