@@ -8,14 +8,13 @@ from typing import Any, Final, cast
 
 __all__ = ["SplitCharacters", "whole_characters"]
 
-SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+SURROGATE: Final = rb"\\u[dD][89a-fA-F]"
 """The escape of half a character."""
 
-_ESCAPE: Final = re.compile(
+_ESCAPE: Final = (
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
     rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
-    rb"|\\.",
-    re.DOTALL,
+    rb"|\\(?s:.)"
 )
 
 REPLACEMENT: Final = "\ufffd"
@@ -28,9 +27,9 @@ def whole_characters(data: bytes) -> bytes:
     """`data` as it can be read again: where it is JSON with an escape of half a character, as of one that a
     gateway cut in two, that of U+FFFD stands in its place. All else stays as it was sent.
     """
-    if not SURROGATE.search(data):
+    if not re.search(SURROGATE, data):
         return data
-    return _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], data)
+    return re.sub(_ESCAPE, lambda found: b"\\ufffd" if found[1] else found[0], data)
 
 
 class SplitCharacters:
@@ -46,7 +45,7 @@ class SplitCharacters:
 
     def join(self, data: bytes) -> bytes:
         """`data`, a chunk, without half a character anywhere."""
-        if not self.halves and not SURROGATE.search(data):
+        if not self.halves and not re.search(SURROGATE, data):
             return data
         import json  # noqa: PLC0415 - hardly ever needed; msgspec takes no half of a character
 
