@@ -307,6 +307,8 @@ class Call:
             due = queued_since + timeouts.queue
             if until is None or due <= until:
                 clock, until = "queue", due
+        if until is None:
+            return await wait
         try:
             async with asyncio.timeout_at(until):
                 return await wait
