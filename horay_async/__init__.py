@@ -13,7 +13,7 @@ Its layers, from the lowest up. A module imports from lower layers and from its 
 the leaves.
 
     _class_docs
-    _class_attributes, _descriptors, _extras, _files, _record, _version
+    _class_attributes, _descriptors, _extras, _files, _json, _record, _version
     _habits
     _attempt, _option_names
     errors

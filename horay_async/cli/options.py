@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hint
 
 import typer
 
+from horay_async._json import is_array, is_object
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.inputs import decode_argument, parse_path
 from horay_async.cli.model_names import complete_models
@@ -85,7 +86,7 @@ def _json_object(text: str | None) -> str | None:
         try:
             value = json.loads(text)
             json.dumps(value, allow_nan=False, ensure_ascii=False).encode()  # as it will be sent
-            fitting = isinstance(value, dict)
+            fitting = is_object(value)
         except (ValueError, RecursionError):
             fitting = False
         if not fitting:
@@ -235,11 +236,10 @@ def expand_groups(command: Callable[..., T]) -> Callable[..., T]:
                 raise CommandError(f"{source} must be a finite number", ExitCode.USAGE)
             if isinstance(value, str):
                 values[name] = decode_argument(value, source)
-            elif isinstance(value, list):
-                items = cast("list[Any]", value)
+            elif is_array(value):
                 values[name] = [
                     decode_argument(item, source) if isinstance(item, str) else item
-                    for item in items
+                    for item in value
                 ]
         for name, group in groups.items():
             values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from horay_async._json import is_object
+
 from . import hosts
 from .embeddings import embedding_call, embedding_response
 from .engine import Engine, Kind
@@ -22,7 +24,7 @@ from .errors import ApiProblem
 from .images import ImageStore, render
 from .requests import RENDERER, Json, ModelCall, chat_call, completion_call, makes_images
 from .responses import ChatResponseBuilder, CompletionResponseBuilder, ResponseBuilder
-from .validation import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, is_object, refuse, validate
+from .validation import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, refuse, validate
 
 # Generous for text, and far below what would hurt a laptop.
 MAX_BODY: Final = 4 * 1024 * 1024

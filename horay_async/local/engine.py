@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from horay_async._extras import missing_extra
+from horay_async._json import is_object
 
 from . import worker
 from .errors import ApiProblem, LocalServerError
-from .validation import is_object
 
 Kind = Literal["completions", "chat_completions", "embeddings", "metrics"]
 Event = dict[str, Any]

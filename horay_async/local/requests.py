@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from horay_async._json import is_array, is_object
+
 from .schemas import RequestedSchema, check
 from .tools import forced_call, tool_parameters
-from .validation import CHAT, COMPLETION, is_array, is_object, refuse, validate
+from .validation import CHAT, COMPLETION, refuse, validate
 
 Json = dict[str, Any]
 

@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
 
+from horay_async._json import is_array, is_object
+
 from .errors import ApiProblem
 from .patterns import MAX_REPETITION, UnsupportedPattern, anchored
-from .validation import is_array, is_object, refuse
+from .validation import refuse
 
 Json = dict[str, Any]
 

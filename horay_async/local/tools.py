@@ -13,8 +13,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
+from horay_async._json import is_array, is_object
+
 from .schemas import RequestedSchema, check
-from .validation import is_array, is_object, refuse
+from .validation import refuse
 
 Json = dict[str, Any]
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, TypeGuard, get_args
+from typing import Final, get_args
 
+from horay_async._json import is_array, is_object
 from horay_async.models.images import ImageSize
 from horay_async.models.models import ModelSubType, ModelType
 
@@ -31,16 +32,6 @@ MAX_INPUTS: Final = 2048
 def refuse(name: str, message: str) -> ApiProblem:
     """A 400 about one field."""
     return ApiProblem(400, f"{name} {message}", param=name, code="invalid_value")
-
-
-def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Whether a decoded value is a JSON object."""
-    return isinstance(value, dict)
-
-
-def is_array(value: object) -> TypeGuard[list[Any]]:
-    """Whether a decoded value is a JSON array."""
-    return isinstance(value, list)
 
 
 def number(low: float, high: float, *, above: bool = False) -> Check:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import attrs
 import cattrs
 import msgspec
 
+from horay_async._json import is_array, is_object
 from horay_async.models._base import Model, camel
 
 __all__ = ["structure"]
@@ -32,7 +33,7 @@ def structure(data: object, into: type[M]) -> M:
 
     Raises `ValueError` when `data` isn't a JSON object at all.
     """
-    if not isinstance(data, dict):
+    if not is_object(data):
         raise ValueError(f"expected a JSON object, got {_json_name(data)}")
     return _converter.structure(data, into)
 
@@ -46,8 +47,8 @@ def _text(value: Any, _: Any) -> str:
     """Text, or the text of a list of content parts (`{"type": "text", "text": "..."}`)."""
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
-    if isinstance(value, list):
-        texts = [part["text"] for part in cast("list[Any]", value) if "text" in part]
+    if is_array(value):
+        texts = [part["text"] for part in value if "text" in part]
         if texts:
             return "".join(texts)
     raise ValueError("neither text nor parts of it")
@@ -100,10 +101,10 @@ def _list_hook(type_: Any) -> Hook:
     stand_in = None if type(None) in get_args(item_type) else "" if item_type is str else _NOTHING
 
     def hook(value: Any, _: Any) -> list[Any]:
-        if not isinstance(value, list):
+        if not is_array(value):
             raise ValueError(value)
         items: list[Any] = []
-        for entry in cast("list[Any]", value):
+        for entry in value:
             try:
                 items.append(_converter.structure(entry, item_type))
             except Exception:  # hooks raise whatever they meet; the entry is unreadable
@@ -124,15 +125,14 @@ def _model_hook(type_: Any) -> Hook:
     fields = [(spell(field.name), field.name, hints[field.name]) for field in attrs.fields(type_)]
 
     def hook(value: Any, _: Any) -> Any:
-        if not isinstance(value, dict):
+        if not is_object(value):
             raise ValueError(value)
-        sent = cast("dict[str, Any]", value)
         known: dict[str, Any] = {}
         for wire, name, field_type in fields:
-            if wire not in sent:
+            if wire not in value:
                 continue
             try:
-                known[name] = _converter.structure(sent[wire], field_type)
+                known[name] = _converter.structure(value[wire], field_type)
             except Exception:  # noqa: BLE001 - hooks raise whatever they meet; the field is unreadable
                 continue
         return type_(**known)

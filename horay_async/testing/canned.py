@@ -7,11 +7,12 @@ import json
 import re
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Unpack, cast
+from typing import Any, Literal, Unpack
 from urllib.parse import unquote
 
 import attrs
 
+from horay_async._json import fields_of, is_array
 from horay_async.testing.failures import error
 from horay_async.testing.records import Request
 from horay_async.testing.responses import (
@@ -270,7 +271,7 @@ class Reply:
                 finish_reason=self.finish_reason,
                 done=self.done,
                 choices=choices,
-                usage=_object(asked.get("stream_options")).get("include_usage") is True,
+                usage=fields_of(asked.get("stream_options")).get("include_usage") is True,
                 **options,
             )
         else:
@@ -310,7 +311,7 @@ def _embedded(request: Request, options: MessageOptions) -> ScriptedResponse:
     """A vector for each input, which tells it from others: the first number is its place."""
     asked = _asked(request)
     given = asked.get("input")
-    items = cast("list[Any]", given) if isinstance(given, list) else [given]
+    items = given if is_array(given) else [given]
     count = 1 if items and isinstance(items[0], int) else len(items)
     form: Any = asked.get("encoding_format") or "float"
     model = asked.get("model")
@@ -322,13 +323,9 @@ def _embedded(request: Request, options: MessageOptions) -> ScriptedResponse:
 def _asked(request: Request) -> dict[str, Any]:
     """The fields of the request's body; none where it isn't a JSON object."""
     try:
-        return _object(request.json())
+        return fields_of(request.json())
     except ValueError:
         return {}
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _with_request_id(options: MessageOptions, request: Request) -> MessageOptions:

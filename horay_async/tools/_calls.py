@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 import msgspec
 
+from horay_async._json import is_array
 from horay_async._protocol.structured.parse import parse_text
 from horay_async._protocol.wire.clean import well_formed, with_texts
 from horay_async.errors import AnswerError
@@ -146,7 +147,7 @@ def tool_message(result: ToolResult) -> ToolMessage:
 
 def _parts(value: Any) -> list[TextPart | ImagePart] | None:
     """A result that is made of content parts; None for any other."""
-    parts = cast("list[Any]", value if isinstance(value, list) else [value])
+    parts = value if is_array(value) else [value]
     if not parts or not all(isinstance(part, TextPart | ImagePart) for part in parts):
         return None
     return [

@@ -11,6 +11,7 @@ from typing import Any, cast, get_type_hints
 
 import attrs
 
+from horay_async._json import is_object
 from horay_async._protocol.structured.classes import is_record, own_docstring
 from horay_async._protocol.structured.docstrings import described
 from horay_async._protocol.structured.hints import admits_null
@@ -34,8 +35,8 @@ class Signature:
 
     def bound(self, arguments: Any) -> tuple[list[Any], dict[str, Any]]:
         """What to call the function with."""
-        if isinstance(arguments, dict):
-            return [], cast("dict[str, Any]", arguments)
+        if is_object(arguments):
+            return [], arguments
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         for name, parameter in self.parameters.items():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
+from horay_async._json import is_object
 from horay_async.models.usage import Usage
 
 __all__ = ["tokens_used"]
@@ -41,4 +42,4 @@ def tokens_used(response: object) -> tuple[Any, Any, Any]:
 
 def _fields(value: object) -> dict[str, Any] | None:
     """`value` where it is a JSON object."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+    return value if is_object(value) else None

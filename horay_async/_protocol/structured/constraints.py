@@ -14,6 +14,8 @@ from typing import Any, cast
 
 import attrs
 
+from horay_async._json import is_array
+
 __all__ = ["Constraint", "constraints_of", "constraints_of_validator"]
 
 NUMBERS = (int, float, Decimal)
@@ -130,7 +132,7 @@ def _flat(notes: Iterable[Any]) -> list[Any]:
     found: list[Any] = []
     for note in notes:
         more = getattr(note, "metadata", None)
-        found += _flat(cast("list[Any]", more)) if isinstance(more, list) else [note]
+        found += _flat(more) if is_array(more) else [note]
     return found
 
 

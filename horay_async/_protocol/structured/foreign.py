@@ -14,6 +14,7 @@ from typing import Any, cast
 import attrs
 import msgspec
 
+from horay_async._json import is_array, is_object
 from horay_async._protocol.structured.docstrings import described
 from horay_async._protocol.structured.hints import named, remembered
 from horay_async._protocol.structured.mismatch import (
@@ -112,9 +113,9 @@ def _as_float(schema: Any) -> Any:
 def _paths(field: Any) -> list[list[Any]]:
     """The aliases of a field that are paths, into properties and items, of one step or more."""
     alias = field.get("validation_alias")
-    if not isinstance(alias, list):
+    if not is_array(alias):
         return []
-    several = isinstance(alias[0], list)
+    several = is_array(alias[0])
     return cast("list[list[Any]]", alias if several else [alias])
 
 
@@ -240,8 +241,8 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
             or (isinstance(value, Decimal) and value.is_finite() and value % 1 == 0)
         ),
     ),
-    "array": ("an array", lambda value: isinstance(value, list)),
-    "object": ("an object", lambda value: isinstance(value, dict)),
+    "array": ("an array", is_array),
+    "object": ("an object", is_object),
 }
 """JSON Schema's types: as text, and what is of them."""
 
@@ -254,11 +255,10 @@ class _Check:
         self._seen: dict[tuple[int, str], list[Mismatch]] = {}
         """What was found by schema and place: options of unions within unions would ask over and over."""
 
-    def of(self, form: Any, value: Any, path: str) -> Iterator[Mismatch]:
+    def of(self, schema: Any, value: Any, path: str) -> Iterator[Mismatch]:
         """What doesn't fit."""
-        if not isinstance(form, dict):
+        if not is_object(schema):
             return
-        schema = cast(Json, form)
         if "$ref" in schema:
             yield from self.of(self._defs[schema["$ref"].removeprefix(DEFS)], value, path)
         if options := schema.get("anyOf") or schema.get("oneOf"):
@@ -271,11 +271,11 @@ class _Check:
         if choices is not None and not any(same(choice, value) for choice in choices):
             allowed = msgspec.json.encode(choices).decode()
             yield Mismatch(path, str(InvalidValue(f"one of {allowed[1:-1]}", value)))
-        if isinstance(value, dict):
-            yield from self._object(schema, cast(Json, value), path)
-        if isinstance(value, list):
+        if is_object(value):
+            yield from self._object(schema, value, path)
+        if is_array(value):
             first = schema.get("prefixItems", [])
-            for place, item in enumerate(cast("list[Any]", value)):
+            for place, item in enumerate(value):
                 each = first[place] if place < len(first) else schema.get("items")
                 yield from self.of(each, item, f"{path}[{place}]")
 

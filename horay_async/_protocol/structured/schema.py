@@ -14,11 +14,12 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import count
 from types import NoneType
-from typing import Any, cast, get_args, get_origin
+from typing import Any, get_args, get_origin
 from uuid import UUID
 
 import attrs
 
+from horay_async._json import is_array, is_object
 from horay_async._protocol.structured.classes import is_record
 from horay_async._protocol.structured.constraints import Constraint
 from horay_async._protocol.structured.foreign import DEFS, foreign_schema
@@ -278,15 +279,15 @@ def _number(bound: Any) -> Any:
 
 def _renamed(form: Any, names: dict[str, str]) -> Any:
     """A schema with its references renamed."""
-    if isinstance(form, list):
-        return [_renamed(each, names) for each in cast("list[Any]", form)]
-    if not isinstance(form, dict):
+    if is_array(form):
+        return [_renamed(each, names) for each in form]
+    if not is_object(form):
         return form
     return {
         key: names.get(value, value)
         if key == "$ref" and isinstance(value, str)
         else _renamed(value, names)
-        for key, value in cast(Json, form).items()
+        for key, value in form.items()
     }
 
 

@@ -19,6 +19,7 @@ from cattrs.gen import (
     override,
 )
 
+from horay_async._json import is_array, is_object
 from horay_async._protocol.structured.foreign import foreign_hook
 from horay_async._protocol.structured.hints import named, parse_hint, remembered
 from horay_async._protocol.structured.mismatch import (
@@ -106,10 +107,9 @@ class _Hooks:
         item, into = self.of(node.item), node.into
 
         def hook(value: Any) -> Any:
-            if not isinstance(value, list):
+            if not is_array(value):
                 raise InvalidValue("an array", value)
-            entries = enumerate(cast("list[Any]", value))
-            return into(_each((n, entry, item) for n, entry in entries))
+            return into(_each((n, entry, item) for n, entry in enumerate(value)))
 
         return self._constrained(node, hook)
 
@@ -117,11 +117,9 @@ class _Hooks:
         hooks = [self.of(item) for item in node.items]
 
         def hook(value: Any) -> tuple[Any, ...]:
-            if not isinstance(value, list) or len(cast("list[Any]", value)) != len(hooks):
+            if not is_array(value) or len(value) != len(hooks):
                 raise InvalidValue(f"an array of {len(hooks)}", value)
-            return tuple(
-                _each(zip(range(len(hooks)), cast("list[Any]", value), hooks, strict=True))
-            )
+            return tuple(_each(zip(range(len(hooks)), value, hooks, strict=True)))
 
         return hook
 
@@ -129,11 +127,10 @@ class _Hooks:
         item = self.of(node.value)
 
         def hook(value: Any) -> dict[str, Any]:
-            if not isinstance(value, dict):
+            if not is_object(value):
                 raise InvalidValue("an object", value)
-            entries = cast("dict[str, Any]", value)
-            items = _each((name, entry, item) for name, entry in entries.items())
-            return dict(zip(entries, items, strict=True))
+            items = _each((name, entry, item) for name, entry in value.items())
+            return dict(zip(value, items, strict=True))
 
         return self._constrained(node, hook)
 
@@ -146,9 +143,9 @@ class _Hooks:
             fields: Hook | None = None
 
             def hook(value: Any) -> Any:
-                if not isinstance(value, dict):
+                if not is_object(value):
                     raise InvalidValue(f"an object ({named(shape.hint)})", value)
-                return cast(Hook, fields)(cast("dict[str, Any]", value))
+                return cast(Hook, fields)(value)
 
             self._records[shape] = hook
             fields = self._fields(shape)

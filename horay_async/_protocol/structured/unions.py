@@ -15,6 +15,7 @@ from types import NoneType
 from typing import Any, cast
 from uuid import UUID
 
+from horay_async._json import is_object
 from horay_async._protocol.structured.hints import named
 from horay_async._protocol.structured.mismatch import InvalidValue
 from horay_async._protocol.structured.nodes import (
@@ -61,10 +62,8 @@ def union_hook(node: Options, hooks: list[Hook]) -> Hook:
 
     def hook(value: Any) -> Any:
         pool = table[type(value)]
-        if isinstance(value, dict) and records:
-            likely = _meant(
-                cast("dict[str, Any]", value), [cast(ClassNode, node) for node, _ in records]
-            )
+        if is_object(value) and records:
+            likely = _meant(value, [cast(ClassNode, node) for node, _ in records])
             pool = [
                 each for each in pool if each[0] in likely or not isinstance(each[0], ClassNode)
             ]

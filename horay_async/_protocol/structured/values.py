@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from types import NoneType
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from horay_async._json import is_array, is_object
 from horay_async._protocol.structured.mismatch import InvalidValue
 
 __all__ = ["SCALARS", "Hook", "anything", "choice_hook", "decimal", "same"]
@@ -147,8 +148,8 @@ def anything(value: Any) -> Any:
     """A value as a plain decoder gives it: fractions as floats."""
     if isinstance(value, Decimal):
         return float(value)
-    if isinstance(value, list):
-        return [anything(item) for item in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        return {name: anything(item) for name, item in cast("dict[str, Any]", value).items()}
+    if is_array(value):
+        return [anything(item) for item in value]
+    if is_object(value):
+        return {name: anything(item) for name, item in value.items()}
     return value

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, cast
 
+from horay_async._json import is_object
 from horay_async._keys import SHORTEST_SECRET
 
 __all__ = ["MASK", "Cleaner", "printable", "well_formed", "with_texts"]
@@ -90,9 +91,8 @@ def with_texts(value: Any, change: Callable[[str], str]) -> Any:
         return change(value)
     if isinstance(value, list | tuple):
         return [with_texts(item, change) for item in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        fields = cast("dict[Any, Any]", value).items()
-        return {with_texts(name, change): with_texts(item, change) for name, item in fields}
+    if is_object(value):
+        return {with_texts(name, change): with_texts(item, change) for name, item in value.items()}
     return value
 
 

@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
+from horay_async._json import is_array, is_object
 from horay_async._protocol.wire.bounds import BOM, MAX_OBJECTS, VALUES_PER_OBJECT, too_many_objects
 from horay_async._protocol.wire.characters import SplitCharacters, whole_characters
 from horay_async._protocol.wire.description import (
@@ -206,9 +207,9 @@ class Decoder(Generic[R]):
         if self._is_bare_list(inner):
             inner = {self._wire.list_field: inner}
         found = Findings()
-        if isinstance(inner, dict):
+        if is_object(inner):
             found.extend(self._differences(decoded))
-            found.translated = translate(cast("dict[str, Any]", inner), self._into)
+            found.translated = translate(inner, self._into)
         response = None
         if self._direct and inner is decoded and not found.translated:
             try:
@@ -222,10 +223,9 @@ class Decoder(Generic[R]):
                 response = structure(cast("Any", inner), self._into)
             except ValueError as error:
                 raise InvalidBody(f"isn't what the API describes: {error}") from error
-        fields = cast("dict[str, Any]", inner)
         if response == self._blank:
-            self._check_blank(fields)
-        elif self._numbers and (where := unrecognised_in_response(fields, self._into)):
+            self._check_blank(inner)
+        elif self._numbers and (where := unrecognised_in_response(inner, self._into)):
             raise InvalidBody(f"is finished and holds nothing that is known, but {where}")
         if found or found.translated:
             response._drift = found  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
@@ -233,13 +233,13 @@ class Decoder(Generic[R]):
 
     def _differences(self, decoded: Any) -> list[Finding]:
         """How JSON differs from what the API describes."""
-        if _is_envelope(decoded) and not isinstance(decoded.get(self._wire.list_field), list):
+        if _is_envelope(decoded) and not is_array(decoded.get(self._wire.list_field)):
             return [*differences(decoded, Envelope), *self._drift_in(decoded.get("data"), "$.data")]
         return self._drift_in(decoded, "$")
 
     def _drift_in(self, inner: Any, path: str) -> list[Finding]:
-        if isinstance(inner, list):
-            return list_differences(cast("list[Any]", inner), self._into, path)
+        if is_array(inner):
+            return list_differences(inner, self._into, path)
         return differences(inner, self._into, path)
 
     def _is_bare_list(self, inner: Any) -> bool:
@@ -248,11 +248,10 @@ class Decoder(Generic[R]):
         An empty list is a response only to the question what there is: no models. To a prompt it says
         nothing. A chunk is never a bare list.
         """
-        if not isinstance(inner, list) or not self._wire.list_field or self._wire.allow_empty:
+        if not is_array(inner) or not self._wire.list_field or self._wire.allow_empty:
             return False
-        items = cast("list[Any]", inner)
-        return all(isinstance(item, dict) for item in items) and (
-            bool(items) or self._wire.list_field == "data"
+        return all(is_object(item) for item in inner) and (
+            bool(inner) or self._wire.list_field == "data"
         )
 
     def _check_blank(self, fields: dict[str, Any]) -> None:
@@ -264,7 +263,7 @@ class Decoder(Generic[R]):
         """
         if isinstance(fields.get("message") or fields.get("detail"), str | list):
             raise ErrorInBody
-        if isinstance(fields.get(self._wire.list_field), list) or self._wire.allow_empty:
+        if is_array(fields.get(self._wire.list_field)) or self._wire.allow_empty:
             return
         raise InvalidBody("holds none of the fields that the API describes")
 
@@ -310,7 +309,7 @@ def has_error_field(data: bytes) -> bool:
         decoded = parsed(whole_characters(data))
     except InvalidBody:
         return False
-    return isinstance(decoded, dict) and bool(cast("dict[str, Any]", decoded).get("error"))
+    return is_object(decoded) and bool(decoded.get("error"))
 
 
 @lru_cache(maxsize=64)
@@ -347,26 +346,24 @@ def parsed(data: bytes) -> Any:
 
 def unwrapped(decoded: Any) -> Any:
     """What an envelope (`code`, `status`, `data`) holds; anything else as it is. Raises `ErrorInBody`."""
-    if not isinstance(decoded, dict):
+    if not is_object(decoded):
         return decoded
-    fields = cast("dict[str, Any]", decoded)
-    if fields.get("object") == "error" or (fields.get("error") and not fields.get("choices")):
+    if decoded.get("object") == "error" or (decoded.get("error") and not decoded.get("choices")):
         raise ErrorInBody
-    if not _is_envelope(fields):
-        return fields
-    code, status = _code(fields), fields.get("status")
+    if not _is_envelope(decoded):
+        return decoded
+    code, status = _code(decoded), decoded.get("status")
     if code not in (None, SUCCESS_CODE, str(SUCCESS_CODE)) or status is False:
         raise ErrorInBody
-    return fields.get("data")
+    return decoded.get("data")
 
 
 def _is_envelope(decoded: Any) -> bool:
     """Whether `decoded` has the marks of an envelope."""
-    if not isinstance(decoded, dict):
+    if not is_object(decoded):
         return False
-    fields = cast("dict[str, Any]", decoded)
-    marked = _code(fields) is not None or isinstance(fields.get("status"), bool)
-    return marked and ("data" in fields or "message" in fields)
+    marked = _code(decoded) is not None or isinstance(decoded.get("status"), bool)
+    return marked and ("data" in decoded or "message" in decoded)
 
 
 def _code(fields: dict[str, Any]) -> Any:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, cast, get_args, get_origin, get_typ
 import attrs
 import msgspec
 
+from horay_async._json import is_array, is_object
 from horay_async.errors import DriftKind
 from horay_async.models._base import Model, Response, WireForm, camel
 
@@ -108,11 +109,9 @@ def _check_of(type_: Any) -> Check:
     if NoneType in arguments:
         return _nullable(_check_of(_without_null(arguments)))
     if get_origin(type_) is list:
-        return _items(list, "[]", _check_of(arguments[0]))
-    if (
-        get_origin(type_) is dict
-    ):  # with names of its own, as tokens that were likely: a star stands for all
-        return _items(dict, ".*", _check_of(arguments[1]))
+        return _items(is_array, "[]", _check_of(arguments[0]))
+    if get_origin(type_) is dict:  # of names that differ, such as tokens: a star stands for all
+        return _items(is_object, ".*", _check_of(arguments[1]))
     return _object(type_) if _is_model(type_) else _scalar(type_)
 
 
@@ -124,14 +123,13 @@ def _nullable(inner: Check) -> Check:
     return check
 
 
-def _items(kind: type[list[Any] | dict[str, Any]], step: str, inner: Check) -> Check:
+def _items(fits: Callable[[object], bool], step: str, inner: Check) -> Check:
     def check(value: Any, path: str, found: list[Finding]) -> None:
-        if not isinstance(value, kind):
+        if not fits(value):
             found.append((path, "retyped"))
             return
         path += step
-        items = cast("list[Any]", [*value.values()] if isinstance(value, dict) else value)
-        for item in items:
+        for item in value.values() if fits is is_object else value:
             inner(item, path, found)
             if len(found) > MAX_FINDINGS:
                 return
@@ -146,20 +144,19 @@ def _object(into: type[Model]) -> Check:
     keeps_alive = issubclass(into, Response) and into.__wire__.allow_empty
 
     def check(value: Any, path: str, found: list[Finding]) -> None:
-        if not isinstance(value, dict):
+        if not is_object(value):
             found.append((path, "retyped"))
             return
-        fields = cast("dict[str, Any]", value)
-        for name, item in fields.items():
+        for name, item in value.items():
             if len(found) > MAX_FINDINGS:
                 return
             if (inner := checks.get(name)) is not None:
                 inner(item, f"{path}.{name}", found)
             else:
                 found.append((path + _step(name), "unknown"))
-        if keeps_alive and not fields.keys() & checks.keys():
+        if keeps_alive and not value.keys() & checks.keys():
             return
-        found.extend((f"{path}.{name}", "missing") for name in always if name not in fields)
+        found.extend((f"{path}.{name}", "missing") for name in always if name not in value)
 
     return check
 

@@ -17,6 +17,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+from horay_async._json import is_array, is_object
 from horay_async.models._base import Response
 
 __all__ = ["from_messages", "translate", "unrecognised_in_chunk", "unrecognised_in_response"]
@@ -68,7 +69,7 @@ def translate(sent: JSON, into: type[Response]) -> bool:
     if not place:
         return False
     changes = Changes()
-    if isinstance(sent.get("choices"), dict):
+    if is_object(sent.get("choices")):
         changes.put(sent, "choices", [sent["choices"]])
     choices = _objects(sent.get("choices"))
     for choice in choices:
@@ -97,7 +98,7 @@ def unrecognised_in_response(sent: JSON, into: type[Response]) -> str | None:
         if place == "text":
             if inner is not None:
                 return None
-        elif isinstance(inner, dict) and any(cast(JSON, inner).get(name) for name in CONTENT):
+        elif is_object(inner) and any(inner.get(name) for name in CONTENT):
             return None
         unrecognised = unrecognised or _unrecognised(choice, place)
         if unrecognised is None and inner is not None:
@@ -116,7 +117,7 @@ def unrecognised_in_chunk(sent: JSON, into: type[Response]) -> str | None:
 
 def _unrecognised(choice: JSON, place: str) -> str | None:
     inner = choice.get(place)
-    fields = {**choice, **cast(JSON, inner)} if isinstance(inner, dict) else choice
+    fields = {**choice, **inner} if is_object(inner) else choice
     for name, value in fields.items():
         if not value or not isinstance(value, str | list | dict) or name in WITHOUT_CONTENT:
             continue
@@ -130,8 +131,8 @@ def from_messages(sent: JSON) -> list[int]:
     return [
         position
         for position, choice in enumerate(_objects(sent.get("choices")))
-        if isinstance(choice.get("message"), dict)
-        and not (isinstance(choice.get("delta"), dict) and _has_content(choice["delta"]))
+        if is_object(choice.get("message"))
+        and not (is_object(choice.get("delta")) and _has_content(choice["delta"]))
     ]
 
 
@@ -142,11 +143,11 @@ def _find_message(choice: JSON, place: str, changes: Changes) -> None:
     """Finds the message, or the delta, and what is in it."""
     own = choice.get(place)
     elsewhere = choice.get("message" if place == "delta" else "delta")
-    message: JSON = {**cast(JSON, own)} if isinstance(own, dict) else {}
+    message: JSON = {**own} if is_object(own) else {}
     inner = Changes()
     if not _has_content(message):
-        if isinstance(elsewhere, dict) and _has_content(cast(JSON, elsewhere)):
-            message |= cast(JSON, elsewhere)
+        if is_object(elsewhere) and _has_content(elsewhere):
+            message |= elsewhere
             inner.made = True
         else:
             content = _first(_text_or_parts, ("text", "content"), choice)
@@ -186,7 +187,7 @@ def _find_content(message: JSON, choice: JSON, changes: Changes) -> None:
 
 def _split_parts(fields: JSON, content: Any, changes: Changes) -> None:
     """Takes a list of content parts apart: the text, the reasoning and the refusal."""
-    parts = cast("list[Any]", content if isinstance(content, list) else [content])
+    parts = content if is_array(content) else [content]
     kinds: dict[str, list[str]] = {"content": [], "reasoning_content": [], "refusal": []}
     for part in parts:
         kinds[_field_of(part)].append(_text(part))
@@ -200,12 +201,11 @@ def _split_parts(fields: JSON, content: Any, changes: Changes) -> None:
 
 def _field_of(part: Any) -> str:
     """The field of the message that a content part belongs to."""
-    if not isinstance(part, dict):
+    if not is_object(part):
         return "content"
-    sent = cast(JSON, part)
-    if known := PART_FIELDS.get(str(sent.get("type", ""))):
+    if known := PART_FIELDS.get(str(part.get("type", ""))):
         return known
-    place = next((name for name in PART_TEXTS if _text(sent.get(name))), "")
+    place = next((name for name in PART_TEXTS if _text(part.get(name))), "")
     return PART_FIELDS.get(place, "content")
 
 
@@ -213,11 +213,10 @@ def _text(value: Any) -> str:
     """The text of a string, of a content part, or of a list of such."""
     if isinstance(value, str):
         return value
-    if isinstance(value, list):
-        return "".join(_text(item) for item in cast("list[Any]", value))
-    if isinstance(value, dict):
-        fields = cast(JSON, value)
-        return next((text for name in PART_TEXTS if (text := _text(fields.get(name)))), "")
+    if is_array(value):
+        return "".join(_text(item) for item in value)
+    if is_object(value):
+        return next((text for name in PART_TEXTS if (text := _text(value.get(name)))), "")
     return ""
 
 
@@ -226,10 +225,10 @@ def _find_tool_calls(message: JSON, choice: JSON, changes: Changes) -> None:
     if not calls:
         # As the API had it before there were tools.
         legacy = message.get("function_call") or choice.get("function_call")
-        calls = [{"function": cast(JSON, legacy)}] if isinstance(legacy, dict) else None
-    elif isinstance(calls, dict) and {"function", "name"} & cast(JSON, calls).keys():
+        calls = [{"function": legacy}] if is_object(legacy) else None
+    elif is_object(calls) and {"function", "name"} & calls.keys():
         calls = [calls]
-    if not isinstance(calls, list):
+    if not is_array(calls):
         return
     found = [_tool_call(call) for call in _objects(calls)]
     if found != message.get("tool_calls"):
@@ -243,11 +242,11 @@ def _tool_call(sent: JSON) -> JSON:
     if isinstance(index, int) and index < 0:
         call["index"] = None
     function: Any = call.get("function")
-    if not isinstance(function, dict):
+    if not is_object(function):
         if not isinstance(call.get("name"), str):
             return call
         function = {"name": call["name"]}
-    function = {**cast(JSON, function)}
+    function = {**function}
     for holder, name in ((function, "arguments"), (function, "parameters"), (call, "arguments")):
         if (arguments := holder.get(name)) is not None:
             function["arguments"] = (
@@ -269,7 +268,7 @@ def _find_finish_reason(choice: JSON, body: JSON, changes: Changes) -> None:
     if reason == "null":
         reason = None
         changes.put(choice, "finish_reason", None)
-    if reason and not isinstance(reason, dict):
+    if reason and not is_object(reason):
         return
     names = ("finish_reason", "finishReason", "finish_details")
     holders = (choice, choice.get("delta"), choice.get("message"), body)
@@ -279,7 +278,7 @@ def _find_finish_reason(choice: JSON, body: JSON, changes: Changes) -> None:
 
 def _reason(value: Any) -> Any:
     """A finish reason, as it is or as the type of an object."""
-    found = cast(JSON, value).get("type") if isinstance(value, dict) else value
+    found = value.get("type") if is_object(value) else value
     return found if isinstance(found, str) and found != "null" else None
 
 
@@ -299,7 +298,7 @@ def _first(read: Callable[[Any], Any], names: Sequence[str], *holders: Any) -> A
 
 
 def _object(value: Any) -> JSON | None:
-    return cast(JSON, value) if isinstance(value, dict) else None
+    return value if is_object(value) else None
 
 
 def _text_or_parts(value: Any) -> Any:
@@ -308,6 +307,6 @@ def _text_or_parts(value: Any) -> Any:
 
 def _objects(value: Any) -> list[JSON]:
     """The objects in a list; none where it isn't one."""
-    if not isinstance(value, list):
+    if not is_array(value):
         return []
-    return [item for item in cast("list[Any]", value) if isinstance(item, dict)]
+    return [item for item in value if is_object(item)]

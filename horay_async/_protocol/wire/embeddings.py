@@ -14,6 +14,7 @@ from typing import Any, cast
 import attrs
 import msgspec
 
+from horay_async._json import is_array
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.decode import MALFORMED, InvalidBody, decoder, drift_of
 from horay_async._protocol.wire.params import TEXTUAL, check
@@ -116,10 +117,9 @@ def count_inputs(given: object) -> int | None:
     """How many vectors there have to be for `given`, the input of a request; None where it isn't as described."""
     if isinstance(given, str):
         return 1
-    if not isinstance(given, list) or not given:
+    if not is_array(given) or not given:
         return None
-    items = cast("list[Any]", given)
-    return 1 if isinstance(items[0], int) else len(items)
+    return 1 if isinstance(given[0], int) else len(given)
 
 
 def parts(given: str | list[Any]) -> list[str | list[Any]]:
@@ -221,7 +221,7 @@ def _read(raw: bytes, at: int) -> array[float]:
         raise InvalidBody(f"has no vector in {place}: {error}") from error
     if not sent:
         raise InvalidBody(f"has an empty vector in {place}")
-    if isinstance(sent, list):
+    if is_array(sent):
         try:
             floats(sent)
         except OverflowError as error:

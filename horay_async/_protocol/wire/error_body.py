@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import msgspec
 
+from horay_async._json import is_array, is_object
 from horay_async._protocol.wire.bounds import BOM
 from horay_async._protocol.wire.clean import Cleaner, printable
 from horay_async._record import Record
@@ -80,14 +81,13 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
         decoded = cleaned = clean.mask(text)
     if isinstance(decoded, str):
         return ErrorBody(message=_from_text(cleaned), body=cleaned)
-    if not isinstance(decoded, dict):
+    if not is_object(decoded):
         return ErrorBody(
             message=None if decoded is None else clean.mask(text)[:SHOWN], body=cleaned
         )
-    outer = cast("dict[str, Any]", decoded)
-    inner = outer.get("error")
-    fields = cast("dict[str, Any]", inner) if isinstance(inner, dict) else outer
-    message = fields.get("message") or (inner if isinstance(inner, str) else outer.get("message"))
+    inner = decoded.get("error")
+    fields = inner if is_object(inner) else decoded
+    message = fields.get("message") or (inner if isinstance(inner, str) else decoded.get("message"))
     if not message and fields.get("detail"):
         message = _from_detail(fields["detail"])
     code = clean.json(fields.get("code"))
@@ -153,15 +153,14 @@ def _from_text(text: str) -> str:
 
 def _from_detail(detail: Any) -> str:
     """`detail` is text, or a list of complaints that each name the place they are about."""
-    if not isinstance(detail, list):
+    if not is_array(detail):
         return _text(detail)
     complaints: list[str] = []
-    for entry in cast("list[Any]", detail):
-        if isinstance(entry, dict):
-            fields = cast("dict[str, Any]", entry)
-            place = fields.get("loc")
-            path = ".".join(map(_text, cast("list[Any]", place))) if isinstance(place, list) else ""
-            text = _text(fields.get("msg") or "not valid")
+    for entry in detail:
+        if is_object(entry):
+            place = entry.get("loc")
+            path = ".".join(map(_text, place)) if is_array(place) else ""
+            text = _text(entry.get("msg") or "not valid")
             complaints.append(f"{path}: {text}" if path else text)
         else:
             complaints.append(_text(entry))

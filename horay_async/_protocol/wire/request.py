@@ -13,6 +13,7 @@ import msgspec
 
 from horay_async._checks import check_headers, http_url
 from horay_async._habits import about_field
+from horay_async._json import is_object
 from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.decode import MALFORMED
@@ -189,9 +190,9 @@ def _with_extra(body: Any, extra: Mapping[str, object] | None) -> Any:
     """`body` with the fields of `extra_body` over its own."""
     if not extra:
         return body
-    if not isinstance(body, dict):
+    if not is_object(body):
         raise TypeError("extra_body needs a JSON object as the body to put its fields into")
-    return {**cast("dict[str, Any]", body), **extra}
+    return {**body, **extra}
 
 
 def _with_query(
@@ -221,9 +222,9 @@ def _retry(call: Mapping[str, Any], options: ClientOptions) -> RetryPolicy:
 
 def _choices(body: Any) -> int:
     """How many choices `body` asks for."""
-    if not isinstance(body, dict) or "n" not in body:
+    if not is_object(body) or "n" not in body:
         return 1
-    count = cast("dict[str, Any]", body)["n"]
+    count = body["n"]
     return count if isinstance(count, int) and count > 0 else 1
 
 
@@ -391,8 +392,8 @@ def encode(body: Any) -> bytes:
 
 def _culprit(body: object) -> tuple[str, object]:
     """What JSON can't hold: a field's name and value."""
-    if isinstance(body, dict):
-        for name, value in cast("dict[Any, Any]", body).items():
+    if is_object(body):
+        for name, value in body.items():
             try:
                 msgspec.json.encode(value)
             except (TypeError, ValueError, RecursionError):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from horay_async._json import fields_of, is_array
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.completions import Completion
@@ -51,9 +52,9 @@ def input_messages(body: SentBody) -> str | None:
     """What the model was sent: the conversation, or the prompt as a message of the user."""
     if bytes(body.messages):
         messages = _decoded(body.messages)
-        if not isinstance(messages, list):
+        if not is_array(messages):
             return None
-        return _text([_message(message) for message in cast("list[Any]", messages)])
+        return _text([_message(message) for message in messages])
     if bytes(body.prompt):
         return _text([{"role": "user", "parts": list(_parts(_decoded(body.prompt)))}])
     return None
@@ -84,9 +85,9 @@ def output_messages(response: Response, *, cut: str | None = None) -> str | None
 def tool_definitions(body: SentBody) -> str | None:
     """The tools that the model may ask for, by name alone: their schemas are large."""
     tools = _decoded(body.tools) if bytes(body.tools) else None
-    if not isinstance(tools, list):
+    if not is_array(tools):
         return None
-    functions = [_object(_object(tool).get("function")) for tool in cast("list[Any]", tools)]
+    functions = [fields_of(fields_of(tool).get("function")) for tool in tools]
     return _text([{"type": "function", "name": str(each.get("name"))} for each in functions])
 
 
@@ -104,7 +105,7 @@ def _output(parts: Iterable[Part], finish_reason: str | None, role: str = "assis
 
 
 def _message(message: Any) -> Part:
-    fields = _object(message)
+    fields = fields_of(message)
     role = str(fields.get("role", "user"))
     content = fields.get("content")
     if role == "tool":
@@ -112,10 +113,10 @@ def _message(message: Any) -> Part:
         return {"role": role, "parts": [part]}
     parts = list(_parts(content))
     calls = fields.get("tool_calls")
-    for call in cast("list[Any]", calls) if isinstance(calls, list) else ():
-        function = _object(_object(call).get("function"))
+    for call in calls if is_array(calls) else ():
+        function = fields_of(fields_of(call).get("function"))
         parts.append(
-            _call(_object(call).get("id"), function.get("name"), function.get("arguments"))
+            _call(fields_of(call).get("id"), function.get("name"), function.get("arguments"))
         )
     return {"role": role, "parts": parts}
 
@@ -124,13 +125,13 @@ def _parts(content: Any) -> Iterator[Part]:
     """The parts of a message's content."""
     if isinstance(content, str):
         yield _said(content)
-    elif isinstance(content, list):
-        for part in cast("list[Any]", content):
-            fields = _object(part)
+    elif is_array(content):
+        for part in content:
+            fields = fields_of(part)
             if "text" in fields:
                 yield _said(str(fields["text"]))
             elif "image_url" in fields:
-                yield _image(str(_object(fields["image_url"]).get("url", "")))
+                yield _image(str(fields_of(fields["image_url"]).get("url", "")))
             else:
                 yield {"type": str(fields.get("type", "unknown"))}
 
@@ -163,11 +164,6 @@ def _call(name_of_call: Any, name: Any, arguments: Any) -> Part:
         with suppress(msgspec.DecodeError):
             arguments = msgspec.json.decode(arguments)
     return {"type": "tool_call", "id": name_of_call, "name": str(name), "arguments": arguments}
-
-
-def _object(value: Any) -> Part:
-    """`value`, if it is an object: what is wrong with a request is the server's to say."""
-    return cast("Part", value) if isinstance(value, dict) else {}
 
 
 def _decoded(raw: msgspec.Raw) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import attrs
 import msgspec
 
+from horay_async._json import is_object
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.conventions import LATEST, OLD, Version
 from horay_async.integrations.otel.values import real, texts, whole
@@ -100,7 +101,7 @@ class DescribedRequest:
         if self.operation == "generate_content":
             return "image"
         form = self.body.response_format
-        kind = cast("dict[str, Any]", form).get("type") if isinstance(form, dict) else None
+        kind = form.get("type") if is_object(form) else None
         return {"text": "text", "json_object": "json", "json_schema": "json"}.get(str(kind))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
+from horay_async._json import is_array
 from horay_async._protocol.wire.clean import well_formed
 
 __all__ = ["real", "texts", "whole"]
@@ -30,6 +31,6 @@ def real(value: Any) -> float | None:
 
 def texts(value: Any) -> list[str] | None:
     """The texts of a list; None where there are none."""
-    if not isinstance(value, list):
+    if not is_array(value):
         return None
-    return [well_formed(item) for item in cast("list[Any]", value) if isinstance(item, str)] or None
+    return [well_formed(item) for item in value if isinstance(item, str)] or None

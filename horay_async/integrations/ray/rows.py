@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import attrs
 
+from horay_async._json import is_array
 from horay_async._protocol.limits.pacing import are_believable
 from horay_async._protocol.wire.request import Operation
 from horay_async.batch import BatchRequest, BatchResult
@@ -104,8 +105,8 @@ def _without_nulls(value: object) -> object:
     if isinstance(value, Mapping):
         fields = cast("Mapping[str, object]", value).items()
         return {name: _without_nulls(field) for name, field in fields if field is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in cast("list[object]", value)]
+    if is_array(value):
+        return [_without_nulls(item) for item in value]
     return value
 
 

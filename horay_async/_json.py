@@ -1,0 +1,22 @@
+"""What decoded JSON is, said so that type checkers know what is inside, which `isinstance` alone doesn't tell them."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+__all__ = ["fields_of", "is_array", "is_object"]
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a decoded value is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    """Whether a decoded value is a JSON array."""
+    return isinstance(value, list)
+
+
+def fields_of(value: object) -> dict[str, Any]:
+    """The fields of a JSON object; none where it isn't one."""
+    return value if is_object(value) else {}
