@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 import attrs
 
+from horay_async._type_hints import resolvable
+
 __all__ = ["NOT_GIVEN", "ClassDoc", "LazySignature", "WrittenType", "describe_fields"]
 
 C = TypeVar("C", bound=type[Any])
@@ -109,7 +111,7 @@ def describe_fields(cls: C) -> C:
     text = cls.__dict__.get("__doc__")
     if isinstance(text, str):  # gone with -OO
         cls.__doc__ = ClassDoc(cls, text)  # type: ignore[assignment] # pyright: ignore[reportAttributeAccessIssue] - gives one
-    return cls
+    return resolvable(cls)
 
 
 def _signature(init: Any) -> Signature:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from horay_async._class_docs import NOT_GIVEN, LazySignature, WrittenType
 from horay_async._generated_parameters import CLASSES, METHODS, Row
+from horay_async._type_hints import resolvable
 
 __all__ = ["Names", "blocking_form", "described"]
 
@@ -34,9 +35,10 @@ def described(cls: C) -> C:
         if isinstance(function, FunctionType) and f"{cls.__name__}.{name}" in METHODS:
             key = f"{cls.__name__}.{name}"
             _sign(function, partial(_signature, function, key))
+            resolvable(function)
             if function.__doc__:  # gone with -OO
                 function.__doc__ = _docstring(function.__doc__, key)
-    return cls
+    return resolvable(cls)
 
 
 def blocking_form(function: Callable[..., Any], method: Callable[..., Any], names: Names) -> None:

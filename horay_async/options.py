@@ -24,6 +24,7 @@ from horay_async._keys import SHORTEST_SECRET, KeyFunction, ProvidedKeys, Secret
 from horay_async._option_names import naming_options
 from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async._record import FrozenRecord
+from horay_async._type_hints import resolvable
 from horay_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ DEFAULT_MAX_CONNECTIONS = 1000
 """What openai's client has: just below the 1,024 open files that most Linux systems allow a process."""
 
 
+@resolvable
 class ClientParams(TypedDict, total=False):
     """The keyword arguments of a client and of `with_options`; `ClientOptions` describes each."""
 
@@ -290,8 +292,8 @@ def holds_key(options: ClientOptions, text: str) -> bool:
 def _settle(params: ClientParams, retry: RetryPolicy) -> dict[str, Any]:
     """The arguments as fields: `max_retries` goes into the policy; unknown names are refused."""
     settled: dict[str, Any] = dict(params)
-    known = ClientParams.__annotations__
-    if strange := settled.keys() - known.keys():
+    known = ClientParams.__optional_keys__
+    if strange := settled.keys() - known:
         name = min(strange)
         if habit := about_option(name):
             raise TypeError(f"unknown client option {name!r}: {habit}")

@@ -7,6 +7,7 @@ from functools import cached_property, update_wrapper
 from typing import (
     TYPE_CHECKING,
     Any,
+    ForwardRef,
     Generic,
     ParamSpec,
     TypeVar,
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Approve", "Tool", "pydantic_function_tool", "tool"]
 
-Approve = Callable[["ToolCall"], Any]
+if TYPE_CHECKING:
+    Approve = Callable[[ToolCall], Any]
+else:  # found where it is, from wherever this is read
+    Approve = Callable[[ForwardRef("ToolCall", module="horay_async.models.chat")], Any]
 """Says what becomes of a call, as a function or a coroutine function: None or True lets it run, a string is told
 to the model instead, a mapping replaces the arguments."""
 
