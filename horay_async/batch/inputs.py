@@ -8,7 +8,7 @@ from typing import BinaryIO, Literal, Protocol
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import LISTED, IdTable
 from horay_async.batch.jsonl import BUFFER
-from horay_async.batch.lines import Line, parse_line
+from horay_async.batch.lines import Line, ResultLineError, parse_line
 
 __all__ = ["InputFile", "index_input", "read"]
 
@@ -24,8 +24,8 @@ class InputFile(Protocol):
 def index_input(path: InputFile, ids: IdTable) -> int:
     """Reads the whole file and marks its ids; returns how many there are.
 
-    Raises `BatchFileError` for a line that is no JSON object with a `custom_id`, or one whose id was there
-    before. Nothing has been sent by then.
+    Raises `BatchFileError` for a line that is no JSON object with a `custom_id`, one whose id was there before, and a
+    result. Nothing has been sent by then.
     """
     total = 0
     for number, line in _requests(path):
@@ -60,6 +60,13 @@ def _requests(path: InputFile) -> Iterator[tuple[int, Line]]:
                 continue
             try:
                 line = parse_line(text)
+            except ResultLineError as error:
+                raise BatchFileError(
+                    f"{path}, line {number}: this is a file of results, which has nothing to send: "
+                    "pass the file of requests that they are of",
+                    path=str(path),
+                    line=number,
+                ) from error
             except ValueError as error:
                 raise BatchFileError(
                     f"{path}, line {number}: not a JSON object with a custom_id: {error}",

@@ -1,4 +1,4 @@
-"""A line of a file of requests. Whatever else it holds, a line with an id is a request."""
+"""A line of a file of requests. Whatever else it holds, a line with an id is a request, unless it is a result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from horay_async.batch.jsonl import UNREADABLE, id_of
 
-__all__ = ["Line", "parse_line"]
+__all__ = ["Line", "ResultLineError", "parse_line"]
 
 
 class Line(msgspec.Struct):
@@ -29,6 +29,22 @@ class _Fields(msgspec.Struct):
     method: msgspec.Raw = msgspec.Raw(b"null")
     url: msgspec.Raw = msgspec.Raw(b"null")
     body: msgspec.Raw = msgspec.Raw(b"null")
+    response: msgspec.Raw = msgspec.Raw(b"null")
+    error: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def is_result(self) -> bool:
+        """Whether the line says what came of a request, and nothing of what to send."""
+        sent = (self.method, self.url, self.body)
+        result = bytes(self.response) != b"null" or bytes(self.error) != b"null"
+        return result and all(bytes(field) == b"null" for field in sent)
+
+
+class ResultLineError(ValueError):
+    """A line is a result, not a request, so the file isn't one of requests."""
+
+    def __init__(self) -> None:
+        super().__init__("it is a result")
 
 
 _fields = msgspec.json.Decoder(_Fields).decode
@@ -38,7 +54,7 @@ _any = msgspec.json.Decoder().decode
 def parse_line(raw: bytes) -> Line:
     """The request that a line holds; one that can't be read further than its id has a `problem`.
 
-    Raises `ValueError` for a line of which no `custom_id` can be told.
+    Raises `ValueError` for a line of which no `custom_id` can be told, and `ResultLineError` for a result.
     """
     try:
         fields = _fields(raw)
@@ -47,6 +63,8 @@ def parse_line(raw: bytes) -> Line:
         if custom_id is None:
             raise ValueError(str(error)) from error
         return Line(custom_id, problem=f"the line can't be read: {error}")
+    if fields.is_result:
+        raise ResultLineError
     try:
         return Line(fields.custom_id, _any(fields.method), _any(fields.url), fields.body)
     except UNREADABLE as error:

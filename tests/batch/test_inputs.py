@@ -106,6 +106,34 @@ def test_bad_line_is_named(path: Path, bad: str | bytes) -> None:
     assert (caught.value.path, caught.value.line) == (str(path), 3)
 
 
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        {"response": {"status_code": 200, "body": {}}, "error": None},
+        {"response": None, "error": {"message": "no"}},
+        {"id": "batch_req_1", "response": {"status_code": 500, "body": {}}},
+    ],
+    ids=["whole", "failed", "of another client"],
+)
+def test_file_of_results_is_refused(path: Path, outcome: dict[str, object]) -> None:
+    """With its first line, before anything is sent."""
+    write(path, json.dumps({"custom_id": "a", **outcome}), "\n")
+    with pytest.raises(
+        BatchFileError, match=r"in\.jsonl, line 1: this is a file of results"
+    ) as caught:
+        index_input(path, IdTable())
+    assert (caught.value.path, caught.value.line) == (str(path), 1)
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"response": None, "error": None}, {"method": "POST", "error": 3}]
+)
+def test_what_says_nothing_of_an_outcome_is_a_request(path: Path, more: dict[str, object]) -> None:
+    """However little of one: its own result says what it lacks."""
+    write(path, json.dumps({"custom_id": "a", **more}), "\n")
+    assert index_input(path, IdTable()) == 1
+
+
 def test_duplicate_id_is_named(path: Path) -> None:
     """With both its lines."""
     write(path, *(json.dumps(line(name)) + "\n" for name in ("a", "b", "c", "b")))
