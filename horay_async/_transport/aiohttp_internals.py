@@ -125,7 +125,11 @@ def coding_complaint_of(error: BaseException | None) -> str | None:
         if error is None or isinstance(error, ContentEncodingError):
             break
         error = error.__cause__ or error.__context__
-    return complaint_of(error) if isinstance(error, ContentEncodingError) else None
+    if not isinstance(error, ContentEncodingError):
+        return None
+    complaint = complaint_of(error)
+    # Of data that just ends, aiohttp says no more than what it is.
+    return "its deflate data has no end" if complaint == "deflate" else complaint
 
 
 MAX_CAUSES = 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import tracemalloc
 import zlib
 from functools import partial
@@ -27,6 +28,7 @@ from horay_async._protocol.wire.request import Request
 from horay_async.testing import (
     Coding,
     FaultServer,
+    Fin,
     Gate,
     Pause,
     Repeat,
@@ -130,8 +132,36 @@ async def test_deflate_that_ends_early(fault_server: FaultServer, connect: Conne
     fault_server.add(raw(head + body, Stall()))
     async with connect() as client:
         failure = await refused(complete(client))
-    assert "has a compressed body that can't be decoded" in failure.message
+    assert (
+        "has a compressed body that can't be decoded: its deflate data has no end"
+        in failure.message
+    )
     assert "valid HTTP" not in failure.message
+    assert failure.execution == "unknown"  # its status isn't known, which may be that of a failure
+
+
+@pytest.mark.internals(True)
+@pytest.mark.parametrize(
+    ("coding", "says"),
+    [
+        ("identity", "isn't valid JSON: it ends too early"),
+        ("gzip", "isn't valid JSON: it ends too early"),
+        ("deflate", "can't be decoded: its deflate data has no end"),
+    ],
+)
+async def test_body_without_a_length_that_ends_early(
+    fault_server: FaultServer, connect: Connect, coding: str, says: str
+) -> None:
+    """Only its content tells that the connection was closed in its middle: the result had begun to arrive."""
+    whole = b'{"choices": [{"index": 0, "text": "%s"}]}' % (b"Berlin " * 100)
+    encode: Any = {"identity": bytes, "gzip": gzip.compress, "deflate": zlib.compress}[coding]
+    head = OK + b"Content-Encoding: %s\r\nConnection: close\r\n\r\n" % coding.encode()
+    fault_server.add(raw(head, encode(whole)[:-12], Fin()))
+    async with connect(retries=2) as client:
+        failure = await refused(complete(client))
+    assert says in failure.message
+    assert failure.execution == "executed"
+    assert len(failure.attempts) == 1
 
 
 @pytest.mark.internals(False)
@@ -213,8 +243,8 @@ async def test_garbage_between_chunks_without_the_parser(
         (b"<html><title>Welcome</title></html>", "text/html", "text/html"),
         (b"<html><title>Welcome</title></html>", "application/json", "isn't valid JSON"),
         (b"{}", "image/png", "image/png"),
-        (b'{"id": "x", "choi', "application/json", "isn't valid JSON"),
-        (b"", "application/json", "isn't valid JSON"),
+        (b'{"id": "x", "choi', "application/json", "isn't valid JSON: it ends too early"),
+        (b"", "application/json", "isn't valid JSON: it is empty"),
         (b'{"id": "\xff\xfe"}', "application/json", "isn't valid UTF-8"),
         (b'{"created": NaN}', "application/json", "isn't valid JSON"),
         (b'{"created": Infinity}', "application/json", "isn't valid JSON"),

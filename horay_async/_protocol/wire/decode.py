@@ -339,7 +339,10 @@ def parsed(data: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise InvalidBody("isn't valid UTF-8") from error
     except msgspec.DecodeError as error:
-        raise InvalidBody(f"isn't valid JSON: {error}") from error
+        problem = str(error)
+        if "truncated" in problem:  # msgspec's word, whatever cut it
+            problem = "it ends too early" if data.strip() else "it is empty"
+        raise InvalidBody(f"isn't valid JSON: {problem}") from error
     except RecursionError as error:
         raise InvalidBody("is JSON nested too deep") from error
 
