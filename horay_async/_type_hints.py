@@ -51,11 +51,12 @@ def resolvable(decorated: T) -> T:
 @cache
 def load_type_names(module: str) -> None:
     """Imports into a module of this package what stands below its `if TYPE_CHECKING:`, as far as its source can be had."""
+    names = vars(sys.modules[module])
+    # Of the models, which the first call goes through, hardly any has such imports: reading sources takes long.
+    if not module.startswith("horay_async.") or "TYPE_CHECKING" not in names:
+        return
     import inspect  # noqa: PLC0415 - only needed here
 
-    if not module.startswith("horay_async."):
-        return
-    names = vars(sys.modules[module])
     try:
         tree = ast.parse(inspect.getsource(sys.modules[module]))
     except OSError:  # delivered without it

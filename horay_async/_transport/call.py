@@ -13,7 +13,6 @@ from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from horay_async._attempt import Attempt
 from horay_async._keys import Secret
-from horay_async._protocol.limits.attempt_limiter import AttemptLimiter, AttemptPermit
 from horay_async._protocol.limits.retry_budget import RetryBudget
 from horay_async._protocol.wire.bounds import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
 from horay_async._protocol.wire.clean import Cleaner
@@ -41,6 +40,7 @@ from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 
 if TYPE_CHECKING:
+    from horay_async._protocol.limits.attempt_limiter import AttemptLimiter, AttemptPermit
     from horay_async._transport.key_source import KeySource
     from horay_async._transport.observers import CallObservers
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import aiohttp
 from multidict import istr
 
-from horay_async._protocol.limits.attempt_limiter import AttemptPermit
 from horay_async._protocol.wire.bounds import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.errors import ErrorContext
@@ -31,6 +31,9 @@ from horay_async._transport.failures import chain, timed_out, translate_read
 from horay_async._transport.loops import runs_here
 from horay_async.errors import APIError, Clock, Execution
 from horay_async.models.meta import ResponseMeta
+
+if TYPE_CHECKING:
+    from horay_async._protocol.limits.attempt_limiter import AttemptPermit
 
 __all__ = ["RawResponse"]
 

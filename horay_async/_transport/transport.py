@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from horay_async._keys import ProvidedKeys
 from horay_async._observing import LogOnce, process_defaults
-from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
 from horay_async._protocol.limits.retry_budget import RetryBudget
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.drift import DriftWatch
@@ -20,6 +19,7 @@ from horay_async.options import ClientOptions
 
 if TYPE_CHECKING:
     from horay_async._observe import Observer, TelemetryObserver
+    from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
     from horay_async._transport.key_source import KeySource
     from horay_async._transport.limiter import Limiter
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import attrs
 
 from horay_async.models._base import Model, Response, WireForm
@@ -26,7 +24,7 @@ __all__ = [
 class FunctionCall(Model):
     """Which function the model wants called, and with what."""
 
-    __wire__: ClassVar[WireForm] = WireForm(required=("name", "arguments"))
+    __wire__ = WireForm(required=("name", "arguments"))
 
     name: str = ""
     """The function's name."""
@@ -38,7 +36,7 @@ class FunctionCall(Model):
 class ToolCall(Model):
     """One call of a tool that the model asks for."""
 
-    __wire__: ClassVar[WireForm] = WireForm(required=("id", "type", "function"))
+    __wire__ = WireForm(required=("id", "type", "function"))
 
     id: str = ""
     """What the result has to name."""
@@ -58,7 +56,7 @@ class Message(Model):
 class ChatMessage(Message):
     """The model's message. It can be put into the next request's `messages` as it is."""
 
-    __wire__: ClassVar[WireForm] = WireForm(required=("role", "content"))
+    __wire__ = WireForm(required=("role", "content"))
 
     role: str = "assistant"
     """Who speaks."""
@@ -79,7 +77,7 @@ class ChatMessage(Message):
 class TopLogprob(Model):
     """One alternative at a token's place."""
 
-    __wire__: ClassVar[WireForm] = WireForm(required=("token", "logprob"))
+    __wire__ = WireForm(required=("token", "logprob"))
 
     token: str = ""
     """The token's text."""
@@ -93,7 +91,7 @@ class TopLogprob(Model):
 class TokenLogprob(Model):
     """A sampled token and its log probability."""
 
-    __wire__: ClassVar[WireForm] = WireForm(required=("token", "logprob"))
+    __wire__ = WireForm(required=("token", "logprob"))
 
     token: str = ""
     """The token's text."""
@@ -119,7 +117,7 @@ class ChatLogprobs(Model):
 class ChatChoice(Model):
     """One of the generated messages."""
 
-    __wire__: ClassVar[WireForm] = WireForm(required=("message", "finish_reason"))
+    __wire__ = WireForm(required=("message", "finish_reason"))
 
     index: int = 0
     """Its number among the choices; filled in by position where the server sends none."""
@@ -136,7 +134,7 @@ class ChatChoice(Model):
 class ChatCompletion(Response):
     """A whole chat completion."""
 
-    __wire__: ClassVar[WireForm] = WireForm(
+    __wire__ = WireForm(
         list_field="choices",
         content_in="message",
         required=("id", "object", "created", "model", "choices"),

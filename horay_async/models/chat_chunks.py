@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import attrs
 
 from horay_async.models._base import Model, Response, WireForm
@@ -66,7 +64,7 @@ class ChatDelta(Model):
 class ChatChunkChoice(Model):
     """What one chunk adds to one choice."""
 
-    __wire__: ClassVar[WireForm] = WireForm(required=("delta",))
+    __wire__ = WireForm(required=("delta",))
 
     index: int = 0
     """Which of the choices it belongs to, from 0."""
@@ -82,7 +80,7 @@ class ChatChunkChoice(Model):
 class ChatCompletionChunk(Response):
     """One streamed piece of a chat completion."""
 
-    __wire__: ClassVar[WireForm] = WireForm(
+    __wire__ = WireForm(
         list_field="choices",
         allow_empty=True,
         content_in="delta",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Required
+from typing import Any, Required
 
 import attrs
 
@@ -38,7 +38,7 @@ class CompletionParams(SamplingParams, total=False):
 class CompletionLogprobs(Model):
     """Log probabilities, aligned by position."""
 
-    __wire__: ClassVar[WireForm] = WireForm(required=("tokens", "token_logprobs"))
+    __wire__ = WireForm(required=("tokens", "token_logprobs"))
 
     tokens: list[str] = attrs.field(factory=list[str])
     """The tokens' texts."""
@@ -54,7 +54,7 @@ class CompletionLogprobs(Model):
 class CompletionChoice(Model):
     """One generated continuation."""
 
-    __wire__: ClassVar[WireForm] = WireForm(required=("text", "finish_reason"))
+    __wire__ = WireForm(required=("text", "finish_reason"))
 
     index: int = 0
     """Its number among the choices; filled in by position where the server sends none."""
@@ -70,7 +70,7 @@ class CompletionChoice(Model):
 class PromptEcho(Model):
     """The prompt as the server read it."""
 
-    __wire__: ClassVar[WireForm] = WireForm(required=("text",))
+    __wire__ = WireForm(required=("text",))
 
     text: str = ""
     """The prompt."""
@@ -82,7 +82,7 @@ class PromptEcho(Model):
 class Completion(Response):
     """A whole text completion."""
 
-    __wire__: ClassVar[WireForm] = WireForm(
+    __wire__ = WireForm(
         list_field="choices",
         content_in="text",
         required=("id", "object", "created", "model", "choices"),
@@ -132,7 +132,7 @@ class CompletionChunkChoice(Model):
 class CompletionChunk(Response):
     """One streamed piece of a completion."""
 
-    __wire__: ClassVar[WireForm] = WireForm(
+    __wire__ = WireForm(
         list_field="choices",
         allow_empty=True,
         content_in="text",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar
 
 import attrs
 
@@ -16,7 +15,7 @@ __all__ = ["UserInfo"]
 class UserInfo(Response):
     """The account behind the key."""
 
-    __wire__: ClassVar[WireForm] = WireForm(
+    __wire__ = WireForm(
         case="camel",
         required=(
             "id",

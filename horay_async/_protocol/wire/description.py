@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from types import GenericAlias, NoneType
-from typing import Annotated, Any, ClassVar, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import attrs
 import msgspec
@@ -38,7 +38,7 @@ MAX_FINDINGS = 10_000
 class Envelope(Model):
     """What some responses are wrapped in."""
 
-    __wire__: ClassVar[WireForm] = WireForm(required=("code", "message", "status", "data"))
+    __wire__ = WireForm(required=("code", "message", "status", "data"))
 
     code: int = 0
     message: str | None = None
@@ -73,8 +73,11 @@ def outline(into: type[Model]) -> msgspec.json.Decoder[Any]:
 # The outlines of the models
 
 
-def _outline_of(into: type[Model]) -> type[msgspec.Struct]:
-    """A struct that takes an object with the fields of `into` and no others."""
+@lru_cache(maxsize=64)
+def _outline_of(
+    into: Any,
+) -> type[msgspec.Struct]:  # mypy takes the models for unhashable, as their instances are
+    """A struct that takes an object with the fields of `into`, a model, and no others."""
     always = into.__wire__.required
     fields: list[Any] = []
     for name, type_ in _fields_of(into):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Generic, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 import attrs
@@ -14,7 +14,6 @@ import msgspec
 from horay_async._checks import check_headers, http_url
 from horay_async._habits import about_field
 from horay_async._json import is_object
-from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.decode import MALFORMED
 from horay_async._protocol.wire.params import check
@@ -23,6 +22,9 @@ from horay_async.errors import ConfigurationError
 from horay_async.models._base import Model
 from horay_async.models.options import CallOptions, GenerationOptions
 from horay_async.options import ClientOptions, RetryPolicy, Timeouts, holds_key
+
+if TYPE_CHECKING:
+    from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
 
 __all__ = [
     "IDEMPOTENCY",
