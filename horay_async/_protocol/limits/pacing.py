@@ -61,39 +61,36 @@ class RateLimiter:
     """
 
     def __init__(self, rpm: float | None = None, tpm: float | None = None) -> None:
-        self._requests = None if rpm is None else _per_minute(rpm)
-        self._tokens = None if tpm is None else _per_minute(tpm)
+        self._requests = _per_minute(rpm)
+        self._tokens = _per_minute(tpm)
 
     def wait(self, now: float) -> float:
         """Seconds until the next request may go, whatever its size."""
-        by_requests = 0.0 if self._requests is None else self._requests.wait(now)
-        return by_requests if self._tokens is None else max(by_requests, self._tokens.wait(now))
+        return max(self._requests.wait(now), self._tokens.wait(now))
 
     def is_idle(self, now: float) -> bool:
         """Whether it is as good as new."""
-        return all(rate is None or rate.is_idle(now) for rate in (self._requests, self._tokens))
+        return self._requests.is_idle(now) and self._tokens.is_idle(now)
 
     def take(self, tokens: float, now: float) -> None:
         """Counts a request of about so many tokens."""
-        if self._requests is not None:
-            self._requests.take(1.0, now)
-        if self._tokens is not None:
-            self._tokens.take(tokens, now)
+        self._requests.take(1.0, now)
+        self._tokens.take(tokens, now)
 
     def correct(self, tokens: float, now: float) -> None:
         """Counts tokens in addition: what a response took beyond its estimate, negative for less."""
-        if self._tokens is not None:
-            self._tokens.take(tokens, now)
+        self._tokens.take(tokens, now)
 
     def give_back(self, tokens: float, now: float) -> None:
         """Takes back what `take` counted: the request wasn't sent."""
-        if self._requests is not None:
-            self._requests.take(-1.0, now)
-        self.correct(-tokens, now)
+        self._requests.take(-1.0, now)
+        self._tokens.take(-tokens, now)
 
 
-def _per_minute(units: float) -> GCRA:
-    """At most `units` in any minute: the burst is taken off the rate."""
+def _per_minute(units: float | None) -> GCRA:
+    """At most `units` in any minute: the burst is taken off the rate. None is an infinite rate, which holds nothing."""
+    if units is None:
+        return GCRA(math.inf)
     extra = units / MINUTE * BURST_SECONDS
     return GCRA((units - extra) / MINUTE, 1 + extra)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final
+
+from horay_async._json import fields_of, is_array, is_object
 
 __all__ = ["SplitCharacters", "whole_characters"]
 
@@ -72,19 +74,17 @@ def _mapped(value: Any, path: Path, change: Callable[[str, Path], str]) -> Any:
     """JSON with its texts changed."""
     if isinstance(value, str):
         return change(value, path)
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
-        return {name: _mapped(inner, (*path, name), change) for name, inner in fields.items()}
-    if isinstance(value, list):
-        items = cast("list[Any]", value)
+    if is_object(value):
+        return {name: _mapped(inner, (*path, name), change) for name, inner in value.items()}
+    if is_array(value):
         return [
             _mapped(item, (*path, _index(item, position)), change)
-            for position, item in enumerate(items)
+            for position, item in enumerate(value)
         ]
     return value
 
 
 def _index(item: Any, position: int) -> object:
     """The index of an item of a list, where it is given one, as choices and tool calls are."""
-    index = cast("dict[str, Any]", item).get("index") if isinstance(item, dict) else None
+    index = fields_of(item).get("index")
     return index if isinstance(index, int) else position

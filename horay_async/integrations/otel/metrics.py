@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from horay_async._protocol.limits.pacing import MAX_TOKENS, are_believable
 from horay_async.integrations.otel.conventions import LATEST, Version
@@ -57,23 +57,6 @@ def usage_of(usage: Usage, operation: str) -> dict[str, int]:
         for name, tokens in found.items()
         if tokens is not None and are_believable(tokens, most=most)
     }
-
-
-class Metrics(Protocol):
-    """The instruments of one version of the conventions."""
-
-    first_chunk: Histogram
-    per_chunk: Histogram
-
-    def duration(self, operation: str) -> Histogram:
-        """How long calls of an operation take."""
-        ...
-
-    def count(
-        self, usage: dict[str, int], attributes: dict[str, Any], context: Context, *, failed: bool
-    ) -> None:
-        """Records the tokens of a call, given by `usage_of`."""
-        ...
 
 
 class LatestMetrics:
@@ -159,6 +142,10 @@ class OldMetrics:
         for kind in ("input", "output"):
             if (tokens := usage.get(f"{kind}_tokens")) is not None:
                 self._tokens.record(tokens, attributes | {"gen_ai.token.type": kind}, context)
+
+
+Metrics = LatestMetrics | OldMetrics
+"""What is measured of calls that have something generated, by either version of the conventions."""
 
 
 class RunMetrics:

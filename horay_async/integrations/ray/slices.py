@@ -102,12 +102,11 @@ class SlicedPacer:
         ask: Callable[[SlicedPacer, float], None],
         unsent: Callable[[], int],
     ) -> None:
-        self._requests = None if rpm is None else GCRA(rpm / MINUTE * EXACT)
-        self._tokens = None if tpm is None else GCRA(tpm / MINUTE * EXACT)
+        self._requests = GCRA(math.inf if rpm is None else rpm / MINUTE * EXACT)
+        self._tokens = GCRA(math.inf if tpm is None else tpm / MINUTE * EXACT)
         # What a request takes. It goes when the whole of it is held: a hundred workers that were each in debt
         # by a part of it would together be far over the rate.
-        self._slot = 0.0 if self._requests is None else 1.0 / self._requests.per_second
-        self._rates = [rate for rate in (self._requests, self._tokens) if rate is not None]
+        self._slot = 1.0 / self._requests.per_second
         self._slices = Slices()
         self._ask = ask
         self._unsent = unsent
@@ -118,7 +117,7 @@ class SlicedPacer:
         """Seconds until the next request may go; infinite until more slices have come."""
         self._slices.forget(now - GRACE)
         # On the clock of the slices, which began at 0: a rate's wait from there is when it is due.
-        due = max(self._slices.at(now - GRACE), *(rate.wait(0.0) for rate in self._rates))
+        due = max(self._slices.at(now - GRACE), self._requests.wait(0.0), self._tokens.wait(0.0))
         held = self._slices.total - due
         self._order(held)
         if held < self._slot - ROUNDING:
@@ -127,20 +126,17 @@ class SlicedPacer:
 
     def take(self, tokens: float, now: float) -> None:
         """Counts a request of about so many tokens."""
-        if self._requests is not None:
-            self._requests.take(1.0, self._slices.at(now - GRACE))
+        self._requests.take(1.0, self._slices.at(now - GRACE))
         self._mean += TokenEstimate.WEIGHT * (tokens - self._mean)
         self.correct(tokens, now)
 
     def correct(self, tokens: float, now: float) -> None:
         """Counts tokens in addition, negative for less."""
-        if self._tokens is not None:
-            self._tokens.take(tokens, self._slices.at(now - GRACE))
+        self._tokens.take(tokens, self._slices.at(now - GRACE))
 
     def give_back(self, tokens: float, now: float) -> None:
         """Takes back what `take` counted: the request wasn't sent."""
-        if self._requests is not None:
-            self._requests.take(-1.0, self._slices.at(now - GRACE))
+        self._requests.take(-1.0, self._slices.at(now - GRACE))
         self.correct(-tokens, now)
 
     def add(self, delay: float, seconds: float, now: float) -> None:
@@ -150,9 +146,7 @@ class SlicedPacer:
 
     def _order(self, held: float) -> None:
         """Asks for time where `held` seconds are too few: for whole requests, as parts would be lost."""
-        each = self._slot
-        if self._tokens is not None:
-            each = max(each, self._mean / self._tokens.per_second)
+        each = max(self._slot, self._mean / self._tokens.per_second)
         most = max(1, int(PREFETCH_SECONDS / each))
         wanted = min(max(1, self._unsent()), most) * each
         if not self._asked and held < wanted / 2 + ROUNDING:
