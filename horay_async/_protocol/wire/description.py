@@ -67,17 +67,16 @@ def outline(into: type[Model]) -> msgspec.json.Decoder[Any]:
     """What decodes JSON of the types that `into` describes if `differences` finds nothing in it, and no `FINISH_REASON`
     is to be translated, and raises otherwise. To make it takes as long as a thousand uses.
     """
-    return msgspec.json.Decoder(_outline_of(into))
+    # mypy takes the classes for unhashable, as their instances are.
+    return msgspec.json.Decoder(_outline_of(cast(Any, into)))
 
 
 # The outlines of the models
 
 
 @lru_cache(maxsize=64)
-def _outline_of(
-    into: Any,
-) -> type[msgspec.Struct]:  # mypy takes the models for unhashable, as their instances are
-    """A struct that takes an object with the fields of `into`, a model, and no others."""
+def _outline_of(into: type[Model]) -> type[msgspec.Struct]:
+    """A struct that takes an object with the fields of `into` and no others."""
     always = into.__wire__.required
     fields: list[Any] = []
     for name, type_ in _fields_of(into):
