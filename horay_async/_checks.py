@@ -15,6 +15,7 @@ __all__ = [
     "check_base_url",
     "check_concurrency",
     "check_count",
+    "check_delay",
     "check_headers",
     "check_keepalive",
     "check_key",
@@ -80,6 +81,15 @@ def check_wait(instance: object, attribute: attrs.Attribute[Any], value: Any) ->
     if not (_is_number(value) and value >= 0):
         raise ConfigurationError(
             f"{attribute.name} must be a number of seconds, 0 or above; got {_shown(value)}"
+        )
+
+
+def check_delay(policy: object, value: Any) -> None:
+    """What a policy of a user's own returns: a number of seconds, 0 or above; asyncio's timers stop at others."""
+    if not (_is_number(value) and value >= 0):
+        raise ConfigurationError(
+            f"{type(policy).__name__}.delay() must return a number of seconds, 0 or above, or None to give up; "
+            f"it returned {_shown(value)}"
         )
 
 

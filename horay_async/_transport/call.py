@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from horay_async._attempt import Attempt
+from horay_async._checks import check_delay
 from horay_async._keys import Secret
 from horay_async._protocol.limits.retry_budget import RetryBudget
 from horay_async._protocol.wire.bounds import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
@@ -186,6 +187,7 @@ class Call:
         )
         if delay is None:
             return None
+        check_delay(self.request.retry, delay)
         now = self._loop.time()
         # A wait that ends past the deadline can only end in a timeout: raise the server's own error; it says
         # more.

@@ -17,6 +17,7 @@ from horay_async import (
     APIStatusError,
     AsyncHoray,
     Completion,
+    ConfigurationError,
     Execution,
     ImageResponse,
     RateLimitError,
@@ -432,3 +433,26 @@ async def test_idempotency_key_outlives_a_stream_that_broke(
         await stream(client)
     first, second = fault_server.requests
     assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
+
+
+@attrs.frozen(kw_only=True)
+class Returning(RetryPolicy):
+    """Waits for what it is given."""
+
+    wait: Any = 0.0
+
+    def delay(self, error: APIError, **known: Any) -> float | None:
+        return None if super().delay(error, **known) is None else self.wait
+
+
+@pytest.mark.parametrize("wait", [float("nan"), float("inf"), -1, "1", True])
+async def test_delays_that_are_none(
+    fault_server: FaultServer, connect: Connect, wait: object
+) -> None:
+    """What a policy of a user's own returns is checked: after NaN, asyncio's timers stop for all."""
+    fault_server.always(error(500))
+    async with connect(retry=Returning(wait=wait)) as client:
+        with pytest.raises(ConfigurationError, match=r"Returning\.delay\(\) must return .*") as caught:
+            await complete(client)
+        assert isinstance(caught.value.__context__, APIStatusError)
+    assert len(fault_server.requests) == 1

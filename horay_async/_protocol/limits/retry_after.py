@@ -18,8 +18,9 @@ _DATE = r"[A-Za-z0-9 ,:+-]+"
 def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     """Seconds to wait, from `retry-after-ms` or else `Retry-After` (RFC 9110, section 10.2.3).
 
-    `now` is Unix time in seconds. None where neither header holds anything usable; a negative number
-    and a date in the past are 0.
+    `now` is Unix time in seconds, which a date is compared with where the response has no usable `Date`: the clock of this
+    machine may be another one than the server's. None where neither header holds anything usable; a negative
+    number and a date in the past are 0.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -28,7 +29,13 @@ def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None
     if value is None:
         return None
     seconds = _number(value)
-    return _seconds_until(value, now) if seconds is None else seconds
+    if seconds is not None:
+        return seconds
+    moment = _unix_time(value)
+    if moment is None:
+        return None
+    sent = _unix_time(headers.get("Date", ""))
+    return max(0.0, moment - (now if sent is None else sent))
 
 
 def _number(text: str | None) -> float | None:
@@ -38,7 +45,8 @@ def _number(text: str | None) -> float | None:
     return max(0.0, number) if math.isfinite(number) else None
 
 
-def _seconds_until(date: str, now: float) -> float | None:
+def _unix_time(date: str) -> float | None:
+    """The moment of an HTTP date, in seconds; None where it isn't one."""
     # Only needed here, and they load half of the email package and sockets.
     from datetime import UTC  # noqa: PLC0415 - see above
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - see above
@@ -49,6 +57,6 @@ def _seconds_until(date: str, now: float) -> float | None:
         moment = parsedate_to_datetime(date)
         if moment.tzinfo is None:  # asctime's form names no zone; all of HTTP's dates are in UTC
             moment = moment.replace(tzinfo=UTC)
-        return max(0.0, moment.timestamp() - now)
+        return moment.timestamp()
     except (ValueError, OverflowError):
         return None

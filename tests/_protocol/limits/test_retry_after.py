@@ -51,6 +51,18 @@ NOW = 784_111_777.0
         ({"Retry-After": "5\n"}, None),
         ({"Retry-After": "Sun, 06 Nov 1994 08:50:0٧ GMT"}, None),
         ({"Retry-After": "Sun, 0_6 Nov 1994 08:50:07 GMT"}, None),
+        # The server's clock is what its dates are by; one that can't be read is passed over.
+        (
+            {
+                "Retry-After": "Sun, 06 Nov 1994 07:50:07 GMT",
+                "Date": "Sun, 06 Nov 1994 07:49:37 GMT",
+            },
+            30.0,
+        ),
+        (
+            {"Retry-After": "Sun, 06 Nov 1994 08:50:07 GMT", "Date": "today"},
+            30.0,
+        ),
         ({"retry-after-ms": "1_0", "Retry-After": "7"}, 7.0),
         ({"retry-after-ms": "1500"}, 1.5),
         ({"retry-after-ms": "1500", "Retry-After": "7"}, 1.5),
