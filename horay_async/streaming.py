@@ -14,6 +14,7 @@ from horay_async._habits import no_attribute
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
 from horay_async._protocol.wire.decode import is_error_envelope
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
+from horay_async._transport.loops import runs_here
 from horay_async.errors import APIConnectionError, APIError, APITimeoutError, HorayError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -47,6 +48,9 @@ def interrupted(error: BaseException, what: str = "the stream") -> HorayError:
 
 BUSY = "the stream is being read by another task: read it in one"
 """What a second task is told that reads while the first one waits."""
+
+ELSEWHERE = "the stream belongs to another event loop than the one that runs here: read it on the loop that its request was made on"
+"""What a task is told that reads on another loop; the stream is left as it is."""
 
 Select = Callable[[Iterator[Any]], Iterator[ItemT]]
 """Makes the items of a loop from the chunks that are ready."""
@@ -150,8 +154,8 @@ class AsyncStream(Generic[ChunkT]):
             raise HorayError(LEFT)
         if self._exhausted:
             return False
-        if self._reading:
-            raise HorayError(BUSY)
+        if refusal := self._refusal():
+            raise HorayError(refusal)
         self._reading = True
         try:
             if self._handed_out:
@@ -179,6 +183,12 @@ class AsyncStream(Generic[ChunkT]):
         self._handed_out = True
         self._ready = iter(chunks)
         return True
+
+    def _refusal(self) -> str | None:
+        """Why the running task can't read here and now."""
+        if self._reading:
+            return BUSY
+        return None if runs_here(self._response.loop) else ELSEWHERE
 
     def _end(self, error: BaseException | None = None) -> None:
         self._call.end(error, self._reader.partial)
@@ -264,7 +274,7 @@ class Loop(Generic[ItemT]):
     __slots__ = ("_items", "_refused", "_select", "_stream")
 
     def __init__(self, stream: AsyncStream[Any], select: Select[ItemT]) -> None:
-        self._refused = False  # whether it met another task's reading, which is then not its to end
+        self._refused = False  # whether it may not read: then the stream is not its to end
         self._stream = stream
         self._select = select
         self._items = select(stream._ready)
@@ -276,7 +286,7 @@ class Loop(Generic[ItemT]):
         while True:
             for item in self._items:
                 return item
-            self._refused = self._stream._reading
+            self._refused = self._stream._refusal() is not None
             if not await self._stream._advance():
                 raise StopAsyncIteration
             self._items = self._select(self._stream._ready)

@@ -559,6 +559,28 @@ async def test_second_task_asks_for_the_final_response(
         assert "".join(texts) == (await events.final()).choices[0].message.content
 
 
+@pytest.mark.parametrize("what", ["chunks", "text"])
+async def test_reading_on_another_loop_is_refused(
+    fault_server: FaultServer, connect: Connect, what: str
+) -> None:
+    """It says so, and the stream goes on where it belongs."""
+    gate = Gate()
+    fault_server.add(sse_response(*CHAT[:2], gate, *CHAT[2:]))
+    async with connect() as client:
+        chunks: AsyncStream[Any] = await chat(client)
+        texts = [await anext(chunks.text())]
+
+        async def read_here() -> None:
+            await take(chunks if what == "chunks" else chunks.text(), [])
+
+        with pytest.raises(HorayError, match="belongs to another event loop") as refused:
+            await asyncio.to_thread(asyncio.run, read_here())
+        assert type(refused.value) is HorayError
+        gate.open()
+        await take(chunks.text(), texts)
+    assert "".join(texts) == chunks._merged().choices[0].message.content == "Grüße 🌍"
+
+
 async def test_flood_lets_others_have_their_turn(
     fault_server: FaultServer, connect: Connect
 ) -> None:

@@ -128,6 +128,15 @@ class ConnectionPool:
         if self._end is not None:
             await self._end.aclose()
 
+    def close_without_loop(self) -> None:
+        """Closes what was left open when the loop was closed: nothing has to be waited for any more, so that a coroutine
+        runs to its end in a few steps. The sockets go with what holds them.
+        """
+        closing = self.close()
+        with contextlib.suppress(StopIteration, RuntimeError):  # another thread may be at it
+            for _ in range(9):
+                closing.send(None)
+
     async def _close_with_loop(self) -> AsyncGenerator[None, None]:
         _live.add(self)
         try:
@@ -151,7 +160,9 @@ class ConnectionPool:
 
 
 _live: set[ConnectionPool] = set()
-"""Keeps pools alive until they are closed: collected before, they couldn't close their sockets."""
+"""Keeps pools alive until they are closed, or known to be of a loop that was closed without them: collected before, they
+couldn't close their sockets.
+"""
 
 _inherited: list[ConnectionPool] = []
 """In a forked child, the parent's pools. Their sockets and their loop's selector are shared with the
@@ -243,6 +254,7 @@ class ConnectionPools:
         for key, pool in list(self._pools.items()):
             if pool.loop.is_closed():
                 self._pools.pop(key, None)  # another thread may have been first
+                pool.close_without_loop()
         for loop in list(self._loops):
             if loop.is_closed():
                 self._loops.pop(loop, None)
@@ -290,7 +302,7 @@ class ConnectionPools:
         if sys.is_finalizing():
             return
         unclosed = [pool for pool in self._pools.values() if pool.open]
-        for pool in unclosed:
+        for pool in list(self._pools.values()):
             pool_close_soon(pool)
         if unclosed:
             warnings.warn(
@@ -329,8 +341,10 @@ def pool_close_soon(pool: ConnectionPool) -> None:
         _closing.add(task)
         task.add_done_callback(_closing.discard)
 
-    with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the pool
+    try:
         pool.loop.call_soon_threadsafe(close)
+    except RuntimeError:  # the loop is closed
+        pool.close_without_loop()
 
 
 _closing: set[asyncio.Task[None]] = set()

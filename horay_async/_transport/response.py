@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -262,11 +263,14 @@ class RawResponse:
         try:
             self.loop.call_soon_threadsafe(self.close)
         except RuntimeError:
-            # The loop is closed, and its sockets with it; what is left are claims to them.
+            # The loop is closed: nothing can be closed on it any more, but its sockets go with what holds them.
             connection = self._raw.connection
-            self._raw.close()
-            if connection is not None:
-                connection.close()
+            for each in (self._raw, connection):
+                if each is not None:
+                    with suppress(RuntimeError):
+                        each.close()
+            with suppress(RuntimeError):
+                self._finish()
 
     def _finish(self) -> None:
         if self.finished:

@@ -12,10 +12,10 @@ from textwrap import dedent
 
 import pytest
 
-from horay_async.testing import FaultServer, Stall, raw, stream
+from horay_async.testing import FaultServer, Stall, completion, raw, stream
 
 PRELUDE = """
-import asyncio, gc, logging, os, sys, threading, warnings
+import asyncio, gc, logging, os, socket, sys, threading, warnings
 from horay_async import AsyncHoray, Horay
 
 # A slow machine is no fault of the client's, and newer Pythons warn of any fork beside a thread.
@@ -160,6 +160,43 @@ def test_exit_with_a_loop_of_ones_own(fault_server: FaultServer, end: str) -> No
         {end}
         """,
     )
+
+
+@pytest.mark.parametrize("what", ["call(client)", "begin(client)"])
+def test_loops_closed_with_no_time_for_anything(fault_server: FaultServer, what: str) -> None:
+    """Connections of loops that were closed so go when the next loop comes, or the client does."""
+    fault_server.always(completion("Hello from the test server."))
+    if "begin" in what:
+        fault_server.always(stream(["a", Stall()], kind="completion"))
+    printed = run(
+        fault_server,
+        f"""
+        warnings.filterwarnings("ignore", message="unclosed (event loop|transport|<socket)")
+
+        async def call(client):
+            await client.completions.create(**asked)
+
+        async def begin(client):
+            await anext(await client.completions.create(**asked, stream=True))
+
+        def open_sockets():
+            gc.collect()
+            found = [one for one in gc.get_objects() if isinstance(one, socket.socket)]
+            return [one for one in found if one.fileno() >= 0 and one.type == socket.SOCK_STREAM]
+
+        client = AsyncHoray(key, base_url=base_url)
+        for _ in range(4):
+            loop = asyncio.new_event_loop()
+            loop.run_until_complete({what})
+            loop.close()
+        print(len(open_sockets()))
+        asyncio.run(client.close())
+        print(len(open_sockets()))
+        """,
+    )
+    left, after_close = map(int, printed.split())
+    assert left <= 1
+    assert after_close == 0
 
 
 def test_exit_with_blocking_clients(fault_server: FaultServer) -> None:

@@ -452,7 +452,9 @@ async def test_delays_that_are_none(
     """What a policy of a user's own returns is checked: after NaN, asyncio's timers stop for all."""
     fault_server.always(error(500))
     async with connect(retry=Returning(wait=wait)) as client:
-        with pytest.raises(ConfigurationError, match=r"Returning\.delay\(\) must return .*") as caught:
+        with pytest.raises(
+            ConfigurationError, match=r"Returning\.delay\(\) must return .*"
+        ) as caught:
             await complete(client)
         assert isinstance(caught.value.__context__, APIStatusError)
     assert len(fault_server.requests) == 1
