@@ -217,10 +217,9 @@ class Service:
         """`POST /image/generations`: a seeded picture, kept at a URL until newer ones need room."""
         given = validate(await _body(request), IMAGE, ("model", "prompt", "image_size"))
         seed = given.get("seed") or random.randint(*IMAGE_SEEDS)
-        assert isinstance(seed, int)  # validated
-        width, height = map(int, str(given["image_size"]).split("x"))
+        width, height = map(int, given["image_size"].split("x"))
         begun = time.perf_counter()
-        picture = await asyncio.to_thread(render, str(given["prompt"]), seed, width, height)
+        picture = await asyncio.to_thread(render, given["prompt"], seed, width, height)
         seconds = time.perf_counter() - begun
         url = request.url.origin() / "pictures" / self.image_store.add(picture)
         return _json(

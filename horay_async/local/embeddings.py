@@ -33,14 +33,13 @@ class EmbeddingCall:
 
 def embedding_call(body: Mapping[str, object]) -> EmbeddingCall:
     """Check a `POST /embeddings` body; raises `ApiProblem` (400)."""
-    given: Mapping[str, Any] = validate(body, EMBEDDING, ("model", "input"))
+    given = validate(body, EMBEDDING, ("model", "input"))
     source: Any = given["input"]
-    dimensions: Any = given.get("dimensions")
-    inputs: Any = [source] if isinstance(source, str) or isinstance(source[0], int) else source
+    is_one = isinstance(source, str) or isinstance(source[0], int)
     return EmbeddingCall(
-        inputs=inputs,
+        inputs=[source] if is_one else given["input"],
         base64=given.get("encoding_format") == "base64",
-        dimensions=dimensions,
+        dimensions=given.get("dimensions"),
     )
 
 

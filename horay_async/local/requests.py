@@ -6,10 +6,8 @@ Pure, like its counterpart for the responses, `responses`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
-
-from horay_async._json import is_array, is_object
 
 from .schemas import RequestedSchema, check
 from .tools import forced_call, tool_parameters
@@ -82,8 +80,7 @@ def completion_call(body: Mapping[str, object]) -> ModelCall:
     if "json_schema" in given:  # llama.cpp's own field
         schema = check("json_schema", given["json_schema"])
         job["grammar"] = schema.grammar()
-    call = _call(given, job, prompt=str(given["prompt"]), echo=given.get("echo") is True)
-    return replace(call, schema=schema)
+    return _call(given, job, prompt=given["prompt"], echo=given.get("echo", False), schema=schema)
 
 
 def chat_call(body: Mapping[str, object]) -> ModelCall:
@@ -93,10 +90,9 @@ def chat_call(body: Mapping[str, object]) -> ModelCall:
     schema = None
     job = _sampling(given) | {name: given[name] for name in _CHAT_SAME if name in given}
     if "tools" in given:
-        job["tools"] = [_engine_tool(tool, parameters) for tool in _list(given["tools"])]
+        job["tools"] = [_engine_tool(tool, parameters) for tool in given["tools"]]
     forced = forced_call(given)
-    wanted = forced.get("response_format") or given.get("response_format") or {"type": "text"}
-    assert is_object(wanted)  # validated
+    wanted: Json = (forced or given).get("response_format") or {"type": "text"}
     if wanted["type"] == "json_schema":
         name = "tools" if forced else "response_format.json_schema.schema"
         schema = check(name, wanted["json_schema"]["schema"], levels=4 if forced else 0)
@@ -110,14 +106,15 @@ def chat_call(body: Mapping[str, object]) -> ModelCall:
         job["response_format"] = wanted
     if "max_completion_tokens" in given:
         job["max_tokens"] = given["max_completion_tokens"]
-    alternatives = _int(given.get("top_logprobs", 0))
+    alternatives = given.get("top_logprobs", 0)
     if given.get("logprobs"):
         # llama.cpp counts the chosen token as one of the alternatives.
         job |= {"logprobs": True, "top_logprobs": max(1, alternatives)}
     elif alternatives:
         raise refuse("top_logprobs", "needs logprobs to be true")
-    return replace(
-        _call(given, job),
+    return _call(
+        given,
+        job,
         top_logprobs=alternatives,
         forced_call=bool(forced),
         schema=schema,
@@ -139,8 +136,8 @@ def makes_images(model: str) -> bool:
     return model == RENDERER or model.startswith(_IMAGE_MODELS)
 
 
-def _sampling(given: Mapping[str, object]) -> Json:
-    model = str(given["model"])
+def _sampling(given: Mapping[str, Any]) -> Json:
+    model = given["model"]
     if makes_images(model):
         raise refuse("model", f"{model!r} makes images; use POST /v1/image/generations for it")
     job: Json = dict(DEFAULTS) | {"max_tokens": given.get("max_tokens", DEFAULT_MAX_TOKENS)}
@@ -155,27 +152,15 @@ def _sampling(given: Mapping[str, object]) -> Json:
     return job
 
 
-def _call(
-    given: Mapping[str, object], job: Json, *, prompt: str = "", echo: bool = False
-) -> ModelCall:
+def _call(given: Mapping[str, Any], job: Json, **own: Any) -> ModelCall:
+    """The call for a checked request; `own` is what only its endpoint has."""
     # Always a stream, with progress events while the prompt is read: a job can be stopped only at
     # an event. Reused prompt caches change the last bits of the numbers, so not under a seed.
     job |= {"stream": True, "return_progress": True, "stream_options": {"include_usage": True}}
     job["cache_prompt"] = "seed" not in given
-    jobs = [dict(job) for _ in range(_int(given.get("n", 1)))]
+    jobs = [dict(job) for _ in range(given.get("n", 1))]
     if "seed" in given:
         for index, one in enumerate(jobs):
-            one["seed"] = (_int(given["seed"]) + index) % SEEDS
-    options = given.get("stream_options")
-    usage = is_object(options) and options.get("include_usage") is True
-    return ModelCall(jobs, given.get("stream") is True, usage, prompt, echo)
-
-
-def _list(value: object) -> list[Any]:
-    assert is_array(value)  # validated before
-    return value
-
-
-def _int(value: object) -> int:
-    assert isinstance(value, int)  # validated before
-    return value
+            one["seed"] = (given["seed"] + index) % SEEDS
+    usage = given.get("stream_options", {}).get("include_usage") is True
+    return ModelCall(jobs, given.get("stream", False), usage, **own)

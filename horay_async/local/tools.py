@@ -27,7 +27,7 @@ _HEAD: Final = re.compile(
 )
 
 
-def forced_call(given: Mapping[str, object]) -> Json:
+def forced_call(given: Mapping[str, Any]) -> Json:
     """llama.cpp's fields for a checked chat request that insists on a call; else none.
 
     Raises `ApiProblem` (400) when the tool that it insists on isn't there.
@@ -36,8 +36,7 @@ def forced_call(given: Mapping[str, object]) -> Json:
     named = choice["function"]["name"] if is_object(choice) else None
     if named is None and choice != "required":
         return {}
-    offered = given.get("tools")
-    tools: list[Json] = offered if is_array(offered) else []
+    tools: list[Json] = given.get("tools", [])
     if named is not None:
         tools = [tool for tool in tools if tool["function"]["name"] == named]
     if not tools:
@@ -50,16 +49,14 @@ def forced_call(given: Mapping[str, object]) -> Json:
     }
 
 
-def tool_parameters(given: Mapping[str, object]) -> dict[str, RequestedSchema]:
+def tool_parameters(given: Mapping[str, Any]) -> dict[str, RequestedSchema]:
     """The checked schemas of the parameters of each tool offered, by its name, where it has any.
 
     Raises `ApiProblem` (400) for a schema that can't be held.
     """
-    offered = given.get("tools")
-    tools: list[Json] = offered if is_array(offered) else []
     return {
         tool["function"]["name"]: _parameters(place, tool["function"]["parameters"])
-        for place, tool in enumerate(tools)
+        for place, tool in enumerate(given.get("tools", []))
         if tool["function"].get("parameters") is not None
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from horay_async._json import is_array, is_object
 from horay_async.models.images import ImageSize
@@ -240,7 +240,7 @@ MODEL_FILTERS: Final[Mapping[str, Check]] = {
 
 def validate(
     body: Mapping[str, object], checks: Mapping[str, Check], required: Collection[str]
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The fields of `body` that are set, checked; null counts as unset, unknown fields pass.
 
     Raises `ApiProblem` (400) for the first field that is missing or out of its range.
