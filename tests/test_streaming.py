@@ -568,7 +568,8 @@ async def test_reading_on_another_loop_is_refused(
     fault_server.add(sse_response(*CHAT[:2], gate, *CHAT[2:]))
     async with connect() as client:
         chunks: AsyncStream[Any] = await chat(client)
-        texts = [await anext(chunks.text())]
+        pieces = chunks.text()
+        texts = [await anext(pieces)]
 
         async def read_here() -> None:
             await take(chunks if what == "chunks" else chunks.text(), [])
@@ -577,7 +578,7 @@ async def test_reading_on_another_loop_is_refused(
             await asyncio.to_thread(asyncio.run, read_here())
         assert type(refused.value) is HorayError
         gate.open()
-        await take(chunks.text(), texts)
+        await take(pieces, texts)
     assert "".join(texts) == chunks._merged().choices[0].message.content == "Grüße 🌍"
 
 
