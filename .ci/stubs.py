@@ -329,7 +329,10 @@ def write_function(
         if parameter.kind == "keyword" and "*" not in shown:
             shown.append("*")
         shown.append(str(parameter))
-    if function.args.vararg or (function.args.kwarg and not unpacked(function)):
+    refused = function.args.vararg  # arguments by position, which it tells what to write instead
+    if (refused and refused.arg != "positional") or (
+        function.args.kwarg and not unpacked(function)
+    ):
         raise SystemExit(f"{module}: {function.name} takes what no parameter class declares")
     returns = f" -> {out.renamed(ast.unparse(function.returns))}" if function.returns else ""
     decorators = [f"{indent}@{ast.unparse(item)}" for item in function.decorator_list]

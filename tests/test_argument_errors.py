@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable, Iterator
+from inspect import signature
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -152,6 +154,43 @@ def test_both_clients_refuse_at_the_call(mistake: str) -> None:
             await WRONG[mistake][0](client)
 
     with pytest.raises(TypeError):
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize("mistake", ["one by position", "two by position", "none of them required"])
+def test_asynchronous_method_says_what_to_write(mistake: str) -> None:
+    """As the blocking one, with its own name."""
+    call, message = WRONG[mistake]
+
+    async def run() -> None:
+        async with AsyncHoray(KEY, base_url="http://127.0.0.1:9/v1") as client:
+            await call(client)
+
+    with pytest.raises(TypeError) as caught:
+        asyncio.run(run())
+    assert str(caught.value) == f"Async{message}"
+
+
+NOTHING_BY_POSITION = [
+    *("chat.completions.create", "chat.completions.stream", "chat.completions.parse"),
+    *("chat.completions.run_tools", "completions.create", "completions.stream"),
+    *("embeddings.create", "images.generate", "models.list"),
+]
+
+
+@pytest.mark.parametrize("kind", [AsyncHoray, Horay])
+@pytest.mark.parametrize("method", NOTHING_BY_POSITION)
+def test_each_method_that_takes_nothing_by_position(kind: Any, method: str) -> None:
+    """Says so; neither its signature nor its description has what it refuses."""
+    client = kind(KEY, base_url="http://127.0.0.1:9/v1")
+    called: Any = attrgetter(method)(client)
+    assert "positional" not in signature(called).parameters
+
+    async def run() -> None:
+        await called("m", 3)
+
+    problem = f"{called.__name__}\\(\\) takes no positional arguments, but 2 were given: write {called.__name__}\\("
+    with pytest.raises(TypeError, match=problem):
         asyncio.run(run())
 
 

@@ -4,7 +4,7 @@ A call runs there in anyio's task group; a stream is read ahead there by one tas
 itself.
 """
 
-from horay_async._bridge.argument_errors import named
+from horay_async._argument_errors import named
 from horay_async._bridge.prefetch import BlockingIterator, BlockingReader, Prefetcher
 from horay_async._bridge.thread import BlockingCall, LoopHandle
 from horay_async._bridge.wrapper import BlockingWrapper, blocking

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from horay_async._bridge.argument_errors import naming_method
+from horay_async._argument_errors import naming_method
 from horay_async._habits import no_attribute
 from horay_async._signatures import blocking_form
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast, ov
 
 import attrs
 
+from horay_async._argument_errors import by_position
 from horay_async._checks import is_true
 from horay_async._class_attributes import Group
 from horay_async._habits import about_field, no_attribute
@@ -53,7 +54,7 @@ class AsyncChatCompletions(Resource):
     ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...
 
     async def create(
-        self, *, stream: bool = False, **params: Unpack[ChatParams]
+        self, *positional: object, stream: bool = False, **params: Unpack[ChatParams]
     ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]:
         """Asks the model to respond to `messages`: the whole response, or with `stream=True` its chunks as they come.
 
@@ -63,6 +64,8 @@ class AsyncChatCompletions(Resource):
         Args:
             stream: Whether to return the chunks as they come; without it the whole response.
         """
+        if positional:
+            raise by_position(self.create, positional)
         _adapt_tools(params)
         if is_true("stream", stream):
             return await self._stream(CREATE, params, *_streamed())
@@ -78,7 +81,7 @@ class AsyncChatCompletions(Resource):
         self, **params: Unpack[ChatParams]
     ) -> AsyncEventStream[ChatEvent, ChatCompletion]: ...
 
-    def stream(self, **params: Any) -> AsyncEventStream[Any, Any]:
+    def stream(self, *positional: object, **params: Any) -> AsyncEventStream[Any, Any]:
         """Asks the model to respond to `messages`, and yields what happens as events; `final()` is the whole response.
 
         To be used in a `with` block, which sends the request. The parameters are those of `ChatParams`;
@@ -88,6 +91,8 @@ class AsyncChatCompletions(Resource):
         Args:
             response_format: The form that the response must have: a class to parse it into, or the API's JSON form.
         """
+        if positional:
+            raise by_position(self.stream, positional)
         _adapt_tools(params)
         into = params.get("response_format")
         if into is None or isinstance(into, Mapping):
@@ -117,7 +122,7 @@ class AsyncChatCompletions(Resource):
         self, *, response_format: None = None, **params: Unpack[ConversationParams]
     ) -> ParsedCompletion[None]: ...
 
-    async def parse(self, **params: Any) -> ParsedCompletion[Any]:
+    async def parse(self, *positional: object, **params: Any) -> ParsedCompletion[Any]:
         """Asks the model to respond to `messages` in the form of a class: each message's `parsed` is an instance of it.
 
         `response_format` is an attrs class, a dataclass or a pydantic model; the other parameters are those
@@ -129,6 +134,8 @@ class AsyncChatCompletions(Resource):
         Args:
             response_format: The class to parse the response into: an attrs class, a dataclass or a pydantic model.
         """
+        if positional:
+            raise by_position(self.parse, positional)
         from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see `stream`
         from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - see `stream`
 
@@ -141,7 +148,7 @@ class AsyncChatCompletions(Resource):
 
     def run_tools(
         self,
-        *,
+        *positional: object,
         max_rounds: int = 10,
         max_total_tokens: int | None = None,
         approve: Approve | None = None,
@@ -172,6 +179,8 @@ class AsyncChatCompletions(Resource):
             max_total_tokens: Most tokens of all rounds' prompts and responses together; None is no limit.
             approve: Asked about each call before its tool runs; None lets all run.
         """
+        if positional:
+            raise by_position(self.run_tools, positional)
         from horay_async.tools.define import Tool  # noqa: PLC0415 - needed here alone
         from horay_async.tools.run import AsyncToolRun  # noqa: PLC0415 - needed here alone
 

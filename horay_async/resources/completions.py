@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, Unpack, overload
 
+from horay_async._argument_errors import by_position
 from horay_async._checks import is_true
 from horay_async._protocol.wire.request import Operation
 from horay_async.models.completions import Completion, CompletionChunk, CompletionParams
@@ -40,7 +41,7 @@ class AsyncCompletions(Resource):
     ) -> Completion | AsyncStream[CompletionChunk]: ...
 
     async def create(
-        self, *, stream: bool = False, **params: Unpack[CompletionParams]
+        self, *positional: object, stream: bool = False, **params: Unpack[CompletionParams]
     ) -> Completion | AsyncStream[CompletionChunk]:
         """Continues `prompt`: the whole response, or with `stream=True` its chunks as they come.
 
@@ -50,18 +51,22 @@ class AsyncCompletions(Resource):
         Args:
             stream: Whether to return the chunks as they come; without it the whole response.
         """
+        if positional:
+            raise by_position(self.create, positional)
         if is_true("stream", stream):
             return await self._stream(CREATE, params, CompletionChunk, _merged)
         return await self._response(CREATE, params)
 
     def stream(
-        self, **params: Unpack[CompletionParams]
+        self, *positional: object, **params: Unpack[CompletionParams]
     ) -> AsyncEventStream[CompletionEvent, Completion]:
         """Continues `prompt` and tells what happens, event by event; `final()` is the whole response.
 
         To be used in a `with` block, which sends the request. The parameters are those of
         `CompletionParams`; raises as `create` does.
         """
+        if positional:
+            raise by_position(self.stream, positional)
         return self._typed_events(CREATE, params, CompletionChunk, _merged)
 
 

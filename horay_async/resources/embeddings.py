@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, Unpack
 
+from horay_async._argument_errors import by_position
 from horay_async._protocol.wire.embeddings import (
     CONCURRENT_REQUESTS,
     EmbeddingDecoder,
@@ -28,7 +29,9 @@ CREATE: Final = Operation(
 class AsyncEmbeddings(Resource):
     """Makes vectors of texts."""
 
-    async def create(self, **params: Unpack[EmbeddingParams]) -> EmbeddingResponse:
+    async def create(
+        self, *positional: object, **params: Unpack[EmbeddingParams]
+    ) -> EmbeddingResponse:
         """The vector of each input, in their order. The parameters are those of `EmbeddingParams`.
 
         More than 2,048 inputs, or 1 MiB of them, are sent in several requests, eight at a time; what one of them
@@ -37,6 +40,8 @@ class AsyncEmbeddings(Resource):
         Raises `APIError` in one of its classes, `APIResponseError` too where a vector is missing, there twice, of
         another length than the first or unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
         """
+        if positional:
+            raise by_position(self.create, positional)
         prepared = prepare(params)
         inputs = parts(prepared["input"])
         if len(inputs) == 1:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
+from horay_async._argument_errors import by_position
 from horay_async._protocol.wire.bounds import MAX_IMAGE_BYTES
 from horay_async._protocol.wire.errors import bad_response
 from horay_async._protocol.wire.request import Operation, download
@@ -33,13 +34,15 @@ GENERATE: Final = Operation(
 class AsyncImages(Resource):
     """Draws pictures."""
 
-    async def generate(self, **params: Unpack[ImageParams]) -> ImageResponse:
+    async def generate(self, *positional: object, **params: Unpack[ImageParams]) -> ImageResponse:
         """Draws what `prompt` describes. The parameters are those of `ImageParams`.
 
         A picture is paid by the piece, so a request that may have been run isn't sent again; see
         `RetryPolicy`. Raises `APIError` in one of its classes, and `TypeError` for a parameter of a
         wrong name or type.
         """
+        if positional:
+            raise by_position(self.generate, positional)
         return await self._response(GENERATE, params)
 
     async def save(

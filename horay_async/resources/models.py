@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import attrs
 
+from horay_async._argument_errors import by_position
 from horay_async._protocol.wire.request import Operation
 from horay_async.models.models import ModelInfo, ModelList, ModelListParams
 from horay_async.models.options import CallOptions
@@ -21,11 +22,13 @@ RETRIEVE: Final = Operation(method="GET", path="/models", params=CallOptions, re
 class AsyncModels(Resource):
     """The models on offer."""
 
-    async def list(self, **params: Unpack[ModelListParams]) -> ModelList:
+    async def list(self, *positional: object, **params: Unpack[ModelListParams]) -> ModelList:
         """The models on offer; `type` and `sub_type` narrow them down.
 
         Raises `APIError` in one of its classes, and `TypeError` for a parameter of a wrong name or type.
         """
+        if positional:
+            raise by_position(self.list, positional)
         return await self._response(LIST, params)
 
     async def retrieve(self, model: str, **options: Unpack[CallOptions]) -> ModelInfo:

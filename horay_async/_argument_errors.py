@@ -1,4 +1,4 @@
-"""The `TypeError`s of wrong arguments, by the names of the blocking method that was called."""
+"""The `TypeError`s of wrong arguments: the method that was called, and what to write."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["named", "naming_method"]
+__all__ = ["by_position", "named", "naming_method"]
 
-PACKAGE = str(Path(__file__).parent.parent)
+PACKAGE = str(Path(__file__).parent)
 
 
 def named(error: TypeError, called: str) -> TypeError:
@@ -32,21 +32,28 @@ def naming_method(
     """As `named`, for a method that runs an asynchronous one. Of arguments that Python couldn't bind to that one's
     parameters the message says how the method is called; `given` is how many came by position.
     """
-    from inspect import Parameter, signature  # noqa: PLC0415 - only needed for a mistake
-
     called = f"{asynchronous.__qualname__}()"
     if not str(error).startswith(called):
         return named(error, method.__qualname__)
+    error.args = (_how_to_call(method, str(error).removeprefix(called), given),)
+    return error
+
+
+def by_position(method: Any, given: tuple[object, ...]) -> TypeError:
+    """The error for a bound method that takes no such arguments by position. Python's own is less clear, and counts `self`."""
+    return TypeError(_how_to_call(method.__func__, "", len(given)))
+
+
+def _how_to_call(method: Callable[..., Any], problem: str, given: int) -> str:
+    from inspect import Parameter, signature  # noqa: PLC0415 - only needed for a mistake
+
     parameters = list(signature(method).parameters.values())[1:]  # without `self`
     most = sum(parameter.kind is not Parameter.KEYWORD_ONLY for parameter in parameters)
-    problem = str(error).removeprefix(called)
     if given > most:
-        # Python's own message counts `self`.
         allowed = f"at most {most}" if most else "no"
         were = f"{given} were" if given > 1 else "1 was"
         problem = f" takes {allowed} positional argument{'s' * (most != 1)}, but {were} given"
     # All that is required comes first.
     required = sum(parameter.default is Parameter.empty for parameter in parameters)
     shown = ", ".join(f"{parameter.name}=..." for parameter in parameters[: max(required, given)])
-    error.args = (f"{method.__qualname__}(){problem}: write {method.__name__}({shown})",)
-    return error
+    return f"{method.__qualname__}(){problem}: write {method.__name__}({shown})"
