@@ -235,6 +235,7 @@ class _Target:
 
         loop = asyncio.get_running_loop()
         self.like = _Like("POST", url, loop=loop, session=session, ssl=tls)
+        self.address = str(url)
         self.line = f"POST {url.raw_path_qs} HTTP/1.1"
         self.headers = CIMultiDict(
             {name: self.like.headers[name] for name in ("Host", "Accept-Encoding")}
@@ -244,9 +245,9 @@ class _Target:
         """Line and headers as bytes; raises `ValueError` for a line break in one."""
         self.no_timer = TimerNoop()
 
-    def beginning(self, url: URL, common: CommonHeaders) -> bytes:
+    def beginning(self, common: CommonHeaders) -> bytes:
         """Request line and common headers as bytes, up to the last one's line end."""
-        if (known := common.as_bytes.get(url)) is not None:
+        if (known := common.as_bytes.get(self.address)) is not None:
             return known
         headers = self.headers.copy()
         headers.update(common.headers)
@@ -254,7 +255,7 @@ class _Target:
         made = self.serialize(self.line, headers).removesuffix(b"\r\n\r\n")
         if len(common.as_bytes) >= MAX_TARGETS:
             common.as_bytes.clear()
-        common.as_bytes[url] = made
+        common.as_bytes[self.address] = made
         return made
 
 
@@ -318,7 +319,7 @@ class DirectSender:
                 raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
             # At once: it is smaller than what asks for a pause. Never in a variable: those that show a
             # traceback's variables would show the key. The empty line in front ends the last common header.
-            transport.write(target.beginning(url, common) + target.serialize("", own) + body)
+            transport.write(target.beginning(common) + target.serialize("", own) + body)
             on_dispatch(transport.get_protocol())
             message, content = await protocol.read()
             while 100 <= message.code < 200 and message.code != 101:  # more is to come

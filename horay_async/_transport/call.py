@@ -236,13 +236,14 @@ class Call:
     async def _attempt(self) -> RawResponse:
         """One try: a response with a status of success, or an `APIError`."""
         self.meta = self.error_body = None
-        began = acquired = self._loop.time()
+        loop = self._loop
+        began = acquired = loop.time()
         attempt = Attempt(started=began - self._started)
         self.attempts.append(attempt)
         sender, external = self._sender, self.request.external
         options, pools = sender.options, sender.pools
-        pool = pools.get(options, sender, external=external) or await pools.create(
-            options, sender, external=external
+        pool = pools.get(loop, options, sender, external=external) or await pools.create(
+            loop, options, sender, external=external
         )
         permit: AttemptPermit | None = None
         if self._limiter is not None:
@@ -251,8 +252,8 @@ class Call:
             if permit is None:
                 wait = self._limiter.acquire(body, bulk=bulk)
                 permit = await self._bounded(wait, queued_since=began, what=LIMITED)
+                acquired = loop.time()
             self.permit = permit
-            acquired = self._loop.time()
         # Held or waited for at once, before anything else can run: one that isn't in use may be forgotten.
         slots = pool.limiters[options.max_connections]
         if not slots.acquire_nowait():
@@ -262,10 +263,10 @@ class Call:
                 if permit is not None:
                     permit.unsent()
                 raise
-            acquired = self._loop.time()
+            acquired = loop.time()
         try:
             key = None if self._keys is None else await self._provided_key(self._keys)
-            headers = self._sender.headers(self.request, self._accept, key)
+            headers = sender.headers(self.request, self._accept, key)
             if self.observers is not None:
                 changed = headers.merged()
                 self.observers.on_attempt(len(self.attempts), changed)
@@ -279,7 +280,7 @@ class Call:
         meta = self._read_head(raw, attempt)
         meta.queue = acquired - began
         meta.connect = max(0.0, (pending.dispatched_at or acquired) - acquired)
-        meta.first_byte = self._loop.time() - began
+        meta.first_byte = loop.time() - began
         if permit is not None:
             permit.received(meta.status, meta.headers)
         response = RawResponse(
@@ -297,20 +298,23 @@ class Call:
             raise await self._status_error(response, raw)
         return response
 
-    async def _bounded(
+    def _bounded(
         self, wait: Awaitable[T], *, queued_since: float | None = None, what: str = ""
-    ) -> T:
+    ) -> Awaitable[T]:
         """Waits until the deadline, and where the attempt is queued until the timeout `queue` passes. `what` is told of
         that.
         """
-        label, timeouts, until = self.request.label, self.request.timeouts, self._deadline
+        queue, until = self.request.timeouts.queue, self._deadline
         clock: Clock = "total"
-        if queued_since is not None and timeouts.queue is not None:
-            due = queued_since + timeouts.queue
+        if queued_since is not None and queue is not None:
+            due = queued_since + queue
             if until is None or due <= until:
                 clock, until = "queue", due
-        if until is None:
-            return await wait
+        # Mostly there is neither, and no more than needed is to be kept for each of thousands that wait.
+        return wait if until is None else self._wait_until(until, wait, clock, what)
+
+    async def _wait_until(self, until: float, wait: Awaitable[T], clock: Clock, what: str) -> T:
+        label, timeouts = self.request.label, self.request.timeouts
         try:
             async with asyncio.timeout_at(until):
                 return await wait

@@ -238,7 +238,7 @@ class PendingRequest:
         self._timer = timer
         self._interrupt = interrupt
         self._first_byte = first_byte
-        self._loop = asyncio.get_running_loop()
+        self._loop = timer.loop
         self._unread: UnreadData | None = None  # from the moment on when the timeout has passed
 
     def before_connecting(self) -> None:

@@ -200,24 +200,35 @@ class ConnectionPools:
         self._loops: dict[asyncio.AbstractEventLoop, _PoolsOfLoop] = {}
         _all.add(self)
 
-    def get(self, options: ClientOptions, user: object, *, external: bool) -> ConnectionPool | None:
-        """The pool of the running loop for these options, if there is one. A caller's own session can carry headers of
+    def get(
+        self,
+        here: asyncio.AbstractEventLoop,
+        options: ClientOptions,
+        user: object,
+        *,
+        external: bool,
+    ) -> ConnectionPool | None:
+        """The pool of the running loop, `here`, for these options, if there is one. A caller's own session can carry headers of
         its own, which are no business of `external` hosts. `user` keeps the pool, as long as it lives.
 
         Raises `ConfigurationError` once the client is closed.
         """
         if self.closed:
             raise ConfigurationError(CLOSED)
-        pool = self._pools.get(_key_of(asyncio.get_running_loop(), options, external=external))
+        pool = self._pools.get(_key_of(here, options, external=external))
         if pool is not None and user not in pool.users:
             pool.join(user)
         return pool
 
     async def create(
-        self, options: ClientOptions, user: object, *, external: bool
+        self,
+        here: asyncio.AbstractEventLoop,
+        options: ClientOptions,
+        user: object,
+        *,
+        external: bool,
     ) -> ConnectionPool:
-        """A new pool for the running loop."""
-        here = asyncio.get_running_loop()
+        """A new pool for the running loop, `here`."""
         known = self._loops.get(here)
         if known is None:
             self._forget_closed_loops()

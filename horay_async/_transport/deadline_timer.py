@@ -28,10 +28,10 @@ class DeadlineTimer:
     package does for the request; nearly all timeouts are taken off before they are due.
     """
 
-    __slots__ = ("_due", "_loop", "_slack", "_timer", "_waiting")
+    __slots__ = ("_due", "_slack", "_timer", "_waiting", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop: asyncio.AbstractEventLoop = loop
         self._waiting: dict[HasDeadline, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._due = math.inf
@@ -59,12 +59,12 @@ class DeadlineTimer:
         if self._timer is not None:
             self._timer.cancel()
         self._due = due
-        self._timer = None if due == math.inf else self._loop.call_at(due, self._check)
+        self._timer = None if due == math.inf else self.loop.call_at(due, self._check)
 
     def _check(self) -> None:
         self._timer = None
         self._due = math.inf
-        now = self._loop.time()
+        now = self.loop.time()
         for waiting, due in list(self._waiting.items()):
             if due > now:
                 continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from multidict import CIMultiDict
-from yarl import URL
 
 __all__ = ["CommonHeaders", "RequestHeaders"]
 
@@ -28,7 +27,7 @@ class CommonHeaders:
         """In lower case, what a request's own headers must not be beside these."""
         self.only_describe: bool = CONNECTION_HEADERS.isdisjoint(names)
         """Whether none changes how a request is sent."""
-        self.as_bytes: dict[URL, bytes] = {}
+        self.as_bytes: dict[str, bytes] = {}
         """Request line and headers as they are sent to a URL, so that they are put into bytes once."""
 
 

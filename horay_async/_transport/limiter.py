@@ -326,13 +326,15 @@ class Limiter:
 
     def _own_wait(self, ticket: Ticket, now: float) -> float:
         """Seconds until its level, its pacer and the admission let a request go."""
-        delay = 0.0 if ticket.pacer is None else ticket.pacer.wait(now)
-        if ticket.level is None:
-            return max(delay, self.admission.paused(now))
-        if self._is_fixed(ticket):
-            return max(delay, self.admission.wait_fixed(ticket.level, now))
-        # The pace at which a limit is filled up is for batches: others ask one by one.
-        return max(delay, self.admission.wait(ticket.level, now, paced=ticket.pacer is not None))
+        admission, level, pacer = self.admission, ticket.level, ticket.pacer
+        if level is None:
+            delay = admission.paused(now)
+        elif pacer is not None or level is self.auto:
+            # The pace at which a limit is filled up is for batches: others ask one by one.
+            delay = admission.wait(level, now, paced=pacer is not None)
+        else:  # a call's, which keeps to the client's own fixed limit alone
+            delay = admission.wait_fixed(level, now)
+        return delay if pacer is None else max(delay, pacer.wait(now))
 
     def _go(self, ticket: Ticket, now: float) -> None:
         """Counts a request that goes."""
@@ -342,15 +344,12 @@ class Limiter:
             requests.take(1.0)
             tokens.take(ticket.tokens)
             ticket.windows = (requests.taken, tokens.taken)
-        if ticket.pacer is not None:
-            ticket.pacer.take(ticket.tokens, now)
-        if ticket.level is not None:
-            adaptive = not self._is_fixed(ticket)
-            ticket.permit = self.admission.begin(ticket.level, now, adaptive=adaptive)
-
-    def _is_fixed(self, ticket: Ticket) -> bool:
-        """Whether a request keeps to the client's own fixed limit alone: a call's does, a batch has a pacer."""
-        return ticket.pacer is None and ticket.level is not self.auto
+        level, pacer = ticket.level, ticket.pacer
+        if pacer is not None:
+            pacer.take(ticket.tokens, now)
+        if level is not None:
+            adaptive = pacer is not None or level is self.auto
+            ticket.permit = self.admission.begin(level, now, adaptive=adaptive)
 
     def _leave(self, waiter: _Waiter) -> None:
         """Somebody waits no more: the next in line may have been held back by it."""

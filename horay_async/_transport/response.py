@@ -73,7 +73,7 @@ class RawResponse:
         """What an error in reading says of the execution."""
         self.waiting_since: float | None = None
         """When the wait for content began, on the loop's clock; None while nobody waits."""
-        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = pool.loop
         self._raw = raw
         self.content: Body = raw.content if request.external else body_of(raw.content, raw.headers)
         """The body, as aiohttp receives it."""

@@ -143,7 +143,7 @@ class BatchRunner:
             if not self._again and self._buffer.full(self._index, self._level.limit):
                 await self._dispatch_notifier.wait()
                 continue
-            work = self._again.popleft() if self._again else self._next()
+            work: Any = self._again.popleft() if self._again else self._next()
             if work is PENDING or (work is ENDED and self._sending):
                 await self._dispatch_notifier.wait()
             elif work is ENDED:
@@ -151,7 +151,7 @@ class BatchRunner:
                     raise self._broken
                 return
             elif work is not None:
-                await self._send(cast("WorkItem", work))
+                await self._send(work)
 
     def _next(self) -> Any:
         """The next work item, `PENDING`, `ENDED`, or None for an item that isn't a request."""
@@ -188,7 +188,8 @@ class BatchRunner:
         if ticket is None:
             self._fail_unsent(work, self._loop.time())
             return
-        permit = cast("Permit", ticket.permit)
+        permit = ticket.permit
+        assert permit is not None
         work.request.limiter = WorkLimiter(limiter, ticket, self._pacer)
         self._progress.in_flight += 1
         task = self._loop.create_task(self._run(work, permit))
@@ -205,7 +206,7 @@ class BatchRunner:
             last = work.attempts[-1]
             last.backoff = began - work.started - last.started - (last.seconds or 0.0)
         try:
-            response = cast(Response, await fetch(self._transport, work.request, work.into))
+            response: Response = await fetch(self._transport, work.request, work.into)
         except RecursionError as error:
             # A response that is nested to the very edge of the stack: one result's matter, not the batch's.
             failure = APIResponseError("the response is nested too deep")
@@ -259,7 +260,8 @@ class BatchRunner:
     # Results
 
     def _record(self, work: WorkItem, attempts: Iterable[Attempt], began: float) -> None:
-        offset = began - cast(float, work.started)
+        assert work.started is not None
+        offset = began - work.started
         for attempt in attempts:
             attempt.started += offset
             work.attempts.append(attempt)
@@ -286,6 +288,7 @@ class BatchRunner:
         response: Response | None = None,
         error: HorayError | None = None,
     ) -> None:
+        assert work.started is not None
         self._finish(
             BatchResult(
                 index=work.index,
@@ -294,7 +297,7 @@ class BatchRunner:
                 response=response,
                 error=error,
                 attempts=tuple(work.attempts),
-                seconds=now - cast(float, work.started),
+                seconds=now - work.started,
             )
         )
 

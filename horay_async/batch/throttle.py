@@ -28,6 +28,8 @@ class Throttle:
     def __init__(self, options: ClientOptions, limiter: Limiter | None = None) -> None:
         self.limiter: Limiter = limiter or Limiter(options)
         """The client's, which its calls wait for as well."""
+        self.admission: Admission = self.limiter.admission
+        """What the requests under way have met."""
         self.reached: bool = False
         """Whether the server has ever responded: then one that can't be reached will come back."""
         self.refusal: APIStatusError | None = None
@@ -38,11 +40,6 @@ class Throttle:
         self._waits: set[asyncio.Timeout] = set()  # of those that wait to be let go
         self._session_limit = session_limit(options)
         self._pacers: dict[tuple[float | None, float | None], RateLimiter] = {}
-
-    @property
-    def admission(self) -> Admission:
-        """What the requests under way have met."""
-        return self.limiter.admission
 
     def level(self, settings: Settings) -> Concurrency:
         """The limit that a batch keeps to. Raises `ConfigurationError` where it can't be reached."""

@@ -150,18 +150,15 @@ class Concurrency:
         self._floor = floor
         self._ceiling = ceiling
         self._limit = float(min(max(start, floor), ceiling))
-        """The limit as it is reckoned with; `limit` is what it means in whole requests."""
+        """The limit as it is reckoned with."""
+        self.limit: int = int(self._limit + 0.5)
+        """Most requests to have under way now: what that means in whole requests."""
         self._next_start = -math.inf
         """When the next request may begin; set by each that begins."""
         self._recent: deque[int] = deque(maxlen=RECENT)
         """For the latest responses, how many were under way when their requests began."""
         self._cuts = _Cuts(before=self._limit)
         self._search = _Search(doubled_from=self._limit)
-
-    @property
-    def limit(self) -> int:
-        """Most requests to have under way now."""
-        return int(self._limit + 0.5)
 
     def holds_back(self) -> bool:
         """Whether the limit holds back a request that asks now. If it does, that is noted: only a limit that
@@ -277,6 +274,7 @@ class Concurrency:
 
     def _move(self, limit: float) -> None:
         self._limit = min(max(limit, self._floor), self._ceiling)
+        self.limit = int(self._limit + 0.5)
         self.epoch += 1
         self._cuts.score = 0.0
         # The queue that a limit means takes a round to build up, or to empty.

@@ -38,8 +38,11 @@ class _Throughput:
 
     def sent(self, now: float) -> None:
         """Counts a request."""
-        self._began = min(self._began, now)
-        self._resumed = min(self._resumed, now)
+        # Told at sight: each request comes here, and `min` costs twice as much.
+        if now < self._began:
+            self._began = now
+        if now < self._resumed:
+            self._resumed = now
 
     def succeeded(self, now: float) -> None:
         """Counts a response."""

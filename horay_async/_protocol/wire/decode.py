@@ -270,8 +270,8 @@ class Decoder(Generic[R]):
 
 def drift_of(response: Response) -> Findings:
     """How `response` differs from what the API describes, by its decoding."""
-    found: Any = getattr(response, "_drift", NO_FINDINGS)
-    return cast("Findings", found)
+    found: Findings | None = getattr(response, "_drift", None)
+    return NO_FINDINGS if found is None else found
 
 
 def can_decode(decode: Callable[[bytes], object], data: bytes) -> bool:
@@ -312,15 +312,13 @@ def has_error_field(data: bytes) -> bool:
     return is_object(decoded) and bool(decoded.get("error"))
 
 
-@lru_cache(maxsize=64)
-def _decoder(into: type[Response]) -> Decoder[Any]:
-    return Decoder(into)
+# Of any argument, since mypy takes the classes for unhashable, as their instances are.
+_decoder: Callable[[Any], Decoder[Any]] = lru_cache(maxsize=64)(Decoder)
 
 
 def decoder(into: type[R]) -> Decoder[R]:
     """The decoder for a class; made once, since making one takes longer than a hundred uses."""
-    # mypy takes the classes for unhashable, as their instances are.
-    return _decoder(cast("Any", into))
+    return _decoder(into)
 
 
 def _nothing(_: object) -> None:

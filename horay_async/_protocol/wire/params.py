@@ -96,9 +96,8 @@ def check(params: Mapping[str, Any], declared_by: type) -> None:
 def check_names(params: Mapping[str, Any], declared_by: type) -> None:
     """Raises `TypeError` for a parameter that isn't declared."""
     declared, _ = _declared(declared_by)
-    for name in params:
-        if name not in declared:
-            raise TypeError(_unknown(name, declared))
+    if not params.keys() <= declared.keys():
+        raise TypeError(_unknown(next(name for name in params if name not in declared), declared))
 
 
 def _unknown(name: str, declared: Mapping[str, Kinds]) -> str:
