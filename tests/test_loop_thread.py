@@ -376,6 +376,46 @@ def test_interrupt_at_every_place(act: str, used: bool) -> None:
     assert int(printed.split()[-1]) > 10
 
 
+@pytest.mark.posix
+def test_fork_at_every_place() -> None:
+    """A signal handler that forks at each place where a call looks for signals: the parent has the response, the child
+    that or an error, and both can call.
+    """
+    printed = run(
+        """
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = None
+        def fork():
+            global child
+            child = os.fork()
+            if not child:
+                signal.alarm(60)
+        def forked_call():
+            try:
+                call()
+            except ConfigurationError as error:
+                if child or "was forked" not in str(error):
+                    os._exit(2)
+        at, came = 0, True
+        while came:
+            at += 1
+            handle = LoopHandle()
+            call()
+            came = interrupted(forked_call, fork, at)
+            call()
+            close()
+            if child == 0:
+                os._exit(0)
+            assert not came or os.waitpid(child, 0)[1] == 0, at
+        print(at)
+    """,
+        before=INTERRUPT,
+        signals=True,
+    )
+    assert int(printed.split()[-1]) > 10
+
+
 @pytest.mark.parametrize("used", [False, True])
 def test_closing_interrupted_at_every_place(used: bool) -> None:
     """Ctrl-C at each place where `close` looks for signals: closing again closes, and no thread is left."""

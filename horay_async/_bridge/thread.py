@@ -21,6 +21,7 @@ from horay_async.errors import ConfigurationError
 if TYPE_CHECKING:
     import asyncio
 
+    from anyio.abc import TaskGroup
     from anyio.from_thread import BlockingPortal
 
 __all__ = ["LoopHandle"]
@@ -181,11 +182,6 @@ class BlockingCall(Generic[R]):
         ):
             pass
 
-    def cancel_if_running(self) -> None:
-        """`cancel` for the loop's thread. A task that hasn't begun sees by itself that the thread ends."""
-        if self._task is not None:
-            self._task.cancel()
-
     @property
     def _is_cancelled(self) -> bool:
         """Whether it is cancelled, or its thread ends."""
@@ -193,24 +189,27 @@ class BlockingCall(Generic[R]):
 
 
 class LoopThread:
-    """A thread with an event loop and anyio's blocking portal, which runs the calls. It ends with the last client that
-    uses it.
+    """A thread with an event loop and anyio's blocking portal. It ends with the last client that uses it.
 
     A caller may be interrupted between any two steps, by Ctrl-C or by a signal handler that calls, too. So no
     caller may hold a lock that this thread takes, as those of `Future`, `Event` and `Thread.start` are, and the portal's
-    `start_task_soon` waits for a `Future`. A call goes into `_inbox` instead, from which another thread, one that no signal
-    interrupts, hands it to the portal; and its caller waits for the call's own lock.
+    `start_task_soon` waits for a `Future`. So the portal is given one coroutine, `_serve`, by a thread that no signal
+    interrupts and that ends then; and a caller puts its call into `_inbox`, wakes `_serve`, which takes no lock, and waits
+    for the call's own.
     """
 
     def __init__(self, shared: _Shared) -> None:
         self._shared = shared
-        self._thread = threading.Thread(target=self._run, name="horay-blocking", daemon=True)
+        self._thread = threading.Thread(
+            target=self._guarded, args=(self._run,), name="horay-blocking", daemon=True
+        )
         self._start_once = threading.Lock()
         self._started = False  # whether there is somebody who starts it
-        self._inbox: SimpleQueue[tuple[Context, BlockingCall[Any]] | None] = SimpleQueue()
+        self._inbox: SimpleQueue[tuple[Context, BlockingCall[Any]]] = SimpleQueue()
         self._portal: Future[BlockingPortal] = Future()
+        self._woken: asyncio.Event  # set before `loop`
         self.loop: asyncio.AbstractEventLoop | None = None
-        """Once it runs."""
+        """Once it takes calls from the inbox."""
         self.handles: set[int] = set()
         """The ids of those that use it. Themselves it doesn't hold: a client may be forgotten unclosed."""
         self.calls: set[BlockingCall[Any]] = set()
@@ -225,26 +224,38 @@ class LoopThread:
         """Hands a call over. Where the thread can't run, the call is over at once."""
         call.submitted_to(self)
         self._inbox.put((copy_context(), call))
-        self._start()
+        self._wake()
         if self._over:  # it may have missed this one
             call.ended()
+        if self._shared is not _shared:  # forked since the handle gave this thread
+            call.lose()
 
     def end_soon(self) -> None:
         """Cancels what still runs and ends the thread."""
         self.ending = True
-        self._inbox.put(None)
-        self._start()
+        self._wake()
 
     def join(self, timeout: float | None = None) -> None:
         """Waits for its end, if that has begun, except on a thread of this kind."""
         if not self.ending or threading.get_ident() in self._shared.threads:
             return
-        last = BlockingCall(self._serve)  # never begun: over when the thread is
+        last = BlockingCall(self._open_portal)  # never begun: over when the thread is
         last.submitted_to(self)
         if not self._over:
             last.wait(timeout)
         with contextlib.suppress(RuntimeError):  # it never started
             self._thread.join(timeout)
+
+    def _wake(self) -> None:
+        """Has the loop look at the inbox and at `ending`, as it does by itself when it begins."""
+        if (loop := self.loop) is None:
+            self._start()
+            return
+        try:
+            loop.call_soon_threadsafe(self._woken.set)
+        except RuntimeError:
+            if not loop.is_closed():
+                raise
 
     def _start(self) -> None:
         if self._started:
@@ -252,101 +263,89 @@ class LoopThread:
         try:
             if sys.is_finalizing():  # a thread started now would never run
                 raise RuntimeError("the interpreter is shutting down")
-            _thread.start_new_thread(self._hand_over, ())
+            _thread.start_new_thread(self._guarded, (self._start_serving,))
             self._started = True
         except RuntimeError as error:
             if not self._started:
                 self._finish(error)
 
-    # On the thread that no signal interrupts
+    # On threads that no signal interrupts
 
-    def _hand_over(self) -> None:
-        """Starts the thread, hands the calls to its portal, and stops it."""
-        if not self._start_once.acquire(blocking=False):
-            return
-        self._started = True
+    def _guarded(self, run: Callable[[], None]) -> None:
+        """Runs what a thread is for, on which no call may wait; and where that fails, nothing will run any more."""
         ident = threading.get_ident()
         self._shared.threads[ident] = self
         try:
-            self._thread.start()
-            portal = self._portal.result()
-            while self._hand_over_one(portal):
-                pass
-            portal.call(self._stop, portal)
+            run()
         except BaseException as error:  # noqa: BLE001 - raised where callers wait
-            if not self._over:
-                self._finish(error)
+            self._finish(error)
         finally:
             self._shared.threads.pop(ident, None)
 
-    def _hand_over_one(self, portal: BlockingPortal) -> bool:
-        """Hands over the next call, of which nothing is held afterwards; False at the end."""
-        submitted = self._inbox.get()
-        if submitted is None:
-            return False
-        context, call = submitted
-        context.run(portal.start_task_soon, call.run)
-        return True
-
-    # On the loop's thread
+    def _start_serving(self) -> None:
+        """Starts the loop's thread, and has its portal run `_serve`."""
+        if self._start_once.acquire(blocking=False):
+            self._started = True
+            with _loading:
+                self._thread.start()
+                portal = self._portal.result()
+            portal.start_task_soon(self._serve, portal)
 
     def _run(self) -> None:
-        ident = threading.get_ident()
-        self._shared.threads[ident] = self
-        failure: BaseException | None = None
-        try:
-            # Loaded here, where nobody's lock is held: anyio takes as long as all the rest, and awaiting
-            # callers never need it.
-            _loading.acquire()
-            import asyncio  # noqa: PLC0415 - see above
+        """What the loop's thread does."""
+        # Loaded here, where nobody's lock is held: anyio takes as long as all the rest, and awaiting callers never
+        # need it.
+        import asyncio  # noqa: PLC0415 - see above
 
-            with asyncio.Runner() as runner:
-                self._run_until_served(runner.get_loop())
-        except BaseException as error:  # noqa: BLE001 - nobody is above this; who waits is told below
-            failure = error
-        finally:
-            if self.loop is None:
-                _loading.release()
-            self._shared.threads.pop(ident, None)
-            self._finish(failure)
+        with asyncio.Runner() as runner:
+            loop = runner.get_loop()
+            task = loop.create_task(self._open_portal())
+            # User code may end the loop with a `SystemExit` in a callback, or may stop it, which is a `RuntimeError`
+            # here: neither is the callers' end.
+            while not task.done() and not loop.is_closed():
+                with contextlib.suppress(SystemExit, KeyboardInterrupt, RuntimeError):
+                    loop.run_until_complete(task)
+            task.result()
+        self._finish(None)
 
-    def _run_until_served(self, loop: asyncio.AbstractEventLoop) -> None:
-        """User code may end the loop with a `SystemExit` in a callback, or may stop it: neither is the callers' end."""
-        task = loop.create_task(self._serve())
-        while not task.done():
-            try:
-                loop.run_until_complete(task)
-            except (SystemExit, KeyboardInterrupt):
-                continue
-            except RuntimeError:  # "Event loop stopped before Future completed"
-                if loop.is_closed():
-                    raise
-        task.result()
-
-    async def _serve(self) -> None:
-        import asyncio  # noqa: PLC0415 - see `_run`
-
+    async def _open_portal(self) -> None:
         from anyio.from_thread import BlockingPortal  # noqa: PLC0415 - see `_run`
 
         async with BlockingPortal() as portal:
-            self.loop = asyncio.get_running_loop()
-            _loading.release()
-            if self._portal.set_running_or_notify_cancel():
-                self._portal.set_result(portal)
-                await portal.sleep_until_stopped()
+            self._portal.set_result(portal)
+            await portal.sleep_until_stopped()
 
-    async def _stop(self, portal: BlockingPortal) -> None:
-        for call in tuple(self.calls):
-            call.cancel_if_running()
-        await portal.stop()
+    async def _serve(self, portal: BlockingPortal) -> None:
+        """Starts what is in the inbox, until the end; then cancels what still runs."""
+        import asyncio  # noqa: PLC0415 - see `_run`
+
+        from anyio import create_task_group  # noqa: PLC0415 - see `_run`
+
+        woken = self._woken = asyncio.Event()
+        self.loop = asyncio.get_running_loop()
+        try:
+            async with create_task_group() as group:
+                while not self.ending:
+                    self._start_calls(group)
+                    await woken.wait()
+                    woken.clear()
+                for call in tuple(self.calls):
+                    call.cancel()
+        finally:
+            await portal.stop()
+
+    def _start_calls(self, group: TaskGroup) -> None:
+        """Starts each in its caller's context. Nothing of them is held afterwards."""
+        while not self._inbox.empty():
+            context, call = self._inbox.get_nowait()
+            context.run(group.start_soon, call.run)
 
     def _finish(self, failure: BaseException | None) -> None:
         """Wakes who waits: nothing will run any more."""
-        self.failure = failure
+        if not self._over:
+            self.failure = failure
         self.ending = self._over = True
-        self._inbox.put(None)
-        if not self._portal.done():
-            self._portal.cancel()
+        self._portal.cancel()
         for call in tuple(self.calls):
             call.ended()
 
@@ -434,6 +433,7 @@ _inherited: list[_Shared] = []
 
 def _after_fork_in_child() -> None:
     global _shared
+    _after_fork()
     _inherited.append(_shared)
     before, _shared = _shared, _Shared()
     for thread in {*before.threads.values(), before.thread}:
@@ -453,29 +453,25 @@ def _at_exit() -> None:
         thread.join(EXIT_TIMEOUT)
 
 
-_loading = threading.Lock()
+_loading = threading.RLock()
 """Held while a thread loads anyio, until its loop runs, and while this process forks: a child would wait for ever for
 what its parent's thread was loading."""
 
-_forking: list[bool] = []
-"""Whether `_loading` is held for a fork that is under way."""
-
 
 def _before_fork() -> None:
-    _forking.append(_loading.acquire(timeout=EXIT_TIMEOUT))
+    _loading.acquire(timeout=EXIT_TIMEOUT)
 
 
 def _after_fork() -> None:
-    if _forking.pop():
+    with contextlib.suppress(RuntimeError):  # it came too late, and another thread has it
         _loading.release()
 
 
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
     )
-    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 class LoopHandle:
