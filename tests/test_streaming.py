@@ -248,6 +248,35 @@ async def test_unmarked_end_can_be_accepted(
             await collected()
 
 
+@pytest.mark.parametrize("how", ["end", "reset", "closed client"])
+async def test_end_of_the_connection_may_be_no_end(
+    fault_server: FaultServer, connect: Connect, how: str
+) -> None:
+    """Where the connection's end is the body's, it has to be the server that ended it, and in order."""
+    gate = Gate()
+    last: dict[str, Step] = {"end": Fin(), "reset": Reset(), "closed client": Stall()}
+    response = respond(
+        [CHAT[0], CHAT[1], gate, last[how]], content_type="text/event-stream", framing="close"
+    )
+    fault_server.add(response)
+    async with connect(on_truncation="return") as client:
+        chunks: AsyncStream[Any] = await chat(client)
+        pieces = chunks.text()
+        texts = [await anext(pieces)]
+        gate.open()
+        reading = asyncio.create_task(take(pieces, texts))
+        if how == "end":
+            await reading
+            return
+        if how == "closed client":
+            while not chunks._reading:  # noqa: ASYNC110 - nothing else says that it waits
+                await asyncio.sleep(0)
+            await client.close()
+        with pytest.raises(StreamTruncatedError) as caught:
+            await reading
+        assert caught.value.partial is not None
+
+
 async def test_error_before_the_first_chunk_is_retried(
     fault_server: FaultServer, connect: Connect
 ) -> None:

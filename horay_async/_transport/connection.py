@@ -25,6 +25,7 @@ from horay_async._transport.failures import NoResponse
 from horay_async._transport.tcp_keepalive import make_socket
 
 __all__ = [
+    "CLOSED_HERE",
     "FINISHED",
     "ConnectionProtocol",
     "Connector",
@@ -78,6 +79,8 @@ class Finished:
 
 FINISHED = Finished()
 
+CLOSED_HERE = "the connection was closed on this side"
+
 
 class ConnectionProtocol(asyncio.Protocol):
     """Passes on to aiohttp's protocol what happens on a connection, and takes note of it."""
@@ -92,6 +95,10 @@ class ConnectionProtocol(asyncio.Protocol):
         """Who reads the response: from its head on, until the connection is used for the next request. None while a
         response is waited for, whose first bytes may come at any time.
         """
+        self.broken_by: Exception | None = None
+        """What the connection was lost by, where that wasn't the server's closing it: a reset, or a closing on this side."""
+        self.ended: bool = False
+        """Whether the server has said that it sends no more. With TLS many servers don't."""
         self._unrequested = False  # once something has come that no request asked for
         self._lost = False  # once the socket is being closed
         self._poll: select.poll | None = None  # for this connection, made when it is first needed
@@ -150,10 +157,15 @@ class ConnectionProtocol(asyncio.Protocol):
         self.inner.data_received(data)
 
     def eof_received(self) -> bool | None:
+        self.ended = True
         return self.inner.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
+        if exc is not None:
+            self.broken_by = exc
+        elif not self.ended and self.transport.get_extra_info("sslcontext") is None:
+            self.broken_by = ConnectionAbortedError(CLOSED_HERE)
         reader = self.reader
         if reader is not None:
             reader.before_loss()

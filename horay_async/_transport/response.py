@@ -23,6 +23,7 @@ from horay_async._transport.aiohttp_internals import (
 from horay_async._transport.capacity import CapacityLimiter
 from horay_async._transport.coding import Body, GzipReader, body_of
 from horay_async._transport.connection import (
+    CLOSED_HERE,
     FINISHED,
     ConnectionProtocol,
     PendingRequest,
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RawResponse"]
 
+CONTENT_LENGTH = istr("Content-Length")
 CONTENT_TYPE = istr("Content-Type")
+TRANSFER_ENCODING = istr("Transfer-Encoding")
 
 
 @lru_cache(maxsize=64)
@@ -182,6 +185,9 @@ class RawResponse:
         except BaseException:
             self.close()
             raise
+        if not piece and not self.rest and failure is None and (lost := self._broken_by()):
+            failure = self._failure(lost)
+            self.close()
         if failure is not None:
             # Out here, since what is raised there would carry the library's own error along.
             try:
@@ -195,6 +201,15 @@ class RawResponse:
         if not piece:
             self._finish()
         return piece
+
+    def _broken_by(self) -> Exception | None:
+        """What a connection was lost by whose end alone tells the body's: aiohttp takes any for that of the body."""
+        connection, headers = self._connection, self.meta.headers
+        if connection is None or CONTENT_LENGTH in headers or TRANSFER_ENCODING in headers:
+            return None
+        if connection.broken_by is None and self._pool.closed and not connection.ended:
+            return ConnectionAbortedError(CLOSED_HERE)
+        return connection.broken_by
 
     def _check_total(self) -> None:
         """Drops the rest once the deadline has passed: what is there already can take long to decode, too.
