@@ -630,7 +630,8 @@ async def test_flood_lets_others_have_their_turn(
     turn()
     async with connect() as client:
         chunks: AsyncStream[Any] = await chat(client)
-        while chunks._response.content._size < 3 * MAX_PIECE_BYTES:  # noqa: ASYNC110 - it tells nobody
+        body: Any = chunks._response.content
+        while body._size < 3 * MAX_PIECE_BYTES:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0)
         counts: dict[int, int] = {}
         async for _ in chunks:
