@@ -286,8 +286,13 @@ class Loop(Generic[ItemT]):
         while True:
             for item in self._items:
                 return item
-            self._refused = self._stream._refusal() is not None
-            if not await self._stream._advance():
+            self._refused = False
+            try:
+                more = await self._stream._advance()
+            except HorayError:
+                self._refused = self._stream._refusal() is not None
+                raise
+            if not more:
                 raise StopAsyncIteration
             self._items = self._select(self._stream._ready)
 
