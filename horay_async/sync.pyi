@@ -308,8 +308,9 @@ class Batch(BlockingWrapper, of=AsyncBatch):
 
         Raises `BatchFileError` for a line that has no id, or one that was there before, which is found
         before anything is sent; for an output file that another run is writing, under whatever name, or
-        that isn't one of a batch; for one that something else removes or truncates meanwhile; for what is no file;
-        and for a full disk. A request that can't be sent, or
+        that isn't one of a batch; for one that something else removes or truncates meanwhile; for requests that are
+        edited meanwhile, other than by appending; for what is no file; and for a full disk, before anything is sent
+        where it is full at the start. A request that can't be sent, or
         whose line can't be read further than its id, is no error, but a line of the output. Further raises
         `OSError` for files that can't be opened, and what `run` raises.
 

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from horay_async._transport.log import LOG
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import IdTable
-from horay_async.batch.inputs import index_input, read
+from horay_async.batch.inputs import RequestFile
 from horay_async.batch.journal import FinishedCounts, Journal
 from horay_async.batch.locks import FileLock
 from horay_async.batch.options import Settings
@@ -50,8 +51,18 @@ async def run_file(
     await asyncio.to_thread(_check_names, requests, results)
 
     def look() -> tuple[int, FinishedCounts]:
-        total = index_input(source, ids)
+        total = source.index()
         finished = journal.open(ids, retry_failed=retry_failed)
+        progress.unreadable = tuple(journal.unreadable)
+        if journal.unreadable:
+            LOG.warning(
+                "%s: lines that can't be read stay there, and their requests are sent again: %d, the first is line %d",
+                results,
+                len(journal.unreadable),
+                journal.unreadable[0],
+            )
+        if finished.total < total:
+            journal.check_room()
         lock.sync_name()
         return total, finished
 
@@ -63,12 +74,17 @@ async def run_file(
     async with contextlib.AsyncExitStack() as opened:
         lock = opened.enter_context(FileLock(results))
         journal = opened.enter_context(contextlib.closing(Journal(results, lock)))
-        source = await opened.enter_async_context(input_file(requests))
+        source = RequestFile(await opened.enter_async_context(input_file(requests)), ids)
         progress.total, finished = await _in_thread(look)
         progress.skipped, progress.skipped_failed = finished
-        items = read(source, ids)
         runner = BatchRunner(
-            transport, settings, progress, items, ordered=False, threaded=True, bar=bar
+            transport,
+            settings,
+            progress,
+            source.unfinished(),
+            ordered=False,
+            threaded=True,
+            bar=bar,
         )
         syncing = asyncio.create_task(_sync_regularly(journal, sync_interval, runner))
         try:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
-from typing import BinaryIO, Literal, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, cast
 
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import LISTED, IdTable
 from horay_async.batch.jsonl import BUFFER
 from horay_async.batch.lines import Line, ResultLineError, parse_line
 
-__all__ = ["InputFile", "index_input", "read"]
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = ["InputFile", "RequestFile"]
 
 BOM = b"\xef\xbb\xbf"
 
@@ -21,39 +25,117 @@ class InputFile(Protocol):
     def open(self, mode: Literal["rb"], buffering: int) -> BinaryIO: ...
 
 
-def index_input(path: InputFile, ids: IdTable) -> int:
-    """Reads the whole file and marks its ids; returns how many there are.
+class RequestFile:
+    """The requests of a file, as they were when it was indexed.
 
-    Raises `BatchFileError` for a line that is no JSON object with a `custom_id`, one whose id was there before, and a
-    result. Nothing has been sent by then.
+    What is read later is compared with that block by block, before any line of the block is sent. Size and time of
+    change wouldn't do: a file that is written anew can have both as before, and one that is appended to, as a log is,
+    has neither, though all that was indexed is still there.
     """
-    total = 0
-    for number, line in _requests(path):
-        if ids.mark(line.custom_id, LISTED) & LISTED:
-            first = next(n for n, other in _requests(path) if other.custom_id == line.custom_id)
+
+    def __init__(self, path: InputFile, ids: IdTable) -> None:
+        self._path = path
+        self._ids = ids
+        self._blocks: list[Block] = []
+
+    def index(self) -> int:
+        """Reads the whole file and marks its ids; returns how many there are.
+
+        Raises `BatchFileError` for a line that is no JSON object with a `custom_id`, one whose id was there before, and
+        a result. Nothing has been sent by then.
+        """
+        total = 0
+        self._blocks.clear()
+        for number, line in _requests(self._path, _Recorder(self._path, self._blocks)):
+            if self._ids.mark(line.custom_id, LISTED) & LISTED:
+                first = self._line_of(line.custom_id)
+                raise BatchFileError(
+                    f"{self._path}, line {number}: the custom_id {line.custom_id!r} was in line {first} already",
+                    path=str(self._path),
+                    line=number,
+                )
+            total += 1
+        return total
+
+    def unfinished(self) -> Iterator[Line]:
+        """The requests that aren't finished, once the file was indexed.
+
+        What was appended to it since is left to the next start, whose index will have it. Raises `BatchFileError`
+        where it has changed otherwise.
+        """
+        for _, line in self._read():
+            if self._ids.mark(line.custom_id, 0) == LISTED:
+                yield line
+
+    def _line_of(self, custom_id: str) -> int:
+        """The number of the first line with an id."""
+        return next(number for number, line in self._read() if line.custom_id == custom_id)
+
+    def _read(self) -> Iterator[tuple[int, Line]]:
+        return _requests(self._path, _Comparer(self._path, self._blocks))
+
+
+Block = tuple[int, int]
+"""Length and hash of a part of a file. Python keys its hashes at random for each process."""
+
+
+class _Blocks(io.RawIOBase):
+    """A file that is read in blocks, which are the same ones each time."""
+
+    def __init__(self, path: InputFile, blocks: list[Block]) -> None:
+        self._path = path
+        self._blocks = blocks
+        self._file = cast(io.RawIOBase, path.open("rb", 0))
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        super().close()
+        self._file.close()
+
+    def _fill(self, view: memoryview) -> Block:
+        """Reads as much as there is room for, or up to the file's end."""
+        size = 0
+        while size < len(view) and (count := self._file.readinto(view[size:])):
+            size += count
+        return size, hash(bytes(view[:size]))
+
+
+class _Recorder(_Blocks):
+    """Adds each block to the list."""
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        block = self._fill(memoryview(buffer))
+        self._blocks.append(block)
+        return block[0]
+
+
+class _Comparer(_Blocks):
+    """Raises `BatchFileError` for a block that isn't as it was. Ends where the listed blocks end."""
+
+    def __init__(self, path: InputFile, blocks: list[Block]) -> None:
+        super().__init__(path, blocks)
+        self._expected = iter(blocks)
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        expected = next(self._expected, NOTHING)
+        if self._fill(memoryview(buffer)[: expected[0]]) != expected:
             raise BatchFileError(
-                f"{path}, line {number}: the custom_id {line.custom_id!r} was in line {first} already",
-                path=str(path),
-                line=number,
+                f"{self._path} was changed while its requests were sent. No more of it was sent, and the results so far "
+                "are kept: start again, which reads it as it is now and sends each request whose custom_id has no result",
+                path=str(self._path),
             )
-        total += 1
-    return total
+        return expected[0]
 
 
-def read(path: InputFile, ids: IdTable) -> Iterator[Line]:
-    """The requests that aren't finished, of a file that was indexed.
-
-    What was appended to it since is left to the next start, whose index will have it. Raises `BatchFileError`
-    as `index_input` does, should the file have changed otherwise.
-    """
-    for _, line in _requests(path):
-        if ids.mark(line.custom_id, 0) == LISTED:
-            yield line
+NOTHING: Block = (0, hash(b""))
+"""The end of a file."""
 
 
-def _requests(path: InputFile) -> Iterator[tuple[int, Line]]:
+def _requests(path: InputFile, blocks: _Blocks) -> Iterator[tuple[int, Line]]:
     """The requests with the numbers of their lines, from 1; blank lines are left out."""
-    with path.open("rb", BUFFER) as file:
+    with io.BufferedReader(blocks, BUFFER) as file:
         for number, raw in enumerate(file, 1):
             text = raw.removeprefix(BOM) if number == 1 else raw
             if text.isspace():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,6 +20,10 @@ __all__ = ["FinishedCounts", "Journal"]
 
 BLANK = b" \t\r\n\0"
 """What a line is blank of which nothing else is left. A file system that was cut off from power may leave zeros."""
+
+
+ROOM = 2**16
+"""Bytes that there must be room for before anything is sent: the results of dozens of requests that are under way."""
 
 
 class FinishedCounts(NamedTuple):
@@ -43,6 +46,8 @@ class Journal:
         if lock is None:
             self._owned.push(self._lock)
         self._open = lock is not None
+        self.unreadable: list[int] = []
+        """Numbers of the lines that can't be read, from 1; set by `open`."""
         self._unsynced = False
         self._size = 0  # bytes that the file has at least, unless something else has truncated it
 
@@ -70,6 +75,22 @@ class Journal:
         )  # some file systems don't count names
         self._size = os.fstat(self._lock.handle).st_size
         return finished
+
+    def check_room(self) -> None:
+        """Raises `BatchFileError` where there is no room for results: what is sent then is paid for and lost.
+
+        Writes zeros and cuts them off again. Where it is killed in between, the next start cuts them off.
+        """
+        handle, size = self._lock.handle, self._kept()
+        zeros = memoryview(bytes(ROOM))
+        try:
+            try:
+                while zeros:
+                    zeros = zeros[os.write(handle, zeros) :]
+            finally:
+                os.ftruncate(handle, size)
+        except OSError as error:
+            raise self._failure(error) from error
 
     def append(self, results: Iterable[BatchResult[Any]]) -> None:
         """Writes a line for each result. Raises `BatchFileError` where there is no room, and the file then ends in
@@ -118,14 +139,18 @@ class Journal:
         except OSError as error:
             raise self._failure(error) from error
         if self._named and not found.st_nlink:
-            raise self._failure(FileNotFoundError(errno.ENOENT, "it was removed meanwhile"))
+            raise self._lost("it was removed meanwhile, or another file was put in its place")
         if found.st_size < self._size:
-            lost = f"it was truncated meanwhile, to {found.st_size} of {self._size} bytes"
-            raise BatchFileError(
-                f"{self._path}: {lost}. Results are gone: start again, which sends the requests of those once more",
-                path=str(self._path),
+            raise self._lost(
+                f"it was truncated meanwhile, to {found.st_size} of {self._size} bytes"
             )
         return found.st_size
+
+    def _lost(self, what: str) -> BatchFileError:
+        return BatchFileError(
+            f"{self._path}: {what}. Results are gone: start again, which sends the requests of those once more",
+            path=str(self._path),
+        )
 
     def _failure(self, error: OSError) -> BatchFileError:
         return BatchFileError(
@@ -150,6 +175,7 @@ class Journal:
                 if _torn(raw):
                     break
                 foreign = foreign or self._foreign(number, error)
+                self.unreadable.append(number)
             if outcome is None and not raw.strip(b"\0"):
                 break
             size += len(raw)

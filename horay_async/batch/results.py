@@ -59,6 +59,9 @@ class BatchProgress(Record):
     """Requests of a file that were finished before."""
     skipped_failed: int = 0
     """Those of them that had failed."""
+    unreadable: tuple[int, ...] = ()
+    """Numbers of the lines in a file of results that can't be read, from 1: they stay there, and their requests are sent
+    again. A reader of the file has to leave them out."""
     done: int = 0
     """Requests that succeeded."""
     failed: int = 0

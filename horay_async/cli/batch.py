@@ -117,6 +117,11 @@ def batch(
     note(f"{_told(progress)}, in {timedelta(seconds=round(progress.seconds))}")
     if as_json:
         write_json({name: getattr(progress, name) for name in TOLD})
+    if bad := progress.unreadable:
+        rest = f" and {len(bad) - 1:,} more" if bad[1:] else ""
+        note(
+            f"{results}, line {bad[0]}{rest}: can't be read: left there, and what it was for counts as not sent"
+        )
     if progress.failed or progress.skipped_failed:
         note(f"{results} says what failed; --retry-failed sends it again")
         raise typer.Exit(ExitCode.PARTLY)

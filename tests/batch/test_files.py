@@ -22,9 +22,8 @@ import pytest
 from aiohttp import web
 
 from horay_async import AsyncHoray, BadRequestError, ConfigurationError
-from horay_async.batch import AsyncBatch, BatchFileError, BatchProgress
-from horay_async.batch.ids import IdTable
-from horay_async.batch.inputs import index_input
+from horay_async.batch import AsyncBatch, BatchFileError, BatchProgress, inputs
+from horay_async.batch.inputs import RequestFile
 from horay_async.batch.locks import FileLock
 
 from .conftest import KEY, Json, Stub, completion, line, lines, refusal, until
@@ -206,14 +205,16 @@ async def test_cancelled_run_waits_for_its_threads(
     """The files stay locked for as long as something works on them."""
     begun, go_on = threading.Event(), threading.Event()
 
-    def slow(path: Path, ids: IdTable) -> int:
+    index = RequestFile.index
+
+    def slow(file: RequestFile) -> int:
         begun.set()
         assert go_on.wait(20)
         if broken:
             raise OSError
-        return index_input(path, ids)
+        return index(file)
 
-    monkeypatch.setattr("horay_async.batch.files.index_input", slow)
+    monkeypatch.setattr(RequestFile, "index", slow)
     files.ask(*lines(3))
     run = asyncio.ensure_future(batch.run_file(files.requests, files.results))
     await until(begun.is_set)
@@ -654,11 +655,13 @@ async def test_full_disk_ends_the_run(
     real, calls = os.write, list[int]()
 
     def write(handle: int, data: memoryview) -> int:
+        results = bytes(data[:1]) == b"{"  # at the start there is room
         if (
-            data and calls
+            results and calls
         ):  # responses that come together are written together: the first write is some
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        calls.append(len(data))
+        if results:
+            calls.append(len(data))
         return real(handle, data)
 
     with monkeypatch.context() as patch:
@@ -668,6 +671,68 @@ async def test_full_disk_ends_the_run(
     assert 0 < len(files.outcomes) < 20
     await batch.run_file(files.requests, files.results)
     assert files.texts == ALL
+
+
+async def test_disk_that_is_full_at_the_start(
+    stub: Stub, batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is sent, whose results would be lost; where all is done, none is needed."""
+    files.ask(*lines(3))
+    await batch.run_file(files.requests, files.results)
+    before = files.results.read_bytes()
+    real = os.write
+
+    def write(handle: int, data: memoryview) -> int:
+        if len(data) <= 300:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(handle, data[:-300])
+
+    monkeypatch.setattr(os, "write", write)
+    files.ask(*lines(20))
+    for _ in range(2):
+        with pytest.raises(BatchFileError, match=r"out\.jsonl: can't be written: No space left"):
+            await batch.run_file(files.requests, files.results)
+        assert files.results.read_bytes() == before
+    assert len(stub.requests) == 3
+    files.ask(*lines(3))
+    assert (await batch.run_file(files.requests, files.results)).skipped == 3
+
+
+async def test_requests_that_change_meanwhile_end_the_run(
+    stub: Stub, batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read before stays done, nothing else is sent, and the next start takes the file as it is then."""
+    monkeypatch.setattr(inputs, "BUFFER", 1024)
+    files.ask(*lines(500))
+
+    def reply(asked: Json) -> web.Response:
+        if len(stub.requests) == 1:
+            files.ask(*(line(f"id-{number}", f"a longer prompt {number}") for number in range(500)))
+        return completion(asked)
+
+    stub.reply = reply
+    with pytest.raises(BatchFileError, match=r"in\.jsonl was changed while its requests were sent"):
+        await batch.run_file(files.requests, files.results, concurrency=1)
+    done = files.texts
+    assert 0 < len(done) == len(stub.requests) < 500
+    assert done == {f"id-{number}": f"prompt {number}" for number in range(len(done))}
+    progress = await batch.run_file(files.requests, files.results)
+    assert (progress.skipped, progress.done) == (len(done), 500 - len(done))
+    assert len(stub.requests) == len(files.texts) == 500
+
+
+async def test_line_of_the_results_that_cant_be_read(
+    stub: Stub, batch: AsyncBatch, files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Is told with its number, and its request is sent again."""
+    files.ask(*lines(3))
+    await batch.run_file(files.requests, files.results, concurrency=1)
+    first, second, third = files.results.read_bytes().splitlines()
+    files.results.write_bytes(b"\n".join((first, second[:-9], third, b"")))
+    progress = await batch.run_file(files.requests, files.results)
+    assert (progress.unreadable, progress.skipped, progress.done) == ((2,), 2, 1)
+    assert "out.jsonl: lines that can't be read stay there" in caplog.text
+    assert "1, the first is line 2" in caplog.text
 
 
 @pytest.mark.parametrize("interval", [0, 0.001])

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from horay_async.batch import BatchFileError, InvalidRequestError
+from horay_async.batch import BatchFileError, InvalidRequestError, inputs
 from horay_async.batch.ids import FINISHED, IdTable
-from horay_async.batch.inputs import index_input, read
+from horay_async.batch.inputs import RequestFile
 from horay_async.batch.jsonl import fields_of, text_of
-from horay_async.batch.lines import parse_line
+from horay_async.batch.lines import Line, parse_line
 from horay_async.batch.requests import Preparer
 from horay_async.options import ClientOptions
 
@@ -40,9 +43,9 @@ def test_requests_are_read_with_their_bytes(path: Path) -> None:
         '{"body": [], "custom_id": "\\u00e9"}\n',
         '{"custom_id": "c", "method": 3}',
     )
-    ids = IdTable()
-    assert index_input(path, ids) == 3
-    found = list(read(path, ids))
+    requests = RequestFile(path, IdTable())
+    assert requests.index() == 3
+    found = list(requests.unfinished())
     assert [item.custom_id for item in found] == ["a", "é", "c"]
     assert (found[0].method, found[0].url, bytes(found[0].body)) == (
         "POST",
@@ -58,9 +61,9 @@ def test_what_editors_leave_is_passed_over(path: Path) -> None:
     write(
         path, b"\xef\xbb\xbf", '{"custom_id": "a"}\r\n', "\r\n", "  \n", '{"custom_id": "b"}\r\n\n'
     )
-    ids = IdTable()
-    assert index_input(path, ids) == 2
-    assert [item.custom_id for item in read(path, ids)] == ["a", "b"]
+    requests = RequestFile(path, IdTable())
+    assert requests.index() == 2
+    assert [item.custom_id for item in requests.unfinished()] == ["a", "b"]
 
 
 def test_finished_requests_are_left_out(path: Path) -> None:
@@ -69,14 +72,15 @@ def test_finished_requests_are_left_out(path: Path) -> None:
     ids = IdTable()
     ids.mark("id-1", FINISHED)
     ids.mark("id-4", FINISHED)
-    assert index_input(path, ids) == 5
-    assert [item.custom_id for item in read(path, ids)] == ["id-0", "id-2", "id-3"]
+    requests = RequestFile(path, ids)
+    assert requests.index() == 5
+    assert [item.custom_id for item in requests.unfinished()] == ["id-0", "id-2", "id-3"]
 
 
 def test_empty_file(path: Path) -> None:
     """Holds no requests."""
     path.touch()
-    assert index_input(path, IdTable()) == 0
+    assert RequestFile(path, IdTable()).index() == 0
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ def test_bad_line_is_named(path: Path, bad: str | bytes) -> None:
     """With its file and number, before anything is sent."""
     write(path, json.dumps(line("ok")), "\n\n", bad, "\n")
     with pytest.raises(BatchFileError, match=r"in\.jsonl, line 3: not a JSON object") as caught:
-        index_input(path, IdTable())
+        RequestFile(path, IdTable()).index()
     assert (caught.value.path, caught.value.line) == (str(path), 3)
 
 
@@ -121,7 +125,7 @@ def test_file_of_results_is_refused(path: Path, outcome: dict[str, object]) -> N
     with pytest.raises(
         BatchFileError, match=r"in\.jsonl, line 1: this is a file of results"
     ) as caught:
-        index_input(path, IdTable())
+        RequestFile(path, IdTable()).index()
     assert (caught.value.path, caught.value.line) == (str(path), 1)
 
 
@@ -131,14 +135,14 @@ def test_file_of_results_is_refused(path: Path, outcome: dict[str, object]) -> N
 def test_what_says_nothing_of_an_outcome_is_a_request(path: Path, more: dict[str, object]) -> None:
     """However little of one: its own result says what it lacks."""
     write(path, json.dumps({"custom_id": "a", **more}), "\n")
-    assert index_input(path, IdTable()) == 1
+    assert RequestFile(path, IdTable()).index() == 1
 
 
 def test_duplicate_id_is_named(path: Path) -> None:
     """With both its lines."""
     write(path, *(json.dumps(line(name)) + "\n" for name in ("a", "b", "c", "b")))
     with pytest.raises(BatchFileError, match=r"line 4: the custom_id 'b' was in line 2") as caught:
-        index_input(path, IdTable())
+        RequestFile(path, IdTable()).index()
     assert caught.value.line == 4
 
 
@@ -176,9 +180,9 @@ BROKEN = {
 def test_line_with_an_id_is_a_request(path: Path, fields: bytes, form: bytes) -> None:
     """What it can't be sent for is found when its turn comes, and costs no other line."""
     write(path, json.dumps(line("a")), "\n", form % fields, "\n", json.dumps(line("c")))
-    ids = IdTable()
-    assert index_input(path, ids) == 3
-    found = list(read(path, ids))
+    requests = RequestFile(path, IdTable())
+    assert requests.index() == 3
+    found = list(requests.unfinished())
     assert [item.custom_id for item in found] == ["a", "b", "c"]
     with pytest.raises(InvalidRequestError):
         Preparer(OPTIONS).prepare(found[1], 1)
@@ -190,9 +194,9 @@ def test_line_that_is_cut_after_its_id(path: Path, rest: bytes) -> None:
     write(
         path, json.dumps(line("a")), "\n", b'{"custom_id": "b"' + rest, "\n", json.dumps(line("c"))
     )
-    ids = IdTable()
-    assert index_input(path, ids) == 3
-    found = list(read(path, ids))
+    requests = RequestFile(path, IdTable())
+    assert requests.index() == 3
+    found = list(requests.unfinished())
     assert [item.custom_id for item in found] == ["a", "b", "c"]
     with pytest.raises(InvalidRequestError, match="the line can't be read"):
         Preparer(OPTIONS).prepare(found[1], 1)
@@ -218,23 +222,70 @@ def test_line_cut_anywhere(data: st.DataObject) -> None:
         assert found == json.loads(raw)["custom_id"]
 
 
-def test_file_that_changes_meanwhile(path: Path) -> None:
-    """Is an error of the file, with the line."""
-    write(path, json.dumps(line("a")), "\n")
-    ids = IdTable()
-    index_input(path, ids)
-    write(path, json.dumps(line("a")), "\n", "nonsense")
-    with pytest.raises(BatchFileError, match="line 2"):
-        list(read(path, ids))
+CHANGES: dict[str, Callable[[bytes], bytes]] = {
+    "same length": lambda raw: raw.replace(b"Once", b"Then"),
+    "other ids": lambda raw: raw.replace(b"id-", b"no-"),
+    "longer": lambda raw: raw.replace(b"prompt", b"a longer prompt"),
+    "shorter": lambda raw: raw.replace(b"prompt", b"p"),
+    "without its end": lambda raw: raw[:-1],
+    "half": lambda raw: raw[: len(raw) // 2],
+    "nothing": lambda raw: b"",
+    "moved": lambda raw: b"\n" + raw,
+}
 
 
-def test_lines_that_are_appended_meanwhile(path: Path) -> None:
+@pytest.mark.parametrize("block", [16, 2**20])
+@pytest.mark.parametrize("changed", CHANGES.values(), ids=CHANGES)
+def test_file_that_changes_meanwhile(
+    path: Path,
+    changed: Callable[[bytes], bytes],
+    block: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Is an error, however it keeps its size and times; nothing of what was changed comes out."""
+    monkeypatch.setattr(inputs, "BUFFER", block)
+    raw = b"".join(json.dumps(item).encode() + b"\n" for item in [*lines(9), line("id-9")])
+    write(path, raw)
+    requests = RequestFile(path, IdTable())
+    requests.index()
+    times = path.stat()
+    write(path, changed(raw))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    found: list[Line] = []
+    with pytest.raises(BatchFileError, match=r"in\.jsonl was changed while its requests were sent"):
+        found.extend(requests.unfinished())
+    sent = b"".join(bytes(item.body) for item in found)
+    assert [item.custom_id for item in found] == [f"id-{number}" for number in range(len(found))]
+    assert sent == b"".join(re.findall(rb'"body": (\{.*?\})', raw))[: len(sent)]
+
+
+def test_change_between_two_reads_of_a_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops it at the block that has changed, even if the file is read already in part."""
+    monkeypatch.setattr(inputs, "BUFFER", 64)
+    raw = b"".join(json.dumps(item).encode() + b"\n" for item in lines(9))
+    write(path, raw)
+    requests = RequestFile(path, IdTable())
+    requests.index()
+    reading = requests.unfinished()
+    assert next(reading).custom_id == "id-0"
+    write(path, raw.replace(b"id-", b"no-"))
+    with pytest.raises(BatchFileError, match="was changed"):
+        list(reading)
+
+
+@pytest.mark.parametrize("block", [16, 2**20])
+@pytest.mark.parametrize("more", [*"abc", "nonsense", '{"custom_id": "c'])
+def test_lines_that_are_appended_meanwhile(
+    path: Path, more: str, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Are left to the next start: nobody has looked whether their ids were there before."""
-    write(path, json.dumps(line("a")), "\n")
-    ids = IdTable()
-    index_input(path, ids)
-    write(path, *(json.dumps(line(name)) + "\n" for name in "abb"))
-    assert [item.custom_id for item in read(path, ids)] == ["a"]
+    monkeypatch.setattr(inputs, "BUFFER", block)
+    written = [json.dumps(line(name)) + "\n" for name in "ab"]
+    write(path, *written)
+    requests = RequestFile(path, IdTable())
+    requests.index()
+    write(path, *written, json.dumps(line(more)) if len(more) == 1 else more)
+    assert [item.custom_id for item in requests.unfinished()] == ["a", "b"]
 
 
 @given(st.binary().filter(lambda raw: b"\n" not in raw and raw.strip()))

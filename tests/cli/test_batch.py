@@ -108,14 +108,33 @@ def test_bad_line(horay: Horay, requests: Path, results: Path, fault_server: Fau
 def test_swapped_files(
     horay: Horay, requests: Path, results: Path, fault_server: FaultServer, options: list[str]
 ) -> None:
-    """OUT holds requests: it is refused, and both files stay as they are."""
+    """Each is refused for what it holds, and both stay as they are."""
+    other = requests.with_name("other.jsonl")
+    other.write_text(line(9), encoding="utf-8")
     horay("batch", str(requests), str(results))
     before = requests.read_bytes(), results.read_bytes()
-    result = horay("batch", str(results), str(requests), *options)
-    assert result.exit_code == ExitCode.FAILED
-    assert "line 1: not a line of a batch's results: it is a request" in result.stderr
+    for given, told in (
+        (results, "line 1: this is a file of results"),
+        (other, "line 1: not a line of a batch's results: it is a request"),
+    ):
+        result = horay("batch", str(given), str(requests), *options)
+        assert result.exit_code == ExitCode.FAILED
+        assert told in result.stderr
     assert (requests.read_bytes(), results.read_bytes()) == before
     assert len(fault_server.requests) == 3
+
+
+def test_damaged_line_of_the_results(
+    horay: Horay, requests: Path, results: Path, fault_server: FaultServer
+) -> None:
+    """Is told with its number."""
+    horay("batch", str(requests), str(results))
+    first, second, third = results.read_bytes().splitlines()
+    results.write_bytes(b"\n".join((first, second[:-9], third, b"")))
+    result = horay("batch", str(requests), str(results))
+    assert result.exit_code == ExitCode.DONE
+    assert "out.jsonl, line 2: can't be read" in result.stderr
+    assert len(fault_server.requests) == 4
 
 
 @pytest.mark.parametrize("given", ["0", "many", "-1", "1.5"])
