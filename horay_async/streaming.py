@@ -108,7 +108,7 @@ class AsyncStream(Generic[ChunkT]):
 
     async def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
-        self._abandon()
+        self._close_nowait()
 
     async def __aenter__(self) -> Self:
         return self
@@ -119,14 +119,14 @@ class AsyncStream(Generic[ChunkT]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._abandon()
+        self._close_nowait()
 
     def __del__(self) -> None:
         if hasattr(self, "_response"):  # __init__ may have failed before
             self._end()
             self._response.close_soon()
 
-    def _abandon(self) -> None:
+    def _close_nowait(self) -> None:
         """Closes without awaiting, from any thread."""
         if not self._exhausted:
             self._closed = True
@@ -136,7 +136,7 @@ class AsyncStream(Generic[ChunkT]):
             self._end()
             self._response.close_soon()
 
-    async def _burst(self) -> list[ChunkT]:
+    async def _read_ready(self) -> list[ChunkT]:
         """The chunks that have come, waiting for at least one; none at the end of the stream."""
         if chunks := list(self._ready):
             return chunks
@@ -171,7 +171,7 @@ class AsyncStream(Generic[ChunkT]):
         except BaseException as error:
             self._failure = error if isinstance(error, HorayError) else interrupted(error)
             self._end(error)
-            self._abandon()
+            self._close_nowait()
             raise
         finally:
             self._reading = False
@@ -298,7 +298,7 @@ class Loop(Generic[ItemT]):
 
     def __del__(self) -> None:
         if not self._refused:
-            self._stream._abandon()
+            self._stream._close_nowait()
 
 
 def all_of(chunks: Iterator[ItemT]) -> Iterator[ItemT]:
@@ -386,16 +386,16 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
 
     async def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
-        self._abandon()
+        self._close_nowait()
 
-    def _abandon(self) -> None:
+    def _close_nowait(self) -> None:
         """Closes without awaiting, from any thread."""
         if self._stream is not None:
-            self._stream._abandon()
+            self._stream._close_nowait()
 
-    async def _burst(self) -> list[Any]:
+    async def _read_ready(self) -> list[Any]:
         """The chunks that have come, waiting for at least one; none at the end of the stream."""
-        return await self.chunks._burst()
+        return await self.chunks._read_ready()
 
     def _events_of(self, chunks: Iterator[Any]) -> Iterator[EventT]:
         """The events that chunks mean."""

@@ -55,10 +55,10 @@ class _Reading(BlockingWrapper):
     _prefetcher: Prefetcher[Any]
 
     def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]:
-        return BlockingIterator(self._prefetcher, select, self._abandon)
+        return BlockingIterator(self._prefetcher, select, self._close_nowait)
 
-    def _abandon(self) -> None:
-        self._wrapped._abandon()
+    def _close_nowait(self) -> None:
+        self._wrapped._close_nowait()
         self._prefetcher.stop()
 
     def __exit__(
@@ -67,14 +67,14 @@ class _Reading(BlockingWrapper):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._abandon()
+        self._close_nowait()
 
 
 class _NextReading(BlockingReader[ItemT_co], _Reading):
     """One that is an iterator itself, and is closed when it is dropped."""
 
     def __init__(self, wrapped: Any, handle: LoopHandle, made_in: object = None) -> None:
-        super().__init__(Prefetcher(handle, wrapped._burst, made_in=made_in), all_of)
+        super().__init__(Prefetcher(handle, wrapped._read_ready, made_in=made_in), all_of)
         BlockingWrapper.__init__(self, wrapped, handle)
 
     def __enter__(self) -> Self:
@@ -86,7 +86,7 @@ class _NextReading(BlockingReader[ItemT_co], _Reading):
     def __del__(self) -> None:
         # The task that reads holds the asynchronous stream, whose own end would come too late.
         if hasattr(self, "_wrapped"):  # __init__ may have failed before
-            self._abandon()
+            self._close_nowait()
 
 
 class Stream(_NextReading[ChunkT], Generic[ChunkT], of=AsyncStream):
@@ -112,7 +112,7 @@ class Stream(_NextReading[ChunkT], Generic[ChunkT], of=AsyncStream):
 
     def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
-        self._abandon()
+        self._close_nowait()
 
 
 class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
@@ -145,9 +145,9 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
     def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]:
         return self.chunks._loop(select)  # one prefetcher for the events and their chunks
 
-    def _abandon(self) -> None:
+    def _close_nowait(self) -> None:
         if self._chunks is None:
-            self._wrapped._abandon()
+            self._wrapped._close_nowait()
         else:
             self._chunks.close()
 
@@ -165,7 +165,7 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
 
     def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
-        self._abandon()
+        self._close_nowait()
 
     def final(self) -> ResponseT:
         """The whole response. Reads what is left of the stream; raises as iteration does."""
@@ -183,7 +183,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
 
     def __init__(self, wrapped: AsyncToolRun, handle: LoopHandle) -> None:
         super().__init__(wrapped, handle)
-        self._prefetcher: Prefetcher[Any] = Prefetcher(handle, wrapped._burst)
+        self._prefetcher: Prefetcher[Any] = Prefetcher(handle, wrapped._read_ready)
 
     @property
     def messages(self) -> list[Any]:
@@ -198,7 +198,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
 
     def close(self) -> None:
         """Stops the run, unless it is over. Closing twice is fine."""
-        self._abandon()
+        self._close_nowait()
 
     def final(self) -> ChatCompletion:
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""
@@ -221,7 +221,7 @@ class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], o
 
     def close(self) -> None:
         """Cancels what is under way. Closing twice is fine."""
-        self._abandon()
+        self._close_nowait()
 
 
 class Batch(BlockingWrapper, of=AsyncBatch):

@@ -384,9 +384,9 @@ class Streamed:
     """What a blocking stream wraps, over a source."""
 
     def __init__(self, bursts: list[list[int]]) -> None:
-        self._burst = Source(bursts).pull
+        self._read_ready = Source(bursts).pull
 
-    def _abandon(self) -> None:
+    def _close_nowait(self) -> None:
         """Nothing to close."""
 
 

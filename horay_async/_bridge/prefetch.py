@@ -197,19 +197,19 @@ class BlockingReader(Generic[T_co]):
 
 
 class BlockingIterator(BlockingReader[T_co]):
-    """One `for` over a stream. When it is dropped before the end, `abandon` is called."""
+    """One `for` over a stream. When it is dropped before the end, `close_nowait` is called."""
 
-    __slots__ = ("_abandon",)
+    __slots__ = ("_close_nowait",)
 
     def __init__(
-        self, prefetcher: Prefetcher[Any], select: Select[T_co], abandon: Callable[[], None]
+        self, prefetcher: Prefetcher[Any], select: Select[T_co], close_nowait: Callable[[], None]
     ) -> None:
-        self._abandon = abandon
+        self._close_nowait = close_nowait
         super().__init__(prefetcher, select)
 
     def __del__(self) -> None:
         if not getattr(self, "_refused", True):  # __init__ may have been interrupted
-            self._abandon()
+            self._close_nowait()
 
 
 def none_of(items: Iterator[Any]) -> Iterator[Any]:

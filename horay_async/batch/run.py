@@ -53,7 +53,7 @@ class AsyncBatchRun(Generic[ResponseT_co]):
                 raise StopAsyncIteration
             self._ready = iter(results)
 
-    async def _burst(self) -> list[BatchResult[ResponseT_co]]:
+    async def _read_ready(self) -> list[BatchResult[ResponseT_co]]:
         """The results that are there, waiting for at least one; none at the end. For the blocking client:
         the requests are read in a thread of their own, since their code may wait for the loop that this
         runs on.
@@ -69,7 +69,7 @@ class AsyncBatchRun(Generic[ResponseT_co]):
 
     async def close(self) -> None:
         """Cancels what is under way. Closing twice is fine."""
-        self._abandon()
+        self._close_nowait()
         if self._runner is not None:
             await self._runner.close()
 
@@ -88,7 +88,7 @@ class AsyncBatchRun(Generic[ResponseT_co]):
         if self._runner is not None:
             self._runner.stop_soon()
 
-    def _abandon(self) -> None:
+    def _close_nowait(self) -> None:
         """Cancels what is under way without awaiting, from any thread."""
         self._left = True
         self._ready = iter(())
@@ -117,4 +117,4 @@ class _Loop(Generic[ResponseT_co]):
 
     def __del__(self) -> None:
         if not self._ended:
-            self._run._abandon()
+            self._run._close_nowait()

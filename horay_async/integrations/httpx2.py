@@ -211,14 +211,14 @@ class _AsyncBody(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            while pieces := await self._body._burst():
+            while pieces := await self._body._read_ready():
                 for piece in pieces:
                     yield piece
         except HorayError as error:
             raise self._translate(error) from error
 
     async def aclose(self) -> None:
-        self._body._abandon()
+        self._body._close_nowait()
 
 
 class _BlockingBody(httpx2.SyncByteStream):
@@ -232,13 +232,15 @@ class _BlockingBody(httpx2.SyncByteStream):
     ) -> None:
         self._body = body
         self._translate = translate
-        self._prefetcher: Prefetcher[bytes] = Prefetcher(handle, body._burst, made_in=handle.shared)
+        self._prefetcher: Prefetcher[bytes] = Prefetcher(
+            handle, body._read_ready, made_in=handle.shared
+        )
 
     def __iter__(self) -> Iterator[bytes]:
         return _BodyReader(self._prefetcher, self._translate)
 
     def close(self) -> None:
-        self._body._abandon()
+        self._body._close_nowait()
         self._prefetcher.stop()
 
 

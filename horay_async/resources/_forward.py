@@ -134,7 +134,7 @@ class ForwardedBody:
         self._response = response
         self._failure: APIError | None = None
 
-    async def _burst(self) -> list[bytes]:
+    async def _read_ready(self) -> list[bytes]:
         """What has come, waiting for some; nothing at the end."""
         response = self._response
         if self._failure is not None:
@@ -160,13 +160,13 @@ class ForwardedBody:
             return []
         return [piece]
 
-    def _abandon(self) -> None:
+    def _close_nowait(self) -> None:
         """Closes the connection, unless the body was read to its end; from any thread."""
         self._call.end()
         self._response.close_soon()
 
     def __del__(self) -> None:
-        self._abandon()
+        self._close_nowait()
 
 
 class ForwardedStream:
@@ -177,7 +177,7 @@ class ForwardedStream:
         self._described = described
         self._ended = False
 
-    async def _burst(self) -> list[bytes]:
+    async def _read_ready(self) -> list[bytes]:
         """The events that have come, waiting for some; nothing at the end.
 
         What the server reports as an error in the stream is handed on as it came.
@@ -185,7 +185,7 @@ class ForwardedStream:
         if self._ended:
             return []
         try:
-            chunks = await self._stream._burst()
+            chunks = await self._stream._read_ready()
         except (APIStatusError, StreamError) as error:
             self._ended = True
             return [_error_event(error, described=self._described)]
@@ -196,9 +196,9 @@ class ForwardedStream:
             return [b"data: %b\n\n" % b"\n\ndata: ".join([_raw(chunk) for chunk in chunks])]
         return [b"".join(map(_written, chunks))]
 
-    def _abandon(self) -> None:
+    def _close_nowait(self) -> None:
         """Closes the connection, unless the stream was read to its end; from any thread."""
-        self._stream._abandon()
+        self._stream._close_nowait()
 
 
 def _raw(chunk: Response) -> bytes:

@@ -126,7 +126,7 @@ class AsyncToolRun:
         return list(self._messages)
 
     def __aiter__(self) -> AsyncIterator[ToolRunEvent]:
-        # The loop of streams needs nothing of a stream but `_ready`, `_reading`, `_advance` and `_abandon`.
+        # The loop of streams needs nothing of a stream but `_ready`, `_reading`, `_advance` and `_close_nowait`.
         return Loop(cast(Any, self), all_of)
 
     async def final(self) -> ChatCompletion:
@@ -137,7 +137,7 @@ class AsyncToolRun:
 
     async def close(self) -> None:
         """Stops the run, unless it is over. Closing twice is fine."""
-        self._abandon()
+        self._close_nowait()
         await self._stop()
 
     async def __aenter__(self) -> Self:
@@ -151,7 +151,7 @@ class AsyncToolRun:
     ) -> None:
         await self.close()
 
-    def _abandon(self) -> None:
+    def _close_nowait(self) -> None:
         """Stops without awaiting, from any thread."""
         self._halt()
         self._observe_end(None)
@@ -161,11 +161,11 @@ class AsyncToolRun:
             return
         self._closed = True
         if self._stream is not None:
-            self._stream._abandon()
+            self._stream._close_nowait()
         if self._tasks and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._cancel)
 
-    async def _burst(self) -> Events:
+    async def _read_ready(self) -> Events:
         """The events that have come, waiting for at least one; none at the end of the run."""
         return list(self._ready) if await self._advance() else []
 
@@ -277,7 +277,7 @@ class AsyncToolRun:
 
     async def _read(self) -> Events:
         stream = cast("AsyncEventStream[ChatEvent, ChatCompletion]", self._stream)
-        if chunks := await stream._burst():
+        if chunks := await stream._read_ready():
             return list(stream._events_of(iter(chunks)))
         self._stream = None
         self._response = response = stream._merged()

@@ -159,7 +159,7 @@ async def test_abandoning_from_another_thread(stub: Stub, batch: AsyncBatch) -> 
     run = batch.run(lines(9), concurrency=5)
     first = asyncio.ensure_future(anext(run))
     await stub.reached(lambda: stub.under_way == 5)
-    thread = threading.Thread(target=run._abandon)
+    thread = threading.Thread(target=run._close_nowait)
     thread.start()
     thread.join()
     await gone(stub, batch)
@@ -181,7 +181,7 @@ def test_batch_that_is_left_with_its_loop() -> None:
         return run
 
     run = asyncio.run(begin())
-    run._abandon()
+    run._close_nowait()
     del run
     gc.collect()
 
@@ -190,10 +190,10 @@ async def test_bursts_hold_all_that_is_there(stub: Stub, batch: AsyncBatch) -> N
     """For the blocking client: in few hops, and an empty one at the end."""
     run = batch.run(lines(30))
     indexes: list[int] = []
-    while burst := await run._burst():
+    while burst := await run._read_ready():
         indexes += [result.index for result in burst]
     assert sorted(indexes) == list(range(30))
-    assert await run._burst() == []
+    assert await run._read_ready() == []
 
 
 async def test_bursts_read_requests_in_a_thread(stub: Stub, batch: AsyncBatch) -> None:
@@ -210,7 +210,7 @@ async def test_bursts_read_requests_in_a_thread(stub: Stub, batch: AsyncBatch) -
         yield BatchRequest.completion(model="m", prompt=text)
 
     run = batch.run(requests())
-    burst = await asyncio.wait_for(run._burst(), 20)
+    burst = await asyncio.wait_for(run._read_ready(), 20)
     assert burst[0].unwrap().choices[0].text == "prompt 0"
     await run.close()
 

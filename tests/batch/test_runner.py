@@ -426,7 +426,7 @@ async def test_only_the_first_failure_counts(batch: AsyncBatch) -> None:
     """What was read ahead is no longer looked at."""
     run = batch.run([{} for _ in range(9)], fail_fast=True)
     with pytest.raises(InvalidRequestError):
-        await run._burst()
+        await run._read_ready()
     await run.close()
     assert run.progress.failed == 1
 

@@ -116,7 +116,7 @@ async def test_no_call(fault_server: FaultServer, connect: Connect) -> None:
         with pytest.raises(HorayError, match="no response yet"):
             run._merged()
         assert (await run.final()).choices[0].message.content == "Fine."
-        assert await run._burst() == []
+        assert await run._read_ready() == []
         await run.close()
         assert await run.final() is await run.final()
 
@@ -310,12 +310,12 @@ async def close(run: AsyncToolRun) -> None:
     await run.close()
 
 
-async def abandon(run: AsyncToolRun) -> None:
+async def close_nowait(run: AsyncToolRun) -> None:
     """Closes without waiting."""
-    run._abandon()
+    run._close_nowait()
 
 
-@pytest.mark.parametrize("stop", [close, abandon])
+@pytest.mark.parametrize("stop", [close, close_nowait])
 async def test_stopping_between_results(
     fault_server: FaultServer, connect: Connect, stop: Callable[[AsyncToolRun], Any]
 ) -> None:
@@ -325,7 +325,7 @@ async def test_stopping_between_results(
     async with connect() as client:
         tools = [weather, hanging(cancelled, begun)]
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
-        while not results(await run._burst()):
+        while not results(await run._read_ready()):
             pass
         await begun.wait()
         await stop(run)
@@ -343,7 +343,7 @@ async def test_leaving_the_loop(fault_server: FaultServer, connect: Connect) -> 
             if isinstance(event, TextDelta):
                 break
         with pytest.raises(HorayError, match="the run was stopped"):
-            await run._burst()
+            await run._read_ready()
         await fault_server.until(lambda: fault_server.open_connections == 0, what="closing")
 
 

@@ -337,7 +337,7 @@ async def test_run_stopped_from_another_thread(
         run = client.chat.completions.run_tools(**question())
         events = run.__aiter__()
         await events.__anext__()
-        await asyncio.to_thread(run._abandon)
+        await asyncio.to_thread(run._close_nowait)
         await run.close()
     assert dict(named(recorded, RUN).attributes or {})["horay.cancelled"] is True
     assert [p.sum for p in recorded.points("gen_ai.invoke_agent.inference_calls")] == [0]
