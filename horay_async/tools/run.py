@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from horay_async._habits import no_attribute
 from horay_async._protocol.limits.pacing import are_believable
+from horay_async._transport.loops import runs_here
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion
 from horay_async.models.events import (
@@ -24,7 +25,7 @@ from horay_async.models.events import (
     ToolResult,
     ToolRunEvent,
 )
-from horay_async.streaming import BUSY, AsyncEventStream, Loop, all_of, interrupted
+from horay_async.streaming import BUSY, ELSEWHERE, AsyncEventStream, Loop, all_of, interrupted
 
 if TYPE_CHECKING:
     from horay_async._observe import RunObserver, TelemetryObserver
@@ -175,14 +176,20 @@ class AsyncToolRun:
             raise HorayError("the run has no response yet")
         return self._response
 
+    def _refusal(self) -> str | None:
+        """Why the running task can't read here and now."""
+        if self._reading:
+            return BUSY
+        return None if self._loop is None or runs_here(self._loop) else ELSEWHERE
+
     async def _advance(self) -> bool:
         """Waits until events are in `_ready`; false at the end of the run."""
         if self._failure is not None:
             raise self._failure
         if self._closed:
             raise HorayError("the run was stopped: its loop was left early, or close() was called")
-        if self._reading:
-            raise HorayError(BUSY)
+        if refusal := self._refusal():
+            raise HorayError(refusal)
         self._reading = True
         if self._loop is None:
             self._loop = asyncio.get_running_loop()

@@ -106,6 +106,24 @@ async def test_conversation(fault_server: FaultServer, connect: Connect) -> None
     assert fault_server.requests[0].json()["tools"][0]["function"]["name"] == "weather"
 
 
+async def test_reading_on_another_loop_is_refused(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """It says so, and the run goes on where it began."""
+    fault_server.add(saying("It is ", "sunny."))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
+        events = aiter(run)
+        assert await anext(events) == RoundStarted(1)
+
+        async def read_here() -> None:
+            await run.final()
+
+        with pytest.raises(HorayError, match="belongs to another event loop"):
+            await asyncio.to_thread(asyncio.run, read_here())
+        assert (await run.final()).choices[0].message.content == "It is sunny."
+
+
 async def test_no_call(fault_server: FaultServer, connect: Connect) -> None:
     """A model that needs no tool just responds."""
     fault_server.add(saying("Fine."))
