@@ -217,9 +217,11 @@ def _timeouts(call: Mapping[str, Any], options: ClientOptions) -> Timeouts:
 
 
 def _retry(call: Mapping[str, Any], options: ClientOptions) -> RetryPolicy:
-    if "max_retries" not in call:
+    most = call.get("max_retries")
+    # openai's client says it of each call, mostly as it is set here.
+    if most is None or (most.__class__ is int and most == options.retry.max_retries):
         return options.retry
-    return attrs.evolve(options.retry, max_retries=call["max_retries"])
+    return attrs.evolve(options.retry, max_retries=most)
 
 
 def _choices(body: Any) -> int:
@@ -295,17 +297,18 @@ def forwarded(
         # A body that isn't JSON is the server's to judge.
         with suppress(*MALFORMED):
             asked = _asked(body)
-    sent = {name: value for name, value in headers.items() if name.lower() not in OWN_HEADERS}
-    if external:
-        for name, value in sent.items():
-            if holds_key(options, value):
-                raise ConfigurationError(
-                    f"the header {name!r} would send the API key to another host"
-                )
-    else:
-        sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}
-        if method != "GET" and not any(name.lower() == IDEMPOTENCY for name in sent):
-            sent["Idempotency-Key"] = new_idempotency_key
+    sent: dict[str, str] = {}
+    keyed = external or method == "GET"
+    for name, value in headers.items():
+        known = name.lower()
+        if known in OWN_HEADERS or (known == "authorization" and not external):
+            continue
+        if external and holds_key(options, value):
+            raise ConfigurationError(f"the header {name!r} would send the API key to another host")
+        keyed = keyed or known == IDEMPOTENCY
+        sent[name] = value
+    if not keyed:
+        sent["Idempotency-Key"] = new_idempotency_key
     request = Request(
         method=method,
         path=path if external else _with_query(path, call, options, {}),

@@ -149,6 +149,7 @@ def test_retries_of_a_call() -> None:
     request = text(client, max_retries=0)
     assert isinstance(request.retry, Own)
     assert (request.retry.max_retries, request.retry.max_backoff) == (0, 1.0)
+    assert text(client, max_retries=client.retry.max_retries).retry is client.retry  # no copy
     assert text(client).retry is client.retry
     with pytest.raises(ConfigurationError, match="max_retries"):
         text(client, max_retries=-1)
