@@ -221,8 +221,9 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
-                responded before. Then that is the request's result. All other failures are retried
-                as the client's `RetryPolicy` says, and no more.
+                responded before. Then that is the request's result; and of all requests that can't
+                be sent at once, where it has refused everything for so long. All other failures are
+                retried as the client's `RetryPolicy` says, and no more.
         """
     @overload
     def run(
@@ -273,8 +274,9 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
-                responded before. Then that is the request's result. All other failures are retried
-                as the client's `RetryPolicy` says, and no more.
+                responded before. Then that is the request's result; and of all requests that can't
+                be sent at once, where it has refused everything for so long. All other failures are
+                retried as the client's `RetryPolicy` says, and no more.
         """
     def run_file(
         self,
@@ -337,8 +339,9 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
-                responded before. Then that is the request's result. All other failures are retried
-                as the client's `RetryPolicy` says, and no more.
+                responded before. Then that is the request's result; and of all requests that can't
+                be sent at once, where it has refused everything for so long. All other failures are
+                retried as the client's `RetryPolicy` says, and no more.
         """
 
 class User(BlockingWrapper, of=AsyncUser):

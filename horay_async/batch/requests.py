@@ -100,6 +100,8 @@ class WorkItem:
     """When it was first sent."""
     put_off_since: float | None = None
     """When it was first put off."""
+    refusal: APIError | None = None
+    """What it was put off for last."""
 
     def may_go_again(self, error: APIError) -> bool:
         """Whether the policy lets the request be sent again after it was put off. How often is the batch's

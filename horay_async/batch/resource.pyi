@@ -73,8 +73,9 @@ class AsyncBatch:
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
-                responded before. Then that is the request's result. All other failures are retried
-                as the client's `RetryPolicy` says, and no more.
+                responded before. Then that is the request's result; and of all requests that can't
+                be sent at once, where it has refused everything for so long. All other failures are
+                retried as the client's `RetryPolicy` says, and no more.
         """
     @overload
     def run(
@@ -125,8 +126,9 @@ class AsyncBatch:
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
-                responded before. Then that is the request's result. All other failures are retried
-                as the client's `RetryPolicy` says, and no more.
+                responded before. Then that is the request's result; and of all requests that can't
+                be sent at once, where it has refused everything for so long. All other failures are
+                retried as the client's `RetryPolicy` says, and no more.
         """
     async def run_file(
         self,
@@ -189,7 +191,8 @@ class AsyncBatch:
                 is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
-                responded before. Then that is the request's result. All other failures are retried
-                as the client's `RetryPolicy` says, and no more.
+                responded before. Then that is the request's result; and of all requests that can't
+                be sent at once, where it has refused everything for so long. All other failures are
+                retried as the client's `RetryPolicy` says, and no more.
         """
     _transport: Transport

@@ -25,7 +25,7 @@ class AsyncBatchRun(Generic[ResponseT_co]):
 
     Iterate over it: that starts the batch, and leaving the loop early cancels what is under way. The
     requests are read as they are needed. Iteration raises what iterating over the requests raised, once
-    those before it are done; with `fail_fast` the error of the first failure; and `ConfigurationError`
+    those before it are done, and `HorayError` in the place of `CancelledError`; with `fail_fast` the error of the first failure; and `ConfigurationError`
     when the client is closed meanwhile.
     """
 

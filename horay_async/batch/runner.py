@@ -19,7 +19,7 @@ from horay_async.batch.requests import Preparer, WorkItem, is_refusal, is_unreac
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.sources import ENDED, PENDING, source_of
-from horay_async.batch.throttle import WorkLimiter, throttle_of, unbound
+from horay_async.batch.throttle import Patience, WorkLimiter, throttle_of, unbound
 from horay_async.errors import (
     APIError,
     APIResponseError,
@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 __all__ = ["CLOSED", "BatchRunner"]
 
 CLOSED = "the batch was left: its loop was ended early, or close() was called"
+
+SOURCE_CANCELLED = (
+    "the iterable of requests raised CancelledError: something that it awaited was cancelled. The requests before it "
+    "were sent, and there may be more"
+)
 
 
 class BatchRunner:
@@ -62,6 +67,7 @@ class BatchRunner:
         bar: ProgressBar | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
         self._throttle = throttle_of(transport)
         self._level = self._throttle.level(settings) if level is None else level
         self._pacer = self._throttle.pacer(settings) if pacer is None else pacer
@@ -159,6 +165,11 @@ class BatchRunner:
             return ENDED
         try:
             item = self._source.poll()
+        except asyncio.CancelledError as error:
+            # Passed on as it is, it would look as if whoever reads the results had been cancelled.
+            self._broken = HorayError(SOURCE_CANCELLED)
+            self._broken.__cause__ = error
+            return ENDED
         except Exception as error:  # noqa: BLE001 - the caller's iterable can raise anything
             self._broken = error
             return ENDED
@@ -183,7 +194,7 @@ class BatchRunner:
             self._pacer,
             work.tokens,
             bulk=self._settings.bulk,
-            until=since + self._settings.give_up_after,
+            patience=Patience(self._began, since, self._settings.give_up_after),
         )
         if ticket is None:
             self._fail_unsent(work, self._loop.time())
@@ -241,7 +252,10 @@ class BatchRunner:
         self._progress.refused += 1
         if work.put_off_since is None:
             work.put_off_since = now
-        since = min(work.put_off_since, cast(float, admission.refusing_since))
+        work.refusal = error
+        # What the server refused before this batch began is no reason to give up.
+        refusing_since = max(cast(float, admission.refusing_since), self._began)
+        since = min(work.put_off_since, refusing_since)
         total = work.request.timeouts.total
         late = total is not None and now - cast(float, work.started) >= total
         patient = now + asked - since < self._settings.give_up_after
@@ -267,11 +281,23 @@ class BatchRunner:
             work.attempts.append(attempt)
 
     def _fail_unsent(self, work: WorkItem, now: float) -> None:
-        """Ends a request that the server won't take within the time that it has: with the server's last refusal."""
-        error = copy(cast("APIStatusError", self._throttle.refusal))
-        error.execution = "not_sent"
-        why = f"the request wasn't sent: the server asked for a wait of {error.retry_after:g} s"
-        error.__notes__ = [f"{why}, and give_up_after is {self._settings.give_up_after:g} s"]
+        """Ends a request that the server won't take within the time that it has: with its own last refusal, or if it
+        was never sent, with the server's last one.
+        """
+        if work.refusal is None:
+            error = copy(cast(APIError, self._throttle.refusal))
+            error.execution = "not_sent"
+            unsent = "the request wasn't sent"
+        else:
+            error = work.refusal
+            unsent = "the request wasn't sent again"
+        asked = error.retry_after if isinstance(error, APIStatusError) else None
+        why = (
+            f"asked for a wait of {asked:g} s" if asked else "has refused everything for that long"
+        )
+        error.__notes__ = [
+            f"{unsent}: give_up_after is {self._settings.give_up_after:g} s, and the server {why}"
+        ]
         if work.started is None:
             work.started = now
         self._failed(work, error, now)

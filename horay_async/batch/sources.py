@@ -31,7 +31,7 @@ class Source(Protocol):
     """Items, one at a time."""
 
     def poll(self) -> Any:
-        """The next item, `PENDING` or `ENDED`. Raises what the caller's iterable raised."""
+        """The next item, `PENDING` or `ENDED`. Raises what the caller's iterable raised, `CancelledError` included."""
         ...
 
     def stop(self) -> None:
@@ -73,6 +73,7 @@ class _AsyncSource:
         self._changed = changed
         self._room = asyncio.Event()
         self._room.set()
+        self._stopped = False
         self._task = asyncio.create_task(self._read(aiter(items)))
         self._task.add_done_callback(lambda _: changed())
 
@@ -83,11 +84,12 @@ class _AsyncSource:
             return item
         if not self._task.done():
             return PENDING
-        if not self._task.cancelled() and (error := self._task.exception()) is not None:
-            raise error
+        if not self._stopped:  # by which its task is cancelled
+            self._task.result()
         return ENDED
 
     def stop(self) -> None:
+        self._stopped = True
         self._ready.clear()
         self._task.cancel()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from horay_async._protocol.limits.admission import Admission, Permit
 from horay_async._protocol.limits.concurrency import Concurrency
@@ -19,7 +19,7 @@ from horay_async.options import ClientOptions
 if TYPE_CHECKING:
     from horay_async._transport.transport import Transport
 
-__all__ = ["Throttle", "WorkLimiter", "throttle_of", "unbound"]
+__all__ = ["Patience", "Throttle", "WorkLimiter", "throttle_of", "unbound"]
 
 
 class Throttle:
@@ -32,12 +32,14 @@ class Throttle:
         """What the requests under way have met."""
         self.reached: bool = False
         """Whether the server has ever responded: then one that can't be reached will come back."""
-        self.refusal: APIStatusError | None = None
-        """The refusal that asked for the latest `Retry-After`."""
+        self.refusal: APIError | None = None
+        """The latest refusal, of any request."""
         self._not_before = (
             -math.inf
         )  # of the loop's clock: when the server takes requests again, by its own word
-        self._waits: set[asyncio.Timeout] = set()  # of those that wait to be let go
+        self._waits: dict[
+            asyncio.Timeout, Patience
+        ] = {}  # of those that wait to be let go: when each gives up
         self._session_limit = session_limit(options)
         self._pacers: dict[tuple[float | None, float | None], RateLimiter] = {}
 
@@ -78,39 +80,68 @@ class Throttle:
         tokens: float,
         *,
         bulk: bool = True,
-        until: float = math.inf,
+        patience: Patience,
     ) -> Ticket | None:
-        """Waits until a request of about so many tokens may go; its ticket has a permit. None, at once, where the
-        server has asked to send nothing for longer than `until`, a time of the loop's clock.
+        """Waits until a request of about so many tokens may go; its ticket has a permit. None, at once, where it can't
+        be sent within its patience: the server has asked to send nothing for longer, or has refused everything for
+        as long and nothing that it could accept is under way.
         """
         limiter = self.limiter
-        while self._not_before <= until:
+        clock = asyncio.get_running_loop().time
+        while self._not_before <= patience.until:
             ticket = limiter.ticket_nowait(tokens, level=level, pacer=pacer, bulk=bulk)
             if ticket is not None:
                 return ticket
-            wait = asyncio.timeout(None)
+            at = self._gives_up_at(patience)
+            if at is not None and at <= clock():
+                if not self.admission.in_flight:
+                    return None
+                at = None  # the next refusal sets it
+            wait = asyncio.timeout_at(at)
             try:
                 async with wait:
-                    self._waits.add(wait)
+                    self._waits[wait] = patience
                     return await limiter.ticket(tokens, level=level, pacer=pacer, bulk=bulk)
             except TimeoutError:
                 if not wait.expired():
                     raise
             finally:
-                self._waits.discard(wait)
+                self._waits.pop(wait, None)
         return None
 
     def refused(self, permit: Permit, error: APIError, now: float) -> float:
         """Takes back the permit of a request that was refused. Returns how many seconds the server asked to wait."""
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         self.limiter.refused(permit, now, retry_after=asked)
-        if asked and now + asked > self._not_before:
-            self._not_before = now + asked
-            self.refusal = cast("APIStatusError", error)
-            for wait in self._waits:  # each looks whether it can wait for so long
-                wait.reschedule(now)
-            self._waits.clear()
+        self.refusal = error
+        if asked:
+            self._not_before = max(self._not_before, now + asked)
+        for wait, patience in self._waits.items():  # each looks whether it can wait for so long
+            at = now if self._not_before > patience.until else self._gives_up_at(patience)
+            if at is not None and not wait.expired():
+                wait.reschedule(max(now, at))
         return asked or 0.0
+
+    def _gives_up_at(self, patience: Patience) -> float | None:
+        """When what waits has waited for long enough, on the loop's clock; None while the server responds."""
+        since = self.admission.refusing_since
+        return None if since is None else max(since, patience.began) + patience.seconds
+
+
+class Patience(NamedTuple):
+    """How long a request waits to be let go while the server refuses. Times are of the loop's clock."""
+
+    began: float
+    """When its batch began: a refusal from before is none of its own."""
+    since: float
+    """When it was first to be sent, or was first refused."""
+    seconds: float
+    """The batch's `give_up_after`."""
+
+    @property
+    def until(self) -> float:
+        """The latest time to which it waits because the server asks for it."""
+        return self.since + self.seconds
 
 
 class WorkLimiter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -12,15 +13,18 @@ from aiohttp import web
 
 from horay_async import (
     APIConnectionError,
+    APIStatusError,
     APITimeoutError,
     AsyncHoray,
     BadRequestError,
     ConfigurationError,
+    HorayError,
     InternalServerError,
     MessageDict,
     RateLimitError,
     RetryPolicy,
 )
+from horay_async._protocol.limits.shared_pause import SharedPause
 from horay_async.batch import AsyncBatch, BatchRequest, BatchResult, InvalidRequestError, runner
 from horay_async.batch.options import Settings
 from horay_async.batch.throttle import throttle_of
@@ -207,12 +211,30 @@ async def test_refused_requests_are_sent_again(stub: Stub, batch: AsyncBatch, st
 async def test_refusal_is_the_result_when_patience_is_over(stub: Stub, batch: AsyncBatch) -> None:
     """Measured from the first refusal without a response since."""
     stub.reply = lambda body: refusal()
-    run = batch.run(lines(4), give_up_after=0.01)
+    run = batch.run(lines(4), give_up_after=1)
     for result in await results_of(run):
         assert isinstance(result.error, RateLimitError)
         assert result.attempts == result.error.attempts
     assert run.progress.failed == 4
     assert run.progress.refused >= 5
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_all_requests_give_up_together(
+    stub: Stub, batch: AsyncBatch, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """Of a server that refuses everything, none waits for its turn to be refused; those that never went say so."""
+    monkeypatch.setattr(SharedPause, "FIRST", 3600.0)
+    monkeypatch.setattr(SharedPause, "LONGEST", 3600.0)
+    stub.reply = lambda body: refusal(status)
+    run = batch.run(lines(100), concurrency=4, give_up_after=0.05)
+    results = await results_of(run)
+    assert len(results) == 100
+    for result in results:
+        assert isinstance(result.error, APIStatusError)
+        assert result.error.status_code == status
+        assert (result.error.execution == "not_sent") == (not result.attempts)
+    assert sum(len(result.attempts) for result in results) == len(stub.requests) < 10
 
 
 async def test_policy_without_retries_takes_the_refusal(stub: Stub) -> None:
@@ -458,6 +480,57 @@ async def test_what_the_iterable_raises_comes_after_its_responses(
     seen, error = await results_until_failure(batch.run(failing()))
     assert isinstance(error, KeyError)
     assert sorted(seen) == list(range(5))
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("kind", ["plain", "asynchronous"])
+async def test_iterable_that_is_cancelled_isnt_at_its_end(
+    stub: Stub, batch: AsyncBatch, kind: str, ordered: bool
+) -> None:
+    """What it awaits was cancelled, for example: an error, not a batch that looks complete; and no cancellation either."""
+
+    async def cancelled() -> AsyncIterator[Json]:
+        for item in lines(5):
+            yield item
+        rows = asyncio.get_running_loop().create_future()
+        rows.cancel()
+        await rows
+
+    def plain() -> Iterator[Json]:
+        yield from lines(5)
+        raise asyncio.CancelledError
+
+    source = plain() if kind == "plain" else cancelled()
+    seen, error = await results_until_failure(batch.run(source, ordered=ordered))
+    assert type(error) is HorayError
+    assert isinstance(error.__cause__, asyncio.CancelledError)
+    assert "the iterable of requests raised CancelledError" in str(error)
+    assert sorted(seen) == list(range(5))
+
+
+async def test_consumer_that_is_cancelled_is_cancelled(stub: Stub, batch: AsyncBatch) -> None:
+    """And the asynchronous iterable is ended with it."""
+    ended = asyncio.Event()
+
+    async def waiting() -> AsyncIterator[Json]:
+        try:
+            yield line("a")
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def consume() -> None:
+        async for result in batch.run(waiting()):
+            assert result.error is None
+            seen.set()
+
+    seen = asyncio.Event()
+    task = asyncio.create_task(consume())
+    await seen.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await ended.wait()
 
 
 async def test_closing_the_client_ends_the_batch(stub: Stub) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sys
 
@@ -17,8 +18,10 @@ from horay_async._transport import open_files as module
 from horay_async._transport.limiter import Ticket
 from horay_async._transport.open_files import MOST
 from horay_async.batch.options import Settings
-from horay_async.batch.throttle import Throttle, throttle_of, unbound
+from horay_async.batch.throttle import Patience, Throttle, throttle_of, unbound
 from horay_async.options import ClientOptions
+
+PATIENCE = Patience(began=0, since=math.inf, seconds=600)
 
 pytestmark = pytest.mark.anyio
 
@@ -159,8 +162,8 @@ async def test_entering_waits_for_a_permit_to_come_back() -> None:
     """Until then nothing is taken from the rate either."""
     throttle = Throttle(OPTIONS)
     level, pacer = throttle.level(Settings.of(concurrency=1)), RateLimiter()
-    first = await throttle.acquire(level, pacer, 0)
-    second = asyncio.create_task(throttle.acquire(level, pacer, 0))
+    first = await throttle.acquire(level, pacer, 0, patience=PATIENCE)
+    second = asyncio.create_task(throttle.acquire(level, pacer, 0, patience=PATIENCE))
     await asyncio.sleep(0)
     throttle.limiter.wake()
     await asyncio.sleep(0)
@@ -178,7 +181,7 @@ async def test_entering_waits_for_the_rate() -> None:
     loop = asyncio.get_running_loop()
     start = loop.time()
     for _ in range(14):
-        await throttle.acquire(level, pacer, 0)
+        await throttle.acquire(level, pacer, 0, patience=PATIENCE)
     assert loop.time() - start >= 2 / 100  # eleven at once, the rest a hundredth of a second apart
 
 
@@ -194,5 +197,5 @@ async def test_entering_goes_early_rather_than_wait_for_no_time() -> None:
             asked.append(now)
             return limiter.TICK / 2
 
-    await throttle.acquire(throttle.level(Settings.of()), Finer(), 0)
+    await throttle.acquire(throttle.level(Settings.of()), Finer(), 0, patience=PATIENCE)
     assert len(asked) == 1
