@@ -52,8 +52,8 @@ BUSY = "the stream is being read by another task: read it in one"
 ELSEWHERE = "the stream belongs to another event loop than the one that runs here: read it on the loop that its request was made on"
 """What a task is told that reads on another loop; the stream is left as it is."""
 
-Select = Callable[[Iterator[Any]], Iterator[ItemT]]
-"""Makes the items of a loop from the chunks that are ready."""
+Select = Callable[[Iterator[Any] | None], Iterator[ItemT]]
+"""Makes the items of a loop from the chunks that are ready; from None, what is left to hand out at the end."""
 
 
 class AsyncStream(Generic[ChunkT]):
@@ -154,8 +154,10 @@ class AsyncStream(Generic[ChunkT]):
             raise HorayError(LEFT)
         if self._exhausted:
             return False
-        if refusal := self._refusal():
-            raise HorayError(refusal)
+        if self._reading:
+            raise HorayError(BUSY)
+        if not runs_here(self._response.loop):
+            raise HorayError(ELSEWHERE)
         self._reading = True
         try:
             if self._handed_out:
@@ -183,12 +185,6 @@ class AsyncStream(Generic[ChunkT]):
         self._handed_out = True
         self._ready = iter(chunks)
         return True
-
-    def _refusal(self) -> str | None:
-        """Why the running task can't read here and now."""
-        if self._reading:
-            return BUSY
-        return None if runs_here(self._response.loop) else ELSEWHERE
 
     def _end(self, error: BaseException | None = None) -> None:
         self._call.end(error, self._reader.partial)
@@ -283,32 +279,33 @@ class Loop(Generic[ItemT]):
         return self
 
     async def __anext__(self) -> ItemT:
+        more = True
         while True:
             for item in self._items:
                 return item
+            if not more:
+                raise StopAsyncIteration
             self._refused = False
             try:
                 more = await self._stream._advance()
-            except HorayError:
-                self._refused = self._stream._refusal() is not None
+            except HorayError as error:
+                self._refused = error.args in ((BUSY,), (ELSEWHERE,))
                 raise
-            if not more:
-                raise StopAsyncIteration
-            self._items = self._select(self._stream._ready)
+            self._items = self._select(self._stream._ready if more else None)
 
     def __del__(self) -> None:
         if not self._refused:
             self._stream._close_nowait()
 
 
-def all_of(chunks: Iterator[ItemT]) -> Iterator[ItemT]:
+def all_of(chunks: Iterator[ItemT] | None) -> Iterator[ItemT]:
     """The chunks themselves."""
-    return chunks
+    return chunks or iter(())
 
 
-def texts_of(chunks: Iterator[Any]) -> Iterator[str]:
+def texts_of(chunks: Iterator[Any] | None) -> Iterator[str]:
     """The text of the first choice, where there is some."""
-    return filter(None, (chunk.text for chunk in chunks))
+    return filter(None, (chunk.text for chunk in all_of(chunks)))
 
 
 class AsyncEventStream(Generic[EventT, ResponseT]):
@@ -397,9 +394,14 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
         """The chunks that have come, waiting for at least one; none at the end of the stream."""
         return await self.chunks._read_ready()
 
-    def _events_of(self, chunks: Iterator[Any]) -> Iterator[EventT]:
-        """The events that chunks mean."""
+    def _events_of(self, chunks: Iterator[Any] | None) -> Iterator[EventT]:
+        """The events that chunks mean; or that their end does."""
+        events: list[EventT] = []
+        if chunks is None:
+            self._so_far.end(events)
+            yield from events
+            return
         for chunk in chunks:
-            events: list[EventT] = []
+            events = []
             self._so_far.add(chunk, events)
             yield from events

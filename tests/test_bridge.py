@@ -392,7 +392,7 @@ class Streamed:
 
 def odd(items: Iterator[int]) -> Iterator[int]:
     """The items of a loop that leaves some out, by a generator."""
-    return (item for item in items if item % 2)
+    return (item for item in items or () if item % 2)
 
 
 class Tripped(BaseException):

@@ -175,13 +175,15 @@ class BlockingReader(Generic[T_co]):
 
     def __next__(self) -> T_co:
         try:
+            more = True
             while True:
                 for item in self._items:
                     return item
-                if not self._prefetcher.advance():
+                if not more:
                     raise StopIteration
+                more = self._prefetcher.advance()
                 self._refused = False
-                self._items = self._select(self._prefetcher.ready)
+                self._items = self._select(self._prefetcher.ready if more else None)
         except StopIteration:
             raise
         except HorayError as error:
@@ -212,6 +214,6 @@ class BlockingIterator(BlockingReader[T_co]):
             self._close_nowait()
 
 
-def none_of(items: Iterator[Any]) -> Iterator[Any]:
+def none_of(items: Iterator[Any] | None) -> Iterator[Any]:
     """Drops the items."""
-    return iter(deque(items, maxlen=0))
+    return iter(deque(items or (), maxlen=0))

@@ -133,8 +133,8 @@ class ChoiceFinished(Event):
 
     index: int
     """The choice's number."""
-    finish_reason: str
-    """Why: `stop`, `length`, `tool_calls` ..."""
+    finish_reason: str | None
+    """Why: `stop`, `length`, `tool_calls` ...; None where the server didn't say, and just ended the stream."""
     type: Literal["finished"] = "finished"
     """What tells this event from the others."""
 

@@ -127,7 +127,7 @@ class AsyncToolRun:
         return list(self._messages)
 
     def __aiter__(self) -> AsyncIterator[ToolRunEvent]:
-        # The loop of streams needs nothing of a stream but `_ready`, `_reading`, `_advance` and `_close_nowait`.
+        # The loop of streams needs nothing of a stream but `_ready`, `_advance` and `_close_nowait`.
         return Loop(cast(Any, self), all_of)
 
     async def final(self) -> ChatCompletion:
@@ -176,20 +176,16 @@ class AsyncToolRun:
             raise HorayError("the run has no response yet")
         return self._response
 
-    def _refusal(self) -> str | None:
-        """Why the running task can't read here and now."""
-        if self._reading:
-            return BUSY
-        return None if self._loop is None or runs_here(self._loop) else ELSEWHERE
-
     async def _advance(self) -> bool:
         """Waits until events are in `_ready`; false at the end of the run."""
         if self._failure is not None:
             raise self._failure
         if self._closed:
             raise HorayError("the run was stopped: its loop was left early, or close() was called")
-        if refusal := self._refusal():
-            raise HorayError(refusal)
+        if self._reading:
+            raise HorayError(BUSY)
+        if self._loop is not None and not runs_here(self._loop):
+            raise HorayError(ELSEWHERE)
         self._reading = True
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
@@ -293,7 +289,7 @@ class AsyncToolRun:
         self._count(response)
         if response.choices:
             self._take(response.choices[0])
-        return [RoundFinished(self._round, response)]
+        return [*stream._events_of(None), RoundFinished(self._round, response)]
 
     def _take(self, choice: ChatChoice) -> None:
         """Goes on from the model's message: with its calls, where there are any for us."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from horay_async.testing import FaultServer, chat, json_response, stream
 from horay_async.tools.define import tool
 
 if TYPE_CHECKING:
-    from tests.conftest import Connect
+    from tests.conftest import Connect, ConnectBlocking
 
 pytestmark = pytest.mark.anyio
 
@@ -248,3 +249,31 @@ async def test_parse_text() -> None:
     assert parse_text(Point, '```json\n{"x": 1, "y": 2}\n```') == Point(1, 2)
     with pytest.raises(AnswerError, match=r"doesn't fit Point: \$\.z: Point has no such field"):
         parse_text(Point, '{"x": 1, "y": 2, "z": 3}')
+
+
+@pytest.mark.parametrize("client_kind", ["async", "blocking"])
+async def test_end_without_a_finish_reason(
+    fault_server: FaultServer,
+    connect: Connect,
+    connect_blocking: ConnectBlocking,
+    client_kind: str,
+) -> None:
+    """A stream that just ends with `[DONE]` ends its choices: who acts on events is told what is whole."""
+    fault_server.add(stream(['{"x": 1, ', '"y": 2}'], finish_reason=None))
+    asked: dict[str, Any] = {"model": "m", "messages": QUESTION, "response_format": Point}
+    if client_kind == "async":
+        async with connect() as client, client.chat.completions.stream(**asked) as events:
+            got = [event async for event in events]
+            final = await events.final()
+    else:
+
+        def read() -> tuple[list[Any], Any]:
+            with (
+                connect_blocking() as client,
+                client.chat.completions.stream(**asked) as events,
+            ):
+                return list(events), events.final()
+
+        got, final = await asyncio.to_thread(read)
+    assert got[-2:] == [AnswerParsed(0, Point(1, 2.0)), ChoiceFinished(0, None)]
+    assert final.choices[0].message.parsed == Point(1, 2.0)

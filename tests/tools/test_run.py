@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ from horay_async.models.events import (
     ToolResult,
 )
 from horay_async.models.messages import SystemMessage, UserMessage
-from horay_async.testing import FaultServer, Stall, error, respond, sse
+from horay_async.testing import FaultServer, Gate, Stall, error, respond, sse
 from horay_async.tools.define import Tool, tool
 from horay_async.tools.run import AsyncToolRun
 
@@ -63,6 +63,11 @@ async def fail(how: str) -> None:
 def results(events: list[Any]) -> list[ToolResult]:
     """What came of each call."""
     return [event for event in events if isinstance(event, ToolResult)]
+
+
+async def take(steps: AsyncIterator[Any]) -> list[Any]:
+    """What is left."""
+    return [step async for step in steps]
 
 
 async def test_conversation(fault_server: FaultServer, connect: Connect) -> None:
@@ -106,22 +111,35 @@ async def test_conversation(fault_server: FaultServer, connect: Connect) -> None
     assert fault_server.requests[0].json()["tools"][0]["function"]["name"] == "weather"
 
 
-async def test_reading_on_another_loop_is_refused(
-    fault_server: FaultServer, connect: Connect
-) -> None:
-    """It says so, and the run goes on where it began."""
-    fault_server.add(saying("It is ", "sunny."))
+async def test_second_reader_is_refused(fault_server: FaultServer, connect: Connect) -> None:
+    """Another task, or another loop, that reads a run is told so; the run goes on."""
+    gate = Gate()
+    fault_server.add(saying("One", "two", then=(gate,)))
     async with connect() as client:
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
-        events = aiter(run)
-        assert await anext(events) == RoundStarted(1)
+        steps = aiter(run)
+        first = [await anext(steps), await anext(steps)]
+        reading = asyncio.create_task(take(steps))
+        while not run._reading:  # noqa: ASYNC110 - nothing else says that it waits
+            await asyncio.sleep(0)
+        with pytest.raises(HorayError, match="read by another task"):
+            await take(aiter(run))
+        gate.open()
+        rest = await reading
+        assert isinstance(first[0], RoundStarted)
+        assert isinstance(rest[-1], RoundFinished)
 
-        async def read_here() -> None:
-            await run.final()
 
-        with pytest.raises(HorayError, match="belongs to another event loop"):
-            await asyncio.to_thread(asyncio.run, read_here())
-        assert (await run.final()).choices[0].message.content == "It is sunny."
+async def test_another_loop_is_refused(fault_server: FaultServer, connect: Connect) -> None:
+    """So is a task on another loop than the one that the run has begun on."""
+    fault_server.add(saying("One", "two"))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
+        steps = aiter(run)
+        await anext(steps)
+        with pytest.raises(HorayError, match="another event loop"):
+            await asyncio.to_thread(asyncio.run, take(aiter(run)))
+        assert isinstance((await take(steps))[-1], RoundFinished)
 
 
 async def test_no_call(fault_server: FaultServer, connect: Connect) -> None:

@@ -76,6 +76,13 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
             self._tell(event, told)
         return content
 
+    def end(self, events: list[Any]) -> None:
+        """Appends what the end means; raises `AnswerError` where a choice that ends with it doesn't fit."""
+        plain: list[ChatEvent] = []
+        self._merged.end(plain)
+        for event in plain:
+            self._tell(event, events)
+
     def result(self) -> ParsedCompletion[T]:
         merged = self._merged.result()
         choices = [so_far(choice, self._whole.get(choice.index)) for choice in merged.choices]

@@ -108,6 +108,10 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
         """
 
     @abstractmethod
+    def end(self, events: list[Any]) -> None:
+        """Appends what the end of a complete stream means, as events: choices that no finish reason has ended."""
+
+    @abstractmethod
     def result(self) -> ResponseT:
         """The whole response, or as much of it as has come."""
 
@@ -131,6 +135,8 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
 class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
     """Merges chunks choice by choice; what a choice has is for the derived classes to say."""
 
+    _ended = False
+
     def add(self, chunk: PieceT, events: Events = None) -> bool:
         """Takes in `chunk`; says whether it held any generated content.
 
@@ -150,7 +156,7 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
                 if choice.finish_reason is None:
                     self._unfinished -= 1
                     if events is not None:
-                        self._tell_end(choice, piece, events)
+                        self._tell_end(choice, piece.index, piece.finish_reason, events)
                 choice.finish_reason = piece.finish_reason
             if piece.logprobs is not None:
                 self._add_logprobs(choice, piece.logprobs)
@@ -175,8 +181,18 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
     def _add_rest(self, chunk: PieceT) -> None:
         """Adds what a chunk has beside its choices."""
 
-    def _tell_end(self, choice: MergedChoice, piece: Any, events: list[Any]) -> None:
-        events.append(ChoiceFinished(piece.index, piece.finish_reason))
+    def end(self, events: list[Any]) -> None:
+        """Appends what the end of a complete stream means, as events: choices that no finish reason has ended."""
+        if not self._ended:
+            self._ended = True
+            for index, choice in self._in_order():
+                if choice.finish_reason is None:
+                    self._tell_end(choice, index, None, events)
+
+    def _tell_end(
+        self, choice: MergedChoice, index: int, reason: str | None, events: list[Any]
+    ) -> None:
+        events.append(ChoiceFinished(index, reason))
 
     def _only_piece(self, chunk: PieceT) -> Any:
         """The piece of the only choice in `chunk`, if nothing is counted or ends with it."""
@@ -304,11 +320,13 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             delta.tool_calls = None
         return True
 
-    def _tell_end(self, choice: MergedChoice, piece: ChatChunkChoice, events: list[Any]) -> None:
+    def _tell_end(
+        self, choice: MergedChoice, index: int, reason: str | None, events: list[Any]
+    ) -> None:
         if choice.tools:
             for number, call in choice.tools.results():
-                events.append(ToolCallDone(piece.index, number, call))
-        super()._tell_end(choice, piece, events)
+                events.append(ToolCallDone(index, number, call))
+        super()._tell_end(choice, index, reason, events)
 
     def _add_logprobs(self, choice: MergedChoice, more: ChatLogprobs) -> None:
         for entries in (more.content, more.refusal):

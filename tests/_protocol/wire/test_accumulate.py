@@ -15,7 +15,7 @@ from horay_async._protocol.wire.accumulate import (
     CompletionAccumulator,
 )
 from horay_async.models._converter import structure
-from horay_async.models.chat import ChatCompletion, ToolCall
+from horay_async.models.chat import ChatCompletion, FunctionCall, ToolCall
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.events import (
@@ -289,6 +289,23 @@ def test_events_tell_the_same(made: tuple[JSON, list[JSON]]) -> None:
             assert told == call["function"]["arguments"]
         assert own[-1] == ChoiceFinished(choice["index"], "stop")
     assert isinstance(events[-1], UsageReported)
+
+
+def test_end_of_a_stream_ends_its_choices() -> None:
+    """What no finish reason has ended ends with the stream, once; what one has ended isn't told again."""
+    merged = ChatAccumulator()
+    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}}
+    for choices in (
+        [delta(0, tool_calls=[call]), delta(1, "stop", content="x")],
+        [delta(2, content="y")],
+    ):
+        merged.add(structure({"choices": choices}, ChatCompletionChunk), [])
+    events: list[ChatEvent] = []
+    merged.end(events)
+    done = ToolCallDone(0, 0, ToolCall(id="a", function=FunctionCall(name="f", arguments="{}")))
+    assert events == [done, ChoiceFinished(0, None), ChoiceFinished(2, None)]
+    merged.end(events)
+    assert len(events) == 3
 
 
 # What servers do.
