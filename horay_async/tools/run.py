@@ -29,6 +29,7 @@ from horay_async.streaming import BUSY, ELSEWHERE, AsyncEventStream, Loop, all_o
 
 if TYPE_CHECKING:
     from horay_async._observe import RunObserver, TelemetryObserver
+    from horay_async.models.messages import ToolMessage
     from horay_async.models.usage import Usage
     from horay_async.tools._calls import ToolCaller
     from horay_async.tools.define import Approve, Tool
@@ -113,7 +114,8 @@ class AsyncToolRun:
         self._caller: ToolCaller | None = None
         """Runs the calls; made at the first one."""
         self._tasks: list[asyncio.Task[ToolResult]] = []
-        """The tool calls of this round, in their order; and those whose results were handed out:"""
+        """The tool calls of this round, in their order, also once the run has ended within it; and those whose results
+        were handed out:"""
         self._told: set[asyncio.Task[ToolResult]] = set()
         self._last_round = False
         """Whether the run is over when they are: the model also called a tool that has no function here."""
@@ -124,7 +126,7 @@ class AsyncToolRun:
     @property
     def messages(self) -> list[Any]:
         """The conversation so far: the messages given, the model's, and the tools'."""
-        return list(self._messages)
+        return [*self._messages, *self._tool_messages()]
 
     def __aiter__(self) -> AsyncIterator[ToolRunEvent]:
         # The loop of streams needs nothing of a stream but `_ready`, `_advance` and `_close_nowait`.
@@ -345,13 +347,24 @@ class AsyncToolRun:
         waiting = [task for task in self._tasks if task not in self._told]
         done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         self._told |= done
+        results: Events = [task.result() for task in done]
         if len(self._told) == len(self._tasks):
-            from horay_async.tools._calls import tool_message  # noqa: PLC0415 - see above
-
-            self._messages += [tool_message(task.result()) for task in self._tasks]
+            self._messages += self._tool_messages()
             self._tasks, self._told = [], set()
             self._next = None if self._last_round else self._begin
-        return [task.result() for task in done]
+        return results
+
+    def _tool_messages(self) -> list[ToolMessage]:
+        """What the calls of this round have brought so far, for the model."""
+        if not self._tasks:
+            return []
+        from horay_async.tools._calls import tool_message  # noqa: PLC0415 - see above
+
+        return [
+            tool_message(task.result())
+            for task in self._tasks
+            if task.done() and not task.cancelled() and task.exception() is None
+        ]
 
     def _cancel(self) -> None:
         for task in self._tasks:
@@ -359,8 +372,6 @@ class AsyncToolRun:
 
     async def _stop(self) -> None:
         """Cancels the tools that run, and waits until they have cleaned up; for a bounded time."""
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
+        self._cancel()
         # Each waits for its tool no longer than `CLEANUP`.
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)

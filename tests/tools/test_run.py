@@ -512,3 +512,51 @@ async def test_misuse(connect: Connect, params: dict[str, Any], message: str) ->
         ask: Any = partial(client.chat.completions.run_tools, model="m", messages=QUESTION)
         with pytest.raises(TypeError, match=message):
             ask(**{"tools": [weather], **params})
+
+
+@pytest.mark.parametrize("slow_first", [False, True])
+async def test_results_that_came_stay_where_the_run_ends(
+    fault_server: FaultServer, connect: Connect, slow_first: bool
+) -> None:
+    """A run that ends within a round has the results of the tools that have run among its messages."""
+    begun = asyncio.Event()
+    calls: list[tuple[str, object]] = [("weather", {"city": "Rome"}), ("hang", {})]
+    fault_server.add(calling(*(reversed(calls) if slow_first else calls)))
+    async with connect() as client:
+        tools = [weather, hanging(asyncio.Event(), begun)]
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
+        while not results(await run._read_ready()):
+            pass
+        during = run.messages
+        await run.close()
+        for messages in (during, run.messages):
+            assert [message.role for message in messages] == ["user", "assistant", "tool"]
+            assert messages[-1].content == "sunny in Rome for 1"
+            assert messages[-1].tool_call_id == ("id1" if slow_first else "id0")
+
+
+async def test_results_that_came_stay_where_approve_raises(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """What `approve` raises at a call ends the run, and takes no result of another call with it."""
+    asked_for: list[str] = []
+    told = asyncio.Event()
+
+    async def approve(call: Any) -> None:
+        asked_for.append(call.id)
+        if len(asked_for) == 2:
+            await told.wait()
+            raise ValueError("no more")
+
+    fault_server.add(calling(("weather", {"city": "Rome"}), ("weather", {"city": "Oslo"})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], approve=approve
+        )
+        while not results(await run._read_ready()):
+            pass
+        told.set()
+        with pytest.raises(ValueError, match="no more"):
+            await run.final()
+    assert [message.role for message in run.messages] == ["user", "assistant", "tool"]
+    assert run.messages[-1].content == "sunny in Rome for 1"
