@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from horay_async._transport.coding import Body, CodingError, GzipReader
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ ENABLED: bool = aiohttp.__version__.startswith(SUPPORTED_AIOHTTP)
 _EMPTY = getattr(aiohttp.streams, "EMPTY_PAYLOAD", None)
 
 
-def available(content: Body) -> bytes | Awaitable[bytes | None]:
+def available(content: aiohttp.StreamReader) -> bytes | Awaitable[bytes | None]:
     """All that has come of a body, empty at its end; where nothing has, what to wait for. Raises what ended the body.
 
     What is waited for returns the bytes the public way; otherwise None, and then this is to be asked again.
@@ -57,8 +56,8 @@ def available(content: Body) -> bytes | Awaitable[bytes | None]:
     Each event of a stream comes in an HTTP chunk of its own, and aiohttp keeps them apart. The public way takes
     them out one by one, which costs a microsecond for each; joining them first doesn't.
     """
-    # The reader of a response without a body has nothing of what is looked at here, nor has that of one in x-gzip.
-    if not ENABLED or content is _EMPTY or isinstance(content, GzipReader):
+    # The reader of a response without a body has nothing of what is looked at here.
+    if not ENABLED or content is _EMPTY:
         return content.readany()
     buffer = content._buffer  # noqa: SLF001 - this module's purpose
     if not buffer and not content._eof and content._exception is None:  # noqa: SLF001 - this module's purpose
@@ -71,12 +70,12 @@ def available(content: Body) -> bytes | Awaitable[bytes | None]:
     return content.read_nowait()
 
 
-def take_leftover(content: Body) -> bytes:
+def take_leftover(content: aiohttp.StreamReader) -> bytes:
     """What had come before the bytes that aiohttp couldn't understand: its reader hides it behind the error.
 
     The public way is to lose what came in the same read of the socket as those bytes.
     """
-    if not ENABLED or content is _EMPTY or isinstance(content, GzipReader):
+    if not ENABLED or content is _EMPTY:
         return b""
     return content._read_nowait(-1)  # noqa: SLF001 - this module's purpose
 
@@ -118,8 +117,6 @@ def coding_complaint_of(error: BaseException | None) -> str | None:
 
     The public way is to call the response as a whole no HTTP.
     """
-    if isinstance(error, CodingError):
-        return str(error)
     if not ENABLED:
         return None
     from aiohttp.http_exceptions import ContentEncodingError  # noqa: PLC0415 - see ENABLED

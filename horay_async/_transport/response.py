@@ -21,7 +21,6 @@ from horay_async._transport.aiohttp_internals import (
     take_leftover,
 )
 from horay_async._transport.capacity import CapacityLimiter
-from horay_async._transport.coding import Body, GzipReader, body_of
 from horay_async._transport.connection import (
     CLOSED_HERE,
     FINISHED,
@@ -78,7 +77,7 @@ class RawResponse:
         """When the wait for content began, on the loop's clock; None while nobody waits."""
         self.loop: asyncio.AbstractEventLoop = pool.loop
         self._raw = raw
-        self.content: Body = raw.content if request.external else body_of(raw.content, raw.headers)
+        self.content: aiohttp.StreamReader = raw.content
         """The body, as aiohttp receives it."""
         self._request = request
         self._timeouts = request.timeouts
@@ -133,8 +132,6 @@ class RawResponse:
         """What `read` returns, where the body is there: it came with the head, or soon after; None where it isn't."""
         content = self.content
         if not content.is_eof() or content.exception() is not None or self.rest:
-            return None
-        if isinstance(content, GzipReader):  # a piece at a time
             return None
         body = content.read_nowait()
         self._finish()

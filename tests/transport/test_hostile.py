@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import os
 import tracemalloc
 import zlib
 from functools import partial
@@ -19,14 +18,12 @@ from horay_async import (
     APIStatusError,
     APITimeoutError,
     AsyncHoray,
-    BadRequestError,
     ConfigurationError,
     InsufficientBalanceError,
     ServiceOverloadedError,
     StreamTruncatedError,
     Timeouts,
 )
-from horay_async._protocol.wire.bounds import MAX_PIECE_BYTES
 from horay_async._protocol.wire.request import Request
 from horay_async.testing import (
     Coding,
@@ -164,56 +161,6 @@ async def test_body_without_a_length_that_ends_early(
         failure = await refused(complete(client))
     assert says in failure.message
     assert failure.execution == "executed"
-    assert len(failure.attempts) == 1
-
-
-X_GZIP = {"Content-Encoding": "X-GZip"}
-
-
-@pytest.mark.parametrize("size", [1, 3 * MAX_PIECE_BYTES])
-@pytest.mark.parametrize("framing", ["length", "chunked"])
-async def test_x_gzip_is_gzip(
-    fault_server: FaultServer, connect: Connect, size: int, framing: Any
-) -> None:
-    """Responses, errors and streams; the connection is used again."""
-    text = os.urandom(size).hex()
-    body = gzip.compress(
-        b'{"choices": [{"index": 0, "text": "%s", "finish_reason": "stop"}]}' % text.encode()
-    )
-    refusal = gzip.compress(b'{"error": {"message": "too late"}}')
-    events = gzip.compress(
-        b'data: {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n'
-        * 2
-    )
-    pieces: list[Any] = [body[at : at + 5000] for at in range(0, len(body), 5000)]
-    fault_server.add(respond(pieces, headers=X_GZIP, framing=framing))
-    fault_server.add(respond(refusal, status=400, headers=X_GZIP))
-    fault_server.add(respond(events, headers=X_GZIP, content_type="text/event-stream"))
-    async with connect(retries=0) as client:
-        whole: Any = await complete(client)
-        assert whole.choices[0].text == text
-        with pytest.raises(BadRequestError, match="too late"):
-            await complete(client)
-        chunks: Any = await stream(client)
-        assert [chunk.text for chunk in chunks] == ["a", "a"]
-    assert len(fault_server.connections) == 1
-
-
-@pytest.mark.parametrize("call", [complete, stream])
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [(gzip.compress(b"{}")[:-1], "its x-gzip data has no end"), (b"{}", "its data isn't x-gzip")],
-    ids=["cut", "plain"],
-)
-async def test_what_is_not_x_gzip(
-    fault_server: FaultServer, connect: Connect, call: Any, body: bytes, says: str
-) -> None:
-    """As for gzip."""
-    media = "text/event-stream" if call is stream else "application/json"
-    fault_server.add(respond(body, headers=X_GZIP, content_type=media))
-    async with connect(retries=2) as client:
-        failure = await refused(call(client))
-    assert f"has a compressed body that can't be decoded: {says}" in failure.message
     assert len(failure.attempts) == 1
 
 

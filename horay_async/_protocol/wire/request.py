@@ -226,9 +226,9 @@ def _retry(call: Mapping[str, Any], options: ClientOptions) -> RetryPolicy:
 
 def _choices(body: Any) -> int:
     """How many choices `body` asks for."""
-    if not is_object(body) or "n" not in body:
+    if not isinstance(body, dict) or "n" not in body:
         return 1
-    count = body["n"]
+    count = cast("dict[str, Any]", body)["n"]
     return count if isinstance(count, int) and count > 0 else 1
 
 
