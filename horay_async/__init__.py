@@ -12,7 +12,7 @@ name brings its module when it is first used, and aiohttp comes with the first c
 Its layers, from the lowest up. A module imports from lower layers and from its own, for types too; nothing imports
 the leaves.
 
-    _argument_errors, _type_hints
+    _argument_errors, _first_use, _type_hints
     _class_docs
     _class_attributes, _descriptors, _extras, _files, _json, _record, _version
     _habits

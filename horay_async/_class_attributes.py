@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import Any, Generic, TypeVar, overload
+
+from horay_async._first_use import FIRST_USE
 
 __all__ = ["Group", "OnInstances"]
 
@@ -33,17 +35,22 @@ class Group(Generic[T]):
     def __get__(self, instance: object, owner: type[Any] | None = None) -> T: ...
 
     def __get__(self, instance: Any, owner: type[Any] | None = None) -> type[T] | T:
-        cls = self._loaded() if isinstance(self._cls, str) else self._cls
+        cls = self._cls  # looked at once: another thread may be loading it
+        if isinstance(cls, str):
+            where = cls
+            # A forked child would wait for ever for a module that another thread was loading.
+            cls = self._cls = FIRST_USE.alone(lambda: _loaded(where), lambda: _loaded(where))
         if instance is None:
             return cls
         group: T = instance._make_group(cls, self._name)  # noqa: SLF001 - see above
-        instance.__dict__[self._name] = group  # found before this from now on
-        return group
+        # Found before this from now on. Threads that ask at the same time get the same one.
+        made: T = instance.__dict__.setdefault(self._name, group)
+        return made
 
-    def _loaded(self) -> type[T]:
-        module, _, name = cast("str", self._cls).partition(":")
-        self._cls = loaded = cast("type[T]", getattr(import_module(module), name))
-        return loaded
+
+def _loaded(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)
 
 
 class OnInstances:

@@ -225,6 +225,12 @@ def test_protocol_is_pure(path: Path) -> None:
     assert not {found.module.split(".")[0] for found in imports_of(path)} & forbidden
 
 
+def test_no_lock_of_cached_property() -> None:
+    """That of Python 3.11 is one for all instances, and a forked child waits for ever where another thread had it."""
+    assert not [path for path in FILES if "import cached_property" in path.read_text("utf-8")]
+    assert not [path for path in FILES if "functools.cached_property(" in path.read_text("utf-8")]
+
+
 def test_environment_is_read_in_one_place() -> None:
     """Only the options read the environment; the local server, a program of its own, does too."""
     readers = {

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from horay_async._first_use import MadeOnce
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ HTTPResponse: TypeAlias = aiohttp.ClientResponse | DirectResponse
 class _Like(aiohttp.ClientRequest):
     """A request that is never sent, by which the connector knows where to connect to."""
 
-    @cached_property
+    @MadeOnce
     def connection_key(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] - read alone
         """Made once, since it takes as long as looking for the connection."""
         return super().connection_key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -40,6 +41,16 @@ class DriftCounts(Record):
         return ", ".join(f"{kind} {count:,}" for kind, count in counts.items() if count)
 
 
+LOCK = threading.RLock()
+"""Held for a few assignments, and while this process forks: a child would wait for ever for another thread. One for all
+objects; an interrupted thread may take it twice."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release
+    )
+
+
 class Drift(Mapping[str, DriftCounts]):
     """Response fields that differed from what the API describes: counts by path, true where there are any.
 
@@ -51,14 +62,13 @@ class Drift(Mapping[str, DriftCounts]):
 
     def __init__(self) -> None:
         self._counts: dict[str, dict[DriftKind, int]] = {}
-        self._lock = threading.Lock()
 
     def add(
         self, found: Iterable[tuple[str, DriftKind]], times: int = 1
     ) -> list[tuple[str, DriftKind]]:
         """Counts each path and kind of `found`, `times` over; gives what they were counted as."""
         counted: list[tuple[str, DriftKind]] = []
-        with self._lock:
+        with LOCK:
             for path, kind in found:
                 known = path in self._counts or len(self._counts) < MAX_PATHS
                 place = path if known else OTHERS
@@ -69,20 +79,20 @@ class Drift(Mapping[str, DriftCounts]):
 
     def clear(self) -> None:
         """Begins anew."""
-        with self._lock:
+        with LOCK:
             self._counts.clear()
 
     def to_dict(self) -> dict[str, dict[DriftKind, int]]:
         """Counts by path and kind; kinds that didn't occur are left out."""
-        with self._lock:
+        with LOCK:
             return {path: {**counts} for path, counts in self._counts.items()}
 
     def __getitem__(self, path: str) -> DriftCounts:
-        with self._lock:
+        with LOCK:
             return DriftCounts(**self._counts[path])
 
     def __iter__(self) -> Iterator[str]:
-        with self._lock:
+        with LOCK:
             return iter([*self._counts])
 
     def __len__(self) -> int:

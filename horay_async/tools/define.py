@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property, update_wrapper
+from functools import update_wrapper
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -14,6 +14,7 @@ from typing import (
     overload,
 )
 
+from horay_async._first_use import MadeOnce
 from horay_async.models.tools import ToolBase
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Tool(ToolBase, Generic[P, R]):
         made._schema = {"type": "object", "properties": {}, **parameters}
         return made
 
-    @cached_property
+    @MadeOnce
     def signature(self) -> Signature:
         """What the function takes, read off its type hints and its docstring."""
         from horay_async.tools._signature import (  # noqa: PLC0415 - needed by tools alone
@@ -100,7 +101,7 @@ class Tool(ToolBase, Generic[P, R]):
         """What it does, as the model is told: the docstring up to its first section."""
         return self.signature.text if self._description is None else self._description
 
-    @cached_property
+    @MadeOnce
     def _form(self) -> dict[str, object]:
         from horay_async._protocol.structured.schema import schema  # noqa: PLC0415 - needed by tools alone
 

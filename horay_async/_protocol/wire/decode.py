@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
+from horay_async._first_use import FIRST_USE
 from horay_async._json import is_array, is_object
 from horay_async._protocol.wire.bounds import BOM, MAX_OBJECTS, VALUES_PER_OBJECT, too_many_objects
 from horay_async._protocol.wire.characters import SplitCharacters, whole_characters
@@ -17,7 +17,7 @@ from horay_async._protocol.wire.description import (
     Finding,
     differences,
     list_differences,
-    outline,
+    outline_of,
 )
 from horay_async._protocol.wire.dialects import translate, unrecognised_in_response
 from horay_async.models._base import Findings, Response, parse_json
@@ -97,13 +97,18 @@ class Decoder(Generic[R]):
     under other names (`dialects`).
     """
 
-    def __init__(self, into: type[R]) -> None:
+    def __init__(self, into: type[R], *, direct: bool = True) -> None:
+        """`direct` is whether msgspec may learn of the class now, which one thread at a time can do; otherwise all goes
+        through the converter, which takes longer.
+        """
         self._into = into
         self._wire = wire = into.__wire__
         self._blank = into()
         # Field names are taken as they are here, so a class spelled otherwise has no direct way.
-        self._direct = wire.case == "snake"
-        self._json: msgspec.json.Decoder[R] = msgspec.json.Decoder(into)
+        self._json: msgspec.json.Decoder[R] | None = (
+            msgspec.json.Decoder(into) if direct and wire.case == "snake" else None
+        )
+        self._outline: msgspec.json.Decoder[Any] | None = None
         self._list_of: Callable[[R], Any] = (
             attrgetter(wire.list_field) if wire.list_field else _nothing
         )
@@ -149,7 +154,7 @@ class Decoder(Generic[R]):
         """
         check_size(lines, max_objects)
         responses: list[R] = []
-        if self._direct and len(datas) > 1 and not (split is not None and split.halves):
+        if self._json is not None and len(datas) > 1 and not (split is not None and split.halves):
             try:
                 responses = self._json.decode_lines(lines)
             except MALFORMED:
@@ -160,7 +165,8 @@ class Decoder(Generic[R]):
             or (
                 all(map(self._list_of, responses))
                 and (lines.isascii() or _is_utf8(lines))
-                and can_decode(self._outline.decode_lines, lines)
+                and (outline := self._find_outline()) is not None
+                and can_decode(outline.decode_lines, lines)
             )
         ):
             return [self.decode(data, max_objects=max_objects, split=split) for data in datas]
@@ -170,8 +176,10 @@ class Decoder(Generic[R]):
 
     def decode_described(self, data: bytes) -> R | None:
         """`data`, which is known to hold no more than is described if it is JSON, as an instance; None where it
-        isn't.
+        isn't, or there is no direct way.
         """
+        if self._json is None:
+            return None
         try:
             response = self._json.decode(data)
         except MALFORMED:
@@ -183,17 +191,26 @@ class Decoder(Generic[R]):
         """Whether any known field of `response` was sent."""
         return response != self._blank
 
-    @cached_property
-    def _outline(self) -> msgspec.json.Decoder[Any]:
-        return outline(self._into)
+    def _find_outline(self) -> msgspec.json.Decoder[Any] | None:
+        """The outline, made when it is first needed; None where it can't be made now."""
+
+        def make() -> msgspec.json.Decoder[Any]:
+            if self._outline is None:  # none was made while this thread waited
+                self._outline = outline_of(self._into)
+            return self._outline
+
+        return self._outline or FIRST_USE.alone(make, lambda: None)
 
     def _decode_directly(self, data: bytes) -> R | None:
         """`data` as an instance, where it is all as described; None where it needs a closer look."""
-        if not self._direct:
+        if self._json is None:
+            return None
+        outline = self._find_outline()
+        if outline is None:
             return None
         try:
             response = self._json.decode(data)
-            self._outline.decode(data)
+            outline.decode(data)
         except MALFORMED:
             return None
         if not self._list_of(response) or not (data.isascii() or _is_utf8(data)):
@@ -211,7 +228,7 @@ class Decoder(Generic[R]):
             found.extend(self._differences(decoded))
             found.translated = translate(inner, self._into)
         response = None
-        if self._direct and inner is decoded and not found.translated:
+        if self._json is not None and inner is decoded and not found.translated:
             try:
                 response = self._json.decode(data)
             except MALFORMED:
@@ -312,13 +329,23 @@ def has_error_field(data: bytes) -> bool:
     return is_object(decoded) and bool(decoded.get("error"))
 
 
-# Of any argument, since mypy takes the classes for unhashable, as their instances are.
-_decoder: Callable[[Any], Decoder[Any]] = lru_cache(maxsize=64)(Decoder)
+_decoders: dict[Any, Decoder[Any]] = {}
+"""By class, those that are complete."""
 
 
 def decoder(into: type[R]) -> Decoder[R]:
     """The decoder for a class; made once, since making one takes longer than a hundred uses."""
-    return _decoder(into)
+    found = _decoders.get(into)
+    if found is None:
+        found = FIRST_USE.alone(lambda: _made(into), lambda: Decoder(into, direct=False))
+    return found
+
+
+def _made(into: type[R]) -> Decoder[R]:
+    """The same, while no other thread makes one."""
+    if into not in _decoders:  # while this one waited
+        _decoders[into] = Decoder(into)
+    return _decoders[into]
 
 
 def _nothing(_: object) -> None:

@@ -15,7 +15,7 @@ from horay_async._json import is_array, is_object
 from horay_async.errors import DriftKind
 from horay_async.models._base import Model, Response, WireForm, camel
 
-__all__ = ["Envelope", "Finding", "differences", "list_differences", "outline"]
+__all__ = ["Envelope", "Finding", "differences", "list_differences", "outline_of"]
 
 Finding = tuple[str, DriftKind]
 """A path, and what is the matter there."""
@@ -63,9 +63,10 @@ def list_differences(sent: list[Any], into: type[Response], path: str = "$") -> 
     return found
 
 
-def outline(into: type[Model]) -> msgspec.json.Decoder[Any]:
+def outline_of(into: type[Model]) -> msgspec.json.Decoder[Any]:
     """What decodes JSON of the types that `into` describes if `differences` finds nothing in it, and no `FINISH_REASON`
-    is to be translated, and raises otherwise. To make it takes as long as a thousand uses.
+    is to be translated, and raises otherwise. To make it takes as long as a thousand uses. One thread at a time can call it
+    (see `FIRST_USE`).
     """
     # mypy takes the classes for unhashable, as their instances are.
     return msgspec.json.Decoder(_outline_of(cast(Any, into)))

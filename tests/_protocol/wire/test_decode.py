@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from horay_async._first_use import FIRST_USE
 from horay_async._protocol.wire.decode import (
     Decoder,
     ErrorInBody,
@@ -87,6 +89,49 @@ def test_completion() -> None:
     assert response.usage is not None
     assert response.usage.total_tokens == 2
     assert response.to_dict() == COMPLETION
+
+
+def test_while_msgspec_cannot_learn_the_class() -> None:
+    """A call that interrupts the making of a decoder, or whose turn doesn't come, reads the same by the converter."""
+    data = encoded(COMPLETION)
+
+    def read() -> list[Completion]:
+        made = Decoder(Completion, direct=False)
+        assert made.decode_described(data) is None
+        return [made.decode(data), *made.decode_many([data, data], data + b"\n" + data)]
+
+    def read_without_outline() -> list[Completion]:
+        made = Decoder(Completion)
+        return [made.decode(data), *made.decode_many([data, data], data + b"\n" + data)]
+
+    for way in (read, read_without_outline):
+        responses = FIRST_USE.alone(way, list)
+        assert responses == [Decoder(Completion).decode(data)] * 3
+        assert drift_of(responses[0]) == drift_of(Decoder(Completion).decode(data))
+
+
+def test_decoder_is_kept_once_it_is_complete() -> None:
+    """One that was made in another's place isn't."""
+    class_of_its_own: Any = type("Own", (Completion,), {"__slots__": ()})
+    passing = FIRST_USE.alone(lambda: decoder(class_of_its_own), lambda: None)
+    assert passing is not decoder(class_of_its_own)
+    assert decoder(class_of_its_own) is decoder(class_of_its_own)
+
+
+def test_what_another_thread_made_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that waited for its turn takes it, and makes no second one."""
+    made: list[object] = []
+
+    def after_another(make: Callable[[], object], _: object) -> object:
+        made[:] = make(), make()
+        return made[1]
+
+    monkeypatch.setattr(FIRST_USE, "alone", after_another)
+    class_of_its_own: Any = type("Own", (Completion,), {"__slots__": ()})
+    own = decoder(class_of_its_own)
+    assert made[0] is made[1] is own
+    assert own.decode(encoded({**COMPLETION, "x_extra": None})).id == "c-1"
+    assert made[0] is made[1] is not own
 
 
 def test_user_is_unwrapped() -> None:
