@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import horay_async
+from horay_async._files import is_regular, replacing, resolved
 from horay_async.cli import responses
 from horay_async.cli.errors import print_error, report_error
 from horay_async.cli.exit_codes import CommandError
@@ -51,11 +52,14 @@ class Conversation:
         self._attached = attached or Content()
         """Files that go with the next message."""
         self._said: list[dict[str, Any]] = []
+        self._saved: set[Path] = set()
+        """Files that were written here, and may be again."""
         self._commands: dict[str, Callable[[str], None]] = {
             "/model": self._change_model,
             "/system": self._change_system,
             "/clear": self._clear,
             "/save": self._save,
+            "/save!": self._save_over,
             "/load": self._load,
             "/help": self._help,
         }
@@ -104,7 +108,9 @@ class Conversation:
             with completions.stream(
                 model=self._model, messages=self._messages(), **self._params
             ) as events:
-                responses.write_stream(events, deltas, markdown=self._markdown)
+                ending = responses.write_stream(events, deltas, markdown=self._markdown)
+            if ending.remark is not None:
+                note(ending.remark)
         except KeyboardInterrupt:
             note("(stopped)")
         except (horay_async.HorayError, CommandError) as error:
@@ -139,16 +145,28 @@ class Conversation:
         note("forgotten")
 
     def _save(self, name: str) -> None:
-        """FILE: write the conversation there, as the JSON of `messages`."""
+        """FILE: write the conversation there, as the JSON of `messages`; /save! replaces a file."""
+        self._save_to(name, replace=False)
+
+    def _save_over(self, name: str) -> None:
+        self._save_to(name, replace=True)
+
+    def _save_to(self, name: str, *, replace: bool) -> None:
         if not name:
             print_error("/save needs the name of a file")
             return
         path = Path(name).expanduser()
-        path.write_text(
-            json.dumps(self._messages(), ensure_ascii=False, indent=2),
-            encoding="utf-8",
-            errors="replace",
-        )
+        text = json.dumps(self._messages(), ensure_ascii=False, indent=2)
+        if not replace and is_regular(path) and path.exists() and path.resolve() not in self._saved:
+            raise CommandError(
+                f"{path} is there already: take another name, or write /save! {name} to replace it"
+            )
+        if is_regular(path):
+            with replacing(resolved(path)) as file:
+                file.write(text.encode("utf-8", "replace"))
+            self._saved.add(path.resolve())
+        else:
+            path.write_text(text, encoding="utf-8", errors="replace")
         note(f"saved as {path}")
 
     def _load(self, name: str) -> None:
@@ -163,7 +181,8 @@ class Conversation:
     def _help(self, _: str) -> None:
         """Show these lines."""
         for word, command in self._commands.items():
-            note(f"{word:<9}{command.__doc__}", indent=9)
+            if command.__doc__:
+                note(f"{word:<9}{command.__doc__}", indent=9)
         note(f"{'/exit':<9}Leave, as {END_OF_INPUT} does.")
         note("A line that ends in a backslash goes on in the next.")
 

@@ -35,7 +35,7 @@ MEANINGS: Final[dict[ExitCode, str]] = {
     ExitCode.REFUSED: "the key is wrong, may not do this, or its balance is exhausted",
     ExitCode.UNREACHED: "the server couldn't be reached, or not in time",
     ExitCode.BUSY: "the server is at a limit or has a fault of its own: try again later",
-    ExitCode.BROKEN: "the response was cut, is empty, or isn't what the protocol says",
+    ExitCode.BROKEN: "the response was cut (not where -n asked for that), is empty, or isn't what the protocol says",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C",
     ExitCode.PIPE: "the reader of the output has gone",
 }

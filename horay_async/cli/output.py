@@ -12,7 +12,15 @@ from typing import Any, Self
 from horay_async.cli.exit_codes import CommandError
 from horay_async.cli.terminal import is_dumb, printable, styled, wrapped
 
-__all__ = ["Spinner", "check_writable", "for_stdout", "note", "write_json", "write_stderr"]
+__all__ = [
+    "Spinner",
+    "check_writable",
+    "for_stdout",
+    "free_name",
+    "note",
+    "write_json",
+    "write_stderr",
+]
 
 
 def for_stdout(text: str) -> str:
@@ -40,6 +48,15 @@ def check_writable(file: Path) -> None:
         raise CommandError(
             f"nothing can be saved in {folder}: no such folder, or no right to write there"
         )
+
+
+def free_name(file: Path, word: str) -> Path:
+    """`file` with a word before its suffix, and a number where that is taken."""
+    path, number = file.with_stem(f"{file.stem}-{word}"), 1
+    while path.exists():
+        number += 1
+        path = file.with_stem(f"{file.stem}-{word}-{number}")
+    return path
 
 
 def write_stderr(text: str) -> None:

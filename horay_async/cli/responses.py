@@ -9,25 +9,61 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import attrs
+import typer
+
 import horay_async
+from horay_async._files import is_regular, replacing, resolved
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.options import Output
-from horay_async.cli.output import Spinner, check_writable, for_stdout, note, write_json
+from horay_async.cli.output import Spinner, check_writable, for_stdout, free_name, note, write_json
 from horay_async.cli.terminal import is_dumb, styled
 
 if TYPE_CHECKING:
     from horay_async import ChatChoice, CompletionChoice
 
-__all__ = ["print_response", "write_stream"]
+__all__ = ["Ending", "print_response", "write_stream"]
 
 BETWEEN_CHOICES = "\n---\n"
 """What separates several choices."""
 
 REMARKS = {
-    "length": "(at the limit of tokens; --max-tokens sets it)",
+    "length": "(cut at the limit of tokens; --max-tokens sets it)",
+    "content_filter": "(cut by the content filter)",
     "tool_calls": "(the model asks for tools; --json shows the calls)",
 }
 """What to say of an end that isn't "stop"."""
+
+EMPTY = "(the response is empty)"
+
+CALLS = frozenset({"tool_calls", "function_call"})
+"""Ends of a response that needs no text."""
+
+LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
+"""Parameters with which a user accepts that the response is cut."""
+
+
+@attrs.frozen
+class Ending:
+    """How a choice of a response ended."""
+
+    finish_reason: str | None
+    text: bool
+    """Whether there was any."""
+
+    @property
+    def remark(self) -> str | None:
+        """What to say of it; None where all is well."""
+        remark = REMARKS.get(self.finish_reason or "")
+        if remark is None and not self.text and self.finish_reason not in CALLS:
+            return EMPTY
+        return remark
+
+    def is_whole(self, *, limited: bool) -> bool:
+        """Whether it is what was asked for; `limited` is whether a limit of tokens was."""
+        if self.finish_reason in CALLS or (self.finish_reason == "length" and limited):
+            return True
+        return self.remark is None
 
 
 def print_response(
@@ -37,22 +73,19 @@ def print_response(
     the text out where it goes to a terminal. Text is streamed onto a terminal by default, as long as there
     is one choice.
 
-    Raises `CommandError` for a response without a choice.
+    Raises `CommandError` for a response without a choice, and once it is written, `typer.Exit` for one that was cut or
+    is empty.
     """
     with _stdout_into(output.file):
         streamed = output.streamed
         if streamed is None:
             streamed = sys.stdout.isatty() and not output.as_json and params.get("n", 1) == 1
         if streamed and output.as_json:
-            choices: Sequence[object] = ()
             with operation.create(stream=True, **params) as chunks:
-                for chunk in chunks:
-                    write_json(chunk.to_dict())
-                    choices = choices or chunk.choices
-            _check_choices(choices)
+                endings = _write_chunks(chunks)
         elif streamed:
             with operation.stream(**params) as events:
-                write_stream(events, [], markdown=markdown)
+                endings = [write_stream(events, [], markdown=markdown)]
         else:
             with Spinner("waiting for the response"):
                 response = operation.create(**params)
@@ -61,10 +94,36 @@ def print_response(
             _check_choices(response.choices)
             if not output.as_json:
                 _print_choices(response.choices, markdown=markdown)
+            endings = [
+                Ending(choice.finish_reason, bool(_text(choice))) for choice in response.choices
+            ]
+    for remark in dict.fromkeys(ending.remark for ending in endings):
+        if remark is not None:
+            note(remark)
+    limited = bool(LIMITS & (params | params.get("extra_body", {})).keys())
+    if not all(ending.is_whole(limited=limited) for ending in endings):
+        raise typer.Exit(ExitCode.BROKEN)
 
 
-def write_stream(events: Iterable[Any], said: list[str], *, markdown: bool = False) -> None:
-    """Writes the first choice's text as it comes, and adds it to `said`; ends the line, come what may.
+def _write_chunks(chunks: Iterable[Any]) -> list[Ending]:
+    """Prints each chunk as JSON. Raises `CommandError` where no choice comes."""
+    endings: dict[int, Ending] = {}
+    for chunk in chunks:
+        write_json(chunk.to_dict())
+        for choice in chunk.choices:
+            before = endings.get(choice.index, Ending(None, text=False))
+            delta = getattr(choice, "delta", None)
+            text = getattr(choice, "text", None) or (delta and (delta.content or delta.refusal))
+            endings[choice.index] = Ending(
+                choice.finish_reason or before.finish_reason, before.text or bool(text)
+            )
+    _check_choices([*endings])
+    return [*endings.values()]
+
+
+def write_stream(events: Iterable[Any], said: list[str], *, markdown: bool = False) -> Ending:
+    """Writes the first choice's text as it comes, and adds it to `said`; ends the line, come what may. Returns how it
+    ended.
 
     On a terminal the reasoning before it is shown as well, dim. Raises `CommandError` where no choice comes.
     """
@@ -92,15 +151,15 @@ def write_stream(events: Iterable[Any], said: list[str], *, markdown: bool = Fal
         plain.end()
         out.end()
     _check_choices(finished)
-    _remark(finished[0])
+    return Ending(finished[0], bool("".join(said)))
 
 
 @contextmanager
 def _stdout_into(file: Path | None) -> Generator[None]:
     """Writes to `file` what goes to standard output within; None changes nothing.
 
-    The file is written at the end: a failed request leaves it as it was, an interrupted one leaves what
-    had come.
+    The file is written at the end. A failed or interrupted request leaves one that is there as it was; what had come,
+    which is paid for, is written then to a file of another name.
     """
     if file is None:
         yield
@@ -110,13 +169,27 @@ def _stdout_into(file: Path | None) -> Generator[None]:
     try:
         with redirect_stdout(text):
             yield
-    finally:
-        if text.getvalue():
-            try:
-                file.write_text(text.getvalue(), encoding="utf-8", errors="replace")
-            except OSError:
-                print(text.getvalue(), end="")  # it is paid for
-                raise
+    except BaseException:
+        if text.getvalue().strip():
+            target = free_name(file, "partial") if file.exists() and is_regular(file) else file
+            _write(text.getvalue(), target)
+            note(f"what had come is in {target}")
+        raise
+    _write(text.getvalue(), file)
+
+
+def _write(text: str, file: Path) -> None:
+    """Puts a file with the text in the place of `file`; what isn't a file of the usual kind is written to."""
+    data = text.encode("utf-8", "replace")
+    try:
+        if is_regular(file):
+            with replacing(resolved(file)) as new:
+                new.write(data)
+        else:
+            file.write_bytes(data)
+    except OSError:
+        print(text, end="")  # it is paid for
+        raise
 
 
 def _check_choices(choices: Sequence[object]) -> None:
@@ -132,13 +205,6 @@ def _print_choices(choices: Sequence[CompletionChoice | ChatChoice], *, markdown
         print_markdown(text, sys.stdout)
     else:
         print(for_stdout(text))
-    for reason in dict.fromkeys(choice.finish_reason for choice in choices):
-        _remark(reason)
-
-
-def _remark(finish_reason: str | None) -> None:
-    if finish_reason in REMARKS and (sys.stdout.isatty() or finish_reason != "length"):
-        note(REMARKS[finish_reason])
 
 
 def _can_draw() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
@@ -51,12 +52,12 @@ class AsyncImages(Resource):
         path: str | os.PathLike[str],
         **options: Unpack[CallOptions],
     ) -> Path:
-        """Fetches a picture, or any URL, to a file, and gives the file's path.
+        """Fetches a picture, by a response's or any other URL, to a file, and gives the file's path.
 
         The file appears whole or not at all; one that is there already keeps its permissions, its owner and
         the links that lead to it. Neither the key nor the client's headers go to the
         picture's host; `extra_headers` and `extra_query` do. Raises `APIError` in one of its classes
-        when the picture can't be had or is over 64 MiB, and `OSError` when the file can't be written.
+        when the picture can't be had, is over 64 MiB or is something else by its first bytes, and `OSError` when the file can't be written.
 
         Args:
             image: A picture of a response, or a URL.
@@ -78,6 +79,14 @@ class AsyncImages(Resource):
         target = Path(path)
         await asyncio.to_thread(_write, content, target)
         return target
+
+
+PICTURE = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|BM|II\*\0|MM\0\*|RIFF.{4}WEBP|.{4}ftyp(?:avi|hei|mif)"
+    rb"|\xff\x0a|\0\0\0\x0cJXL ",
+    re.DOTALL,
+)
+"""How files of PNG, JPEG, GIF, BMP, TIFF, WebP, AVIF and HEIF, and JPEG XL begin, by their specifications."""
 
 
 def _url_of(image: object) -> str:
@@ -112,6 +121,9 @@ def _problem(response: RawResponse, body: bytes, *, over: bool) -> str | None:
         return "doesn't say how long it is"
     if headers.get("Content-Encoding", "identity") != "identity":
         return "is compressed"
+    if not PICTURE.match(body):
+        shown = ascii(body[:40].decode("utf-8", "replace"))
+        return f"isn't a picture, whatever its Content-Type {media!r} says: it begins with {shown}"
     return None
 
 

@@ -96,14 +96,14 @@ def test_cut_response_is_forgotten(talk: Talk, fault_server: FaultServer) -> Non
 def interrupting(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     """Ctrl-C after so many events of the first response."""
 
-    def interrupted(events: Any, said: list[str]) -> None:
+    def interrupted(events: Any, said: list[str]) -> responses.Ending:
         said.extend(event.text for event in islice(events, after))
         raise KeyboardInterrupt
 
     each = iter((interrupted, responses.write_stream))
 
-    def write_stream(events: Any, said: list[str], **_: bool) -> None:
-        next(each)(events, said)
+    def write_stream(events: Any, said: list[str], **_: bool) -> responses.Ending:
+        return next(each)(events, said)
 
     monkeypatch.setattr(responses, "write_stream", write_stream)
 
@@ -163,6 +163,21 @@ def test_save(talk: Talk, fault_server: FaultServer, tmp_path: Path) -> None:
     talk("Hi", f"/save {file}", system="S")
     told = json.loads(file.read_text(encoding="utf-8"))
     assert told == [{"role": "system", "content": "S"}, user("Hi"), assistant("Grüße")]
+
+
+def test_save_replaces_nobody_elses_file(
+    talk: Talk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that was there stays until /save! is asked for; one that was written here is written again."""
+    theirs, own = tmp_path / "thesis.txt", tmp_path / "talk.json"
+    theirs.write_text("my thesis")
+    talk("Hi", f"/save {theirs}", f"/save {own}", "Ho", f"/save {own}")
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"thesis.txt is there already: take another name, or write /save! {theirs}" in told
+    assert theirs.read_text() == "my thesis"
+    assert len(json.loads(own.read_text())) == 4
+    talk("Hi", f"/save! {theirs}")
+    assert len(json.loads(theirs.read_text())) == 2
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,70 @@ def test_cut_stream_is_kept(horay: Horay, fault_server: FaultServer, tmp_path: P
     assert (tmp_path / "x").read_text() == "half\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["--json"], ["--stream"], ["--stream", "--json"]])
+def test_cut_stream_leaves_the_file(
+    horay: Horay, fault_server: FaultServer, tmp_path: Path
+) -> None:
+    """What had come is beside it, under a name that is told; nothing is there that was left half written."""
+    file = tmp_path / "x.txt"
+    file.write_text("old")
+    for name in ("x-partial.txt", "x-partial-2.txt"):
+        fault_server.stream(["half"], done=False, finish_reason=None)
+        result = horay("chat", "Hi", "--stream", "-o", str(file))
+        assert result.exit_code == ExitCode.BROKEN
+        assert f"what had come is in {tmp_path / name}" in result.stderr
+        assert (tmp_path / name).read_text() == "half\n"
+    assert file.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+FORMS = [[], ["--json"], ["--stream"], ["--stream", "--json"]]
+
+
+@pytest.mark.parametrize("arguments", FORMS)
+@pytest.mark.parametrize("command", ["chat", "complete"])
+@pytest.mark.parametrize(
+    ("text", "reason", "limit", "status", "told"),
+    [
+        ("Berlin", "length", [], ExitCode.BROKEN, "(cut at the limit of tokens"),
+        ("Berlin", "length", ["-n", "9"], ExitCode.DONE, "(cut at the limit of tokens"),
+        (
+            "Berlin",
+            "length",
+            ["--extra", '{"max_completion_tokens": 9}'],
+            ExitCode.DONE,
+            "(cut at the limit of tokens",
+        ),
+        ("Berlin", "content_filter", ["-n", "9"], ExitCode.BROKEN, "(cut by the content filter)"),
+        ("", "stop", ["-n", "9"], ExitCode.BROKEN, "(the response is empty)"),
+        ("Berlin", "stop", [], ExitCode.DONE, ""),
+    ],
+)
+def test_response_that_isnt_whole(
+    arguments: list[str],
+    command: str,
+    text: str,
+    reason: str,
+    limit: list[str],
+    status: ExitCode,
+    told: str,
+    horay: Horay,
+    fault_server: FaultServer,
+) -> None:
+    """Is printed, told of on standard error, and has an exit status of its own, unless the limit was asked for."""
+    if "--stream" in arguments:
+        fault_server.stream([text] if text else [], finish_reason=reason)
+    else:
+        message = {"role": "assistant", "content": text}
+        choice = {"index": 0, "message": message, "text": text, "finish_reason": reason}
+        fault_server.add(json_response({"choices": [choice]}))
+    result = horay(command, "Hi", *arguments, *limit)
+    assert result.exit_code == status
+    assert text in result.stdout
+    assert result.stderr.startswith(told)
+    assert bool(result.stderr) == bool(told)
+
+
+@pytest.mark.parametrize("arguments", FORMS)
 def test_no_choice(arguments: list[str], horay: Horay, fault_server: FaultServer) -> None:
     """A response without a choice is a failure, however it is printed."""
     if "--stream" in arguments:

@@ -135,6 +135,8 @@ async def test_redirects_are_followed(
         (picture(b"x" * 100, framing="close"), APIResponseError),
         (picture(b"x" * 100, coding="gzip"), APIResponseError),
         (picture(b""), APIResponseError),
+        (picture(b"<html>expired</html>"), APIResponseError),
+        (picture(b'{"error": "expired"}'), APIResponseError),
         (respond("<html>Please log in</html>", content_type="text/html"), APIResponseError),
         (respond(b'{"error": "expired"}'), APIResponseError),
         (error(404, "gone"), NotFoundError),
@@ -178,7 +180,11 @@ async def test_part_of_a_picture_is_no_picture(
 ) -> None:
     """What a server says is a part isn't saved as the whole."""
     response = respond(
-        [b"abc"], status=status, content_type="image/png", content_length=3, headers=headers
+        [b"\xff\xd8\xff"],
+        status=status,
+        content_type="image/png",
+        content_length=3,
+        headers=headers,
     )
     fault_server.always(response, path=PATH)
     async with connect() as client:
@@ -242,10 +248,10 @@ async def test_broken_download_is_tried_again(
     fault_server.add(
         picture(b"x" * 100).with_faults(Cut(-1)), error(503), raw(b"HTTP/1.1 2", Reset()), path=PATH
     )
-    fault_server.add(picture(b"whole"), path=PATH)
+    fault_server.add(picture(b"\x89PNG whole"), path=PATH)
     async with connect(retries=3) as client:
         await client.images.save(fault_server.picture_url, tmp_path / "x.png")
-    assert (tmp_path / "x.png").read_bytes() == b"whole"
+    assert (tmp_path / "x.png").read_bytes() == b"\x89PNG whole"
 
 
 async def test_file_that_cannot_be_written(
