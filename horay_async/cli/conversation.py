@@ -145,10 +145,11 @@ class Conversation:
         note("forgotten")
 
     def _save(self, name: str) -> None:
-        """FILE: write the conversation there, as the JSON of `messages`; /save! replaces a file."""
+        """FILE: write the conversation there, as the JSON of `messages`."""
         self._save_to(name, replace=False)
 
     def _save_over(self, name: str) -> None:
+        """FILE: the same, in the place of a file that is there."""
         self._save_to(name, replace=True)
 
     def _save_to(self, name: str, *, replace: bool) -> None:
@@ -181,8 +182,7 @@ class Conversation:
     def _help(self, _: str) -> None:
         """Show these lines."""
         for word, command in self._commands.items():
-            if command.__doc__:
-                note(f"{word:<9}{command.__doc__}", indent=9)
+            note(f"{word:<9}{command.__doc__}", indent=9)
         note(f"{'/exit':<9}Leave, as {END_OF_INPUT} does.")
         note("A line that ends in a backslash goes on in the next.")
 

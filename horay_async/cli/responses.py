@@ -7,9 +7,8 @@ import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import attrs
 import typer
 
 import horay_async
@@ -28,7 +27,7 @@ BETWEEN_CHOICES = "\n---\n"
 """What separates several choices."""
 
 REMARKS = {
-    "length": "(cut at the limit of tokens; --max-tokens sets it)",
+    "length": "(at the limit of tokens; --max-tokens sets it)",
     "content_filter": "(cut by the content filter)",
     "tool_calls": "(the model asks for tools; --json shows the calls)",
 }
@@ -43,8 +42,7 @@ LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 """Parameters with which a user accepts that the response is cut."""
 
 
-@attrs.frozen
-class Ending:
+class Ending(NamedTuple):
     """How a choice of a response ended."""
 
     finish_reason: str | None
@@ -158,8 +156,8 @@ def write_stream(events: Iterable[Any], said: list[str], *, markdown: bool = Fal
 def _stdout_into(file: Path | None) -> Generator[None]:
     """Writes to `file` what goes to standard output within; None changes nothing.
 
-    The file is written at the end. A failed or interrupted request leaves one that is there as it was; what had come,
-    which is paid for, is written then to a file of another name.
+    The file is written at the end. A failed or interrupted request, or an empty response, leaves one that is there as it
+    was; what had come, which is paid for, is written then to a file of another name.
     """
     if file is None:
         yield
@@ -175,7 +173,8 @@ def _stdout_into(file: Path | None) -> Generator[None]:
             _write(text.getvalue(), target)
             note(f"what had come is in {target}")
         raise
-    _write(text.getvalue(), file)
+    if text.getvalue().strip() or not file.exists():
+        _write(text.getvalue(), file)
 
 
 def _write(text: str, file: Path) -> None:

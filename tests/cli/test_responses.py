@@ -68,6 +68,18 @@ def test_cut_stream_leaves_the_file(
     assert len(list(tmp_path.iterdir())) == 3
 
 
+@pytest.mark.parametrize("arguments", [[], ["--stream"]])
+def test_empty_response_leaves_the_file(
+    arguments: list[str], horay: Horay, fault_server: FaultServer, tmp_path: Path
+) -> None:
+    """Nothing replaces something."""
+    (tmp_path / "x").write_text("old")
+    fault_server.stream([]) if arguments else fault_server.reply("")
+    result = horay("chat", "Hi", "-o", str(tmp_path / "x"), *arguments)
+    assert result.exit_code == ExitCode.BROKEN
+    assert (tmp_path / "x").read_text() == "old"
+
+
 FORMS = [[], ["--json"], ["--stream"], ["--stream", "--json"]]
 
 
@@ -76,14 +88,14 @@ FORMS = [[], ["--json"], ["--stream"], ["--stream", "--json"]]
 @pytest.mark.parametrize(
     ("text", "reason", "limit", "status", "told"),
     [
-        ("Berlin", "length", [], ExitCode.BROKEN, "(cut at the limit of tokens"),
-        ("Berlin", "length", ["-n", "9"], ExitCode.DONE, "(cut at the limit of tokens"),
+        ("Berlin", "length", [], ExitCode.BROKEN, "(at the limit of tokens"),
+        ("Berlin", "length", ["-n", "9"], ExitCode.DONE, "(at the limit of tokens"),
         (
             "Berlin",
             "length",
             ["--extra", '{"max_completion_tokens": 9}'],
             ExitCode.DONE,
-            "(cut at the limit of tokens",
+            "(at the limit of tokens",
         ),
         ("Berlin", "content_filter", ["-n", "9"], ExitCode.BROKEN, "(cut by the content filter)"),
         ("", "stop", ["-n", "9"], ExitCode.BROKEN, "(the response is empty)"),

@@ -51,7 +51,7 @@ def test_streams(open_terminal: Open, fault_server: FaultServer) -> None:
     gate.open()
     terminal.until(" two\n")
     terminal.until("(at the limit of tokens")
-    assert terminal.end() == ExitCode.DONE
+    assert terminal.end() == ExitCode.BROKEN
 
 
 def test_conversation(open_terminal: Open, fault_server: FaultServer) -> None:
