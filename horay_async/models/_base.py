@@ -9,10 +9,10 @@ import msgspec
 
 from horay_async._record import Record
 from horay_async.errors import APIResponseError, DriftKind
-from horay_async.models._dump import dump, to_text
+from horay_async.models._dump import dump, dump_all, to_text
 from horay_async.models.meta import ResponseMeta
 
-__all__ = ["Findings", "Model", "Response", "WireForm", "camel", "parse_json"]
+__all__ = ["Extensible", "Findings", "Model", "Response", "WireForm", "camel", "parse_json"]
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -85,14 +85,44 @@ class Model(Record):
         printer.text(lines(self))
 
 
+class Extensible(Model):
+    """A model that keeps the fields which the server has sent and its class doesn't know."""
+
+    __slots__ = ("_unknown",)
+
+    _unknown: dict[str, Any]
+    """Decoded JSON. Set where there are any; never changed."""
+
+    _in_pieces: ClassVar[bool] = False
+    """Whether it is one of the pieces that chunks bring of the same object."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # attrs would copy and pickle its own fields alone.
+        made = super().__reduce_ex__(protocol)
+        unknown = getattr(self, "_unknown", None)
+        return made if unknown is None else (_with_unknown, (unknown, *made))
+
+
+def _with_unknown(unknown: dict[str, Any], make: Any, args: Any, state: Any = None, *_: Any) -> Any:
+    """Undoes `Extensible.__reduce_ex__`."""
+    made = make(*args)
+    if state is not None:
+        made.__setstate__(state)
+    made._unknown = unknown  # noqa: SLF001 - its maker
+    return made
+
+
 class Findings(list[tuple[str, DriftKind]]):
     """How a body differs from what the API describes: paths, and what is the matter there."""
 
     translated = False
     """Whether something was put from where the server had it to where the API describes it."""
 
+    adds = False
+    """Whether unknown fields in it add to those of other chunks."""
 
-class Response(Model):
+
+class Response(Extensible):
     """A model that is a response, or one streamed chunk of it, as a whole."""
 
     __slots__ = ("_drift", "_raw", "meta")
@@ -112,13 +142,11 @@ class Response(Model):
     def to_dict(self) -> dict[str, Any]:
         """The JSON that the server sent, unknown fields included.
 
-        An object that was merged from chunks, or made by hand, gives its known fields. Raises
-        `APIResponseError` where the JSON is nested deeper than the stack reaches.
+        An object that was merged from chunks, or made by hand, gives its fields. Raises `APIResponseError` where the JSON is nested deeper than the stack reaches.
         """
         raw = getattr(self, "_raw", None)
         if raw is None:
-            # Every subclass is an attrs class; this plain base of theirs can't say so.
-            return attrs.asdict(cast(Any, self))
+            return cast("dict[str, Any]", dump_all(self))
         try:
             return cast("dict[str, Any]", parse_json(raw))
         except RecursionError as error:

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 import attrs
 import msgspec
 
-__all__ = ["dump", "to_text"]
+__all__ = ["dump", "dump_all", "to_text"]
 
 
 def dump(value: Any, *, mode: Literal["python", "json"], exclude_none: bool) -> Any:
@@ -32,6 +32,19 @@ def dump(value: Any, *, mode: Literal["python", "json"], exclude_none: bool) -> 
     if mode == "python":
         return value
     return msgspec.to_builtins(value, str_keys=True, enc_hook=_foreign)
+
+
+def dump_all(value: Any) -> Any:
+    """`value` with its models as dicts of all their fields, those that their classes don't know included."""
+    if attrs.has(value.__class__):
+        names = [field.name for field in attrs.fields(cast(Any, value.__class__))]
+        fields = {name: dump_all(getattr(value, name)) for name in names}
+        return {**fields, **getattr(value, "_unknown", {})}
+    if isinstance(value, Mapping):
+        return {name: dump_all(item) for name, item in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [dump_all(item) for item in cast("list[Any]", value)]
+    return value
 
 
 def _foreign(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from horay_async.models._base import Model, Response, WireForm
+from horay_async.models._base import Extensible, Model, Response, WireForm
 from horay_async.models.usage import Usage
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class FunctionCall(Model):
+class FunctionCall(Extensible):
     """Which function the model wants called, and with what."""
 
     __wire__ = WireForm(required=("name", "arguments"))
@@ -33,7 +33,7 @@ class FunctionCall(Model):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class ToolCall(Model):
+class ToolCall(Extensible):
     """One call of a tool that the model asks for."""
 
     __wire__ = WireForm(required=("id", "type", "function"))
@@ -46,7 +46,7 @@ class ToolCall(Model):
     """What is to be called."""
 
 
-class Message(Model):
+class Message(Extensible):
     """One message of a conversation."""
 
     __slots__ = ()
@@ -114,7 +114,7 @@ class ChatLogprobs(Model):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class ChatChoice(Model):
+class ChatChoice(Extensible):
     """One of the generated messages."""
 
     __wire__ = WireForm(required=("message", "finish_reason"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 
-from horay_async.models._base import Model, Response, WireForm
+from horay_async.models._base import Extensible, Response, WireForm
 from horay_async.models.chat import ChatLogprobs
 from horay_async.models.usage import Usage
 
@@ -18,8 +20,10 @@ __all__ = [
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class FunctionCallDelta(Model):
+class FunctionCallDelta(Extensible):
     """What one chunk adds to a function call."""
+
+    _in_pieces: ClassVar[bool] = True
 
     name: str | None = None
     """The function's name; in the call's first piece only."""
@@ -28,8 +32,10 @@ class FunctionCallDelta(Model):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class ToolCallDelta(Model):
+class ToolCallDelta(Extensible):
     """What one chunk adds to one tool call."""
+
+    _in_pieces: ClassVar[bool] = True
 
     index: int | None = None
     """Which of the message's tool calls; some servers leave it out where there is just one."""
@@ -42,8 +48,10 @@ class ToolCallDelta(Model):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class ChatDelta(Model):
+class ChatDelta(Extensible):
     """What one chunk adds to a message."""
+
+    _in_pieces: ClassVar[bool] = True
 
     role: str | None = None
     """Who speaks; in the first chunk only."""
@@ -61,7 +69,7 @@ class ChatDelta(Model):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class ChatChunkChoice(Model):
+class ChatChunkChoice(Extensible):
     """What one chunk adds to one choice."""
 
     __wire__ = WireForm(required=("delta",))

@@ -6,7 +6,7 @@ from typing import Any, Required
 
 import attrs
 
-from horay_async.models._base import Model, Response, WireForm
+from horay_async.models._base import Extensible, Model, Response, WireForm
 from horay_async.models.sampling import SamplingParams
 from horay_async.models.usage import Usage
 
@@ -51,7 +51,7 @@ class CompletionLogprobs(Model):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class CompletionChoice(Model):
+class CompletionChoice(Extensible):
     """One generated continuation."""
 
     __wire__ = WireForm(required=("text", "finish_reason"))
@@ -110,7 +110,7 @@ class Completion(Response):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class CompletionChunkChoice(Model):
+class CompletionChunkChoice(Extensible):
     """What one chunk adds to one choice."""
 
     index: int = 0

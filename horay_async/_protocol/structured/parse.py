@@ -13,8 +13,9 @@ from horay_async._protocol.structured.hints import named
 from horay_async._protocol.structured.mismatch import Mismatches
 from horay_async._protocol.structured.structuring import structured
 from horay_async._protocol.structured.values import decimal
+from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError
-from horay_async.models._base import Model
+from horay_async.models._base import Extensible
 from horay_async.models.chat import ChatChoice, ChatCompletion, ToolCall
 from horay_async.models.parsed import (
     ParsedChoice,
@@ -27,7 +28,7 @@ from horay_async.models.parsed import (
 __all__ = ["parse_choice", "parse_completion", "parse_text", "so_far", "upgraded"]
 
 T = TypeVar("T")
-M = TypeVar("M", bound=Model)
+M = TypeVar("M", bound=Extensible)
 
 DECODE = msgspec.json.Decoder(float_hook=decimal).decode
 FENCE = "```"
@@ -163,10 +164,13 @@ def _choice(choice: ChatChoice, parsed: T | None, calls: list[ParsedToolCall]) -
     return _made(ParsedChoice[T], choice, message=message)
 
 
-def _made(into: type[M], model: Model, **changed: Any) -> M:
-    """An instance of `into` with the fields of `model`, some of them changed."""
+def _made(into: type[M], model: Extensible, **changed: Any) -> M:
+    """An instance of `into` with the fields of `model`, some of them changed; with those that its class doesn't know."""
     known = {f.name: getattr(model, f.name) for f in attrs.fields(cast(Any, type(model)))}
-    return into(**{**known, **changed})
+    made = into(**{**known, **changed})
+    if unknown := unknown_of(model):
+        made._unknown = unknown  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+    return made
 
 
 def _meta(completion: ChatCompletion, name: str) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from horay_async._protocol.wire.decode import number_choices
 from horay_async._protocol.wire.tool_calls import ToolCalls
+from horay_async._protocol.wire.unknown import UnknownFields, unknown_of, with_unknown
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatLogprobs, ChatMessage
 from horay_async.models.chat_chunks import ChatChunkChoice, ChatCompletionChunk
@@ -44,7 +45,17 @@ Events = list[Any] | None
 class MergedChoice:
     """The pieces of one choice so far."""
 
-    __slots__ = ("finish_reason", "logprobs", "reasoning", "refusal", "role", "text", "tools")
+    __slots__ = (
+        "finish_reason",
+        "logprobs",
+        "reasoning",
+        "refusal",
+        "role",
+        "text",
+        "tools",
+        "unknown",
+        "unknown_in_message",
+    )
 
     def __init__(self) -> None:
         self.text: list[str] = []
@@ -54,6 +65,8 @@ class MergedChoice:
         self.reasoning: list[str] = []
         self.tools: ToolCalls | None = None
         self.logprobs: Any = None
+        self.unknown: UnknownFields | None = None
+        self.unknown_in_message: UnknownFields | None = None
 
     @property
     def empty(self) -> bool:
@@ -76,6 +89,7 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
         self._unfinished = 0
         self._usage: Any = None
         self._fingerprint: str | None = None
+        self._unknown = UnknownFields()
         self.kept: int = 0
         """Objects that the stream has left here: choices, tool calls and log probabilities; pieces of text
         are counted by who reads the stream."""
@@ -114,6 +128,9 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
     @abstractmethod
     def result(self) -> ResponseT:
         """The whole response, or as much of it as has come."""
+
+    def add_unknown(self, chunk: ChunkT) -> None:
+        """Takes in the fields of `chunk`, which was added, that its classes don't know."""
 
     def drop_repeated(self, piece: Any, *, may_be_piece: bool) -> bool:
         """Takes out of `piece`, a choice's end that came as a whole message, what has come before. False where
@@ -167,7 +184,23 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
         if chunk.system_fingerprint is not None:
             self._fingerprint = chunk.system_fingerprint
         self._add_rest(chunk)
+        if events is not None and hasattr(chunk, "_drift"):
+            self.add_unknown(chunk)
         return content
+
+    def add_unknown(self, chunk: PieceT) -> None:
+        """Takes in the fields of `chunk`, which was added, that its classes don't know."""
+        if fields := unknown_of(chunk):
+            self.kept += self._unknown.replace(fields)
+        choices: Any = chunk.choices
+        for piece in choices:
+            choice = self._choices[piece.index]
+            if fields := unknown_of(piece):
+                choice.unknown = choice.unknown or UnknownFields()
+                self.kept += choice.unknown.replace(fields)
+            if fields := unknown_of(piece.delta):
+                choice.unknown_in_message = choice.unknown_in_message or UnknownFields()
+                self.kept += choice.unknown_in_message.add(fields)
 
     @abstractmethod
     def _add_piece(self, choice: MergedChoice, piece: Any, events: Events) -> bool:
@@ -250,17 +283,20 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
 
     def result(self) -> Completion:
         first = self._first or CompletionChunk()
-        return Completion(
+        merged = Completion(
             id=first.id,
             object="text_completion",
             created=first.created,
             model=first.model,
             choices=[
-                CompletionChoice(
-                    index=index,
-                    text="".join(choice.text),
-                    finish_reason=choice.finish_reason,
-                    logprobs=choice.logprobs and _extended(None, choice.logprobs),
+                with_unknown(
+                    CompletionChoice(
+                        index=index,
+                        text="".join(choice.text),
+                        finish_reason=choice.finish_reason,
+                        logprobs=choice.logprobs and _extended(None, choice.logprobs),
+                    ),
+                    choice.unknown,
                 )
                 for index, choice in self._in_order()
             ],
@@ -268,6 +304,7 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
             usage=self._usage,
             system_fingerprint=self._fingerprint,
         )
+        return with_unknown(merged, self._unknown)
 
 
 class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
@@ -300,7 +337,7 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
                 choice.tools = ToolCalls()
             before = len(choice.tools)
             for position, call in enumerate(delta.tool_calls):
-                choice.tools.add(call, position, piece.index, events)
+                self.kept += choice.tools.add(call, position, piece.index, events)
             self.kept += len(delta.tool_calls) + len(choice.tools) - before
             content = True
         return content
@@ -357,32 +394,33 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
 
     def result(self) -> ChatCompletion:
         first = self._first or ChatCompletionChunk()
-        return ChatCompletion(
+        merged = ChatCompletion(
             id=first.id,
             object="chat.completion",
             created=first.created,
             model=first.model,
-            choices=[
-                ChatChoice(
-                    index=index,
-                    message=ChatMessage(
-                        role=choice.role,
-                        content=choice.content(),
-                        refusal="".join(choice.refusal) or None,
-                        reasoning_content="".join(choice.reasoning) or None,
-                        tool_calls=[call for _, call in choice.tools.results()]
-                        if choice.tools
-                        else None,
-                    ),
-                    finish_reason=choice.finish_reason,
-                    logprobs=choice.logprobs and _extended_chat(None, choice.logprobs),
-                )
-                for index, choice in self._in_order()
-            ],
+            choices=[self._chat_choice(index, choice) for index, choice in self._in_order()],
             usage=self._usage,
             system_fingerprint=self._fingerprint,
             service_tier=self._service_tier,
         )
+        return with_unknown(merged, self._unknown)
+
+    def _chat_choice(self, index: int, choice: MergedChoice) -> ChatChoice:
+        message = ChatMessage(
+            role=choice.role,
+            content=choice.content(),
+            refusal="".join(choice.refusal) or None,
+            reasoning_content="".join(choice.reasoning) or None,
+            tool_calls=[call for _, call in choice.tools.results()] if choice.tools else None,
+        )
+        made = ChatChoice(
+            index=index,
+            message=with_unknown(message, choice.unknown_in_message),
+            finish_reason=choice.finish_reason,
+            logprobs=choice.logprobs and _extended_chat(None, choice.logprobs),
+        )
+        return with_unknown(made, choice.unknown)
 
 
 def _extended(have: CompletionLogprobs | None, more: CompletionLogprobs) -> CompletionLogprobs:

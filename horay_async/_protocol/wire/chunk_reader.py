@@ -146,7 +146,9 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             chunks = self._added_one_by_one(chunks)
         else:
             self._add(chunks)
-        if chunks and not (found := drift_of(last := chunks[-1])).translated:
+        found = drift_of(chunks[-1]) if chunks else None
+        if found is not None and not (found.translated or found.adds):
+            last = chunks[-1]
             self._template.take(
                 last._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
                 "".join(self.merged.texts_in([last])),
@@ -207,6 +209,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
                 chunks = chunks[:at]
                 break
             self._add([chunk])
+            self.merged.add_unknown(chunk)
             content = content or self.content
         self.content = content
         return chunks

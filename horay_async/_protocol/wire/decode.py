@@ -20,6 +20,7 @@ from horay_async._protocol.wire.description import (
     outline_of,
 )
 from horay_async._protocol.wire.dialects import translate, unrecognised_in_response
+from horay_async._protocol.wire.unknown import keep_unknown
 from horay_async.models._base import Findings, Response, parse_json
 
 __all__ = [
@@ -244,6 +245,8 @@ class Decoder(Generic[R]):
             self._check_blank(inner)
         elif self._numbers and (where := unrecognised_in_response(inner, self._into)):
             raise InvalidBody(f"is finished and holds nothing that is known, but {where}")
+        if found and self._wire.content_in:
+            found.adds = keep_unknown(inner, response, translated=found.translated)
         if found or found.translated:
             response._drift = found  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response

@@ -17,9 +17,10 @@ from horay_async._json import is_object
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.decode import MALFORMED
 from horay_async._protocol.wire.params import check
+from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._record import Record
 from horay_async.errors import ConfigurationError
-from horay_async.models._base import Model
+from horay_async.models._base import Extensible, Model
 from horay_async.models.options import CallOptions, GenerationOptions
 from horay_async.options import ClientOptions, RetryPolicy, Timeouts, holds_key
 
@@ -371,12 +372,19 @@ def to_jsonable(value: Any) -> Any:
                 "sent", True
             ):
                 fields[field.name] = to_jsonable(content)
+        if isinstance(value, Extensible) and (unknown := unknown_of(value)):
+            fields |= {name: _reference(name, item) for name, item in unknown.items()}
         return fields
     if isinstance(value, Mapping):
         return {name: to_jsonable(item) for name, item in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, list | tuple):
         return [to_jsonable(item) for item in cast("Sequence[Any]", value)]
     return value
+
+
+def _reference(name: str, value: Any) -> Any:
+    """An unknown field of a response's message as a request has it: of a sound its id alone, as the API asks for."""
+    return {"id": value["id"]} if name == "audio" and is_object(value) and "id" in value else value
 
 
 def encode(body: Any) -> bytes:

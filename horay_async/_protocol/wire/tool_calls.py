@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import re
 
+from horay_async._protocol.wire.unknown import UnknownFields, unknown_of, with_unknown
 from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.chat_chunks import ToolCallDelta
 from horay_async.models.events import ChatEvent, ToolCallArgumentsDelta, ToolCallStarted
@@ -76,7 +77,17 @@ class Arguments:
 class MergedCall:
     """One call so far."""
 
-    __slots__ = ("_name_length", "_names", "arguments", "id", "index", "number", "type")
+    __slots__ = (
+        "_name_length",
+        "_names",
+        "arguments",
+        "id",
+        "index",
+        "number",
+        "type",
+        "unknown",
+        "unknown_in_function",
+    )
 
     def __init__(self, index: int | None, number: int) -> None:
         self.index = index  # as the server has it
@@ -84,6 +95,8 @@ class MergedCall:
         self.id = ""
         self.type = "function"
         self.arguments = Arguments()
+        self.unknown: UnknownFields | None = None
+        self.unknown_in_function: UnknownFields | None = None
         self._names: list[str] = []
         self._name_length = 0
 
@@ -102,7 +115,19 @@ class MergedCall:
 
     def result(self) -> ToolCall:
         function = FunctionCall(name=self.name, arguments="".join(self.arguments.pieces))
-        return ToolCall(id=self.id, type=self.type, function=function)
+        function = with_unknown(function, self.unknown_in_function)
+        return with_unknown(ToolCall(id=self.id, type=self.type, function=function), self.unknown)
+
+    def add_unknown(self, delta: ToolCallDelta) -> int:
+        """Takes in the fields of a piece that its classes don't know; returns how many values that adds."""
+        added = 0
+        if fields := unknown_of(delta):
+            self.unknown = self.unknown or UnknownFields()
+            added += self.unknown.add(fields)
+        if fields := unknown_of(delta.function):
+            self.unknown_in_function = self.unknown_in_function or UnknownFields()
+            added += self.unknown_in_function.add(fields)
+        return added
 
 
 class ToolCalls:
@@ -126,8 +151,10 @@ class ToolCalls:
 
     def add(
         self, delta: ToolCallDelta, position: int, choice: int, events: list[ChatEvent] | None
-    ) -> None:
-        """Adds the piece that stands at `position` in its chunk; `choice` is the choice's index."""
+    ) -> int:
+        """Adds the piece that stands at `position` in its chunk; `choice` is the choice's index. Returns how many
+        values it adds in fields that its classes don't know.
+        """
         function = delta.function
         name = (function.name if function is not None else None) or ""
         arguments = (function.arguments if function is not None else None) or ""
@@ -150,6 +177,7 @@ class ToolCalls:
             call.arguments.pieces.append(arguments)
             if events is not None:
                 events.append(ToolCallArgumentsDelta(choice, call.number, arguments))
+        return call.add_unknown(delta)
 
     def _find(self, id_: str | None, index: int | None) -> MergedCall | None:
         """The call that a piece goes on with, unless it begins one."""

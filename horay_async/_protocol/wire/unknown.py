@@ -1,0 +1,189 @@
+"""Fields of a response that its classes don't know: kept beside the known ones, and merged from chunks.
+
+Servers put audio, citations, signatures of thoughts and much else into messages. What of it is in a message has to be in the next
+request as well, and what chunks bring of it is a part of the whole response:
+
+- what stands in a delta, or in a tool call's piece, is merged with what has come: a list goes on, an object's fields are
+  merged one by one, and of any other value the last counts;
+- the strings of `audio` that come in pieces, `data` and `transcript`, are joined;
+- of what stands in a choice or in the chunk itself, the last counts: servers repeat it with each chunk.
+
+A null is no value. Only responses that differ from what the API describes come here.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+import attrs
+
+from horay_async._json import is_array, is_object
+from horay_async.models._base import Extensible
+
+__all__ = ["UnknownFields", "keep_unknown", "unknown_of", "with_unknown"]
+
+JSON = dict[str, Any]
+E = TypeVar("E", bound=Extensible)
+
+READ_ELSEWHERE = frozenset({"index", "reasoning", "reasoning_text", "thinking"})
+"""Names whose values known fields have: a place in a list, and texts that are `reasoning_content` here."""
+
+TRANSLATED = frozenset({"text", "function_call", "name", "arguments", "parameters", "message", "delta"})  # fmt: skip
+"""Names whose values are put into known fields where something was translated."""
+
+JOINED = frozenset({("audio", "data"), ("audio", "transcript")})
+"""Strings that come in pieces; `data` in base64."""
+
+
+def keep_unknown(sent: Any, made: Extensible, *, translated: bool) -> bool:
+    """Keeps in `made`, and in the objects within it, what `sent`, decoded JSON, has in fields that their classes don't
+    know. Says whether a chunk has some that adds to what others bring, in a delta; `translated` whether something
+    in `sent` was put where the API describes it.
+    """
+    adds = False
+    known = _known_fields(cast(Any, type(made)))
+    unknown = {
+        name: value
+        for name, value in sent.items()
+        if value is not None
+        and name not in known
+        and not (translated and name in TRANSLATED)
+        and not (name in READ_ELSEWHERE and isinstance(value, str | int))
+    }
+    if unknown:
+        made._unknown = unknown  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        adds = made._in_pieces and any(map(_adds, unknown.values()))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+    for name in known & sent.keys():
+        value, inner = sent[name], getattr(made, name)
+        # An item that is no object is left out where the list is read.
+        values = [item for item in value if is_object(item)] if is_array(value) else [value]
+        items = cast("list[Any]", inner if isinstance(inner, list) else [inner])
+        for item_sent, item in zip(values, items, strict=False):
+            if not isinstance(item, Extensible):
+                break
+            if is_object(item_sent):
+                adds = keep_unknown(item_sent, item, translated=translated) or adds
+    return adds
+
+
+@lru_cache(maxsize=64)
+def _known_fields(into: type[Any]) -> frozenset[str]:
+    return frozenset(field.name for field in attrs.fields(into))
+
+
+def _adds(value: Any) -> bool:
+    """Whether a value in a delta adds to what has come, be it the same."""
+    if is_object(value):
+        return any(isinstance(item, str | list) for item in value.values())
+    return bool(is_array(value) and value)
+
+
+def unknown_of(value: object) -> JSON | None:
+    """The fields of an object that its class doesn't know; None where there are none."""
+    return getattr(value, "_unknown", None)
+
+
+def with_unknown(made: E, fields: UnknownFields | None) -> E:
+    """`made` with these fields beside its own, where there are any."""
+    if fields is not None and (merged := fields.result()):
+        made._unknown = merged  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see `keep_unknown`
+    return made
+
+
+class Pieces:
+    """A string that comes in pieces."""
+
+    __slots__ = ("texts",)
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def joined(self, name: str) -> str:
+        if name == "data" and any(text.endswith("=") for text in self.texts[:-1]):
+            # Each piece is base64 of its own: text may not go on behind the padding.
+            try:
+                return b64encode(
+                    b"".join(b64decode(text, validate=True) for text in self.texts)
+                ).decode()
+            except ValueError:
+                pass
+        return "".join(self.texts)
+
+
+class UnknownFields:
+    """The unknown fields of one object so far."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self) -> None:
+        self._fields: JSON = {}
+
+    def replace(self, fields: JSON) -> int:
+        """Takes `fields` in the place of those of their names; returns how many values that adds."""
+        return sum(_put(self._fields, name, value) for name, value in fields.items())
+
+    def add(self, fields: JSON) -> int:
+        """Merges `fields` with what has come; returns how many values that adds."""
+        return _merge(self._fields, fields, ())
+
+    def result(self) -> JSON:
+        """The fields, merged."""
+        return {name: _result(value, name) for name, value in self._fields.items()}
+
+
+def _merge(have: JSON, more: JSON, path: tuple[str, ...]) -> int:
+    added = 0
+    for name, value in more.items():
+        at = (*path, name)
+        before: Any = have.get(name)
+        if value is None:
+            continue
+        if at in JOINED and isinstance(value, str):
+            if not isinstance(before, Pieces):
+                have[name] = before = Pieces()
+            before.texts.append(value)
+            added += 1
+        elif is_array(value):
+            if not is_array(before):
+                have[name] = before = []
+            before.extend(value)
+            added += 1 + _count(value)
+        elif is_object(value) and not path:
+            if not is_object(before):
+                have[name] = before = {}
+            added += 1 + _merge(before, value, at)
+        else:
+            added += _put(have, name, value)
+    return added
+
+
+def _put(have: JSON, name: str, value: Any) -> int:
+    before = have.get(name)
+    have[name] = value
+    return max(0, _count(value) - _count(before)) + (before is None)
+
+
+def _result(value: Any, name: str) -> Any:
+    if isinstance(value, Pieces):
+        return value.joined(name)
+    if isinstance(value, dict):
+        fields = cast("JSON", value)
+        return {inner: _result(item, inner) for inner, item in fields.items()}
+    return [*cast("list[Any]", value)] if isinstance(value, list) else value
+
+
+def _count(value: Any) -> int:
+    """How many values there are within a decoded JSON value."""
+    count = 0
+    rest: list[Any] = [value]
+    while rest:
+        item = rest.pop()
+        if is_object(item):
+            rest.extend(item.values())
+            count += len(item)
+        elif is_array(item):
+            rest.extend(item)
+            count += len(item)
+    return count

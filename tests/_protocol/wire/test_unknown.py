@@ -1,0 +1,222 @@
+"""Fields that the classes of a response don't know: merged from chunks, kept in messages, and sent back."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from typing import Any
+
+import pytest
+
+from horay_async._protocol.structured.parse import parse_completion
+from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
+from horay_async._protocol.wire.decode import decoder
+from horay_async._protocol.wire.request import to_jsonable
+from horay_async.models.chat import ChatCompletion, ChatMessage
+from horay_async.models.completions import CompletionChunk
+from horay_async.models.events import ToolCallDone
+
+from .test_chunk_reader import chat_reader, event, text_reader
+
+JSON = dict[str, Any]
+HEAD: JSON = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+SIGNED: JSON = {"google": {"thought_signature": "c2ln"}}
+
+
+def chunk(
+    delta: JSON, finish: str | None = None, *, choice: JSON | None = None, **more: Any
+) -> bytes:
+    """A chunk of one choice as an event."""
+    inner = {"index": 0, "delta": delta, "finish_reason": finish, **(choice or {})}
+    return event({**HEAD, "choices": [inner], **more})
+
+
+def merged(*chunks: bytes) -> JSON:
+    """What a stream is as a whole, read piece by piece and in one go."""
+    results: list[JSON] = []
+    for pieces in (chunks, [b"".join(chunks)]):
+        reader = chat_reader()
+        for piece in pieces:
+            reader.feed(piece)
+        reader.feed(chunk({}, "stop") + b"data: [DONE]\n\n")
+        assert reader.take_failure() is None
+        results.append(reader.result().to_dict())
+        assert reader.result().to_dict() == results[-1]
+    assert results[0] == results[1]
+    return results[0]
+
+
+def message_of(*deltas: JSON) -> JSON:
+    """The message that deltas make."""
+    message: JSON = merged(*map(chunk, deltas))["choices"][0]["message"]
+    return message
+
+
+def whole(message: JSON) -> ChatMessage:
+    """The message of a whole response."""
+    body = {**HEAD, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    return decoder(ChatCompletion).decode(json.dumps(body).encode()).choices[0].message
+
+
+def test_sound_is_put_together() -> None:
+    """Data and transcript are joined; of the rest the last counts."""
+    message = message_of(
+        {"audio": {"id": "a1", "transcript": "Ber"}},
+        {"audio": {"data": "QUI=", "transcript": "lin"}},
+        {"audio": {"data": "Q0Q=", "expires_at": None}},
+        {"audio": {"expires_at": 7}},
+    )
+    assert message["audio"] == {
+        "id": "a1",
+        "data": "QUJDRA==",
+        "transcript": "Berlin",
+        "expires_at": 7,
+    }
+
+
+@pytest.mark.parametrize(
+    ("pieces", "data"), [(["QUJD", "REVG"], "QUJDREVG"), (["QUI=", "!"], "QUI=!")]
+)
+def test_sound_in_base64(pieces: list[str], data: str) -> None:
+    """Pieces of one base64 text are joined as they are, and so is what isn't base64."""
+    assert message_of(*({"audio": {"data": piece}} for piece in pieces))["audio"] == {"data": data}
+
+
+def test_lists_go_on() -> None:
+    """Lists of deltas go on, also where one is sent twice beside a text."""
+    message = message_of(
+        {"content": "a", "annotations": [{"url": "u"}]},
+        {"content": "b", "annotations": [{"url": "u"}]},
+        {"content": "c", "annotations": None, "details": {"ids": [1], "deep": {"x": 1}}},
+        {"content": "d", "details": {"ids": [1], "deep": {"y": 1}}},
+    )
+    assert message["content"] == "abcd"
+    assert message["annotations"] == [{"url": "u"}, {"url": "u"}]
+    assert message["details"] == {"ids": [1, 1], "deep": {"y": 1}}
+
+
+def test_the_last_of_other_values_counts() -> None:
+    """A value that changes its kind, or is repeated with each chunk, is the last one."""
+    message = message_of(
+        {"content": "a", "x": [1], "y": "a", "z": {"a": 1}}, {"x": {"b": 1}, "y": ["b"], "z": "c"}
+    )
+    assert (message["x"], message["y"], message["z"]) == ({"b": 1}, ["b"], "c")
+    assert message_of({"audio": {"data": ["a"]}}, {"audio": {"data": "b"}})["audio"] == {
+        "data": "b"
+    }
+
+
+def test_fields_beside_the_deltas() -> None:
+    """In a choice and in the chunk itself the last counts, lists included."""
+    repeated: JSON = {"citations": ["u1", "u2"], "provider": "P"}
+    result = merged(
+        chunk({"content": "a"}, choice={"filter": {"hate": False}}, **repeated),
+        chunk({"content": "b"}, choice={"filter": {"hate": True}}, **repeated),
+    )
+    assert {name: result[name] for name in repeated} == repeated
+    assert result["choices"][0]["filter"] == {"hate": True}
+
+
+def test_no_delta() -> None:
+    """A choice without a delta has unknown fields all the same."""
+    result = merged(chunk({"content": "a"}), chunk({}, choice={"delta": None, "mood": "fine"}))
+    assert result["choices"][0]["mood"] == "fine"
+
+
+def test_completions_have_them() -> None:
+    """So in a text completion."""
+    reader = text_reader()
+    head = {**HEAD, "object": "text_completion", "provider": "P"}
+    for text in ("a", "b"):
+        reader.feed(event({**head, "choices": [{"index": 0, "text": text, "matched": [1]}]}))
+    result = reader.result().to_dict()
+    assert (result["provider"], result["choices"][0]["matched"]) == ("P", [1])
+
+
+def test_texts_under_two_names_are_there_once() -> None:
+    """What is read as a known field isn't kept under its other name."""
+    message = message_of({"reasoning": "be", "reasoning_content": "be"}, {"reasoning": "cause"})
+    assert message["reasoning_content"] == "because"
+    assert "reasoning" not in message
+    sent = to_jsonable(whole({"role": "assistant", "content": "", "text": "hi"}))
+    assert sent == {"role": "assistant", "content": "hi"}
+
+
+def test_tool_calls_keep_theirs() -> None:
+    """Signatures of tool calls are in the merged message, and in the event that tells the call."""
+    pieces = [
+        chunk({"tool_calls": [{"index": 0, "id": "t", "type": "function", "extra_content": SIGNED,
+                               "function": {"name": "f", "arguments": "{", "strict": True}}]}),
+        chunk({"tool_calls": [{"index": 0, "function": {"arguments": "}"}}]}),
+    ]  # fmt: skip
+    (call,) = merged(*pieces)["choices"][0]["message"]["tool_calls"]
+    function = {"name": "f", "arguments": "{}", "strict": True}
+    assert call == {"id": "t", "type": "function", "function": function, "extra_content": SIGNED}
+    reader, seen, events = chat_reader(), ChatAccumulator(), list[Any]()
+    for piece in [*pieces, chunk({}, "tool_calls")]:
+        for made in reader.feed(piece):
+            seen.add(made, events)
+    (done,) = [found for found in events if isinstance(found, ToolCallDone)]
+    assert to_jsonable(done.tool_call) == call
+
+
+def test_messages_go_back_whole() -> None:
+    """A response's message has its unknown fields in the next request; of a sound, the id."""
+    call = {"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    sent: JSON = {"role": "assistant", "content": "A", "annotations": [{"u": 1}]}
+    sent["tool_calls"] = [{**call, "index": 0, "extra_content": SIGNED}, {**call, "id": "u"}]
+    message = whole({**sent, "audio": {"id": "a1", "data": "QUI="}, "mood": None})
+    sent["tool_calls"][0].pop("index")
+    assert to_jsonable(message) == {**sent, "audio": {"id": "a1"}}
+    for again in (copy.copy(message), copy.deepcopy(message), pickle.loads(pickle.dumps(message))):
+        assert again == message
+        assert to_jsonable(again) == to_jsonable(message)
+
+
+def test_parsed_messages_keep_theirs() -> None:
+    """Parsing the text and the arguments of a message loses none of its fields."""
+    call = {"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    sent: JSON = {"role": "assistant", "content": "1", "mood": "fine"}
+    sent["tool_calls"] = [{**call, "extra_content": SIGNED}]
+    body = {**HEAD, "choices": [{"index": 0, "message": sent, "finish_reason": "stop"}]}
+    completion = decoder(ChatCompletion).decode(json.dumps(body).encode())
+    assert to_jsonable(parse_completion(completion, int, {}).choices[0].message) == sent
+
+
+def test_merged_responses_can_be_copied() -> None:
+    """A copy of a merged response has the unknown fields at every level."""
+    reader = chat_reader()
+    reader.feed(chunk({"content": "a", "mood": "fine"}, "stop", citations=["u"]))
+    result = reader.result()
+    for again in (copy.deepcopy(result), pickle.loads(pickle.dumps(result))):
+        assert again.to_dict() == result.to_dict()
+        assert again.to_dict()["choices"][0]["message"]["mood"] == "fine"
+
+
+def test_unreadable_items_don_t_shift_the_others() -> None:
+    """Where a list has an item that is no object, the unknown fields stay with their own."""
+    call = {"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = whole({"role": "assistant", "content": None, "tool_calls": [7, {**call, "sig": "x"}]})
+    assert message.tool_calls is not None
+    assert to_jsonable(message.tool_calls) == [{**call, "sig": "x"}]
+
+
+def test_what_is_kept_is_counted() -> None:
+    """What chunks add in unknown fields counts as objects that are kept; what is replaced doesn't."""
+    reader = text_reader()
+    head = {**HEAD, "object": "text_completion", "filler": [[1], {"a": 2}]}
+    made = [
+        *reader.feed(event({**head, "choices": [{"index": 0, "text": "a"}]})),
+        *reader.feed(event({**head, "choices": [{"index": 0, "text": "b"}]})),
+    ]
+    merged = CompletionAccumulator()
+    counts: list[int] = []
+    for each in made:
+        merged.add(each)
+        merged.add_unknown(each)
+        counts.append(merged.kept)
+    assert counts[0] >= 5
+    first: CompletionChunk = made[0]
+    merged.add_unknown(first)
+    assert merged.kept == counts[0]
