@@ -7,9 +7,12 @@ child has a copy of whatever was unfinished, and nobody who finishes it.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, Generic, TypeVar, overload
 
 __all__ = ["FIRST_USE", "FirstUse", "MadeOnce"]
@@ -22,6 +25,9 @@ making may itself wait for a thread that waits here."""
 
 FORK_TIMEOUT = 5.0
 """Seconds that a fork waits. Loading a module for the first time can take some."""
+
+
+PACKAGE = __name__.partition(".")[0]
 
 
 class FirstUse:
@@ -53,8 +59,14 @@ class FirstUse:
                 pass
 
     def before_fork(self) -> None:
-        """Waits until nothing is half made."""
+        """Waits until nothing is half made, and none of this package's modules half loaded."""
         self._forking.append(self._lock.acquire(timeout=FORK_TIMEOUT))
+        for name, module in [*sys.modules.items()]:
+            # The mark is Python's own. Without it, a child may wait for such a module for ever.
+            spec = getattr(module, "__spec__", None) if name.startswith(PACKAGE) else None
+            if getattr(spec, "_initializing", False):
+                with contextlib.suppress(Exception):  # the thread that loads it is told
+                    import_module(name)
 
     def after_fork_in_parent(self) -> None:
         """Lets the others go on."""

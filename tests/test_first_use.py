@@ -174,31 +174,40 @@ def test_fork_while_a_thread_learns_the_class(at: int) -> None:
 
 
 @pytest.mark.posix
-def test_fork_while_a_thread_loads_a_group() -> None:
+@pytest.mark.parametrize(
+    ("use", "loads"),
+    [
+        ("AsyncHoray.images.generate", "horay_async.resources.images"),
+        ("import_module('horay_async.resources._streams')", "horay_async.streaming"),
+    ],
+    ids=["a group", "within a function"],
+)
+def test_fork_while_a_thread_loads_a_module(use: str, loads: str) -> None:
     """A fork waits until the module is loaded: the child would wait for ever for it."""
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent("""
             import importlib.abc, os, signal, sys, threading, warnings
+            from importlib import import_module
             from horay_async import AsyncHoray
             warnings.simplefilter("ignore", DeprecationWarning)
             loading, go_on = threading.Event(), threading.Event()
             class Slow(importlib.abc.MetaPathFinder):
                 def find_spec(self, name, path, target=None):
-                    if name == "horay_async.resources.images":
+                    if name == sys.argv[2]:
                         loading.set()
                         go_on.wait(4)
             sys.meta_path.insert(0, Slow())
-            other = threading.Thread(target=lambda: AsyncHoray.images.generate)
+            other = threading.Thread(target=lambda: eval(sys.argv[1]))
             other.start()
             assert loading.wait(60)
             os.register_at_fork(before=go_on.set)  # called before those that were registered earlier
             child = os.fork()
             if child == 0:
                 signal.alarm(60)
-                os._exit(0 if AsyncHoray.images.generate else 1)
+                os._exit(0 if eval(sys.argv[1]) else 1)
             assert os.waitpid(child, 0)[1] == 0
             other.join()
-        """)],
+        """), use, loads],
         capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
