@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeAlias, cast
 
 from horay_async._checks import check_key
 from horay_async.errors import ConfigurationError
 
-__all__ = ["SHORTEST_SECRET", "KeyFunction", "ProvidedKey", "ProvidedKeys", "Secret"]
+__all__ = ["SHORTEST_SECRET", "KeyFunction", "ProvidedKey", "ProvidedKeys", "Secret", "copied_keys"]
 
 SHORTEST_SECRET = 8
 """Characters: the least that NIST SP 800-63B (revision 3, section 5.1.1.2) allows a password. What is shorter can be guessed, and is
@@ -23,6 +24,10 @@ KeyFunction: TypeAlias = Callable[[], ProvidedKey | Awaitable[ProvidedKey]]
 
 MOST_SEEN = 16
 """Keys of one function that are masked, the newest: an older one was out of use long before."""
+
+
+copied_keys: deque[str] = deque(maxlen=MOST_SEEN)
+"""Keys of requests that were copied, the newest last: a recorder copies what it records. It masks them in responses."""
 
 
 class Secret(str):

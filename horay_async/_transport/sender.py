@@ -13,7 +13,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from horay_async._keys import Secret
+from horay_async._keys import Secret, copied_keys
 from horay_async._protocol.wire.clean import MASK
 from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import HTTPResponse
@@ -61,6 +61,8 @@ class _Bearer(Secret):
         return f"Bearer {MASK}"
 
     def __deepcopy__(self, memo: object) -> str:
+        if (key := self.removeprefix("Bearer ")) not in copied_keys:
+            copied_keys.append(key)
         return f"Bearer {MASK}"
 
 

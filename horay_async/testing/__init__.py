@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         stream,
         user,
     )
+    from horay_async.testing.cassettes import cassette_options
     from horay_async.testing.chaos import Chaos, ChaosKind, Dealt
     from horay_async.testing.failures import (
         ErrorShape,
@@ -112,6 +113,7 @@ __all__ = [
     "Step",
     "TLSKind",
     "Then",
+    "cassette_options",
     "chat",
     "completion",
     "decompression_bomb",
@@ -136,6 +138,7 @@ _MODULES = (
     "_server_connection",
     "responses",
     "canned",
+    "cassettes",
     "chaos",
     "failures",
     "faults",

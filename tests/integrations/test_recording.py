@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 pytest.importorskip("vcr", reason="the tox environment `recording`")
 pytest.importorskip("pytest_recording", reason="the tox environment `recording`")
 
-from horay_async.testing import FaultServer, error
+from horay_async.testing import (
+    FaultServer,
+    Request,
+    ScriptedResponse,
+    cassette_options,
+    completion,
+    error,
+    respond,
+)
 
 KEY = "key-of-a-test-0123456789"
 
@@ -87,6 +97,72 @@ def test_replayed_without_a_server(tmp_path: Path, way: str, ending: str) -> Non
     assert "[API key]" in text
     replayed = run("-c", script, way, url, "another-key", str(cassette), "none")
     assert replayed == recorded
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_echoed_key_is_masked(tmp_path: Path, status: int) -> None:
+    """In bodies and headers of responses, however JSON or a URL spells it; the response itself is as it came."""
+    vcr: Any = import_module("vcr")
+
+    from horay_async import AuthenticationError, Horay  # noqa: PLC0415 - as the cassette is in use
+
+    key = "key/of-a-test-0123456789"
+    spelled = key.replace("/", "\\/")
+    body = f'{{"message": "{key}", "choices": [{{"index": 0, "text": "{spelled}"}}]}}'
+    cassette = tmp_path / "echo.yaml"
+    with FaultServer(check_key=False) as server:
+        headers = {"X-Told": f"?key={quote(key, safe='')}", "X-Key": key}
+        server.always(respond(body, status=status, headers=headers))
+        url = server.base_url
+        for turn in ("record", "replay"):
+            with (
+                vcr.use_cassette(str(cassette), **cassette_options()),
+                Horay(key if turn == "record" else "other-key-0123", base_url=url) as client,
+            ):
+                if status == 401:
+                    with pytest.raises(AuthenticationError):
+                        client.completions.create(model="m", prompt="p")
+                    continue
+                text = client.completions.create(model="m", prompt="p").choices[0].text
+                assert text == (key if turn == "record" else "[API key]")
+        assert len(server.requests) == 1
+    text = cassette.read_text(encoding="utf-8")
+    assert text.count("[API key]") == 5
+    for spelling in (key, spelled, spelled.replace("\\", "\\\\"), quote(key, safe="")):
+        assert spelling not in text
+
+
+def test_requests_at_the_same_time_get_their_own_responses(tmp_path: Path) -> None:
+    """Though they are recorded in the order in which they end."""
+    vcr: Any = import_module("vcr")
+
+    from horay_async import AsyncHoray, BatchRequest  # noqa: PLC0415 - as the cassette is in use
+
+    cassette = tmp_path / "batch.yaml"
+
+    async def texts(url: str) -> dict[int, str]:
+        requests = [BatchRequest.completion(model="m", prompt=f"p{n}") for n in range(4)]
+        with vcr.use_cassette(str(cassette), **cassette_options()):
+            async with AsyncHoray(KEY, base_url=url) as client:
+                run = client.batch.run(requests, concurrency=4)
+                return {result.index: result.unwrap().choices[0].text async for result in run}
+
+    def reply(request: Request) -> ScriptedResponse:
+        return completion(f"for {request.json()['prompt']}")
+
+    with FaultServer(api_key=KEY) as server:
+        server.always(reply)
+        recorded = asyncio.run(texts(server.base_url))
+        url = server.base_url
+    assert recorded == {number: f"for p{number}" for number in range(4)}
+    cassette.write_text(reordered(cassette.read_text(encoding="utf-8")), encoding="utf-8")
+    assert asyncio.run(texts(url)) == recorded
+
+
+def reordered(text: str) -> str:
+    """A cassette whose interactions are in the opposite order: as if each request had overtaken those before it."""
+    head, *interactions, tail = re.split(r"(?m)^(?=- request:)|^(?=version:)", text)
+    return head + "".join(reversed(interactions)) + tail
 
 
 TESTS = """

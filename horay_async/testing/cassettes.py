@@ -1,0 +1,53 @@
+"""What vcrpy and pytest-recording need to be told to record this client's requests safely."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict, cast
+
+from horay_async._keys import copied_keys
+from horay_async._protocol.wire.clean import Cleaner
+
+__all__ = ["cassette_options"]
+
+
+class CassetteOptions(TypedDict):
+    """Keyword arguments of `vcr.VCR` and `vcr.use_cassette`."""
+
+    match_on: list[str]
+    before_record_response: Any
+
+
+def cassette_options() -> CassetteOptions:
+    """The options with which vcrpy records: `vcr.use_cassette(path, **cassette_options())`, or what pytest-recording's
+    fixture `vcr_config` returns.
+
+    Requests are matched by their bodies too, so that those which are sent at the same time get their own responses. An API
+    key that a server echoes in a body or a header of a response is masked. A key of fewer than 8 characters isn't: it is
+    no secret.
+    """
+
+    def before_record_response(response: Mapping[str, Any]) -> dict[str, Any]:
+        cleaner = Cleaner(*copied_keys)
+        headers = cast("Mapping[str, list[str]]", response["headers"])
+        body = cast("Mapping[str, Any]", response["body"])
+        return {
+            **response,
+            "headers": {
+                name: [cleaner.mask(value) for value in values] for name, values in headers.items()
+            },
+            "body": {**body, "string": _masked(cleaner, body["string"])},
+        }
+
+    return {
+        "match_on": ["method", "scheme", "host", "port", "path", "query", "body"],
+        "before_record_response": before_record_response,
+    }
+
+
+def _masked(cleaner: Cleaner, body: bytes | str) -> bytes | str:
+    if isinstance(body, str):
+        return cleaner.mask(body)
+    # Whatever is no UTF-8 comes out as it was.
+    text = body.decode("utf-8", "surrogateescape")
+    return cleaner.mask(text).encode("utf-8", "surrogateescape")
