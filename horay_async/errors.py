@@ -358,9 +358,13 @@ class DriftWarning(UserWarning):
     """The field, such as `$.choices[].message.mood`."""
     kind: DriftKind
     """How it differs."""
+    response: Any
+    """Where the program makes errors of warnings and this is raised, the response as it would have been returned; a
+    streamed one is delivered to its end before, and is here once more, merged. None otherwise."""
 
     def __init__(self, message: str, *, path: str = "$", kind: DriftKind = "unknown") -> None:
         # One positional argument, as for the errors.
         super().__init__(message)
         self.path = path
         self.kind = kind
+        self.response = None

@@ -15,7 +15,13 @@ from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
 from horay_async._protocol.wire.decode import is_error_envelope
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._transport.loops import runs_here
-from horay_async.errors import APIConnectionError, APIError, APITimeoutError, HorayError
+from horay_async.errors import (
+    APIConnectionError,
+    APIError,
+    APITimeoutError,
+    DriftWarning,
+    HorayError,
+)
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 
@@ -78,7 +84,7 @@ class AsyncStream(Generic[ChunkT]):
         self._handed_out = False  # from the first chunk on: no failure is retried any more
         # Seconds since the last content, those in the caller's own code left out.
         self._waited = 0.0
-        self._failure: HorayError | None = None  # what reading on raises again
+        self._failure: HorayError | DriftWarning | None = None  # what reading on raises again
         self._exhausted = False  # once the last chunk was handed out
         self._closed = False  # once it was left early
         self._reading = False  # while a task is in `_advance`
@@ -171,7 +177,9 @@ class AsyncStream(Generic[ChunkT]):
             self._end(error)
             raise
         except BaseException as error:
-            self._failure = error if isinstance(error, HorayError) else interrupted(error)
+            self._failure = (
+                error if isinstance(error, HorayError | DriftWarning) else interrupted(error)
+            )
             self._end(error)
             self._close_nowait()
             raise

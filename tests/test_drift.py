@@ -233,3 +233,26 @@ def test_raised_blocking(fault_server: FaultServer, connect_blocking: ConnectBlo
         with pytest.raises(DriftError, match="mood is unknown"):
             texts.extend(chunks.text())
         assert "".join(texts) == TEXT
+
+
+@pytest.mark.anyio
+async def test_warnings_made_errors(fault_server: FaultServer, connect: Connect) -> None:
+    """A warning that the program makes an error has the response; a stream is delivered whole before."""
+    fault_server.add(json_response(ODD), playing(odd_stream()), playing(odd_stream()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DriftWarning)
+        async with connect(strict="warn") as client:
+            with pytest.raises(DriftWarning) as caught:
+                await client.chat.completions.create(model="m", messages=[])
+            assert caught.value.response.to_dict() == ODD
+            assert (caught.value.path, caught.value.kind) == ("$.created", "retyped")
+            texts: list[str] = []
+            async with client.chat.completions.stream(model="m", messages=[]) as events:
+                with pytest.raises(DriftWarning, match="mood is unknown") as caught:
+                    await take(events.text(), texts)
+                with pytest.raises(DriftWarning, match="mood is unknown"):
+                    await events.final()
+            assert "".join(texts) == TEXT == caught.value.response.choices[0].message.content
+            # Each is told once.
+            async with client.chat.completions.stream(model="m", messages=[]) as events:
+                assert (await events.final()).choices[0].message.content == TEXT

@@ -24,7 +24,7 @@ from horay_async._protocol.wire.drift import ChunkTemplate, DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.sse import NamedEvent
 from horay_async._protocol.wire.sse_reader import DONE, ERROR, SSEReader
-from horay_async.errors import APIError, DriftError
+from horay_async.errors import APIError, DriftError, DriftWarning
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 
@@ -58,7 +58,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
     ) -> None:
         super().__init__(meta=meta, context=context, max_event_bytes=max_event_bytes)
         self.merged = merged
-        self._drift_error: DriftError | None = None
+        self._drift_error: DriftError | DriftWarning | None = None
         self._decoder = decoder
         self._max_objects = max_objects
         self._drift = drift
@@ -71,13 +71,15 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         self._text_of_all: list[str] | None = None
         self._in_messages = False  # whether pieces come as `message`
 
-    def take_failure(self) -> APIError | None:
+    def take_failure(self) -> APIError | DriftWarning | None:
         failure = self._failure or self._unfinished() or self._drift_error
         if failure is not None and not self.merged.empty:
-            failure.execution = "executed"
-            failure.partial = self.result()
-            if isinstance(failure, DriftError):
-                failure.response = failure.partial
+            whole = self.result()
+            if isinstance(failure, APIError):
+                failure.execution = "executed"
+                failure.partial = whole
+            if isinstance(failure, DriftError | DriftWarning):
+                failure.response = whole
         return failure
 
     def _unfinished(self) -> APIError | None:

@@ -99,9 +99,9 @@ class DriftWatch(Record):
         response: Response,
         *,
         context: ErrorContext,
-    ) -> DriftError | None:
+    ) -> DriftError | DriftWarning | None:
         """Counts what was `found` in `response`, at least one difference, and warns where that is asked for;
-        returns the error where it is one that is asked for.
+        returns what to raise where an error is asked for, or the program makes errors of warnings.
         """
         counted = self.counts.add(found)
         if self.strict == "warn":
@@ -110,7 +110,11 @@ class DriftWatch(Record):
                 if self._warned.setdefault((path, kind), mine) is mine:
                     told = context.clean(_told([(path, kind)], context.label))
                     warning = DriftWarning(told, path=path, kind=kind)
-                    warnings.warn(warning, stacklevel=_levels())
+                    try:
+                        warnings.warn(warning, stacklevel=_levels())
+                    except DriftWarning as error:
+                        error.response = response
+                        return error.with_traceback(None)
         if self.strict != "raise":
             return None
         distinct = tuple(dict.fromkeys(found))

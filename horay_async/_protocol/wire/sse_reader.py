@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from horay_async._protocol.wire.decode import is_error_envelope
 from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
 from horay_async._protocol.wire.sse import EventTooLarge, SSEDecoder
-from horay_async.errors import APIError, StreamTruncatedError
+from horay_async.errors import APIError, DriftWarning, StreamTruncatedError
 from horay_async.models.meta import ResponseMeta
 
 __all__ = ["DONE", "ERROR", "SSEReader"]
@@ -84,7 +84,7 @@ class SSEReader(ABC, Generic[T]):
         return None
 
     @abstractmethod
-    def take_failure(self) -> APIError | None:
+    def take_failure(self) -> APIError | DriftWarning | None:
         """What to raise once all before it is delivered, with what has come in it; None where the stream ended well."""
 
     @abstractmethod
