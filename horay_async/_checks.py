@@ -131,13 +131,13 @@ def check_statuses(value: Iterable[int]) -> frozenset[int]:
     raise ConfigurationError(f"the statuses of a retry policy must be integers; got {value!r}")
 
 
-def check_key(value: object) -> str:
-    """An API key that can stand in a header."""
+def check_key(value: object, *, name: str = "the API key") -> str:
+    """An API key that can stand in a header; `name` is what errors call it."""
     if not isinstance(value, str):
-        raise ConfigurationError(f"the API key must be a string, not {type(value).__name__}")
+        raise ConfigurationError(f"{name} must be a string, not {type(value).__name__}")
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ConfigurationError(
-            "the API key holds a line break, a space or another character that can't stand in a "
+            f"{name} holds a line break, a space or another character that can't stand in a "
             "header: was it copied or read from a file with its line end?"
         )
     return value
@@ -155,8 +155,11 @@ def http_url(url: object) -> SplitResult | None:
     return parts if parts.scheme in ("http", "https") and parts.hostname else None
 
 
-def check_base_url(given: Any, *, example: str) -> str:
-    """A URL to put paths behind, without a slash at its end; also of an object such as `httpx.URL` and `yarl.URL`."""
+def check_base_url(given: Any, *, example: str, name: str = "base_url") -> str:
+    """A URL to put paths behind, without a slash at its end; also of an object such as `httpx.URL` and `yarl.URL`.
+
+    `name` is what errors call it.
+    """
     given = _plain_url(given)
     if given == "":
         raise ConfigurationError(
@@ -168,11 +171,11 @@ def check_base_url(given: Any, *, example: str) -> str:
         text = str(given)
         got = f"; got {text!r}" if "://" in text and "@" not in text else ""
         raise ConfigurationError(
-            f"base_url must be an http:// or https:// URL such as {example!r}{got}"
+            f"{name} must be an http:// or https:// URL such as {example!r}{got}"
         )
     if "@" in parts.netloc or not set("?#\\").isdisjoint(given):
         raise ConfigurationError(
-            "base_url can't hold a user name, a password, a query, a fragment or a backslash: pass the "
+            f"{name} can't hold a user name, a password, a query, a fragment or a backslash: pass the "
             "key as api_key, and query parameters as default_query"
         )
     return str(given).rstrip("/")

@@ -77,18 +77,21 @@ def _key(value: str | KeyFunction | ProvidedKeys | None) -> Secret | ProvidedKey
         return value
     if callable(value):
         return ProvidedKeys(value)
-    value = os.environ.get("HORAY_API_KEY") if value is None else value
+    name = "the API key"
+    if value is None:
+        value, name = os.environ.get("HORAY_API_KEY"), "the API key in HORAY_API_KEY"
     if not value:
         raise ConfigurationError(
             "no API key: pass api_key=..., or set the environment variable HORAY_API_KEY"
         )
-    return Secret(check_key(value))
+    return Secret(check_key(value, name=name))
 
 
 def _base_url(value: str | None) -> str:
+    name = "base_url"
     if value is None:
-        value = os.environ.get("HORAY_BASE_URL") or DEFAULT_BASE_URL
-    return check_base_url(value, example=DEFAULT_BASE_URL)
+        value, name = os.environ.get("HORAY_BASE_URL") or DEFAULT_BASE_URL, "HORAY_BASE_URL"
+    return check_base_url(value, example=DEFAULT_BASE_URL, name=name)
 
 
 def log_level() -> Literal["debug", "info"] | None:

@@ -123,6 +123,11 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made.base_url == "https://env.example/v1"
     made = ClientOptions.of(KEY, base_url="https://own.example")
     assert (made.api_key, made.base_url) == (KEY, "https://own.example")
+    monkeypatch.setenv("HORAY_BASE_URL", "env.example")
+    with pytest.raises(ConfigurationError, match=r"^HORAY_BASE_URL must be an http"):
+        ClientOptions.of(KEY)
+    with pytest.raises(ConfigurationError, match=r"^base_url must be an http"):
+        ClientOptions.of(KEY, base_url="env.example")
     monkeypatch.setenv("HORAY_BASE_URL", "")
     assert ClientOptions.of(KEY).base_url == "https://api.horay.ai/v1"
 

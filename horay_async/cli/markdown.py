@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from itertools import pairwise
 from typing import Final, TextIO, cast
 
@@ -20,7 +21,7 @@ from rich.markdown import Markdown
 from rich.segment import ControlType, Segment, Segments
 from rich.text import Text
 
-from horay_async.cli.terminal import make_console, printable
+from horay_async.cli.terminal import cursor_hidden, make_console, printable
 
 __all__ = ["MarkdownWriter", "print_markdown"]
 
@@ -99,6 +100,9 @@ class MarkdownWriter:
 
     def __init__(self, out: TextIO) -> None:
         self._console = make_console(out)
+        self._out = out
+        self._guard = ExitStack()
+        """What shows the cursor again that the drawing hides."""
         self._live: Live | None = None
         """The drawing of the last block; None while there is no text since `end`."""
         self._text = ""
@@ -120,6 +124,7 @@ class MarkdownWriter:
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
+            self._guard.enter_context(cursor_hidden(self._out))
             self._live.start(refresh=True)
         if "\n" in text and (began := time.monotonic()) >= self._next_look:
             self._print_complete_blocks()
@@ -132,6 +137,7 @@ class MarkdownWriter:
         if self._live is not None:
             self._live.stop()
             self._live = None
+            self._guard.close()
         self.print_blocks(_blocks(text))
         self._printed = False
 

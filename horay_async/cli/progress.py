@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from horay_async.batch.bar import ProgressBar
 from horay_async.cli.output import note
+from horay_async.cli.terminal import cursor_hidden
 
 if TYPE_CHECKING:
     from horay_async import BatchProgress
@@ -26,11 +27,12 @@ def show_progress(progress: BatchProgress, *, bar: bool) -> Generator[None]:
     """Shows the progress until the block ends. Without `bar` none is drawn: it would be drawn over what is typed."""
     if bar and sys.stderr.isatty():
         drawn = ProgressBar(progress, "always", transient=True)
-        drawn.start()
-        try:
-            yield
-        finally:
-            drawn.stop()
+        with cursor_hidden(sys.stderr):
+            drawn.start()
+            try:
+                yield
+            finally:
+                drawn.stop()
         return
     over = threading.Event()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -25,7 +26,8 @@ def open_client(server: Server) -> Generator[Horay]:
     with open_server(server) as reached:
         if not reached.api_key:
             raise CommandError(NO_KEY, ExitCode.USAGE)
-        with horay_async.Horay(reached.api_key, **client_params(reached)) as client:
+        key = _unless_from("HORAY_API_KEY", reached.api_key)
+        with horay_async.Horay(key, **client_params(reached)) as client:
             yield client
 
 
@@ -55,7 +57,7 @@ def open_server(server: Server) -> Generator[Server]:
 def client_params(server: Server) -> ClientParams:
     """The keyword arguments of a client."""
     params: ClientParams = {
-        "base_url": server.base_url,
+        "base_url": _unless_from("HORAY_BASE_URL", server.base_url),
         # A command is expected to go through the proxy that the environment names, as curl does.
         "trust_env": not server.local,
         "allow_insecure_http": server.allow_insecure_http,
@@ -67,3 +69,8 @@ def client_params(server: Server) -> ClientParams:
     if server.retries is not None:
         params["max_retries"] = server.retries
     return params
+
+
+def _unless_from(variable: str, value: str | None) -> str | None:
+    """None for what the environment says: the client reads that itself, and names the variable if it can't be used."""
+    return None if value == os.environ.get(variable) else value

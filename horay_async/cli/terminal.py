@@ -6,15 +6,28 @@ import ctypes
 import os
 import re
 import shutil
+import signal
 import sys
 import textwrap
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["columns", "has_colours", "is_dumb", "make_console", "printable", "styled", "wrapped"]
+__all__ = [
+    "columns",
+    "cursor_hidden",
+    "has_colours",
+    "is_dumb",
+    "make_console",
+    "printable",
+    "styled",
+    "wrapped",
+]
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """C0, DEL and C1 but tab and line feed: they can move the cursor, change colours or retitle the window."""
@@ -89,6 +102,36 @@ def wrapped(text: str, out: TextIO, *, indent: int = 0) -> str:
         break_long_words=False,
         break_on_hyphens=False,  # --options stay whole
     )
+
+
+DEADLY: Final = ("SIGTERM", "SIGHUP", "SIGQUIT")
+"""Signals that end a process without another word, where the platform has them. Python makes an exception of SIGINT."""
+
+RESET: Final = b"\x1b[?7h\x1b[?25h\n"
+"""DECAWM and DECTCEM: lines wrap, and the cursor is seen. What is typed next begins a line."""
+
+
+@contextmanager
+def cursor_hidden(out: TextIO) -> Generator[None]:
+    """While something is drawn that hides the cursor: a signal that ends the process shows it again first."""
+    before: dict[int, Any] = {}
+
+    def show_again(number: int, _: object) -> None:
+        with suppress(OSError):
+            os.write(out.fileno(), RESET)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    if threading.current_thread() is threading.main_thread():  # only there they can be set
+        for number in (getattr(signal, name) for name in DEADLY if hasattr(signal, name)):
+            # One that is ignored, as by nohup, ends nothing.
+            if signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, show_again)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def make_console(out: TextIO) -> Console:

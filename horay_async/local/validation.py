@@ -56,7 +56,8 @@ def integer(low: int, high: int = INT32_MAX) -> Check:
         if isinstance(value, bool) or not isinstance(value, int):
             raise refuse(name, f"must be an integer {allowed}")
         if not low <= value <= high:
-            raise refuse(name, f"must be {allowed}, got {value}")
+            bound = f"at most {high}" if value > high == INT32_MAX else allowed
+            raise refuse(name, f"must be {bound}, got {value}")
 
     return check
 

@@ -75,6 +75,10 @@ class Terminal:
         r"""Presses keys: `\r` is Enter, `\x03` Ctrl-C, `\x04` Ctrl-D."""
         os.write(self._master, keys.encode())
 
+    def signal(self, number: int) -> None:
+        """Sends the command a signal."""
+        self._process.send_signal(number)
+
     def end(self) -> int:
         """Waits for its end, and gives the exit status."""
         while self._read():

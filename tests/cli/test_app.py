@@ -154,6 +154,33 @@ def test_settings_are_named_as_options(setting: list[str], words: str) -> None:
     assert words in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        (
+            "HORAY_BASE_URL",
+            "api.horay.ai",
+            "horay: HORAY_BASE_URL must be an http:// or https:// URL",
+        ),
+        (
+            "HORAY_BASE_URL",
+            "https://a:b@api.horay.ai",
+            "horay: HORAY_BASE_URL can't hold a user name",
+        ),
+        ("HORAY_API_KEY", "two words", "horay: the API key in HORAY_API_KEY holds a line break"),
+    ],
+)
+def test_settings_of_the_environment_are_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, words: str
+) -> None:
+    """An option that nobody gave isn't what is wrong."""
+    monkeypatch.setenv("HORAY_API_KEY", "any")
+    monkeypatch.setenv(variable, value)
+    result = bare_horay("models")
+    assert result.exit_code == ExitCode.USAGE
+    assert result.stderr.startswith(words)
+
+
 def test_interrupt(horay: Horay, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C ends a command with the status that shells give it."""
 

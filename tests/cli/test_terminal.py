@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.testing import FaultServer, Gate, sse
+from horay_async.testing import FaultServer, Gate, respond, sse
 
 if sys.platform == "win32":
     pytest.skip("terminals of POSIX", allow_module_level=True)
@@ -78,6 +81,33 @@ def test_conversation(open_terminal: Open, fault_server: FaultServer) -> None:
     assert terminal.end() == ExitCode.DONE
     said = [message["content"] for message in fault_server.requests[1].json()["messages"]]
     assert said == ["Count", "One two", "Count slowly"]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT"])
+@pytest.mark.parametrize("command", ["chat", "batch"])
+def test_signal_leaves_the_cursor(
+    open_terminal: Open, fault_server: FaultServer, tmp_path: Path, command: str, name: str
+) -> None:
+    """Whatever is being drawn: the terminal is as it was, and the process has ended by the signal."""
+    gate = Gate()
+    fault_server.stream(["One", gate, " two"])
+    requests = tmp_path / "in.jsonl"
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    requests.write_text(json.dumps(line) + "\n")
+    if command == "chat":
+        terminal = open_terminal("chat", "Count")
+        terminal.until("One")
+    else:
+        fault_server.always(respond([gate, b"x"]))
+        terminal = open_terminal("batch", str(requests), str(tmp_path / "out.jsonl"))
+        terminal.until("\x1b[?25l")
+    number = getattr(signal, name)
+    terminal.signal(number)
+    assert terminal.end() == -number
+    assert terminal.output.rfind("\x1b[?25h") > terminal.output.rfind("\x1b[?25l")
+    assert terminal.output.rfind("\x1b[?7h") > terminal.output.rfind("\x1b[?7l")
+    gate.open()
 
 
 def test_reasoning_is_dim(open_terminal: Open, fault_server: FaultServer) -> None:

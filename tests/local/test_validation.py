@@ -102,6 +102,9 @@ def test_message_tells_the_range() -> None:
     """A refusal says what would be right."""
     with pytest.raises(ApiProblem, match=r"^n must be from 1 to 128, got 129$"):
         validation.validate(COMPLETION | {"n": 129}, validation.COMPLETION, ())
+    for given, bound in ((10**12, "at most 2147483647"), (0, "at least 1")):
+        with pytest.raises(ApiProblem, match=rf"^max_tokens must be {bound}, got {given}$"):
+            validation.validate(COMPLETION | {"max_tokens": given}, validation.COMPLETION, ())
     with pytest.raises(ApiProblem, match=r"^temperature must be at least 0 and at most 2, got 3$"):
         validation.validate(COMPLETION | {"temperature": 3}, validation.COMPLETION, ())
 
