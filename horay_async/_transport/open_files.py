@@ -10,6 +10,10 @@ import sys
 from horay_async._transport.log import LOG
 from horay_async.options import ClientOptions
 
+if sys.platform != "win32":
+    # With the first client, not with the first call: a child that is forked meanwhile would wait for it for ever.
+    import resource
+
 __all__ = [
     "MOST",
     "SPARE_FILES",
@@ -80,10 +84,9 @@ def free_files() -> float:
 
 def _file_limit() -> float:
     """How many files the process may have open at once, connections included."""
-    if sys.platform == "win32":
-        return math.inf
-    import resource  # noqa: PLC0415 - there is none on Windows
-
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # No limit is -1 up to Python 3.14, and the greatest number of its type from 3.15 on.
-    return soft if soft >= 0 else math.inf
+    if sys.platform != "win32":
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # No limit is -1 up to Python 3.14, and the greatest number of its type from 3.15 on.
+        if soft >= 0:
+            return soft
+    return math.inf
