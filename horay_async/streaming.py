@@ -232,16 +232,16 @@ class AsyncStream(Generic[ChunkT]):
                         break
                     # Bytes without a chunk can go on without end: let the timeouts and other tasks run.
                     await self._call.yield_to_others()
-            except APITimeoutError as error:
-                # Every choice is finished, and the server just doesn't say so.
-                if error.clock == "idle" and reader.complete:
+            except APIError as error:
+                if isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError):
+                    if chunks := self._cut(error.message, error):
+                        return chunks
+                elif reader.complete and getattr(error, "clock", "idle") == "idle":
+                    # Every choice is finished, and the server just doesn't say so, or sends what is no HTTP behind it.
                     reader.done = True
                 else:
                     error.partial = reader.partial()
                     raise
-            except APIConnectionError as error:
-                if chunks := self._cut(error.message, error):
-                    return chunks
             finally:
                 self._waited = 0.0 if reader.content else clock() - response.waiting_since
                 response.waiting_since = None

@@ -219,6 +219,37 @@ async def test_garbage_between_chunks(
         failure = await refused(call(client))
     assert "chunk size" in failure.message
     assert failure.execution == "executed"
+    if call is stream:
+        assert failure.partial.choices[0].message.content == "x"
+
+
+@pytest.mark.internals(True)
+@pytest.mark.parametrize("finished", [False, True])
+async def test_garbage_in_one_piece_with_chunks(
+    fault_server: FaultServer, connect: Connect, finished: bool
+) -> None:
+    """What comes in one piece with bytes that are no HTTP is delivered; it is the response where it is complete."""
+    end = sse({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    body = PIECE + end if finished else PIECE
+    chunked = b"%x\r\n%b\r\n" % (len(body), body)
+    head = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/event-stream\r\n\r\n"
+    )
+    gate = Gate()
+    fault_server.add(raw(head, gate, chunked + b"zz\r\n", Stall()))
+    texts: list[str] = []
+    async with connect() as client:
+        chunks = await client.chat.completions.create(model="m", messages=[], stream=True)
+        gate.open()
+        if finished:
+            texts += [chunk.text async for chunk in chunks]
+        else:
+            with pytest.raises(APIResponseError, match="chunk size") as raised:
+                async for chunk in chunks:
+                    texts.append(chunk.text)  # noqa: PERF401 - kept though the loop raises
+            assert raised.value.execution == "executed"
+            assert raised.value.partial.choices[0].message.content == "x"
+    assert "".join(texts) == "x"
 
 
 @pytest.mark.internals(False)
