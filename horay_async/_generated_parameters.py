@@ -1126,7 +1126,12 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
     "AsyncImages.save": (
         "CallOptions",
         (
-            ("image", "GeneratedImage | str", None, "A picture of a response, or a URL."),
+            (
+                "image",
+                "GeneratedImage | str",
+                None,
+                "A picture of a response, or a URL; one with `data:` is decoded.",
+            ),
             (
                 "path",
                 "str | os.PathLike[str]",

@@ -237,6 +237,8 @@ def mutations_of(into: type[Response], body: Any) -> list[Mutation]:
             found += [Mutation("unknown", place, other) for other in (None, *VALUES)]
         if not place or value is None or (enveloped and path == "$.data"):
             continue
+        if into is ImageResponse and path == "$.images":  # see `_leaves_a_response`
+            continue
         optional = path in OPTIONAL or (
             not whole and path in ("$.choices[].finish_reason", "$.choices[].text")
         )
@@ -273,6 +275,11 @@ def _leaves_a_response(into: type[Response], body: Any, chosen: list[Mutation]) 
     if into is UserInfo:
         inner = {change.place[1] for change in chosen if len(change.place) > 1}
         return not {"code", "status"} <= lost and len(inner) < len(body["data"])
+    if into is ImageResponse:  # a response without a picture is none
+        urls = {("images", 0, "url"), ("images", 1, "url")}
+        changed = [change.place for change in chosen if change.kind != "unknown"]
+        urls -= {url for url in urls for place in changed if url[: len(place)] == place}
+        return bool(urls)
     return len(lost) < len(body)
 
 

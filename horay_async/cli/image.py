@@ -112,7 +112,8 @@ def _save(client: Horay, picture: GeneratedImage, path: Path) -> None:
         with Spinner("fetching the picture"):
             client.images.save(picture, path)
     except (horay_async.HorayError, OSError):
-        note(f"the picture is made, and can be had for a while at {picture.url}")
+        if not picture.url.startswith("data:"):
+            note(f"the picture is made, and can be had for a while at {picture.url}")
         raise
 
 

@@ -36,7 +36,8 @@ class GeneratedImage(Model):
     __wire__ = WireForm(required=("url",))
 
     url: str = ""
-    """Where to fetch it, without a key; `images.save` does. Such links expire."""
+    """Where to fetch it, without a key; `images.save` does. Such links expire. A `data:` URL where the server sent the
+    picture itself, as `b64_json`."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

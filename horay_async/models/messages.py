@@ -70,7 +70,7 @@ class ImagePart(Model):
         if isinstance(source, str) and source.lower().startswith(("http://", "https://", "data:")):
             return cls(image_url=ImageURL(url=source, detail=detail))
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
-        kind = media_type or _media_type(data)
+        kind = media_type or media_type_of(data)
         if kind is None:
             named = "these bytes are" if isinstance(source, bytes) else f"{source!r} is"
             raise ValueError(
@@ -99,7 +99,7 @@ _BRANDS = {
 """The major brands of ISO base media files (ISO/IEC 14496-12) that hold images."""
 
 
-def _media_type(data: bytes) -> str | None:
+def media_type_of(data: bytes) -> str | None:
     """What the first bytes say, by the signatures of the WHATWG's MIME Sniffing Standard and of ISO."""
     for prefix, kind in _PREFIXES.items():
         if data.startswith(prefix):

@@ -146,6 +146,7 @@ async def decode_response(
     limit = call.request.max_body_bytes
     body, over = response.read_nowait(limit) or await response.read(limit)
     meta, media = response.meta, response.content_type
+    partial: Response | None = None
     if over:
         problem = f"is over {limit:,} bytes"
     elif not is_json(media, body):
@@ -161,7 +162,9 @@ async def decode_response(
             call.error_body = body
             raise envelope_failure(body, context=response.context) from None
         except InvalidBody as error:
-            problem = str(error)
+            problem, partial = str(error), error.response
+            if partial is not None:
+                partial.meta = meta
         else:
             made.meta = meta
             call.succeed(meta, lambda: made)
@@ -170,7 +173,9 @@ async def decode_response(
                 if drift_error is not None:
                     raise drift_error
             return made
-    raise bad_response(problem, body, context=response.context)
+    failure = bad_response(problem, body, context=response.context)
+    failure.partial = partial
+    raise failure
 
 
 async def _decode_in_thread(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
@@ -11,6 +12,7 @@ from horay_async._argument_errors import by_position
 from horay_async._protocol.wire.bounds import MAX_IMAGE_BYTES
 from horay_async._protocol.wire.errors import bad_response
 from horay_async._protocol.wire.request import Operation, download
+from horay_async.errors import ConfigurationError
 from horay_async.models.images import GeneratedImage, ImageParams, ImageResponse
 from horay_async.models.options import CallOptions
 from horay_async.resources._base import Resource
@@ -60,10 +62,16 @@ class AsyncImages(Resource):
         when the picture can't be had, is over 64 MiB or is something else by its first bytes, and `OSError` when the file can't be written.
 
         Args:
-            image: A picture of a response, or a URL.
+            image: A picture of a response, or a URL; one with `data:` is decoded.
             path: The file to write; one that is there is replaced.
         """
         url = _url_of(image)
+        target = Path(path)
+        import asyncio  # noqa: PLC0415 - when it is called it is loaded, and `import horay_async` does without
+
+        if url[:5].lower() == "data:":
+            await asyncio.to_thread(lambda: _write(_decoded(url), target))
+            return target
         call = self._transport.call(download(url, self._transport.options, options))
 
         async def receive(response: RawResponse) -> bytes:
@@ -74,9 +82,6 @@ class AsyncImages(Resource):
             return body
 
         content = await call.run(receive)
-        import asyncio  # noqa: PLC0415 - here it is loaded, and `import horay_async` does without
-
-        target = Path(path)
         await asyncio.to_thread(_write, content, target)
         return target
 
@@ -101,6 +106,18 @@ def _url_of(image: object) -> str:
             f"image must be a picture of a response or a URL, not a value of type {type(image).__qualname__}"
         )
     return image.url
+
+
+def _decoded(url: str) -> bytes:
+    """The picture that a `data:` URL holds. Raises `ConfigurationError` where it holds none."""
+    head, _, data = url.partition(",")
+    try:
+        content = b64decode(data, validate=True) if head.endswith(";base64") else b""
+    except ValueError:
+        content = b""
+    if not PICTURE.match(content):
+        raise ConfigurationError(f"the URL {url[:40]!a}... holds no picture in base64")
+    return content
 
 
 def _problem(response: RawResponse, body: bytes, *, over: bool) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from horay_async.testing import (
     ScriptedResponse,
     Stall,
     error,
+    json_response,
     picture,
     raw,
     redirect,
@@ -308,3 +310,53 @@ def test_blocking_download(
     with connect_blocking() as client:
         path = client.images.save(fault_server.picture_url, tmp_path / "x.png")
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+GENERATE: Any = {"model": "m", "prompt": "p", "image_size": "1024x1024"}
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_pictures_in_other_forms(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path, whole: bool
+) -> None:
+    """A picture that was sent itself is saved as one that was linked to; so are links without objects around them."""
+    content = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+    sent: list[Any] = [{"b64_json": b64encode(content).decode()}, fault_server.picture_url]
+    fault_server.add(json_response({"images": sent, "seed": 1} if whole else {"images": sent}))
+    fault_server.always(picture(content), path=PATH)
+    async with connect() as client:
+        response = await client.images.generate(**GENERATE)
+        for number, image in enumerate(response.images):
+            path = await client.images.save(image, tmp_path / f"{number}.png")
+            assert path.read_bytes() == content
+        assert len(response.images) == 2
+        fault_server.add(json_response({"images": [{"b64_json": "aGk="}]}))
+        (image,) = (await client.images.generate(**GENERATE)).images
+        assert image.url == "data:application/octet-stream;base64,aGk="
+        for url in ("data:image/png;base64,!", "data:image/png,x", "data:text/plain;base64,aGk="):
+            with pytest.raises(ConfigurationError, match="holds no picture"):
+                await client.images.save(url, tmp_path / "x.png")
+
+
+@pytest.mark.parametrize(
+    ("images", "says"),
+    [
+        ([{"image_url": "http://x/1"}], "'image_url'"),
+        ([{"b64_json": "!"}], "'b64_json'"),
+        (["1.png"], "'1.png'"),
+        ({"uri": "http://x/1"}, "'uri'"),
+        ([{}], "empty objects"),
+    ],
+)
+async def test_pictures_in_no_known_form(
+    fault_server: FaultServer, connect: Connect, images: object, says: str
+) -> None:
+    """A response without a picture in a known form raises, once, with all that was sent."""
+    fault_server.add(json_response({"images": images, "timings": {"inference": 1.0}, "seed": 1}))
+    async with connect(retries=2) as client:
+        with pytest.raises(APIResponseError, match="no image that is known") as caught:
+            await client.images.generate(**GENERATE)
+    assert says in caught.value.message
+    assert caught.value.execution == "executed"
+    assert caught.value.partial.to_dict()["images"] == images
+    assert len(fault_server.requests) == 1

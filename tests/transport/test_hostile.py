@@ -244,9 +244,9 @@ async def test_garbage_in_one_piece_with_chunks(
         if finished:
             texts += [chunk.text async for chunk in chunks]
         else:
+            texts.append((await anext(chunks)).text)
             with pytest.raises(APIResponseError, match="chunk size") as raised:
-                async for chunk in chunks:
-                    texts.append(chunk.text)  # noqa: PERF401 - kept though the loop raises
+                await anext(chunks)
             assert raised.value.execution == "executed"
             assert raised.value.partial.choices[0].message.content == "x"
     assert "".join(texts) == "x"

@@ -19,7 +19,11 @@ from horay_async._protocol.wire.description import (
     list_differences,
     outline_of,
 )
-from horay_async._protocol.wire.dialects import translate, unrecognised_in_response
+from horay_async._protocol.wire.dialects import (
+    translate,
+    unrecognised_images,
+    unrecognised_in_response,
+)
 from horay_async._protocol.wire.unknown import keep_unknown
 from horay_async.models._base import Findings, Response, parse_json
 
@@ -54,6 +58,11 @@ NO_FINDINGS = Findings()
 
 class InvalidBody(Exception):
     """The bytes aren't a usable response; the text completes "the response ..."."""
+
+    def __init__(self, text: str, response: Response | None = None) -> None:
+        super().__init__(text)
+        self.response = response
+        """What can be read of it all the same, where it is JSON of a response."""
 
 
 class ErrorInBody(Exception):
@@ -135,6 +144,10 @@ class Decoder(Generic[R]):
                 response = self._decode_leniently(data)
         except RecursionError as error:
             raise InvalidBody("is JSON nested too deep") from error
+        except InvalidBody as problem:
+            if problem.response is not None:
+                problem.response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+            raise
         if self._numbers:
             number_choices(self._list_of(response))
         response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
@@ -241,10 +254,12 @@ class Decoder(Generic[R]):
                 response = structure(cast("Any", inner), self._into)
             except ValueError as error:
                 raise InvalidBody(f"isn't what the API describes: {error}") from error
+        if where := unrecognised_images(inner, self._into):
+            raise InvalidBody(f"holds no image that is known, but {where}", response)
         if response == self._blank:
             self._check_blank(inner)
         elif self._numbers and (where := unrecognised_in_response(inner, self._into)):
-            raise InvalidBody(f"is finished and holds nothing that is known, but {where}")
+            raise InvalidBody(f"is finished and holds nothing that is known, but {where}", response)
         if found and self._wire.content_in:
             found.adds = keep_unknown(inner, response, translated=found.translated)
         if found or found.translated:

@@ -14,13 +14,20 @@ seems to hold nothing may hold something under a name that nobody has seen yet.
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from horay_async._json import is_array, is_object
 from horay_async.models._base import Response
 
-__all__ = ["from_messages", "translate", "unrecognised_in_chunk", "unrecognised_in_response"]
+__all__ = [
+    "from_messages",
+    "translate",
+    "unrecognised_images",
+    "unrecognised_in_chunk",
+    "unrecognised_in_response",
+]
 
 JSON = dict[str, Any]
 
@@ -52,6 +59,10 @@ WITHOUT_CONTENT = frozenset(
 """Fields that are known, or known to be no part of what was generated."""
 
 
+AROUND_IMAGES = WITHOUT_CONTENT | {"created", "images", "revised_prompt", "timings"}
+"""The same around images."""
+
+
 class Changes:
     """Whether anything was put anywhere."""
 
@@ -66,9 +77,11 @@ class Changes:
 def translate(sent: JSON, into: type[Response]) -> bool:
     """Puts what `sent` has elsewhere where `into` has it. Says whether anything was put anywhere."""
     place = into.__wire__.content_in
-    if not place:
-        return False
     changes = Changes()
+    if into.__wire__.list_field == "images":
+        _find_images(sent, changes)
+    if not place:
+        return changes.made
     if is_object(sent.get("choices")):
         changes.put(sent, "choices", [sent["choices"]])
     choices = _objects(sent.get("choices"))
@@ -104,6 +117,26 @@ def unrecognised_in_response(sent: JSON, into: type[Response]) -> str | None:
         if unrecognised is None and inner is not None:
             return None
     return unrecognised or f"no {place}"
+
+
+def unrecognised_images(sent: JSON, into: type[Response]) -> str | None:
+    """What a response about images holds in their place, where it has none that is known. `sent` was translated. None
+    where nothing is amiss.
+    """
+    if into.__wire__.list_field != "images":
+        return None
+    images: list[Any] = sent.get("images") or []
+    holders = [image for image in images if is_object(image)] or [sent]
+    if any(isinstance(url := holder.get("url"), str) and url for holder in holders):
+        return None
+    for image in images:
+        if not is_object(image):
+            return ascii(image)[:100]
+    for holder in holders:
+        for name, value in holder.items():
+            if value and isinstance(value, str | list | dict) and name not in AROUND_IMAGES:
+                return ascii(name[:100])
+    return "empty objects" if images else None
 
 
 def unrecognised_in_chunk(sent: JSON, into: type[Response]) -> str | None:
@@ -167,6 +200,39 @@ def _find_text(choice: JSON, changes: Changes) -> None:
 
 def _has_content(message: JSON) -> bool:
     return any(value for name, value in message.items() if name != "role")
+
+
+# The images
+
+
+def _find_images(sent: JSON, changes: Changes) -> None:
+    """Puts images into a list of objects, each with its address: a `data:` URL where the image itself was sent."""
+    images = sent.get("images")
+    if images and not is_array(images):
+        changes.put(sent, "images", images := [images])
+    found = [_image(image) for image in images or ()]
+    if found != images and images:
+        changes.put(sent, "images", found)
+
+
+def _image(sent: Any) -> Any:
+    if isinstance(sent, str) and sent.lower().startswith(("http://", "https://", "data:")):
+        return {"url": sent}
+    if is_object(sent) and not sent.get("url"):
+        data = sent.get("b64_json")
+        if isinstance(data, str) and (kind := _kind_of(data)):
+            return {**sent, "url": f"data:{kind};base64,{data}"}
+    return sent
+
+
+def _kind_of(data: str) -> str | None:
+    """The media type of an image in base64, by its first bytes; None for what isn't base64."""
+    from horay_async.models.messages import media_type_of  # noqa: PLC0415 - seldom needed
+
+    try:
+        return media_type_of(b64decode(data[:64], validate=True)) or "application/octet-stream"
+    except ValueError:
+        return None
 
 
 # What is in it
