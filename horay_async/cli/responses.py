@@ -95,11 +95,15 @@ def print_response(
             endings = [
                 Ending(choice.finish_reason, bool(_text(choice))) for choice in response.choices
             ]
-    for remark in dict.fromkeys(ending.remark for ending in endings):
+    limited = bool(LIMITS & (params | params.get("extra_body", {})).keys())
+    broken = [ending for ending in endings if not ending.is_whole(limited=limited)]
+    # JSON says itself how a response ended.
+    for remark in dict.fromkeys(
+        ending.remark for ending in (broken if output.as_json else endings)
+    ):
         if remark is not None:
             note(remark)
-    limited = bool(LIMITS & (params | params.get("extra_body", {})).keys())
-    if not all(ending.is_whole(limited=limited) for ending in endings):
+    if broken:
         raise typer.Exit(ExitCode.BROKEN)
 
 
