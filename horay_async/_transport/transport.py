@@ -81,6 +81,11 @@ class Transport:
             )
         return call
 
+    @property
+    def clean(self) -> Cleaner:
+        """What masks the API keys that are sent."""
+        return self._clean
+
     def masked(self, body: bytes) -> bytes:
         """`body` as it was sent, but for the API key."""
         text = body.decode("utf-8", "surrogateescape")

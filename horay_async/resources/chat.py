@@ -104,12 +104,13 @@ class AsyncChatCompletions(Resource):
 
         sent = {**params, "response_format": response_format(into)}
         classes = _argument_classes(params.get("tools"))
+        clean = self._transport.clean
         return self._typed_events(
             CREATE,
             sent,
             *_streamed(),
-            lambda: TypedAccumulator(into, classes),
-            lambda response: parse_completion(response, into, classes),
+            lambda: TypedAccumulator(into, classes, clean),
+            lambda response: parse_completion(response, into, classes, clean),
         )
 
     @overload
@@ -144,7 +145,8 @@ class AsyncChatCompletions(Resource):
         if into is not None:
             params["response_format"] = response_format(into)
         classes = _argument_classes(params.get("tools"))
-        return parse_completion(await self._response(CREATE, params), into, classes)
+        completion = await self._response(CREATE, params)
+        return parse_completion(completion, into, classes, self._transport.clean)
 
     def run_tools(
         self,

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, cast
 
 import attrs
@@ -32,6 +33,17 @@ def _multiple(value: Any, bound: Any) -> bool:
 def _exact(bound: Any) -> Any:
     """A bound that compares as its digits say: 0.1 is less than the float of that name."""
     return Decimal(str(bound)) if isinstance(bound, float) else bound
+
+
+DOLLAR = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+
+
+@lru_cache(maxsize=256)
+def _ending(pattern: str) -> str:
+    """`pattern` with JSON Schema's `$`, the end of the text: Python's stands before a last line break as well."""
+    if re.compile(pattern).flags & re.MULTILINE:
+        return pattern
+    return DOLLAR.sub(lambda found: r"\Z" if found[0] == "$" else found[0], pattern)
 
 
 @attrs.frozen
@@ -72,7 +84,7 @@ KINDS: dict[str, _Kind] = {
     ),
     "pattern": _Kind(
         {str: "pattern"},
-        lambda value, bound: re.search(bound, value) is not None,
+        lambda value, bound: re.search(_ending(bound), value) is not None,
         "what matches {!r}",
     ),
 }

@@ -131,6 +131,10 @@ class _Parser:
         if origin in ARRAYS:
             item = self.parse(args[0] if args else Any, f"{path}[]", owner)
             into = origin if origin in (set, frozenset) else set if origin in SETS else list
+            if into is not list and not _is_hashable(item):
+                raise TypeError(
+                    f"{path}: the items of a set need a hash, which {named(item.hint)} has none of: make it a list"
+                )
             return Array(hint=hint, item=item, into=into)
         if origin is tuple:
             return self._tuple(hint, path, owner)
@@ -182,6 +186,23 @@ class _Parser:
             for field in fields_of(hint)
         )
         return shape
+
+
+def _is_hashable(node: Node) -> bool:
+    """Whether what becomes of a node can be in a set; of classes with a hash it is taken for granted."""
+    match node:
+        case Array():
+            return node.into in (tuple, frozenset) and _is_hashable(node.item)
+        case FixedArray():
+            return all(map(_is_hashable, node.items))
+        case Options():
+            return all(map(_is_hashable, node.options))
+        case ClassNode():
+            return node.shape.cls.__hash__ is not None
+        case Foreign():
+            return getattr(get_origin(node.hint) or node.hint, "__hash__", None) is not None
+        case _:
+            return not isinstance(node, Map)
 
 
 def named(hint: Any) -> str:

@@ -13,6 +13,7 @@ from horay_async._protocol.structured.hints import named
 from horay_async._protocol.structured.mismatch import Mismatches
 from horay_async._protocol.structured.structuring import structured
 from horay_async._protocol.structured.values import decimal
+from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError
 from horay_async.models._base import Extensible
@@ -25,11 +26,20 @@ from horay_async.models.parsed import (
     ParsedToolCall,
 )
 
-__all__ = ["parse_choice", "parse_completion", "parse_text", "so_far", "upgraded"]
+__all__ = [
+    "NO_SECRETS",
+    "mask",
+    "parse_choice",
+    "parse_completion",
+    "parse_text",
+    "so_far",
+    "upgraded",
+]
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Extensible)
 
+NO_SECRETS = Cleaner()
 DECODE = msgspec.json.Decoder(float_hook=decimal).decode
 FENCE = "```"
 OPENING = re.compile(r"```[\w-]*[ \t]*\n")
@@ -40,7 +50,7 @@ def parse_text(into: type[T], text: str) -> T:
     """`text`, JSON or a Markdown block of it, as an instance of `into`; raises `AnswerError`."""
     try:
         value = _decoded(text)
-    except ValueError as error:
+    except (ValueError, SeveralValuesError) as error:
         raise _mismatch(into, text, [("$", str(error))]) from error
     try:
         found: T = structured(value, into)
@@ -58,9 +68,11 @@ def _decoded(text: str) -> Any:
         raise ValueError("is nested too deep") from error
     except ValueError as error:
         problem = error
-    for block in _blocks(text):
+    for block, rest in _blocks(text):
         try:
-            return DECODE(block)
+            found = DECODE(block)
+            _check_rest(found, rest)
+            return found
         except RecursionError as error:
             raise ValueError("is nested too deep") from error
         except ValueError as error:
@@ -68,16 +80,32 @@ def _decoded(text: str) -> Any:
     raise ValueError(f"is no JSON: {problem}" if text.strip() else "is empty") from problem
 
 
-def _blocks(text: str) -> Iterator[str]:
-    """What the first Markdown code block of `text` may be: up to the next fence, or to the last one, where a
-    string of the JSON has fences of its own.
+def _check_rest(found: Any, rest: str) -> None:
+    """Raises `ValueError` where a code block behind the first one is JSON too, and says something else."""
+    while (opening := OPENING.search(rest)) is not None:
+        block, _, rest = rest[opening.end() :].partition(FENCE)
+        try:
+            other = DECODE(block)
+        except (ValueError, RecursionError):
+            continue
+        if other != found:
+            raise SeveralValuesError("holds several code blocks of JSON that differ")
+
+
+class SeveralValuesError(Exception):
+    """A text says two things, and nobody knows which one it means; completes "$: ..."."""
+
+
+def _blocks(text: str) -> Iterator[tuple[str, str]]:
+    """What the first Markdown code block of `text` may be, and what is behind it: up to the next fence, or to the last
+    one, where a string of the JSON has fences of its own.
     """
     opening = OPENING.search(text)
     if opening is not None:
         start = opening.end()
         for end in sorted({text.find(FENCE, start), text.rfind(FENCE)}):
             if end >= start:
-                yield text[start:end]
+                yield text[start:end], text[end + len(FENCE) :]
 
 
 def _mismatch(into: Any, text: str, mismatches: list[tuple[str, str]]) -> AnswerError:
@@ -93,21 +121,37 @@ def _mismatch(into: Any, text: str, mismatches: list[tuple[str, str]]) -> Answer
 
 
 def parse_completion(
-    completion: ChatCompletion, into: type[T] | None, tools: Mapping[str, type[Any]]
+    completion: ChatCompletion,
+    into: type[T] | None,
+    tools: Mapping[str, type[Any]],
+    clean: Cleaner = NO_SECRETS,
 ) -> ParsedCompletion[T]:
     """`completion` with its choices' texts as instances of `into`, or left alone where that is None.
 
     `tools` maps the names of tools to the classes of their arguments. Raises `AnswerError`, which holds
-    the completion.
+    the completion, and what `clean` masks in that alone.
     """
     try:
         choices = [parse_choice(choice, into, tools) for choice in completion.choices]
     except AnswerError as error:
+        mask(error, clean)
         error.completion = completion
         error.request_id = _meta(completion, "request_id")
         error.attempts = _meta(completion, "attempts") or ()
         raise
     return upgraded(completion, choices)
+
+
+def mask(error: AnswerError, clean: Cleaner) -> None:
+    """Masks the secrets in what an error says: it quotes the model, to which a key may have been sent."""
+    said = (error.message, error.path or "", *(text for pair in error.errors for text in pair))
+    if all(clean.mask(text) == text for text in said):
+        return
+    error.message = clean.mask(error.message)
+    error.args = (error.message,)
+    error.path = error.path and clean.mask(error.path)
+    error.errors = tuple((clean.mask(path), clean.mask(text)) for path, text in error.errors)
+    error.__cause__ = error.__context__ = None  # which quote it, too
 
 
 def parse_choice(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from horay_async._protocol.structured.parse import parse_choice, so_far, upgraded
+from horay_async._protocol.structured.parse import NO_SECRETS, mask, parse_choice, so_far, upgraded
 from horay_async._protocol.structured.partial_json import PartialJSON
 from horay_async._protocol.wire.accumulate import Accumulator, ChatAccumulator
+from horay_async._protocol.wire.clean import Cleaner
 from horay_async.errors import AnswerError
 from horay_async.models.chat import ChatChoice, ChatMessage
 from horay_async.models.chat_chunks import ChatCompletionChunk
@@ -51,8 +52,11 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
     classes of their arguments.
     """
 
-    def __init__(self, into: type[T] | None, tools: Mapping[str, Any]) -> None:
+    def __init__(
+        self, into: type[T] | None, tools: Mapping[str, Any], clean: Cleaner = NO_SECRETS
+    ) -> None:
         super().__init__()
+        self._clean = clean
         self._into = into
         self._tools = tools
         self._merged = ChatAccumulator()
@@ -111,6 +115,7 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         try:
             choice = parse_choice(draft.choice(end), self._into, self._tools)
         except AnswerError as error:
+            mask(error, self._clean)
             error.completion = self._merged.result()
             raise
         self._whole[end.index] = choice

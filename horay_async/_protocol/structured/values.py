@@ -69,8 +69,14 @@ def _number(value: Any) -> float:
     return number
 
 
+DIGITS = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+"""A number as a string; Python reads underscores, and the digits of other scripts, too."""
+
+
 def _decimal(value: Any) -> Decimal:
     """Exact; the decimal strings that some models write are fine too."""
+    if isinstance(value, str) and not DIGITS.fullmatch(value):
+        raise InvalidValue("a number", value)
     if isinstance(value, int | Decimal | str) and not isinstance(value, bool):
         try:
             number = Decimal(value)

@@ -20,7 +20,7 @@ from horay_async._protocol.wire.decode import (
 )
 from horay_async._protocol.wire.description import Finding
 from horay_async._protocol.wire.dialects import from_messages, unrecognised_in_chunk
-from horay_async._protocol.wire.drift import ChunkTemplate, DriftWatch
+from horay_async._protocol.wire.drift import ChunkTemplate, DriftWatch, masked
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.sse import NamedEvent
 from horay_async._protocol.wire.sse_reader import DONE, ERROR, SSEReader
@@ -154,7 +154,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             self._template.take(
                 last._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
                 "".join(self.merged.texts_in([last])),
-                found,
+                masked(found, self._context) if found else found,
             )
         return chunks
 

@@ -27,7 +27,7 @@ from horay_async.errors import DriftError, DriftWarning
 from horay_async.models._base import Response
 from horay_async.models.drift import Drift
 
-__all__ = ["ChunkTemplate", "DriftWatch"]
+__all__ = ["ChunkTemplate", "DriftWatch", "masked"]
 
 BACKSLASH = ord("\\")
 PACKAGE = str(Path(__file__).parents[2])
@@ -103,6 +103,7 @@ class DriftWatch(Record):
         """Counts what was `found` in `response`, at least one difference, and warns where that is asked for;
         returns what to raise where an error is asked for, or the program makes errors of warnings.
         """
+        found = masked(found, context)
         counted = self.counts.add(found)
         if self.strict == "warn":
             for path, kind in counted:
@@ -129,6 +130,11 @@ class DriftWatch(Record):
             response=response,
             request_id=context.request_id,
         )
+
+
+def masked(found: Sequence[Finding], context: ErrorContext) -> Sequence[Finding]:
+    """`found` with API keys masked in the paths: a server that names fields by what it was sent may echo one."""
+    return [(context.clean.mask(path), kind) for path, kind in found]
 
 
 def _told(found: Sequence[Finding], label: str) -> str:

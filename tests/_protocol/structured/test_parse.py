@@ -6,6 +6,7 @@ import dataclasses
 import gc
 import json
 import linecache
+import traceback
 import weakref
 from collections.abc import Mapping, MutableSet, Sequence
 from datetime import UTC, date, datetime, time
@@ -26,6 +27,7 @@ from typing_extensions import TypeAliasType
 from horay_async._protocol.structured.hints import MAX_REMEMBERED
 from horay_async._protocol.structured.parse import parse_completion, parse_text
 from horay_async._protocol.structured.schema import schema
+from horay_async._protocol.wire.clean import Cleaner
 from horay_async.errors import AnswerError, AnswerFault
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage, FunctionCall, ToolCall
@@ -515,3 +517,95 @@ def test_failures(message: dict[str, Any], reason: AnswerFault, text: str, said:
     assert error.completion is response
     assert error.request_id == "r1"
     assert len(error.attempts) == 2
+
+
+@dataclasses.dataclass
+class Unhashable:
+    """Has no hash."""
+
+    value: int
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class Hashable:
+    """Has one."""
+
+    value: int
+
+
+@pytest.mark.parametrize(
+    "item",
+    [list[int], Unhashable, pydantic.RootModel[int], tuple[list[int], int], int | Unhashable,
+     tuple[Unhashable, ...], dict[str, int], set[int]],
+)  # fmt: skip
+def test_sets_of_what_has_no_hash(item: Any) -> None:
+    """A set of what can't be in one is refused before anything is sent, with the place."""
+    kinds: list[Any] = [set, frozenset, MutableSet]
+    for kind in kinds:
+        holder = dataclasses.make_dataclass("Holder", [("items", kind[item])])
+        with pytest.raises(TypeError, match=r"Holder\.items: the items of a set need a hash"):
+            schema(holder)
+
+
+@pytest.mark.parametrize("item", [int, tuple[str, int], frozenset[int], Hashable, int | str, Any])
+def test_sets_of_what_has_a_hash(item: Any) -> None:
+    """What can be in a set makes a schema."""
+    assert schema(dataclasses.make_dataclass("Holder", [("items", set[item])])).json["properties"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "fits"),
+    [
+        ("^a$", "a\n", False),
+        ("^a$", "a", True),
+        ("a$|b", "a\n", False),
+        (r"^a\$", "a$\n", True),
+        (r"^[$\]]+$", "$]", True),
+        ("(?m)^a$", "a\nb", True),
+    ],
+)
+def test_the_end_of_a_pattern(pattern: str, text: str, fits: bool) -> None:
+    """`$` is the end of the text, as JSON Schema has it."""
+    into: Any = Annotated[str, pydantic.Field(pattern=pattern)]
+    if fits:
+        assert parse_text(into, json.dumps(text)) == text
+    else:
+        with pytest.raises(AnswerError, match="expected what matches"):
+            parse_text(into, json.dumps(text))
+
+
+@pytest.mark.parametrize("text", ["1_0", "\uff11\uff12", "NaN", "Infinity", "1e", "", "0x1"])
+def test_strings_that_are_no_number(text: str) -> None:
+    """What Python reads as a decimal and JSON doesn't isn't one."""
+    with pytest.raises(AnswerError, match="expected a number"):
+        parse_text(Decimal, json.dumps(text))
+
+
+@pytest.mark.parametrize("text", ["10", "-1.50", "+.5", "2.", "1E+3", " 7 "])
+def test_strings_that_are_a_number(text: str) -> None:
+    """A decimal string is fine."""
+    assert parse_text(Decimal, json.dumps(text)) == Decimal(text)
+
+
+def test_blocks_that_differ() -> None:
+    """Nobody knows which of two code blocks is meant, where they say different things."""
+    first, other = "```json\n[1]\n```\n", "No, wait:\n```json\n[2]\n```"
+    with pytest.raises(AnswerError, match="several code blocks of JSON that differ"):
+        parse_text(list[int], first + other)
+    assert parse_text(list[int], f"{first}In Python:\n```python\n[1,\n```\n```\n[ 1 ]\n```") == [1]
+
+
+def test_secrets_in_what_an_error_says() -> None:
+    """A key that the model wrote is masked in what the error says, and in no traceback; the text is as it came."""
+    key = "sk-0123456789abcdef"
+    text = json.dumps({"value": key, key: 1})
+    message = ChatMessage(content=text)
+    completion = ChatCompletion(choices=[ChatChoice(message=message, finish_reason="stop")])
+    for clean in (Cleaner(key), Cleaner("sk-another-key")):
+        with pytest.raises(AnswerError) as caught:
+            parse_completion(completion, Unhashable, {}, clean)
+        error = caught.value
+        shown = "".join(traceback.format_exception(error)) + repr((error.errors, error.path))
+        assert (key in shown) is (key not in clean.secrets)
+        assert ("[API key]" in str(error)) is (key in clean.secrets)
+        assert error.text == text

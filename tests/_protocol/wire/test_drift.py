@@ -364,7 +364,9 @@ FOUND: Found = [("$.a", "unknown"), ("$.b", "missing"), ("$.a", "unknown"), ("$.
 def note(watch: DriftWatch, found: Found, body: bytes = b'{"a": 1}') -> DriftError | None:
     """Notes what was found in a response."""
     response = JSONDecoder().decode(body)
-    return watch.note(found, response, context=context(f"r-{KEY}"))
+    error = watch.note(found, response, context=context(f"r-{KEY}"))
+    assert not isinstance(error, DriftWarning)
+    return error
 
 
 def test_counting() -> None:
@@ -392,6 +394,15 @@ def test_warning() -> None:
         note(DriftWatch(None), FOUND)
     assert not more
     assert watch.counts["$.a"].unknown == 6
+
+
+def test_keys_in_paths() -> None:
+    """A server that names a field by the key shows it in no path: not in the counts, nor in an error."""
+    watch = DriftWatch("raise")
+    error = note(watch, [(f"$[{KEY!r}]", "unknown")])
+    assert error is not None
+    assert error.path == "$['[API key]']" == error.drifts[0][0]
+    assert KEY not in f"{watch.counts} {error}"
 
 
 def test_raising() -> None:
