@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -163,11 +164,25 @@ def _text(value: Any) -> str:
     """A result as the model reads it: texts as they are, all else as JSON."""
     if isinstance(value, str):
         return well_formed(value)
+    # The encoder would make null of what is no number, and base64 of bytes, without a word.
+    plain = msgspec.to_builtins(value, enc_hook=_plainly, builtin_types=UNENCODED)
+    _check(plain)
     try:
-        return ENCODER.encode(value).decode()
+        return ENCODER.encode(plain).decode()
     except UnicodeEncodeError:
-        plain = msgspec.to_builtins(value, enc_hook=_plainly, builtin_types=(Decimal,))
         return ENCODER.encode(with_texts(plain, well_formed)).decode()
+
+
+def _check(plain: Any) -> None:
+    """Raises `TypeError` where a value has something in it that JSON can't hold."""
+    if isinstance(plain, bytes | bytearray | memoryview):
+        raise TypeError("a result of bytes has no JSON form: return text, or an ImagePart")
+    if isinstance(plain, float | Decimal) and not math.isfinite(plain):
+        raise TypeError(f"the number {plain} has no JSON form")
+    if isinstance(plain, dict | list):
+        items = cast("dict[Any, Any] | list[Any]", plain)
+        for item in items.values() if isinstance(items, dict) else items:
+            _check(item)
 
 
 def _plainly(value: Any) -> Any:
@@ -177,4 +192,6 @@ def _plainly(value: Any) -> Any:
     raise TypeError(f"a result of type {type(value).__qualname__} has no JSON form")
 
 
+UNENCODED = (Decimal, bytes, bytearray, memoryview)
+"""What stays as it is where a result is made of plain values."""
 ENCODER = msgspec.json.Encoder(enc_hook=_plainly, decimal_format="number")

@@ -240,6 +240,18 @@ def exhausted() -> object:
     return next(iter(()))
 
 
+@tool
+def number(which: str) -> object:
+    """Gives what is no number, or bytes, among others."""
+    return {"values": [1.5, float(which)], "exact": Decimal(which), "all": None}
+
+
+@tool
+def image_bytes() -> object:
+    """Gives bytes."""
+    return {"data": b"Berlin"}
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
@@ -258,6 +270,10 @@ def exhausted() -> object:
             "Error: LookupError: there is no tool 'rain'; there are: Place, exhausted, fail",
         ),
         (("exhausted", "{}"), "Error: RuntimeError: it raised StopIteration"),
+        (("number", {"which": "inf"}), "Error: TypeError: the number inf has no JSON form"),
+        (("number", {"which": "nan"}), "Error: TypeError: the number nan has no JSON form"),
+        (("number", {"which": "2"}), '{"values":[1.5,2.0],"exact":2,"all":null}'),
+        (("image_bytes", "{}"), "Error: TypeError: a result of bytes has no JSON form"),
         (("unwritable", "{}"), "Error: TypeError: a result of type object has no JSON form"),
     ],
 )
@@ -267,6 +283,7 @@ async def test_what_the_model_is_told(
     """Results are texts or JSON; whatever goes wrong is told, and the conversation goes on."""
     fault_server.add(calling(call), saying("I see."))
     tools: list[Tool[..., Any]] = [tool(Place), report, later, fail, exhausted, unwritable]
+    tools += [number, image_bytes]
     async with connect() as client:
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
         [result] = results([event async for event in run])

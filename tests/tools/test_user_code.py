@@ -160,7 +160,7 @@ async def test_tool_that_cancels_itself(fault_server: FaultServer, connect: Conn
         ("half \ud83d", "half \ufffd"),
         ("\ud83d\ude00", "😀"),
         ({"a": ["\udc00", ("x", 1)], "\ud800": None}, '{"a":["\ufffd",["x",1]],"\ufffd":null}'),
-        (float("nan"), "null"),
+        (float("nan"), "Error: TypeError: the number nan has no JSON form"),
         ({1: 2}, '{"1":2}'),
         (Quitter(), "Error: UserCodeEnded: it raised SystemExit"),
         ({(1, 2): 3}, "Error: TypeError"),

@@ -127,6 +127,8 @@ def build(
         if name in fields:
             try:
                 fields[name] = to_jsonable(fields[name])
+            except BytesFoundError as error:
+                raise TypeError(f"{name} can't be sent as JSON: {error}") from None
             except RecursionError as error:
                 raise TypeError(f"{name} can't be sent as JSON: it is nested too deep") from error
     return build_request(
@@ -350,6 +352,10 @@ def streamed_body(body: Any) -> Any:
     return {**fields, "stream": True}
 
 
+class BytesFoundError(TypeError):
+    """JSON has no bytes; the encoder would make base64 of them, without a word."""
+
+
 def to_jsonable(value: Any) -> Any:
     """`value` for JSON: the models in it as their fields, other mappings as dicts; the rest as it is."""
     # What conversations are mostly made of is told by its exact class: the questions below take longer.
@@ -379,6 +385,10 @@ def to_jsonable(value: Any) -> Any:
         return {name: to_jsonable(item) for name, item in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, list | tuple):
         return [to_jsonable(item) for item in cast("Sequence[Any]", value)]
+    if isinstance(value, bytes | bytearray | memoryview):
+        raise BytesFoundError(
+            "it holds bytes: decode a text, and pass an image as ImagePart.of(...)"
+        )
     return value
 
 

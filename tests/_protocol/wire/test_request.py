@@ -607,3 +607,11 @@ def test_body_that_asks_for_a_stream() -> None:
     assert streamed_body("text") == "text"
     with pytest.raises(TypeError, match="stream is False in the body"):
         streamed_body({"stream": False})
+
+
+@pytest.mark.parametrize("value", [b"hello", bytearray(b"x"), memoryview(b"x")])
+def test_bytes_are_no_text(value: object) -> None:
+    """Bytes in a message are refused: the encoder would send base64 of them."""
+    messages: Any = [{"role": "user", "content": value}]
+    with pytest.raises(TypeError, match="messages can't be sent as JSON: it holds bytes"):
+        build(CHAT, {"model": "m", "messages": messages}, options(), new_idempotency_key="k")
