@@ -545,7 +545,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "max_response_objects",
             "int",
             "...",
-            "Most JSON objects and lists in one response, or kept of one stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. 1,000,000; over it an `APIResponseError` is raised.",
+            "Most JSON objects and lists in one response, or kept of one stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. In a stream, four alternatives to a token count as one. 1,000,000; over it an `APIResponseError` is raised.",
         ),
         ("default_headers", "Mapping[str, str]", "...", "Sent with each request to the API."),
         (

@@ -57,8 +57,9 @@ class AsyncHoray:
             balancers of two large clouds forget a silent connection. None leaves it to the system.
             A copy that changes this has connections of its own.
         max_response_objects: Most JSON objects and lists in one response, or kept of one stream:
-            they take up to 250 bytes of memory each, and a tenth of a byte to send. 1,000,000; over
-            it an `APIResponseError` is raised.
+            they take up to 250 bytes of memory each, and a tenth of a byte to send. In a stream,
+            four alternatives to a token count as one. 1,000,000; over it an `APIResponseError` is
+            raised.
         default_headers: Sent with each request to the API.
         default_query: Added to each URL's query.
         proxy: `http://host:port` of a proxy.
@@ -135,8 +136,9 @@ class AsyncHoray:
                 load balancers of two large clouds forget a silent connection. None leaves it to the
                 system. A copy that changes this has connections of its own.
             max_response_objects: Most JSON objects and lists in one response, or kept of one
-                stream: they take up to 250 bytes of memory each, and a tenth of a byte to send.
-                1,000,000; over it an `APIResponseError` is raised.
+                stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. In
+                a stream, four alternatives to a token count as one. 1,000,000; over it an
+                `APIResponseError` is raised.
             default_headers: Sent with each request to the API.
             default_query: Added to each URL's query.
             proxy: `http://host:port` of a proxy.
@@ -231,8 +233,9 @@ class AsyncHoray:
                 load balancers of two large clouds forget a silent connection. None leaves it to the
                 system. A copy that changes this has connections of its own.
             max_response_objects: Most JSON objects and lists in one response, or kept of one
-                stream: they take up to 250 bytes of memory each, and a tenth of a byte to send.
-                1,000,000; over it an `APIResponseError` is raised.
+                stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. In
+                a stream, four alternatives to a token count as one. 1,000,000; over it an
+                `APIResponseError` is raised.
             default_headers: Sent with each request to the API.
             default_query: Added to each URL's query.
             proxy: `http://host:port` of a proxy.

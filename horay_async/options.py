@@ -205,7 +205,7 @@ class ClientOptions(FrozenRecord):
     system. A copy that changes this has connections of its own."""
     max_response_objects: int = attrs.field(default=MAX_RESPONSE_OBJECTS, validator=check_count)
     """Most JSON objects and lists in one response, or kept of one stream: they take up to 250 bytes of memory each,
-    and a tenth of a byte to send. 1,000,000; over it an `APIResponseError` is raised."""
+    and a tenth of a byte to send. In a stream, four alternatives to a token count as one. 1,000,000; over it an `APIResponseError` is raised."""
     default_headers: dict[str, str] = attrs.field(
         factory=dict[str, str], converter=_headers, repr=_names
     )

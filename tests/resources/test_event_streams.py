@@ -7,7 +7,13 @@ from typing import Any, cast
 
 import pytest
 
-from horay_async import APITimeoutError, StreamError, StreamTruncatedError, Timeouts
+from horay_async import (
+    APIResponseError,
+    APITimeoutError,
+    StreamError,
+    StreamTruncatedError,
+    Timeouts,
+)
 from horay_async.testing import Cut, FaultServer, Gate, error, respond, sse
 from tests.conftest import Connect, ConnectBlocking
 
@@ -137,3 +143,15 @@ async def test_cancelled(fault_server: FaultServer, connect: Connect) -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         await fault_server.until_closed(1)
+
+
+async def test_what_is_no_utf8(fault_server: FaultServer, connect: Connect) -> None:
+    """An event that isn't UTF-8 fails the stream, once those before are delivered."""
+    body = [sse(*DELTA), b"data: Gr\xfc\xdfe\n\n"]
+    fault_server.add(respond(body, content_type="text/event-stream", framing="chunked"))
+    async with connect() as client:
+        stream = await client.request("POST", "/responses", body={}, stream=True)
+        assert (await anext(stream)).json()["delta"] == "Ber"
+        with pytest.raises(APIResponseError, match="isn't valid UTF-8") as caught:
+            await anext(stream)
+    assert caught.value.execution == "executed"

@@ -38,6 +38,10 @@ ChunkT = TypeVar("ChunkT", bound=Response)
 PieceT = TypeVar("PieceT", CompletionChunk, ChatCompletionChunk)
 T = TypeVar("T")
 
+ALTERNATIVES_PER_OBJECT = 4
+"""Of the objects that a stream leaves, the alternatives to its tokens are the most: 131,072 tokens, the most that common models
+generate, with 20 alternatives each have to fit into `max_response_objects`, and do, counted so."""
+
 Events = list[Any] | None
 """Where what a chunk means is appended as events; None where nobody asks for them."""
 
@@ -368,7 +372,7 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
     def _add_logprobs(self, choice: MergedChoice, more: ChatLogprobs) -> None:
         for entries in (more.content, more.refusal):
             for entry in entries or ():
-                self.kept += 1 + len(entry.top_logprobs)
+                self.kept += 1 + len(entry.top_logprobs) // ALTERNATIVES_PER_OBJECT
         choice.logprobs = _extended_chat(choice.logprobs, more)
 
     def _add_rest(self, chunk: ChatCompletionChunk) -> None:

@@ -141,9 +141,14 @@ def _text(value: Any) -> str:
 
 
 def _from_text(text: str) -> str:
-    """Plain text as it is; of an HTML page the title, since the rest is markup."""
+    """Plain text as it is; of an HTML page the title, and of XML the message, since the rest is markup."""
     if not text.startswith("<"):
         return text[:SHOWN]
+    if not re.match("<!doctype html|<html", text, re.IGNORECASE) and (
+        text.startswith("<?xml") or "<Message>" in text[:4096]
+    ):
+        found = re.search("<message>([^<]*)</message>", text[:4096], re.IGNORECASE)
+        return f"XML, {' '.join(found[1].split())[:SHOWN]!r}" if found else "XML without a message"
     # The head of a page alone: the search takes quadratic time for hostile ones.
     title = re.search("<title[^>]*>(.*?)</title>", text[:4096], re.IGNORECASE | re.DOTALL)
     if not title:

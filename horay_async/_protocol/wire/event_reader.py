@@ -85,9 +85,14 @@ class EventReader(SSEReader[ServerSentEvent]):
             if not last and data.strip() == DONE:
                 self.done = True
                 break
+            try:
+                text = data.decode()
+            except UnicodeDecodeError:
+                self._fail(self._bad("has an event that isn't valid UTF-8", data))
+                break
             event = ServerSentEvent(
                 event=name,
-                data=data.decode("utf-8", "replace"),
+                data=text,
                 id=data.id if isinstance(data, NamedEvent) else "",
             )
             made: Response = event

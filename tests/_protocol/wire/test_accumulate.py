@@ -14,6 +14,7 @@ from horay_async._protocol.wire.accumulate import (
     ChatAccumulator,
     CompletionAccumulator,
 )
+from horay_async._protocol.wire.bounds import MAX_OBJECTS
 from horay_async.models._converter import structure
 from horay_async.models.chat import ChatCompletion, FunctionCall, ToolCall
 from horay_async.models.chat_chunks import ChatCompletionChunk
@@ -570,3 +571,13 @@ def test_what_only_looks_on() -> None:
     merged = ChatAccumulator()
     assert base.texts_in(merged, [ChatCompletionChunk()]) == []
     assert base.drop_repeated(merged, None, may_be_piece=True)
+
+
+def test_the_longest_stream_with_logprobs_fits() -> None:
+    """131,072 tokens with 20 alternatives each stay below the bound on what is kept of a stream."""
+    entry = {"token": "x", "logprob": -1.0, "bytes": [120]}
+    logprobs = {"content": [{**entry, "top_logprobs": [entry] * 20}]}
+    one = {"choices": [{**delta(content="x"), "logprobs": logprobs}]}
+    before, after = chat(1, one).kept, chat(1, one, one).kept
+    assert after - before > 1
+    assert (after - before + 1) * 131_072 < MAX_OBJECTS

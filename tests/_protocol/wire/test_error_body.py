@@ -76,6 +76,12 @@ def test_json(body: Any, message: str | None) -> None:
         (b"<html><head><title>504  Gateway\n Time-out</title></head>", "an HTML page, '504 Gateway Time-out'"),
         (b"<!DOCTYPE html><TITLE lang='en'>Oops</TITLE>", "an HTML page, 'Oops'"),
         (b"<html><body>Oops</body></html>", "an HTML page without a title"),
+        (
+            b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code><Message>Request has\n expired</Message></Error>',
+            "XML, 'Request has expired'",
+        ),
+        (b"<Error><Message>No such key</Message></Error>", "XML, 'No such key'"),
+        (b"<?xml version='1.0'?><Fault/>", "XML without a message"),
         (b"<title" * 10_000, "an HTML page without a title"),
     ],
 )  # fmt: skip
