@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
-__all__ = ["fields_of", "is_array", "is_object"]
+__all__ = ["fields_of", "is_array", "is_object", "plain_value"]
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
@@ -20,3 +20,14 @@ def is_array(value: object) -> TypeGuard[list[Any]]:
 def fields_of(value: object) -> dict[str, Any]:
     """The fields of a JSON object; none where it isn't one."""
     return value if is_object(value) else {}
+
+
+def plain_value(value: object) -> str | int | float:
+    """A text or number of a derived class, such as `numpy.str_`, as what JSON has for it. Raises `TypeError` for others."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    raise TypeError(f"a value of type {type(value).__qualname__} has no JSON form")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 import msgspec
 
-from horay_async._json import is_array
+from horay_async._json import is_array, plain_value
 from horay_async._protocol.structured.parse import parse_text
 from horay_async._protocol.wire.clean import well_formed, with_texts
 from horay_async.errors import AnswerError
@@ -186,10 +186,10 @@ def _check(plain: Any) -> None:
 
 
 def _plainly(value: Any) -> Any:
-    """For what the encoder doesn't know: pydantic models."""
+    """For what the encoder doesn't know: pydantic models, and texts and numbers of derived classes."""
     if hasattr(value, "__pydantic_fields__"):
         return value.model_dump(mode="json")
-    raise TypeError(f"a result of type {type(value).__qualname__} has no JSON form")
+    return plain_value(value)
 
 
 UNENCODED = (Decimal, bytes, bytearray, memoryview)

@@ -274,7 +274,7 @@ def image_bytes() -> object:
         (("number", {"which": "nan"}), "Error: TypeError: the number nan has no JSON form"),
         (("number", {"which": "2"}), '{"values":[1.5,2.0],"exact":2,"all":null}'),
         (("image_bytes", "{}"), "Error: TypeError: a result of bytes has no JSON form"),
-        (("unwritable", "{}"), "Error: TypeError: a result of type object has no JSON form"),
+        (("unwritable", "{}"), "Error: TypeError: a value of type object has no JSON form"),
     ],
 )
 async def test_what_the_model_is_told(

@@ -35,6 +35,12 @@ pytestmark = pytest.mark.anyio
 QUESTION = [UserMessage("How is the weather?")]
 
 
+class DerivedText(str):
+    """As numpy's."""
+
+    __slots__ = ()
+
+
 class Mute(Exception):
     """Can't say what is wrong."""
 
@@ -164,7 +170,9 @@ async def test_tool_that_cancels_itself(fault_server: FaultServer, connect: Conn
         ({1: 2}, '{"1":2}'),
         (Quitter(), "Error: UserCodeEnded: it raised SystemExit"),
         ({(1, 2): 3}, "Error: TypeError"),
-        (object(), "Error: TypeError: a result of type object has no JSON form"),
+        (object(), "Error: TypeError: a value of type object has no JSON form"),
+        (DerivedText("a"), "a"),
+        ([DerivedText("a")], '["a"]'),
     ],
 )
 async def test_results(

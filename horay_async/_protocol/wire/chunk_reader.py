@@ -70,6 +70,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         # new, and where others have come since the last one.
         self._text_of_all: list[str] | None = None
         self._in_messages = False  # whether pieces come as `message`
+        self._marked = False  # once `[DONE]` has come
 
     def take_failure(self) -> APIError | DriftWarning | None:
         failure = self._failure or self._unfinished() or self._drift_error
@@ -88,7 +89,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             return None
         if self._unrecognised is not None and self.merged.holds_nothing:
             what = f"is finished and holds nothing that is known, but {self._unrecognised}"
-        elif self.merged.partly_finished:
+        elif self._marked and self.merged.partly_finished:
             what = "ends with [DONE], and not all of its choices are finished"
         else:
             return None
@@ -284,7 +285,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         for data in datas:
             text = data.strip()
             if text == DONE:
-                self.done = True
+                self.done = self._marked = True
                 break
             if text or (isinstance(data, NamedEvent) and data.name == ERROR):
                 kept.append(data)

@@ -13,7 +13,7 @@ import msgspec
 
 from horay_async._checks import check_headers, http_url
 from horay_async._habits import about_field
-from horay_async._json import is_object
+from horay_async._json import is_object, plain_value
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.decode import MALFORMED
 from horay_async._protocol.wire.params import check
@@ -400,7 +400,7 @@ def _reference(name: str, value: Any) -> Any:
 def encode(body: Any) -> bytes:
     """`body` as JSON. Raises `TypeError` that names the field whose value JSON can't hold."""
     try:
-        encoded = msgspec.json.encode(body)
+        encoded = msgspec.json.encode(body, enc_hook=plain_value)
     except (TypeError, ValueError, RecursionError) as error:
         name, value = _culprit(body)
         raise TypeError(
@@ -418,7 +418,7 @@ def _culprit(body: object) -> tuple[str, object]:
     if is_object(body):
         for name, value in body.items():
             try:
-                msgspec.json.encode(value)
+                msgspec.json.encode(value, enc_hook=plain_value)
             except (TypeError, ValueError, RecursionError):
                 return str(name), value
     return "the body", cast("object", body)

@@ -648,3 +648,15 @@ def test_too_much_of_a_stream() -> None:
     assert isinstance(failure := reader.take_failure(), APIResponseError)
     assert "max_response_objects" in str(reader.take_failure())
     assert failure.partial is not None
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_some_choices_are_finished(marked: bool) -> None:
+    """`[DONE]` behind them is a contradiction; an end without it is one that may be accepted."""
+    reader = text_reader(choices=2)
+    reader.feed(piece("a", "stop") + piece("b", index=1) + (DONE if marked else b""))
+    ended(reader, keep=True)
+    failure = reader.take_failure()
+    assert ("not all of its choices are finished" in str(failure)) == marked
+    assert (failure is None) == (not marked)
+    assert merged(reader) == "ab"

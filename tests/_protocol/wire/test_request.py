@@ -243,6 +243,39 @@ def test_extra_body_needs_an_object() -> None:
         build(LIST, {"extra_body": {"a": 1}}, options(), new_idempotency_key="k")
 
 
+def test_texts_and_numbers_of_derived_classes() -> None:
+    """They are sent as what they are, such as those that numpy makes."""
+
+    class Text(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return "something else"
+
+    class Whole(int):
+        pass
+
+    class Number(float):
+        pass
+
+    sent = text(
+        prompt=Text("a"),
+        model=Text("m"),
+        max_tokens=Whole(3),
+        temperature=Number(0.5),
+        extra_body={"x": [Text("b")]},
+    )
+    assert body(sent) == {
+        "prompt": "a",
+        "model": "m",
+        "max_tokens": 3,
+        "temperature": 0.5,
+        "x": ["b"],
+    }
+    with pytest.raises(TypeError, match=r"^temperature can't be sent as JSON: it must be a finite"):
+        text(extra_body={"temperature": Number("nan")})
+
+
 @pytest.mark.parametrize(
     ("given", "named"),
     [
