@@ -254,11 +254,11 @@ class Decoder(Generic[R]):
                 response = structure(cast("Any", inner), self._into)
             except ValueError as error:
                 raise InvalidBody(f"isn't what the API describes: {error}") from error
-        if where := unrecognised_images(inner, self._into):
-            raise InvalidBody(f"holds no image that is known, but {where}", response)
         if response == self._blank:
             self._check_blank(inner)
-        elif self._numbers and (where := unrecognised_in_response(inner, self._into)):
+        if where := unrecognised_images(inner, self._into):
+            raise InvalidBody(f"holds no image that is known, but {where}", response)
+        if self._numbers and (where := unrecognised_in_response(inner, self._into)):
             raise InvalidBody(f"is finished and holds nothing that is known, but {where}", response)
         if found and self._wire.content_in:
             found.adds = keep_unknown(inner, response, translated=found.translated)
