@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +78,38 @@ def test_notes_are_the_newest_entry(tmp_path: Path) -> None:
     )
     checked = version_of(checkout(tmp_path, "2.0.0", f"# Changelog\n\n{entries}"), "--notes")
     assert checked.stdout == "### Added\n\n- New.\n"
+
+
+ADDRESSES = "".join(
+    f"Project-URL: {label}, https://example.org/{label}\n"
+    for label in ("Repository", "Documentation", "Changelog", "Issues")
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "readme", "complaints"),
+    [
+        (ADDRESSES, "[a](https://example.org/a), [b](#b)\n\n```sh\nx[0](y)\n```\n", []),
+        ("", "Words.", ["has no Repository", "no Documentation", "no Changelog", "no Issues"]),
+        (ADDRESSES, "[a](a.md) ![b](b.png)", ["a link to a.md", "a link to b.png"]),
+        (ADDRESSES, "Nothing is published yet.", ["says that nothing is published"]),
+        (ADDRESSES, "", ["no description"]),
+    ],
+)
+def test_index_shows_no_dead_links(
+    tmp_path: Path, headers: str, readme: str, complaints: list[str]
+) -> None:
+    """The project's addresses are there, and the README works without the repository."""
+    wheel = tmp_path / "one-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as opened:
+        metadata = f"Metadata-Version: 2.5\nSummary: One\n{headers}\n{readme}"
+        opened.writestr("one-1.0.dist-info/METADATA", metadata)
+    command = [sys.executable, str(ROOT / ".ci" / "page.py"), str(wheel)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == bool(complaints)
+    told = checked.stderr.splitlines()
+    assert len(told) == len(complaints)
+    assert all(complaint in line for complaint, line in zip(complaints, told, strict=True))
 
 
 def test_actions_are_pinned_by_hash() -> None:
