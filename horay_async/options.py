@@ -276,12 +276,18 @@ class ClientOptions(FrozenRecord):
     @classmethod
     def of(cls, api_key: str | KeyFunction | None, **params: Unpack[ClientParams]) -> ClientOptions:
         """The options from a client's arguments."""
+        if (
+            api_key is None
+        ):  # it may be there under another name, which says more than that there is none
+            _check_names(params, "api_key")
         key = _key(api_key)
         api_key = None  # masked from here on, also among the variables of a traceback
+        _check_names(params, "api_key")
         return cls(api_key=key, **_settle(params, RetryPolicy()))
 
     def changed(self, **params: Unpack[ClientParams]) -> ClientOptions:
         """A copy with some options changed."""
+        _check_names(params)
         return attrs.evolve(self, **_settle(params, self.retry))
 
 
@@ -292,15 +298,19 @@ def holds_key(options: ClientOptions, text: str) -> bool:
     return any(len(each) >= SHORTEST_SECRET and each in text for each in keys)
 
 
-def _settle(params: ClientParams, retry: RetryPolicy) -> dict[str, Any]:
-    """The arguments as fields: `max_retries` goes into the policy; unknown names are refused."""
-    settled: dict[str, Any] = dict(params)
+def _check_names(params: ClientParams, *beside: str) -> None:
+    """Raises `TypeError` for an unknown name. `beside` are options that are no `ClientParams`."""
     known = ClientParams.__optional_keys__
-    if strange := settled.keys() - known:
+    if strange := params.keys() - known:
         name = min(strange)
         if habit := about_option(name):
             raise TypeError(f"unknown client option {name!r}: {habit}")
-        raise TypeError(unknown("client option", name, known))
+        raise TypeError(unknown("client option", name, [*known, *beside]))
+
+
+def _settle(params: ClientParams, retry: RetryPolicy) -> dict[str, Any]:
+    """The arguments as fields: `max_retries` goes into the policy."""
+    settled: dict[str, Any] = dict(params)
     if "max_retries" in params:
         if "retry" in params:
             raise ConfigurationError("pass either max_retries or retry=RetryPolicy(...), not both")

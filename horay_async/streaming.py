@@ -43,6 +43,10 @@ LEFT = "the stream is closed: its loop was left early, or close() was called"
 """What reading on says after that."""
 
 
+READ_TO_END = "the stream was read to its end: keep its items in a list, or use stream(...), which has final() and snapshot"
+"""What a loop says that begins after that."""
+
+
 def interrupted(error: BaseException, what: str = "the stream") -> HorayError:
     """What reading on says after `error` has ended a reading in between, such as `CancelledError` or `KeyboardInterrupt`:
     some of what had come may be lost.
@@ -85,7 +89,7 @@ class AsyncStream(Generic[ChunkT]):
         # Seconds since the last content, those in the caller's own code left out.
         self._waited = 0.0
         self._failure: HorayError | DriftWarning | None = None  # what reading on raises again
-        self._exhausted = False  # once the last chunk was handed out
+        self._exhausted = False  # once the last chunk was handed out: no further loop may begin
         self._closed = False  # once it was left early
         self._reading = False  # while a task is in `_advance`
         self._begin(response)
@@ -273,12 +277,19 @@ async def require_event_stream(response: RawResponse) -> RawResponse:
 
 
 class Loop(Generic[ItemT]):
-    """One `async for` over a stream. When it is dropped before the end, the stream is closed."""
+    """One `async for` over a stream. When it is dropped before the end, the stream is closed. One that begins after the
+    end raises `HorayError`, as it would look like an empty response.
+    """
 
     __slots__ = ("_items", "_refused", "_select", "_stream")
 
-    def __init__(self, stream: AsyncStream[Any], select: Select[ItemT]) -> None:
-        self._refused = False  # whether it may not read: then the stream is not its to end
+    def __init__(
+        self, stream: AsyncStream[Any], select: Select[ItemT], read_to_end: str = READ_TO_END
+    ) -> None:
+        # Whether it may not read: then the stream is not its to end.
+        self._refused = stream._exhausted
+        if stream._exhausted:
+            raise HorayError(read_to_end)
         self._stream = stream
         self._select = select
         self._items = select(stream._ready)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, Unpack
+from typing import Any, ClassVar, Generic, Self, TypeVar, Unpack
 
 from horay_async._bridge import (
     BlockingIterator,
@@ -23,7 +23,9 @@ from horay_async._class_attributes import Group
 from horay_async._keys import KeyFunction
 from horay_async._signatures import described
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchProgress, BatchResult
+from horay_async.batch.run import READ_TO_END as BATCH_READ_TO_END
 from horay_async.client import AsyncHoray
+from horay_async.errors import HorayError
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.drift import Drift
@@ -36,8 +38,15 @@ from horay_async.resources.embeddings import AsyncEmbeddings
 from horay_async.resources.images import AsyncImages
 from horay_async.resources.models import AsyncModels
 from horay_async.resources.user import AsyncUser
-from horay_async.streaming import AsyncEventStream, AsyncStream, Select, all_of, texts_of
-from horay_async.tools.run import AsyncToolRun
+from horay_async.streaming import (
+    READ_TO_END,
+    AsyncEventStream,
+    AsyncStream,
+    Select,
+    all_of,
+    texts_of,
+)
+from horay_async.tools.run import RUN_IS_OVER, AsyncToolRun
 
 __all__ = ["BatchRun", "EventStream", "Horay", "Stream", "ToolRun"]
 
@@ -53,8 +62,11 @@ class _Reading(BlockingWrapper):
     """What the blocking streams share: a prefetcher, and the `with` block."""
 
     _prefetcher: Prefetcher[Any]
+    _read_to_end: ClassVar[str] = READ_TO_END
 
     def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]:
+        if self._prefetcher.over:
+            raise HorayError(self._read_to_end)
         return BlockingIterator(self._prefetcher, select, self._close_nowait)
 
     def _close_nowait(self) -> None:
@@ -180,6 +192,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
     """
 
     _wrapped: AsyncToolRun
+    _read_to_end = RUN_IS_OVER
 
     def __init__(self, wrapped: AsyncToolRun, handle: LoopHandle) -> None:
         super().__init__(wrapped, handle)
@@ -213,6 +226,7 @@ class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], o
     """
 
     _wrapped: AsyncBatchRun[ResponseT_co]
+    _read_to_end = BATCH_READ_TO_END
 
     @property
     def progress(self) -> BatchProgress:

@@ -15,7 +15,7 @@ from collections.abc import (
 )
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeVar, overload
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, overload
 
 import aiohttp
 
@@ -78,6 +78,7 @@ class _Reading(BlockingWrapper):
     """What the blocking streams share: a prefetcher, and the `with` block."""
 
     _prefetcher: Prefetcher[Any]
+    _read_to_end: ClassVar[str]
     def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]: ...
     def _close_nowait(self) -> None: ...
     def __exit__(

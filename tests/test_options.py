@@ -285,6 +285,12 @@ def test_unknown_options() -> None:
         options(**wrong)
     with pytest.raises(TypeError, match="unknown client option 'timeuot'"):
         options().changed(**wrong)
+    key: dict[str, Any] = {"key": KEY}
+    with pytest.raises(TypeError, match=r"did you mean 'api_key'\? The .*, api_key, "):
+        ClientOptions.of(None, **key)
+    with pytest.raises(TypeError) as copied:
+        options().changed(**key)
+    assert "api_key" not in str(copied.value)  # a copy keeps its key
 
 
 def test_changes() -> None:

@@ -11,6 +11,7 @@ import pytest
 from horay_async import (
     APIConnectionError,
     APIError,
+    AsyncBatchRun,
     AsyncHoray,
     AsyncStream,
     HorayError,
@@ -465,12 +466,31 @@ async def test_events_of_a_cut_stream(fault_server: FaultServer, connect: Connec
 
 
 async def test_read_stream_is_over(fault_server: FaultServer, connect: Connect) -> None:
-    """After its end a stream gives nothing more, and closing it keeps the connection."""
+    """After its end a stream gives nothing more: loops from before end, new ones raise. Closing it keeps the connection."""
     async with connect() as client:
         chunks = await chat(client)
-        assert [chunk async for chunk in chunks]
-        assert [chunk async for chunk in chunks] == []
+        first, before = aiter(chunks), chunks.text()
+        assert [chunk async for chunk in first]
+        for ended in (first, before, chunks):
+            assert await anext(ended, None) is None
+        for loop in (aiter, lambda stream: stream.text()):
+            with pytest.raises(HorayError, match=r"read to its end: keep its items in a list"):
+                loop(chunks)
         await chunks.close()
+        async with client.chat.completions.stream(model="m", messages=[]) as events:
+            assert await events.final()
+            for loop in (aiter, lambda stream: stream.text(), lambda stream: aiter(stream.chunks)):
+                with pytest.raises(HorayError, match=r"read to its end: .* final\(\) and snapshot"):
+                    loop(events)
+            assert await events.final()
+        run: AsyncBatchRun[Any] = client.batch.run([])
+        assert [result async for result in run] == []
+        with pytest.raises(HorayError, match="results of the batch were read to their end"):
+            aiter(run)
+        tools = client.chat.completions.run_tools(model="m", messages=[], tools=[])
+        assert await tools.final()
+        with pytest.raises(HorayError, match="the run is over"):
+            aiter(tools)
         await client.models.list()
     assert len(fault_server.connections) == 1
 

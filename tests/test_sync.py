@@ -16,6 +16,7 @@ import pytest
 from horay_async import (
     APIError,
     AuthenticationError,
+    BatchRun,
     ConfigurationError,
     Horay,
     HorayError,
@@ -73,7 +74,7 @@ def test_ten_streams_use_one_connection(
                 assert "".join(chunks.text())
             else:
                 assert list(chunks)
-            assert list(chunks) == []
+            assert next(chunks, None) is None
             assert chunks.meta.total is not None
         with client.chat.completions.stream(model="m", messages=[]) as events:
             assert events.final().choices[0].finish_reason == "stop"
@@ -361,7 +362,8 @@ def test_whole_surface(
             assert [event.type for event in events][-1] == "finished"
             assert events.snapshot.choices[0].message.content == "Hello from the test server."
             assert events.chunks.meta is events.meta
-            assert list(events.text()) == []
+            with pytest.raises(HorayError, match="read to its end"):
+                events.text()
         with copied.completions.stream(model="m", prompt="p") as others:
             assert "".join(others.text()) == "Hello from the test server."
     assert copied.closed
@@ -406,7 +408,8 @@ def test_second_thread_that_reads_is_refused(
         reading.join(5)
         assert not reading.is_alive()
         assert not raised
-        assert list(chunks) == []
+        with pytest.raises(HorayError, match="read to its end"):
+            list(chunks)
         assert "".join(texts) == chunks._wrapped._merged().choices[0].message.content
 
 
@@ -431,6 +434,38 @@ def test_threads_that_read_one_stream_all_end(
                 reader.join(5)
                 assert not reader.is_alive()
             assert len(raised) < len(readers)
-            assert all("another thread" in str(error) for error in raised)
+            told = ("another thread", "read to its end")  # the others' loop may be over by then
+            assert all(any(words in str(error) for words in told) for error in raised)
             assert len(got) == len(whole)
             assert all(chunk in got for chunk in whole)
+
+
+def test_second_loop_over_a_read_stream_is_refused(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """A loop that begins after the end raises; one from before just ends, and `final()` returns the response."""
+    fault_server.always(sse_response(*CHAT))
+    with connect_blocking() as client:
+        chunks = chat(client)
+        first, before = iter(chunks), chunks.text()
+        assert list(first)
+        for ended in (first, before, chunks):
+            assert next(ended, None) is None
+        for loop in (iter, list, lambda stream: stream.text()):
+            with pytest.raises(HorayError, match=r"read to its end: keep its items in a list"):
+                loop(chunks)
+        with client.chat.completions.stream(model="m", messages=[]) as events:
+            assert list(events)
+            for loop in (iter, lambda stream: stream.text(), lambda stream: iter(stream.chunks)):
+                with pytest.raises(HorayError, match=r"read to its end: .* final\(\) and snapshot"):
+                    loop(events)
+            assert events.final().choices == events.snapshot.choices
+        run: BatchRun[Any] = client.batch.run([])
+        assert list(run) == []
+        with pytest.raises(HorayError, match="results of the batch were read to their end"):
+            list(run)
+        tools = client.chat.completions.run_tools(model="m", messages=[], tools=[])
+        assert list(tools)
+        with pytest.raises(HorayError, match="the run is over"):
+            list(tools)
+        assert tools.final()

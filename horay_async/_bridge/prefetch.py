@@ -51,7 +51,8 @@ class Prefetcher(Generic[T]):
         self._call: BlockingCall[None] | None = None
         self._lists: SimpleQueue[list[T] | BaseException] = SimpleQueue()
         self._resume: Callable[[], object] | None = None
-        self._over = False
+        self.over = False
+        """Whether the source came to its end, and all items were handed out."""
         self._failure: BaseException | None = None
         self._reading = Lock()  # held while a thread waits
         self.ready: Iterator[T] = iter(())
@@ -65,14 +66,14 @@ class Prefetcher(Generic[T]):
         """
         if self._failure is not None:
             raise self._failure
-        if self._over:
+        if self.over:
             return False
         if not self._reading.acquire(blocking=False):
             # A forked child inherits the lock as the parent's thread held it.
             raise HorayError(BUSY) if self._is_own() else ConfigurationError(FORKED)
         try:
             # Another thread may have come to the end just now.
-            return not self._over and self._receive()
+            return not self.over and self._receive()
         finally:
             self._reading.release()
 
@@ -103,9 +104,9 @@ class Prefetcher(Generic[T]):
         if isinstance(items, BaseException):
             self._failure = items
             raise items
-        self._over = not items
+        self.over = not items
         self.ready = iter(items)
-        return not self._over
+        return not self.over
 
     def _next(self) -> list[T] | BaseException:
         while True:
@@ -114,7 +115,7 @@ class Prefetcher(Generic[T]):
 
     def stop(self, error: HorayError | None = None) -> None:
         """Cancels the reading, unless the source has come to its end; reading on raises `error`."""
-        if not self._over and self._failure is None:
+        if not self.over and self._failure is None:
             self._failure = error or HorayError(LEFT)
             none_of(self.ready)  # which every loop goes through
         if self._call is not None:

@@ -15,7 +15,10 @@ from horay_async.batch.runner import CLOSED, BatchRunner
 from horay_async.errors import HorayError
 from horay_async.models._base import Response
 
-__all__ = ["AsyncBatchRun"]
+__all__ = ["READ_TO_END", "AsyncBatchRun"]
+
+READ_TO_END = "the results of the batch were read to their end: keep them in a list"
+"""What a loop says that begins after that."""
 
 ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 
@@ -33,6 +36,7 @@ class AsyncBatchRun(Generic[ResponseT_co]):
         self._start = start
         self._runner: BatchRunner | None = None
         self._left = False
+        self._exhausted = False  # once the last result was handed out: no further loop may begin
         self._ready: Iterator[BatchResult[ResponseT_co]] = iter(())
         self._progress = progress
 
@@ -42,6 +46,8 @@ class AsyncBatchRun(Generic[ResponseT_co]):
         return self._progress
 
     def __aiter__(self) -> AsyncIterator[BatchResult[ResponseT_co]]:
+        if self._exhausted:
+            raise HorayError(READ_TO_END)
         return _Loop(self)
 
     async def __anext__(self) -> BatchResult[ResponseT_co]:
@@ -50,6 +56,7 @@ class AsyncBatchRun(Generic[ResponseT_co]):
                 return result
             results = await self._take(threaded=False)
             if not results:
+                self._exhausted = True
                 raise StopAsyncIteration
             self._ready = iter(results)
 

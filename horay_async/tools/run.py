@@ -38,6 +38,11 @@ __all__ = ["AsyncToolRun"]
 
 LOG = logging.getLogger("horay_async")
 
+RUN_IS_OVER = (
+    "the run is over: keep its events in a list, or use final(), the last response, and messages"
+)
+"""What a loop says that begins after that."""
+
 Events = list[ToolRunEvent]
 Ask = Callable[[Sequence[Any], int, float | None], AsyncEventStream[ChatEvent, ChatCompletion]]
 """Makes the request of a round from the conversation, the round's number and the seconds left."""
@@ -100,6 +105,8 @@ class AsyncToolRun:
         """What has ended the run, to be raised again by whoever goes on."""
         self._closed = False
         """Whether it was stopped from outside before it was over."""
+        self._exhausted = False
+        """Whether its last event was handed out."""
         self._reading = False
         """Whether a task is in `_advance`."""
 
@@ -129,8 +136,8 @@ class AsyncToolRun:
         return [*self._messages, *self._tool_messages()]
 
     def __aiter__(self) -> AsyncIterator[ToolRunEvent]:
-        # The loop of streams needs nothing of a stream but `_ready`, `_advance` and `_close_nowait`.
-        return Loop(cast(Any, self), all_of)
+        # The loop of streams needs nothing of a stream but `_ready`, `_advance`, `_close_nowait` and `_exhausted`.
+        return Loop(cast(Any, self), all_of, RUN_IS_OVER)
 
     async def final(self) -> ChatCompletion:
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""
@@ -216,6 +223,7 @@ class AsyncToolRun:
             raise
         finally:
             self._reading = False
+        self._exhausted = True
         return False
 
     def _observe_start(self, telemetry: TelemetryObserver) -> None:

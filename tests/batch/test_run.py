@@ -95,11 +95,13 @@ async def test_dropped_batch_is_cancelled(stub: Stub, batch: AsyncBatch) -> None
     await gone(stub, batch)
 
 
-async def test_second_loop_goes_on_after_the_first_has_ended(batch: AsyncBatch) -> None:
-    """There is nothing left for it."""
+async def test_second_loop_after_the_end_is_refused(batch: AsyncBatch) -> None:
+    """There is nothing left for it, which would look like an empty batch."""
     run = batch.run(lines(3))
     assert len([result async for result in aiter(aiter(run))]) == 3
-    assert [result async for result in run] == []
+    with pytest.raises(HorayError, match="read to their end"):
+        aiter(run)
+    assert await anext(run, None) is None
 
 
 async def test_left_batch_cant_be_gone_on_with(batch: AsyncBatch) -> None:
