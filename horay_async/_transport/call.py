@@ -403,6 +403,7 @@ class Call:
                 dispatched=sent,
                 connect=timeouts.connect,
                 closed=self._sender.pools.closed,
+                by_base_url=not request.external,
             )
         return chain(failure, error, clean)
 

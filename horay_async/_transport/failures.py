@@ -73,9 +73,13 @@ _TIMEOUT_MESSAGES: dict[Clock, str] = {
 
 def chain(failure: HorayError, cause: BaseException, clean: Cleaner) -> HorayError:
     """`failure` with its cause, or with what stands for it, so that no traceback shows what `clean` masks."""
-    failure.__cause__ = (
-        cause if _can_be_shown(cause, clean) else LibraryError(_outline(cause, clean))
-    )
+    shown = _can_be_shown(cause, clean)
+    failure.__cause__ = cause if shown else LibraryError(_outline(cause, clean))
+    if shown and isinstance(cause, aiohttp.ClientConnectorError):
+        # Its text says it all, and `os_error` is the system's own. Some fifty lines of frames in the libraries beneath, the
+        # same ones for every server that is down, would stand above what went wrong.
+        cause.__cause__ = cause.__context__ = None
+        cause.__traceback__ = None
     return failure
 
 
@@ -104,6 +108,8 @@ def _outline(cause: BaseException, clean: Cleaner) -> str:
     return clean(f"{kind}: {first_line(str(cause))}")
 
 
+IS_IT_RUNNING = "is the server running, and base_url right? `horay doctor` checks"
+
 LIMITED = "the limits didn't let the request go within"
 """What is told of the timeout `queue` where no connection slot was waited for."""
 
@@ -127,11 +133,13 @@ def translate(
     dispatched: bool | None,
     connect: float | None,
     closed: bool,
+    by_base_url: bool = True,
 ) -> HorayError:
     """The error for a request that got no response.
 
     `dispatched` says whether it went out; None where that isn't known, as in a caller's own session.
-    `connect` is that timeout, in seconds; `closed` says whether the client was closed meanwhile.
+    `connect` is that timeout, in seconds; `closed` says whether the client was closed meanwhile, `by_base_url` whether
+    the URL is below the client's `base_url`.
     """
     if closed:
         return ConfigurationError("the client was closed while the request was under way")
@@ -166,7 +174,14 @@ def translate(
             execution=execution,
             transient=False,
         )
-    return APIConnectionError(f"{label}: {clean(describe(error))}", execution=execution)
+    what = clean(describe(error))
+    if (
+        by_base_url
+        and isinstance(error, aiohttp.ClientConnectorError)
+        and not isinstance(error, aiohttp.ClientProxyConnectionError)
+    ):
+        what = f"{what}; {IS_IT_RUNNING}"
+    return APIConnectionError(f"{label}: {what}", execution=execution)
 
 
 def _distrust(error: aiohttp.ClientSSLError) -> str:

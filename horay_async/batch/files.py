@@ -85,6 +85,7 @@ async def run_file(
             ordered=False,
             threaded=True,
             bar=bar,
+            needs_server=True,
         )
         syncing = asyncio.create_task(_sync_regularly(journal, sync_interval, runner))
         try:

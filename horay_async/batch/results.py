@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
@@ -15,6 +16,9 @@ from horay_async.models.meta import Attempt
 from horay_async.models.usage import Usage
 
 __all__ = ["BatchProgress", "BatchResult", "ShowProgress"]
+
+MOST_ERRORS = 100
+"""Different texts of errors that are counted; the text may name what is the request's alone."""
 
 ShowProgress: TypeAlias = bool | Literal["always"]
 """Whether to draw a bar: True where standard error is a terminal, or in a notebook; `"always"` elsewhere too."""
@@ -77,6 +81,7 @@ class BatchProgress(Record):
     """Tokens that the responses report."""
     _started: float | None = attrs.field(default=None, init=False, repr=False)
     _ended: float | None = attrs.field(default=None, init=False, repr=False)
+    _errors: Counter[str] = attrs.field(factory=Counter[str], init=False, repr=False, eq=False)
 
     @property
     def seconds(self) -> float:
@@ -84,6 +89,11 @@ class BatchProgress(Record):
         if self._started is None:
             return 0.0
         return (time.monotonic() if self._ended is None else self._ended) - self._started
+
+    @property
+    def main_error(self) -> str | None:
+        """What the most requests of this run have failed with, as the first of them said it; None where none has failed."""
+        return self._errors.most_common(1)[0][0] if self._errors else None
 
     @property
     def total_tokens(self) -> int:
@@ -100,10 +110,13 @@ class BatchProgress(Record):
         if self._ended is None:
             self._ended = time.monotonic()
 
-    def count(self, response: Response | None) -> None:
-        """Counts a request that has ended, with None for a failed one."""
+    def count(self, response: Response | None, error: HorayError | None = None) -> None:
+        """Counts a request that has ended, with None and its error for a failed one."""
         if response is None:
             self.failed += 1
+            told = getattr(error, "message", str(error))
+            if error is not None and (told in self._errors or len(self._errors) < MOST_ERRORS):
+                self._errors[told] += 1
             return
         self.done += 1
         usage = getattr(response, "usage", None)

@@ -50,7 +50,8 @@ class BatchRunner:
     """One batch run on one event loop: a task that sends, and one for each request under way.
 
     `level` and `pacer` take the place of those that the settings call for, to be shared by several runners.
-    A pacer that doesn't know for how long it holds back requests has to wake the client's limiter.
+    A pacer that doesn't know for how long it holds back requests has to wake the client's limiter. With `needs_server`
+    the run ends where none of the first requests reaches the server, instead of failing all of them.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class BatchRunner:
         level: Concurrency | None = None,
         pacer: Pacer | None = None,
         bar: ProgressBar | None = None,
+        needs_server: bool = False,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
@@ -78,6 +80,10 @@ class BatchRunner:
         self._buffer = ResultBuffer(ordered=ordered)
         self._index = 0  # of the next item
         self._again: deque[WorkItem] = deque()  # put off, to be sent again before anything else
+        self._unreached: list[WorkItem] | None = [] if needs_server else None
+        """Those that didn't reach the server while nothing else had: no more are sent until those under way have
+        ended, and either one of them was responded to, and these are sent again, or the run ends without results for them.
+        """
         self._failure: BaseException | None = None
         self._over = False
         self._broken: Exception | None = None  # what reading the source raised
@@ -146,6 +152,15 @@ class BatchRunner:
 
     async def _dispatch(self) -> None:
         while True:
+            if self._unreached:
+                if self._throttle.reached:
+                    self._again.extend(self._unreached)
+                    self._unreached.clear()
+                elif self._sending:
+                    await self._dispatch_notifier.wait()
+                    continue
+                else:
+                    raise self._down(self._unreached)
             if not self._again and self._buffer.full(self._index, self._level.limit):
                 await self._dispatch_notifier.wait()
                 continue
@@ -230,6 +245,11 @@ class BatchRunner:
             self._throttle.reached |= error.attempts[-1].status is not None
             if is_refusal(error) or (is_unreachable(error) and self._throttle.reached):
                 self._put_off(work, permit, error, now)
+            elif self._unreached is not None and is_unreachable(error):
+                admission.end(permit)
+                self._throttle.limiter.correct(-work.tokens, self._pacer, now)
+                work.refusal = error
+                self._unreached.append(work)
             else:
                 admission.end(permit)
                 self._failed(work, error, now)
@@ -263,6 +283,15 @@ class BatchRunner:
             self._failed(work, error, now)
         else:
             self._again.append(work)
+
+    def _down(self, unreached: list[WorkItem]) -> APIError:
+        """The error for a run of which no request has reached the server."""
+        error = cast(APIError, unreached[-1].refusal)
+        error.add_note(
+            f"the batch ends here: none of its first {len(unreached)} requests reached the server. Nothing was written for "
+            "them: start it again when the server is there"
+        )
+        return error
 
     def _correct(self, work: WorkItem, response: Response, now: float) -> None:
         """Puts what a response really took in the place of its estimate."""
@@ -330,7 +359,7 @@ class BatchRunner:
     def _finish(self, result: BatchResult[Any]) -> None:
         if self._over:
             return
-        self._progress.count(result.response)
+        self._progress.count(result.response, result.error)
         if result.error is not None and self._settings.fail_fast:
             result.error.add_note(f"request {result.index}, custom_id {result.custom_id!r}")
             self.stop(result.error)

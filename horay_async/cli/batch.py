@@ -53,7 +53,8 @@ def batch(
         typer.Argument(
             metavar="OUT",
             parser=parse_path,
-            help="Where the results go; a request that has a response there isn't sent again.",
+            help="Where the results go; a request that has a line there isn't sent again, unless it failed and "
+            "--retry-failed is given.",
         ),
     ],
     *,
@@ -122,6 +123,8 @@ def batch(
         note(
             f"{results}, line {bad[0]}{rest}: can't be read: left there, and what it was for counts as not sent"
         )
+    if progress.main_error:
+        note(f"the most frequent error: {progress.main_error}")
     if progress.failed or progress.skipped_failed:
         note(f"{results} says what failed; --retry-failed sends it again")
         raise typer.Exit(ExitCode.PARTLY)

@@ -33,10 +33,10 @@ def report_error(error: Exception) -> ExitCode:
     sentence = str(error)
     if isinstance(error, OSError) and error.strerror:
         sentence = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    if isinstance(error, horay_async.ConfigurationError):
+    if isinstance(error, horay_async.ConfigurationError | horay_async.APIConnectionError):
         for theirs, ours in IN_OPTIONS.items():
             sentence = sentence.replace(theirs, ours)
-    print_error(sentence)
+    print_error("; ".join([sentence, *getattr(error, "__notes__", ())]))
     return status
 
 

@@ -12,7 +12,7 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from io import FileIO
 from pathlib import Path
@@ -21,10 +21,17 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from horay_async import AsyncHoray, BadRequestError, ConfigurationError
+from horay_async import (
+    APIConnectionError,
+    AsyncHoray,
+    BadRequestError,
+    ConfigurationError,
+    RetryPolicy,
+)
 from horay_async.batch import AsyncBatch, BatchFileError, BatchProgress, inputs
 from horay_async.batch.inputs import RequestFile
 from horay_async.batch.locks import FileLock
+from horay_async.resources._base import fetch
 
 from .conftest import KEY, Json, Stub, completion, line, lines, refusal, until
 
@@ -867,3 +874,53 @@ async def test_killed_runs(stub: Stub, files: Files) -> None:
     assert files.texts == {f"id-{number}": f"prompt {number}" for number in range(400)}
     # What was under way, or had come and wasn't written yet.
     assert len(stub.requests) <= 400 + killed * 2 * (8 + 16)
+
+
+@pytest.fixture
+def down() -> Iterator[AsyncHoray]:
+    """A client whose server isn't there, that tries once."""
+    with socket.socket() as bound:  # its port is nobody else's meanwhile, and refuses
+        bound.bind(("127.0.0.1", 0))
+        yield AsyncHoray(
+            KEY,
+            base_url=f"http://127.0.0.1:{bound.getsockname()[1]}/v1",
+            retry=RetryPolicy(max_retries=0),
+        )
+
+
+async def test_server_that_is_down(down: AsyncHoray, files: Files) -> None:
+    """The run ends with the reason; nothing is written for what wasn't sent, so that the next run sends it."""
+    files.ask(*lines(200))
+    progress = BatchProgress()
+    async with down:
+        with pytest.raises(APIConnectionError, match="can't connect to") as raised:
+            await down.batch.run_file(
+                files.requests, files.results, progress=progress, concurrency=4
+            )
+    assert "none of its first" in raised.value.__notes__[0]
+    assert (files.outcomes, progress.done, progress.failed, progress.in_flight) == ({}, 0, 0, 0)
+
+
+async def test_request_that_reaches_the_server_late(
+    monkeypatch: pytest.MonkeyPatch, batch: AsyncBatch, down: AsyncHoray, files: Files
+) -> None:
+    """What couldn't reach the server waits for those under way, and is sent again when one was responded to."""
+    files.ask(*lines(3))
+    failed = asyncio.Event()
+    calls = list[str]()
+
+    async def fetch_late(transport: Any, request: Any, into: Any) -> Any:
+        prompt = json.loads(request.body)["prompt"]
+        calls.append(prompt)
+        if prompt == "prompt 0":
+            await failed.wait()
+        elif calls.count(prompt) == 1:
+            failed.set()
+            return await fetch(down._transport, request, into)
+        return await fetch(transport, request, into)
+
+    monkeypatch.setattr("horay_async.batch.runner.fetch", fetch_late)
+    async with down:
+        progress = await batch.run_file(files.requests, files.results, concurrency=2)
+    assert (progress.done, progress.failed) == (3, 0)
+    assert len(files.outcomes) == 3

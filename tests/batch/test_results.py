@@ -8,6 +8,7 @@ import pytest
 
 from horay_async import HorayError, RateLimitError
 from horay_async.batch import BatchProgress, BatchResult
+from horay_async.batch.results import MOST_ERRORS
 from horay_async.models.completions import Completion
 from horay_async.models.images import ImageResponse
 from horay_async.models.usage import Usage
@@ -33,9 +34,22 @@ def test_totals_count_tokens_where_there_are_some() -> None:
     progress.count(Completion(usage=Usage(prompt_tokens=3, completion_tokens=2, total_tokens=5)))
     progress.count(Completion())
     progress.count(ImageResponse())
+    assert progress.main_error is None
     progress.count(None)
     assert (progress.done, progress.failed) == (3, 1)
     assert (progress.prompt_tokens, progress.completion_tokens, progress.total_tokens) == (3, 2, 5)
+
+
+def test_the_most_frequent_error_is_kept() -> None:
+    """It is told in its own words; texts that are all different take no memory without end."""
+    progress = BatchProgress()
+    for number in range(MOST_ERRORS + 5):
+        progress.count(None, HorayError(f"no. {number}"))
+    for _ in range(2):
+        progress.count(None, RateLimitError("no. 3"))
+    assert progress.main_error == "no. 3"
+    assert len(progress._errors) == MOST_ERRORS
+    assert progress.failed == MOST_ERRORS + 7
 
 
 def test_clock(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,9 @@ def test_some_failed(
     result = horay("batch", str(requests), str(results))
     assert result.exit_code == ExitCode.PARTLY
     assert "3 of 3 finished, 1 failed" in result.stderr
+    assert (
+        "the most frequent error: 400 from POST /chat/completions: no such field\n" in result.stderr
+    )
     assert f"{results} says what failed; --retry-failed sends it again" in result.stderr
     result = horay("batch", str(requests), str(results))
     assert result.exit_code == ExitCode.PARTLY  # nothing to send, but not all is answered either
@@ -93,6 +97,19 @@ def test_fail_fast(horay: Horay, requests: Path, results: Path, fault_server: Fa
     result = horay("batch", str(requests), str(results), "--fail-fast")
     assert result.exit_code == ExitCode.REFUSED
     assert "wrong key" in result.stderr
+
+
+def test_server_that_is_down(horay: Horay, requests: Path, results: Path) -> None:
+    """It is said once, with what to do; nothing counts as done."""
+    with socket.socket() as bound:  # its port refuses
+        bound.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
+        result = horay("batch", str(requests), str(results), "--base-url", address)
+    assert result.exit_code == ExitCode.UNREACHED
+    assert "is the server running, and --base-url right? `horay doctor` checks" in result.stderr
+    assert "none of its first 3 requests reached the server" in result.stderr
+    assert "finished" not in result.stderr
+    assert not results.read_bytes()
 
 
 def test_bad_line(horay: Horay, requests: Path, results: Path, fault_server: FaultServer) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import attrs
 import pytest
 
@@ -335,6 +337,14 @@ async def test_refused_connection_was_not_sent(connect: Connect) -> None:
                 await call(client)
             assert raised.value.execution == "not_sent"
             assert len(raised.value.attempts) == 3
+            assert "; is the server running, and base_url right? `horay doctor`" in str(
+                raised.value
+            )
+            cause = raised.value.__cause__
+            assert isinstance(cause, aiohttp.ClientConnectorError)
+            assert isinstance(cause.os_error, ConnectionRefusedError)
+            shown = traceback.format_exception(cause)  # without the frames of the libraries beneath
+            assert len(shown) == 1, shown
 
 
 @pytest.mark.parametrize("status", [429, 503])
