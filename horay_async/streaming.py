@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from horay_async._habits import no_attribute
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
-from horay_async._protocol.wire.decode import is_error_envelope
+from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder, is_error_envelope
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._transport.loops import runs_here
 from horay_async.errors import (
@@ -81,8 +82,10 @@ class AsyncStream(Generic[ChunkT]):
         call: Call,
         response: RawResponse,
         read: Callable[[RawResponse], SSEReader[ChunkT]],
+        whole: type[Response] | None = None,
     ) -> None:
         self._call = call
+        self._whole = whole  # what a response is that isn't streamed
         self._read = read  # makes the reader of one response
         self._ready: Iterator[ChunkT] = iter(())  # what has come and wasn't handed out yet
         self._handed_out = False  # from the first chunk on: no failure is retried any more
@@ -204,7 +207,7 @@ class AsyncStream(Generic[ChunkT]):
     async def _open(self, response: RawResponse) -> list[ChunkT]:
         """The first chunks of `response`: this one's, or another attempt's."""
         if response is not self._response:
-            self._begin(await require_event_stream(response))
+            self._begin(await require_event_stream(response, self._whole))
         return await self._receive()
 
     def _begin(self, response: RawResponse) -> None:
@@ -265,15 +268,24 @@ class AsyncStream(Generic[ChunkT]):
         )
 
 
-async def require_event_stream(response: RawResponse) -> RawResponse:
-    """`response`, if it is a stream of events; what else it may be is raised as an error."""
+async def require_event_stream(
+    response: RawResponse, whole: type[Response] | None = None
+) -> RawResponse:
+    """`response`, if it is a stream of events; what else it may be is raised as an error. Where that is an instance of
+    `whole`, from a server that doesn't stream, the error has it.
+    """
     media = response.content_type
     if media in ("", "text/event-stream"):
         return response
     body, _ = await response.read(MAX_BODY_BYTES)
     if is_error_envelope(body):
         raise envelope_failure(body, context=response.context)
-    raise bad_response(f"isn't an event stream, but {media}", body, context=response.context)
+    failure = bad_response(f"isn't an event stream, but {media}", body, context=response.context)
+    if whole is not None:
+        with suppress(InvalidBody, ErrorInBody):
+            failure.partial = made = decoder(whole).decode(body)
+            made.meta = response.meta
+    raise failure
 
 
 class Loop(Generic[ItemT]):

@@ -11,6 +11,7 @@ import pytest
 from horay_async import (
     APIConnectionError,
     APIError,
+    APIResponseError,
     AsyncBatchRun,
     AsyncHoray,
     AsyncStream,
@@ -36,6 +37,9 @@ from horay_async.testing import (
     error_event,
     respond,
     stream,
+)
+from horay_async.testing import (
+    chat as whole_chat,
 )
 
 from .conftest import Connect
@@ -276,6 +280,19 @@ async def test_end_of_the_connection_may_be_no_end(
         with pytest.raises(StreamTruncatedError) as caught:
             await reading
         assert caught.value.partial is not None
+
+
+async def test_response_that_is_not_streamed(fault_server: FaultServer, connect: Connect) -> None:
+    """What a server sends that doesn't stream is in the error."""
+    fault_server.add(whole_chat("Paid for."))
+    async with connect() as client:
+        with pytest.raises(
+            APIResponseError, match="isn't an event stream, but application/json"
+        ) as caught:
+            await chat(client)
+    whole = caught.value.partial
+    assert whole.choices[0].message.content == "Paid for."
+    assert whole.meta.status == 200
 
 
 async def test_error_before_the_first_chunk_is_retried(

@@ -387,7 +387,7 @@ class Call:
         """The error for an attempt that got no response."""
         request, timeouts = self.request, self.request.timeouts
         # A caller's own session doesn't tell whether the request went out.
-        sent = pending.dispatched_at is not None if pool.owned else None
+        sent = pending.sent if pool.owned else None
         clean = masking_proxy(self._clean, self._sender.proxy(self._sender.url(request.path)))
         if pending.expired or (interrupt is not None and interrupt.expired()):
             clock: Clock = "first_byte" if pending.expired else "total"

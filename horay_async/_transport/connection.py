@@ -234,6 +234,7 @@ class PendingRequest:
         "dispatched_at",
         "expired",
         "number",
+        "sent",
     )
 
     def __init__(
@@ -243,6 +244,8 @@ class PendingRequest:
         """Where the request is being written, from its dispatch on; None in a caller's own session."""
         self.dispatched_at: float | None = None
         """When that began, on the loop's clock."""
+        self.sent: bool = False
+        """Whether it was dispatched, or one that a redirect led from."""
         self.number: int = 0
         """Which of the connection's requests it is."""
         self.expired: bool = False
@@ -264,6 +267,7 @@ class PendingRequest:
         """The request is being written: the wait for the first byte begins."""
         self.connection = connection
         self.number = 0 if connection is None else connection.requests
+        self.sent = True
         self.dispatched_at = now = self._loop.time()
         if self._first_byte is not None:
             self._timer.add(self, now=now, due=now + self._first_byte)

@@ -85,7 +85,7 @@ class Resource:
         request = self._request(operation, params, stream=True)
         from horay_async.resources._streams import open_stream  # noqa: PLC0415 - for streams alone
 
-        return await open_stream(self._transport, request, chunk, merge)
+        return await open_stream(self._transport, request, chunk, merge, operation.response)
 
     def _typed_events(
         self,
@@ -104,7 +104,7 @@ class Resource:
         from horay_async.streaming import AsyncEventStream  # noqa: PLC0415 - see above
 
         return AsyncEventStream(
-            lambda: open_stream(self._transport, request, chunk, merge),
+            lambda: open_stream(self._transport, request, chunk, merge, operation.response),
             events or (lambda: merge(1)),
             finish,
         )

@@ -31,11 +31,12 @@ async def open_stream(
     request: Request,
     chunk: type[ChunkT],
     merge: Callable[[int], Accumulator[ChunkT, Any]],
+    whole: type[Response],
 ) -> AsyncStream[ChunkT]:
-    """Sends a request and returns the stream of chunks that comes back."""
+    """Sends a request and returns the stream of chunks that comes back. `whole` is what the server might send instead."""
     call = transport.call(request, stream=True)
-    response = await call.run(require_event_stream)
-    return AsyncStream(call, response, partial(chunk_reader, call, chunk, merge))
+    response = await call.run(partial(require_event_stream, whole=whole))
+    return AsyncStream(call, response, partial(chunk_reader, call, chunk, merge), whole)
 
 
 def chunk_reader(

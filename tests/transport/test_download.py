@@ -123,8 +123,9 @@ async def test_redirects_are_followed(
         await client.images.save(fault_server.picture_url, tmp_path / "x.png")
         assert (tmp_path / "x.png").exists()
         fault_server.always(redirect(fault_server.picture_url, 302), path=PATH)
-        with pytest.raises(APIResponseError, match="redirected without end"):
+        with pytest.raises(APIResponseError, match="redirected without end") as caught:
             await client.images.save(fault_server.picture_url, tmp_path / "y.png")
+        assert caught.value.execution == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -315,14 +316,19 @@ def test_blocking_download(
 GENERATE: Any = {"model": "m", "prompt": "p", "image_size": "1024x1024"}
 
 
-@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("rest", [{}, {"seed": 1}, {"created": 1}])
+@pytest.mark.parametrize("place", ["images", "data"])
 async def test_pictures_in_other_forms(
-    fault_server: FaultServer, connect: Connect, tmp_path: Path, whole: bool
+    fault_server: FaultServer,
+    connect: Connect,
+    tmp_path: Path,
+    place: str,
+    rest: dict[str, Any],
 ) -> None:
-    """A picture that was sent itself is saved as one that was linked to; so are links without objects around them."""
+    """Pictures in openai's place, sent themselves, or linked to without objects around the links, are saved as all are."""
     content = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
     sent: list[Any] = [{"b64_json": b64encode(content).decode()}, fault_server.picture_url]
-    fault_server.add(json_response({"images": sent, "seed": 1} if whole else {"images": sent}))
+    fault_server.add(json_response({place: sent, **rest}))
     fault_server.always(picture(content), path=PATH)
     async with connect() as client:
         response = await client.images.generate(**GENERATE)

@@ -255,7 +255,7 @@ class Decoder(Generic[R]):
             except ValueError as error:
                 raise InvalidBody(f"isn't what the API describes: {error}") from error
         if response == self._blank:
-            self._check_blank(inner)
+            self._check_blank(inner, response)
         if where := unrecognised_images(inner, self._into):
             raise InvalidBody(f"holds no image that is known, but {where}", response)
         if self._numbers and (where := unrecognised_in_response(inner, self._into)):
@@ -289,7 +289,7 @@ class Decoder(Generic[R]):
             bool(inner) or self._wire.list_field == "data"
         )
 
-    def _check_blank(self, fields: dict[str, Any]) -> None:
+    def _check_blank(self, fields: dict[str, Any], response: R) -> None:
         """Raises where an object without a value in any known field is no response.
 
         - `message` or `detail`: a server's message in place of a response, which are a failure;
@@ -300,7 +300,7 @@ class Decoder(Generic[R]):
             raise ErrorInBody
         if is_array(fields.get(self._wire.list_field)) or self._wire.allow_empty:
             return
-        raise InvalidBody("holds none of the fields that the API describes")
+        raise InvalidBody("holds none of the fields that the API describes", response)
 
 
 def drift_of(response: Response) -> Findings:

@@ -208,10 +208,12 @@ def _has_content(message: JSON) -> bool:
 def _find_images(sent: JSON, changes: Changes) -> None:
     """Puts images into a list of objects, each with its address: a `data:` URL where the image itself was sent."""
     images = sent.get("images")
+    if not images and is_array(data := sent.get("data")):  # as openai has it
+        images = data
     if images and not is_array(images):
         changes.put(sent, "images", images := [images])
     found = [_image(image) for image in images or ()]
-    if found != images and images:
+    if found and found != sent.get("images"):
         changes.put(sent, "images", found)
 
 
