@@ -18,10 +18,15 @@ __all__ = [
     "about_value",
     "did_you_mean",
     "no_attribute",
+    "no_item",
     "unknown",
 ]
 
 REQUEST = "there is no method for it: client.request(method, path, body=...) reaches every path"
+
+JSON = "to_dict() returns the JSON that the server sent, to_json() its text, and model_dump() the known fields"
+
+STREAMED = "stream=True returns a stream of chunks: loop over it, or leave stream=True out for the whole response"
 
 ATTRIBUTES: dict[str, dict[str, str]] = {
     "": {  # of any class
@@ -83,7 +88,28 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
     "Models": {
         "delete": REQUEST,
     },
+    "ChatCompletion": {
+        "json": JSON,
+        "dict": JSON,
+        "text": "it is choices[0].message.content",
+        "content": "it is choices[0].message.content",
+        "message": "it is choices[0].message",
+        "output_text": "it is choices[0].message.content",
+        "parsed": "it is choices[0].message.parsed, of parse(...)",
+    },
+    "Completion": {
+        "json": JSON,
+        "dict": JSON,
+        "text": "it is choices[0].text",
+        "content": "it is choices[0].text",
+    },
     "Stream": {
+        "choices": STREAMED,
+        "usage": STREAMED,
+        "model": STREAMED,
+        "json": STREAMED,
+        "final": "use the method stream(...), which has final(), instead of create(..., stream=True)",
+        "snapshot": "use the method stream(...), which has snapshot, instead of create(..., stream=True)",
         "response": ".meta has the headers, the status and the request_id",
         "text_stream": "it is text(), with parentheses",
         "until_done": "read it to its end in a loop, or use the method stream(...), which has final()",
@@ -92,6 +118,8 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "get_final_text": "use the method stream(...), which has final(), instead of create(..., stream=True)",
     },
     "EventStream": {
+        "choices": "the whole response is final(), and what has come of it is snapshot",
+        "usage": "it is in final()",
         "response": ".meta has the headers, the status and the request_id",
         "request_id": "it is meta.request_id",
         "text_stream": "it is text(), with parentheses",
@@ -266,6 +294,28 @@ def no_attribute(self: object, name: str) -> Any:
                 message = f"{message}: {known[name]}"
                 break
     raise AttributeError(message, name=name, obj=self)
+
+
+def no_item(self: object, key: object) -> Any:
+    """As a model's `__getitem__`: raises the `TypeError` of what has no items, and says what there is instead.
+
+    It is called with 0 by a loop over the object, too.
+    """
+    name = type(self).__name__
+    if isinstance(key, str):
+        raise TypeError(
+            f"{name!r} object is not subscriptable: its fields are attributes, .{key} in the place of [{key!r}]; "
+            "model_dump() makes a dict of it"
+        )
+    whole = name.endswith("Completion")
+    raise TypeError(
+        f"{name!r} object is not iterable and has no items: "
+        + (
+            "it is a whole response; create(..., stream=True) returns a stream of chunks"
+            if whole
+            else "its fields are attributes"
+        )
+    )
 
 
 def about_parameter(name: str, declared: Container[str]) -> str:

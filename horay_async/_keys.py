@@ -5,12 +5,20 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn, TypeAlias, cast
+from typing import Any, ClassVar, NoReturn, TypeAlias, cast
 
 from horay_async._checks import check_key
 from horay_async.errors import ConfigurationError
 
-__all__ = ["SHORTEST_SECRET", "KeyFunction", "ProvidedKey", "ProvidedKeys", "Secret", "copied_keys"]
+__all__ = [
+    "SHORTEST_SECRET",
+    "EnvironmentSecret",
+    "KeyFunction",
+    "ProvidedKey",
+    "ProvidedKeys",
+    "Secret",
+    "copied_keys",
+]
 
 SHORTEST_SECRET = 8
 """Characters: the least that NIST SP 800-63B (revision 3, section 5.1.1.2) allows a password. What is shorter can be guessed, and is
@@ -35,6 +43,9 @@ class Secret(str):
 
     __slots__ = ()
 
+    source: ClassVar[str] = "the key given as api_key"
+    """Where it comes from, for the server's error where it is refused."""
+
     def __repr__(self) -> str:
         return f"'{self.masked}'"
 
@@ -47,10 +58,21 @@ class Secret(str):
         raise TypeError("an API key isn't pickled: let each process read it from HORAY_API_KEY")
 
 
+class EnvironmentSecret(Secret):
+    """One from the environment."""
+
+    __slots__ = ()
+
+    source = "the key from HORAY_API_KEY"
+
+
 class ProvidedKeys:
     """The keys that a function provides, as far as they were seen."""
 
     __slots__ = ("function", "seen")
+
+    source: ClassVar[str] = "the key that the function api_key returned"
+    """See `Secret`."""
 
     def __init__(self, function: KeyFunction) -> None:
         self.function: KeyFunction = function

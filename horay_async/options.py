@@ -20,7 +20,7 @@ from horay_async._checks import (
     is_loopback,
 )
 from horay_async._habits import about_option, about_value, unknown
-from horay_async._keys import SHORTEST_SECRET, KeyFunction, ProvidedKeys, Secret
+from horay_async._keys import SHORTEST_SECRET, EnvironmentSecret, KeyFunction, ProvidedKeys, Secret
 from horay_async._option_names import naming_options
 from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async._record import FrozenRecord
@@ -73,18 +73,19 @@ class ClientParams(TypedDict, total=False):
 
 
 def _key(value: str | KeyFunction | ProvidedKeys | None) -> Secret | ProvidedKeys:
-    if isinstance(value, ProvidedKeys):
+    if isinstance(value, ProvidedKeys | Secret):  # of another client's options
         return value
     if callable(value):
         return ProvidedKeys(value)
-    name = "the API key"
+    name, kind = "the API key", Secret
     if value is None:
         value, name = os.environ.get("HORAY_API_KEY"), "the API key in HORAY_API_KEY"
+        kind = EnvironmentSecret
     if not value:
         raise ConfigurationError(
             "no API key: pass api_key=..., or set the environment variable HORAY_API_KEY"
         )
-    return Secret(check_key(value, name=name))
+    return kind(check_key(value, name=name))
 
 
 def _base_url(value: str | None) -> str:

@@ -123,6 +123,21 @@ class AsyncStream(Generic[ChunkT]):
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
         self._close_nowait()
 
+    def __repr__(self) -> str:
+        if not hasattr(self, "_response"):
+            return f"<{type(self).__name__}>"
+        return f"<{type(self).__name__} of {self._call.request.label}: {self._state()}>"
+
+    def _state(self) -> str:
+        """How far it is, in words."""
+        if self._failure is not None:
+            return f"ended by {type(self._failure).__name__}"
+        if self._closed:
+            return "closed"
+        if self._exhausted:
+            return "read to its end"
+        return "open: loop over it" if not self._handed_out else "being read"
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -415,6 +430,12 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
     async def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
         self._close_nowait()
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        if self.__dict__.get("_stream") is None:
+            return f"<{name}: not sent yet, use it in a with block>"
+        return f"<{name} of {self.chunks._call.request.label}: {self.chunks._state()}>"
 
     def _close_nowait(self) -> None:
         """Closes without awaiting, from any thread."""

@@ -308,6 +308,33 @@ async def test_wrong_key_is_not_shown_by_the_error(secret_server: FaultServer) -
         with pytest.raises(AuthenticationError) as raised:
             await client.user.info()
     assert wrong not in repr(raised.value)
+    assert str(raised.value).endswith("(the key given as api_key)")
+
+
+@pytest.mark.parametrize("given", ["environment", "function"])
+async def test_refused_key_is_named_by_where_it_is_from(
+    secret_server: FaultServer, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """The error says whose key was refused, on a copy of the client as well."""
+    monkeypatch.setenv("HORAY_API_KEY", "sk-some-other-secret")
+    key = (lambda: "sk-some-other-secret") if given == "function" else None
+    words = {"environment": "from HORAY_API_KEY", "function": "that the function api_key returned"}
+    async with AsyncHoray(key, base_url=secret_server.base_url) as client:
+        for each in (client, client.with_options(max_retries=0)):
+            with pytest.raises(AuthenticationError) as raised:
+                await each.user.info()
+            assert str(raised.value).partition(" (the key ")[2].startswith(words[given])
+
+
+async def test_header_of_the_caller_is_no_key(secret_server: FaultServer) -> None:
+    """Where the caller sends the header, no key was refused."""
+    headers = {"Authorization": "Basic abc"}
+    async with AsyncHoray(
+        "sk-some-other-secret", base_url=secret_server.base_url, default_headers=headers
+    ) as client:
+        with pytest.raises(AuthenticationError) as raised:
+            await client.user.info()
+    assert "the key given" not in str(raised.value)
 
 
 @pytest.mark.parametrize("cls", [AsyncHoray, Horay])

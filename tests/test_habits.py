@@ -7,7 +7,7 @@ import importlib
 import inspect
 import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import aiohttp
@@ -18,10 +18,14 @@ import pytest
 import horay_async
 from horay_async import (
     AsyncHoray,
+    ChatChoice,
     ChatCompletion,
+    ChatMessage,
     ConfigurationError,
     Horay,
     ImageResponse,
+    ModelInfo,
+    ModelList,
     RateLimitError,
     TextDelta,
     Timeouts,
@@ -38,6 +42,7 @@ from horay_async.resources.chat import AsyncChat
 
 MODULES = (
     *("client", "sync", "streaming", "errors", "tools.run", "models.events", "models.images"),
+    *("models.chat", "models.completions"),
     *(f"resources.{name}" for name in ("chat", "completions", "images", "models")),
 )
 
@@ -102,6 +107,25 @@ def test_copies(made: Any) -> None:
         assert str(again) == str(made)
     section = ATTRIBUTES.get(type(made).__name__, {})
     assert not set(dir(made)) & (section.keys() | {"delta", "snapshot", "with_raw_response"})
+
+
+def test_response_as_a_dict_or_an_iterable() -> None:
+    """What has no items says where they are; libraries still see nothing that can be iterated over."""
+    made: Any = ChatCompletion(choices=[ChatChoice(message=ChatMessage(content="Hi"))])
+    with pytest.raises(
+        TypeError, match=r"not subscriptable: its fields are attributes, \.choices in"
+    ):
+        made["choices"]
+    with pytest.raises(
+        TypeError, match=r"'ChatMessage' object is not subscriptable: .* \.content in"
+    ):
+        made.choices[0].message["content"]
+    with pytest.raises(TypeError, match=r"not iterable .* create\(\.\.\., stream=True\) returns"):
+        list(made)
+    with pytest.raises(TypeError, match=r"'ChatMessage' object is not iterable .* attributes$"):
+        list(made.choices[0].message)
+    assert not isinstance(made, Iterable)
+    assert [model.id for model in ModelList(data=[ModelInfo(id="m")])] == ["m"]
 
 
 def test_subclasses() -> None:

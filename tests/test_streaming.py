@@ -486,10 +486,12 @@ async def test_read_stream_is_over(fault_server: FaultServer, connect: Connect) 
     """After its end a stream gives nothing more: loops from before end, new ones raise. Closing it keeps the connection."""
     async with connect() as client:
         chunks = await chat(client)
+        assert repr(chunks) == "<AsyncStream of POST /chat/completions: open: loop over it>"
         first, before = aiter(chunks), chunks.text()
         assert [chunk async for chunk in first]
         for ended in (first, before, chunks):
             assert await anext(ended, None) is None
+        assert repr(chunks) == "<AsyncStream of POST /chat/completions: read to its end>"
         for loop in (aiter, lambda stream: stream.text()):
             with pytest.raises(HorayError, match=r"read to its end: keep its items in a list"):
                 loop(chunks)

@@ -460,6 +460,13 @@ def test_second_loop_over_a_read_stream_is_refused(
                 with pytest.raises(HorayError, match=r"read to its end: .* final\(\) and snapshot"):
                     loop(events)
             assert events.final().choices == events.snapshot.choices
+            assert repr(events) == "<EventStream of POST /chat/completions: read to its end>"
+        unsent = client.chat.completions.stream(model="m", messages=[])
+        assert repr(unsent) == "<EventStream: not sent yet, use it in a with block>"
+        with chat(client) as left:
+            assert next(left)
+            assert repr(left).startswith("<Stream of POST /chat/completions: ")
+        assert repr(client.chat).startswith("<horay_async.sync.Chat object at ")
         run: BatchRun[Any] = client.batch.run([])
         assert list(run) == []
         with pytest.raises(HorayError, match="results of the batch were read to their end"):

@@ -44,6 +44,14 @@ class BlockingWrapper:
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
 
+    def __repr__(self) -> str:
+        """As the asynchronous object shows itself, where it does, under this class's name."""
+        wrapped = vars(self).get("_wrapped")
+        cls: Any = type(wrapped)
+        if cls.__repr__ is object.__repr__:
+            return object.__repr__(self)
+        return repr(wrapped).replace(cls.__name__, type(self).__name__, 1)
+
     @classmethod
     def _blocking_names(cls) -> dict[str, str]:
         """The names of asynchronous classes, and of the blocking ones."""

@@ -447,13 +447,16 @@ class Call:
         except (APIError, TimeoutError):
             pass  # the status is what counts; its explanation broke off, or takes too long
         self.error_body = body
+        options = self._sender.options
+        own_header = any(name.lower() == "authorization" for name in options.default_headers)
         return status_error(
             raw.reason or "",
             response.meta.headers,
             body,
             context=response.context,
             now=time.time(),
-            base_url=None if self.request.external else self._sender.options.base_url,
+            base_url=None if self.request.external else options.base_url,
+            key_source=None if self.request.external or own_header else options.api_key.source,
         )
 
     def _log(self, outcome: str) -> None:

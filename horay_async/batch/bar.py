@@ -15,6 +15,7 @@ from horay_async.batch.results import BatchProgress, ShowProgress
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress
+    from rich.text import Text
 
 __all__ = ["ProgressBar"]
 
@@ -25,18 +26,25 @@ SHORTEST = 4
 class ProgressBar:
     """Shows how far a batch has come, from `start` to `stop`, on standard error; in a notebook, on standard output.
 
-    It stays when the batch is over, unless it is `transient`. Raises `ImportError` that says what to install where
+    It stays when the batch is over, unless it is `transient`. One that is `counted` shows nothing until the total is known.
+    Raises `ImportError` that says what to install where
     there is no rich, which is imported only here.
     """
 
     def __init__(
-        self, progress: BatchProgress, show: ShowProgress, *, transient: bool = False
+        self,
+        progress: BatchProgress,
+        show: ShowProgress,
+        *,
+        transient: bool = False,
+        counted: bool = False,
     ) -> None:
         if problem := missing_extra("progress=True", "cli", "rich"):
             raise ImportError(problem)
         self._progress = progress
         self._show = show
         self._transient = transient
+        self._counted = counted
         self._drawn: Progress | None = None
         self._lock = threading.Lock()  # a batch that is dropped may be stopped by another thread
 
@@ -58,7 +66,9 @@ class ProgressBar:
                 file=cast("IO[str]", _NotebookOutput()), force_jupyter=False, force_terminal=True
             )
         if console.is_terminal:
-            self._drawn = _made(self._progress, console, transient=self._transient)
+            self._drawn = _made(
+                self._progress, console, transient=self._transient, counted=self._counted
+            )
             with contextlib.suppress(
                 OSError, ValueError
             ):  # a terminal that is gone is no end of a batch
@@ -91,7 +101,7 @@ class _NotebookOutput:
         self._output.flush()
 
 
-def _made(progress: BatchProgress, console: Console, *, transient: bool) -> Progress:
+def _made(progress: BatchProgress, console: Console, *, transient: bool, counted: bool) -> Progress:
     from rich import progress as rich  # noqa: PLC0415 - as above
     from rich.cells import cell_len  # noqa: PLC0415 - as above
     from rich.table import Column  # noqa: PLC0415 - as above
@@ -100,6 +110,8 @@ def _made(progress: BatchProgress, console: Console, *, transient: bool) -> Prog
         """Looks at the batch whenever rich draws, ten times a second."""
 
         def get_renderables(self) -> Iterable[RenderableType]:
+            if counted and progress.total is None:
+                return
             for task in self.tasks:  # none yet when rich asks first
                 self.update(  # from which rich learns the speed, and so the time left
                     task.id,
@@ -126,11 +138,17 @@ def _made(progress: BatchProgress, console: Console, *, transient: bool) -> Prog
                     left -= needed
             self.columns = (line, *shown) if left > SHORTEST else tuple(shown)
 
+    class TimeLeft(rich.TimeRemainingColumn):
+        """Tells the time left from the time that has passed."""
+
+        def render(self, task: rich.Task) -> Text:
+            return super().render(task).append(" left")
+
     line = rich.BarColumn()
     count = rich.MofNCompleteColumn(table_column=Column(no_wrap=True))
     told = rich.TextColumn("{task.fields[text]}")
     elapsed = rich.TimeElapsedColumn(table_column=Column(no_wrap=True))
-    remaining = rich.TimeRemainingColumn(table_column=Column(no_wrap=True))
+    remaining = TimeLeft(table_column=Column(no_wrap=True))
     bar = Bar(
         console=console,
         transient=transient,

@@ -26,7 +26,7 @@ EVERY: Final = 5.0
 def show_progress(progress: BatchProgress, *, bar: bool) -> Generator[None]:
     """Shows the progress until the block ends. Without `bar` none is drawn: it would be drawn over what is typed."""
     if bar and sys.stderr.isatty():
-        drawn = ProgressBar(progress, "always", transient=True)
+        drawn = ProgressBar(progress, "always", transient=True, counted=True)
         with cursor_hidden(sys.stderr):
             drawn.start()
             try:

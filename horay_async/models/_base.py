@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import attrs
 import msgspec
 
+from horay_async._habits import no_item
 from horay_async._record import Record
 from horay_async.errors import APIResponseError, DriftKind
 from horay_async.models._dump import dump, dump_all, to_text
@@ -48,6 +49,9 @@ class Model(Record):
 
     __wire__: ClassVar[WireForm] = WireForm()
     """How it is sent. A dunder, as it is nothing that a user of the object needs."""
+
+    if not TYPE_CHECKING:
+        __getitem__ = no_item
 
     def model_dump(
         self, *, mode: Literal["python", "json"] = "python", exclude_none: bool = False

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
+from horay_async._habits import no_attribute
 from horay_async.models._base import Extensible, Model, Response, WireForm
 from horay_async.models.usage import Usage
 
@@ -159,3 +162,6 @@ class ChatCompletion(Response):
 
     def __attrs_pre_init__(self) -> None:
         self.usage = self.system_fingerprint = self.service_tier = None
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Required
+from typing import TYPE_CHECKING, Any, Required
 
 import attrs
 
+from horay_async._habits import no_attribute
 from horay_async.models._base import Extensible, Model, Response, WireForm
 from horay_async.models.sampling import SamplingParams
 from horay_async.models.usage import Usage
@@ -107,6 +108,9 @@ class Completion(Response):
 
     def __attrs_pre_init__(self) -> None:
         self.prompt = self.usage = self.system_fingerprint = None
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

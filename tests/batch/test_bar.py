@@ -170,6 +170,19 @@ async def test_bar_of_a_file(
     assert "20/20" in capsys.readouterr().err
 
 
+def test_bar_waits_for_the_total(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a file whose lines are still being counted nothing is shown; then the time that is left has its name."""
+    progress = BatchProgress()
+    bar = ProgressBar(progress, "always", counted=True)
+    bar.start()
+    assert "0/" not in capsys.readouterr().err
+    progress.total = 5
+    bar.stop()
+    told = capsys.readouterr().err
+    assert "0/5" in told
+    assert "left" in told
+
+
 def test_bar_without_rich(batch: AsyncBatch, monkeypatch: pytest.MonkeyPatch) -> None:
     """Says at once what to install."""
 

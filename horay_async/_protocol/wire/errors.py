@@ -57,10 +57,12 @@ def status_error(
     context: ErrorContext,
     now: float,
     base_url: str | None = None,
+    key_source: str | None = None,
 ) -> APIStatusError:
     """The error for a response with a failing status, which the context has.
 
-    `now` is Unix time in seconds, for a `Retry-After` that is a date; `base_url` is the client's, where that was used.
+    `now` is Unix time in seconds, for a `Retry-After` that is a date; `base_url` is the client's, where that was used; `key_source`
+    says where the key comes from, where one was sent.
     """
     status = context.status or 0
     parsed = read(body, context.clean)
@@ -81,6 +83,8 @@ def status_error(
         and not _is_of_model(parsed)
     ):
         message = f"{message.rstrip('.')}; is /v1 missing at the end of base_url {base_url!r}?"
+    elif status == 401 and key_source:
+        message = f"{message.rstrip('.')} ({key_source})"
     return _status_class(status, parsed)(
         f"{status} from {context.label}: {message}",
         status_code=status,
