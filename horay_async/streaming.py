@@ -129,7 +129,7 @@ class AsyncStream(Generic[ChunkT]):
         return f"<{type(self).__name__} of {self._call.request.label}: {self._state()}>"
 
     def _state(self) -> str:
-        """How far it is, in words."""
+        """How far it is, as text."""
         if self._failure is not None:
             return f"ended by {type(self._failure).__name__}"
         if self._closed:

@@ -46,11 +46,12 @@ class BlockingWrapper:
 
     def __repr__(self) -> str:
         """As the asynchronous object shows itself, where it does, under this class's name."""
-        wrapped = vars(self).get("_wrapped")
-        cls: Any = type(wrapped)
-        if cls.__repr__ is object.__repr__:
-            return object.__repr__(self)
-        return repr(wrapped).replace(cls.__name__, type(self).__name__, 1)
+        wrapped: Any = vars(self).get("_wrapped")
+        cls: Any = wrapped.__class__
+        if wrapped is None or "__repr__" not in vars(cls):
+            return super().__repr__()
+        shown = repr(wrapped)
+        return shown.replace(cls.__name__, self.__class__.__name__, 1)
 
     @classmethod
     def _blocking_names(cls) -> dict[str, str]:

@@ -131,11 +131,12 @@ def _made(progress: BatchProgress, console: Console, *, transient: bool, counted
                 self.update(task.id, text=text)
                 shown.append(told)
                 left -= cell_len(text) + 1
-            for column in (elapsed, remaining):
-                needed = cell_len(str(column.render(task))) + 1
-                if needed <= left:
-                    shown.append(column)
-                    left -= needed
+            # One time alone, so that nobody takes one for the other.
+            time = elapsed if progress.total is None else remaining
+            needed = cell_len(str(time.render(task))) + 1
+            if needed <= left:
+                shown.append(time)
+                left -= needed
             self.columns = (line, *shown) if left > SHORTEST else tuple(shown)
 
     class TimeLeft(rich.TimeRemainingColumn):
