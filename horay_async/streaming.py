@@ -371,6 +371,7 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
         self._finish = finish
         self._stream: AsyncStream[Any] | None = None
         self._so_far = merge()
+        self._finishing = False  # once `final` reads, without events
 
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
@@ -389,9 +390,11 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
 
     @property
     def snapshot(self) -> ResponseT:
-        """The response merged from the events handed out so far. Merging takes time linear in its length:
-        ask for it when it is needed, not at every event.
+        """The response merged from the events handed out so far; from all that has come, once `final` was called. Merging
+        takes time linear in its length: ask for it when it is needed, not at every event.
         """
+        if self._finishing:
+            return self._so_far.shaped(self.chunks._merged())
         return self._so_far.result()
 
     async def __aenter__(self) -> Self:
@@ -417,7 +420,7 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
 
     async def final(self) -> ResponseT:
         """The whole response. Reads what is left of the stream; raises as iteration does."""
-        chunks = self.chunks
+        chunks, self._finishing = self.chunks, True
         while await chunks._advance():
             pass
         return self._merged()

@@ -142,8 +142,8 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
 
     @property
     def snapshot(self) -> ResponseT:
-        """The response merged from the events handed out so far. Merging takes time linear in its length:
-        ask for it when it is needed, not at every event.
+        """The response merged from the events handed out so far; from all that has come, once `final` was called. Merging
+        takes time linear in its length: ask for it when it is needed, not at every event.
         """
         return self._wrapped.snapshot
 
@@ -181,6 +181,7 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
 
     def final(self) -> ResponseT:
         """The whole response. Reads what is left of the stream; raises as iteration does."""
+        self._wrapped._finishing = True
         self.chunks._prefetcher.exhaust()
         return self._wrapped._merged()
 

@@ -123,8 +123,8 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
         """How the response came about; its later times are filled in as they pass."""
     @property
     def snapshot(self) -> ResponseT:
-        """The response merged from the events handed out so far. Merging takes time linear in its length:
-        ask for it when it is needed, not at every event.
+        """The response merged from the events handed out so far; from all that has come, once `final` was called. Merging
+        takes time linear in its length: ask for it when it is needed, not at every event.
         """
     @property
     def chunks(self) -> Stream[Any]:
@@ -1337,7 +1337,7 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
 
         A `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has
         no function here: the run ends where the model calls one, which the log says, and the response holds the
-        call. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
+        call. A cut response raises, whatever `on_truncation` says. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
         wrong name or type.
 
         Args:

@@ -282,6 +282,26 @@ async def test_end_of_the_connection_may_be_no_end(
         assert caught.value.partial is not None
 
 
+async def test_snapshot_of_a_final_that_was_cancelled(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """It has what had come, as after a loop."""
+    fault_server.add(sse_response(*CHAT[:2], Stall()))
+    async with (
+        connect() as client,
+        client.chat.completions.stream(model="m", messages=[]) as events,
+    ):
+        reading = asyncio.create_task(events.final())
+        while events.chunks._reading is False or not events.chunks._handed_out:  # noqa: ASYNC110 - nothing else says that it waits
+            await asyncio.sleep(0)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        told = events.snapshot.choices[0].message.content
+        assert told
+        assert told == events.chunks._merged().choices[0].message.content
+
+
 async def test_response_that_is_not_streamed(fault_server: FaultServer, connect: Connect) -> None:
     """What a server sends that doesn't stream is in the error."""
     fault_server.add(whole_chat("Paid for."))

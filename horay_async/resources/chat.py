@@ -173,7 +173,7 @@ class AsyncChatCompletions(Resource):
 
         A `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has
         no function here: the run ends where the model calls one, which the log says, and the response holds the
-        call. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
+        call. A cut response raises, whatever `on_truncation` says. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
         wrong name or type.
 
         Args:
@@ -208,6 +208,7 @@ class AsyncChatCompletions(Resource):
             messages: Sequence[Any], number: int, left: float | None
         ) -> AsyncEventStream[ChatEvent, ChatCompletion]:
             sent: dict[str, Any] = {**params, "messages": messages}
+            sent["on_truncation"] = "raise"  # what was cut may look like another call
             sent["timeout"] = attrs.evolve(timeouts, total=left)
             if number > 1:
                 if sent.get("tool_choice") not in (None, "none"):

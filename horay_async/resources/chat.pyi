@@ -926,7 +926,7 @@ class AsyncChatCompletions(Resource):
 
         A `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has
         no function here: the run ends where the model calls one, which the log says, and the response holds the
-        call. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
+        call. A cut response raises, whatever `on_truncation` says. Other software's tools are taken as `HasTool` describes. Raises `TypeError` for a parameter of a
         wrong name or type.
 
         Args:

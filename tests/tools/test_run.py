@@ -18,6 +18,7 @@ from horay_async.errors import (
     APITimeoutError,
     AuthenticationError,
     HorayError,
+    StreamTruncatedError,
 )
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.dicts import ToolDict
@@ -109,6 +110,25 @@ async def test_conversation(fault_server: FaultServer, connect: Connect) -> None
     assert message["tool_call_id"] == "id0"
     assert [m.content for m in run.messages[-2:]] == ["sunny in Rome for 1", "It is sunny."]
     assert fault_server.requests[0].json()["tools"][0]["function"]["name"] == "weather"
+
+
+async def test_cut_calls_are_not_run(fault_server: FaultServer, connect: Connect) -> None:
+    """Whatever `on_truncation` says: a call may look like another one without its end."""
+    ran: list[str] = []
+
+    @tool
+    def delete(path: str = "everything") -> None:
+        """Deletes."""
+        ran.append(path)
+
+    call = {"index": 0, "id": "a", "function": {"name": "delete", "arguments": ""}}
+    delta = {"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
+    fault_server.add(respond([sse(delta)], content_type="text/event-stream", framing="close"))
+    async with connect(on_truncation="return") as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[delete])
+        with pytest.raises(StreamTruncatedError):
+            await run.final()
+    assert not ran
 
 
 async def test_second_reader_is_refused(fault_server: FaultServer, connect: Connect) -> None:

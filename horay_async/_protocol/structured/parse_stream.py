@@ -10,7 +10,7 @@ from horay_async._protocol.structured.partial_json import PartialJSON
 from horay_async._protocol.wire.accumulate import Accumulator, ChatAccumulator
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async.errors import AnswerError
-from horay_async.models.chat import ChatChoice, ChatMessage
+from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.events import (
     AnswerParsed,
@@ -88,7 +88,9 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
             self._tell(event, events)
 
     def result(self) -> ParsedCompletion[T]:
-        merged = self._merged.result()
+        return self.shaped(self._merged.result())
+
+    def shaped(self, merged: ChatCompletion) -> ParsedCompletion[T]:
         choices = [so_far(choice, self._whole.get(choice.index)) for choice in merged.choices]
         return upgraded(merged, choices)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from horay_async._protocol.wire.decode import number_choices
 from horay_async._protocol.wire.tool_calls import ToolCalls
@@ -128,6 +128,10 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
     @abstractmethod
     def end(self, events: list[Any]) -> None:
         """Appends what the end of a complete stream means, as events: choices that no finish reason has ended."""
+
+    def shaped(self, merged: Any) -> ResponseT:
+        """What another accumulator has merged of the same stream, as a result of this one."""
+        return cast("ResponseT", merged)
 
     @abstractmethod
     def result(self) -> ResponseT:

@@ -380,6 +380,8 @@ def to_jsonable(value: Any) -> Any:
                 fields[field.name] = to_jsonable(content)
         if isinstance(value, Extensible) and (unknown := unknown_of(value)):
             fields |= {name: _reference(name, item) for name, item in unknown.items()}
+            if fields.get("type") in unknown:  # a call of a tool that is no function
+                fields.pop("function", None)
         return fields
     if isinstance(value, Mapping):
         return {name: to_jsonable(item) for name, item in cast("Mapping[Any, Any]", value).items()}

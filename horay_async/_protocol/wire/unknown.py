@@ -5,7 +5,7 @@ request as well, and what chunks bring of it is a part of the whole response:
 
 - what stands in a delta, or in a tool call's piece, is merged with what has come: a list goes on, an object's fields are
   merged one by one, and of any other value the last counts;
-- the strings of `audio` that come in pieces, `data` and `transcript`, are joined;
+- the strings that come in pieces are joined: `data` and `transcript` of `audio`, `input` of a call of a custom tool;
 - of what stands in a choice or in the chunk itself, the last counts: servers repeat it with each chunk.
 
 A null is no value. Only responses that differ from what the API describes come here.
@@ -33,7 +33,7 @@ READ_ELSEWHERE = frozenset({"index", "reasoning", "reasoning_text", "thinking"})
 TRANSLATED = frozenset({"text", "function_call", "name", "arguments", "parameters", "message", "delta"})  # fmt: skip
 """Names whose values are put into known fields where something was translated."""
 
-JOINED = frozenset({("audio", "data"), ("audio", "transcript")})
+JOINED = frozenset({("audio", "data"), ("audio", "transcript"), ("custom", "input")})
 """Strings that come in pieces; `data` in base64."""
 
 

@@ -220,3 +220,17 @@ def test_what_is_kept_is_counted() -> None:
     first: CompletionChunk = made[0]
     merged.add_unknown(first)
     assert merged.kept == counts[0]
+
+
+def test_calls_of_tools_that_are_no_functions() -> None:
+    """Their input is put together, and they go back as they came."""
+    head: JSON = {"index": 0, "id": "k", "type": "custom"}
+    reader = chat_reader()
+    for call in (
+        {**head, "custom": {"name": "n", "input": "ab"}},
+        {"index": 0, "custom": {"input": "cd"}},
+    ):
+        reader.feed(chunk({"tool_calls": [call]}))
+    reader.feed(chunk({}, "tool_calls"))
+    (call,) = to_jsonable(reader.result().choices[0].message)["tool_calls"]
+    assert call == {"id": "k", "type": "custom", "custom": {"name": "n", "input": "abcd"}}
