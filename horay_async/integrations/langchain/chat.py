@@ -24,6 +24,7 @@ from langchain_core.utils.pydantic import TypeBaseModel, is_basemodel_subclass
 from pydantic import BaseModel, create_model
 
 from horay_async.integrations.langchain._clients import HasClients
+from horay_async.integrations.langchain._cuts import refuse_cut
 from horay_async.integrations.langchain.messages import StreamedMessage, result_of, sent_messages
 from horay_async.models.chat_params import ChatSettings
 from horay_async.parsing import parse_text
@@ -214,8 +215,12 @@ class ChatHoray(Parameters):
         `method` is `"json_schema"` (the schema as `response_format`), `"function_calling"` (a forced call) or
         `"json_mode"` (JSON of any shape: say in the prompt which). With `include_raw` the result is a dict of
         `raw`, `parsed` and `parsing_error`, and nothing is raised for what doesn't fit.
+
+        A response that was cut, at the token limit or by the server's filter, raises `AnswerError`, with that `reason`.
+        A stream gives the object as it grows, and raises at its end.
         """
-        call, parser = _structured(schema, method, True if strict is None else strict)
+        call, parse = _structured(schema, method, True if strict is None else strict)
+        parser = refuse_cut() | parse
         call["ls_structured_output_format"] = {
             "kwargs": {"method": method, "strict": strict},
             "schema": schema,

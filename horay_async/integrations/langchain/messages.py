@@ -19,6 +19,8 @@ from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.output_parsers.openai_tools import make_invalid_tool_call, parse_tool_call
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from horay_async.errors import AnswerError
+from horay_async.integrations.langchain._cuts import CUTS
 from horay_async.models.chat import ChatChoice, ChatCompletion
 from horay_async.models.events import (
     ChatEvent,
@@ -92,8 +94,16 @@ class StreamedMessage:
                 pass
 
     def last(self, response: ChatCompletion) -> ChatGenerationChunk:
-        """What is known once the message is whole: finish reason, usage, log probabilities."""
+        """What is known once the message is whole: finish reason, usage, log probabilities.
+
+        Raises `AnswerError` for a tool call that isn't whole: LangChain completes its arguments when it merges chunks,
+        and would have a valid call of them.
+        """
         choice = next((one for one in response.choices if one.index == 0), ChatChoice())
+        for call in _calls(choice)[1]:
+            merged = tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=0)
+            if AIMessageChunk(content="", tool_call_chunks=[merged]).tool_calls:
+                raise _broken(response, choice, call)
         return ChatGenerationChunk(
             message=AIMessageChunk(
                 content="",
@@ -121,19 +131,7 @@ def _message(
     response: ChatCompletion, choice: ChatChoice, usage: UsageMetadata | None
 ) -> AIMessage:
     sent = choice.message
-    calls: list[ToolCall] = []
-    invalid: list[InvalidToolCall] = []
-    for call in sent.tool_calls or ():
-        raw = {
-            "id": call.id,
-            "function": {"name": call.function.name, "arguments": call.function.arguments or "{}"},
-        }
-        try:
-            parsed = parse_tool_call(raw, return_id=True)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with them is told as LangChain does
-            invalid.append(make_invalid_tool_call(raw, str(error)))
-        else:
-            calls.append(cast("ToolCall", parsed))
+    calls, invalid = _calls(choice)
     return AIMessage(
         content=sent.content or "",
         tool_calls=calls,
@@ -141,6 +139,41 @@ def _message(
         additional_kwargs=_known(refusal=sent.refusal, reasoning_content=sent.reasoning_content),
         usage_metadata=usage,
         response_metadata=_metadata(response, choice),
+    )
+
+
+def _calls(choice: ChatChoice) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+    """The tool calls with arguments that are JSON, and the others."""
+    calls: list[ToolCall] = []
+    invalid: list[InvalidToolCall] = []
+    for call in choice.message.tool_calls or ():
+        function = {"name": call.function.name, "arguments": call.function.arguments or "{}"}
+        raw = {"id": call.id, "function": function}
+        if not call.function.arguments and choice.finish_reason in CUTS:
+            function["arguments"] = ""
+            invalid.append(make_invalid_tool_call(raw, CUTS[choice.finish_reason][1]))
+            continue
+        try:
+            parsed = parse_tool_call(raw, return_id=True)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with them is told as LangChain does
+            invalid.append(make_invalid_tool_call(raw, str(error)))
+        else:
+            calls.append(cast("ToolCall", parsed))
+    return calls, invalid
+
+
+def _broken(response: ChatCompletion, choice: ChatChoice, call: InvalidToolCall) -> AnswerError:
+    """The error for a tool call that isn't whole."""
+    reason, problem = CUTS.get(
+        choice.finish_reason or "", ("mismatch", "its arguments are no JSON")
+    )
+    return AnswerError(
+        f"a tool call isn't whole: {problem}",
+        reason=reason,
+        text=call["args"] or "",
+        completion=response,
+        request_id=response.meta.request_id,
+        attempts=response.meta.attempts,
     )
 
 

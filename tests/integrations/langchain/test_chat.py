@@ -154,6 +154,112 @@ def test_structured_mismatch(fault_server: FaultServer, connect: Connect) -> Non
     assert isinstance(both["parsing_error"], AnswerError)
 
 
+def _cut_script(message: dict[str, Any], reason: str) -> Callable[[Any], Any]:
+    """Responds with a message that ended for `reason`, whole or streamed."""
+
+    def script(request: Any) -> Any:
+        if not request.json().get("stream"):
+            choice = {"index": 0, "message": message, "finish_reason": reason}
+            return json_response({"id": "1", "choices": [choice]})
+        told = cast("list[dict[str, Any]]", message.get("tool_calls") or [])
+        calls = [{**one, "index": at} for at, one in enumerate(told)]
+        delta: dict[str, Any] = {**message, "tool_calls": calls} if calls else message
+        events = [
+            sse({"choices": [{"index": 0, "delta": delta}]}),
+            sse({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}),
+            sse("[DONE]"),
+        ]
+        return respond(events, content_type="text/event-stream")
+
+    return script
+
+
+def _calling(*arguments: str) -> dict[str, Any]:
+    """A message that calls `Joke` with each of `arguments`."""
+    calls = [
+        {"id": str(at), "type": "function", "function": {"name": "Joke", "arguments": one}}
+        for at, one in enumerate(arguments)
+    ]
+    return {"role": "assistant", "content": None, "tool_calls": calls}
+
+
+JOKE_SCHEMA = Joke.model_json_schema()
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+@pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling"])
+@pytest.mark.parametrize("form", [Order, Joke, JOKE_SCHEMA], ids=["attrs", "pydantic", "schema"])
+async def test_structured_cut(
+    fault_server: FaultServer, connect: Connect, form: Any, method: Any, reason: str
+) -> None:
+    """A response that was cut is never completed to an object: it raises, or is told with `include_raw`."""
+    text = '{"drink": "tea", "setup": "a man walks", "count": 3'
+    message: dict[str, Any] = {"role": "assistant", "content": text}
+    if method == "function_calling":
+        message = _calling(text)
+    fault_server.always(_cut_script(message, reason))
+    model = connect()
+    cut = model.with_structured_output(form, method=method)
+    with pytest.raises(AnswerError) as invoked:
+        cut.invoke("hi")
+    with pytest.raises(AnswerError) as streamed:
+        list(cut.stream("hi"))
+    with pytest.raises(AnswerError) as awaited:
+        await cut.ainvoke("hi")
+    with pytest.raises(AnswerError) as astreamed:
+        _ = [part async for part in cut.astream("hi")]
+    found = [one.value for one in (invoked, streamed, awaited, astreamed)]
+    assert [one.reason for one in found] == [reason] * 4
+    assert [one.text for one in found] == [text] * 4
+    both: Any = model.with_structured_output(form, method=method, include_raw=True).invoke("hi")
+    assert both["parsed"] is None
+    assert both["parsing_error"].reason == reason
+    await model.aclose()
+
+
+async def test_structured_stream_grows(fault_server: FaultServer, connect: Connect) -> None:
+    """A structured stream still gives the object as it grows."""
+    fault_server.always(scripted_model)
+    model = connect()
+    grown = [one async for one in model.with_structured_output(JOKE_SCHEMA).astream("3 of 'tea'")]
+    assert grown == list(model.with_structured_output(JOKE_SCHEMA).stream("3 of 'tea'"))
+    assert grown[-1] == {"setup": "tea", "count": 3}
+    assert len(grown) > 1
+    await model.aclose()
+
+
+@pytest.mark.parametrize("arguments", ['{"setup": "a man', "{", ""])
+async def test_cut_tool_call(fault_server: FaultServer, connect: Connect, arguments: str) -> None:
+    """A tool call that was cut is never a valid one: it is invalid in a response, and raises in a stream."""
+    fault_server.always(_cut_script(_calling('{"count": 1}', arguments), "length"))
+    model = connect()
+    response = model.invoke("hi")
+    assert [one["id"] for one in response.tool_calls] == ["0"]
+    assert [one["args"] for one in response.invalid_tool_calls] == [arguments]
+    with pytest.raises(AnswerError) as streamed:
+        list(model.stream("hi"))
+    with pytest.raises(AnswerError) as astreamed:
+        _ = [chunk async for chunk in model.astream("hi")]
+    for one in (streamed.value, astreamed.value):
+        assert (one.reason, one.text) == ("length", arguments)
+        assert one.completion.choices[0].finish_reason == "length"
+    await model.aclose()
+
+
+def test_broken_tool_call_streamed(fault_server: FaultServer, connect: Connect) -> None:
+    """Arguments that LangChain would complete raise, whatever the reason; whole ones and none are left."""
+    fault_server.always(_cut_script(_calling('{"count": 1'), "tool_calls"))
+    with pytest.raises(AnswerError) as broken:
+        list(connect().stream("hi"))
+    assert broken.value.reason == "mismatch"
+    fault_server.always(_cut_script(_calling('{"count": 1}', ""), "tool_calls"))
+    for chunk in (*connect().stream("hi"), connect().invoke("hi")):
+        assert chunk.invalid_tool_calls == []
+    fault_server.always(_cut_script(_calling('{"count": 1}'), "length"))
+    [made] = [call for chunk in connect().stream("hi") for call in chunk.tool_calls if call["args"]]
+    assert made["args"] == {"count": 1}
+
+
 def test_bad_settings(connect: Connect) -> None:
     """A method or a tool that doesn't exist is refused, with those that do."""
     with pytest.raises(ValueError, match="json_mode"):
