@@ -95,16 +95,16 @@ def print_response(
             endings = [
                 Ending(choice.finish_reason, bool(_text(choice))) for choice in response.choices
             ]
-    limited = bool(LIMITS & (params | params.get("extra_body", {})).keys())
-    broken = [ending for ending in endings if not ending.is_whole(limited=limited)]
-    # JSON says itself how a response ended.
-    for remark in dict.fromkeys(
-        ending.remark for ending in (broken if output.as_json else endings)
-    ):
-        if remark is not None:
-            note(remark)
-    if broken:
-        raise typer.Exit(ExitCode.BROKEN)
+        limited = bool(LIMITS & (params | params.get("extra_body", {})).keys())
+        broken = [ending for ending in endings if not ending.is_whole(limited=limited)]
+        # JSON says itself how a response ended.
+        for remark in dict.fromkeys(
+            ending.remark for ending in (broken if output.as_json else endings)
+        ):
+            if remark is not None:
+                note(remark)
+        if broken:
+            raise typer.Exit(ExitCode.BROKEN)
 
 
 def _write_chunks(chunks: Iterable[Any]) -> list[Ending]:
@@ -160,8 +160,8 @@ def write_stream(events: Iterable[Any], said: list[str], *, markdown: bool = Fal
 def _stdout_into(file: Path | None) -> Generator[None]:
     """Writes to `file` what goes to standard output within; None changes nothing.
 
-    The file is written at the end. A failed or interrupted request, or an empty response, leaves one that is there as it
-    was; what had come, which is paid for, is written then to a file of another name.
+    The file is written at the end, and only where nothing was raised. Else what had come, which is paid for, is
+    written to a file of another name, whether there was one of the first name or not.
     """
     if file is None:
         yield
@@ -173,11 +173,11 @@ def _stdout_into(file: Path | None) -> Generator[None]:
             yield
     except BaseException:
         if text.getvalue().strip():
-            target = free_name(file, "partial") if file.exists() and is_regular(file) else file
+            target = free_name(file, "partial") if is_regular(file) else file
             _write(text.getvalue(), target)
             note(f"what had come is in {target}")
         raise
-    if text.getvalue().strip() or not file.exists():
+    if text.getvalue().strip() or not file.exists():  # the model can ask for tools without a word
         _write(text.getvalue(), file)
 
 

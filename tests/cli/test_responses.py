@@ -45,11 +45,53 @@ def test_failure_leaves_the_file(horay: Horay, fault_server: FaultServer, tmp_pa
     assert len(fault_server.requests) == 1
 
 
+@pytest.mark.parametrize("old", [None, "old"])
+@pytest.mark.parametrize("form", [[], ["--json"], ["--stream"], ["--stream", "--json"]])
+@pytest.mark.parametrize("reason", ["content_filter", "length"])
+def test_cut_response_goes_beside_the_file(
+    reason: str,
+    form: list[str],
+    old: str | None,
+    horay: Horay,
+    fault_server: FaultServer,
+    tmp_path: Path,
+) -> None:
+    """What ends with an exit status other than 0 is no content of FILE, whether there was one or not."""
+    file = tmp_path / "x.txt"
+    if old is not None:
+        file.write_text(old)
+    if "--stream" in form:
+        fault_server.stream(["half"], finish_reason=reason)
+    else:
+        message = {"role": "assistant", "content": "half"}
+        choice = {"index": 0, "message": message, "finish_reason": reason}
+        fault_server.add(json_response({"choices": [choice]}))
+    result = horay("chat", "Hi", "-o", str(file), *form)
+    assert result.exit_code == ExitCode.BROKEN
+    partial = tmp_path / "x-partial.txt"
+    assert f"what had come is in {partial}" in result.stderr
+    assert "half" in partial.read_text()
+    assert (file.read_text() if file.exists() else None) == old
+
+
+def test_limit_that_was_asked_for(horay: Horay, fault_server: FaultServer, tmp_path: Path) -> None:
+    """With -n a response of that length is what was asked for, and replaces FILE."""
+    (tmp_path / "x").write_text("old")
+    fault_server.stream(["whole"], finish_reason="length")
+    result = horay("chat", "Hi", "--stream", "-n", "1", "-o", str(tmp_path / "x"))
+    assert result.exit_code == ExitCode.DONE
+    assert (tmp_path / "x").read_text() == "whole\n"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_cut_stream_is_kept(horay: Horay, fault_server: FaultServer, tmp_path: Path) -> None:
-    """What had come of a stream that fails is in the file."""
+    """What had come of a stream that fails is beside the file, which isn't made."""
     fault_server.stream(["half"], done=False, finish_reason=None)
-    assert horay("chat", "Hi", "--stream", "-o", str(tmp_path / "x")).exit_code == ExitCode.BROKEN
-    assert (tmp_path / "x").read_text() == "half\n"
+    result = horay("chat", "Hi", "--stream", "-o", str(tmp_path / "x"))
+    assert result.exit_code == ExitCode.BROKEN
+    assert f"what had come is in {tmp_path / 'x-partial'}" in result.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["x-partial"]
+    assert (tmp_path / "x-partial").read_text() == "half\n"
 
 
 def test_cut_stream_leaves_the_file(
