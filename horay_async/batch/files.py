@@ -52,6 +52,7 @@ async def run_file(
 
     def look() -> tuple[int, FinishedCounts]:
         total = source.index()
+        progress.unfinished_line = source.unfinished_line
         finished = journal.open(ids, retry_failed=retry_failed)
         progress.unreadable = tuple(journal.unreadable)
         if journal.unreadable:

@@ -6,10 +6,11 @@ import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, cast
 
+from horay_async._transport.log import LOG
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import LISTED, IdTable
 from horay_async.batch.jsonl import BUFFER
-from horay_async.batch.lines import Line, ResultLineError, parse_line
+from horay_async.batch.lines import Line, ResultLineError, is_unfinished, parse_line
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -37,6 +38,8 @@ class RequestFile:
         self._path = path
         self._ids = ids
         self._blocks: list[Block] = []
+        self.unfinished_line: int | None = None
+        """The number of the last line, if it breaks off: whoever writes it isn't done, so it is no request yet."""
 
     def index(self) -> int:
         """Reads the whole file and marks its ids; returns how many there are.
@@ -46,7 +49,7 @@ class RequestFile:
         """
         total = 0
         self._blocks.clear()
-        for number, line in _requests(self._path, _Recorder(self._path, self._blocks)):
+        for number, line in self._requests(_Recorder(self._path, self._blocks)):
             if self._ids.mark(line.custom_id, LISTED) & LISTED:
                 first = self._line_of(line.custom_id)
                 raise BatchFileError(
@@ -55,6 +58,12 @@ class RequestFile:
                     line=number,
                 )
             total += 1
+        if self.unfinished_line is not None:
+            LOG.warning(
+                "%s: the last line, %d, is unfinished, and left to the next start",
+                self._path,
+                self.unfinished_line,
+            )
         return total
 
     def unfinished(self) -> Iterator[Line]:
@@ -72,7 +81,36 @@ class RequestFile:
         return next(number for number, line in self._read() if line.custom_id == custom_id)
 
     def _read(self) -> Iterator[tuple[int, Line]]:
-        return _requests(self._path, _Comparer(self._path, self._blocks))
+        return self._requests(_Comparer(self._path, self._blocks))
+
+    def _requests(self, blocks: _Blocks) -> Iterator[tuple[int, Line]]:
+        """The requests with the numbers of their lines, from 1; blank lines are left out, and so is an unfinished one."""
+        path = self._path
+        self.unfinished_line = None
+        with io.BufferedReader(blocks, BUFFER) as file:
+            for number, raw in enumerate(file, 1):
+                text = raw.removeprefix(BOM) if number == 1 else raw
+                if text.isspace():
+                    continue
+                if not raw.endswith(b"\n") and is_unfinished(text):
+                    self.unfinished_line = number
+                    return
+                try:
+                    line = parse_line(text)
+                except ResultLineError as error:
+                    raise BatchFileError(
+                        f"{path}, line {number}: this is a file of results, which has nothing to send: "
+                        "pass the file of requests that they are of",
+                        path=str(path),
+                        line=number,
+                    ) from error
+                except ValueError as error:
+                    raise BatchFileError(
+                        f"{path}, line {number}: not a JSON object with a custom_id: {error}",
+                        path=str(path),
+                        line=number,
+                    ) from error
+                yield number, line
 
 
 Block = tuple[int, int]
@@ -131,28 +169,3 @@ class _Comparer(_Blocks):
 
 NOTHING: Block = (0, hash(b""))
 """The end of a file."""
-
-
-def _requests(path: InputFile, blocks: _Blocks) -> Iterator[tuple[int, Line]]:
-    """The requests with the numbers of their lines, from 1; blank lines are left out."""
-    with io.BufferedReader(blocks, BUFFER) as file:
-        for number, raw in enumerate(file, 1):
-            text = raw.removeprefix(BOM) if number == 1 else raw
-            if text.isspace():
-                continue
-            try:
-                line = parse_line(text)
-            except ResultLineError as error:
-                raise BatchFileError(
-                    f"{path}, line {number}: this is a file of results, which has nothing to send: "
-                    "pass the file of requests that they are of",
-                    path=str(path),
-                    line=number,
-                ) from error
-            except ValueError as error:
-                raise BatchFileError(
-                    f"{path}, line {number}: not a JSON object with a custom_id: {error}",
-                    path=str(path),
-                    line=number,
-                ) from error
-            yield number, line

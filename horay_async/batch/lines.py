@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from horay_async.batch.jsonl import UNREADABLE, id_of
+from horay_async.batch.jsonl import UNREADABLE, fields_of, id_of
 
-__all__ = ["Line", "ResultLineError", "parse_line"]
+__all__ = ["Line", "ResultLineError", "is_unfinished", "parse_line"]
 
 
 class Line(msgspec.Struct):
@@ -69,3 +69,12 @@ def parse_line(raw: bytes) -> Line:
         return Line(fields.custom_id, _any(fields.method), _any(fields.url), fields.body)
     except UNREADABLE as error:
         return Line(fields.custom_id, problem=f"method or url can't be read: {error}")
+
+
+def is_unfinished(raw: bytes) -> bool:
+    """Whether what stands at the end of a file may be the beginning of a request: an object that isn't closed."""
+    try:
+        fields_of(raw)
+    except ValueError:
+        return raw.lstrip().startswith(b"{")
+    return False

@@ -66,6 +66,9 @@ class BatchProgress(Record):
     unreadable: tuple[int, ...] = ()
     """Numbers of the lines in a file of results that can't be read, from 1: they stay there, and their requests are sent
     again. A reader of the file has to leave them out."""
+    unfinished_line: int | None = None
+    """Number of the last line in a file of requests, from 1, if it breaks off without a line end: it isn't counted as a
+    request, and is left to the next start."""
     done: int = 0
     """Requests that succeeded."""
     failed: int = 0

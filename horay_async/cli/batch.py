@@ -125,8 +125,13 @@ def batch(
         )
     if progress.main_error:
         note(f"the most frequent error: {progress.main_error}")
-    if progress.failed or progress.skipped_failed:
+    failed = progress.failed + progress.skipped_failed
+    if failed:
         note(f"{results} says what failed; --retry-failed sends it again")
+    if cut := progress.unfinished_line:
+        name = "standard input" if requests == STDIN else requests
+        note(f"{name}: the last line, {cut}, is unfinished, and left to the next start")
+    if failed or cut:
         raise typer.Exit(ExitCode.PARTLY)
 
 

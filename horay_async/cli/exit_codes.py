@@ -31,7 +31,7 @@ MEANINGS: Final[dict[ExitCode, str]] = {
     ExitCode.DONE: "all is done",
     ExitCode.FAILED: "the server turned the request down, or a file or the local model can't be used",
     ExitCode.USAGE: "the command line or a setting is wrong; nothing was sent",
-    ExitCode.PARTLY: "batch: some requests failed; doctor: something is wrong",
+    ExitCode.PARTLY: "batch: some requests failed, or the last line is unfinished; doctor: something is wrong",
     ExitCode.REFUSED: "the key is wrong, may not do this, or its balance is exhausted",
     ExitCode.UNREACHED: "the server couldn't be reached, or not in time",
     ExitCode.BUSY: "the server is at a limit or has a fault of its own: try again later",

@@ -728,6 +728,25 @@ async def test_requests_that_change_meanwhile_end_the_run(
     assert len(stub.requests) == len(files.texts) == 500
 
 
+async def test_unfinished_last_line(
+    stub: Stub, batch: AsyncBatch, files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Is told and not recorded; a later start, when it is whole, sends it."""
+    files.ask(*lines(3))
+    whole = files.requests.read_bytes()
+    files.requests.write_bytes(whole[:-20])
+    progress = await batch.run_file(files.requests, files.results)
+    assert (progress.total, progress.done, progress.failed) == (2, 2, 0)
+    assert progress.unfinished_line == 3
+    assert caplog.text.count("in.jsonl: the last line, 3, is unfinished") == 1
+    assert sorted(files.outcomes) == ["id-0", "id-1"]
+    files.requests.write_bytes(whole)
+    progress = await batch.run_file(files.requests, files.results)
+    assert (progress.skipped, progress.skipped_failed, progress.done) == (2, 0, 1)
+    assert progress.unfinished_line is None
+    assert len(stub.requests) == 3
+
+
 async def test_line_of_the_results_that_cant_be_read(
     stub: Stub, batch: AsyncBatch, files: Files, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,7 +17,7 @@ from horay_async.batch import BatchFileError, InvalidRequestError, inputs
 from horay_async.batch.ids import FINISHED, IdTable
 from horay_async.batch.inputs import RequestFile
 from horay_async.batch.jsonl import fields_of, text_of
-from horay_async.batch.lines import Line, parse_line
+from horay_async.batch.lines import Line, is_unfinished, parse_line
 from horay_async.batch.requests import Preparer
 from horay_async.options import ClientOptions
 
@@ -220,6 +220,62 @@ def test_line_cut_anywhere(data: st.DataObject) -> None:
         assert len(cut) < whole
     else:
         assert found == json.loads(raw)["custom_id"]
+
+
+CUT = [
+    b"{",
+    b'{"custom_id": "b',
+    b'{"method": "POST"',
+    b'{"custom_id": "b", "body": {"prompt": "cut h',
+    b'{"custom_id": "b", "body": {"prompt": "x"}',
+    b'{"custom_id": "b", "body": {"prompt": "\xc3',
+    b'{"custom_id": "b", "body": {"n": tr',
+    b'{"custom_id": "b", "body": ' + b"[" * 5000,
+]
+"""Beginnings of a line."""
+
+
+@pytest.mark.parametrize("cut", CUT)
+def test_unfinished_last_line_is_left_to_the_next_start(path: Path, cut: bytes) -> None:
+    """Whoever writes it isn't done: it is no request yet, even if its end comes during the run."""
+    ids = IdTable()
+    first = json.dumps(line("a")).encode() + b"\n"
+    write(path, first, cut)
+    requests = RequestFile(path, ids)
+    assert requests.index() == 1
+    assert requests.unfinished_line == 2
+    write(path, first, cut, b'"}}\n')
+    assert [item.custom_id for item in requests.unfinished()] == ["a"]
+
+
+def test_line_that_was_finished_since(path: Path) -> None:
+    """Is a request like any other, also without a line end."""
+    whole = json.dumps(line("a"))
+    write(path, whole[:-1])
+    requests = RequestFile(path, IdTable())
+    assert (requests.index(), requests.unfinished_line) == (0, 1)
+    write(path, whole)
+    assert (requests.index(), requests.unfinished_line) == (1, None)
+
+
+@given(st.data())
+def test_every_beginning_of_a_line_is_unfinished(data: st.DataObject) -> None:
+    """Wherever it is cut."""
+    text = st.text()
+    raw = json.dumps(
+        {"custom_id": data.draw(text), "body": {"prompt": data.draw(text), "n": [1, -2.5e3, None]}},
+        ensure_ascii=data.draw(st.booleans()),
+    ).encode()
+    assert not is_unfinished(raw)
+    assert is_unfinished(raw[: data.draw(st.integers(1, len(raw) - 1))])
+
+
+@pytest.mark.parametrize("bad", ["nonsense", "[]", "3", "{}"])
+def test_what_can_be_no_beginning_is_refused(path: Path, bad: str) -> None:
+    """Without a line end as well: more of it would make no request."""
+    write(path, json.dumps(line("ok")), "\n", bad)
+    with pytest.raises(BatchFileError, match=r"in\.jsonl, line 2: not a JSON object"):
+        RequestFile(path, IdTable()).index()
 
 
 CHANGES: dict[str, Callable[[bytes], bytes]] = {

@@ -141,6 +141,26 @@ def test_swapped_files(
     assert len(fault_server.requests) == 3
 
 
+def test_unfinished_last_line(
+    horay: Horay, requests: Path, results: Path, fault_server: FaultServer
+) -> None:
+    """Is told and left alone, with the status of a batch that isn't done; it is sent once it is whole."""
+    whole = line(3)
+    before = requests.read_text(encoding="utf-8")
+    requests.write_text(before + whole[:-20], encoding="utf-8")
+    result = horay("batch", str(requests), str(results))
+    assert result.exit_code == ExitCode.PARTLY
+    assert "3 of 3 finished, 0 failed" in result.stderr
+    told = " ".join(result.stderr.split())
+    assert f"{requests}: the last line, 4, is unfinished" in told
+    assert "--retry-failed" not in told
+    assert ids(results) == ["r-0", "r-1", "r-2"]
+    requests.write_text(before + whole, encoding="utf-8")
+    assert horay("batch", str(requests), str(results)).exit_code == ExitCode.DONE
+    assert ids(results) == ["r-0", "r-1", "r-2", "r-3"]
+    assert len(fault_server.requests) == 4
+
+
 def test_damaged_line_of_the_results(
     horay: Horay, requests: Path, results: Path, fault_server: FaultServer
 ) -> None:
