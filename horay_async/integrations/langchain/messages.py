@@ -19,9 +19,11 @@ from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.output_parsers.openai_tools import make_invalid_tool_call, parse_tool_call
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from horay_async._json import is_object
+from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError
 from horay_async.integrations.langchain._cuts import CUTS
-from horay_async.models.chat import ChatChoice, ChatCompletion
+from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
 from horay_async.models.events import (
     ChatEvent,
     ReasoningDelta,
@@ -38,11 +40,42 @@ __all__ = ["StreamedMessage", "result_of", "sent_messages"]
 PROVIDER = "horay"
 """What LangChain's metadata calls this API."""
 
+CALL_EXTRAS = "tool_call_extras"
+"""The key in `additional_kwargs` of what tool calls have beside their function, by the calls' ids."""
+
 
 def sent_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
-    """The messages in the API's form."""
-    sent: Any = convert_to_openai_messages(messages)  # a list for a list
-    return cast("list[dict[str, Any]]", sent)
+    """The messages in the API's form, those of this API with what came beside the text."""
+    sent: list[dict[str, Any]] = []
+    for message in messages:
+        forms = cast("list[dict[str, Any]]", convert_to_openai_messages([message]))
+        if message.response_metadata.get("model_provider") == PROVIDER:
+            for form in forms:
+                if form["role"] == "assistant":
+                    _add_beside(form, message.additional_kwargs)
+        sent += forms
+    return sent
+
+
+def _add_beside(form: dict[str, Any], kept: dict[str, Any]) -> None:
+    """Adds what `_beside` kept of a message. Of audio the id goes out, as the API takes no more."""
+    audio = kept.get("audio")
+    if is_object(audio) and "id" in audio:
+        form["audio"] = {"id": audio["id"]}
+    form.update(_known(annotations=kept.get("annotations")))
+    extras: dict[str, Any] = kept.get(CALL_EXTRAS) or {}
+    for call in form.get("tool_calls") or ():
+        call.update(extras.get(call["id"], {}))
+
+
+def _beside(message: ChatMessage) -> dict[str, Any]:
+    """The fields of a message that have no name here, and are to be sent back."""
+    fields = unknown_of(message) or {}
+    extras = {
+        call.id: unknown for call in message.tool_calls or () if (unknown := unknown_of(call))
+    }
+    kept = _known(audio=fields.get("audio"), annotations=fields.get("annotations"))
+    return {**kept, CALL_EXTRAS: extras} if extras else kept
 
 
 def result_of(response: ChatCompletion) -> ChatResult:
@@ -107,6 +140,7 @@ class StreamedMessage:
         return ChatGenerationChunk(
             message=AIMessageChunk(
                 content="",
+                additional_kwargs=_beside(choice.message),
                 usage_metadata=_usage(response.usage),
                 response_metadata=_metadata(response, choice),
                 chunk_position="last",
@@ -136,7 +170,10 @@ def _message(
         content=sent.content or "",
         tool_calls=calls,
         invalid_tool_calls=invalid,
-        additional_kwargs=_known(refusal=sent.refusal, reasoning_content=sent.reasoning_content),
+        additional_kwargs={
+            **_known(refusal=sent.refusal, reasoning_content=sent.reasoning_content),
+            **_beside(sent),
+        },
         usage_metadata=usage,
         response_metadata=_metadata(response, choice),
     )

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("langchain_core", reason="LangChain has an environment of its own")
 
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
@@ -258,6 +258,45 @@ def test_broken_tool_call_streamed(fault_server: FaultServer, connect: Connect) 
     fault_server.always(_cut_script(_calling('{"count": 1}'), "length"))
     [made] = [call for chunk in connect().stream("hi") for call in chunk.tool_calls if call["args"]]
     assert made["args"] == {"count": 1}
+
+
+async def test_fields_without_a_name(fault_server: FaultServer, connect: Connect) -> None:
+    """Audio, annotations and what a tool call has beside its function are kept, and sent back."""
+    signature = {"google": {"thought_signature": "SIG"}}
+    audio = {"id": "a1", "data": "UEFJRA==", "transcript": "paid"}
+    message: dict[str, Any] = {
+        **_calling('{"count": 1}', "{}"),
+        "audio": audio,
+        "annotations": [{"url": "u"}],
+    }
+    message["tool_calls"][1]["extra_content"] = signature
+    fault_server.always(_cut_script(message, "tool_calls"))
+    model = connect()
+    whole: Any = None
+    async for chunk in model.astream("hi"):
+        whole = chunk if whole is None else whole + chunk
+    for response in (model.invoke("hi"), whole, await connect(streaming=True).ainvoke("hi")):
+        assert response.additional_kwargs == {
+            "audio": audio,
+            "annotations": [{"url": "u"}],
+            "tool_call_extras": {"1": {"extra_content": signature}},
+        }
+        results = [ToolMessage("done", tool_call_id=one) for one in ("0", "1")]
+        model.invoke([HumanMessage("hi"), response, *results])
+        sent = cast("dict[str, Any]", fault_server.requests[-1].json())["messages"]
+        assert [one["role"] for one in sent] == ["user", "assistant", "tool", "tool"]
+        assert sent[1]["audio"] == {"id": "a1"}
+        assert sent[1]["annotations"] == [{"url": "u"}]
+        assert [one.get("extra_content") for one in sent[1]["tool_calls"]] == [None, signature]
+    await model.aclose()
+
+
+def test_fields_of_others(fault_server: FaultServer, connect: Connect) -> None:
+    """What another provider's message has beside its text isn't sent to this one."""
+    other = AIMessage("yes", additional_kwargs={"audio": {"id": "a1"}})
+    connect().invoke([HumanMessage("hi"), other])
+    sent = cast("dict[str, Any]", fault_server.requests[0].json())["messages"]
+    assert sent[1] == {"role": "assistant", "content": "yes"}
 
 
 def test_bad_settings(connect: Connect) -> None:
