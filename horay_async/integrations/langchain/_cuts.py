@@ -1,4 +1,4 @@
-"""Answers that were cut: LangChain's parsers complete the JSON of these, so they have to be refused first."""
+"""Responses that were cut: LangChain's parsers complete the JSON of these, so they have to be refused first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CUTS: dict[str, tuple[AnswerFault, str]] = {
     "length": ("length", "the response was cut at the token limit: raise max_tokens"),
     "content_filter": ("content_filter", "the server's content filter cut the response"),
 }
-"""The finish reasons of an answer that isn't whole: the `reason` and the message of the error."""
+"""The finish reasons of a response that isn't whole: the `reason` and the message of the error."""
 
 
 def refuse_cut() -> RunnableGenerator[AIMessage, AIMessage]:
