@@ -48,7 +48,7 @@ def sent_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
     """The messages in the API's form, those of this API with what came beside the text."""
     sent: list[dict[str, Any]] = []
     for message in messages:
-        forms = cast("list[dict[str, Any]]", convert_to_openai_messages([message]))
+        forms: list[dict[str, Any]] = convert_to_openai_messages([message])
         if message.response_metadata.get("model_provider") == PROVIDER:
             for form in forms:
                 if form["role"] == "assistant":
