@@ -59,10 +59,16 @@ class Idle(Protocol):
 class Ticket:
     """A request that waits to go, and then has gone."""
 
-    __slots__ = ("bulk", "level", "pacer", "permit", "tokens", "windows")
+    __slots__ = ("bulk", "level", "pacer", "permit", "probe", "tokens", "windows")
 
     def __init__(
-        self, tokens: float, level: Concurrency | None, pacer: Pacer | None, *, bulk: bool
+        self,
+        tokens: float,
+        level: Concurrency | None,
+        pacer: Pacer | None,
+        *,
+        bulk: bool,
+        probe: bool = False,
     ) -> None:
         self.tokens: float = tokens
         """Estimated for the request and its response."""
@@ -71,6 +77,8 @@ class Ticket:
         self.pacer: Pacer | None = pacer
         """The rate that it keeps to beside the client's."""
         self.bulk: bool = bulk
+        self.probe: bool = probe
+        """Whether it goes during a pause that the client made up, too: to find out whether the server is back."""
         self.permit: Permit | None = None
         """Once it has gone; None for one without a level."""
         self.windows: tuple[float, float] = (0.0, 0.0)
@@ -172,15 +180,16 @@ class Limiter:
         level: Concurrency | None,
         pacer: Pacer | None = None,
         bulk: bool,
+        probe: bool = False,
     ) -> Ticket:
-        """Waits until a request of about so many tokens may go, and counts it."""
+        """Waits until a request of about so many tokens may go, and counts it. A `probe` waits for given rates alone."""
         if self._closed:
             raise ConfigurationError(CLOSED)
         self._serial += 1
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        ticket = Ticket(tokens, level, pacer, bulk=bulk)
+        ticket = Ticket(tokens, level, pacer, bulk=bulk, probe=probe)
         waiter = _Waiter(ticket, self._serial, turn)
-        self._lines.setdefault((bulk, level, pacer), deque()).append(waiter)
+        self._lines.setdefault(_line_of(ticket), deque()).append(waiter)
         self.wake()
         if turn.done():
             turn.result()
@@ -327,7 +336,9 @@ class Limiter:
     def _own_wait(self, ticket: Ticket, now: float) -> float:
         """Seconds until its level, its pacer and the admission let a request go."""
         admission, level, pacer = self.admission, ticket.level, ticket.pacer
-        if level is None:
+        if ticket.probe:
+            delay = 0.0
+        elif level is None:
             delay = admission.paused(now)
         elif pacer is not None or level is self.auto:
             # The pace at which a limit is filled up is for batches: others ask one by one.
@@ -349,7 +360,7 @@ class Limiter:
             pacer.take(ticket.tokens, now)
         if level is not None:
             adaptive = pacer is not None or level is self.auto
-            ticket.permit = self.admission.begin(level, now, adaptive=adaptive)
+            ticket.permit = self.admission.begin(level, now, adaptive=adaptive, probe=ticket.probe)
 
     def _leave(self, waiter: _Waiter) -> None:
         """Somebody waits no more: the next in line may have been held back by it."""
@@ -359,7 +370,7 @@ class Limiter:
 
     def _take_out(self, waiter: _Waiter) -> None:
         ticket = waiter.ticket
-        key = (ticket.bulk, ticket.level, ticket.pacer)
+        key = _line_of(ticket)
         line = self._lines[key]
         line.remove(waiter)
         if not line:
@@ -367,6 +378,10 @@ class Limiter:
 
 
 FOREVER = float("inf")
+
+
+def _line_of(ticket: Ticket) -> tuple[object, ...]:
+    return ticket.bulk, ticket.level, ticket.pacer, ticket.probe
 
 
 def _priority(waiter: _Waiter) -> tuple[bool, int]:

@@ -25,6 +25,8 @@ from horay_async.errors import (
     APIResponseError,
     APIStatusError,
     ConfigurationError,
+    DriftError,
+    DriftWarning,
     HorayError,
 )
 from horay_async.models._base import Response
@@ -253,6 +255,13 @@ class BatchRunner:
             else:
                 admission.end(permit)
                 self._failed(work, error, now)
+        except DriftWarning as warning:
+            # Of a program that makes errors of warnings: one result's matter, as with `strict="raise"`.
+            response = warning.response
+            self._record(work, response.meta.attempts, began)
+            self._throttle.reached = True
+            admission.end(permit)
+            self._failed(work, self._drift_error(warning), clock())
         else:
             now = clock()
             self._throttle.reached = True
@@ -263,6 +272,22 @@ class BatchRunner:
             meta.attempts = tuple(work.attempts)
             self._correct(work, response, now)
             self._done(work, now, response=response)
+
+    def _drift_error(self, warning: DriftWarning) -> DriftError:
+        """The error that stands for a raised warning in a result, whose errors are all `HorayError`s."""
+        response = warning.response
+        body = self._transport.masked(response._raw)  # noqa: SLF001 - as it was sent
+        failure = DriftError(
+            str(warning),
+            path=warning.path,
+            kind=warning.kind,
+            drifts=((warning.path, warning.kind),),
+            body=body.decode("utf-8", "replace"),
+            response=response,
+            request_id=response.meta.request_id,
+        )
+        failure.__cause__ = warning
+        return failure
 
     def _put_off(self, work: WorkItem, permit: Permit, error: APIError, now: float) -> None:
         """Puts a request back in front, unless it has been put off for long enough."""

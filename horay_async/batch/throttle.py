@@ -34,6 +34,7 @@ class Throttle:
         """Whether the server has ever responded: then one that can't be reached will come back."""
         self.refusal: APIError | None = None
         """The latest refusal, of any request."""
+        self._refused_at = -math.inf  # of the loop's clock: when that was
         self._not_before = (
             -math.inf
         )  # of the loop's clock: when the server takes requests again, by its own word
@@ -84,7 +85,7 @@ class Throttle:
     ) -> Ticket | None:
         """Waits until a request of about so many tokens may go; its ticket has a permit. None, at once, where it can't
         be sent within its patience: the server has asked to send nothing for longer, or has refused everything for
-        as long and nothing that it could accept is under way.
+        as long, what was sent after that time included, and nothing that it could accept is under way.
         """
         limiter = self.limiter
         clock = asyncio.get_running_loop().time
@@ -95,7 +96,12 @@ class Throttle:
             at = self._gives_up_at(patience)
             if at is not None and at <= clock():
                 if not self.admission.in_flight:
-                    return None
+                    if self._refused_at >= at:
+                        return None
+                    # It may be back, and nobody has asked it since.
+                    return await limiter.ticket(
+                        tokens, level=level, pacer=pacer, bulk=bulk, probe=True
+                    )
                 at = None  # the next refusal sets it
             wait = asyncio.timeout_at(at)
             try:
@@ -113,7 +119,7 @@ class Throttle:
         """Takes back the permit of a request that was refused. Returns how many seconds the server asked to wait."""
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         self.limiter.refused(permit, now, retry_after=asked)
-        self.refusal = error
+        self.refusal, self._refused_at = error, now
         if asked:
             self._not_before = max(self._not_before, now + asked)
         for wait, patience in self._waits.items():  # each looks whether it can wait for so long
@@ -125,7 +131,10 @@ class Throttle:
     def _gives_up_at(self, patience: Patience) -> float | None:
         """When what waits has waited for long enough, on the loop's clock; None while the server responds."""
         since = self.admission.refusing_since
-        return None if since is None else max(since, patience.began) + patience.seconds
+        if since is None:
+            return None
+        # Not while the server has asked to send nothing: what is sent then tells nothing.
+        return max(max(since, patience.began) + patience.seconds, self._not_before)
 
 
 class Patience(NamedTuple):

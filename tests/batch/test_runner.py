@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import warnings
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
@@ -18,6 +19,8 @@ from horay_async import (
     AsyncHoray,
     BadRequestError,
     ConfigurationError,
+    DriftError,
+    DriftWarning,
     HorayError,
     InternalServerError,
     MessageDict,
@@ -235,6 +238,19 @@ async def test_all_requests_give_up_together(
         assert result.error.status_code == status
         assert (result.error.execution == "not_sent") == (not result.attempts)
     assert sum(len(result.attempts) for result in results) == len(stub.requests) < 10
+
+
+async def test_server_that_is_back_is_asked_before_all_give_up(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the pause still is: what refused before may respond by now, and then all go on."""
+    monkeypatch.setattr(SharedPause, "FIRST", 3600.0)
+    monkeypatch.setattr(SharedPause, "LONGEST", 3600.0)
+    stub.reply = lambda body: refusal() if len(stub.requests) == 1 else completion(body)
+    async with client_of(stub) as client:
+        results = await results_of(client.batch.run(lines(9), concurrency=1, give_up_after=0.05))
+    assert all(result.response is not None for result in results)
+    assert len(stub.requests) == 10
 
 
 async def test_policy_without_retries_takes_the_refusal(stub: Stub) -> None:
@@ -645,3 +661,26 @@ async def test_client_goes_on_during_a_batch(stub: Stub, client: AsyncHoray) -> 
     response = await client.completions.create(model="m", prompt="by the way")
     assert response.choices[0].text == "by the way"
     assert len(await results) == 50
+
+
+async def test_drift_warning_that_is_raised_is_one_results(stub: Stub) -> None:
+    """Where warnings are errors, `strict="warn"` is as `strict="raise"`: the response is kept, and the others are sent."""
+
+    def reply(body: Json) -> web.Response:
+        whole = json.loads(cast("bytes", completion(body).body))
+        mood = {"mood": 1} if body["prompt"] == "prompt 0" else {}
+        return web.json_response({**whole, "created": 1, "model": "m", **mood})
+
+    stub.reply = reply
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DriftWarning)
+        async with client_of(stub, strict="warn") as client:
+            first, *others = await results_of(client.batch.run(lines(5), concurrency=1))
+    assert isinstance(first.error, DriftError)
+    assert first.error.path == "$.mood"
+    assert isinstance(first.error.response, Completion)
+    assert '"mood": 1' in first.error.body
+    assert isinstance(first.error.__cause__, DriftWarning)
+    assert first.error.attempts == first.attempts
+    assert [attempt.status for attempt in first.attempts] == [200]
+    assert all(result.response is not None for result in others)

@@ -22,8 +22,9 @@ times the length of a pause. So refusals stay below 1 in 100 requests, and pause
 of a client on one event loop share what was found.
 
 Calls share it where their limit is found by trying, too. What they send can be much less than the server allows: a refusal
-gives a rate only where more was to be sent than could be. Calls with a fixed limit keep to that and to pauses, and nothing
-is learnt from what they meet.
+gives a rate only where more was to be sent than could be, and where the server had let something through in the last
+minute: one that refuses everything is out of service, and may take as much as ever when it is back. Calls with a fixed
+limit keep to that and to pauses, and nothing is learnt from what they meet.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class Permit:
     """Whether more was to be sent than could be when it began."""
     adaptive: bool
     """Whether something is learnt from what it meets."""
+    probe: bool = False
+    """Whether it went to find out if the server is back, whatever pause there was."""
     open: bool = True
     """Whether it wasn't taken back yet."""
     undecided: bool = True
@@ -103,6 +106,8 @@ class _RefusalEpisode:
     """Whether as many under way as were refused had been let through shortly before."""
     rate_limited: bool = False
     """Whether the rate was found to be the cause: then it is that of all refusals to come."""
+    teaches_rate: bool = False
+    """Whether it then says how high the rate is: something was let through before."""
     levels: set[Concurrency] = attrs.field(factory=set[Concurrency])
     """The limits at which the refused requests had begun."""
 
@@ -170,9 +175,11 @@ class Admission:
         """The same for a request that keeps to a fixed `level`, and to pauses, but not to what was learnt."""
         return math.inf if level.holds_back() else self._pause.wait(now)
 
-    def begin(self, level: Concurrency, now: float, *, adaptive: bool = True) -> Permit:
+    def begin(
+        self, level: Concurrency, now: float, *, adaptive: bool = True, probe: bool = False
+    ) -> Permit:
         """Lets one go at `level`. Each permit goes to one of `succeeded`, `refused` and `end`. `adaptive` is False for
-        one that asked `wait_fixed`.
+        one that asked `wait_fixed`, `probe` True for one that didn't ask.
         """
         alone = not self.in_flight
         paced = pressed = False
@@ -195,6 +202,7 @@ class Admission:
             paced=paced,
             pressed=pressed,
             adaptive=adaptive,
+            probe=probe,
         )
 
     def end(self, permit: Permit) -> None:
@@ -220,6 +228,8 @@ class Admission:
         """
         self.end(permit)
         self.refusing_since = None
+        if permit.probe:
+            self._pause.cut(now)
         self._rate.succeeded(now)
         if self._is_informed(permit):
             self._consecutive = 0
@@ -250,7 +260,7 @@ class Admission:
             self._consecutive = self._consecutive + 1 if next_sent else 1
             self._informed_after = self._last_serial
             self._informed_in_flight = 0
-        self._attribute(permit, episode, informed=informed, asked=retry_after)
+        self._attribute(permit, episode, now, informed=informed, asked=retry_after)
         if retry_after is not None or (informed and (self._consecutive > 1 or not self._undecided)):
             sharers = permit.level.limit
             episode.paused += self._pause.pause(retry_after, sharers=sharers, now=now)
@@ -261,7 +271,13 @@ class Admission:
         return permit.serial > self._informed_after
 
     def _attribute(
-        self, permit: Permit, episode: _RefusalEpisode, *, informed: bool, asked: float | None
+        self,
+        permit: Permit,
+        episode: _RefusalEpisode,
+        now: float,
+        *,
+        informed: bool,
+        asked: float | None,
     ) -> None:
         """Has what was refused learn from it: the rate, or the number under way, which is cut.
 
@@ -279,7 +295,11 @@ class Admission:
         )
         if cause is _Cause.RATE:
             # How much the server allows can't be told from the little that there was to send.
-            episode.rate_limited = permit.pressed or self._rate.per_second is not None
+            # Where nothing at all was let through, the server was out of service, or a window was used up before: a
+            # rate shows when some are let through, and others aren't.
+            known = self._rate.per_second is not None
+            episode.rate_limited = permit.pressed or known
+            episode.teaches_rate = known or self._rate.let_through_lately(now)
             if permit.alone:
                 level.restore()  # whatever the limit was cut for before
         elif cause is _Cause.CONCURRENCY:
@@ -324,7 +344,7 @@ class Admission:
         for level in episode.levels:
             level.settle(refusals=episode.refusals, paused=episode.paused, now=now)
         self._rate.settle(
-            rate_limited=episode.rate_limited,
+            rate_limited=episode.rate_limited and episode.teaches_rate,
             refusals=episode.refusals,
             paused=episode.paused,
             now=now,

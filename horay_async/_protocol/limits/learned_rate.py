@@ -56,6 +56,10 @@ class _Throughput:
         while counts[0][0] < now - self._memory:
             self._counted -= counts.popleft()[1]
 
+    def any_lately(self, now: float) -> bool:
+        """Whether there was a response lately."""
+        return bool(self._counts) and now - self._memory <= self._counts[-1][0]
+
     def active(self, paused: float, now: float) -> float:
         """Seconds since sending was resumed, without a pause of so many at the end."""
         return min(self._memory, max(now - paused - self._resumed, SHORTEST))
@@ -172,6 +176,10 @@ class LearnedRate:
         self._score = max(0.0, self._score - 1 / self.REFUSAL_SCORE_LIFETIME)
         self._responses_since_lowered += 1
         self._throughput.succeeded(now)
+
+    def let_through_lately(self, now: float) -> bool:
+        """Whether the server has responded in the last minute: else its refusals say nothing of a rate."""
+        return self._throughput.any_lately(now)
 
     def refused(self, *, sure: bool) -> bool:
         """Counts a refusal of a request that the rate had held back; returns whether that is enough to lower

@@ -28,6 +28,8 @@ class SharedPause:
         """When the next request may be sent; set by a pause, and by each request during the return."""
         self._until = -math.inf
         """When the latest pause ends, and the return begins."""
+        self._asked_until = -math.inf
+        """Until when the server has asked for a pause."""
         self._spread_until = -math.inf
         """When the return is over."""
         self._gap = 0.0
@@ -42,7 +44,7 @@ class SharedPause:
     def begin(self, now: float) -> None:
         """Counts one that is sent: during the return, the next goes a little later."""
         if now < self._spread_until:
-            self._next = now + self._gap
+            self._next = max(self._next, now + self._gap)  # a probe goes during the pause
 
     def pause(self, seconds: float | None, *, sharers: int, now: float) -> float:
         """Pauses for the `seconds` that the server asked for, or for as long as seems fit; gives how much
@@ -55,6 +57,7 @@ class SharedPause:
         else:
             spread = max(self.LEAST_SPREAD, self.SPREAD * seconds)
             length = seconds + spread * self._random()
+            self._asked_until = max(self._asked_until, now + length)
         before = max(self._until, now)
         if now + length <= before:
             return 0.0
@@ -66,3 +69,7 @@ class SharedPause:
     def end(self) -> None:
         """Notes that the server responds again."""
         self._length = self.FIRST
+
+    def cut(self, now: float) -> None:
+        """Ends what remains of a pause that the server didn't ask for: it responded to a request sent during it."""
+        self._until = self._next = min(self._next, max(now, self._asked_until))

@@ -311,3 +311,27 @@ def test_pause_of_another_process() -> None:
     level = Concurrency(start=4, floor=4, ceiling=4)
     admission.pause(7.0, level, 0.0)
     assert admission.wait(level, 0.0, paced=False) == 7.0
+
+
+@pytest.mark.parametrize("retry_after", [None, 1.0, 30.0])
+def test_outage_before_any_response_teaches_no_rate(retry_after: float | None) -> None:
+    """A server that lets nothing through says nothing of a rate: once it is back, all that the limit allows go."""
+    desk = RequestHandler()
+    for _ in range(4):
+        desk.refuse(*desk.let_go(), retry_after=retry_after)
+    desk.response(*desk.let_go(), latency=0.05)
+    began = desk.now
+    for _ in range(200):
+        desk.response(*desk.let_go(), latency=0.05)
+        desk.now += 0.005
+    assert desk.now - began < 10
+
+
+def test_response_to_a_probe_ends_the_pause() -> None:
+    """It went during it, to find out whether the server is back; refused, it ends nothing."""
+    desk = RequestHandler()
+    desk.refuse(*desk.let_go())
+    desk.refuse(desk.admission.begin(desk.level, desk.now, probe=True))
+    assert desk.wait > 0
+    desk.response(desk.admission.begin(desk.level, desk.now, probe=True))
+    assert desk.wait == 0.0

@@ -61,3 +61,22 @@ def test_unasked_pauses_double() -> None:
 def test_unasked_pauses_vary() -> None:
     """At random between half of it and the whole."""
     assert pause(0.0).pause(None, sharers=1, now=0.0) == 0.25
+
+
+def test_request_during_a_pause_leaves_it_as_it_is() -> None:
+    """One that goes to find out whether the server is back doesn't let the others go."""
+    pause = SharedPause(lambda: 0.0)
+    pause.pause(8.0, sharers=4, now=0.0)
+    pause.begin(1.0)
+    assert pause.wait(1.0) == 7.0
+
+
+def test_cut_ends_what_the_server_did_not_ask_for() -> None:
+    """A pause by its own word stays."""
+    pause = SharedPause(lambda: 0.0)
+    pause.pause(None, sharers=4, now=0.0)
+    pause.cut(0.1)
+    assert pause.wait(0.1) == 0.0
+    pause.pause(3.0, sharers=4, now=1.0)
+    pause.cut(2.0)
+    assert pause.wait(2.0) == 2.0
