@@ -54,6 +54,7 @@ def test_errors(fault_server: FaultServer) -> None:
             model.embed_documents(["a", ""])
 
 
+@pytest.mark.filterwarnings("ignore:The function `load` is in beta")  # LangChain says so to all
 def test_written_down(fault_server: FaultServer) -> None:
     """LangChain writes it down without the key, and makes it again."""
     model = HorayEmbeddings(**settings(fault_server, dimensions=3))
