@@ -101,6 +101,8 @@ class Complaints:
         try:
             with warnings.catch_warnings(record=True) as warned:
                 warnings.simplefilter("always")
+                # Newer Pythons warn of any fork beside a thread.
+                warnings.filterwarnings("ignore", ".*multi-threaded", DeprecationWarning)
                 yield
                 gc.collect()
             self.found += [str(each.message) for each in warned]
