@@ -255,7 +255,7 @@ class Call:
                 acquired = loop.time()
             self.permit = permit
         # Held or waited for at once, before anything else can run: one that isn't in use may be forgotten.
-        slots = pool.limiters[options.max_connections]
+        slots = pool.slots[options.max_connections]
         if not slots.acquire_nowait():
             try:
                 await self._bounded(slots.acquire(), queued_since=began)

@@ -24,8 +24,8 @@ from weakref import WeakSet
 import aiohttp
 
 from horay_async._transport.aiohttp_internals import DirectSender
-from horay_async._transport.capacity import CLOSED, CapacityLimiter
 from horay_async._transport.connection import Connector
+from horay_async._transport.connection_slots import CLOSED, ConnectionSlots
 from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async._transport.open_files import connections_allowed, log_waiting
 from horay_async._transport.sweep import SweepMark
@@ -47,12 +47,12 @@ MAX_UNUSED = 16
 """Pools that are kept on a loop, for `KEEPALIVE_SECONDS` at most, though no copy of the client uses them any more: the
 next copy with the same options finds the connections of the one before it."""
 
-MAX_LIMITERS = 64
-"""Limiters kept though nobody holds them: copies of a client seldom differ in `max_connections`."""
+MAX_LIMITS = 64
+"""Limits whose slots are kept though nobody holds one: copies of a client seldom differ in `max_connections`."""
 
 
-class Limiters(dict[int, CapacityLimiter]):
-    """A limiter for each limit, made when it is first asked for; none lets more in than there can be files.
+class SlotsByLimit(dict[int, ConnectionSlots]):
+    """The slots for each limit, made when it is first asked for; none lets more in than there can be files.
 
     One that nobody holds or waits for may be forgotten as soon as another one is asked for.
     """
@@ -60,17 +60,17 @@ class Limiters(dict[int, CapacityLimiter]):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._loop = loop
-        self._sweep = SweepMark(MAX_LIMITERS)
+        self._sweep = SweepMark(MAX_LIMITS)
 
-    def __missing__(self, limit: int) -> CapacityLimiter:
+    def __missing__(self, limit: int) -> ConnectionSlots:
         if len(self) >= self._sweep.at:
-            for other in [other for other, limiter in self.items() if not limiter.in_use]:
+            for other in [other for other, slots in self.items() if not slots.in_use]:
                 del self[other]
             self._sweep.swept(len(self))
         allowed = connections_allowed(self._loop)
         if limit <= allowed:
-            return self.setdefault(limit, CapacityLimiter(limit))
-        return self.setdefault(limit, CapacityLimiter(int(allowed), on_full=log_waiting))
+            return self.setdefault(limit, ConnectionSlots(limit))
+        return self.setdefault(limit, ConnectionSlots(int(allowed), on_full=log_waiting))
 
 
 class ConnectionPool:
@@ -81,13 +81,13 @@ class ConnectionPool:
         session: aiohttp.ClientSession | None,
         *,
         tcp_keepalive: float | None,
-        limiters: Limiters,
+        slots: SlotsByLimit,
     ) -> None:
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.owned: bool = session is None
         """Whether the session was made here, and so is closed here."""
         self.session: aiohttp.ClientSession = session or aiohttp.ClientSession(
-            # The number of connections is the business of `CapacityLimiter`, whose queue has a timeout of its own.
+            # The number of connections is the business of `ConnectionSlots`; `Call` bounds the wait for one by the timeout `queue`.
             connector=Connector(
                 tcp_keepalive=tcp_keepalive,
                 limit=0,
@@ -101,8 +101,8 @@ class ConnectionPool:
         """Sends past the session; never past a caller's."""
         self.timer: DeadlineTimer = DeadlineTimer(self.loop)
         """Keeps the timeouts of all requests on this loop."""
-        self.limiters: Limiters = limiters
-        """The limiters of requests under way, by `max_connections`: copies of a client may differ in it. The pools of a
+        self.slots: SlotsByLimit = slots
+        """The slots for requests under way, by `max_connections`: copies of a client may differ in it. The pools of a
         client on this loop share them.
         """
         self.users: WeakSet[object] = WeakSet()
@@ -172,11 +172,11 @@ parent, so they can be neither used nor closed here."""
 class _PoolsOfLoop:
     """What the pools of a client on one event loop have in common."""
 
-    __slots__ = ("limiters", "loop", "pools", "sweep")
+    __slots__ = ("loop", "pools", "slots", "sweep")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.limiters = Limiters(loop)
+        self.slots = SlotsByLimit(loop)
         self.pools = 0
         """How many there are."""
         self.sweep = SweepMark(2 * MAX_UNUSED)
@@ -238,7 +238,7 @@ class ConnectionPools:
         pool = ConnectionPool(
             None if external else options.session,
             tcp_keepalive=options.tcp_keepalive,
-            limiters=known.limiters,
+            slots=known.slots,
         )
         pool.join(user)
         key = _key_of(here, options, external=external)

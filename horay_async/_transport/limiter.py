@@ -17,7 +17,7 @@ from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.limits.retry_after import parse_retry_after
 from horay_async._protocol.limits.server_window import LONGEST_HOLD, ServerWindow
 from horay_async._protocol.limits.tokens_used import tokens_used
-from horay_async._transport.capacity import CLOSED
+from horay_async._transport.connection_slots import CLOSED
 from horay_async._transport.open_files import most_connections
 from horay_async.errors import ConfigurationError
 from horay_async.models._rate_headers import parse_rate_limits

@@ -20,7 +20,6 @@ from horay_async._transport.aiohttp_internals import (
     failure_of,
     take_leftover,
 )
-from horay_async._transport.capacity import CapacityLimiter
 from horay_async._transport.connection import (
     CLOSED_HERE,
     FINISHED,
@@ -29,6 +28,7 @@ from horay_async._transport.connection import (
     UnreadData,
 )
 from horay_async._transport.connection_pool import ConnectionPool
+from horay_async._transport.connection_slots import ConnectionSlots
 from horay_async._transport.failures import chain, timed_out, translate_read
 from horay_async._transport.loops import runs_here
 from horay_async.errors import APIError, Clock, Execution
@@ -67,7 +67,7 @@ class RawResponse:
         *,
         deadline: float | None,
         pool: ConnectionPool,
-        slots: CapacityLimiter,
+        slots: ConnectionSlots,
         permit: AttemptPermit | None,
     ) -> None:
         self.meta = meta

@@ -288,4 +288,4 @@ async def checked(operation: Operation, client: Client, token: str, echo: Echo) 
 def slots_in_use(client: AsyncHoray) -> int:
     """How many connection slots a client holds."""
     pools = client._transport.pools._pools.values()
-    return sum(limiter.in_use for pool in pools for limiter in pool.limiters.values())
+    return sum(slots.in_use for pool in pools for slots in pool.slots.values())

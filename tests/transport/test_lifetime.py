@@ -253,7 +253,7 @@ def test_exit_beside_a_call(fault_server: FaultServer) -> None:
                 os.write(1, b"told")
 
         threading.Thread(target=wait, daemon=True).start()
-        while not [pool for pool in client._wrapped._transport.pools._pools.values() if any(limiter.in_use for limiter in pool.limiters.values())]:
+        while not [pool for pool in client._wrapped._transport.pools._pools.values() if any(slots.in_use for slots in pool.slots.values())]:
             threading.Event().wait(0.005)
         """,
     )

@@ -27,7 +27,7 @@ from horay_async import (
     Timeouts,
 )
 from horay_async._protocol.wire.request import download
-from horay_async._transport.connection_pool import MAX_LIMITERS
+from horay_async._transport.connection_pool import MAX_LIMITS
 from horay_async._transport.limiter import Limiter
 from horay_async._transport.shared_limiters import MAX_UNUSED
 from horay_async.batch.throttle import Throttle
@@ -282,12 +282,12 @@ async def test_max_connections_while_limits_are_waited_for(counting: Counting) -
         waits = asyncio.ensure_future(complete(narrow, "waits for the limits"))
         await asyncio.sleep(0)
         (pool,) = client._transport.pools._pools.values()
-        for limit in range(1000, 1000 + 2 * MAX_LIMITERS):
-            assert pool.limiters[limit].limit == limit
+        for limit in range(1000, 1000 + 2 * MAX_LIMITS):
+            assert pool.slots[limit].limit == limit
         unlimited = asyncio.ensure_future(complete(narrow.with_options(limits=None), "unlimited"))
         await counting.reached(2)
         first.cancel()
-        while len(counting.prompts) == 2 and not pool.limiters[1]._waiters:  # noqa: ASYNC110 - one of two things that set no event
+        while len(counting.prompts) == 2 and not pool.slots[1]._waiters:  # noqa: ASYNC110 - one of two things that set no event
             await asyncio.sleep(0)
         assert counting.prompts == ["first", "unlimited"]
         counting.hold.set()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from horay_async._transport.connection_pool import MAX_LIMITERS, Limiters
+from horay_async._transport.connection_pool import MAX_LIMITS, SlotsByLimit
 from horay_async._transport.open_files import SELECT_SOCKETS, SPARE_FILES, connections_allowed
 from horay_async.testing import FaultServer
 
@@ -37,8 +37,8 @@ async def test_stays_below_open_files(
 ) -> None:
     """With macOS' soft limit fewer calls are under way at once than were asked for; with a larger one all."""
     soft_limit(files)
-    limiters = Limiters(asyncio.get_running_loop())
-    assert limiters[asked].limit == allowed
+    slots = SlotsByLimit(asyncio.get_running_loop())
+    assert slots[asked].limit == allowed
 
 
 async def test_no_limit_of_files(soft_limit: Any) -> None:
@@ -78,11 +78,11 @@ async def test_told_once_it_binds(
 
 
 async def test_idle_limiters_are_forgotten() -> None:
-    """Copies of a client that each have a `max_connections` of their own leave no more than a few limiters."""
-    limiters = Limiters(asyncio.get_running_loop())
-    held = limiters[1]
+    """Copies of a client that each have a `max_connections` of their own leave no more than a few slots."""
+    slots = SlotsByLimit(asyncio.get_running_loop())
+    held = slots[1]
     assert held.acquire_nowait()
-    for limit in range(2, 10 * MAX_LIMITERS):
-        assert limiters[limit].limit == limit
-    assert len(limiters) <= MAX_LIMITERS + 1
-    assert limiters[1] is held
+    for limit in range(2, 10 * MAX_LIMITS):
+        assert slots[limit].limit == limit
+    assert len(slots) <= MAX_LIMITS + 1
+    assert slots[1] is held

@@ -7,13 +7,13 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["CLOSED", "CapacityLimiter"]
+__all__ = ["CLOSED", "ConnectionSlots"]
 
 CLOSED = "the client is closed: make a new one"
 """What those are told who still wait to send, or begin to."""
 
 
-class CapacityLimiter:
+class ConnectionSlots:
     """At most `limit` holders at once; the others wait in the order they came. `on_full` is called when somebody
     waits for the first time.
     """

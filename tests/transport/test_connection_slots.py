@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from horay_async._transport.capacity import CapacityLimiter
+from horay_async._transport.connection_slots import ConnectionSlots
 
 pytestmark = pytest.mark.anyio
 
 
-async def waiting(slots: CapacityLimiter, count: int) -> list[asyncio.Task[None]]:
+async def waiting(slots: ConnectionSlots, count: int) -> list[asyncio.Task[None]]:
     """Tasks that wait for a slot, in this order."""
     tasks = [asyncio.create_task(slots.acquire()) for _ in range(count)]
     await asyncio.sleep(0)
@@ -20,7 +20,7 @@ async def waiting(slots: CapacityLimiter, count: int) -> list[asyncio.Task[None]
 
 async def test_slots_are_counted() -> None:
     """So many can be held, and no more; what is given back can be taken again."""
-    slots = CapacityLimiter(2)
+    slots = ConnectionSlots(2)
     assert slots.acquire_nowait()
     assert slots.acquire_nowait()
     assert not slots.acquire_nowait()
@@ -31,7 +31,7 @@ async def test_slots_are_counted() -> None:
 
 async def test_first_come_first_served() -> None:
     """Waiters get their slots in the order in which they came, and nobody overtakes them."""
-    slots = CapacityLimiter(1)
+    slots = ConnectionSlots(1)
     await slots.acquire()
     first, second = await waiting(slots, 2)
     slots.release()
@@ -46,7 +46,7 @@ async def test_first_come_first_served() -> None:
 
 async def test_waiter_that_gives_up_leaves_the_line() -> None:
     """A cancelled waiter costs no slot."""
-    slots = CapacityLimiter(1)
+    slots = ConnectionSlots(1)
     await slots.acquire()
     first, second = await waiting(slots, 2)
     first.cancel()
@@ -59,7 +59,7 @@ async def test_waiter_that_gives_up_leaves_the_line() -> None:
 
 async def test_cancelled_in_the_moment_of_its_turn() -> None:
     """A waiter that is cancelled when its slot was just handed over passes it on."""
-    slots = CapacityLimiter(1)
+    slots = ConnectionSlots(1)
     await slots.acquire()
     first, second = await waiting(slots, 2)
     slots.release()
@@ -72,7 +72,7 @@ async def test_cancelled_in_the_moment_of_its_turn() -> None:
 
 async def test_turn_of_one_that_was_just_cancelled() -> None:
     """A slot passes over a waiter that is cancelled already and didn't get to leave the line."""
-    slots = CapacityLimiter(1)
+    slots = ConnectionSlots(1)
     await slots.acquire()
     first, second = await waiting(slots, 2)
     first.cancel()
