@@ -25,10 +25,10 @@ __all__ = ["Approve", "Tool", "pydantic_function_tool", "tool"]
 
 if TYPE_CHECKING:
     Approve = Callable[[ToolCall], Any]
+    """Says what becomes of a call, as a function or a coroutine function: None or True lets it run, a string is told
+    to the model instead, a mapping replaces the arguments."""
 else:  # found where it is, from wherever this is read
     Approve = Callable[[ForwardRef("ToolCall", module="horay_async.models.chat")], Any]
-"""Says what becomes of a call, as a function or a coroutine function: None or True lets it run, a string is told
-to the model instead, a mapping replaces the arguments."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
