@@ -512,13 +512,15 @@ async def test_read_stream_is_over(fault_server: FaultServer, connect: Connect) 
         for ended in (first, before, chunks):
             assert await anext(ended, None) is None
         assert repr(chunks) == "<AsyncStream of POST /chat/completions: read to its end>"
-        for loop in (aiter, lambda stream: stream.text()):
+        begin: list[Callable[[Any], Any]] = [aiter, lambda stream: stream.text()]
+        for loop in begin:
             with pytest.raises(HorayError, match=r"read to its end: keep its items in a list"):
                 loop(chunks)
         await chunks.close()
         async with client.chat.completions.stream(model="m", messages=[]) as events:
             assert await events.final()
-            for loop in (aiter, lambda stream: stream.text(), lambda stream: aiter(stream.chunks)):
+            begin.append(lambda stream: aiter(stream.chunks))
+            for loop in begin:
                 with pytest.raises(HorayError, match=r"read to its end: .* final\(\) and snapshot"):
                     loop(events)
             assert await events.final()

@@ -51,7 +51,7 @@ class Prefetcher(Generic[T]):
         self._call: BlockingCall[None] | None = None
         self._lists: SimpleQueue[list[T] | BaseException] = SimpleQueue()
         self._resume: Callable[[], object] | None = None
-        self.over = False
+        self.over: bool = False
         """Whether the source came to its end, and all items were handed out."""
         self._failure: BaseException | None = None
         self._reading = Lock()  # held while a thread waits

@@ -26,7 +26,7 @@ class Membership:
     __slots__ = ("__weakref__", "key")
 
     def __init__(self, key: tuple[str, Limits | None]) -> None:
-        self.key = key
+        self.key: tuple[str, Limits | None] = key
         """The server, and the limits for it."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
@@ -27,7 +27,7 @@ __all__ = [
 class FunctionCall(Extensible):
     """Which function the model wants called, and with what."""
 
-    __wire__ = WireForm(required=("name", "arguments"))
+    __wire__: ClassVar[WireForm] = WireForm(required=("name", "arguments"))
 
     name: str = ""
     """The function's name."""
@@ -39,7 +39,7 @@ class FunctionCall(Extensible):
 class ToolCall(Extensible):
     """One call of a tool that the model asks for."""
 
-    __wire__ = WireForm(required=("id", "type", "function"))
+    __wire__: ClassVar[WireForm] = WireForm(required=("id", "type", "function"))
 
     id: str = ""
     """What the result has to name."""
@@ -59,7 +59,7 @@ class Message(Extensible):
 class ChatMessage(Message):
     """The model's message. It can be put into the next request's `messages` as it is."""
 
-    __wire__ = WireForm(required=("role", "content"))
+    __wire__: ClassVar[WireForm] = WireForm(required=("role", "content"))
 
     role: str = "assistant"
     """Who speaks."""
@@ -80,7 +80,7 @@ class ChatMessage(Message):
 class TopLogprob(Model):
     """One alternative at a token's place."""
 
-    __wire__ = WireForm(required=("token", "logprob"))
+    __wire__: ClassVar[WireForm] = WireForm(required=("token", "logprob"))
 
     token: str = ""
     """The token's text."""
@@ -94,7 +94,7 @@ class TopLogprob(Model):
 class TokenLogprob(Model):
     """A sampled token and its log probability."""
 
-    __wire__ = WireForm(required=("token", "logprob"))
+    __wire__: ClassVar[WireForm] = WireForm(required=("token", "logprob"))
 
     token: str = ""
     """The token's text."""
@@ -120,7 +120,7 @@ class ChatLogprobs(Model):
 class ChatChoice(Extensible):
     """One of the generated messages."""
 
-    __wire__ = WireForm(required=("message", "finish_reason"))
+    __wire__: ClassVar[WireForm] = WireForm(required=("message", "finish_reason"))
 
     index: int = 0
     """Its number among the choices; filled in by position where the server sends none."""
@@ -137,7 +137,7 @@ class ChatChoice(Extensible):
 class ChatCompletion(Response):
     """A whole chat completion."""
 
-    __wire__ = WireForm(
+    __wire__: ClassVar[WireForm] = WireForm(
         list_field="choices",
         content_in="message",
         required=("id", "object", "created", "model", "choices"),

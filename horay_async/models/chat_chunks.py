@@ -72,7 +72,7 @@ class ChatDelta(Extensible):
 class ChatChunkChoice(Extensible):
     """What one chunk adds to one choice."""
 
-    __wire__ = WireForm(required=("delta",))
+    __wire__: ClassVar[WireForm] = WireForm(required=("delta",))
 
     index: int = 0
     """Which of the choices it belongs to, from 0."""
@@ -88,7 +88,7 @@ class ChatChunkChoice(Extensible):
 class ChatCompletionChunk(Response):
     """One streamed piece of a chat completion."""
 
-    __wire__ = WireForm(
+    __wire__: ClassVar[WireForm] = WireForm(
         list_field="choices",
         allow_empty=True,
         content_in="delta",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Required
+from typing import TYPE_CHECKING, Any, ClassVar, Required
 
 import attrs
 
@@ -39,7 +39,7 @@ class CompletionParams(SamplingParams, total=False):
 class CompletionLogprobs(Model):
     """Log probabilities, aligned by position."""
 
-    __wire__ = WireForm(required=("tokens", "token_logprobs"))
+    __wire__: ClassVar[WireForm] = WireForm(required=("tokens", "token_logprobs"))
 
     tokens: list[str] = attrs.field(factory=list[str])
     """The tokens' texts."""
@@ -55,7 +55,7 @@ class CompletionLogprobs(Model):
 class CompletionChoice(Extensible):
     """One generated continuation."""
 
-    __wire__ = WireForm(required=("text", "finish_reason"))
+    __wire__: ClassVar[WireForm] = WireForm(required=("text", "finish_reason"))
 
     index: int = 0
     """Its number among the choices; filled in by position where the server sends none."""
@@ -71,7 +71,7 @@ class CompletionChoice(Extensible):
 class PromptEcho(Model):
     """The prompt as the server read it."""
 
-    __wire__ = WireForm(required=("text",))
+    __wire__: ClassVar[WireForm] = WireForm(required=("text",))
 
     text: str = ""
     """The prompt."""
@@ -83,7 +83,7 @@ class PromptEcho(Model):
 class Completion(Response):
     """A whole text completion."""
 
-    __wire__ = WireForm(
+    __wire__: ClassVar[WireForm] = WireForm(
         list_field="choices",
         content_in="text",
         required=("id", "object", "created", "model", "choices"),
@@ -136,7 +136,7 @@ class CompletionChunkChoice(Extensible):
 class CompletionChunk(Response):
     """One streamed piece of a completion."""
 
-    __wire__ = WireForm(
+    __wire__: ClassVar[WireForm] = WireForm(
         list_field="choices",
         allow_empty=True,
         content_in="text",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from array import array as Array  # noqa: N812 - `array` is a name of what it is read by
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Required, cast
+from typing import Any, ClassVar, Literal, Required, cast
 
 import attrs
 import msgspec
@@ -50,7 +50,7 @@ class EmbeddingParams(CallOptions, total=False):
 class EmbeddingUsage(Usage):
     """Token counts of one call; nothing is generated, so that the response's tokens are 0."""
 
-    __wire__ = WireForm(required=("prompt_tokens", "total_tokens"))
+    __wire__: ClassVar[WireForm] = WireForm(required=("prompt_tokens", "total_tokens"))
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -130,7 +130,7 @@ ABSENT = msgspec.Raw(b"")
 class SentEmbedding(Model):
     """A vector as it is sent: base64 of little-endian 32-bit floats, or numbers."""
 
-    __wire__ = WireForm(required=("index", "object", "embedding"))
+    __wire__: ClassVar[WireForm] = WireForm(required=("index", "object", "embedding"))
 
     index: int | None = None
     object: str = ""
@@ -141,7 +141,9 @@ class SentEmbedding(Model):
 class SentEmbeddings(Response):
     """A response as it is sent."""
 
-    __wire__ = WireForm(list_field="data", required=("object", "data", "model", "usage"))
+    __wire__: ClassVar[WireForm] = WireForm(
+        list_field="data", required=("object", "data", "model", "usage")
+    )
 
     object: str = ""
     data: list[SentEmbedding] = attrs.field(factory=list[SentEmbedding])

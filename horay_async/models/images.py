@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Required
+from typing import TYPE_CHECKING, ClassVar, Literal, Required
 
 import attrs
 
@@ -33,7 +33,7 @@ class ImageParams(CallOptions, total=False):
 class GeneratedImage(Model):
     """One generated picture."""
 
-    __wire__ = WireForm(required=("url",))
+    __wire__: ClassVar[WireForm] = WireForm(required=("url",))
 
     url: str = ""
     """Where to fetch it, without a key; `images.save` does. Such links expire. A `data:` URL where the server sent the
@@ -44,7 +44,7 @@ class GeneratedImage(Model):
 class ImageTimings(Model):
     """What the server measured."""
 
-    __wire__ = WireForm(required=("inference",))
+    __wire__: ClassVar[WireForm] = WireForm(required=("inference",))
 
     inference: float | None = None
     """Seconds of computing."""
@@ -54,7 +54,9 @@ class ImageTimings(Model):
 class ImageResponse(Response):
     """The pictures of one call."""
 
-    __wire__ = WireForm(list_field="images", required=("images", "timings", "seed"))
+    __wire__: ClassVar[WireForm] = WireForm(
+        list_field="images", required=("images", "timings", "seed")
+    )
 
     images: list[GeneratedImage] = attrs.field(factory=list[GeneratedImage])
     """The pictures, in the order that they were made."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 import attrs
 
@@ -39,7 +39,7 @@ class ModelListParams(CallOptions, total=False):
 class ModelInfo(Response):
     """One model on offer. Its `meta` is there where it was asked for alone, by `models.retrieve`."""
 
-    __wire__ = WireForm(required=("id", "object", "created", "owned_by"))
+    __wire__: ClassVar[WireForm] = WireForm(required=("id", "object", "created", "owned_by"))
 
     id: str = ""
     """The name to give as `model`."""
@@ -55,7 +55,7 @@ class ModelInfo(Response):
 class ModelList(Response):
     """The models on offer; iterable, with a length."""
 
-    __wire__ = WireForm(list_field="data", required=("object", "data"))
+    __wire__: ClassVar[WireForm] = WireForm(list_field="data", required=("object", "data"))
 
     object: str = ""
     """What kind of object it is: `list`."""

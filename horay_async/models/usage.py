@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 
 from horay_async.models._base import Model, WireForm
@@ -39,7 +41,9 @@ class CompletionTokensDetails(Model):
 class Usage(Model):
     """Token counts of one call."""
 
-    __wire__ = WireForm(required=("prompt_tokens", "completion_tokens", "total_tokens"))
+    __wire__: ClassVar[WireForm] = WireForm(
+        required=("prompt_tokens", "completion_tokens", "total_tokens")
+    )
 
     prompt_tokens: int = 0
     """Tokens of the prompt."""

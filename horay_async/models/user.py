@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import ClassVar
 
 import attrs
 
@@ -15,7 +16,7 @@ __all__ = ["UserInfo"]
 class UserInfo(Response):
     """The account behind the key."""
 
-    __wire__ = WireForm(
+    __wire__: ClassVar[WireForm] = WireForm(
         case="camel",
         required=(
             "id",

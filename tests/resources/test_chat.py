@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import pytest
@@ -261,18 +261,21 @@ async def test_end_without_a_finish_reason(
     """A stream that just ends with `[DONE]` ends its choices: who acts on events is told what is whole."""
     fault_server.add(stream(['{"x": 1, ', '"y": 2}'], finish_reason=None))
     asked: dict[str, Any] = {"model": "m", "messages": QUESTION, "response_format": Point}
+    got: list[Any]
+    final: Any
     if client_kind == "async":
-        async with connect() as client, client.chat.completions.stream(**asked) as events:
-            got = [event async for event in events]
-            final = await events.final()
+        async with connect() as client:
+            begun = cast("Any", client).chat.completions.stream(**asked)
+            async with begun as events:
+                got = [event async for event in events]
+                final = await events.final()
     else:
 
         def read() -> tuple[list[Any], Any]:
-            with (
-                connect_blocking() as client,
-                client.chat.completions.stream(**asked) as events,
-            ):
-                return list(events), events.final()
+            with connect_blocking() as client:
+                begun = cast("Any", client).chat.completions.stream(**asked)
+                with begun as events:
+                    return list(events), events.final()
 
         got, final = await asyncio.to_thread(read)
     assert got[-2:] == [AnswerParsed(0, Point(1, 2.0)), ChoiceFinished(0, None)]

@@ -344,16 +344,16 @@ async def test_pictures_in_other_forms(
                 await client.images.save(url, tmp_path / "x.png")
 
 
-@pytest.mark.parametrize(
-    ("images", "says"),
-    [
-        ([{"image_url": "http://x/1"}], "'image_url'"),
-        ([{"b64_json": "!"}], "'b64_json'"),
-        (["1.png"], "'1.png'"),
-        ({"uri": "http://x/1"}, "'uri'"),
-        ([{}], "empty objects"),
-    ],
-)
+UNKNOWN_IMAGES: list[tuple[Any, str]] = [
+    ([{"image_url": "http://x/1"}], "'image_url'"),
+    ([{"b64_json": "!"}], "'b64_json'"),
+    (["1.png"], "'1.png'"),
+    ({"uri": "http://x/1"}, "'uri'"),
+    ([{}], "empty objects"),
+]
+
+
+@pytest.mark.parametrize(("images", "says"), UNKNOWN_IMAGES)
 async def test_pictures_in_no_known_form(
     fault_server: FaultServer, connect: Connect, images: object, says: str
 ) -> None:

@@ -45,7 +45,7 @@ class ToolSpan(OwnSpan):
         super().__init__(
             settings.tracer, f"execute_tool {name}", attributes, kind=SpanKind.INTERNAL
         )
-        self.context = set_value(CURRENT, self, self.context)
+        self.context: Context = set_value(CURRENT, self, self.context)
 
     def on_end(self, ended: ToolEnded | None) -> None:
         """Ends the span; `ended` is None where the tool was cancelled."""
