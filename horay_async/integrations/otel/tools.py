@@ -15,6 +15,8 @@ from horay_async.integrations.otel.content import set_content, tool_result
 from horay_async.integrations.otel.spans import OwnSpan, outcome
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
     from horay_async._observe import ToolEnded, ToolStarted
     from horay_async.integrations.otel.settings import TelemetrySettings
 
