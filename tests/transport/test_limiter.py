@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from horay_async import ConfigurationError, Limits
+from horay_async._protocol.limits.attempt_limiter import AttemptLimiter, AttemptPermit
 from horay_async._protocol.limits.pacing import RateLimiter
-from horay_async._transport.limiter import Limiter
+from horay_async._transport.limiter import CallPlace, Limiter
+from horay_async.batch.throttle import WorkLimiter
 from horay_async.options import ClientOptions
 
 
@@ -405,3 +407,19 @@ def test_auto_learns() -> None:
         assert 40 < max(under_way[-500:]) < 130
 
     run(main())
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [
+        (AttemptLimiter, Limiter),
+        (AttemptLimiter, WorkLimiter),
+        (AttemptPermit, CallPlace),
+        (AttemptPermit, WorkLimiter),
+    ],
+)
+def test_what_attempts_ask_for(asked: type[Any], kind: type[Any]) -> None:
+    """Each of the kinds of limiters has it."""
+    names = {name for name in vars(asked) if not name.startswith("_")}
+    assert names
+    assert names <= set(dir(kind))
