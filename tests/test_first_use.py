@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 
 from horay_async._first_use import FirstUse, MadeOnce
+from tests.processes import unmeasured
 
 PREAMBLE = """
 import os, signal, sys, threading, warnings
@@ -66,11 +67,12 @@ AT = pytest.mark.parametrize("at", [2, 5, 14], ids=["the class", "a field of it"
 """How many classes msgspec has looked at by then."""
 
 
-def run(code: str, at: int) -> str:
-    """What a script prints."""
+def run(code: str, *arguments: str, at: int | None = None) -> str:
+    """What a script prints, beside a thread that stops where msgspec has looked at `at` classes."""
+    before = "" if at is None else f"AT = {at}\n{PREAMBLE}"
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", f"AT = {at}\n{PREAMBLE}{textwrap.dedent(code)}"],
-        capture_output=True, text=True, timeout=180, check=False,
+        [sys.executable, "-X", "faulthandler", "-c", before + textwrap.dedent(code), *arguments],
+        env=unmeasured(), capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -148,7 +150,7 @@ def test_decoding_while_another_thread_learns_the_class(at: int) -> None:
         first.join()
         print("second")
         """,
-        at,
+        at=at,
     )
     assert sorted(printed.split()) == ["first", "second"]
 
@@ -168,7 +170,7 @@ def test_fork_while_a_thread_learns_the_class(at: int) -> None:
         print(os.waitpid(child, 0)[1])
         first.join()
         """,
-        at,
+        at=at,
     )
     assert sorted(printed.split()) == ["0", "first"]
 
@@ -184,8 +186,8 @@ def test_fork_while_a_thread_learns_the_class(at: int) -> None:
 )
 def test_fork_while_a_thread_loads_a_module(use: str, loads: str) -> None:
     """A fork waits until the module is loaded: the child would wait for ever for it."""
-    done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent("""
+    run(
+        """
             import importlib.abc, os, signal, sys, threading, warnings
             from importlib import import_module
             from horay_async import AsyncHoray
@@ -207,17 +209,17 @@ def test_fork_while_a_thread_loads_a_module(use: str, loads: str) -> None:
                 os._exit(0 if eval(sys.argv[1]) else 1)
             assert os.waitpid(child, 0)[1] == 0
             other.join()
-        """), use, loads],
-        capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+        """,
+        use,
+        loads,
+    )
 
 
 @pytest.mark.posix
 def test_fork_while_a_thread_counts_drift() -> None:
     """A fork waits for it: the child's copy of the lock would never be given back."""
-    done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent("""
+    run(
+        """
             import os, signal, threading, warnings
             from horay_async.models.drift import Drift
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -239,7 +241,5 @@ def test_fork_while_a_thread_counts_drift() -> None:
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
             other.join()
             drift.add([("$.x", "unknown")])
-        """)],
-        capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+        """,
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import textwrap
 
 import pytest
+
+from tests.processes import unmeasured
 
 PREAMBLE = """
 import asyncio, gc, os, signal, sys, threading
@@ -38,14 +39,9 @@ def run(code: str, *, before: str = "", signals: bool = False, quiet: bool = Tru
     if signals and sys.platform == "win32":
         pytest.skip("needs POSIX signals")
     script = PREAMBLE + before + textwrap.dedent(code) + END
-    environment = dict(os.environ)
-    if signals:
-        # A handler that waits for another thread may have interrupted coverage's own tracing, whose lock that
-        # thread needs.
-        environment.pop("COVERAGE_PROCESS_START", None)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-X", "faulthandler", "-c", script],
-        env=environment,
+        env=unmeasured() if signals or "fork" in script else None,
         capture_output=True,
         text=True,
         timeout=120,

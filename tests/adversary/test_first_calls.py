@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import unmeasured
+
 pytestmark = pytest.mark.posix
 
 ROOT = Path(__file__).parent.parent.parent
@@ -23,6 +25,6 @@ def test_first_calls(what: str) -> None:
         interval = 1e-5 if turn % 2 else sys.getswitchinterval()
         done = subprocess.run(
             [sys.executable, "-X", "faulthandler", "-m", "tests.adversary.first_calls", str(interval), what],
-            cwd=ROOT, capture_output=True, text=True, timeout=240, check=False,
+            cwd=ROOT, env=unmeasured(), capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -22,6 +22,7 @@ import pytest
 
 from horay_async.local import LocalServer, LocalServerError, weights
 from horay_async.local import server as server_module
+from tests.processes import unmeasured
 
 
 def complete(server: LocalServer, **body: object) -> str:
@@ -297,7 +298,9 @@ with LocalServer(threads=1, slots=1) as server:
         print(urllib.request.urlopen(request).status)
 """
     command = [sys.executable, *FORKS, "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, env=unmeasured(), capture_output=True, text=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "200\n", "")
 
 

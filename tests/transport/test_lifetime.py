@@ -13,6 +13,7 @@ from textwrap import dedent
 import pytest
 
 from horay_async.testing import FaultServer, Stall, completion, raw, stream
+from tests.processes import unmeasured
 
 PRELUDE = """
 import asyncio, gc, logging, os, socket, sys, threading, warnings
@@ -53,6 +54,7 @@ def run(server: FaultServer, script: str) -> str:
             *(sys.executable, "-W", "error", "-X", "dev", "-c", PRELUDE + dedent(script)),
             *(server.api_key, server.base_url),
         ],
+        env=unmeasured(),
         capture_output=True,
         text=True,
         timeout=60,
