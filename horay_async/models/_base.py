@@ -99,6 +99,8 @@ class Extensible(Model):
 
     _in_pieces: ClassVar[bool] = False
     """Whether it is one of the pieces that chunks bring of the same object."""
+    _as_sent: ClassVar[bool] = False
+    """Whether a merged response has it as one chunk brought it: whatever it holds stands in it alone."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # attrs would copy and pickle its own fields alone.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from horay_async._habits import no_attribute
-from horay_async.models._base import Extensible, Model, Response, WireForm
+from horay_async.models._base import Extensible, Response, WireForm
 from horay_async.models.usage import Usage
 
 __all__ = [
@@ -77,10 +77,11 @@ class ChatMessage(Message):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class TopLogprob(Model):
+class TopLogprob(Extensible):
     """One alternative at a token's place."""
 
     __wire__: ClassVar[WireForm] = WireForm(required=("token", "logprob"))
+    _as_sent: ClassVar[bool] = True
 
     token: str = ""
     """The token's text."""
@@ -91,10 +92,11 @@ class TopLogprob(Model):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class TokenLogprob(Model):
+class TokenLogprob(Extensible):
     """A sampled token and its log probability."""
 
     __wire__: ClassVar[WireForm] = WireForm(required=("token", "logprob"))
+    _as_sent: ClassVar[bool] = True
 
     token: str = ""
     """The token's text."""
@@ -107,8 +109,10 @@ class TokenLogprob(Model):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class ChatLogprobs(Model):
+class ChatLogprobs(Extensible):
     """Log probabilities of a choice's tokens."""
+
+    _in_pieces: ClassVar[bool] = True
 
     content: list[TokenLogprob] | None = None
     """One entry for each token of the text."""

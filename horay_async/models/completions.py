@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Required
 import attrs
 
 from horay_async._habits import no_attribute
-from horay_async.models._base import Extensible, Model, Response, WireForm
+from horay_async.models._base import Extensible, Response, WireForm
 from horay_async.models.sampling import SamplingParams
 from horay_async.models.usage import Usage
 
@@ -36,10 +36,11 @@ class CompletionParams(SamplingParams, total=False):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class CompletionLogprobs(Model):
+class CompletionLogprobs(Extensible):
     """Log probabilities, aligned by position."""
 
     __wire__: ClassVar[WireForm] = WireForm(required=("tokens", "token_logprobs"))
+    _in_pieces: ClassVar[bool] = True
 
     tokens: list[str] = attrs.field(factory=list[str])
     """The tokens' texts."""
@@ -68,10 +69,11 @@ class CompletionChoice(Extensible):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class PromptEcho(Model):
+class PromptEcho(Extensible):
     """The prompt as the server read it."""
 
     __wire__: ClassVar[WireForm] = WireForm(required=("text",))
+    _as_sent: ClassVar[bool] = True
 
     text: str = ""
     """The prompt."""

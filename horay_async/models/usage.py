@@ -6,14 +6,16 @@ from typing import ClassVar
 
 import attrs
 
-from horay_async.models._base import Model, WireForm
+from horay_async.models._base import Extensible, WireForm
 
 __all__ = ["CompletionTokensDetails", "PromptTokensDetails", "Usage"]
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class PromptTokensDetails(Model):
+class PromptTokensDetails(Extensible):
     """Which of the prompt's tokens were what."""
+
+    _as_sent: ClassVar[bool] = True
 
     cached_tokens: int | None = None
     """Read from the server's prompt cache."""
@@ -24,8 +26,10 @@ class PromptTokensDetails(Model):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class CompletionTokensDetails(Model):
+class CompletionTokensDetails(Extensible):
     """Which of the generated tokens were what."""
+
+    _as_sent: ClassVar[bool] = True
 
     reasoning_tokens: int | None = None
     """Spent on reasoning that isn't part of the response's text."""
@@ -38,12 +42,13 @@ class CompletionTokensDetails(Model):
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class Usage(Model):
+class Usage(Extensible):
     """Token counts of one call."""
 
     __wire__: ClassVar[WireForm] = WireForm(
         required=("prompt_tokens", "completion_tokens", "total_tokens")
     )
+    _as_sent: ClassVar[bool] = True
 
     prompt_tokens: int = 0
     """Tokens of the prompt."""

@@ -11,7 +11,12 @@ from typing import Any, Generic, TypeVar, cast
 
 from horay_async._protocol.wire.decode import number_choices
 from horay_async._protocol.wire.tool_calls import ToolCalls
-from horay_async._protocol.wire.unknown import UnknownFields, unknown_of, with_unknown
+from horay_async._protocol.wire.unknown import (
+    UnknownFields,
+    count_unknown,
+    unknown_of,
+    with_unknown,
+)
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatLogprobs, ChatMessage
 from horay_async.models.chat_chunks import ChatChunkChoice, ChatCompletionChunk
@@ -30,6 +35,7 @@ from horay_async.models.events import (
     ToolCallDone,
     UsageReported,
 )
+from horay_async.models.usage import Usage
 
 __all__ = ["Accumulator", "ChatAccumulator", "CompletionAccumulator"]
 
@@ -41,6 +47,8 @@ T = TypeVar("T")
 ALTERNATIVES_PER_OBJECT = 4
 """Of the objects that a stream leaves, the alternatives to its tokens are the most: 131,072 tokens, the most that common models
 generate, with 20 alternatives each have to fit into `max_response_objects`, and do, counted so."""
+
+NO_TOKENS = Usage()
 
 Events = list[Any] | None
 """Where what a chunk means is appended as events; None where nobody asks for them."""
@@ -58,6 +66,7 @@ class MergedChoice:
         "text",
         "tools",
         "unknown",
+        "unknown_in_logprobs",
         "unknown_in_message",
     )
 
@@ -70,6 +79,7 @@ class MergedChoice:
         self.tools: ToolCalls | None = None
         self.logprobs: Any = None
         self.unknown: UnknownFields | None = None
+        self.unknown_in_logprobs: UnknownFields | None = None
         self.unknown_in_message: UnknownFields | None = None
 
     @property
@@ -185,7 +195,8 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
                 choice.finish_reason = piece.finish_reason
             if piece.logprobs is not None:
                 self._add_logprobs(choice, piece.logprobs)
-        if chunk.usage is not None:
+        # Behind counts, an empty object, or one of zeros, is as good as none.
+        if chunk.usage is not None and (self._usage is None or chunk.usage != NO_TOKENS):
             self._usage = chunk.usage
             if events is not None:
                 events.append(UsageReported(chunk.usage))
@@ -209,6 +220,11 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
             if fields := unknown_of(piece.delta):
                 choice.unknown_in_message = choice.unknown_in_message or UnknownFields()
                 self.kept += choice.unknown_in_message.add(fields)
+            if fields := unknown_of(piece.logprobs):
+                choice.unknown_in_logprobs = choice.unknown_in_logprobs or UnknownFields()
+                self.kept += choice.unknown_in_logprobs.add(fields)
+            if piece.logprobs is not None:
+                self.kept += self._count_unknown_of_tokens(piece.logprobs)
 
     @abstractmethod
     def _add_piece(self, choice: MergedChoice, piece: Any, events: Events) -> bool:
@@ -217,6 +233,10 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
     @abstractmethod
     def _add_logprobs(self, choice: MergedChoice, more: Any) -> None:
         """Adds log probabilities."""
+
+    def _count_unknown_of_tokens(self, logprobs: Any) -> int:
+        """How many values tokens have in fields that their classes don't know."""
+        return 0
 
     @abstractmethod
     def _add_rest(self, chunk: PieceT) -> None:
@@ -302,7 +322,10 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
                         index=index,
                         text="".join(choice.text),
                         finish_reason=choice.finish_reason,
-                        logprobs=choice.logprobs and _extended(None, choice.logprobs),
+                        logprobs=choice.logprobs
+                        and with_unknown(
+                            _extended(None, choice.logprobs), choice.unknown_in_logprobs
+                        ),
                     ),
                     choice.unknown,
                 )
@@ -379,6 +402,10 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
                 self.kept += 1 + len(entry.top_logprobs) // ALTERNATIVES_PER_OBJECT
         choice.logprobs = _extended_chat(choice.logprobs, more)
 
+    def _count_unknown_of_tokens(self, logprobs: ChatLogprobs) -> int:
+        entries = [*(logprobs.content or ()), *(logprobs.refusal or ())]
+        return count_unknown(entries) + sum(count_unknown(entry.top_logprobs) for entry in entries)
+
     def _add_rest(self, chunk: ChatCompletionChunk) -> None:
         if chunk.service_tier is not None:
             self._service_tier = chunk.service_tier
@@ -426,7 +453,8 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             index=index,
             message=with_unknown(message, choice.unknown_in_message),
             finish_reason=choice.finish_reason,
-            logprobs=choice.logprobs and _extended_chat(None, choice.logprobs),
+            logprobs=choice.logprobs
+            and with_unknown(_extended_chat(None, choice.logprobs), choice.unknown_in_logprobs),
         )
         return with_unknown(made, choice.unknown)
 

@@ -6,7 +6,8 @@ request as well, and what chunks bring of it is a part of the whole response:
 - what stands in a delta, or in a tool call's piece, is merged with what has come: a list goes on, an object's fields are
   merged one by one, and of any other value the last counts;
 - the strings that come in pieces are joined: `data` and `transcript` of `audio`, `input` of a call of a custom tool;
-- of what stands in a choice or in the chunk itself, the last counts: servers repeat it with each chunk.
+- of what stands in a choice or in the chunk itself, the last counts: servers repeat it with each chunk;
+- what stands beside the tokens of log probabilities is merged as in a delta; a token has its own, as has the usage.
 
 A null is no value. Only responses that differ from what the API describes come here.
 """
@@ -14,6 +15,7 @@ A null is no value. Only responses that differ from what the API describes come 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -22,7 +24,7 @@ import attrs
 from horay_async._json import is_array, is_object
 from horay_async.models._base import Extensible
 
-__all__ = ["UnknownFields", "keep_unknown", "unknown_of", "with_unknown"]
+__all__ = ["UnknownFields", "count_unknown", "keep_unknown", "unknown_of", "with_unknown"]
 
 JSON = dict[str, Any]
 E = TypeVar("E", bound=Extensible)
@@ -39,22 +41,23 @@ JOINED = frozenset({("audio", "data"), ("audio", "transcript"), ("custom", "inpu
 
 def keep_unknown(sent: Any, made: Extensible, *, translated: bool) -> bool:
     """Keeps in `made`, and in the objects within it, what `sent`, decoded JSON, has in fields that their classes don't
-    know. Says whether a chunk has some that adds to what others bring, in a delta; `translated` whether something
-    in `sent` was put where the API describes it.
+    know. Says whether a chunk has some that its like has to bring as well, since it adds to what others bring, in a delta, or stands
+    in this chunk's object alone; `translated` whether something in `sent` was put where the API describes it.
     """
     adds = False
     known = _known_fields(cast(Any, type(made)))
+    as_sent = made._as_sent  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
     unknown = {
         name: value
         for name, value in sent.items()
         if value is not None
         and name not in known
-        and not (translated and name in TRANSLATED)
-        and not (name in READ_ELSEWHERE and isinstance(value, str | int))
+        and (as_sent or not _is_read_elsewhere(name, value, translated=translated))
     }
     if unknown:
-        made._unknown = unknown  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-        adds = made._in_pieces and any(map(_adds, unknown.values()))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        made._unknown = unknown  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        in_pieces = made._in_pieces  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        adds = as_sent or (in_pieces and any(map(_adds, unknown.values())))
     for name in known & sent.keys():
         value, inner = sent[name], getattr(made, name)
         # An item that is no object is left out where the list is read.
@@ -66,6 +69,13 @@ def keep_unknown(sent: Any, made: Extensible, *, translated: bool) -> bool:
             if is_object(item_sent):
                 adds = keep_unknown(item_sent, item, translated=translated) or adds
     return adds
+
+
+def _is_read_elsewhere(name: str, value: Any, *, translated: bool) -> bool:
+    """Whether known fields of a choice, of its message or of what is in that have the value of a field."""
+    if translated and name in TRANSLATED:
+        return True
+    return name in READ_ELSEWHERE and isinstance(value, str | int)
 
 
 @lru_cache(maxsize=64)
@@ -83,6 +93,11 @@ def _adds(value: Any) -> bool:
 def unknown_of(value: object) -> JSON | None:
     """The fields of an object that its class doesn't know; None where there are none."""
     return getattr(value, "_unknown", None)
+
+
+def count_unknown(items: Iterable[object]) -> int:
+    """How many values there are in the fields of these objects that their classes don't know."""
+    return sum(_count(fields) for item in items if (fields := unknown_of(item)))
 
 
 def with_unknown(made: E, fields: UnknownFields | None) -> E:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from horay_async._json import is_array, is_object
 from horay_async._protocol.structured.parse import parse_completion
 from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
 from horay_async._protocol.wire.decode import decoder
@@ -234,3 +235,94 @@ def test_calls_of_tools_that_are_no_functions() -> None:
     reader.feed(chunk({}, "tool_calls"))
     (call,) = to_jsonable(reader.result().choices[0].message)["tool_calls"]
     assert call == {"id": "k", "type": "custom", "custom": {"name": "n", "input": "abcd"}}
+
+
+USAGE: JSON = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+
+
+def test_the_usage_keeps_theirs() -> None:
+    """A price, and kinds of tokens that nobody has named yet, are those of the last chunk with a usage."""
+    last: JSON = {
+        **USAGE,
+        "cost": 0.5,
+        "reasoning": 3,
+        "cost_details": {"name": "x"},
+        "prompt_tokens_details": {"cached_tokens": 1, "video_tokens": 2},
+        "completion_tokens_details": {"image_tokens": 4},
+    }
+    result = merged(
+        chunk({"content": "a"}, usage={**USAGE, "cost": 0.1, "rest": 1}),
+        chunk({"content": "b"}, usage=last),
+        chunk({"content": "c"}, usage=last),  # known by its bytes but for the text
+        chunk({"content": "d"}, usage=last),
+    )
+    assert result["choices"][0]["message"]["content"] == "abcd"
+    assert without_none(result["usage"]) == last
+
+
+@pytest.mark.parametrize("last", [{}, dict.fromkeys(USAGE, 0)])
+def test_an_empty_usage_takes_nothing_away(last: JSON) -> None:
+    """Counts that have come stay where a later chunk counts nothing."""
+    result = merged(chunk({"content": "a"}, usage=USAGE), chunk({"content": "b"}, usage=last))
+    assert without_none(result["usage"]) == USAGE
+
+
+def test_the_usage_keeps_theirs_where_it_stands_elsewhere() -> None:
+    """A usage that is found in a choice is taken as it is."""
+    result = merged(chunk({"content": "a"}, choice={"usage": {**USAGE, "text": 1, "cost": 0.5}}))
+    assert without_none(result["usage"]) == {**USAGE, "text": 1, "cost": 0.5}
+
+
+def test_log_probabilities_keep_theirs() -> None:
+    """Each token has its own, and what stands beside the tokens is merged as in a delta."""
+
+    def token(text: str, /, **more: Any) -> JSON:
+        top = [{"token": text, "logprob": -1.0, "rank": 1}, {"token": "z", "logprob": -2.0}]
+        return {"token": text, "logprob": -1.0, "top_logprobs": top, **more}
+
+    sent = [token("a", id=7), token("a", id=7), token("b", text="b"), token("a", id=7)]
+    result = merged(
+        *(
+            chunk(
+                {"content": "a"}, choice={"logprobs": {"content": [each], "ids": [7], "model": "m"}}
+            )
+            for each in sent
+        )
+    )
+    logprobs = result["choices"][0]["logprobs"]
+    assert without_none(logprobs) == {"content": sent, "ids": [7] * 4, "model": "m"}
+
+
+def test_log_probabilities_of_completions_keep_theirs() -> None:
+    """So in a text completion, whose lists are aligned with the tokens."""
+    reader = text_reader()
+    head = {**HEAD, "object": "text_completion"}
+    for text in ("a", "b", "c"):
+        logprobs = {"tokens": ["a"], "token_logprobs": [-1.0], "token_ids": [5]}
+        reader.feed(event({**head, "choices": [{"index": 0, "text": text, "logprobs": logprobs}]}))
+    for _ in range(2):
+        assert without_none(reader.result().to_dict()["choices"][0]["logprobs"]) == {
+            "tokens": ["a"] * 3,
+            "token_logprobs": [-1.0] * 3,
+            "token_ids": [5] * 3,
+        }
+
+
+def test_what_tokens_keep_is_counted() -> None:
+    """Unknown fields of tokens and their alternatives count as objects that are kept."""
+    counts: list[int] = []
+    for more in ({}, {"x": [1] * 50}):
+        reader = chat_reader()
+        top = [{"token": "a", "logprob": -1.0, **more}]
+        entry = {"token": "a", "logprob": -1.0, "top_logprobs": top, **more}
+        for _ in range(2):
+            reader.feed(chunk({"content": "a"}, choice={"logprobs": {"content": [entry]}}))
+        counts.append(reader.merged.kept)
+    assert counts[1] >= counts[0] + 200
+
+
+def without_none(value: Any) -> Any:
+    """`value`, JSON, without its nulls."""
+    if is_object(value):
+        return {name: without_none(item) for name, item in value.items() if item is not None}
+    return [without_none(item) for item in value] if is_array(value) else value
