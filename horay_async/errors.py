@@ -102,8 +102,8 @@ class APIError(HorayError):
     attempts: tuple[Attempt, ...]
     """One record an attempt, newest last."""
     partial: Any
-    """What had come of a streamed response, merged (a `Completion` or a `ChatCompletion`); None where nothing
-    had."""
+    """What had come of a streamed response, merged (a `Completion` or a `ChatCompletion`), or of embeddings (an
+    `EmbeddingResponse`); None where nothing had."""
 
     def __init__(
         self,

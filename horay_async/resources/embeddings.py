@@ -9,13 +9,16 @@ from horay_async._argument_errors import by_position
 from horay_async._protocol.wire.embeddings import (
     CONCURRENT_REQUESTS,
     EmbeddingDecoder,
+    add_partial,
+    check_lengths,
     count_inputs,
     max_response_bytes,
     merge,
     parts,
     prepare,
 )
-from horay_async._protocol.wire.request import IDEMPOTENCY, Operation, Request
+from horay_async._protocol.wire.request import IDEMPOTENCY, Operation, Request, encode
+from horay_async.errors import APIError, DriftError, DriftWarning
 from horay_async.models.embeddings import EmbeddingParams, EmbeddingResponse
 from horay_async.resources._base import Resource, fetch
 
@@ -35,7 +38,8 @@ class AsyncEmbeddings(Resource):
         """The vector of each input, in their order. The parameters are those of `EmbeddingParams`.
 
         More than 2,048 inputs, or 1 MiB of them, are sent in several requests, eight at a time; what one of them
-        fails with is raised, and the others are cancelled. `timeout` is the deadline of the whole call.
+        fails with is raised, and the others are cancelled. `timeout` is the deadline of the whole call. The vectors that
+        had come are in the error's `partial`, an `EmbeddingResponse`: the `index` of each says which input it is of.
 
         Raises `APIError` in one of its classes, `APIResponseError` too where a vector is missing, there twice, of
         another length than the first or unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
@@ -46,7 +50,7 @@ class AsyncEmbeddings(Resource):
         inputs = parts(prepared["input"])
         if len(inputs) == 1:
             return await self._part(self._request(CREATE, prepared), inputs[0])
-        return merge(await self._all(prepared, inputs))
+        return await self._all(prepared, inputs)
 
     async def _part(
         self, request: Request, inputs: Any, started: float | None = None
@@ -56,13 +60,16 @@ class AsyncEmbeddings(Resource):
         request.max_body_bytes = max_response_bytes(count)
         return await fetch(self._transport, request, EmbeddingDecoder(count), started=started)
 
-    async def _all(self, prepared: dict[str, Any], inputs: list[Any]) -> list[EmbeddingResponse]:
-        """Sends a request for each of `inputs`. Raises what the first to fail raises."""
+    async def _all(self, prepared: dict[str, Any], inputs: list[Any]) -> EmbeddingResponse:
+        """Sends a request for each of `inputs`. Raises what the first to fail raises, and what came of the others is in it."""
         import asyncio  # noqa: PLC0415 - here it is loaded, and `import horay_async` does without
 
+        for part in inputs:  # before any is sent, and paid for
+            encode({"input": part})
         started = asyncio.get_running_loop().time()
         waiting: Iterator[tuple[int, Any]] = iter(enumerate(inputs))
         responses: dict[int, EmbeddingResponse] = {}
+        drifts: list[DriftError | DriftWarning] = []
 
         async def send() -> None:
             for at, part in waiting:
@@ -71,7 +78,18 @@ class AsyncEmbeddings(Resource):
                 for name in request.headers:
                     if name.lower() == IDEMPOTENCY:
                         request.headers[name] += f"-{at}"
-                responses[at] = await self._part(request, part, started)
+                try:
+                    responses[at] = await self._part(request, part, started)
+                except (
+                    DriftError,
+                    DriftWarning,
+                ) as error:  # its response is as usable as the others
+                    drifts.append(error)
+                    responses[at] = error.response
+                except APIError as error:
+                    if isinstance(error.partial, EmbeddingResponse):
+                        responses[at] = error.partial
+                    raise
 
         failure: BaseException
         try:
@@ -80,9 +98,17 @@ class AsyncEmbeddings(Resource):
                     group.create_task(send())
         except BaseExceptionGroup as failures:
             failure = failures.exceptions[0]
+            if isinstance(failure, APIError):
+                add_partial(failure, responses, inputs)
         else:
-            return [responses[at] for at in range(len(inputs))]
+            merged = merge(responses, inputs)
+            check_lengths(responses, merged)
+            if not drifts:
+                return merged
+            drifts[0].response = merged
+            failure = drifts[0]
         try:
             raise failure  # out here, where the group isn't its context
         finally:
             del failure  # it knows this frame
+            drifts.clear()

@@ -36,7 +36,8 @@ class AsyncEmbeddings(Resource):
         """The vector of each input, in their order. The parameters are those of `EmbeddingParams`.
 
         More than 2,048 inputs, or 1 MiB of them, are sent in several requests, eight at a time; what one of them
-        fails with is raised, and the others are cancelled. `timeout` is the deadline of the whole call.
+        fails with is raised, and the others are cancelled. `timeout` is the deadline of the whole call. The vectors that
+        had come are in the error's `partial`, an `EmbeddingResponse`: the `index` of each says which input it is of.
 
         Raises `APIError` in one of its classes, `APIResponseError` too where a vector is missing, there twice, of
         another length than the first or unreadable; `TypeError` for a parameter of a wrong name or type, and `ValueError` for an empty input.
@@ -64,6 +65,4 @@ class AsyncEmbeddings(Resource):
     async def _part(
         self, request: Request, inputs: Any, started: float | None = None
     ) -> EmbeddingResponse: ...
-    async def _all(
-        self, prepared: dict[str, Any], inputs: list[Any]
-    ) -> list[EmbeddingResponse]: ...
+    async def _all(self, prepared: dict[str, Any], inputs: list[Any]) -> EmbeddingResponse: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import pickle
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from horay_async import (
     APITimeoutError,
     BadRequestError,
     BatchRequest,
+    DriftError,
     RateLimitError,
 )
 from horay_async._protocol.wire.embeddings import CONCURRENT_REQUESTS
@@ -32,7 +34,7 @@ pytestmark = pytest.mark.anyio
 VECTORS = [[0.1, -2.5e-20, 3.4e38], [1e-45, float("inf"), -0.0]]
 
 
-def numbered(request: Request) -> ScriptedResponse:
+def numbered_body(request: Request) -> dict[str, Any]:
     """A vector for each input, whose first number is what the input says; the last input comes first."""
     asked = request.json()["input"]
     given = [asked] if isinstance(asked, str) else asked
@@ -45,8 +47,13 @@ def numbered(request: Request) -> ScriptedResponse:
         for index, text in enumerate(given)
     ]
     usage = {"prompt_tokens": len(given), "total_tokens": len(given)}
-    body = {"object": "list", "data": data[::-1], "model": "m", "usage": usage}
-    return json_response(body, headers={"x-request-id": f"first-{given[0][:9]}"})
+    return {"object": "list", "data": data[::-1], "model": "m", "usage": usage}
+
+
+def numbered(request: Request) -> ScriptedResponse:
+    """The same as a response."""
+    first = request.json()["input"][0]
+    return json_response(numbered_body(request), headers={"x-request-id": f"first-{first[:9]}"})
 
 
 async def test_create(fault_server: FaultServer, connect: Connect) -> None:
@@ -208,6 +215,104 @@ async def test_first_failure(fault_server: FaultServer, connect: Connect) -> Non
         assert not tasks
 
 
+async def test_failure_with_what_came(
+    fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The vectors that are paid for are in the error of a later request, by the numbers of their inputs."""
+    monkeypatch.setattr("horay_async.resources.embeddings.CONCURRENT_REQUESTS", 1)
+
+    def refuse_one(request: Request) -> ScriptedResponse:
+        refused = request.json()["input"][0] == "4096"
+        return error(400, "too long") if refused else numbered(request)
+
+    fault_server.always(refuse_one)
+    texts = [str(number) for number in range(5000)]
+    async with connect() as client:
+        with pytest.raises(BadRequestError, match="too long") as caught:
+            await client.embeddings.create(model="m", input=texts)
+    partial = caught.value.partial
+    assert [(item.index, item.array[0]) for item in partial] == [(n, n) for n in range(4096)]
+    assert partial.usage.total_tokens == 4096
+    assert partial.meta.request_id == "first-0"
+    assert str(caught.value).endswith(": too long; 4,096 of 5,000 vectors are in `partial`")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), len(again.partial)) == (str(caught.value), 4096)
+
+
+async def test_drift_of_one(fault_server: FaultServer, connect: Connect) -> None:
+    """With `strict="raise"` all requests are sent, and the error has the whole response."""
+
+    def drifting(request: Request) -> ScriptedResponse:
+        more = {"mood": "fine"} if request.json()["input"][0] == "2048" else {}
+        return json_response({**numbered_body(request), **more})
+
+    fault_server.always(drifting)
+    texts = [str(number) for number in range(5000)]
+    async with connect(strict="raise") as client:
+        with pytest.raises(DriftError, match="mood is unknown") as caught:
+            await client.embeddings.create(model="m", input=texts)
+    assert [item.array[0] for item in caught.value.response] == list(range(5000))
+    assert caught.value.response.usage.total_tokens == 5000
+    assert len(fault_server.requests) == 3
+
+
+async def test_drift_and_failure(
+    fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A response that drifts is part of what came, too."""
+    monkeypatch.setattr("horay_async.resources.embeddings.CONCURRENT_REQUESTS", 1)
+
+    def respond(request: Request) -> ScriptedResponse:
+        if request.json()["input"][0] != "0":
+            return error(400, "too long")
+        return json_response({**numbered_body(request), "mood": "fine"})
+
+    fault_server.always(respond)
+    async with connect(strict="raise") as client:
+        with pytest.raises(BadRequestError, match=r"2,048 of 2,049 vectors") as caught:
+            await client.embeddings.create(model="m", input=[str(n) for n in range(2049)])
+    assert len(caught.value.partial) == 2048
+
+
+@pytest.mark.parametrize("given", [2, 2050])
+async def test_what_can_be_read(
+    fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch, given: int
+) -> None:
+    """Of a response with a vector that can't be read, the others are in the error."""
+    monkeypatch.setattr("horay_async.resources.embeddings.CONCURRENT_REQUESTS", 1)
+
+    def break_last(request: Request) -> ScriptedResponse:
+        body = numbered_body(request)
+        if request.json()["input"][-1] == str(given - 1):
+            body["data"][0]["embedding"] = "AAA"  # the last input comes first
+        return json_response(body)
+
+    fault_server.always(break_last)
+    async with connect() as client:
+        with pytest.raises(APIResponseError, match="Invalid base64") as caught:
+            await client.embeddings.create(model="m", input=[str(n) for n in range(given)])
+    partial = caught.value.partial
+    assert [(item.index, item.array[0]) for item in partial] == [(n, n) for n in range(given - 1)]
+    assert partial.usage.total_tokens == given
+    if given == 2:
+        assert len(partial.to_dict()["data"]) == 2
+
+
+async def test_lengths_of_several_requests(fault_server: FaultServer, connect: Connect) -> None:
+    """Vectors of different lengths are in the error, since they are paid for."""
+
+    def respond(request: Request) -> ScriptedResponse:
+        given = request.json()["input"]
+        return embeddings(*([1.0] * (1 if given[0] == "0" else 2) for _ in given))
+
+    fault_server.always(respond)
+    async with connect() as client:
+        with pytest.raises(APIResponseError, match="different lengths") as caught:
+            await client.embeddings.create(model="m", input=[str(n) for n in range(2050)])
+    assert caught.value.execution == "executed"
+    assert [len(item.array) for item in caught.value.partial] == [1] * 2048 + [2] * 2
+
+
 async def test_one_retried(fault_server: FaultServer, connect: Connect) -> None:
     """Each request is retried by itself."""
     failed: list[str] = []
@@ -262,6 +367,8 @@ async def test_unsendable(fault_server: FaultServer, connect: Connect) -> None:
     async with connect() as client:
         with pytest.raises(TypeError, match="input can't be sent"):
             await client.embeddings.create(model="m", input=["\ud800"] * 3000)
+        with pytest.raises(TypeError, match="input can't be sent"):
+            await client.embeddings.create(model="m", input=["a"] * 3000 + ["\ud800"])
     assert not fault_server.requests
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any, cast
 
 import attrs
@@ -18,7 +19,7 @@ from horay_async._json import is_array
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.decode import MALFORMED, InvalidBody, decoder, drift_of
 from horay_async._protocol.wire.params import TEXTUAL, check
-from horay_async.errors import APIResponseError
+from horay_async.errors import APIError, APIResponseError
 from horay_async.models._base import Response
 from horay_async.models.embeddings import (
     Embedding,
@@ -35,6 +36,8 @@ __all__ = [
     "MAX_INPUTS",
     "MAX_INPUT_BYTES",
     "EmbeddingDecoder",
+    "add_partial",
+    "check_lengths",
     "count_inputs",
     "max_response_bytes",
     "merge",
@@ -157,49 +160,74 @@ class EmbeddingDecoder:
     inputs: int | None
 
     def decode(self, data: bytes, *, max_objects: int = MAX_OBJECTS) -> EmbeddingResponse:
-        """`data` as an instance, in the order of the inputs. Raises as `Decoder.decode` does."""
+        """`data` as an instance, in the order of the inputs. Raises as `Decoder.decode` does; the vectors that can be read
+        all the same are in the error's `response`.
+        """
         bound = max(max_objects, VECTOR_OBJECTS * (self.inputs or 0))
-        sent = decoder(SentEmbeddings).decode(data, max_objects=bound)
+        try:
+            sent = decoder(SentEmbeddings).decode(data, max_objects=bound)
+        except InvalidBody as unusable:
+            if unusable.response is not None:
+                unusable.response, _ = self._made(cast("SentEmbeddings", unusable.response))
+            raise
+        response, problem = self._made(sent)
+        if problem:
+            raise InvalidBody(problem, response)
+        return response
+
+    def _made(self, sent: SentEmbeddings) -> tuple[EmbeddingResponse, str | None]:
+        """What was sent as a response, and the first thing that is wrong with its vectors."""
+        vectors, problem = self._vectors(sent.data)
         response = EmbeddingResponse(
             id=sent.id,
             object=sent.object,
             created=sent.created,
-            data=self._vectors(sent.data),
+            data=vectors,
             model=sent.model,
             usage=sent.usage,
         )
-        made = cast("Response", response)
-        made._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        made, read = cast("Response", response), cast("Response", sent)
+        made._raw = read._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         if found := drift_of(sent):
             made._drift = found  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-        return response
+        return response, problem
 
-    def _vectors(self, data: list[SentEmbedding]) -> list[Embedding]:
-        """The vectors in the order of the inputs, each of which has one."""
+    def _vectors(self, data: list[SentEmbedding]) -> tuple[list[Embedding], str | None]:
+        """The vectors in the order of the inputs, each of which has to have one, and the first thing that is wrong. Where two
+        are of one input, neither counts.
+        """
         wanted = len(data) if self.inputs is None else self.inputs
         vectors: dict[int, Embedding] = {}
         lengths: dict[int, int] = {}
+        twice: set[int] = set()
+        problem: str | None = None
         for at, sent in enumerate(data):
             index = sent.index
             if index is None:
-                raise InvalidBody(f"has a vector without an index: data[{at}]")
-            if not 0 <= index < wanted:
-                raise InvalidBody(
-                    f"has a vector for input[{index}], of {wanted} inputs: data[{at}]"
+                problem = problem or f"has a vector without an index: data[{at}]"
+            elif not 0 <= index < wanted:
+                problem = (
+                    problem or f"has a vector for input[{index}], of {wanted} inputs: data[{at}]"
                 )
-            if index in vectors:
-                raise InvalidBody(f"has two vectors for input[{index}]: data[{at}] is the second")
-            vector = _read(bytes(sent.embedding), at)
-            lengths[index] = len(vector)
-            vectors[index] = Embedding(index=index, object=sent.object, embedding=cast(Any, vector))
-        if len(vectors) < wanted:
+            elif index in vectors:
+                twice.add(index)
+                problem = problem or f"has two vectors for input[{index}]: data[{at}] is the second"
+            else:
+                try:
+                    vector = _read(bytes(sent.embedding), at)
+                except InvalidBody as unreadable:
+                    problem = problem or str(unreadable)
+                    continue
+                lengths[index] = len(vector)
+                vectors[index] = Embedding(
+                    index=index, object=sent.object, embedding=cast(Any, vector)
+                )
+        if problem is None and len(vectors) < wanted:
             missing = next(index for index in range(wanted) if index not in vectors)
-            raise InvalidBody(
-                f"has {len(vectors)} vectors for {wanted} inputs: there is none for input[{missing}]"
-            )
-        if problem := _differing([lengths[index] for index in range(wanted)]):
-            raise InvalidBody(f"has {problem}")
-        return [vectors[index] for index in range(wanted)]
+            problem = f"has {len(vectors)} vectors for {wanted} inputs: there is none for input[{missing}]"
+        if problem is None and (differing := _differing([lengths[at] for at in range(wanted)])):
+            problem = f"has {differing}"
+        return [vectors[index] for index in sorted(vectors.keys() - twice)], problem
 
 
 def _differing(lengths: Sequence[int]) -> str | None:
@@ -235,32 +263,54 @@ def _read(raw: bytes, at: int) -> array[float]:
     return numbers
 
 
-def merge(responses: Sequence[EmbeddingResponse]) -> EmbeddingResponse:
-    """One response of those to the requests of one call, in the order of the inputs.
-
-    Raises `APIResponseError` where their vectors differ in length.
+def merge(responses: Mapping[int, EmbeddingResponse], inputs: Sequence[Any]) -> EmbeddingResponse:
+    """One response of those to the requests of one call, each by the place of its request among the `inputs` of all; some
+    may be missing. Their vectors are numbered anew.
     """
-    first = responses[0]
-    if len(responses) == 1:
-        return first
-    data = [item for response in responses for item in response.data]
-    lengths: list[int] = []
-    for response in responses:  # within each they are alike
-        lengths += [len(response.data[0].array)] * len(response.data)
-    if problem := _differing(lengths):
-        raise APIResponseError(f"the responses have {problem}")
-    for index, item in enumerate(data):
-        item.index = index
+    made = sorted(responses.items())
+    first = made[0][1]
+    starts = [0, *accumulate(count_inputs(part) or 0 for part in inputs)]
+    data: list[Embedding] = []
+    for at, response in made:
+        for item in response.data:
+            item.index += starts[at]
+            data.append(item)
     merged = EmbeddingResponse(
         id=first.id,
         object=first.object,
         created=first.created,
         data=data,
         model=first.model,
-        usage=_total([response.usage for response in responses]),
+        usage=_total([response.usage for _, response in made]),
     )
     cast("Response", merged).meta = first.meta
     return merged
+
+
+def check_lengths(responses: Mapping[int, EmbeddingResponse], merged: EmbeddingResponse) -> None:
+    """Raises `APIResponseError` where the vectors of whole responses, of which one was `merged`, differ in length."""
+    lengths: list[int] = []
+    for _, response in sorted(responses.items()):  # within each they are alike
+        lengths += [len(response.data[0].array)] * len(response.data)
+    if problem := _differing(lengths):
+        raise APIResponseError(
+            f"the responses have {problem}",
+            execution="executed",
+            request_id=merged.meta.request_id,
+            partial=merged,
+        )
+
+
+def add_partial(
+    error: APIError, responses: Mapping[int, EmbeddingResponse], inputs: Sequence[Any]
+) -> None:
+    """Puts what has come of a call whose requests are for `inputs` into the error that it is about to raise."""
+    if not responses:
+        return
+    error.partial = merge(responses, inputs)
+    asked = sum(count_inputs(part) or 0 for part in inputs)
+    error.message += f"; {len(error.partial.data):,} of {asked:,} vectors are in `partial`"
+    error.args = (error.message, *error.args[1:])
 
 
 def _total(usages: Sequence[EmbeddingUsage | None]) -> EmbeddingUsage | None:

@@ -20,6 +20,7 @@ from horay_async._protocol.wire.embeddings import (
     MAX_INPUT_BYTES,
     MAX_INPUTS,
     EmbeddingDecoder,
+    check_lengths,
     count_inputs,
     max_response_bytes,
     merge,
@@ -29,6 +30,12 @@ from horay_async._protocol.wire.embeddings import (
 from horay_async.errors import APIResponseError
 from horay_async.models._base import Response
 from horay_async.models.embeddings import EmbeddingResponse, EmbeddingUsage, SentEmbeddings
+
+
+class Meta:
+    """Stands for how a response came about."""
+
+    request_id = "r1"
 
 
 def encoded(*numbers: float) -> str:
@@ -195,6 +202,22 @@ def test_refused(data: bytes, inputs: int | None, named: str) -> None:
         EmbeddingDecoder(inputs).decode(data)
 
 
+def test_what_can_be_read() -> None:
+    """What is refused has the vectors that can be read; of two for one input neither counts."""
+    sent = body(vector(0), vector(0, [2.0]), vector(1, "AAA"), vector(None), vector(2, [3.0]))
+    for data in (sent, b"\xef\xbb\xbf" + sent):
+        with pytest.raises(InvalidBody, match=r"two vectors for input\[0\]") as caught:
+            EmbeddingDecoder(3).decode(data)
+        response = caught.value.response
+        assert isinstance(response, EmbeddingResponse)
+        assert [(item.index, item.embedding) for item in response] == [(2, [3.0])]
+        assert len(response.to_dict()["data"]) == 5
+    with pytest.raises(InvalidBody) as caught:
+        EmbeddingDecoder(1).decode(b'{"vectors": [[1.0]]}')
+    assert isinstance(caught.value.response, EmbeddingResponse)
+    assert caught.value.response.to_dict() == {"vectors": [[1.0]]}
+
+
 def test_failure_reported() -> None:
     """A failure under a status of success is one."""
     with pytest.raises(ErrorInBody):
@@ -313,9 +336,14 @@ def test_parts() -> None:
 
 def test_merge_refused() -> None:
     """Vectors of one call that differ in length can't be compared, whichever response they came in."""
-    responses = [EmbeddingDecoder(1).decode(body(vector)) for vector in ([1.0, 2.0], [1.0])]
+    responses = {
+        at: EmbeddingDecoder(1).decode(body(vector))
+        for at, vector in enumerate([[1.0, 2.0], [1.0]])
+    }
+    cast("Response", responses[0]).meta = cast(Any, Meta())
+    merged = merge(responses, [["a"], ["b"]])
     with pytest.raises(APIResponseError, match=r"2 numbers for input\[0\], and 1 for input\[1\]"):
-        merge(responses)
+        check_lengths(responses, merged)
 
 
 def test_merge() -> None:
@@ -327,16 +355,16 @@ def test_merge() -> None:
             (2, {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 5}),
         )
     )
-    meta: Any = object()
+    meta: Any = Meta()
     cast("Response", first).meta = meta
-    assert merge([first]) is first
-    merged = merge([first, second])
+    inputs = [["a", "b"], ["c", "d"]]
+    merged = merge({1: second, 0: first}, inputs)
     assert [(item.index, item.embedding) for item in merged] == [
         (number, [float(number)]) for number in range(4)
     ]
     assert merged.usage == EmbeddingUsage(prompt_tokens=4, completion_tokens=4, total_tokens=7)
     assert merged.meta is meta
-    second.usage = None
-    assert merge([first, second]).usage is None
     assert merged.to_dict()["data"][3] == {"object": "embedding", "index": 3, "embedding": [3.0]}
     assert isinstance(merged, EmbeddingResponse)
+    second.usage = None
+    assert merge({0: first, 1: second}, inputs).usage is None
