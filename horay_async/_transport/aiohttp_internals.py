@@ -31,11 +31,13 @@ __all__ = [
     "DirectSender",
     "HTTPResponse",
     "available",
+    "awaits_head",
     "complaint_of",
     "failure_of",
     "first_line",
     "holds_leftover",
     "is_cut_off",
+    "response_before_error",
     "take_leftover",
 ]
 
@@ -149,6 +151,58 @@ def holds_leftover(protocol: object) -> bool:
     noticed: that costs one more call of the parser for each.
     """
     return ENABLED and bool(getattr(protocol, "should_close", False))
+
+
+def awaits_head(protocol: object) -> bool:
+    """Whether aiohttp's protocol has no response to hand out, right after it has received bytes for one.
+
+    The public way is not to know.
+    """
+    return ENABLED and not cast(Any, protocol)._buffer  # noqa: SLF001 - this module's purpose
+
+
+async def response_before_error(
+    data: bytes | bytearray | None, *, head_only: bool = False, decompress: bool = True
+) -> DirectResponse | None:
+    """The response that `data` begins with, where aiohttp's parser has found bytes in it that are no HTTP: it raises for all
+    that it was given at once, and the response isn't handed out. None where there is none.
+
+    What has come of the body can be read, and after it the error is raised, unless it was whole. `head_only` says that the
+    response to such a request has no body.
+
+    The public way is to lose the response.
+    """
+    if not data or not ENABLED:
+        return None
+    from aiohttp.client_proto import ResponseHandler  # noqa: PLC0415 - see ENABLED
+
+    class Parsed(ResponseHandler):
+        """Tells the body's reader of the error, which may be found only when the reader has made room for more."""
+
+        body: aiohttp.StreamReader | None = None
+
+        def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+            super().set_exception(exc)
+            exc.__cause__ = exc_cause
+            if self.body is not None and not self.body.is_eof():
+                self.body.set_exception(exc)
+
+    parsed = Parsed(asyncio.get_running_loop())
+    parsed.set_response_params(
+        skip_payload=head_only, read_until_eof=True, auto_decompress=decompress
+    )
+    start = 0
+    while (end := data.find(b"\n", start) + 1) and parsed.exception() is None:
+        parsed.data_received(bytes(data[start:end]))
+        start = end
+        if not len(parsed):
+            continue
+        message, content = await parsed.read()
+        if message.code >= 200 or message.code == 101:
+            parsed.body = content
+            parsed.data_received(bytes(data[start:]))
+            return DirectResponse(None, parsed, message, content)
+    return None
 
 
 # Sending a small request straight over a pooled connection.
@@ -307,6 +361,7 @@ class DirectSender:
             connection = await connector.connect(target.like, traces=[], timeout=timer)
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {url}") from error
+        known: Any = None
         try:
             protocol = connection.protocol
             assert protocol is not None
@@ -317,7 +372,8 @@ class DirectSender:
             # At once: it is smaller than what asks for a pause. Never in a variable: those that show a
             # traceback's variables would show the key. The empty line in front ends the last common header.
             transport.write(target.beginning(common) + target.serialize("", own) + body)
-            on_dispatch(transport.get_protocol())
+            known = transport.get_protocol()
+            on_dispatch(known)
             message, content = await protocol.read()
             while 100 <= message.code < 200 and message.code != 101:  # more is to come
                 message, content = await protocol.read()
@@ -325,6 +381,8 @@ class DirectSender:
             connection.close()
             if complaint_of(error) is None:
                 raise
+            if (response := await response_before_error(known and known.unparsed)) is not None:
+                return response
             # As `ClientSession.request` raises it; what it says is read from its cause.
             raise aiohttp.ClientResponseError(
                 target.like.request_info, (), message=cast("Any", error).message

@@ -19,7 +19,7 @@ from typing import Any, Protocol, cast
 import aiohttp
 
 from horay_async._transport import aiohttp_internals
-from horay_async._transport.aiohttp_internals import holds_leftover
+from horay_async._transport.aiohttp_internals import awaits_head, holds_leftover
 from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async._transport.failures import NoResponse
 from horay_async._transport.tcp_keepalive import make_socket
@@ -99,6 +99,10 @@ class ConnectionProtocol(asyncio.Protocol):
         """What the connection was lost by, where that wasn't the server's closing it: a reset, or a closing on this side."""
         self.ended: bool = False
         """Whether the server has said that it sends no more. With TLS many servers don't."""
+        self.unparsed: bytearray | None = None
+        """What has come for the request that waits while aiohttp has made no response of it: a part of a head, or bytes of
+        which some are no HTTP. None where it has, or where it isn't told.
+        """
         self._unrequested = False  # once something has come that no request asked for
         self._lost = False  # once the socket is being closed
         self._poll: select.poll | None = None  # for this connection, made when it is first needed
@@ -115,7 +119,7 @@ class ConnectionProtocol(asyncio.Protocol):
     def begin_request(self) -> None:
         """The connection is used for a request from now on."""
         self.requests += 1
-        self.reader = None
+        self.reader = self.unparsed = None
 
     def is_stale(self) -> bool:
         """Whether a connection that was used before can't be used again: the server has left, or has sent what
@@ -154,7 +158,15 @@ class ConnectionProtocol(asyncio.Protocol):
                 data = data[-1:]
             if reader.content.is_eof():
                 self._unrequested = True
+            self.inner.data_received(data)
+            return
         self.inner.data_received(data)
+        if awaits_head(self.inner):
+            if self.unparsed is None:
+                self.unparsed = bytearray()
+            self.unparsed += data
+        elif self.unparsed is not None:
+            self.unparsed = None
 
     def eof_received(self) -> bool | None:
         self.ended = True

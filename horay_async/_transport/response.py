@@ -103,7 +103,9 @@ class RawResponse:
             None  # while the idle timeout has passed, and data may still be there
         )
         connection = pending.connection
-        if connection is not None:
+        if connection is not None and connection.unparsed is not None:
+            pass  # the response was read apart from its connection, which is closed
+        elif connection is not None:
             self._connection = connection
             # Where the body came with the head, the connection may be used for the next request by now.
             if connection.requests == pending.number:

@@ -16,7 +16,7 @@ from yarl import URL
 from horay_async._keys import Secret, copied_keys
 from horay_async._protocol.wire.clean import MASK
 from horay_async._protocol.wire.request import Request
-from horay_async._transport.aiohttp_internals import HTTPResponse
+from horay_async._transport.aiohttp_internals import HTTPResponse, response_before_error
 from horay_async._transport.connection import PendingRequest, pending_request
 from horay_async._transport.connection_pool import ConnectionPool, ConnectionPools
 from horay_async._transport.failures import RedirectError
@@ -174,13 +174,13 @@ class Sender:
         headers: CIMultiDict[str],
         pool: ConnectionPool,
         pending: PendingRequest,
-    ) -> aiohttp.ClientResponse:
+    ) -> HTTPResponse:
         """Through the session, whose connector finds the request that waits in the task's context."""
         token: Token[PendingRequest | None] = pending_request.set(pending)
         try:
             if request.external:
                 return await self._follow(request, url, headers, pool, pending)
-            return await self._send_via_session(request, url, headers, pool)
+            return await self._send_via_session(request, url, headers, pool, pending)
         finally:
             pending_request.reset(token)
 
@@ -191,10 +191,10 @@ class Sender:
         headers: CIMultiDict[str],
         pool: ConnectionPool,
         pending: PendingRequest,
-    ) -> aiohttp.ClientResponse:
+    ) -> HTTPResponse:
         """Sends a request that may be redirected. The caller's headers stay with the host they are meant for."""
         for _ in range(MAX_REDIRECTS + 1):
-            raw = await self._send_via_session(request, url, headers, pool)
+            raw = await self._send_via_session(request, url, headers, pool, pending)
             location = raw.headers.get("Location")
             if raw.status not in REDIRECTS or not location:
                 return raw
@@ -207,9 +207,29 @@ class Sender:
         raise RedirectError("is redirected without end")
 
     async def _send_via_session(
+        self,
+        request: Request,
+        url: URL,
+        headers: CIMultiDict[str],
+        pool: ConnectionPool,
+        pending: PendingRequest,
+    ) -> HTTPResponse:
+        """Through the session, which may be the caller's."""
+        try:
+            return await self._session_response(request, url, headers, pool)
+        except aiohttp.ClientResponseError:
+            response = await response_before_error(
+                None if pending.connection is None else pending.connection.unparsed,
+                head_only=request.method == "HEAD",
+                decompress=not request.external,
+            )
+            if response is None:
+                raise
+            return response
+
+    async def _session_response(
         self, request: Request, url: URL, headers: CIMultiDict[str], pool: ConnectionPool
     ) -> aiohttp.ClientResponse:
-        """Through the session, which may be the caller's."""
         proxy, proxy_headers = with_auth_apart(self.proxy(url))
         return await pool.session.request(
             request.method,
