@@ -19,8 +19,14 @@ from typing import Any, cast
 import pytest
 
 from horay_async import ConfigurationError, HorayError
-from horay_async._bridge import BlockingCall, BlockingIterator, LoopHandle, Prefetcher, prefetch
-from horay_async._bridge.prefetch import MAX_PREFETCHED, none_of
+from horay_async._bridge import (
+    BlockingCall,
+    BlockingIterator,
+    LoopHandle,
+    Prefetcher,
+    blocking_iterator,
+)
+from horay_async._bridge.blocking_iterator import MAX_PREFETCHED, none_of
 from horay_async.streaming import all_of
 from horay_async.sync import Stream
 
@@ -410,7 +416,7 @@ def tripping(steps: int) -> Generator[None]:
     def trace(frame: FrameType, event: str, _: object) -> Any:
         nonlocal left
         if (
-            frame.f_code.co_filename != prefetch.__file__
+            frame.f_code.co_filename != blocking_iterator.__file__
             and frame.f_code not in odd.__code__.co_consts
         ):
             return None

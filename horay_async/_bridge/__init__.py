@@ -5,7 +5,7 @@ itself.
 """
 
 from horay_async._argument_errors import named
-from horay_async._bridge.prefetch import BlockingIterator, BlockingReader, Prefetcher
+from horay_async._bridge.blocking_iterator import BlockingIterator, BlockingReader, Prefetcher
 from horay_async._bridge.thread import BlockingCall, LoopHandle
 from horay_async._bridge.wrapper import BlockingWrapper, blocking
 

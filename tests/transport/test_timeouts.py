@@ -261,7 +261,7 @@ def test_slow_blocking_caller_is_not_idle(
 ) -> None:
     """The same where another thread reads ahead, once it is as far ahead as it goes."""
     ahead = 4
-    monkeypatch.setattr("horay_async._bridge.prefetch.MAX_PREFETCHED", ahead)
+    monkeypatch.setattr("horay_async._bridge.blocking_iterator.MAX_PREFETCHED", ahead)
     gates = [Gate() for _ in range(ahead)]
     rest = Gate()
     steps = [step for gate in gates for step in (gate, "x")]
