@@ -12,7 +12,7 @@ from horay_async._checks import is_true
 from horay_async._class_attributes import Group
 from horay_async._habits import no_attribute
 from horay_async._keys import KeyFunction
-from horay_async._protocol.wire.params import check
+from horay_async._protocol.wire.check_parameters import check_parameters
 from horay_async._protocol.wire.request import (
     build_request,
     check_path,
@@ -180,7 +180,7 @@ class AsyncHoray:
                 of these.
         """
         stream = is_true("stream", stream)
-        check(options, GenerationOptions if stream else CallOptions)
+        check_parameters(options, GenerationOptions if stream else CallOptions)
         if not stream and ends_with:
             raise TypeError("ends_with goes with stream=True")
         for name, value in (("method", method), ("path", path)):

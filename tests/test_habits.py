@@ -32,7 +32,7 @@ from horay_async import (
 )
 from horay_async._generated_parameters import CLASSES
 from horay_async._habits import ADVICE, ATTRIBUTES, CLIENT_OPTIONS, EXPORTS, OPTIONS, PARAMETERS
-from horay_async._protocol.wire.params import check
+from horay_async._protocol.wire.check_parameters import check_parameters
 from horay_async.models import events
 from horay_async.models.chat_params import ChatParams
 from horay_async.models.images import ImageParams
@@ -159,7 +159,7 @@ def test_each_parameter(name: str) -> None:
         meant = [other for other in PARAMETERS[name] if other in known]
         words = f"it is {meant[0]} here" if meant else re.escape(f"extra_body={{{name!r}")
         with pytest.raises(TypeError, match=words):
-            check({name: "a"}, declared)
+            check_parameters({name: "a"}, declared)
         told += bool(meant)
     assert told
     assert ADVICE.keys() <= PARAMETERS.keys()
@@ -234,7 +234,7 @@ def test_timeouts(given: Any, arguments: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         Horay("key", timeout=given)
     with pytest.raises(TypeError, match=words):
-        check({"timeout": given}, CallOptions)
+        check_parameters({"timeout": given}, CallOptions)
     if "..." not in arguments:
         Timeouts(**eval(f"dict({arguments})"))  # can be pasted
 
@@ -243,9 +243,9 @@ def test_nothing_given() -> None:
     """openai's words for a parameter that isn't given."""
     for nothing in (openai.NOT_GIVEN, openai.omit):
         with pytest.raises(TypeError, match=r"temperature must be .* leave the parameter out"):
-            check({"model": "m", "messages": [], "temperature": nothing}, ChatParams)
+            check_parameters({"model": "m", "messages": [], "temperature": nothing}, ChatParams)
     with pytest.raises(TypeError, match=r"temperature must be a number or None, not a string$"):
-        check({"model": "m", "messages": [], "temperature": "warm"}, ChatParams)
+        check_parameters({"model": "m", "messages": [], "temperature": "warm"}, ChatParams)
 
 
 def test_request_id() -> None:

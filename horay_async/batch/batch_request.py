@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, Unpack
 import attrs
 
 from horay_async._class_docs import describe_fields
-from horay_async._protocol.wire.params import check_names
+from horay_async._protocol.wire.check_parameters import check_parameter_names
 from horay_async._protocol.wire.request import Operation
 from horay_async._signatures import described
 from horay_async.models._base import Response
@@ -50,7 +50,7 @@ class BatchRequest(Generic[ResponseT_co]):
         Args:
             custom_id: Names the request in its result.
         """
-        check_names(params, ChatParams)
+        check_parameter_names(params, ChatParams)
         return BatchRequest(chat.CREATE, params, custom_id)
 
     @staticmethod
@@ -62,7 +62,7 @@ class BatchRequest(Generic[ResponseT_co]):
         Args:
             custom_id: Names the request in its result.
         """
-        check_names(params, CompletionParams)
+        check_parameter_names(params, CompletionParams)
         return BatchRequest(completions.CREATE, params, custom_id)
 
     @staticmethod
@@ -74,7 +74,7 @@ class BatchRequest(Generic[ResponseT_co]):
         Args:
             custom_id: Names the request in its result.
         """
-        check_names(params, EmbeddingParams)
+        check_parameter_names(params, EmbeddingParams)
         return BatchRequest(embeddings.CREATE, params, custom_id)
 
     @staticmethod
@@ -86,5 +86,5 @@ class BatchRequest(Generic[ResponseT_co]):
         Args:
             custom_id: Names the request in its result.
         """
-        check_names(params, ImageParams)
+        check_parameter_names(params, ImageParams)
         return BatchRequest(images.GENERATE, params, custom_id)

@@ -9,6 +9,7 @@ import attrs
 import msgspec
 
 from horay_async._protocol.limits.request_size import RequestSize, size_of
+from horay_async._protocol.wire.check_parameters import required_parameters
 from horay_async._protocol.wire.decode import BodyDecoder, decoder
 from horay_async._protocol.wire.embeddings import (
     EmbeddingDecoder,
@@ -17,7 +18,6 @@ from horay_async._protocol.wire.embeddings import (
     prepare,
 )
 from horay_async._protocol.wire.json_decoder import JSONDecoder
-from horay_async._protocol.wire.params import required
 from horay_async._protocol.wire.request import (
     Operation,
     Request,
@@ -233,7 +233,7 @@ def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> 
     if bytes(body.stream) == b"true":
         raise InvalidRequestError("body.stream must be false: a batch takes whole responses")
     if operation is not None:
-        for name in sorted(required(operation.params)):
+        for name in sorted(required_parameters(operation.params)):
             if not bytes(getattr(body, name)):
                 raise InvalidRequestError(f"body.{name} is missing")
     request = build_request(

@@ -27,7 +27,7 @@ from horay_async import errors
 from horay_async._bridge import BlockingReader, LoopHandle, Prefetcher
 from horay_async._extras import missing_extra
 from horay_async._policies import Timeouts
-from horay_async._protocol.wire.params import check
+from horay_async._protocol.wire.check_parameters import check_parameters
 from horay_async._protocol.wire.request import Request, forwarded
 from horay_async.client import AsyncHoray
 from horay_async.errors import HorayError
@@ -120,7 +120,7 @@ def _options(extensions: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options of one call."""
     if EXTENSION in extensions:
         options: Mapping[str, Any] = extensions[EXTENSION]
-        check(options, GenerationOptions)
+        check_parameters(options, GenerationOptions)
         return options
     timeout = extensions.get("timeout")
     if timeout is None or set(timeout.values()) == {UNSET_SECONDS}:

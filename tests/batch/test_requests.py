@@ -17,10 +17,10 @@ from horay_async import (
     RetryPolicy,
     ServiceOverloadedError,
 )
+from horay_async._protocol.wire.check_parameters import required_parameters
 from horay_async._protocol.wire.decode import decoder
 from horay_async._protocol.wire.embeddings import EmbeddingDecoder
 from horay_async._protocol.wire.json_decoder import JSONDecoder
-from horay_async._protocol.wire.params import required
 from horay_async.batch import BatchRequest, InvalidRequestError
 from horay_async.batch.requests import (
     OPERATIONS,
@@ -189,7 +189,7 @@ def test_required_parameters_are_looked_for() -> None:
     """Each that an operation can't do without is found in a body."""
     fields = {field.name for field in msgspec.structs.fields(_Body)}
     for operation in OPERATIONS.values():
-        assert {"model"} < required(operation.params) <= fields
+        assert {"model"} < required_parameters(operation.params) <= fields
 
 
 def test_refusals_are_left_to_the_batch() -> None:

@@ -17,8 +17,8 @@ import msgspec
 
 from horay_async._json import is_array
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
+from horay_async._protocol.wire.check_parameters import TEXTUAL, check_parameters
 from horay_async._protocol.wire.decode import MALFORMED, InvalidBody, decoder, drift_of
-from horay_async._protocol.wire.params import TEXTUAL, check
 from horay_async.errors import APIError, APIResponseError
 from horay_async.models._base import Response
 from horay_async.models.embeddings import (
@@ -72,7 +72,7 @@ def prepare(params: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises `TypeError` for a parameter that doesn't fit its declaration, and `ValueError` for an empty input.
     """
-    check(params, EmbeddingParams)
+    check_parameters(params, EmbeddingParams)
     prepared = {"encoding_format": "base64", **params}
     extra = dict(params.get("extra_body") or {})
     for name in ("input", "encoding_format"):
@@ -80,7 +80,7 @@ def prepare(params: Mapping[str, Any]) -> dict[str, Any]:
             prepared[name] = extra.pop(name)
     if extra or "extra_body" in params:
         prepared["extra_body"] = extra
-    check(prepared, EmbeddingParams)
+    check_parameters(prepared, EmbeddingParams)
     prepared["input"] = _checked(prepared["input"])
     return prepared
 

@@ -15,8 +15,8 @@ from horay_async._checks import check_headers, http_url
 from horay_async._habits import about_field
 from horay_async._json import is_object, plain_value
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
+from horay_async._protocol.wire.check_parameters import check_parameters
 from horay_async._protocol.wire.decode import MALFORMED
-from horay_async._protocol.wire.params import check
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._record import Record
 from horay_async.errors import ConfigurationError
@@ -117,7 +117,7 @@ def build(
     `new_idempotency_key` is the idempotency key to use where the caller gave none. Raises `TypeError` for a
     parameter that doesn't fit its declaration, `ConfigurationError` for a header that can't be sent.
     """
-    check(params, operation.params)
+    check_parameters(params, operation.params)
     fields = {name: value for name, value in params.items() if name not in OPTIONS}
     if operation.method == "GET":
         return build_request("GET", operation.path, params, options, query=fields)
@@ -240,7 +240,7 @@ def download(url: str, options: ClientOptions, call: Mapping[str, Any]) -> Reque
     of the client's. Raises `ConfigurationError` for a URL that isn't one and for a header with the API key
     in it, and `TypeError` for an option that doesn't fit its declaration.
     """
-    check(call, CallOptions)
+    check_parameters(call, CallOptions)
     if http_url(url) is None:
         raise ConfigurationError(f"an http:// or https:// URL is needed; got {url!r}")
     request = build_request("GET", url, call, attrs.evolve(options, default_query={}))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from horay_async._protocol.wire.params import check
+from horay_async._protocol.wire.check_parameters import check_parameters
 from horay_async.models.chat_params import ChatParams
 from horay_async.models.completions import CompletionParams
 from horay_async.models.images import ImageParams
@@ -80,7 +80,7 @@ FITTING: list[dict[str, Any]] = [
 @pytest.mark.parametrize("params", FITTING, ids=lambda params: next(iter(params)))
 def test_fits(params: dict[str, Any]) -> None:
     """What fits its declaration passes."""
-    check({"text": "x", **params}, Params)
+    check_parameters({"text": "x", **params}, Params)
 
 
 @pytest.mark.parametrize(
@@ -118,22 +118,22 @@ def test_fits(params: dict[str, Any]) -> None:
 def test_mismatches(params: dict[str, Any], complaint: str) -> None:
     """What doesn't fit is refused in words that name it."""
     with pytest.raises(TypeError) as caught:
-        check({"text": "x", **params}, Params)
+        check_parameters({"text": "x", **params}, Params)
     assert complaint in str(caught.value)
 
 
 def test_missing() -> None:
     """Required parameters must be there; all that are missing are named."""
     with pytest.raises(TypeError, match=r"^missing parameter: model, prompt$"):
-        check({}, CompletionParams)
+        check_parameters({}, CompletionParams)
     with pytest.raises(TypeError, match=r"^missing parameter: image_size$"):
-        check({"model": "m", "prompt": "p"}, ImageParams)
+        check_parameters({"model": "m", "prompt": "p"}, ImageParams)
 
 
 def test_types_go_before_what_is_missing() -> None:
     """A wrong parameter is told first: it is often the misspelled one that is missing."""
     with pytest.raises(TypeError, match="did you mean 'prompt'"):
-        check({"model": "m", "promt": "p"}, CompletionParams)
+        check_parameters({"model": "m", "promt": "p"}, CompletionParams)
 
 
 @given(
@@ -152,7 +152,7 @@ def test_types_go_before_what_is_missing() -> None:
 )
 def test_every_fitting_call_passes(params: dict[str, Any]) -> None:
     """Whatever the values are, their types are all that counts."""
-    check(params, ChatParams)
+    check_parameters(params, ChatParams)
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
@@ -163,7 +163,7 @@ def test_nothing_but_a_type_error(name: str, value: Any) -> None:
     """Whatever is passed, a call is fine or a `TypeError` that names the parameter."""
     complaint = ""
     try:
-        check({"model": "m", "prompt": "p", name: value}, CompletionParams)
+        check_parameters({"model": "m", "prompt": "p", name: value}, CompletionParams)
     except TypeError as error:
         complaint = str(error)
     assert not complaint or complaint.startswith(f"{name} must be ")
@@ -172,4 +172,4 @@ def test_nothing_but_a_type_error(name: str, value: Any) -> None:
 def test_parameter_of_another_client() -> None:
     """Is refused with the name that it has here."""
     with pytest.raises(TypeError, match="unknown parameter 'stop_sequences': it is stop here"):
-        check({"model": "m", "prompt": "p", "stop_sequences": ["x"]}, CompletionParams)
+        check_parameters({"model": "m", "prompt": "p", "stop_sequences": ["x"]}, CompletionParams)

@@ -20,7 +20,7 @@ from typing import (
 
 from horay_async._habits import about_parameter, about_value, did_you_mean
 
-__all__ = ["TEXTUAL", "check", "check_names", "required"]
+__all__ = ["TEXTUAL", "check_parameter_names", "check_parameters", "required_parameters"]
 
 Kinds = tuple[type, ...]
 
@@ -40,7 +40,7 @@ def _declared(params: type) -> tuple[dict[str, Kinds], frozenset[str]]:
     return {name: _kinds(hint) for name, hint in hints.items()}, needed
 
 
-def required(declared_by: type) -> frozenset[str]:
+def required_parameters(declared_by: type) -> frozenset[str]:
     """The names of the parameters that can't be left out."""
     return _declared(declared_by)[1]
 
@@ -64,7 +64,7 @@ def _kinds(hint: Any) -> Kinds:
     return (kind,) if isinstance(kind, type) else ()
 
 
-def check(params: Mapping[str, Any], declared_by: type) -> None:
+def check_parameters(params: Mapping[str, Any], declared_by: type) -> None:
     """Raises `TypeError` naming the parameter that is unknown, missing or of a wrong type.
 
     Ranges are the server's to judge, since they differ from model to model.
@@ -93,7 +93,7 @@ def check(params: Mapping[str, Any], declared_by: type) -> None:
         raise TypeError(f"missing parameter: {', '.join(sorted(missing))}")
 
 
-def check_names(params: Mapping[str, Any], declared_by: type) -> None:
+def check_parameter_names(params: Mapping[str, Any], declared_by: type) -> None:
     """Raises `TypeError` for a parameter that isn't declared."""
     declared, _ = _declared(declared_by)
     if not params.keys() <= declared.keys():
