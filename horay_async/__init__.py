@@ -15,7 +15,7 @@ the leaves.
     _argument_errors, _first_use, _type_hints
     _class_docs
     _class_attributes, _descriptors, _extras, _files, _json, _record, _version
-    _habits
+    _suggestions
     _attempt, _option_names
     errors
     _checks
@@ -429,7 +429,7 @@ def __getattr__(name: str) -> Any:
                 return globals().setdefault(name, getattr(home, name))
     message = f"module {__name__!r} has no attribute {name!r}"
     if not name.startswith("__"):
-        from horay_async._habits import EXPORTS  # noqa: PLC0415 - needed for a mistake alone
+        from horay_async._suggestions import EXPORTS  # noqa: PLC0415 - needed for a mistake alone
 
         message = f"{message}: {EXPORTS[name]}" if name in EXPORTS else message
     raise AttributeError(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import Any, TypeVar
 
-from horay_async._habits import about_option, unknown
+from horay_async._suggestions import about_option, unknown
 
 __all__ = ["naming_options"]
 

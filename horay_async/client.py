@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, cast, ove
 
 from horay_async._checks import is_true
 from horay_async._class_attributes import Group
-from horay_async._habits import no_attribute
 from horay_async._keys import KeyFunction
 from horay_async._protocol.wire.check_parameters import check_parameters
 from horay_async._protocol.wire.request import (
@@ -20,6 +19,7 @@ from horay_async._protocol.wire.request import (
     streamed_body,
 )
 from horay_async._signatures import described
+from horay_async._suggestions import no_attribute
 from horay_async.models.drift import Drift
 from horay_async.models.options import CallOptions, GenerationOptions
 from horay_async.options import ClientOptions, ClientParams

@@ -32,7 +32,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from horay_async._attempt import Attempt, Execution
-from horay_async._habits import no_attribute
+from horay_async._suggestions import no_attribute
 
 __all__ = [
     "APIConnectionError",

@@ -11,10 +11,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from horay_async._habits import no_attribute
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
 from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder, is_error_envelope
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
+from horay_async._suggestions import no_attribute
 from horay_async._transport.loops import runs_here
 from horay_async.errors import (
     APIConnectionError,

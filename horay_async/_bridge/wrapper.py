@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from horay_async._argument_errors import naming_method
-from horay_async._habits import no_attribute
 from horay_async._signatures import blocking_form
+from horay_async._suggestions import no_attribute
 
 if TYPE_CHECKING:
     from horay_async._bridge.thread import LoopHandle

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 import attrs
 
-from horay_async._habits import unknown
+from horay_async._suggestions import unknown
 from horay_async.errors import ConfigurationError
 
 __all__ = ["BatchOptions", "Settings", "check_interval"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 import attrs
 import msgspec
 
-from horay_async._habits import no_item
 from horay_async._record import Record
+from horay_async._suggestions import no_item
 from horay_async.errors import APIResponseError, DriftKind
 from horay_async.models._dump import dump, dump_all, to_text
 from horay_async.models.meta import ResponseMeta

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Required
 
 import attrs
 
-from horay_async._habits import no_attribute
+from horay_async._suggestions import no_attribute
 from horay_async.models._base import Extensible, Response, WireForm
 from horay_async.models.sampling import SamplingParams
 from horay_async.models.usage import Usage

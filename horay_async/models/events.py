@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 import attrs
 
-from horay_async._habits import no_attribute
 from horay_async._record import Record
+from horay_async._suggestions import no_attribute
 from horay_async.models.chat import ChatCompletion, ToolCall
 from horay_async.models.messages import ImagePart, TextPart
 from horay_async.models.usage import Usage

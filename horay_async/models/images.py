@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Required
 
 import attrs
 
-from horay_async._habits import no_attribute
+from horay_async._suggestions import no_attribute
 from horay_async.models._base import Model, Response, WireForm
 from horay_async.models.options import CallOptions
 

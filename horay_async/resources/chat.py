@@ -10,8 +10,8 @@ import attrs
 from horay_async._argument_errors import by_position
 from horay_async._checks import is_true
 from horay_async._class_attributes import Group
-from horay_async._habits import about_field, no_attribute
 from horay_async._protocol.wire.request import Operation
+from horay_async._suggestions import about_field, no_attribute
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_params import ChatParams, ConversationParams
 from horay_async.resources._base import Resource

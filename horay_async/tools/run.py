@@ -13,8 +13,8 @@ from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from horay_async._habits import no_attribute
 from horay_async._protocol.limits.pacing import are_believable
+from horay_async._suggestions import no_attribute
 from horay_async._transport.loops import runs_here
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion

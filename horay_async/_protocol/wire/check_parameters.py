@@ -18,7 +18,7 @@ from typing import (
     is_typeddict,
 )
 
-from horay_async._habits import about_parameter, about_value, did_you_mean
+from horay_async._suggestions import about_parameter, about_value, did_you_mean
 
 __all__ = ["TEXTUAL", "check_parameter_names", "check_parameters", "required_parameters"]
 

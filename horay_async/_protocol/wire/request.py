@@ -12,13 +12,13 @@ import attrs
 import msgspec
 
 from horay_async._checks import check_headers, http_url
-from horay_async._habits import about_field
 from horay_async._json import is_object, plain_value
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.check_parameters import check_parameters
 from horay_async._protocol.wire.decode import MALFORMED
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._record import Record
+from horay_async._suggestions import about_field
 from horay_async.errors import ConfigurationError
 from horay_async.models._base import Extensible, Model
 from horay_async.models.options import CallOptions, GenerationOptions

@@ -10,8 +10,8 @@ from opentelemetry import metrics, trace
 from opentelemetry._logs import get_logger
 from opentelemetry.context import attach, detach, get_value
 
-from horay_async._habits import unknown
 from horay_async._observing import LogOnce
+from horay_async._suggestions import unknown
 from horay_async._version import __version__
 from horay_async.integrations.otel.conventions import LATEST, SCHEMA_URLS, Version, version_of
 from horay_async.integrations.otel.generation import Generation

@@ -31,8 +31,15 @@ from horay_async import (
     Timeouts,
 )
 from horay_async._generated_parameters import CLASSES
-from horay_async._habits import ADVICE, ATTRIBUTES, CLIENT_OPTIONS, EXPORTS, OPTIONS, PARAMETERS
 from horay_async._protocol.wire.check_parameters import check_parameters
+from horay_async._suggestions import (
+    ADVICE,
+    ATTRIBUTES,
+    CLIENT_OPTIONS,
+    EXPORTS,
+    OPTIONS,
+    PARAMETERS,
+)
 from horay_async.models import events
 from horay_async.models.chat_params import ChatParams
 from horay_async.models.images import ImageParams
