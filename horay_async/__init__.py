@@ -22,8 +22,8 @@ the leaves.
     _keys
     _policies
     models
-    _observe
-    _observing
+    _observers
+    _observer_defaults
     options
     _generated_parameters
     _signatures

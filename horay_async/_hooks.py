@@ -7,8 +7,8 @@ from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from horay_async._observe import CallEnded, CallObserver, CallStarted
-from horay_async._observing import LogOnce
+from horay_async._observer_defaults import LogOnce
+from horay_async._observers import CallEnded, CallObserver, CallStarted
 from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, TypeVar, overload
 import aiohttp
 
 from horay_async._keys import KeyFunction
-from horay_async._observe import TelemetryObserver
+from horay_async._observers import TelemetryObserver
 from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async._transport.transport import Transport
 from horay_async.batch import AsyncBatch

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from horay_async._observe import TelemetryObserver
+    from horay_async._observers import TelemetryObserver
     from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
 
 __all__ = ["ClientOptions", "ClientParams", "Limits", "RetryPolicy", "Timeouts"]

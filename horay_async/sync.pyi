@@ -27,7 +27,7 @@ from horay_async._bridge import (
     Prefetcher,
 )
 from horay_async._keys import KeyFunction
-from horay_async._observe import TelemetryObserver
+from horay_async._observers import TelemetryObserver
 from horay_async._policies import Limits, RetryPolicy, Timeouts
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult
 from horay_async.batch.batch_request import BatchRequest

@@ -57,7 +57,7 @@ SELDOM = {
     "horay_async._protocol.wire.json_decoder",
     "horay_async._transport.key_source",
     "horay_async._transport.limiter",
-    "horay_async._observe",
+    "horay_async._observers",
     "horay_async.models.embeddings",
     "horay_async.models.images",
     "horay_async.models.models",

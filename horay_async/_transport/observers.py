@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from horay_async._attempt import Attempt
-from horay_async._observe import CallEnded, CallObserver, CallStarted, Observer
-from horay_async._observing import LogOnce
+from horay_async._observer_defaults import LogOnce
+from horay_async._observers import CallEnded, CallObserver, CallStarted, Observer
 from horay_async._protocol.wire.request import Request
 from horay_async._transport.loops import runs_here
 from horay_async.models._base import Response

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from horay_async._keys import ProvidedKeys
-from horay_async._observing import LogOnce, process_defaults
+from horay_async._observer_defaults import LogOnce, process_defaults
 from horay_async._protocol.limits.retry_budget import RetryBudget
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.drift import DriftWatch
@@ -18,7 +18,7 @@ from horay_async._transport.shared_limiters import SharedLimiters
 from horay_async.options import ClientOptions
 
 if TYPE_CHECKING:
-    from horay_async._observe import Observer, TelemetryObserver
+    from horay_async._observers import Observer, TelemetryObserver
     from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
     from horay_async._transport.key_source import KeySource
     from horay_async._transport.limiter import Limiter

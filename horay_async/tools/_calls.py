@@ -24,7 +24,7 @@ from horay_async.tools._isolation import call_user_code, contain, message_of
 from horay_async.tools.define import Approve, Tool
 
 if TYPE_CHECKING:
-    from horay_async._observe import TelemetryObserver
+    from horay_async._observers import TelemetryObserver
 
 __all__ = ["ToolCaller", "tool_message"]
 
@@ -90,7 +90,7 @@ class ToolCaller:
         if self.telemetry is None:
             yield lambda result: result
             return
-        from horay_async._observe import ToolEnded, ToolStarted  # noqa: PLC0415 - seldom needed
+        from horay_async._observers import ToolEnded, ToolStarted  # noqa: PLC0415 - seldom needed
 
         tool = self.tools.get(call.function.name)
         started = ToolStarted(

@@ -28,7 +28,7 @@ from horay_async.models.events import (
 from horay_async.streaming import BUSY, ELSEWHERE, AsyncEventStream, Loop, all_of, interrupted
 
 if TYPE_CHECKING:
-    from horay_async._observe import RunObserver, TelemetryObserver
+    from horay_async._observers import RunObserver, TelemetryObserver
     from horay_async.models.messages import ToolMessage
     from horay_async.models.usage import Usage
     from horay_async.tools._calls import ToolCaller
@@ -227,7 +227,7 @@ class AsyncToolRun:
         return False
 
     def _observe_start(self, telemetry: TelemetryObserver) -> None:
-        from horay_async._observe import RunStarted  # noqa: PLC0415 - seldom needed
+        from horay_async._observers import RunStarted  # noqa: PLC0415 - seldom needed
 
         self._observer = telemetry.run(RunStarted(body=self._first_body))
         self._first_body = None
@@ -237,7 +237,7 @@ class AsyncToolRun:
         observer, self._observer = self._observer, None
         if observer is None:
             return
-        from horay_async._observe import RunEnded  # noqa: PLC0415 - seldom needed
+        from horay_async._observers import RunEnded  # noqa: PLC0415 - seldom needed
 
         observer.on_end(
             RunEnded(

@@ -15,7 +15,7 @@ from horay_async.integrations.otel.spans import CallSpan, outcome
 from horay_async.models.usage import Usage
 
 if TYPE_CHECKING:
-    from horay_async._observe import CallEnded
+    from horay_async._observers import CallEnded
     from horay_async.integrations.otel.requests import DescribedRequest
     from horay_async.integrations.otel.settings import TelemetrySettings
     from horay_async.models._base import Response

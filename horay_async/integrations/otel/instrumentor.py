@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Unpack, cast
 
-from horay_async._observing import process_defaults
+from horay_async._observer_defaults import process_defaults
 from horay_async.integrations.otel.telemetry import Telemetry, TelemetryParams
 
 __all__ = ["HorayInstrumentor"]

@@ -12,7 +12,7 @@ from horay_async.integrations.otel.spans import CallSpan
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
-    from horay_async._observe import CallEnded, CallStarted
+    from horay_async._observers import CallEnded, CallStarted
     from horay_async.models._base import Response
 
 __all__ = ["PlainCall"]

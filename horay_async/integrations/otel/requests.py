@@ -15,7 +15,7 @@ from horay_async.integrations.otel.conventions import LATEST, OLD, Version
 from horay_async.integrations.otel.values import real, texts, whole
 
 if TYPE_CHECKING:
-    from horay_async._observe import CallStarted
+    from horay_async._observers import CallStarted
 
 __all__ = ["PROVIDER", "DescribedRequest", "SentBody", "generation_of", "run_of", "server"]
 

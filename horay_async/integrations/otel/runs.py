@@ -13,7 +13,7 @@ from horay_async.integrations.otel.metrics import usage_of
 from horay_async.integrations.otel.spans import OwnSpan, message_of, outcome
 
 if TYPE_CHECKING:
-    from horay_async._observe import RunEnded
+    from horay_async._observers import RunEnded
     from horay_async.integrations.otel.metrics import RunMetrics
     from horay_async.integrations.otel.requests import DescribedRequest
     from horay_async.integrations.otel.settings import TelemetrySettings

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from horay_async._attempt import Attempt
-    from horay_async._observe import CallEnded
+    from horay_async._observers import CallEnded
     from horay_async.errors import APIError
 
 __all__ = ["CallSpan", "OwnSpan", "message_of", "outcome"]

@@ -10,7 +10,7 @@ from opentelemetry import metrics, trace
 from opentelemetry._logs import get_logger
 from opentelemetry.context import attach, detach, get_value
 
-from horay_async._observing import LogOnce
+from horay_async._observer_defaults import LogOnce
 from horay_async._suggestions import unknown
 from horay_async._version import __version__
 from horay_async.integrations.otel.conventions import LATEST, SCHEMA_URLS, Version, version_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
-    from horay_async._observe import (
+    from horay_async._observers import (
         CallObserver,
         CallStarted,
         RunEnded,

@@ -17,7 +17,7 @@ from horay_async.integrations.otel.spans import OwnSpan, outcome
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
-    from horay_async._observe import ToolEnded, ToolStarted
+    from horay_async._observers import ToolEnded, ToolStarted
     from horay_async.integrations.otel.settings import TelemetrySettings
 
 __all__ = ["ToolSpan", "mcp_call"]

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from horay_async._observe import TelemetryObserver
+    from horay_async._observers import TelemetryObserver
 
 __all__ = ["LogOnce", "process_defaults"]
 
