@@ -20,7 +20,7 @@ the leaves.
     errors
     _checks
     _keys
-    _policies
+    _limits, _retry_policy, _timeouts
     models
     _observers
     _observer_defaults

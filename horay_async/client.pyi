@@ -10,8 +10,10 @@ from typing import Any, Literal, Self, TypeVar, overload
 import aiohttp
 
 from horay_async._keys import KeyFunction
+from horay_async._limits import Limits
 from horay_async._observers import TelemetryObserver
-from horay_async._policies import Limits, RetryPolicy, Timeouts
+from horay_async._retry_policy import RetryPolicy
+from horay_async._timeouts import Timeouts
 from horay_async._transport.transport import Transport
 from horay_async.batch import AsyncBatch
 from horay_async.models.drift import Drift

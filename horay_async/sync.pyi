@@ -27,8 +27,10 @@ from horay_async._bridge import (
     Prefetcher,
 )
 from horay_async._keys import KeyFunction
+from horay_async._limits import Limits
 from horay_async._observers import TelemetryObserver
-from horay_async._policies import Limits, RetryPolicy, Timeouts
+from horay_async._retry_policy import RetryPolicy
+from horay_async._timeouts import Timeouts
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.results import BatchProgress, ShowProgress

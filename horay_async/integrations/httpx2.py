@@ -26,9 +26,9 @@ from typing import Any, Final, TypeVar
 from horay_async import errors
 from horay_async._bridge import BlockingReader, LoopHandle, Prefetcher
 from horay_async._extras import missing_extra
-from horay_async._policies import Timeouts
 from horay_async._protocol.wire.check_parameters import check_parameters
 from horay_async._protocol.wire.request import Request, forwarded
+from horay_async._timeouts import Timeouts
 from horay_async.client import AsyncHoray
 from horay_async.errors import HorayError
 from horay_async.models.options import GenerationOptions

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, TypedDict
 
-from horay_async._policies import Timeouts
+from horay_async._timeouts import Timeouts
 
 __all__ = ["CallOptions", "GenerationOptions"]
 

@@ -5,8 +5,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, TypeVar, overload
 
-from horay_async._policies import Timeouts
 from horay_async._protocol.wire.request import Operation
+from horay_async._timeouts import Timeouts
 from horay_async._transport.transport import Transport
 from horay_async.models.chat import ChatCompletion, Message
 from horay_async.models.chat_chunks import ChatCompletionChunk

@@ -5,8 +5,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, overload
 
-from horay_async._policies import Timeouts
 from horay_async._protocol.wire.request import Operation
+from horay_async._timeouts import Timeouts
 from horay_async.models.completions import Completion, CompletionChunk, CompletionParams
 from horay_async.models.dicts import StreamOptionsDict
 from horay_async.models.events import CompletionEvent

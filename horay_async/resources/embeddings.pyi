@@ -5,8 +5,8 @@
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from horay_async._policies import Timeouts
 from horay_async._protocol.wire.request import Operation, Request
+from horay_async._timeouts import Timeouts
 from horay_async.models.embeddings import EmbeddingInput, EmbeddingParams, EmbeddingResponse
 from horay_async.resources._base import Resource
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from horay_async._policies import Timeouts
 from horay_async._protocol.wire.request import Operation
+from horay_async._timeouts import Timeouts
 from horay_async.models.images import GeneratedImage, ImageParams, ImageResponse, ImageSize
 from horay_async.resources._base import Resource
 

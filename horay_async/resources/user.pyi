@@ -5,8 +5,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from horay_async._policies import Timeouts
 from horay_async._protocol.wire.request import Operation
+from horay_async._timeouts import Timeouts
 from horay_async.models.options import CallOptions
 from horay_async.models.user import UserInfo
 from horay_async.resources._base import Resource

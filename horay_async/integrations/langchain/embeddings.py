@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.embeddings import Embeddings
 from pydantic import Field
 
-from horay_async._policies import Timeouts
+from horay_async._timeouts import Timeouts
 from horay_async.integrations.langchain._clients import HasClients
 
 if TYPE_CHECKING:

@@ -1,21 +1,12 @@
-"""The timeouts of a call, the rules of trying again and limits: what the options of clients and of calls share."""
+"""Whether a failed call is tried again, and when: an option of clients and of calls."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import attrs
 
-from horay_async._checks import (
-    check_concurrency,
-    check_count,
-    check_rate,
-    check_seconds,
-    check_statuses,
-    check_wait,
-)
-from horay_async._class_docs import describe_fields
+from horay_async._checks import check_count, check_statuses, check_wait
 from horay_async._option_names import naming_options
 from horay_async._record import FrozenRecord
 from horay_async.errors import (
@@ -27,31 +18,7 @@ from horay_async.errors import (
     StreamTruncatedError,
 )
 
-__all__ = ["Limits", "RetryPolicy", "Timeouts"]
-
-
-@naming_options
-@attrs.frozen(eq=False, repr=False)
-class Timeouts(FrozenRecord):
-    """Five timeouts, in seconds; None is no limit.
-
-    The defaults suit long generations: a request may think for as long as it takes to `first_byte`,
-    and run for hours as long as it makes progress.
-    """
-
-    queue: float | None = attrs.field(default=None, validator=check_seconds)
-    """Waiting until the client's `limits` let the request go, and for a connection slot, when `max_connections` are in
-    use; in each attempt."""
-    connect: float | None = attrs.field(default=15.0, validator=check_seconds)
-    """DNS, TCP, TLS and proxy. 15 s spans the three or four SYN packets that TCP sends in it."""
-    first_byte: float | None = attrs.field(default=600.0, validator=check_seconds)
-    """From the request's dispatch to the response's head; without streaming that's the generation as a
-    whole. 600 s is what clients of this protocol commonly allow."""
-    idle: float | None = attrs.field(default=120.0, validator=check_seconds)
-    """Between two pieces of content; comments and empty events that keep a connection alive don't
-    count."""
-    total: float | None = attrs.field(default=None, validator=check_seconds)
-    """A deadline over all attempts and backoffs."""
+__all__ = ["RetryPolicy"]
 
 
 @naming_options
@@ -126,28 +93,3 @@ class RetryPolicy(FrozenRecord):
         else:
             return False
         return safe or (self.retry_unknown_images if billed_per_run else self.retry_unknown)
-
-
-# Every call of a client with limits looks its limiter up by them, so that their hash is to be quick.
-@naming_options
-@describe_fields
-@attrs.frozen(kw_only=True)
-class Limits:
-    """What all calls of a client keep to, those of its batches and of its copies included; None is no limit.
-
-    A call that would go over a limit waits, in the order of arrival, under the timeout `queue` and the deadline; those with
-    `bulk=True`, as a batch's, wait until no other call does. The limits hold on each event loop by itself: a client that is
-    used from several threads with a loop each sends up to so much on each. The blocking clients of a process share one loop.
-    """
-
-    rpm: float | None = attrs.field(default=None, validator=check_rate)
-    """Most requests a minute, retries included. They go evenly spaced: a server that allows so many a minute mostly
-    enforces it over shorter times."""
-    tpm: float | None = attrs.field(default=None, validator=check_rate)
-    """Most tokens a minute, of prompts and responses together: estimated from a request's length and its `max_tokens`, and
-    corrected by the `usage` of its response, also that of a stream, where it has one."""
-    concurrency: int | Literal["auto"] | None = attrs.field(
-        default=None, validator=check_concurrency
-    )
-    """Most requests under way at once, streams until their end. `"auto"` finds what the server can take, as batches
-    do. `max_connections` holds beside it."""
