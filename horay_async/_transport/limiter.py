@@ -12,10 +12,11 @@ from typing import Protocol
 
 from horay_async._protocol.limits.admission import Admission, Permit
 from horay_async._protocol.limits.concurrency import Concurrency
-from horay_async._protocol.limits.pacing import RateLimiter, TokenEstimate, are_believable
+from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.limits.retry_after import parse_retry_after
 from horay_async._protocol.limits.server_window import LONGEST_HOLD, ServerWindow
+from horay_async._protocol.limits.token_estimate import TokenEstimate, are_believable
 from horay_async._protocol.limits.tokens_used import tokens_used
 from horay_async._transport.connection_slots import CLOSED
 from horay_async._transport.open_files import most_connections
@@ -23,7 +24,7 @@ from horay_async.errors import ConfigurationError
 from horay_async.models._rate_headers import parse_rate_limits
 from horay_async.options import ClientOptions
 
-__all__ = ["NO_LIMIT", "REFUSALS", "TICK", "CallPlace", "Limiter", "Pacer", "Ticket"]
+__all__ = ["NO_LIMIT", "REFUSALS", "TICK", "AnyRateLimiter", "CallPlace", "Limiter", "Ticket"]
 
 START = 16
 """Requests that are sent at once to begin with: what small servers take without complaint."""
@@ -41,7 +42,7 @@ request was due, so that nothing adds up.
 """
 
 
-class Pacer(Protocol):
+class AnyRateLimiter(Protocol):
     """What keeps requests to a rate; `RateLimiter` says what its methods do."""
 
     def wait(self, now: float) -> float: ...
@@ -59,13 +60,13 @@ class Idle(Protocol):
 class Ticket:
     """A request that waits to go, and then has gone."""
 
-    __slots__ = ("bulk", "level", "pacer", "permit", "probe", "tokens", "windows")
+    __slots__ = ("bulk", "level", "permit", "probe", "rate_limiter", "tokens", "windows")
 
     def __init__(
         self,
         tokens: float,
         level: Concurrency | None,
-        pacer: Pacer | None,
+        rate_limiter: AnyRateLimiter | None,
         *,
         bulk: bool,
         probe: bool = False,
@@ -74,7 +75,7 @@ class Ticket:
         """Estimated for the request and its response."""
         self.level: Concurrency | None = level
         """The limit on requests under way that it keeps to; None for one that has its permit."""
-        self.pacer: Pacer | None = pacer
+        self.rate_limiter: AnyRateLimiter | None = rate_limiter
         """The rate that it keeps to beside the client's."""
         self.bulk: bool = bulk
         self.probe: bool = probe
@@ -101,7 +102,7 @@ class _Waiter:
 class Limiter:
     """Lets requests go when concurrency, rates, pauses and the server's own windows allow it.
 
-    Those that wait stand in lines, one for each priority, level and pacer: in a line, first come is first served; of the
+    Those that wait stand in lines, one for each priority, level and rate limiter: in a line, first come is first served; of the
     lines' first, the one goes that came first and may go. While a call waits for what the client as a whole is limited by,
     nothing of those with `bulk` goes.
     """
@@ -124,7 +125,7 @@ class Limiter:
             if isinstance(fixed, str)
             else Concurrency(start=fixed, floor=fixed, ceiling=fixed)
         )
-        self._pacer = None if limits is None else RateLimiter(limits.rpm, limits.tpm)
+        self._rate_limiter = None if limits is None else RateLimiter(limits.rpm, limits.tpm)
         self._windows = (ServerWindow(), ServerWindow())  # of requests and of tokens
         self._lines: dict[tuple[object, ...], deque[_Waiter]] = {}
         self._serial = 0  # of who came last
@@ -156,7 +157,7 @@ class Limiter:
         tokens: float,
         *,
         level: Concurrency | None,
-        pacer: Pacer | None = None,
+        rate_limiter: AnyRateLimiter | None = None,
         bulk: bool,
     ) -> Ticket | None:
         """Lets a request of about so many tokens go, and counts it, where nobody waits and it needn't wait either."""
@@ -164,9 +165,9 @@ class Limiter:
             raise ConfigurationError(CLOSED)
         if self._lines:
             return None
-        ticket = Ticket(tokens, level, pacer, bulk=bulk)
+        ticket = Ticket(tokens, level, rate_limiter, bulk=bulk)
         now = asyncio.get_running_loop().time()
-        if self._pacer is not None and self._shared_wait(tokens, now) > TICK:
+        if self._rate_limiter is not None and self._shared_wait(tokens, now) > TICK:
             return None
         if self._own_wait(ticket, now) > TICK:
             return None
@@ -178,7 +179,7 @@ class Limiter:
         tokens: float,
         *,
         level: Concurrency | None,
-        pacer: Pacer | None = None,
+        rate_limiter: AnyRateLimiter | None = None,
         bulk: bool,
         probe: bool = False,
     ) -> Ticket:
@@ -187,7 +188,7 @@ class Limiter:
             raise ConfigurationError(CLOSED)
         self._serial += 1
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        ticket = Ticket(tokens, level, pacer, bulk=bulk, probe=probe)
+        ticket = Ticket(tokens, level, rate_limiter, bulk=bulk, probe=probe)
         waiter = _Waiter(ticket, self._serial, turn)
         self._lines.setdefault(_line_of(ticket), deque()).append(waiter)
         self.wake()
@@ -210,19 +211,19 @@ class Limiter:
         now = asyncio.get_running_loop().time()
         if ticket.permit is not None:
             self.admission.end(ticket.permit)
-        for pacer in filter(None, (self._pacer, ticket.pacer)):
-            pacer.give_back(ticket.tokens, now)
-        if self._pacer is not None:
+        for rate_limiter in filter(None, (self._rate_limiter, ticket.rate_limiter)):
+            rate_limiter.give_back(ticket.tokens, now)
+        if self._rate_limiter is not None:
             for window, units in zip(self._windows, (1.0, ticket.tokens), strict=True):
                 window.give_back(units)
         self.wake()
 
-    def correct(self, tokens: float, pacer: Pacer | None, now: float) -> None:
+    def correct(self, tokens: float, rate_limiter: AnyRateLimiter | None, now: float) -> None:
         """Counts tokens in addition, negative for less."""
-        if self._pacer is not None:
-            self._pacer.correct(tokens, now)
-        if pacer is not None:
-            pacer.correct(tokens, now)
+        if self._rate_limiter is not None:
+            self._rate_limiter.correct(tokens, now)
+        if rate_limiter is not None:
+            rate_limiter.correct(tokens, now)
 
     def learn(self, size: RequestSize, response: object) -> int | None:
         """The tokens that a response says it took, which later estimates build on; None where it doesn't say, or what
@@ -273,7 +274,7 @@ class Limiter:
         """Whether a new one would let go the same: nothing waits, is under way, or would have to wait."""
         return (
             not (self._lines or self.admission.in_flight or self.admission.paused(now))
-            and (self._pacer is None or self._pacer.is_idle(now))
+            and (self._rate_limiter is None or self._rate_limiter.is_idle(now))
             and all(window.is_idle(now) for window in self._windows)
             and (self.batches is None or self.batches.is_idle(now))
         )
@@ -323,7 +324,7 @@ class Limiter:
 
     def _shared_wait(self, tokens: float, now: float) -> float:
         """Seconds until the client's own limits, and the server's windows, let a request go."""
-        if self._pacer is None:
+        if self._rate_limiter is None:
             return 0.0
         if self.admission.in_flight >= self._level.limit:
             self._level.holds_back()  # which it takes note of
@@ -331,35 +332,35 @@ class Limiter:
         requests, of_tokens = self._windows
         reset = max(requests.wait(1.0, now), of_tokens.wait(tokens, now))
         # A server refuses what comes a moment before its reset, so that none may go a tick early.
-        return max(self._pacer.wait(now), reset + TICK if reset else 0.0)
+        return max(self._rate_limiter.wait(now), reset + TICK if reset else 0.0)
 
     def _own_wait(self, ticket: Ticket, now: float) -> float:
-        """Seconds until its level, its pacer and the admission let a request go."""
-        admission, level, pacer = self.admission, ticket.level, ticket.pacer
+        """Seconds until its level, its rate limiter and the admission let a request go."""
+        admission, level, rate_limiter = self.admission, ticket.level, ticket.rate_limiter
         if ticket.probe:
             delay = 0.0
         elif level is None:
             delay = admission.paused(now)
-        elif pacer is not None or level is self.auto:
+        elif rate_limiter is not None or level is self.auto:
             # The pace at which a limit is filled up is for batches: others ask one by one.
-            delay = admission.wait(level, now, paced=pacer is not None)
+            delay = admission.wait(level, now, paced=rate_limiter is not None)
         else:  # a call's, which keeps to the client's own fixed limit alone
             delay = admission.wait_fixed(level, now)
-        return delay if pacer is None else max(delay, pacer.wait(now))
+        return delay if rate_limiter is None else max(delay, rate_limiter.wait(now))
 
     def _go(self, ticket: Ticket, now: float) -> None:
         """Counts a request that goes."""
-        if self._pacer is not None:
-            self._pacer.take(ticket.tokens, now)
+        if self._rate_limiter is not None:
+            self._rate_limiter.take(ticket.tokens, now)
             requests, tokens = self._windows
             requests.take(1.0)
             tokens.take(ticket.tokens)
             ticket.windows = (requests.taken, tokens.taken)
-        level, pacer = ticket.level, ticket.pacer
-        if pacer is not None:
-            pacer.take(ticket.tokens, now)
+        level, rate_limiter = ticket.level, ticket.rate_limiter
+        if rate_limiter is not None:
+            rate_limiter.take(ticket.tokens, now)
         if level is not None:
-            adaptive = pacer is not None or level is self.auto
+            adaptive = rate_limiter is not None or level is self.auto
             ticket.permit = self.admission.begin(level, now, adaptive=adaptive, probe=ticket.probe)
 
     def _leave(self, waiter: _Waiter) -> None:
@@ -381,7 +382,7 @@ FOREVER = float("inf")
 
 
 def _line_of(ticket: Ticket) -> tuple[object, ...]:
-    return ticket.bulk, ticket.level, ticket.pacer, ticket.probe
+    return ticket.bulk, ticket.level, ticket.rate_limiter, ticket.probe
 
 
 def _priority(waiter: _Waiter) -> tuple[bool, int]:

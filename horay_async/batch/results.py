@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
 
-from horay_async._protocol.limits.pacing import are_believable
+from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._record import Record
 from horay_async.errors import HorayError
 from horay_async.models._base import Response

@@ -34,7 +34,7 @@ from horay_async.models.meta import Attempt
 from horay_async.resources._base import fetch
 
 if TYPE_CHECKING:
-    from horay_async._transport.limiter import Pacer
+    from horay_async._transport.limiter import AnyRateLimiter
     from horay_async._transport.transport import Transport
     from horay_async.batch.bar import ProgressBar
 
@@ -51,8 +51,8 @@ SOURCE_CANCELLED = (
 class BatchRunner:
     """One batch run on one event loop: a task that sends, and one for each request under way.
 
-    `level` and `pacer` take the place of those that the settings call for, to be shared by several runners.
-    A pacer that doesn't know for how long it holds back requests has to wake the client's limiter. With `needs_server`
+    `level` and `rate_limiter` take the place of those that the settings call for, to be shared by several runners.
+    A rate limiter that doesn't know for how long it holds back requests has to wake the client's limiter. With `needs_server`
     the run ends where none of the first requests reaches the server, instead of failing all of them.
     """
 
@@ -66,7 +66,7 @@ class BatchRunner:
         ordered: bool,
         threaded: bool,
         level: Concurrency | None = None,
-        pacer: Pacer | None = None,
+        rate_limiter: AnyRateLimiter | None = None,
         bar: ProgressBar | None = None,
         needs_server: bool = False,
     ) -> None:
@@ -74,7 +74,9 @@ class BatchRunner:
         self._began = self._loop.time()
         self._throttle = throttle_of(transport)
         self._level = self._throttle.level(settings) if level is None else level
-        self._pacer = self._throttle.pacer(settings) if pacer is None else pacer
+        self._rate_limiter = (
+            self._throttle.rate_limiter(settings) if rate_limiter is None else rate_limiter
+        )
         self._transport = unbound(transport)
         self._preparer = Preparer(self._transport.options)
         self._settings = settings
@@ -208,7 +210,7 @@ class BatchRunner:
         since = self._loop.time() if work.put_off_since is None else work.put_off_since
         ticket = await self._throttle.acquire(
             self._level,
-            self._pacer,
+            self._rate_limiter,
             work.tokens,
             bulk=self._settings.bulk,
             patience=Patience(self._began, since, self._settings.give_up_after),
@@ -218,7 +220,7 @@ class BatchRunner:
             return
         permit = ticket.permit
         assert permit is not None
-        work.request.limiter = WorkLimiter(limiter, ticket, self._pacer)
+        work.request.limiter = WorkLimiter(limiter, ticket, self._rate_limiter)
         self._progress.in_flight += 1
         task = self._loop.create_task(self._run(work, permit))
         self._sending.add(task)
@@ -249,7 +251,7 @@ class BatchRunner:
                 self._put_off(work, permit, error, now)
             elif self._unreached is not None and is_unreachable(error):
                 admission.end(permit)
-                self._throttle.limiter.correct(-work.tokens, self._pacer, now)
+                self._throttle.limiter.correct(-work.tokens, self._rate_limiter, now)
                 work.refusal = error
                 self._unreached.append(work)
             else:
@@ -293,7 +295,7 @@ class BatchRunner:
         """Puts a request back in front, unless it has been put off for long enough."""
         admission, limiter = self._throttle.admission, self._throttle.limiter
         asked = self._throttle.refused(permit, error, now)
-        limiter.correct(-work.tokens, self._pacer, now)
+        limiter.correct(-work.tokens, self._rate_limiter, now)
         self._progress.refused += 1
         if work.put_off_since is None:
             work.put_off_since = now
@@ -323,7 +325,7 @@ class BatchRunner:
         limiter = self._throttle.limiter
         used = limiter.learn(work.size, response)
         if used is not None:
-            limiter.correct(used - work.tokens, self._pacer, now)
+            limiter.correct(used - work.tokens, self._rate_limiter, now)
 
     # Results
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from horay_async._protocol.limits.admission import Admission, Permit
 from horay_async._protocol.limits.concurrency import Concurrency
-from horay_async._protocol.limits.pacing import RateLimiter
-from horay_async._transport.limiter import NO_LIMIT, Limiter, Pacer, Ticket
+from horay_async._protocol.limits.rate_limiter import RateLimiter
+from horay_async._transport.limiter import NO_LIMIT, AnyRateLimiter, Limiter, Ticket
 from horay_async._transport.open_files import free_files, session_limit
 from horay_async.batch.options import Settings
 from horay_async.errors import APIError, APIStatusError, ConfigurationError
@@ -42,7 +42,7 @@ class Throttle:
             asyncio.Timeout, Patience
         ] = {}  # of those that wait to be let go: when each gives up
         self._session_limit = session_limit(options)
-        self._pacers: dict[tuple[float | None, float | None], RateLimiter] = {}
+        self._rate_limiters: dict[tuple[float | None, float | None], RateLimiter] = {}
 
     def level(self, settings: Settings) -> Concurrency:
         """The limit that a batch keeps to. Raises `ConfigurationError` where it can't be reached."""
@@ -63,21 +63,21 @@ class Throttle:
             )
         return Concurrency(start=fixed, floor=fixed, ceiling=fixed)
 
-    def pacer(self, settings: Settings) -> RateLimiter:
+    def rate_limiter(self, settings: Settings) -> RateLimiter:
         """What keeps a batch to its `rpm` and `tpm`; batches with the same ones share it."""
         key = (settings.rpm, settings.tpm)
-        return self._pacers.setdefault(key, RateLimiter(*key))
+        return self._rate_limiters.setdefault(key, RateLimiter(*key))
 
     def is_idle(self, now: float) -> bool:
         """Whether a new one would let go the same."""
         return now >= self._not_before and all(
-            pacer.is_idle(now) for pacer in self._pacers.values()
+            rate_limiter.is_idle(now) for rate_limiter in self._rate_limiters.values()
         )
 
     async def acquire(
         self,
         level: Concurrency,
-        pacer: Pacer,
+        rate_limiter: AnyRateLimiter,
         tokens: float,
         *,
         bulk: bool = True,
@@ -90,7 +90,9 @@ class Throttle:
         limiter = self.limiter
         clock = asyncio.get_running_loop().time
         while self._not_before <= patience.until:
-            ticket = limiter.ticket_nowait(tokens, level=level, pacer=pacer, bulk=bulk)
+            ticket = limiter.ticket_nowait(
+                tokens, level=level, rate_limiter=rate_limiter, bulk=bulk
+            )
             if ticket is not None:
                 return ticket
             at = self._gives_up_at(patience)
@@ -100,14 +102,16 @@ class Throttle:
                         return None
                     # It may be back, and nobody has asked it since.
                     return await limiter.ticket(
-                        tokens, level=level, pacer=pacer, bulk=bulk, probe=True
+                        tokens, level=level, rate_limiter=rate_limiter, bulk=bulk, probe=True
                     )
                 at = None  # the next refusal sets it
             wait = asyncio.timeout_at(at)
             try:
                 async with wait:
                     self._waits[wait] = patience
-                    return await limiter.ticket(tokens, level=level, pacer=pacer, bulk=bulk)
+                    return await limiter.ticket(
+                        tokens, level=level, rate_limiter=rate_limiter, bulk=bulk
+                    )
             except TimeoutError:
                 if not wait.expired():
                     raise
@@ -158,12 +162,12 @@ class WorkLimiter:
     alone, since the request keeps its permit until it is done.
     """
 
-    __slots__ = ("_limiter", "_pacer", "_ticket", "_used")
+    __slots__ = ("_limiter", "_rate_limiter", "_ticket", "_used")
 
-    def __init__(self, limiter: Limiter, ticket: Ticket, pacer: Pacer) -> None:
+    def __init__(self, limiter: Limiter, ticket: Ticket, rate_limiter: AnyRateLimiter) -> None:
         self._limiter = limiter
         self._ticket = ticket
-        self._pacer = pacer
+        self._rate_limiter = rate_limiter
         self._used = False  # whether the ticket's attempt was made
 
     def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> WorkLimiter | None:
@@ -177,7 +181,7 @@ class WorkLimiter:
         """See `AttemptLimiter`."""
         first = self._ticket
         self._ticket = await self._limiter.ticket(
-            first.tokens, level=None, pacer=self._pacer, bulk=first.bulk
+            first.tokens, level=None, rate_limiter=self._rate_limiter, bulk=first.bulk
         )
         return self
 

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from horay_async._protocol.limits.pacing import are_believable
+from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._suggestions import no_attribute
 from horay_async._transport.loops import runs_here
 from horay_async.errors import AnswerError, APITimeoutError, HorayError

@@ -12,7 +12,7 @@ import pytest
 
 from horay_async import AsyncHoray, ConfigurationError
 from horay_async._protocol.limits.admission import Permit
-from horay_async._protocol.limits.pacing import RateLimiter
+from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport import limiter
 from horay_async._transport import open_files as module
 from horay_async._transport.limiter import Ticket
@@ -68,13 +68,13 @@ def test_levels() -> None:
     assert throttle.level(Settings.of(concurrency=3)) is not fixed
 
 
-def test_pacers() -> None:
+def test_rate_limiters() -> None:
     """Batches that ask for the same rate share it."""
     throttle = Throttle(OPTIONS)
-    pacer = throttle.pacer(Settings.of(rpm=60))
-    assert throttle.pacer(Settings.of(rpm=60)) is pacer
-    assert throttle.pacer(Settings.of(rpm=60, tpm=1000)) is not pacer
-    assert throttle.pacer(Settings.of()) is not pacer
+    rate_limiter = throttle.rate_limiter(Settings.of(rpm=60))
+    assert throttle.rate_limiter(Settings.of(rpm=60)) is rate_limiter
+    assert throttle.rate_limiter(Settings.of(rpm=60, tpm=1000)) is not rate_limiter
+    assert throttle.rate_limiter(Settings.of()) is not rate_limiter
 
 
 async def test_number_of_connections_is_left_to_the_limiter() -> None:
@@ -161,9 +161,9 @@ def test_open_files_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_entering_waits_for_a_permit_to_come_back() -> None:
     """Until then nothing is taken from the rate either."""
     throttle = Throttle(OPTIONS)
-    level, pacer = throttle.level(Settings.of(concurrency=1)), RateLimiter()
-    first = await throttle.acquire(level, pacer, 0, patience=PATIENCE)
-    second = asyncio.create_task(throttle.acquire(level, pacer, 0, patience=PATIENCE))
+    level, rate_limiter = throttle.level(Settings.of(concurrency=1)), RateLimiter()
+    first = await throttle.acquire(level, rate_limiter, 0, patience=PATIENCE)
+    second = asyncio.create_task(throttle.acquire(level, rate_limiter, 0, patience=PATIENCE))
     await asyncio.sleep(0)
     throttle.limiter.wake()
     await asyncio.sleep(0)
@@ -177,11 +177,11 @@ async def test_entering_waits_for_a_permit_to_come_back() -> None:
 async def test_entering_waits_for_the_rate() -> None:
     """Ahead of time: a request that the server would refuse isn't sent."""
     throttle = Throttle(OPTIONS)
-    level, pacer = throttle.level(Settings.of()), RateLimiter(rpm=6000)
+    level, rate_limiter = throttle.level(Settings.of()), RateLimiter(rpm=6000)
     loop = asyncio.get_running_loop()
     start = loop.time()
     for _ in range(14):
-        await throttle.acquire(level, pacer, 0, patience=PATIENCE)
+        await throttle.acquire(level, rate_limiter, 0, patience=PATIENCE)
     assert loop.time() - start >= 2 / 100  # eleven at once, the rest a hundredth of a second apart
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from horay_async import ConfigurationError, Limits
 from horay_async._protocol.limits.attempt_limiter import AttemptLimiter, AttemptPermit
-from horay_async._protocol.limits.pacing import RateLimiter
+from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport.limiter import CallPlace, Limiter
 from horay_async.batch.throttle import WorkLimiter
 from horay_async.options import ClientOptions
@@ -158,13 +158,17 @@ def test_nobody_overtakes_without_waiting() -> None:
 
     async def main() -> None:
         limiter = limiter_of(Limits(concurrency=2, rpm=60))
-        pacer = RateLimiter(rpm=1)
-        first = limiter.ticket_nowait(1.0, level=None, pacer=pacer, bulk=True)
+        rate_limiter = RateLimiter(rpm=1)
+        first = limiter.ticket_nowait(1.0, level=None, rate_limiter=rate_limiter, bulk=True)
         assert first is not None
         assert limiter.acquire_nowait(None, bulk=False) is None  # for the client's rate
         await asyncio.sleep(2)
-        assert limiter.ticket_nowait(1.0, level=None, pacer=pacer, bulk=True) is None  # for its own
-        waiting = asyncio.ensure_future(limiter.ticket(1.0, level=None, pacer=pacer, bulk=True))
+        assert (
+            limiter.ticket_nowait(1.0, level=None, rate_limiter=rate_limiter, bulk=True) is None
+        )  # for its own
+        waiting = asyncio.ensure_future(
+            limiter.ticket(1.0, level=None, rate_limiter=rate_limiter, bulk=True)
+        )
         await asyncio.sleep(0)
         assert limiter.acquire_nowait(None, bulk=False) is None  # since somebody waits
         place = await limiter.acquire(None, bulk=False)

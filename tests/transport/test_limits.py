@@ -390,9 +390,9 @@ async def test_limits_that_nobody_has_count_until_they_are_used_up(counting: Cou
             await complete(client.with_options(limits=limits))
         gc.collect()
         for limits in options:
-            pacer = client.with_options(limits=limits)._transport.limiter()._pacer
-            assert pacer is not None
-            assert pacer.wait(now()) > 1
+            rate_limiter = client.with_options(limits=limits)._transport.limiter()._rate_limiter
+            assert rate_limiter is not None
+            assert rate_limiter.wait(now()) > 1
 
 
 def now() -> float:

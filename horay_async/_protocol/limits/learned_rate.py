@@ -11,7 +11,7 @@ from horay_async._protocol.limits.concurrency import (
     DECREASE,
     LONGEST_COOLDOWN,
 )
-from horay_async._protocol.limits.pacing import BURST_SECONDS, GCRA
+from horay_async._protocol.limits.rate_limiter import BURST_SECONDS, GCRA
 
 __all__ = ["LearnedRate"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from horay_async._protocol.limits.pacing import MAX_TOKENS, are_believable
+from horay_async._protocol.limits.token_estimate import MAX_TOKENS, are_believable
 from horay_async.integrations.otel.conventions import LATEST, Version
 from horay_async.integrations.otel.values import whole
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias, cast
 import attrs
 
 from horay_async._json import is_array
-from horay_async._protocol.limits.pacing import are_believable
+from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._protocol.wire.request import Operation
 from horay_async.batch import BatchRequest, BatchResult
 from horay_async.errors import APIStatusError, ConfigurationError, HorayError

@@ -1,4 +1,4 @@
-"""The whole cluster's rate, held by one worker at a time: slices of time, and a pacer that runs in them."""
+"""The whole cluster's rate, held by one worker at a time: slices of time, and a rate limiter that runs in them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 from collections import deque
 from collections.abc import Callable
 
-from horay_async._protocol.limits.pacing import GCRA, MINUTE, TokenEstimate
+from horay_async._protocol.limits.rate_limiter import GCRA, MINUTE
+from horay_async._protocol.limits.token_estimate import TokenEstimate
 
-__all__ = ["Allotment", "SlicedPacer"]
+__all__ = ["Allotment", "SlicedRateLimiter"]
 
 LATE = 0.25
 """Seconds: a slice may begin so far in the past. What nobody asked for in time, because the question was
@@ -86,7 +87,7 @@ class Slices:
             self._past += end - start
 
 
-class SlicedPacer:
+class SlicedRateLimiter:
     """Keeps a worker to its slices, and in them to the rates of the cluster as a whole.
 
     It has the methods of `RateLimiter`, on whose arithmetic it runs; `ask` is called with the seconds of a slice
@@ -99,7 +100,7 @@ class SlicedPacer:
         rpm: float | None,
         tpm: float | None,
         *,
-        ask: Callable[[SlicedPacer, float], None],
+        ask: Callable[[SlicedRateLimiter, float], None],
         unsent: Callable[[], int],
     ) -> None:
         self._requests = GCRA(math.inf if rpm is None else rpm / MINUTE * EXACT)

@@ -15,7 +15,7 @@ from horay_async.integrations.ray.embedding_rows import EmbeddingRows
 from horay_async.integrations.ray.limiter import ClusterLimits
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.rows import Rows, Table
-from horay_async.integrations.ray.slices import SlicedPacer
+from horay_async.integrations.ray.slices import SlicedRateLimiter
 
 __all__ = ["Worker"]
 
@@ -38,7 +38,7 @@ class Worker:
         self._settings = settings
         self._limits = limits
         self._transport = Transport(options.open(), made_at=__name__)
-        self._shared: tuple[Concurrency, SlicedPacer | None] | None = None
+        self._shared: tuple[Concurrency, SlicedRateLimiter | None] | None = None
         self._running: dict[BatchRunner, BatchProgress] = {}
         self._asking: asyncio.Task[None] | None = None
         self._telling: set[asyncio.Task[None]] = set()
@@ -55,7 +55,7 @@ class Worker:
         """What becomes of the requests."""
         if self._shared is None:
             self._shared = self._share()
-        level, pacer = self._shared
+        level, rate_limiter = self._shared
         progress = BatchProgress(total=len(requests))
         runner = BatchRunner(
             self._transport,
@@ -65,7 +65,7 @@ class Worker:
             ordered=False,
             threaded=False,
             level=level,
-            pacer=pacer,
+            rate_limiter=rate_limiter,
         )
         self._running[runner] = progress
         self._listen(level)
@@ -80,14 +80,14 @@ class Worker:
             await runner.close()
         return results
 
-    def _share(self) -> tuple[Concurrency, SlicedPacer | None]:
+    def _share(self) -> tuple[Concurrency, SlicedRateLimiter | None]:
         """What the batches of this worker have in common; to be made on the loop that they run on."""
         level, limits = throttle_of(self._transport).level(self._settings), self._limits
         if limits is not None:
             throttle_of(self._transport).limiter.on_pause = self._tell
         if limits is None or (limits.rpm is None and limits.tpm is None):
             return level, None
-        return level, SlicedPacer(limits.rpm, limits.tpm, ask=self._ask, unsent=self._unsent)
+        return level, SlicedRateLimiter(limits.rpm, limits.tpm, ask=self._ask, unsent=self._unsent)
 
     def _unsent(self) -> int:
         """Rows that wait to be sent."""
@@ -96,15 +96,15 @@ class Worker:
             for progress in self._running.values()
         )
 
-    def _ask(self, pacer: SlicedPacer, seconds: float) -> None:
+    def _ask(self, rate_limiter: SlicedRateLimiter, seconds: float) -> None:
         """Gets a slice of the cluster's rate; meanwhile what is held is used."""
-        self._asking = asyncio.create_task(self._get(pacer, seconds))
+        self._asking = asyncio.create_task(self._get(rate_limiter, seconds))
         self._asking.add_done_callback(self._got)
 
-    async def _get(self, pacer: SlicedPacer, seconds: float) -> None:
+    async def _get(self, rate_limiter: SlicedRateLimiter, seconds: float) -> None:
         assert self._limits is not None
         delay = await self._limits.limiter.take.remote(seconds)
-        pacer.add(delay, seconds, asyncio.get_running_loop().time())
+        rate_limiter.add(delay, seconds, asyncio.get_running_loop().time())
         throttle_of(self._transport).limiter.wake()
 
     # A `Retry-After` is for all of the cluster

@@ -17,7 +17,7 @@ from horay_async.integrations.ray.slices import (
     LATE,
     PREFETCH_SECONDS,
     Allotment,
-    SlicedPacer,
+    SlicedRateLimiter,
     Slices,
 )
 
@@ -66,7 +66,7 @@ def test_forgetting_changes_nothing() -> None:
 
 
 class Player:
-    """Workers that send as fast as their pacers let them, over a limiter that takes a while to respond."""
+    """Workers that send as fast as their rate limiters let them, over a limiter that takes a while to respond."""
 
     def __init__(self, *, rpm: float | None = None, tpm: float | None = None) -> None:
         self.now = 1000.0
@@ -79,7 +79,7 @@ class Player:
         """Rows of each worker that wait to be sent."""
         self._allotment = Allotment()
         self._rates = (rpm, tpm)
-        self._pacers: list[SlicedPacer] = []
+        self._rate_limiters: list[SlicedRateLimiter] = []
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._timers: dict[int, float] = {}  # when each worker means to look again
@@ -89,20 +89,20 @@ class Player:
         number = len(self.left)
         self.left.append(rows)
 
-        def ask(pacer: SlicedPacer, seconds: float) -> None:
+        def ask(rate_limiter: SlicedRateLimiter, seconds: float) -> None:
             self.questions += 1
-            self.at(self.now + 0.002, lambda: response(pacer, seconds))
+            self.at(self.now + 0.002, lambda: response(rate_limiter, seconds))
 
-        def response(pacer: SlicedPacer, seconds: float) -> None:
+        def response(rate_limiter: SlicedRateLimiter, seconds: float) -> None:
             delay = self._allotment.take(seconds, self.now)
-            self.at(self.now + 0.002, lambda: come(pacer, delay, seconds))
+            self.at(self.now + 0.002, lambda: come(rate_limiter, delay, seconds))
 
-        def come(pacer: SlicedPacer, delay: float, seconds: float) -> None:
-            pacer.add(delay, seconds, self.now)
+        def come(rate_limiter: SlicedRateLimiter, delay: float, seconds: float) -> None:
+            rate_limiter.add(delay, seconds, self.now)
             self.send(number)
 
-        pacer = SlicedPacer(*self._rates, ask=ask, unsent=lambda: self.left[number])
-        self._pacers.append(pacer)
+        rate_limiter = SlicedRateLimiter(*self._rates, ask=ask, unsent=lambda: self.left[number])
+        self._rate_limiters.append(rate_limiter)
         self.at(self.now, lambda: self.send(number))
         return number
 
@@ -111,14 +111,14 @@ class Player:
 
     def send(self, number: int) -> None:
         """Sends what may go, and comes back when the next may."""
-        pacer = self._pacers[number]
+        rate_limiter = self._rate_limiters[number]
         while self.left[number]:
-            wait = pacer.wait(self.now)
+            wait = rate_limiter.wait(self.now)
             if wait > 0:
                 if wait < math.inf:
                     self.look_again(number, self.now + wait)
                 return
-            pacer.take(self.tokens, self.now)
+            rate_limiter.take(self.tokens, self.now)
             self.left[number] -= 1
             self.sent.append((self.now, number))
 
@@ -231,22 +231,26 @@ def test_large_request_is_paid_for_later() -> None:
 def test_estimate_is_corrected() -> None:
     """Tokens that weren't used are there for others; what was used beyond has to be waited for."""
     asked: list[float] = []
-    pacer = SlicedPacer(None, 6000, ask=lambda _, seconds: asked.append(seconds), unsent=lambda: 9)
-    assert pacer.wait(10.0) == math.inf
-    pacer.add(0.0, 10.0, 10.0)
-    assert pacer.wait(10.0) == 0.0
-    pacer.take(200, 10.0)
-    assert pacer.wait(10.0) == pytest.approx(2.0 / EXACT)
-    pacer.correct(-100, 10.0)
-    assert pacer.wait(10.0) == pytest.approx(1.0 / EXACT)
-    pacer.correct(+300, 10.0)
-    assert pacer.wait(10.0) == pytest.approx(4.0 / EXACT)
+    rate_limiter = SlicedRateLimiter(
+        None, 6000, ask=lambda _, seconds: asked.append(seconds), unsent=lambda: 9
+    )
+    assert rate_limiter.wait(10.0) == math.inf
+    rate_limiter.add(0.0, 10.0, 10.0)
+    assert rate_limiter.wait(10.0) == 0.0
+    rate_limiter.take(200, 10.0)
+    assert rate_limiter.wait(10.0) == pytest.approx(2.0 / EXACT)
+    rate_limiter.correct(-100, 10.0)
+    assert rate_limiter.wait(10.0) == pytest.approx(1.0 / EXACT)
+    rate_limiter.correct(+300, 10.0)
+    assert rate_limiter.wait(10.0) == pytest.approx(4.0 / EXACT)
     assert len(asked) == 1
 
 
 def test_unused_time_lapses() -> None:
     """A slice that has passed can be used for a short while, and then no more."""
     for late, usable in ((GRACE / 2, True), (2 * GRACE, False)):
-        pacer = SlicedPacer(6000, None, ask=lambda _pacer, _seconds: None, unsent=lambda: 9)
-        pacer.add(0.0, 0.25, 10.0)
-        assert (pacer.wait(10.25 + late) == 0.0) is usable
+        rate_limiter = SlicedRateLimiter(
+            6000, None, ask=lambda _rate_limiter, _seconds: None, unsent=lambda: 9
+        )
+        rate_limiter.add(0.0, 0.25, 10.0)
+        assert (rate_limiter.wait(10.25 + late) == 0.0) is usable

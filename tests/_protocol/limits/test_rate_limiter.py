@@ -7,28 +7,20 @@ from bisect import bisect_left
 
 import pytest
 
-from horay_async._protocol.limits.pacing import (
-    GCRA,
-    MAX_COMPLETION_TOKENS,
-    MAX_LINKED_TOKENS,
-    MAX_TOKENS,
-    RateLimiter,
-    TokenEstimate,
-    are_believable,
-)
+from horay_async._protocol.limits.rate_limiter import GCRA, RateLimiter
 
 
 def times(
-    pacer: RateLimiter, seconds: float, *, tokens: float = 0.0, late: float = 0.0
+    rate_limiter: RateLimiter, seconds: float, *, tokens: float = 0.0, late: float = 0.0
 ) -> list[float]:
     """When requests go that are sent as soon as they may, by timers that fire up to `late` seconds late."""
     chance = random.Random(1)
     now, sent = 0.0, list[float]()
     while now < seconds:
-        if (wait := pacer.wait(now)) > 0:
+        if (wait := rate_limiter.wait(now)) > 0:
             now += wait + late * chance.random()
         else:
-            pacer.take(tokens, now)
+            rate_limiter.take(tokens, now)
             sent.append(now)
     return sent
 
@@ -53,30 +45,30 @@ def test_requests_go_evenly_spaced() -> None:
 
 def test_what_was_missed_is_caught_up_with_within_bounds() -> None:
     """After a silence no more than a tenth of a second's worth goes at once."""
-    pacer = RateLimiter(rpm=60_000)
-    pacer.take(0, 0.0)
+    rate_limiter = RateLimiter(rpm=60_000)
+    rate_limiter.take(0, 0.0)
     burst = 0
-    while pacer.wait(10.0) <= 0:
-        pacer.take(0, 10.0)
+    while rate_limiter.wait(10.0) <= 0:
+        rate_limiter.take(0, 10.0)
         burst += 1
     assert burst == pytest.approx(100, abs=1)
 
 
 def test_tokens_are_paced_whatever_the_size() -> None:
     """A request larger than the burst goes, and the next waits until it is paid off."""
-    pacer = RateLimiter(tpm=6000)
-    pacer.take(1000, 0.0)
-    assert pacer.wait(0.0) == pytest.approx(10, rel=0.02)
+    rate_limiter = RateLimiter(tpm=6000)
+    rate_limiter.take(1000, 0.0)
+    assert rate_limiter.wait(0.0) == pytest.approx(10, rel=0.02)
 
 
 def test_estimates_are_corrected() -> None:
     """What a response didn't take is given back, what it took beyond is added."""
-    pacer = RateLimiter(tpm=6000)
-    pacer.take(1000, 0.0)
-    pacer.correct(-500, 0.0)
-    assert pacer.wait(0.0) == pytest.approx(5, rel=0.02)
-    pacer.correct(200, 0.0)
-    assert pacer.wait(0.0) == pytest.approx(7, rel=0.02)
+    rate_limiter = RateLimiter(tpm=6000)
+    rate_limiter.take(1000, 0.0)
+    rate_limiter.correct(-500, 0.0)
+    assert rate_limiter.wait(0.0) == pytest.approx(5, rel=0.02)
+    rate_limiter.correct(200, 0.0)
+    assert rate_limiter.wait(0.0) == pytest.approx(7, rel=0.02)
 
 
 def test_both_limits_hold() -> None:
@@ -87,9 +79,9 @@ def test_both_limits_hold() -> None:
 
 def test_no_limit_never_waits() -> None:
     """Without limits everything goes at once."""
-    pacer = RateLimiter()
-    pacer.take(1e9, 0.0)
-    assert pacer.wait(0.0) == 0.0
+    rate_limiter = RateLimiter()
+    rate_limiter.take(1e9, 0.0)
+    assert rate_limiter.wait(0.0) == 0.0
 
 
 def test_rate_can_be_raised() -> None:
@@ -100,51 +92,6 @@ def test_rate_can_be_raised() -> None:
     rate.per_second = 10.0
     rate.take(1, 1.0)
     assert rate.wait(1.0) == pytest.approx(0.1)
-
-
-def test_estimate_to_begin_with() -> None:
-    """Four bytes a token, and as many as asked for in the response."""
-    estimate = TokenEstimate()
-    assert estimate.of(400, 50, 2) == 200
-    assert estimate.of(400, None, 1) == 100 + TokenEstimate.COMPLETION_TOKENS
-
-
-def test_estimate_learns() -> None:
-    """After some responses it knows the language and the length of responses."""
-    estimate = TokenEstimate()
-    for _ in range(200):
-        estimate.learn(100, 2, prompt=50, completion=40)
-    assert estimate.of(100, None, 1) == pytest.approx(70, rel=0.01)
-
-
-def test_estimate_takes_empty_requests() -> None:
-    """A body or a response without a size divides nothing by 0."""
-    estimate = TokenEstimate()
-    estimate.learn(0, 0, prompt=1, completion=1)
-    assert estimate.of(0, 0, 1) == 0
-
-
-@pytest.mark.parametrize("count", [10**12, -(10**9), 10**400, -1, None, 1.5, "3"])
-def test_counts_that_cant_be_true(count: object) -> None:
-    """Nothing is steered by them."""
-    assert not are_believable(3, count)
-    assert are_believable(3, 0, MAX_TOKENS)
-
-
-def test_most_tokens_that_are_believed() -> None:
-    """Those of the request's bytes, of what it names by URL, and of its responses."""
-    most = TokenEstimate.most
-    assert most(1000, 16, 1) == 1000 + MAX_LINKED_TOKENS + MAX_COMPLETION_TOKENS
-    assert most(1000, None, 2) == 1000 + MAX_LINKED_TOKENS + 2 * MAX_COMPLETION_TOKENS
-    assert most(0, 500_000, 1) == MAX_LINKED_TOKENS + 500_000
-    assert most(0, 10**400, 10**400) == MAX_TOKENS
-
-
-def test_estimate_of_what_cant_be_asked_for() -> None:
-    """Is a number that can be reckoned with; to refuse the request is the server's business."""
-    assert TokenEstimate().of(0, 10**400, 1) == MAX_COMPLETION_TOKENS
-    assert TokenEstimate().of(0, 10, 10**400) == 1280
-    assert TokenEstimate().of(10**9, None, 1) == MAX_TOKENS
 
 
 def test_what_was_not_sent_is_given_back() -> None:

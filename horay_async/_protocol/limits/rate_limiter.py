@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["GCRA", "MAX_TOKENS", "RateLimiter", "TokenEstimate", "are_believable"]
+__all__ = ["GCRA", "RateLimiter"]
 
 BURST_SECONDS = 0.1
 """How much of a rate may go at once, in addition to one: timers fire late by some milliseconds, and what was
 missed is caught up with."""
-
-MAX_TOKENS = 10_000_000
-"""Of one request, its prompt and its responses: the longest context of a model that is served."""
-
-MAX_COMPLETION_TOKENS = 2**18
-"""Of one choice: twice the longest response that models commonly give."""
-
-MAX_LINKED_TOKENS = 100_000
-"""Of a prompt, beyond the bytes of the request: images and the like that it names by their URL."""
-
-MAX_CHOICES = 128
-"""Of one request: what the OpenAI API allows."""
 
 MINUTE = 60.0
 """Seconds."""
@@ -93,44 +81,3 @@ def _per_minute(units: float | None) -> GCRA:
         return GCRA(math.inf)
     extra = units / MINUTE * BURST_SECONDS
     return GCRA((units - extra) / MINUTE, 1 + extra)
-
-
-def are_believable(*counts: object, most: int = MAX_TOKENS) -> bool:
-    """Whether token counts that a server reports can be true, so that something may be steered by them."""
-    for count in counts:  # noqa: SIM110 - `all` costs twice as much, and each response comes here
-        if not (isinstance(count, int) and 0 <= count <= most):
-            return False
-    return True
-
-
-class TokenEstimate:
-    """Guesses what a request will take before it is sent, and learns from what the responses took."""
-
-    TOKENS_PER_BYTE = 0.25
-    """To begin with: four bytes a token are usual for English text."""
-    COMPLETION_TOKENS = 256.0
-    """To begin with, for a choice of a request without `max_tokens`."""
-    WEIGHT = 0.05
-    """Of the newest response in the running means."""
-
-    def __init__(self) -> None:
-        self._per_byte = self.TOKENS_PER_BYTE
-        self._per_choice = self.COMPLETION_TOKENS
-
-    def of(self, size: int, most: int | None, choices: int) -> float:
-        """Tokens of a request with a body of `size` bytes, for `choices` of `most` tokens each; None is
-        no maximum.
-        """
-        per_choice = self._per_choice if most is None else min(most, MAX_COMPLETION_TOKENS)
-        return min(MAX_TOKENS, size * self._per_byte + per_choice * min(choices, MAX_CHOICES))
-
-    @staticmethod
-    def most(size: int, most: int | None, choices: int) -> int:
-        """Tokens that such a request can have taken; what a server reports beyond it isn't believed."""
-        per_choice = MAX_COMPLETION_TOKENS if most is None else max(most, MAX_COMPLETION_TOKENS)
-        return min(MAX_TOKENS, size + MAX_LINKED_TOKENS + per_choice * min(choices, MAX_CHOICES))
-
-    def learn(self, size: int, choices: int, *, prompt: int, completion: int) -> None:
-        """Takes in the token counts of a response."""
-        self._per_byte += self.WEIGHT * (prompt / max(1, size) - self._per_byte)
-        self._per_choice += self.WEIGHT * (completion / max(1, choices) - self._per_choice)
