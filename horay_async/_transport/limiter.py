@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from horay_async._protocol.limits.admission import Admission, Permit
-from horay_async._protocol.limits.concurrency import Concurrency
+from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.limits.retry_after import parse_retry_after
@@ -60,12 +60,12 @@ class Idle(Protocol):
 class Ticket:
     """A request that waits to go, and then has gone."""
 
-    __slots__ = ("bulk", "level", "permit", "probe", "rate_limiter", "tokens", "windows")
+    __slots__ = ("bulk", "concurrency", "permit", "probe", "rate_limiter", "tokens", "windows")
 
     def __init__(
         self,
         tokens: float,
-        level: Concurrency | None,
+        concurrency: ConcurrencyLimit | None,
         rate_limiter: AnyRateLimiter | None,
         *,
         bulk: bool,
@@ -73,7 +73,7 @@ class Ticket:
     ) -> None:
         self.tokens: float = tokens
         """Estimated for the request and its response."""
-        self.level: Concurrency | None = level
+        self.concurrency: ConcurrencyLimit | None = concurrency
         """The limit on requests under way that it keeps to; None for one that has its permit."""
         self.rate_limiter: AnyRateLimiter | None = rate_limiter
         """The rate that it keeps to beside the client's."""
@@ -81,7 +81,7 @@ class Ticket:
         self.probe: bool = probe
         """Whether it goes during a pause that the client made up, too: to find out whether the server is back."""
         self.permit: Permit | None = None
-        """Once it has gone; None for one without a level."""
+        """Once it has gone; None for one without a limit on concurrency."""
         self.windows: tuple[float, float] = (0.0, 0.0)
         """Requests and tokens that had been sent when it had gone, where the client has limits."""
 
@@ -102,9 +102,9 @@ class _Waiter:
 class Limiter:
     """Lets requests go when concurrency, rates, pauses and the server's own windows allow it.
 
-    Those that wait stand in lines, one for each priority, level and rate limiter: in a line, first come is first served; of the
-    lines' first, the one goes that came first and may go. While a call waits for what the client as a whole is limited by,
-    nothing of those with `bulk` goes.
+    Those that wait stand in lines, one for each priority, concurrency limit and rate limiter: in a line, first come is
+    first served; of the lines' first, the one goes that came first and may go. While a call waits for what the client as a
+    whole is limited by, nothing of those with `bulk` goes.
     """
 
     def __init__(self, options: ClientOptions) -> None:
@@ -113,17 +113,19 @@ class Limiter:
         """The client's own; None where only batches ask here."""
         self.admission: Admission = Admission(random.random)
         self.estimate: TokenEstimate = TokenEstimate()
-        self.auto: Concurrency = Concurrency(start=START, ceiling=most_connections(options))
+        self.auto: ConcurrencyLimit = ConcurrencyLimit(
+            start=START, ceiling=most_connections(options)
+        )
         """The limit on requests under way that is found by trying."""
         self.on_pause: Callable[[float], None] | None = None
         """Told of the seconds of each `Retry-After`, where others share the server's limit."""
         self.batches: Idle | None = None
         """What batches keep beside it."""
         fixed = NO_LIMIT if limits is None or limits.concurrency is None else limits.concurrency
-        self._level = (
+        self._concurrency = (
             self.auto
             if isinstance(fixed, str)
-            else Concurrency(start=fixed, floor=fixed, ceiling=fixed)
+            else ConcurrencyLimit(start=fixed, floor=fixed, ceiling=fixed)
         )
         self._rate_limiter = None if limits is None else RateLimiter(limits.rpm, limits.tpm)
         self._windows = (ServerWindow(), ServerWindow())  # of requests and of tokens
@@ -137,13 +139,13 @@ class Limiter:
     def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> CallPlace | None:
         """Lets a call's attempt go where it needn't wait. Raises `ConfigurationError` once the client is closed."""
         size = size_of(body)
-        ticket = self.ticket_nowait(self.tokens_of(size), level=self._level, bulk=bulk)
+        ticket = self.ticket_nowait(self.tokens_of(size), concurrency=self._concurrency, bulk=bulk)
         return None if ticket is None else CallPlace(self, ticket, size)
 
     async def acquire(self, body: bytes | None, *, bulk: bool) -> CallPlace:
         """Waits until a call's attempt may go. Raises `ConfigurationError` once the client is closed."""
         size = size_of(body)
-        ticket = await self.ticket(self.tokens_of(size), level=self._level, bulk=bulk)
+        ticket = await self.ticket(self.tokens_of(size), concurrency=self._concurrency, bulk=bulk)
         return CallPlace(self, ticket, size)
 
     # For batches too
@@ -156,7 +158,7 @@ class Limiter:
         self,
         tokens: float,
         *,
-        level: Concurrency | None,
+        concurrency: ConcurrencyLimit | None,
         rate_limiter: AnyRateLimiter | None = None,
         bulk: bool,
     ) -> Ticket | None:
@@ -165,7 +167,7 @@ class Limiter:
             raise ConfigurationError(CLOSED)
         if self._lines:
             return None
-        ticket = Ticket(tokens, level, rate_limiter, bulk=bulk)
+        ticket = Ticket(tokens, concurrency, rate_limiter, bulk=bulk)
         now = asyncio.get_running_loop().time()
         if self._rate_limiter is not None and self._shared_wait(tokens, now) > TICK:
             return None
@@ -178,7 +180,7 @@ class Limiter:
         self,
         tokens: float,
         *,
-        level: Concurrency | None,
+        concurrency: ConcurrencyLimit | None,
         rate_limiter: AnyRateLimiter | None = None,
         bulk: bool,
         probe: bool = False,
@@ -188,7 +190,7 @@ class Limiter:
             raise ConfigurationError(CLOSED)
         self._serial += 1
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        ticket = Ticket(tokens, level, rate_limiter, bulk=bulk, probe=probe)
+        ticket = Ticket(tokens, concurrency, rate_limiter, bulk=bulk, probe=probe)
         waiter = _Waiter(ticket, self._serial, turn)
         self._lines.setdefault(_line_of(ticket), deque()).append(waiter)
         self.wake()
@@ -326,8 +328,8 @@ class Limiter:
         """Seconds until the client's own limits, and the server's windows, let a request go."""
         if self._rate_limiter is None:
             return 0.0
-        if self.admission.in_flight >= self._level.limit:
-            self._level.holds_back()  # which it takes note of
+        if self.admission.in_flight >= self._concurrency.limit:
+            self._concurrency.holds_back()  # which it takes note of
             return FOREVER
         requests, of_tokens = self._windows
         reset = max(requests.wait(1.0, now), of_tokens.wait(tokens, now))
@@ -335,17 +337,18 @@ class Limiter:
         return max(self._rate_limiter.wait(now), reset + TICK if reset else 0.0)
 
     def _own_wait(self, ticket: Ticket, now: float) -> float:
-        """Seconds until its level, its rate limiter and the admission let a request go."""
-        admission, level, rate_limiter = self.admission, ticket.level, ticket.rate_limiter
+        """Seconds until its concurrency limit, its rate limiter and the admission let a request go."""
+        admission, concurrency = self.admission, ticket.concurrency
+        rate_limiter = ticket.rate_limiter
         if ticket.probe:
             delay = 0.0
-        elif level is None:
+        elif concurrency is None:
             delay = admission.paused(now)
-        elif rate_limiter is not None or level is self.auto:
+        elif rate_limiter is not None or concurrency is self.auto:
             # The pace at which a limit is filled up is for batches: others ask one by one.
-            delay = admission.wait(level, now, paced=rate_limiter is not None)
+            delay = admission.wait(concurrency, now, paced=rate_limiter is not None)
         else:  # a call's, which keeps to the client's own fixed limit alone
-            delay = admission.wait_fixed(level, now)
+            delay = admission.wait_fixed(concurrency, now)
         return delay if rate_limiter is None else max(delay, rate_limiter.wait(now))
 
     def _go(self, ticket: Ticket, now: float) -> None:
@@ -356,12 +359,14 @@ class Limiter:
             requests.take(1.0)
             tokens.take(ticket.tokens)
             ticket.windows = (requests.taken, tokens.taken)
-        level, rate_limiter = ticket.level, ticket.rate_limiter
+        concurrency, rate_limiter = ticket.concurrency, ticket.rate_limiter
         if rate_limiter is not None:
             rate_limiter.take(ticket.tokens, now)
-        if level is not None:
-            adaptive = rate_limiter is not None or level is self.auto
-            ticket.permit = self.admission.begin(level, now, adaptive=adaptive, probe=ticket.probe)
+        if concurrency is not None:
+            adaptive = rate_limiter is not None or concurrency is self.auto
+            ticket.permit = self.admission.begin(
+                concurrency, now, adaptive=adaptive, probe=ticket.probe
+            )
 
     def _leave(self, waiter: _Waiter) -> None:
         """Somebody waits no more: the next in line may have been held back by it."""
@@ -382,7 +387,7 @@ FOREVER = float("inf")
 
 
 def _line_of(ticket: Ticket) -> tuple[object, ...]:
-    return ticket.bulk, ticket.level, ticket.rate_limiter, ticket.probe
+    return ticket.bulk, ticket.concurrency, ticket.rate_limiter, ticket.probe
 
 
 def _priority(waiter: _Waiter) -> tuple[bool, int]:
@@ -438,7 +443,7 @@ class CallPlace:
             return
         if self._succeeded:
             # Only a limit that is found by trying learns from how long it took.
-            timed = whole and permit.level is self._limiter.auto
+            timed = whole and permit.concurrency is self._limiter.auto
             admission.succeeded(permit, now, latency=now - self._began if timed else None)
         else:
             admission.end(permit)

@@ -45,7 +45,7 @@ async def run_file(
     """Sends the requests of one file, and writes the results into another; see `AsyncBatch.run_file`."""
     progress.start()
     ids = IdTable()
-    throttle_of(transport).level(
+    throttle_of(transport).concurrency(
         settings
     )  # raises for one that can't be reached, before files are made
     await asyncio.to_thread(_check_names, requests, results)

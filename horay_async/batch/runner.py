@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.admission import Permit
-from horay_async._protocol.limits.concurrency import Concurrency
+from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._transport.loops import runs_here
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.notifier import Notifier
@@ -51,7 +51,7 @@ SOURCE_CANCELLED = (
 class BatchRunner:
     """One batch run on one event loop: a task that sends, and one for each request under way.
 
-    `level` and `rate_limiter` take the place of those that the settings call for, to be shared by several runners.
+    `concurrency` and `rate_limiter` take the place of those that the settings call for, to be shared by several runners.
     A rate limiter that doesn't know for how long it holds back requests has to wake the client's limiter. With `needs_server`
     the run ends where none of the first requests reaches the server, instead of failing all of them.
     """
@@ -65,7 +65,7 @@ class BatchRunner:
         *,
         ordered: bool,
         threaded: bool,
-        level: Concurrency | None = None,
+        concurrency: ConcurrencyLimit | None = None,
         rate_limiter: AnyRateLimiter | None = None,
         bar: ProgressBar | None = None,
         needs_server: bool = False,
@@ -73,7 +73,9 @@ class BatchRunner:
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._throttle = throttle_of(transport)
-        self._level = self._throttle.level(settings) if level is None else level
+        self._concurrency = (
+            self._throttle.concurrency(settings) if concurrency is None else concurrency
+        )
         self._rate_limiter = (
             self._throttle.rate_limiter(settings) if rate_limiter is None else rate_limiter
         )
@@ -165,7 +167,7 @@ class BatchRunner:
                     continue
                 else:
                     raise self._down(self._unreached)
-            if not self._again and self._buffer.full(self._index, self._level.limit):
+            if not self._again and self._buffer.full(self._index, self._concurrency.limit):
                 await self._dispatch_notifier.wait()
                 continue
             work: Any = self._again.popleft() if self._again else self._next()
@@ -209,7 +211,7 @@ class BatchRunner:
             work.tokens = limiter.tokens_of(work.size)
         since = self._loop.time() if work.put_off_since is None else work.put_off_since
         ticket = await self._throttle.acquire(
-            self._level,
+            self._concurrency,
             self._rate_limiter,
             work.tokens,
             bulk=self._settings.bulk,

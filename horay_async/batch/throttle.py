@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from horay_async._protocol.limits.admission import Admission, Permit
-from horay_async._protocol.limits.concurrency import Concurrency
+from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport.limiter import NO_LIMIT, AnyRateLimiter, Limiter, Ticket
 from horay_async._transport.open_files import free_files, session_limit
@@ -44,7 +44,7 @@ class Throttle:
         self._session_limit = session_limit(options)
         self._rate_limiters: dict[tuple[float | None, float | None], RateLimiter] = {}
 
-    def level(self, settings: Settings) -> Concurrency:
+    def concurrency(self, settings: Settings) -> ConcurrencyLimit:
         """The limit that a batch keeps to. Raises `ConfigurationError` where it can't be reached."""
         fixed = settings.concurrency
         if fixed == "auto":
@@ -61,7 +61,7 @@ class Throttle:
                 f"concurrency={fixed} can't be reached: each request takes a connection, and the process may "
                 f"open {max(0, int(free))} more (see `ulimit -n`)"
             )
-        return Concurrency(start=fixed, floor=fixed, ceiling=fixed)
+        return ConcurrencyLimit(start=fixed, floor=fixed, ceiling=fixed)
 
     def rate_limiter(self, settings: Settings) -> RateLimiter:
         """What keeps a batch to its `rpm` and `tpm`; batches with the same ones share it."""
@@ -76,7 +76,7 @@ class Throttle:
 
     async def acquire(
         self,
-        level: Concurrency,
+        concurrency: ConcurrencyLimit,
         rate_limiter: AnyRateLimiter,
         tokens: float,
         *,
@@ -91,7 +91,7 @@ class Throttle:
         clock = asyncio.get_running_loop().time
         while self._not_before <= patience.until:
             ticket = limiter.ticket_nowait(
-                tokens, level=level, rate_limiter=rate_limiter, bulk=bulk
+                tokens, concurrency=concurrency, rate_limiter=rate_limiter, bulk=bulk
             )
             if ticket is not None:
                 return ticket
@@ -102,7 +102,11 @@ class Throttle:
                         return None
                     # It may be back, and nobody has asked it since.
                     return await limiter.ticket(
-                        tokens, level=level, rate_limiter=rate_limiter, bulk=bulk, probe=True
+                        tokens,
+                        concurrency=concurrency,
+                        rate_limiter=rate_limiter,
+                        bulk=bulk,
+                        probe=True,
                     )
                 at = None  # the next refusal sets it
             wait = asyncio.timeout_at(at)
@@ -110,7 +114,7 @@ class Throttle:
                 async with wait:
                     self._waits[wait] = patience
                     return await limiter.ticket(
-                        tokens, level=level, rate_limiter=rate_limiter, bulk=bulk
+                        tokens, concurrency=concurrency, rate_limiter=rate_limiter, bulk=bulk
                     )
             except TimeoutError:
                 if not wait.expired():
@@ -181,7 +185,7 @@ class WorkLimiter:
         """See `AttemptLimiter`."""
         first = self._ticket
         self._ticket = await self._limiter.ticket(
-            first.tokens, level=None, rate_limiter=self._rate_limiter, bulk=first.bulk
+            first.tokens, concurrency=None, rate_limiter=self._rate_limiter, bulk=first.bulk
         )
         return self
 

@@ -395,7 +395,7 @@ async def test_hidden_limit_is_respected(stub: Stub, batch: AsyncBatch) -> None:
     run = batch.run(lines(400))
     assert all(result.error is None for result in await results_of(run))
     assert run.progress.refused < 60
-    assert throttle_of(batch._transport).level(Settings.of()).limit <= 8
+    assert throttle_of(batch._transport).concurrency(Settings.of()).limit <= 8
 
 
 async def test_requests_are_read_as_they_are_needed(stub: Stub, batch: AsyncBatch) -> None:

@@ -61,11 +61,11 @@ def test_gates_belong_to_their_loop() -> None:
 def test_levels() -> None:
     """The found limit is shared, a given one is the batch's own."""
     throttle = Throttle(OPTIONS)
-    auto = throttle.level(Settings.of())
-    assert throttle.level(Settings.of()) is auto
-    fixed = throttle.level(Settings.of(concurrency=3))
+    auto = throttle.concurrency(Settings.of())
+    assert throttle.concurrency(Settings.of()) is auto
+    fixed = throttle.concurrency(Settings.of(concurrency=3))
     assert fixed.limit == 3
-    assert throttle.level(Settings.of(concurrency=3)) is not fixed
+    assert throttle.concurrency(Settings.of(concurrency=3)) is not fixed
 
 
 def test_rate_limiters() -> None:
@@ -92,13 +92,13 @@ async def test_session_of_the_callers_is_the_limit() -> None:
     async with aiohttp.ClientSession(connector=connector) as session:
         throttle = Throttle(OPTIONS.changed(session=session))
         with pytest.raises(ConfigurationError, match=r"concurrency=6 .* allows 5 connections"):
-            throttle.level(Settings.of(concurrency=6))
-        assert throttle.level(Settings.of(concurrency=5)).limit == 5
-        assert throttle.level(Settings.of()).limit == 5
+            throttle.concurrency(Settings.of(concurrency=6))
+        assert throttle.concurrency(Settings.of(concurrency=5)).limit == 5
+        assert throttle.concurrency(Settings.of()).limit == 5
     unlimited = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=unlimited) as session:
         throttle = Throttle(OPTIONS.changed(session=session))
-        assert throttle.level(Settings.of(concurrency=6)).limit == 6
+        assert throttle.concurrency(Settings.of(concurrency=6)).limit == 6
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="open files aren't counted there")
@@ -136,9 +136,9 @@ def test_fixed_number_has_to_fit_the_open_files(
     monkeypatch.setattr(os, "listdir", names)
     free = 1000 - module.SPARE_FILES - (module.SPARE_FILES if opened is None else opened)
     throttle = Throttle(OPTIONS)
-    assert throttle.level(Settings.of(concurrency=free)).limit == free
+    assert throttle.concurrency(Settings.of(concurrency=free)).limit == free
     with pytest.raises(ConfigurationError, match=rf"may open {free} more .*ulimit -n"):
-        throttle.level(Settings.of(concurrency=free + 1))
+        throttle.concurrency(Settings.of(concurrency=free + 1))
 
 
 @pytest.mark.parametrize("unlimited", [-1, 2**64 - 1])
@@ -149,7 +149,7 @@ def test_fixed_number_without_a_limit(monkeypatch: pytest.MonkeyPatch, unlimited
         return unlimited, unlimited
 
     monkeypatch.setattr("resource.getrlimit", limits)
-    assert Throttle(OPTIONS).level(Settings.of(concurrency=5000)).limit == 5000
+    assert Throttle(OPTIONS).concurrency(Settings.of(concurrency=5000)).limit == 5000
 
 
 def test_open_files_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,9 +161,9 @@ def test_open_files_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_entering_waits_for_a_permit_to_come_back() -> None:
     """Until then nothing is taken from the rate either."""
     throttle = Throttle(OPTIONS)
-    level, rate_limiter = throttle.level(Settings.of(concurrency=1)), RateLimiter()
-    first = await throttle.acquire(level, rate_limiter, 0, patience=PATIENCE)
-    second = asyncio.create_task(throttle.acquire(level, rate_limiter, 0, patience=PATIENCE))
+    concurrency, rate_limiter = throttle.concurrency(Settings.of(concurrency=1)), RateLimiter()
+    first = await throttle.acquire(concurrency, rate_limiter, 0, patience=PATIENCE)
+    second = asyncio.create_task(throttle.acquire(concurrency, rate_limiter, 0, patience=PATIENCE))
     await asyncio.sleep(0)
     throttle.limiter.wake()
     await asyncio.sleep(0)
@@ -171,17 +171,17 @@ async def test_entering_waits_for_a_permit_to_come_back() -> None:
     throttle.admission.end(permit_of(first))
     throttle.limiter.wake()
     throttle.admission.end(permit_of(await second))
-    assert throttle.admission.in_flight == level.in_flight == 0
+    assert throttle.admission.in_flight == concurrency.in_flight == 0
 
 
 async def test_entering_waits_for_the_rate() -> None:
     """Ahead of time: a request that the server would refuse isn't sent."""
     throttle = Throttle(OPTIONS)
-    level, rate_limiter = throttle.level(Settings.of()), RateLimiter(rpm=6000)
+    concurrency, rate_limiter = throttle.concurrency(Settings.of()), RateLimiter(rpm=6000)
     loop = asyncio.get_running_loop()
     start = loop.time()
     for _ in range(14):
-        await throttle.acquire(level, rate_limiter, 0, patience=PATIENCE)
+        await throttle.acquire(concurrency, rate_limiter, 0, patience=PATIENCE)
     assert loop.time() - start >= 2 / 100  # eleven at once, the rest a hundredth of a second apart
 
 
@@ -197,5 +197,5 @@ async def test_entering_goes_early_rather_than_wait_for_no_time() -> None:
             asked.append(now)
             return limiter.TICK / 2
 
-    await throttle.acquire(throttle.level(Settings.of()), Finer(), 0, patience=PATIENCE)
+    await throttle.acquire(throttle.concurrency(Settings.of()), Finer(), 0, patience=PATIENCE)
     assert len(asked) == 1

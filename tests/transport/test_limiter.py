@@ -159,15 +159,16 @@ def test_nobody_overtakes_without_waiting() -> None:
     async def main() -> None:
         limiter = limiter_of(Limits(concurrency=2, rpm=60))
         rate_limiter = RateLimiter(rpm=1)
-        first = limiter.ticket_nowait(1.0, level=None, rate_limiter=rate_limiter, bulk=True)
+        first = limiter.ticket_nowait(1.0, concurrency=None, rate_limiter=rate_limiter, bulk=True)
         assert first is not None
         assert limiter.acquire_nowait(None, bulk=False) is None  # for the client's rate
         await asyncio.sleep(2)
         assert (
-            limiter.ticket_nowait(1.0, level=None, rate_limiter=rate_limiter, bulk=True) is None
+            limiter.ticket_nowait(1.0, concurrency=None, rate_limiter=rate_limiter, bulk=True)
+            is None
         )  # for its own
         waiting = asyncio.ensure_future(
-            limiter.ticket(1.0, level=None, rate_limiter=rate_limiter, bulk=True)
+            limiter.ticket(1.0, concurrency=None, rate_limiter=rate_limiter, bulk=True)
         )
         await asyncio.sleep(0)
         assert limiter.acquire_nowait(None, bulk=False) is None  # since somebody waits

@@ -4,7 +4,7 @@
 slowly. What it allows isn't known, and it may be one of two things: a number of requests at once, or a rate. The client
 finds out by trying, with three parts that are asked before each request goes:
 
-- `Concurrency` limits how many requests are under way. It begins with 16 and doubles, as TCP's slow start does, until
+- `ConcurrencyLimit` limits how many requests are under way. It begins with 16 and doubles, as TCP's slow start does, until
   the server first resists. From then on it tries a step up now and then, and compares: if more succeeded in the same
   time the step is kept, and if the responses only got slower it is taken back. So the limit settles where a queue would
   begin. A refusal cuts it to just below the number that was let through.
@@ -35,7 +35,7 @@ from enum import Enum, auto
 
 import attrs
 
-from horay_async._protocol.limits.concurrency import Concurrency
+from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.learned_rate import LearnedRate
 from horay_async._protocol.limits.shared_pause import SharedPause
 
@@ -59,12 +59,12 @@ counts requests under way says to come back soon."""
 class Permit:
     """A request that was let go."""
 
-    level: Concurrency
+    concurrency: ConcurrencyLimit
     epoch: int
-    """Of the level, when it began."""
+    """Of the limit, when it began."""
     serial: int
     in_flight: int
-    """Requests under way at its level when it began, itself included."""
+    """Requests under way under its limit when it began, itself included."""
     alone: bool
     """Whether nothing else was under way."""
     paced: bool
@@ -108,7 +108,7 @@ class _RefusalEpisode:
     """Whether the rate was found to be the cause: then it is that of all refusals to come."""
     teaches_rate: bool = False
     """Whether it then says how high the rate is: something was let through before."""
-    levels: set[Concurrency] = attrs.field(factory=set[Concurrency])
+    limits: set[ConcurrencyLimit] = attrs.field(factory=set[ConcurrencyLimit])
     """The limits at which the refused requests had begun."""
 
 
@@ -120,7 +120,7 @@ class Admission:
 
     def __init__(self, random: Callable[[], float]) -> None:
         self.in_flight: int = 0
-        """Requests under way, at all levels."""
+        """Requests under way, under all limits."""
         self.refusing_since: float | None = None
         """When the server began to refuse everything; None while it responds."""
         self._undecided = 0
@@ -152,16 +152,16 @@ class Admission:
         """Seconds until nothing pauses any more."""
         return self._pause.wait(now)
 
-    def pause(self, seconds: float, level: Concurrency, now: float) -> None:
+    def pause(self, seconds: float, concurrency: ConcurrencyLimit, now: float) -> None:
         """Pauses, for as long as the server has asked this process for, or another one that shares the limit."""
-        self._pause.pause(seconds, sharers=level.limit, now=now)
+        self._pause.pause(seconds, sharers=concurrency.limit, now=now)
 
-    def wait(self, level: Concurrency, now: float, *, paced: bool = True) -> float:
-        """Seconds until a request may go at `level`; infinite until one that is under way ends. `paced` is whether it
-        keeps to the pace at which the level is filled: a batch does, which always has more to send.
+    def wait(self, concurrency: ConcurrencyLimit, now: float, *, paced: bool = True) -> float:
+        """Seconds until a request may go under `concurrency`; infinite until one that is under way ends. `paced` is whether
+        it keeps to the pace at which the limit is filled: a batch does, which always has more to send.
         """
         self._pressed |= paced
-        if level.holds_back():
+        if concurrency.holds_back():
             self._pressed = True
             return math.inf
         probing = self._consecutive >= PROBE_AFTER and self._informed_in_flight
@@ -169,17 +169,22 @@ class Admission:
             return math.inf
         by_rate = self._rate.wait(now)
         self._rate_holds |= by_rate > 0
-        return max(by_rate, self._pause.wait(now), level.wait(now) if paced else 0.0)
+        return max(by_rate, self._pause.wait(now), concurrency.wait(now) if paced else 0.0)
 
-    def wait_fixed(self, level: Concurrency, now: float) -> float:
-        """The same for a request that keeps to a fixed `level`, and to pauses, but not to what was learnt."""
-        return math.inf if level.holds_back() else self._pause.wait(now)
+    def wait_fixed(self, concurrency: ConcurrencyLimit, now: float) -> float:
+        """The same for a request that keeps to a fixed limit `concurrency`, and to pauses, but not to what was learnt."""
+        return math.inf if concurrency.holds_back() else self._pause.wait(now)
 
     def begin(
-        self, level: Concurrency, now: float, *, adaptive: bool = True, probe: bool = False
+        self,
+        concurrency: ConcurrencyLimit,
+        now: float,
+        *,
+        adaptive: bool = True,
+        probe: bool = False,
     ) -> Permit:
-        """Lets one go at `level`. Each permit goes to one of `succeeded`, `refused` and `end`. `adaptive` is False for
-        one that asked `wait_fixed`, `probe` True for one that didn't ask.
+        """Lets one go under `concurrency`. Each permit goes to one of `succeeded`, `refused` and `end`. `adaptive` is False
+        for one that asked `wait_fixed`, `probe` True for one that didn't ask.
         """
         alone = not self.in_flight
         paced = pressed = False
@@ -190,14 +195,14 @@ class Admission:
         self._undecided += 1
         self._last_serial += 1
         self._informed_in_flight += 1
-        level.begin(now)
+        concurrency.begin(now)
         self._pause.begin(now)
         self._rate.begin(now, waited=paced if adaptive else None)
         return Permit(
-            level,
-            level.epoch,
+            concurrency,
+            concurrency.epoch,
             self._last_serial,
-            level.in_flight,
+            concurrency.in_flight,
             alone=alone,
             paced=paced,
             pressed=pressed,
@@ -212,7 +217,7 @@ class Admission:
         self._undecided -= permit.undecided
         self._informed_in_flight -= self._is_informed(permit)
         self._halted = False
-        permit.level.end()
+        permit.concurrency.end()
 
     def accepted(self, permit: Permit) -> None:
         """Notes that the server responds to a request, whose response can take long to come: a stream's does."""
@@ -237,7 +242,7 @@ class Admission:
         if episode is not None and permit.serial > episode.serial:
             self._end_episode(episode, now)
         if latency is not None:
-            permit.level.succeeded(permit.epoch, permit.in_flight, latency, now=now)
+            permit.concurrency.succeeded(permit.epoch, permit.in_flight, latency, now=now)
 
     def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
         """Takes back a permit whose request was refused; the server may have said when to come back."""
@@ -247,13 +252,13 @@ class Admission:
             self.refusing_since = now
         if not permit.adaptive:
             if retry_after is not None:
-                self.pause(retry_after, permit.level, now)
+                self.pause(retry_after, permit.concurrency, now)
             return
         if self._episode is None:
             self._episode = _RefusalEpisode(serial=self._last_serial)
         episode = self._episode
         episode.refusals += 1
-        episode.levels.add(permit.level)
+        episode.limits.add(permit.concurrency)
         if informed:
             # A refusal comes at once: what was sent before this one, and after the last, was let through.
             next_sent = permit.serial == self._informed_after + 1
@@ -262,7 +267,7 @@ class Admission:
             self._informed_in_flight = 0
         self._attribute(permit, episode, now, informed=informed, asked=retry_after)
         if retry_after is not None or (informed and (self._consecutive > 1 or not self._undecided)):
-            sharers = permit.level.limit
+            sharers = permit.concurrency.limit
             episode.paused += self._pause.pause(retry_after, sharers=sharers, now=now)
         elif informed:
             self._halted = True
@@ -284,7 +289,7 @@ class Admission:
         `asked` is the server's `Retry-After`, in seconds.
         """
         sure = asked is not None or self._consecutive > 1  # so that even a lone refusal counts
-        level = permit.level
+        concurrency = permit.concurrency
         if episode.rate_limited:
             return
         # One that wasn't informed was sent with those before it, and counts as one more of them.
@@ -301,18 +306,18 @@ class Admission:
             episode.rate_limited = permit.pressed or known
             episode.teaches_rate = known or self._rate.let_through_lately(now)
             if permit.alone:
-                level.restore()  # whatever the limit was cut for before
+                concurrency.restore()  # whatever the limit was cut for before
         elif cause is _Cause.CONCURRENCY:
             if informed and permit.paced:
                 self._rate.forget()  # it held requests back, and they were refused all the same
-            level.refused(permit.epoch, permit.in_flight, row=self._consecutive, sure=sure)
+            concurrency.refused(permit.epoch, permit.in_flight, row=self._consecutive, sure=sure)
 
     def _cause_of(
         self, permit: Permit, episode: _RefusalEpisode, *, sure: bool, asked: float | None
     ) -> _Cause:
         """What the refusal of an informed request was for. The first case that applies decides."""
-        level = permit.level
-        evidence = level.let_through(permit.in_flight)
+        concurrency = permit.concurrency
+        evidence = concurrency.let_through(permit.in_flight)
         episode.let_through |= evidence >= MIN_EVIDENCE
 
         # 1. Nothing else was under way, so it wasn't one too many.
@@ -326,7 +331,7 @@ class Admission:
 
         # 3. The server asks for a wait as long as a window of time; or it refuses again and again what it had
         #    let through in that number: its window is used up.
-        if asked is not None and asked > LONG_WAIT * max(1.0, level.latency):
+        if asked is not None and asked > LONG_WAIT * max(1.0, concurrency.latency):
             return _Cause.RATE
         if episode.let_through and self._consecutive > 1:
             return _Cause.RATE
@@ -341,8 +346,8 @@ class Admission:
     def _end_episode(self, episode: _RefusalEpisode, now: float) -> None:
         self._episode = None
         self._pause.end()
-        for level in episode.levels:
-            level.settle(refusals=episode.refusals, paused=episode.paused, now=now)
+        for concurrency in episode.limits:
+            concurrency.settle(refusals=episode.refusals, paused=episode.paused, now=now)
         self._rate.settle(
             rate_limited=episode.rate_limited and episode.teaches_rate,
             refusals=episode.refusals,

@@ -14,7 +14,7 @@ __all__ = [
     "COOLDOWN_PER_REFUSAL",
     "DECREASE",
     "LONGEST_COOLDOWN",
-    "Concurrency",
+    "ConcurrencyLimit",
 ]
 
 # What happens on a refusal.
@@ -128,7 +128,7 @@ class _Search:
     """Whether the limit has held back a request since the sample began: else others were the bottleneck."""
 
 
-class Concurrency:
+class ConcurrencyLimit:
     """A limit on the requests under way that follows what the server can take.
 
     Increase is by trial: a step up is kept if more succeeds in the same time, and taken back if the

@@ -100,7 +100,7 @@ class LearnedRate:
     to the guess."""
     MAX_REFUSAL_SCORE = 1.5
     REFUSAL_SCORE_LIFETIME = 100
-    """As for `Concurrency`; what a rate refuses, it refuses now and then."""
+    """As for `ConcurrencyLimit`; what a rate refuses, it refuses now and then."""
     SPARSE = 10
     """Times that it is lowered for rare refusals, until it is forgotten: a quarter lower, and as many are
     refused as before."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from horay_async._protocol.limits.concurrency import Concurrency
+from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._transport.transport import Transport
 from horay_async.batch import BatchProgress, BatchRequest, BatchResult
 from horay_async.batch.options import Settings
@@ -38,7 +38,7 @@ class Worker:
         self._settings = settings
         self._limits = limits
         self._transport = Transport(options.open(), made_at=__name__)
-        self._shared: tuple[Concurrency, SlicedRateLimiter | None] | None = None
+        self._shared: tuple[ConcurrencyLimit, SlicedRateLimiter | None] | None = None
         self._running: dict[BatchRunner, BatchProgress] = {}
         self._asking: asyncio.Task[None] | None = None
         self._telling: set[asyncio.Task[None]] = set()
@@ -55,7 +55,7 @@ class Worker:
         """What becomes of the requests."""
         if self._shared is None:
             self._shared = self._share()
-        level, rate_limiter = self._shared
+        concurrency, rate_limiter = self._shared
         progress = BatchProgress(total=len(requests))
         runner = BatchRunner(
             self._transport,
@@ -64,11 +64,11 @@ class Worker:
             requests,
             ordered=False,
             threaded=False,
-            level=level,
+            concurrency=concurrency,
             rate_limiter=rate_limiter,
         )
         self._running[runner] = progress
-        self._listen(level)
+        self._listen(concurrency)
         results: list[BatchResult[Any]] = []
         try:
             while taken := await runner.get():
@@ -80,14 +80,16 @@ class Worker:
             await runner.close()
         return results
 
-    def _share(self) -> tuple[Concurrency, SlicedRateLimiter | None]:
+    def _share(self) -> tuple[ConcurrencyLimit, SlicedRateLimiter | None]:
         """What the batches of this worker have in common; to be made on the loop that they run on."""
-        level, limits = throttle_of(self._transport).level(self._settings), self._limits
+        concurrency, limits = throttle_of(self._transport).concurrency(self._settings), self._limits
         if limits is not None:
             throttle_of(self._transport).limiter.on_pause = self._tell
         if limits is None or (limits.rpm is None and limits.tpm is None):
-            return level, None
-        return level, SlicedRateLimiter(limits.rpm, limits.tpm, ask=self._ask, unsent=self._unsent)
+            return concurrency, None
+        return concurrency, SlicedRateLimiter(
+            limits.rpm, limits.tpm, ask=self._ask, unsent=self._unsent
+        )
 
     def _unsent(self) -> int:
         """Rows that wait to be sent."""
@@ -120,19 +122,19 @@ class Worker:
         assert self._limits is not None
         await self._limits.limiter.pause.remote(seconds)
 
-    def _listen(self, level: Concurrency) -> None:
+    def _listen(self, concurrency: ConcurrencyLimit) -> None:
         """Pauses when another worker was asked to, as long as something runs."""
         if self._limits is not None and (self._listening is None or self._listening.done()):
-            self._listening = asyncio.create_task(self._follow_pauses(level))
+            self._listening = asyncio.create_task(self._follow_pauses(concurrency))
             self._listening.add_done_callback(self._got)
 
-    async def _follow_pauses(self, level: Concurrency) -> None:
+    async def _follow_pauses(self, concurrency: ConcurrencyLimit) -> None:
         assert self._limits is not None
         limiter = throttle_of(self._transport).limiter
         while True:
             self._pauses, left = await self._limits.limiter.next_pause.remote(self._pauses)
             if left > 0:
-                limiter.admission.pause(left, level, asyncio.get_running_loop().time())
+                limiter.admission.pause(left, concurrency, asyncio.get_running_loop().time())
                 limiter.wake()
 
     def _got(self, task: asyncio.Task[None]) -> None:

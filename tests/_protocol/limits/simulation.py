@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from horay_async._protocol.limits.admission import Admission, Permit
-from horay_async._protocol.limits.concurrency import Concurrency
+from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 
 WAY = 0.01
 """Seconds from the client to the server, and back."""
@@ -98,14 +98,14 @@ def simulate(
     server: Server,
     seconds: float,
     *,
-    level: Concurrency | None = None,
+    concurrency: ConcurrencyLimit | None = None,
     changes: dict[float, dict[str, Any]] | None = None,
     seed: int = 1,
 ) -> Course:
     """Lets a batch run on a server for so many seconds; `changes` sets fields of the server on the way."""
     chance = random.Random(seed)
     admission = Admission(random.Random(seed + 1).random)
-    level = level or Concurrency(start=16, ceiling=1000)
+    concurrency = concurrency or ConcurrencyLimit(start=16, ceiling=1000)
     course = Course()
     began: dict[int, float] = {}
     events: list[tuple[float, int, Callable[[float], None]]] = []
@@ -156,12 +156,12 @@ def simulate(
         if now > seconds:
             break
         event(now)
-        while (wait := admission.wait(level, now)) <= 0:
-            permit = admission.begin(level, now)
+        while (wait := admission.wait(concurrency, now)) <= 0:
+            permit = admission.begin(concurrency, now)
             began[permit.serial] = now
             later(now + WAY, lambda now, permit=permit: arrive(permit, now))  # type: ignore[misc] # the default binds it
         if wait < math.inf and not now < woken < now + wait + 2 * GRAIN:
             woken = now + wait + GRAIN
             later(woken, lambda now: None)
-        course.limits.append((now, level.limit))
+        course.limits.append((now, concurrency.limit))
     return course

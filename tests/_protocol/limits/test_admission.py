@@ -1,4 +1,4 @@
-"""Concurrency, a learnt rate and pauses taken together: by hand, and in simulated batches."""
+"""A concurrency limit, a learnt rate and pauses taken together: by hand, and in simulated batches."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import math
 import pytest
 
 from horay_async._protocol.limits.admission import Admission, Permit
-from horay_async._protocol.limits.concurrency import Concurrency
+from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 
 from .simulation import Server, simulate
 
 
 class RequestHandler:
-    """An admission with one level, and a clock that is moved by hand."""
+    """An admission with one concurrency limit, and a clock that is moved by hand."""
 
     def __init__(self, limit: int = 10) -> None:
         self.admission = Admission(lambda: 0.0)
-        self.level = Concurrency(start=limit, ceiling=1000)
+        self.concurrency = ConcurrencyLimit(start=limit, ceiling=1000)
         self.now = 0.0
 
     @property
     def wait(self) -> float:
         """Seconds until the next may go."""
-        return self.admission.wait(self.level, self.now)
+        return self.admission.wait(self.concurrency, self.now)
 
     def let_go(self, count: int = 1) -> list[Permit]:
         """Lets so many go, each as soon as it may."""
@@ -31,7 +31,7 @@ class RequestHandler:
         for _ in range(count):
             assert self.wait < math.inf
             self.now += self.wait
-            permits.append(self.admission.begin(self.level, self.now))
+            permits.append(self.admission.begin(self.concurrency, self.now))
         return permits
 
     def response(self, *permits: Permit, latency: float | None = None) -> None:
@@ -122,15 +122,15 @@ def test_latency_is_learnt_from_single_attempts() -> None:
     """What took several says nothing of the server."""
     desk = RequestHandler()
     desk.response(*desk.let_go(), latency=None)
-    assert desk.level.latency == 0.0
+    assert desk.concurrency.latency == 0.0
     desk.response(*desk.let_go(), latency=2.0)
-    assert desk.level.latency == 2.0
+    assert desk.concurrency.latency == 2.0
 
 
 def test_levels_count_together() -> None:
     """A batch with a limit of its own shares the pauses, not the limit."""
     desk = RequestHandler(1)
-    other = Concurrency(start=5, floor=5, ceiling=5)
+    other = ConcurrencyLimit(start=5, floor=5, ceiling=5)
     first = desk.admission.begin(other, 0.0)
     (second,) = desk.let_go()
     assert (first.alone, second.alone) == (True, False)
@@ -142,13 +142,13 @@ def test_levels_count_together() -> None:
 
 def test_refusal_of_the_little_there_was_gives_no_rate() -> None:
     """A call that is refused alone stops the next one for a moment; from then on they go as before."""
-    admission, level = Admission(lambda: 0.0), Concurrency(start=10, ceiling=1000)
+    admission, concurrency = Admission(lambda: 0.0), ConcurrencyLimit(start=10, ceiling=1000)
     now = 0.0
 
     def go() -> Permit:
         nonlocal now
-        now += admission.wait(level, now, paced=False)
-        return admission.begin(level, now)
+        now += admission.wait(concurrency, now, paced=False)
+        return admission.begin(concurrency, now)
 
     for _ in range(10):
         admission.succeeded(go(), now, latency=None)
@@ -170,7 +170,7 @@ def test_fixed_limit_keeps_to_pauses_alone() -> None:
         desk.now += 1.0
     desk.refuse(*desk.let_go())
     desk.response(*desk.let_go())
-    fixed = Concurrency(start=2, floor=2, ceiling=2)
+    fixed = ConcurrencyLimit(start=2, floor=2, ceiling=2)
     desk.now += 10.0
     for _ in range(200):
         assert desk.admission.wait_fixed(fixed, desk.now) == 0.0
@@ -189,11 +189,11 @@ def test_long_wait_is_for_a_window() -> None:
     desk = RequestHandler(10)
     for _ in range(10):
         desk.response(*desk.let_go(10), latency=0.0)
-    limit = desk.level.limit
+    limit = desk.concurrency.limit
     desk.now += 10
     desk.refuse(*desk.let_go(), retry_after=50.0)
     desk.response(*desk.let_go())
-    assert desk.level.limit == limit
+    assert desk.concurrency.limit == limit
     desk.let_go(3)
     assert 0.1 < desk.wait < 1.0
 
@@ -274,8 +274,8 @@ def test_short_window() -> None:
 
 def test_refusals_for_no_reason_dont_stop_a_batch() -> None:
     """One request in a hundred refused at random costs little more than itself."""
-    level = Concurrency(start=16, ceiling=50)
-    course = simulate(Server(failing=0.01), 400, level=level)
+    concurrency = ConcurrencyLimit(start=16, ceiling=50)
+    course = simulate(Server(failing=0.01), 400, concurrency=concurrency)
     assert course.throughput(100, 400) >= 0.8 * 50
 
 
@@ -290,17 +290,17 @@ def test_recovery_from_an_outage() -> None:
 def test_what_the_server_responses_at_length_holds_nobody_up() -> None:
     """A stream's response has begun: a refusal after that doesn't wait for its end, but pauses."""
     admission = Admission(lambda: 0.0)
-    level = Concurrency(start=4, floor=4, ceiling=4)
-    stream = admission.begin(level, 0.0)
+    concurrency = ConcurrencyLimit(start=4, floor=4, ceiling=4)
+    stream = admission.begin(concurrency, 0.0)
     admission.accepted(stream)
-    refused = admission.begin(level, 0.0)
+    refused = admission.begin(concurrency, 0.0)
     admission.refused(refused, 0.0, retry_after=None)
-    assert 0 < admission.wait(level, 0.0) < math.inf
+    assert 0 < admission.wait(concurrency, 0.0) < math.inf
     assert admission.paused(0.0) > 0
-    other = admission.begin(level, 20.0)
+    other = admission.begin(concurrency, 20.0)
     admission.refused(other, 20.0, retry_after=None)
     admission.accepted(stream)  # which was sent before the refusals, and so tells nothing new
-    assert admission.wait(level, 20.0) > 0
+    assert admission.wait(concurrency, 20.0) > 0
     admission.end(stream)
     assert admission.in_flight == 0
 
@@ -308,9 +308,9 @@ def test_what_the_server_responses_at_length_holds_nobody_up() -> None:
 def test_pause_of_another_process() -> None:
     """Holds everybody back, as one of this process does."""
     admission = Admission(lambda: 0.0)
-    level = Concurrency(start=4, floor=4, ceiling=4)
-    admission.pause(7.0, level, 0.0)
-    assert admission.wait(level, 0.0, paced=False) == 7.0
+    concurrency = ConcurrencyLimit(start=4, floor=4, ceiling=4)
+    admission.pause(7.0, concurrency, 0.0)
+    assert admission.wait(concurrency, 0.0, paced=False) == 7.0
 
 
 @pytest.mark.parametrize("retry_after", [None, 1.0, 30.0])
@@ -331,7 +331,7 @@ def test_response_to_a_probe_ends_the_pause() -> None:
     """It went during it, to find out whether the server is back; refused, it ends nothing."""
     desk = RequestHandler()
     desk.refuse(*desk.let_go())
-    desk.refuse(desk.admission.begin(desk.level, desk.now, probe=True))
+    desk.refuse(desk.admission.begin(desk.concurrency, desk.now, probe=True))
     assert desk.wait > 0
-    desk.response(desk.admission.begin(desk.level, desk.now, probe=True))
+    desk.response(desk.admission.begin(desk.concurrency, desk.now, probe=True))
     assert desk.wait == 0.0

@@ -8,14 +8,14 @@ from functools import partial
 
 import pytest
 
-from horay_async._protocol.limits.concurrency import LEAST_SAMPLE, Concurrency
+from horay_async._protocol.limits.concurrency import LEAST_SAMPLE, ConcurrencyLimit
 
 
 class Rounds:
     """A server whose latency depends on the number under way, and a batch that keeps the limit full."""
 
     def __init__(self, *, start: int = 16, floor: int = 1, ceiling: int = 1000) -> None:
-        self.level = Concurrency(start=start, floor=floor, ceiling=ceiling)
+        self.concurrency = ConcurrencyLimit(start=start, floor=floor, ceiling=ceiling)
         self.now = 0.0
         self.capacity = math.inf
         self.latency = 1.0
@@ -23,22 +23,22 @@ class Rounds:
 
     def run(self, responses: int, *, full: bool = True) -> int:
         """Gives so many responses, each after the latency that the limit means; gives the limit then."""
-        level = self.level
+        concurrency = self.concurrency
         for _ in range(responses):
-            latency = self.latency * max(1.0, level.limit / self.capacity)
-            level.in_flight = level.limit
+            latency = self.latency * max(1.0, concurrency.limit / self.capacity)
+            concurrency.in_flight = concurrency.limit
             if full:
-                assert level.holds_back()
-            self.now += latency / level.limit
-            level.succeeded(level.epoch, level.limit, latency, now=self.now)
-            self.seen.append(level.limit)
-        return level.limit
+                assert concurrency.holds_back()
+            self.now += latency / concurrency.limit
+            concurrency.succeeded(concurrency.epoch, concurrency.limit, latency, now=self.now)
+            self.seen.append(concurrency.limit)
+        return concurrency.limit
 
     def refuse(self, *, row: int = 1, sure: bool = True, in_flight: int | None = None) -> int:
         """Refuses one of those under way; gives the limit then."""
-        level = self.level
-        level.refused(level.epoch, in_flight or level.limit, row=row, sure=sure)
-        return level.limit
+        concurrency = self.concurrency
+        concurrency.refused(concurrency.epoch, in_flight or concurrency.limit, row=row, sure=sure)
+        return concurrency.limit
 
 
 def settled(limit: int = 36, **bounds: int) -> Rounds:
@@ -46,14 +46,14 @@ def settled(limit: int = 36, **bounds: int) -> Rounds:
     rounds = Rounds(start=limit, **bounds)
     rounds.run(limit - 1)  # not enough to try another
     rounds.refuse(in_flight=limit + 1)
-    rounds.level.settle(refusals=1, paused=0.0, now=rounds.now)
+    rounds.concurrency.settle(refusals=1, paused=0.0, now=rounds.now)
     return rounds
 
 
 def test_bounds() -> None:
     """The limit starts within its bounds and stays there."""
-    assert Concurrency(start=16, ceiling=4).limit == 4
-    assert Concurrency(start=1, floor=3, ceiling=4).limit == 3
+    assert ConcurrencyLimit(start=16, ceiling=4).limit == 4
+    assert ConcurrencyLimit(start=1, floor=3, ceiling=4).limit == 3
     rounds = Rounds(start=4, ceiling=8)
     assert rounds.run(100) == 8
     assert max(rounds.seen) == 8
@@ -64,35 +64,35 @@ def test_fixed_limit_never_changes() -> None:
     rounds = Rounds(start=5, floor=5, ceiling=5)
     rounds.run(500)
     rounds.refuse()
-    rounds.level.settle(refusals=1, paused=0.0, now=rounds.now)
+    rounds.concurrency.settle(refusals=1, paused=0.0, now=rounds.now)
     assert rounds.run(100) == 5
-    assert rounds.level.let_through(5) == 100
+    assert rounds.concurrency.let_through(5) == 100
 
 
 def test_fullness() -> None:
     """The limit holds back what would go over it."""
-    level = Concurrency(start=2, ceiling=2)
+    concurrency = ConcurrencyLimit(start=2, ceiling=2)
     seen: list[bool] = []
     changes: list[Callable[[], None]] = [
-        partial(level.begin, 0.0),
-        partial(level.begin, 0.0),
-        level.end,
+        partial(concurrency.begin, 0.0),
+        partial(concurrency.begin, 0.0),
+        concurrency.end,
     ]
     for change in changes:
         change()
-        seen.append(level.holds_back())
+        seen.append(concurrency.holds_back())
     assert seen == [False, True, False]
 
 
 def test_free_places_are_taken_at_twice_the_usual_pace() -> None:
     """Once the latency is known, a burst is spread out over half of it."""
-    level = Concurrency(start=10, ceiling=10)
-    assert level.wait(0.0) == 0.0
-    level.succeeded(0, 1, 1.0, now=0.0)
+    concurrency = ConcurrencyLimit(start=10, ceiling=10)
+    assert concurrency.wait(0.0) == 0.0
+    concurrency.succeeded(0, 1, 1.0, now=0.0)
     now, begun = 100.0, list[float]()
     while len(begun) < 10:
-        now += level.wait(now)
-        level.begin(now)
+        now += concurrency.wait(now)
+        concurrency.begin(now)
         begun.append(now)
     assert begun[:3] == [100.0] * 3  # a few at once are no burst
     assert begun[-1] - begun[2] == pytest.approx(7 * 0.05)
@@ -100,11 +100,11 @@ def test_free_places_are_taken_at_twice_the_usual_pace() -> None:
 
 def test_latency_is_a_running_mean() -> None:
     """The first response sets it, later ones count a tenth."""
-    level = Concurrency(start=1, ceiling=1)
-    level.succeeded(0, 1, 2.0, now=0.0)
-    assert level.latency == 2.0
-    level.succeeded(0, 1, 1.0, now=0.0)
-    assert level.latency == pytest.approx(1.9)
+    concurrency = ConcurrencyLimit(start=1, ceiling=1)
+    concurrency.succeeded(0, 1, 2.0, now=0.0)
+    assert concurrency.latency == 2.0
+    concurrency.succeeded(0, 1, 1.0, now=0.0)
+    assert concurrency.latency == pytest.approx(1.9)
 
 
 def test_limit_doubles_at_first() -> None:
@@ -154,7 +154,7 @@ def test_risen_latency_ends_a_rest() -> None:
     """A queue that has come up needs fewer under way at once, whatever was refused before."""
     rounds = Rounds(start=36)
     rounds.refuse()
-    rounds.level.settle(refusals=100, paused=0.0, now=0.0)
+    rounds.concurrency.settle(refusals=100, paused=0.0, now=0.0)
     rounds.run(200)
     rounds.capacity = 18
     assert rounds.run(1500) == pytest.approx(18, rel=0.15)
@@ -173,15 +173,15 @@ def test_slower_server_without_a_queue_keeps_its_limit() -> None:
 
 def test_noise_delays_the_verdict_downward() -> None:
     """A step down that noise leaves open is watched for longer, and then judged by the mean."""
-    level = Concurrency(start=100, ceiling=100)
+    concurrency = ConcurrencyLimit(start=100, ceiling=100)
     below = 0
     for number in range(3000):
-        level.in_flight = level.limit
-        assert level.holds_back()
+        concurrency.in_flight = concurrency.limit
+        assert concurrency.holds_back()
         # Eight times longer or shorter by turns, and a queue by two tenths less than it would have to be.
-        latency = (8.0 if number % 2 else 1 / 8) * (level.limit / 100) ** 0.8
-        level.succeeded(level.epoch, level.limit, latency, now=number)
-        if level.limit < 100:
+        latency = (8.0 if number % 2 else 1 / 8) * (concurrency.limit / 100) ** 0.8
+        concurrency.succeeded(concurrency.epoch, concurrency.limit, latency, now=number)
+        if concurrency.limit < 100:
             below += 1
         elif below:
             break
@@ -208,8 +208,8 @@ def test_refusals_of_an_older_limit_are_ignored() -> None:
     """What was sent before the cut says nothing of the limit after it."""
     rounds = Rounds(start=60)
     limit = rounds.refuse(in_flight=50)
-    rounds.level.refused(0, 60, row=1, sure=True)
-    assert rounds.level.limit == limit
+    rounds.concurrency.refused(0, 60, row=1, sure=True)
+    assert rounds.concurrency.limit == limit
 
 
 def test_first_cut_is_no_deeper_than_the_last_doubling() -> None:
@@ -221,7 +221,7 @@ def test_later_cuts_are_bounded() -> None:
     """At most three tenths at once; a bit deeper the second time; always three tenths from the third on."""
     rounds = Rounds(start=60)
     rounds.refuse(in_flight=61)
-    assert rounds.level.limit == 58
+    assert rounds.concurrency.limit == 58
     assert rounds.refuse(in_flight=2) == pytest.approx(58 * 0.7, abs=1)
     assert rounds.refuse(row=2) == pytest.approx(40 * 0.97**2, abs=1)
     assert rounds.refuse(row=3) == pytest.approx(38 * 0.7, abs=1)
@@ -230,7 +230,7 @@ def test_later_cuts_are_bounded() -> None:
 def test_limit_rests_after_a_refusal() -> None:
     """For 150 responses each; then it tries one step, and grows faster with each success."""
     rounds = settled(36)
-    limit = rounds.level.limit
+    limit = rounds.concurrency.limit
     rounds.seen.clear()
     rounds.run(149)
     assert set(rounds.seen) == {limit}
@@ -244,18 +244,18 @@ def test_limit_rests_for_the_time_of_a_pause() -> None:
     """Twenty times as long as sending was paused."""
     rounds = Rounds(start=36)
     limit = rounds.refuse()
-    rounds.level.settle(refusals=1, paused=2.0, now=rounds.now)
+    rounds.concurrency.settle(refusals=1, paused=2.0, now=rounds.now)
     until = rounds.now + 40
     while rounds.now < until - 1:
         assert rounds.run(1) == limit
     rounds.run(200)
-    assert rounds.level.limit > limit
+    assert rounds.concurrency.limit > limit
 
 
 def test_growth_after_a_refusal_is_bounded() -> None:
     """The limit takes at least forty latencies to double, once it was refused."""
     rounds = settled(36)
-    limit = rounds.level.limit
+    limit = rounds.concurrency.limit
     start = rounds.now
     while rounds.run(1) <= 2 * limit:
         pass
@@ -265,7 +265,7 @@ def test_growth_after_a_refusal_is_bounded() -> None:
 def test_spell_without_a_cut_costs_no_rest() -> None:
     """Refusals that weren't for the number under way don't keep the limit from growing."""
     rounds = Rounds(start=36)
-    rounds.level.settle(refusals=9, paused=9.0, now=0.0)
+    rounds.concurrency.settle(refusals=9, paused=9.0, now=0.0)
     assert rounds.run(100) > 36
 
 
@@ -274,22 +274,22 @@ def test_refusal_in_a_rest_doesnt_lengthen_it() -> None:
     rounds = settled(36)
     rounds.run(100)
     limit = rounds.refuse()
-    rounds.level.settle(refusals=1, paused=0.0, now=rounds.now)
+    rounds.concurrency.settle(refusals=1, paused=0.0, now=rounds.now)
     rounds.seen.clear()
     rounds.run(60)
     assert set(rounds.seen) == {limit}
     rounds.run(100)
-    assert rounds.level.limit > limit
+    assert rounds.concurrency.limit > limit
 
 
 def test_deep_fall_is_followed_by_one_quick_look() -> None:
     """What caused it may be over: no rest this time, but the next."""
     rounds = settled(36)
     limits = [rounds.refuse(row=3) for _ in range(2)]
-    rounds.level.settle(refusals=2, paused=0.0, now=rounds.now)
+    rounds.concurrency.settle(refusals=2, paused=0.0, now=rounds.now)
     assert rounds.run(40) > limits[-1]
     limit = rounds.refuse(row=3)
-    rounds.level.settle(refusals=1, paused=0.0, now=rounds.now)
+    rounds.concurrency.settle(refusals=1, paused=0.0, now=rounds.now)
     rounds.seen.clear()
     rounds.run(100)
     assert set(rounds.seen) == {limit}
@@ -298,32 +298,32 @@ def test_deep_fall_is_followed_by_one_quick_look() -> None:
 def test_cut_in_a_trial_falls_back_on_what_was_accepted() -> None:
     """What is restored is the limit before the trial, not the one that was being tried."""
     rounds = settled(36)
-    limit = rounds.level.limit
+    limit = rounds.concurrency.limit
     while rounds.run(1) == limit:
         pass
     rounds.refuse(row=3)
-    rounds.level.restore()
-    assert rounds.level.limit == limit
+    rounds.concurrency.restore()
+    assert rounds.concurrency.limit == limit
 
 
 def test_restoring_takes_back_all_cuts_of_a_spell() -> None:
     """Back to the limit before the first; and never down from a higher one."""
     rounds = settled(36)
     rounds.run(60)
-    limit = rounds.level.limit
+    limit = rounds.concurrency.limit
     rounds.refuse(row=2)
     rounds.refuse(row=3)
-    rounds.level.restore()
-    assert rounds.level.limit == limit
-    rounds.level.restore()
-    assert rounds.level.limit == limit
+    rounds.concurrency.restore()
+    assert rounds.concurrency.limit == limit
+    rounds.concurrency.restore()
+    assert rounds.concurrency.limit == limit
 
 
 def test_what_was_let_through() -> None:
     """Of the latest hundred responses, those that began with as many under way."""
-    level = Concurrency(start=16, ceiling=16)
+    concurrency = ConcurrencyLimit(start=16, ceiling=16)
     for number in range(150):
-        level.succeeded(0, number, 1.0, now=0.0)
-    assert level.let_through(0) == 100
-    assert level.let_through(140) == 10
-    assert level.let_through(150) == 0
+        concurrency.succeeded(0, number, 1.0, now=0.0)
+    assert concurrency.let_through(0) == 100
+    assert concurrency.let_through(140) == 10
+    assert concurrency.let_through(150) == 0
