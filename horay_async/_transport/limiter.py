@@ -329,7 +329,7 @@ class Limiter:
         if self._rate_limiter is None:
             return 0.0
         if self.admission.in_flight >= self._concurrency.limit:
-            self._concurrency.holds_back()  # which it takes note of
+            self._concurrency.hold_back()
             return FOREVER
         requests, of_tokens = self._windows
         reset = max(requests.wait(1.0, now), of_tokens.wait(tokens, now))
@@ -346,9 +346,9 @@ class Limiter:
             delay = admission.paused(now)
         elif rate_limiter is not None or concurrency is self.auto:
             # The pace at which a limit is filled up is for batches: others ask one by one.
-            delay = admission.wait(concurrency, now, paced=rate_limiter is not None)
+            delay = admission.hold_back(concurrency, now, paced=rate_limiter is not None)
         else:  # a call's, which keeps to the client's own fixed limit alone
-            delay = admission.wait_fixed(concurrency, now)
+            delay = admission.hold_back_fixed(concurrency, now)
         return delay if rate_limiter is None else max(delay, rate_limiter.wait(now))
 
     def _go(self, ticket: Ticket, now: float) -> None:

@@ -128,10 +128,10 @@ class Admission:
         self._pause = SharedPause(random)
         self._rate = LearnedRate()
         self._rate_holds = False
-        """Whether the rate has held back the request that goes next; set by `wait`, taken by `begin`."""
+        """Whether the rate has held back the request that goes next; set by `hold_back`, taken by `begin`."""
         self._pressed = False
         """Whether more is to be sent than can be: always with a batch, with calls where the limit has held one back. Set by
-        `wait`, taken by `begin`."""
+        `hold_back`, taken by `begin`."""
         self._last_serial = 0
         """The newest permit's."""
         # A request is *informed* if it was sent when the latest refusal was known. One that was sent before tells
@@ -156,12 +156,13 @@ class Admission:
         """Pauses, for as long as the server has asked this process for, or another one that shares the limit."""
         self._pause.pause(seconds, sharers=concurrency.limit, now=now)
 
-    def wait(self, concurrency: ConcurrencyLimit, now: float, *, paced: bool = True) -> float:
-        """Seconds until a request may go under `concurrency`; infinite until one that is under way ends. `paced` is whether
-        it keeps to the pace at which the limit is filled: a batch does, which always has more to send.
+    def hold_back(self, concurrency: ConcurrencyLimit, now: float, *, paced: bool = True) -> float:
+        """Seconds until a request may go under `concurrency`, infinite until one that is under way ends; notes what holds
+        it back. `paced` is whether it keeps to the pace at which the limit is filled: a batch does, which always has more
+        to send.
         """
         self._pressed |= paced
-        if concurrency.holds_back():
+        if concurrency.hold_back():
             self._pressed = True
             return math.inf
         probing = self._consecutive >= PROBE_AFTER and self._informed_in_flight
@@ -171,9 +172,9 @@ class Admission:
         self._rate_holds |= by_rate > 0
         return max(by_rate, self._pause.wait(now), concurrency.wait(now) if paced else 0.0)
 
-    def wait_fixed(self, concurrency: ConcurrencyLimit, now: float) -> float:
+    def hold_back_fixed(self, concurrency: ConcurrencyLimit, now: float) -> float:
         """The same for a request that keeps to a fixed limit `concurrency`, and to pauses, but not to what was learnt."""
-        return math.inf if concurrency.holds_back() else self._pause.wait(now)
+        return math.inf if concurrency.hold_back() else self._pause.wait(now)
 
     def begin(
         self,
@@ -184,7 +185,7 @@ class Admission:
         probe: bool = False,
     ) -> Permit:
         """Lets one go under `concurrency`. Each permit goes to one of `succeeded`, `refused` and `end`. `adaptive` is False
-        for one that asked `wait_fixed`, `probe` True for one that didn't ask.
+        for one that asked `hold_back_fixed`, `probe` True for one that didn't ask.
         """
         alone = not self.in_flight
         paced = pressed = False

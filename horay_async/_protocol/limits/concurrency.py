@@ -160,9 +160,9 @@ class ConcurrencyLimit:
         self._cuts = _Cuts(before=self._limit)
         self._search = _Search(doubled_from=self._limit)
 
-    def holds_back(self) -> bool:
-        """Whether the limit holds back a request that asks now. If it does, that is noted: only a limit that
-        holds back can be judged.
+    def hold_back(self) -> bool:
+        """Holds back a request that asks now, where as many are under way as may be; returns whether it does. That is
+        noted: only a limit that holds back can be judged.
         """
         if self.in_flight < self.limit:
             return False
