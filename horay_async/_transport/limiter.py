@@ -24,7 +24,15 @@ from horay_async.errors import ConfigurationError
 from horay_async.models._rate_headers import parse_rate_limits
 from horay_async.options import ClientOptions
 
-__all__ = ["NO_LIMIT", "REFUSALS", "TICK", "AnyRateLimiter", "CallPlace", "Limiter", "Ticket"]
+__all__ = [
+    "NO_LIMIT",
+    "REFUSALS",
+    "TICK",
+    "AnyRateLimiter",
+    "CallAttemptPermit",
+    "Limiter",
+    "Ticket",
+]
 
 START = 16
 """Requests that are sent at once to begin with: what small servers take without complaint."""
@@ -136,17 +144,17 @@ class Limiter:
 
     # For calls
 
-    def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> CallPlace | None:
+    def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> CallAttemptPermit | None:
         """Lets a call's attempt go where it needn't wait. Raises `ConfigurationError` once the client is closed."""
         size = size_of(body)
         ticket = self.ticket_nowait(self.tokens_of(size), concurrency=self._concurrency, bulk=bulk)
-        return None if ticket is None else CallPlace(self, ticket, size)
+        return None if ticket is None else CallAttemptPermit(self, ticket, size)
 
-    async def acquire(self, body: bytes | None, *, bulk: bool) -> CallPlace:
+    async def acquire(self, body: bytes | None, *, bulk: bool) -> CallAttemptPermit:
         """Waits until a call's attempt may go. Raises `ConfigurationError` once the client is closed."""
         size = size_of(body)
         ticket = await self.ticket(self.tokens_of(size), concurrency=self._concurrency, bulk=bulk)
-        return CallPlace(self, ticket, size)
+        return CallAttemptPermit(self, ticket, size)
 
     # For batches too
 
@@ -244,7 +252,7 @@ class Limiter:
         if retry_after is not None and self.on_pause is not None:
             self.on_pause(retry_after)
 
-    def told(self, headers: Mapping[str, str], ticket: Ticket) -> None:
+    def update_windows(self, headers: Mapping[str, str], ticket: Ticket) -> None:
         """Takes in what a response's headers say of the server's limits."""
         if self.limits is None:
             return
@@ -255,7 +263,7 @@ class Limiter:
         ):
             if limit.limit == 0:
                 continue  # what some servers say where nothing is limited
-            window.told(remaining=limit.remaining, reset=limit.reset, taken=taken, now=now)
+            window.update(remaining=limit.remaining, reset=limit.reset, taken=taken, now=now)
 
     def wake(self) -> None:
         """Lets go whoever may go, and looks again when the next one may."""
@@ -394,7 +402,7 @@ def _priority(waiter: _Waiter) -> tuple[bool, int]:
     return waiter.ticket.bulk, waiter.serial
 
 
-class CallPlace:
+class CallAttemptPermit:
     """What one attempt of a call holds of the limits."""
 
     __slots__ = ("_began", "_limiter", "_loop", "_size", "_succeeded", "_ticket")
@@ -410,7 +418,7 @@ class CallPlace:
     def received(self, status: int, headers: Mapping[str, str]) -> None:
         """The response's head has come."""
         limiter, ticket = self._limiter, self._ticket
-        limiter.told(headers, ticket)
+        limiter.update_windows(headers, ticket)
         assert ticket.permit is not None
         if 200 <= status < 300:
             self._succeeded = True

@@ -19,7 +19,7 @@ from horay_async.batch.requests import Preparer, WorkItem, is_refusal, is_unreac
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.sources import ENDED, PENDING, source_of
-from horay_async.batch.throttle import Patience, WorkLimiter, throttle_of, unbound
+from horay_async.batch.throttle import BatchAttemptLimiter, Patience, throttle_of, unbound
 from horay_async.errors import (
     APIError,
     APIResponseError,
@@ -222,7 +222,7 @@ class BatchRunner:
             return
         permit = ticket.permit
         assert permit is not None
-        work.request.limiter = WorkLimiter(limiter, ticket, self._rate_limiter)
+        work.request.limiter = BatchAttemptLimiter(limiter, ticket, self._rate_limiter)
         self._progress.in_flight += 1
         task = self._loop.create_task(self._run(work, permit))
         self._sending.add(task)

@@ -19,7 +19,7 @@ from horay_async.options import ClientOptions
 if TYPE_CHECKING:
     from horay_async._transport.transport import Transport
 
-__all__ = ["Patience", "Throttle", "WorkLimiter", "throttle_of", "unbound"]
+__all__ = ["BatchAttemptLimiter", "Patience", "Throttle", "throttle_of", "unbound"]
 
 
 class Throttle:
@@ -161,7 +161,7 @@ class Patience(NamedTuple):
         return self.since + self.seconds
 
 
-class WorkLimiter:
+class BatchAttemptLimiter:
     """Lets the attempts of one request of a batch go: the first one has its ticket, those after it wait for the rates
     alone, since the request keeps its permit until it is done.
     """
@@ -174,14 +174,14 @@ class WorkLimiter:
         self._rate_limiter = rate_limiter
         self._used = False  # whether the ticket's attempt was made
 
-    def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> WorkLimiter | None:
+    def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter | None:
         """See `AttemptLimiter`."""
         if self._used:
             return None
         self._used = True
         return self
 
-    async def acquire(self, body: bytes | None, *, bulk: bool) -> WorkLimiter:
+    async def acquire(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter:
         """See `AttemptLimiter`."""
         first = self._ticket
         self._ticket = await self._limiter.ticket(
@@ -191,7 +191,7 @@ class WorkLimiter:
 
     def received(self, status: int, headers: Mapping[str, str]) -> None:
         """See `AttemptPermit`."""
-        self._limiter.told(headers, self._ticket)
+        self._limiter.update_windows(headers, self._ticket)
 
     def complete(self, response: object) -> None:
         """Nothing: the batch corrects the tokens, when it is done with the response."""

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from horay_async import ConfigurationError, Limits
 from horay_async._protocol.limits.attempt_limiter import AttemptLimiter, AttemptPermit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
-from horay_async._transport.limiter import CallPlace, Limiter
-from horay_async.batch.throttle import WorkLimiter
+from horay_async._transport.limiter import CallAttemptPermit, Limiter
+from horay_async.batch.throttle import BatchAttemptLimiter
 from horay_async.options import ClientOptions
 
 
@@ -418,9 +418,9 @@ def test_auto_learns() -> None:
     ("asked", "kind"),
     [
         (AttemptLimiter, Limiter),
-        (AttemptLimiter, WorkLimiter),
-        (AttemptPermit, CallPlace),
-        (AttemptPermit, WorkLimiter),
+        (AttemptLimiter, BatchAttemptLimiter),
+        (AttemptPermit, CallAttemptPermit),
+        (AttemptPermit, BatchAttemptLimiter),
     ],
 )
 def test_what_attempts_ask_for(asked: type[Any], kind: type[Any]) -> None:

@@ -47,7 +47,9 @@ class ServerWindow:
         self.taken -= units
         self._left += units
 
-    def told(self, *, remaining: int | None, reset: float | None, taken: float, now: float) -> None:
+    def update(
+        self, *, remaining: int | None, reset: float | None, taken: float, now: float
+    ) -> None:
         """Takes in what the response to a request says. `taken` is `self.taken` just after that request went: what went
         since then isn't in the server's count yet.
         """
