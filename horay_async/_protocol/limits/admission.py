@@ -67,7 +67,7 @@ class Permit:
     """Requests under way under its limit when it began, itself included."""
     alone: bool
     """Whether nothing else was under way."""
-    paced: bool
+    waited_for_rate: bool
     """Whether the learnt rate had held it back."""
     pressed: bool
     """Whether more was to be sent than could be when it began."""
@@ -188,9 +188,9 @@ class Admission:
         for one that asked `hold_back_fixed`, `probe` True for one that didn't ask.
         """
         alone = not self.in_flight
-        paced = pressed = False
+        waited_for_rate = pressed = False
         if adaptive:
-            paced, self._rate_holds = self._rate_holds, False
+            waited_for_rate, self._rate_holds = self._rate_holds, False
             pressed, self._pressed = self._pressed, False
         self.in_flight += 1
         self._undecided += 1
@@ -198,14 +198,14 @@ class Admission:
         self._informed_in_flight += 1
         concurrency.begin(now)
         self._pause.begin(now)
-        self._rate.begin(now, waited=paced if adaptive else None)
+        self._rate.begin(now, waited=waited_for_rate if adaptive else None)
         return Permit(
             concurrency,
             concurrency.epoch,
             self._last_serial,
             concurrency.in_flight,
             alone=alone,
-            paced=paced,
+            waited_for_rate=waited_for_rate,
             pressed=pressed,
             adaptive=adaptive,
             probe=probe,
@@ -309,7 +309,7 @@ class Admission:
             if permit.alone:
                 concurrency.restore()  # whatever the limit was cut for before
         elif cause is _Cause.CONCURRENCY:
-            if informed and permit.paced:
+            if informed and permit.waited_for_rate:
                 self._rate.forget()  # it held requests back, and they were refused all the same
             concurrency.refused(permit.epoch, permit.in_flight, row=self._consecutive, sure=sure)
 
@@ -327,7 +327,7 @@ class Admission:
 
         # 2. The rate had held it back, and there is reason to believe in that rate: it was met with a refusal
         #    before, or as many under way were let through just now. Then the rate is a little too high.
-        if permit.paced and (episode.let_through or self._rate.proven):
+        if permit.waited_for_rate and (episode.let_through or self._rate.proven):
             return _Cause.RATE if self._rate.refused(sure=sure) else _Cause.UNCLEAR
 
         # 3. The server asks for a wait as long as a window of time; or it refuses again and again what it had
