@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import FINISHED, LISTED, IdTable
 from horay_async.batch.jsonl import BUFFER
+from horay_async.batch.lines import is_unfinished
 from horay_async.batch.locks import FileLock
 from horay_async.batch.outputs import HEAD, Outcome, RequestLineError, line_of, read_outcome
 from horay_async.batch.results import BatchResult
@@ -94,7 +95,8 @@ class Journal:
 
     def append(self, results: Iterable[BatchResult[Any]]) -> None:
         """Writes a line for each result. Raises `BatchFileError` where there is no room, and the file then ends in
-        a whole line; and where the file was removed or truncated meanwhile.
+        a whole line; and where the file was removed or truncated meanwhile. Where others have appended to the file, a
+        line begins behind what they wrote.
         """
         data = b"".join(map(line_of, results))
         if not data:
@@ -102,6 +104,8 @@ class Journal:
         handle, written = self._lock.handle, 0
         size = self._kept()
         try:
+            if size > self._size and not self._ends_in_a_line(size):  # others have written to it
+                data = b"\n" + data
             while written < len(data):
                 written += os.write(handle, memoryview(data)[written:])
         except OSError as error:
@@ -199,6 +203,12 @@ class Journal:
         elif not last.endswith(b"\n"):
             os.write(handle, b"\n")
 
+    def _ends_in_a_line(self, size: int) -> bool:
+        """Whether the last byte of the file, which has `size`, ends a line."""
+        handle = self._lock.handle
+        os.lseek(handle, size - 1, os.SEEK_SET)  # which is nothing to what is appended
+        return os.read(handle, 1) == b"\n"
+
     def _lines(self) -> Iterator[bytes]:
         with open(self._lock.handle, "rb", BUFFER, closefd=False) as file:
             file.seek(0)
@@ -242,5 +252,5 @@ def _has_failed(raw: bytes) -> bool:
 
 
 def _torn(raw: bytes) -> bool:
-    """Whether a line that can't be read is the last one, and the beginning of one of ours."""
-    return raw.startswith(b"{") and not raw.endswith(b"\n")
+    """Whether a line that can't be read is the last one, and the beginning of a result. What is whole isn't."""
+    return not raw.endswith(b"\n") and is_unfinished(raw)

@@ -478,6 +478,24 @@ def test_what_others_append_stays(path: Path, monkeypatch: pytest.MonkeyPatch) -
     journal.close()
 
 
+@pytest.mark.parametrize("note", [b"dear diary", b'{"dear": "diary"}', b'["dear'])
+def test_what_others_append_without_a_line_end(path: Path, note: bytes) -> None:
+    """It stays, and a result begins a line of its own, be it appended before the run or meanwhile."""
+    path.write_bytes(ours("a") + note)
+    journal, _, _ = opened(path, "a")
+    for name in "bcd":
+        with path.open("ab") as file:
+            file.write({"b": b"", "c": note, "d": note + b"\n"}[name])
+        journal.append([result(name)])
+    journal.close()
+    lines = path.read_bytes().splitlines()
+    notes = [number for number, raw in enumerate(lines, 1) if raw == note]
+    assert notes == [2, 4, 6]
+    journal, finished, _ = opened(path, "a", "b", "c", "d")
+    assert (finished, journal.unreadable) == (4, notes)
+    journal.close()
+
+
 def test_windows_writes_the_bytes_that_were_given(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
