@@ -8,10 +8,11 @@ import os
 import secrets
 import stat
 from collections.abc import Generator
+from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["is_regular", "replacing", "resolved", "sync_folder"]
+__all__ = ["is_regular", "remove_leftovers", "replacing", "resolved", "sync_folder"]
 
 
 def is_regular(path: Path) -> bool:
@@ -43,10 +44,10 @@ def resolved(path: Path) -> Path:
 def replacing(path: Path) -> Generator[BinaryIO]:
     """A new file, which takes the place of `path` when the block ends without an exception.
 
-    It is made beside `path` under a random name, exclusively. Where there is a file at `path` already, the new
+    It is made beside `path` under a name that begins as `remove_leftovers` knows it, exclusively. Where there is a file at `path` already, the new
     one has its permissions and its owner; else those that the process gives new files. Raises `OSError`.
     """
-    beside = path.with_name(f".horay-{secrets.token_hex(8)}")
+    beside = path.with_name(_prefix(path) + secrets.token_hex(8))
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         handle = os.open(beside, flags, 0o666)  # less what the process's umask takes away
@@ -62,6 +63,23 @@ def replacing(path: Path) -> Generator[BinaryIO]:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Removes the new files that processes have left which were killed before they took the place of `path`, where that
+    can be done. For who alone may replace `path`.
+    """
+    prefix = _prefix(path)
+    with contextlib.suppress(OSError), os.scandir(path.parent) as found:
+        for entry in found:
+            if entry.name.startswith(prefix):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry)
+
+
+def _prefix(path: Path) -> str:
+    # Of a fixed length, so that a name of any length can be replaced.
+    return f".horay-{blake2b(os.fsencode(path.name), digest_size=8).hexdigest()}-"
 
 
 def sync_folder(path: Path) -> None:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 from weakref import WeakSet
 
-from horay_async._files import replacing, resolved, sync_folder
+from horay_async._files import remove_leftovers, replacing, resolved, sync_folder
 from horay_async.batch.errors import BatchFileError
 
 __all__ = ["FileLock"]
@@ -50,6 +50,7 @@ class FileLock:
                 path=str(self._path),
             ) from error
         self._acquire()
+        remove_leftovers(self._real)  # of `rewrite`
         return self
 
     def __exit__(

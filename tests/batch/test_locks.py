@@ -12,6 +12,7 @@ import pytest
 
 from horay_async.batch import BatchFileError, locks
 from horay_async.batch.locks import FileLock
+from tests.processes import unmeasured
 
 
 def test_second_run_is_refused(tmp_path: Path) -> None:
@@ -102,6 +103,40 @@ def test_worker_of_a_run_that_was_killed(tmp_path: Path) -> None:
         assert killed.wait(20) == 9
         with FileLock(path):
             pass
+
+
+KILLED_WHILE_REWRITING = """
+import os, signal, sys
+from pathlib import Path
+from horay_async.batch.locks import FileLock
+
+def lines():
+    yield b"one\\n"
+    os.kill(os.getpid(), signal.SIGKILL)
+
+with FileLock(Path(sys.argv[1])) as lock:
+    lock.rewrite(lines())
+"""
+
+
+@pytest.mark.posix
+def test_what_a_killed_run_leaves_is_removed(tmp_path: Path) -> None:
+    """By the next run on the same file, which is as it was; what others may be at work on stays."""
+    path, other = tmp_path / "out.jsonl", tmp_path / "other.jsonl"
+    for file in (path, other):
+        file.write_bytes(b"one\ntwo\n")
+        for _ in range(2):
+            command = [sys.executable, "-c", KILLED_WHILE_REWRITING, str(file)]
+            assert subprocess.run(command, env=unmeasured(), check=False).returncode == -9
+    left = {file.name for file in tmp_path.iterdir()} - {path.name, other.name}
+    assert len(left) == 2  # each start has removed what the one before had left
+    with FileLock(path):
+        pass
+    assert path.read_bytes() == b"one\ntwo\n"
+    assert len(left & {file.name for file in tmp_path.iterdir()}) == 1
+    with FileLock(other):
+        pass
+    assert set(tmp_path.iterdir()) == {path, other}
 
 
 def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
