@@ -192,6 +192,35 @@ class ConnectionProtocol(asyncio.Protocol):
         self.inner.resume_writing()
 
 
+class BufferedConnectionProtocol(ConnectionProtocol, asyncio.BufferedProtocol):
+    """The same, on a transport that reads into `buffer`, which all connections of an event loop share: asyncio otherwise
+    asks for 256 KiB of fresh memory at each read, which for a chunk of 300 bytes takes the system longer than the read.
+    """
+
+    def __init__(self, transport: asyncio.Transport, buffer: memoryview) -> None:
+        self._buffer = buffer
+        super().__init__(transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(self._buffer[:nbytes].tobytes())
+
+
+READ_BYTES = 2**16
+"""Bytes that are read from a socket at a time, at most: more hardly come at once, and fewer fit into a processor's cache."""
+
+
+def shared_buffer(loop: asyncio.AbstractEventLoop) -> memoryview | None:
+    """What the connections of a loop may share; None where a loop isn't known to fill it and to tell of that in one go,
+    with no other connection's reading in between.
+    """
+    if isinstance(loop, asyncio.SelectorEventLoop):
+        return memoryview(bytearray(READ_BYTES))
+    return None
+
+
 class UnreadData:
     """Looks at the data before a timeout that has passed is believed.
 
@@ -334,6 +363,7 @@ class Connector(aiohttp.TCPConnector):
 
     def __init__(self, *, tcp_keepalive: float | None, **options: Any) -> None:
         super().__init__(socket_factory=partial(make_socket, tcp_keepalive), **options)  # pyright: ignore[reportUnknownMemberType] - aiohttp types an address as a bare tuple
+        self._buffer = shared_buffer(asyncio.get_running_loop())
 
     async def connect(self, *args: Any, **options: Any) -> Any:
         request = pending_request.get()
@@ -355,8 +385,10 @@ class Connector(aiohttp.TCPConnector):
                     connection.close()
                     continue
                 known.begin_request()
+            elif self._buffer is None:  # new: TLS may have sent session tickets
+                known = ConnectionProtocol(transport)
             else:
-                known = ConnectionProtocol(transport)  # new: TLS may have sent session tickets
+                known = BufferedConnectionProtocol(transport, self._buffer)
             if request is not None:
                 request.dispatched(known)
             return connection

@@ -10,12 +10,18 @@ import importlib.util
 import socket
 import time
 import types
+from string import ascii_letters
 from typing import Any, cast
 
 import pytest
 
 from horay_async import APITimeoutError, AsyncHoray, Timeouts
-from horay_async._transport.connection import ConnectionProtocol, UnreadData
+from horay_async._transport.connection import (
+    READ_BYTES,
+    BufferedConnectionProtocol,
+    ConnectionProtocol,
+    UnreadData,
+)
 from horay_async.testing.tls import Certificates, certificates
 
 from .scripted import STREAM, ScriptedServer, chunk, scripted, whole
@@ -50,6 +56,20 @@ def authority() -> Certificates:
 def tls(request: pytest.FixtureRequest, authority: Certificates) -> Certificates | None:
     """Both kinds of connections."""
     return authority if request.param == "tls" else None
+
+
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[ConnectionProtocol]:
+    """The connections that are made."""
+    made: list[ConnectionProtocol] = []
+    real = ConnectionProtocol.__init__
+
+    def note(self: ConnectionProtocol, transport: asyncio.Transport) -> None:
+        real(self, transport)
+        made.append(self)
+
+    monkeypatch.setattr(ConnectionProtocol, "__init__", note)
+    return made
 
 
 def client_of(server: ScriptedServer, tls: Certificates | None, **options: Any) -> AsyncHoray:
@@ -97,6 +117,48 @@ async def test_bytes_that_nobody_asked_for(tls: Certificates | None, told: bool)
                         await asyncio.sleep(0)
                         time.sleep(0.001)
             assert [model.id for model in await client.models.list()] == ["asked"]
+
+
+def sized_script(server: ScriptedServer, wire: socket.socket) -> None:
+    """Responds with as many letters as the request's header says, of the kind that it says."""
+    while True:
+        fields = dict(
+            line.split(b": ") for line in server.read_request(wire).splitlines()[1:] if line
+        )
+        size = int(fields[b"X-Size"])
+        wire.sendall(whole(completion(fields[b"X-Letter"] * size)))
+
+
+async def test_bodies_side_by_side(tls: Certificates | None) -> None:
+    """Connections that read into one buffer get their own bytes each, at any length of the body."""
+    sizes = [1, 300, *(READ_BYTES + more for more in range(-200, 201, 50)), 2 * READ_BYTES, 2**20]
+
+    async def ask(client: AsyncHoray, letter: str, size: int) -> None:
+        fields = {"X-Letter": letter, "X-Size": str(size)}
+        response = await client.completions.create(model="m", prompt="p", extra_headers=fields)
+        assert response.choices[0].text == letter * size
+
+    with scripted(sized_script, tls.server if tls else None) as server:
+        async with client_of(server, tls) as client, asyncio.TaskGroup() as group:
+            for size, letter in zip(2 * sizes, ascii_letters, strict=False):
+                group.create_task(ask(client, letter, size))
+
+
+async def test_one_buffer(connections: list[ConnectionProtocol], tls: Certificates | None) -> None:
+    """All connections of asyncio's own loop read into the same memory; those of other loops get theirs from the loop."""
+    with scripted(sized_script, tls.server if tls else None) as server:
+        async with client_of(server, tls) as client, asyncio.TaskGroup() as group:
+            for _ in range(3):
+                fields = {"X-Letter": "a", "X-Size": "1"}
+                group.create_task(
+                    client.completions.create(model="m", prompt="p", extra_headers=fields)
+                )
+    assert len(connections) == 3
+    if isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop):
+        read = cast("list[BufferedConnectionProtocol]", connections)
+        assert len({id(connection.get_buffer(-1)) for connection in read}) == 1
+    else:
+        assert not any(isinstance(each, asyncio.BufferedProtocol) for each in connections)
 
 
 async def test_connections_are_still_used_again(tls: Certificates | None) -> None:
