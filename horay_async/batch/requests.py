@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -61,6 +63,11 @@ OPERATIONS: dict[str, Operation[Any]] = {
 
 UNUSABLE = (TypeError, ValueError, OverflowError, RecursionError, ConfigurationError)
 """What building a request raises where an item's values can't be sent."""
+
+UNREADABLE_ITEM = (Exception, asyncio.CancelledError)
+"""What an item of the caller's own class can raise where it is read. Nothing is awaited there, so that a `CancelledError` is
+none of the batch.
+"""
 
 VERSION = "/v1"
 """What paths of batch files begin with; here it is part of the base URL."""
@@ -149,8 +156,13 @@ class Preparer:
         """The work item for what the caller passed. Raises `InvalidRequestError` that names what is wrong with it."""
         try:
             work = self._prepare(item, index)
+        except InvalidRequestError:
+            raise
         except UNUSABLE as error:
             raise InvalidRequestError(str(error)) from error
+        except UNREADABLE_ITEM as error:
+            what = f"{type(error).__name__}: {error}".rstrip(": ")
+            raise InvalidRequestError(f"reading it raised {what}") from error
         if work.policy is not self._deferred.policy:  # mostly it is the client's
             self._deferred = _Deferred(policy=work.policy)
         work.request.retry = self._deferred
@@ -172,12 +184,12 @@ class Preparer:
 
 def name_of(item: object, index: int) -> str:
     """The id of an item, as far as it has a usable one."""
-    if isinstance(item, BatchRequest):
-        name: object = item.custom_id
-    elif isinstance(item, Mapping):
-        name = cast("Mapping[str, Any]", item).get("custom_id")
-    else:
-        name = getattr(item, "custom_id", None)
+    name: object = None
+    with contextlib.suppress(*UNREADABLE_ITEM):
+        if isinstance(item, Mapping):
+            name = cast("Mapping[str, Any]", item).get("custom_id")
+        else:
+            name = getattr(item, "custom_id", None)
     return name if isinstance(name, str) else f"request-{index}"
 
 

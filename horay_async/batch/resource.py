@@ -163,7 +163,8 @@ class AsyncBatch:
         edited meanwhile, other than by appending; for what is no file; and for a full disk, before anything is sent
         where it is full at the start. A request that can't be sent, or
         whose line can't be read further than its id, is no error, but a line of the output. Where none of the first
-        requests reaches the server, the run ends with their `APIConnectionError`, and nothing is written for them. Further raises
+        requests reaches the server, the run ends with their `APIConnectionError`, or the `ConfigurationError` of an `api_key` function that raises, and nothing is
+        written for them. Further raises
         `OSError` for files that can't be opened, and what `run` raises.
 
         Args:

@@ -45,6 +45,11 @@ class ResultBuffer:
         self._ready.clear()
         return results
 
+    def release(self) -> None:
+        """Makes all results ready: in order, some of the older ones they wait for will never come."""
+        for index in sorted(self._early):
+            self._ready.append(self._early.pop(index))
+
     def full(self, index: int, limit: int) -> bool:
         """Whether request number `index` has to wait, where `limit` requests may be under way."""
         if self._ordered and index - self._due > max(LEAST, WINDOW * limit):

@@ -27,9 +27,10 @@ class AsyncBatchRun(Generic[ResponseT_co]):
     """The results of a batch, in the order in which they come, or that of the requests with `ordered`.
 
     Iterate over it: that starts the batch, and leaving the loop early cancels what is under way. The
-    requests are read as they are needed. Iteration raises what iterating over the requests raised, once
-    those before it are done, and `HorayError` in the place of `CancelledError`; with `fail_fast` the error of the first failure; and `ConfigurationError`
-    when the client is closed meanwhile.
+    requests are read as they are needed. Iteration raises what iterating over the requests raised, and
+    `HorayError` in the place of `CancelledError`; `ConfigurationError` when the client is closed meanwhile; and
+    what a retry policy of your own raises: each once the requests under way are done and their results were
+    handed out. With `fail_fast` it raises the error of the first failure, at once.
     """
 
     def __init__(self, start: Callable[[bool], BatchRunner], progress: BatchProgress) -> None:

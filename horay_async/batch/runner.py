@@ -86,13 +86,16 @@ class BatchRunner:
         self._buffer = ResultBuffer(ordered=ordered)
         self._index = 0  # of the next item
         self._again: deque[WorkItem] = deque()  # put off, to be sent again before anything else
-        self._unreached: list[WorkItem] | None = [] if needs_server else None
+        self._unreached: list[tuple[WorkItem, HorayError]] | None = [] if needs_server else None
         """Those that didn't reach the server while nothing else had: no more are sent until those under way have
         ended, and either one of them was responded to, and these are sent again, or the run ends without results for them.
         """
         self._failure: BaseException | None = None
         self._over = False
-        self._broken: Exception | None = None  # what reading the source raised
+        self._broken: Exception | None = None
+        """What reading the source raised, or a request that is no result of its own: it ends the run, once the requests
+        under way are done.
+        """
         self._dispatch_notifier = Notifier()
         self._results_notifier = Notifier()
         self._sending: set[asyncio.Task[None]] = set()
@@ -160,14 +163,15 @@ class BatchRunner:
         while True:
             if self._unreached:
                 if self._throttle.reached:
-                    self._again.extend(self._unreached)
+                    self._again.extend(work for work, _ in self._unreached)
                     self._unreached.clear()
                 elif self._sending:
                     await self._dispatch_notifier.wait()
                     continue
                 else:
                     raise self._down(self._unreached)
-            if not self._again and self._buffer.full(self._index, self._concurrency.limit):
+            full = self._broken is None and self._buffer.full(self._index, self._concurrency.limit)
+            if full and not self._again:
                 await self._dispatch_notifier.wait()
                 continue
             work: Any = self._again.popleft() if self._again else self._next()
@@ -253,12 +257,21 @@ class BatchRunner:
                 self._put_off(work, permit, error, now)
             elif self._unreached is not None and is_unreachable(error):
                 admission.end(permit)
-                self._throttle.limiter.correct(-work.tokens, self._rate_limiter, now)
                 work.refusal = error
-                self._unreached.append(work)
+                self._set_aside(self._unreached, work, error, now)
             else:
                 admission.end(permit)
                 self._failed(work, error, now)
+        except HorayError as error:
+            if self._transport.pools.closed:
+                raise
+            # The function for the API key raised, for example: one result's matter, and the next request asks it again.
+            admission.end(permit)
+            now = clock()
+            if self._unreached is not None and not self._throttle.reached:
+                self._set_aside(self._unreached, work, error, now)
+            else:
+                self._done(work, now, error=error)
         except DriftWarning as warning:
             # Of a program that makes errors of warnings: one result's matter, as with `strict="raise"`.
             response = warning.response
@@ -313,12 +326,23 @@ class BatchRunner:
         else:
             self._again.append(work)
 
-    def _down(self, unreached: list[WorkItem]) -> APIError:
+    def _set_aside(
+        self,
+        unreached: list[tuple[WorkItem, HorayError]],
+        work: WorkItem,
+        error: HorayError,
+        now: float,
+    ) -> None:
+        """Keeps a request that didn't reach the server until it is known whether any does."""
+        self._throttle.limiter.correct(-work.tokens, self._rate_limiter, now)
+        unreached.append((work, error))
+
+    def _down(self, unreached: list[tuple[WorkItem, HorayError]]) -> HorayError:
         """The error for a run of which no request has reached the server."""
-        error = cast(APIError, unreached[-1].refusal)
+        _, error = unreached[-1]
         error.add_note(
             f"the batch ends here: none of its first {len(unreached)} requests reached the server. Nothing was written for "
-            "them: start it again when the server is there"
+            "them: the next start sends them"
         )
         return error
 
@@ -405,24 +429,30 @@ class BatchRunner:
             self._throttle.admission.end(permit)
         self._throttle.limiter.wake()
         self._progress.in_flight -= 1
-        self._ended(task)
+        error = _error_of(task)
+        if isinstance(error, Exception):
+            self._broken = self._broken or error
+        elif error is not None:
+            self.stop(error)
         self._dispatch_notifier.notify_all()
 
     def _dispatched(self, task: asyncio.Task[None]) -> None:
-        self._ended(task)
+        if (error := _error_of(task)) is not None:
+            self.stop(error)
         if not self._over:
             self._end()
             self._results_notifier.notify_all()
 
     def _end(self) -> None:
         self._over = True
+        self._buffer.release()
         self._progress.end()
         if self._bar is not None:
             self._bar.stop()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """Stops the run where a task met what isn't the result of a request."""
-        if task.cancelled():
-            self.stop(ConfigurationError("the batch was cancelled from outside"))
-        elif (error := task.exception()) is not None:
-            self.stop(error)
+
+def _error_of(task: asyncio.Task[None]) -> BaseException | None:
+    """What a task of a run was ended by."""
+    if task.cancelled():
+        return ConfigurationError("the batch was cancelled from outside")
+    return task.exception()

@@ -920,6 +920,20 @@ async def test_server_that_is_down(down: AsyncHoray, files: Files) -> None:
     assert (files.outcomes, progress.done, progress.failed, progress.in_flight) == ({}, 0, 0, 0)
 
 
+async def test_key_function_that_raises(stub: Stub, files: Files) -> None:
+    """It is as if the server were down: the run ends with the reason, and the next one sends the requests."""
+
+    def key() -> str:
+        raise OSError("the vault is away")
+
+    files.ask(*lines(50))
+    async with AsyncHoray(key, base_url=stub.base_url) as client:
+        with pytest.raises(ConfigurationError, match="raised OSError") as raised:
+            await client.batch.run_file(files.requests, files.results, concurrency=4)
+    assert "none of its first" in raised.value.__notes__[0]
+    assert (files.outcomes, stub.requests) == ({}, [])
+
+
 async def test_request_that_reaches_the_server_late(
     monkeypatch: pytest.MonkeyPatch, batch: AsyncBatch, down: AsyncHoray, files: Files
 ) -> None:

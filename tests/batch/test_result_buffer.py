@@ -57,3 +57,12 @@ def test_order_holds_up_requests() -> None:
     assert buffer.full(17, 1)
     assert not buffer.full(80, 10)
     assert buffer.full(81, 10)
+
+
+def test_results_are_released_though_older_ones_never_come() -> None:
+    """In order all the same."""
+    buffer = ResultBuffer(ordered=True)
+    for index in (0, 3, 2):
+        buffer.put(result(index))
+    buffer.release()
+    assert indexes(buffer) == [0, 2, 3]

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, cast
 
 import pytest
@@ -588,6 +588,104 @@ async def test_cancellation_from_outside_ends_the_batch(stub: Stub, batch: Async
             task.cancel()
     with pytest.raises(ConfigurationError, match="cancelled from outside"):
         await first
+
+
+class LazyRow(Mapping[str, Any]):
+    """A row that is read when it is looked at: one of its fields can't be."""
+
+    def __init__(self, unreadable: str, error: BaseException) -> None:
+        self._fields = line("lazy")
+        self._unreadable = unreadable
+        self._error = error
+
+    def __getitem__(self, name: str) -> Any:
+        if name == self._unreadable:
+            raise self._error
+        return self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("the disk is gone"), RuntimeError("no row"), asyncio.CancelledError()]
+)
+@pytest.mark.parametrize(("unreadable", "name"), [("body", "lazy"), ("custom_id", "request-4")])
+async def test_item_that_cant_be_read_is_one_result(
+    stub: Stub, batch: AsyncBatch, error: BaseException, unreadable: str, name: str
+) -> None:
+    """Whatever its own code raises; those under way, and those after it, are done."""
+    stub.open.clear()
+    row = LazyRow(unreadable, error)
+    results = asyncio.ensure_future(results_of(batch.run([*lines(4), row, line("last")])))
+    await stub.reached(lambda: stub.under_way == 5)
+    stub.open.set()
+    *before, lazy, last = await results
+    assert all(result.response is not None for result in (*before, last))
+    assert lazy.custom_id == name
+    assert isinstance(lazy.error, InvalidRequestError)
+    assert lazy.error.__cause__ is error
+    assert type(error).__name__ in str(lazy.error)
+
+
+async def test_key_function_that_raises_once_fails_one_request(stub: Stub) -> None:
+    """The others are done, those under way included, and those after it ask the function again."""
+    asked = itertools.count()
+
+    def key() -> str:
+        number = next(asked)
+        if number == 1:
+            raise OSError("the vault is away")
+        return f"the-key-number-{number}"
+
+    def reply(body: Json) -> web.Response:
+        if body["prompt"] == "prompt 3" and len(stub.requests) == 4:
+            return web.json_response({"message": "no"}, status=401)
+        return completion(body)
+
+    stub.reply = reply
+    retry = RetryPolicy(max_retries=0)
+    async with AsyncHoray(key, base_url=stub.base_url, retry=retry) as client:
+        run = client.batch.run(lines(9), concurrency=1)
+        results = await results_of(run)
+    failed = [result for result in results if result.error is not None]
+    assert [result.index for result in failed] == [3]
+    assert isinstance(failed[0].error, ConfigurationError)
+    assert isinstance(failed[0].error.__cause__, OSError)
+    assert (run.progress.done, run.progress.failed, run.progress.in_flight) == (8, 1, 0)
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_policy_that_raises_ends_the_batch_after_what_is_under_way(
+    stub: Stub, ordered: bool
+) -> None:
+    """What was sent is handed out, in order too; no more is sent."""
+    held = asyncio.Event()
+
+    class Policy(RetryPolicy):
+        def delay(self, *args: Any, **known: Any) -> float | None:
+            held.set()
+            raise KeyError("theirs")
+
+    async def reply(body: Json) -> web.Response:
+        if body["prompt"] == "prompt 2":
+            await stub.reached(lambda: stub.under_way == 5)
+            return web.json_response({"message": "no"}, status=500)
+        await held.wait()
+        return completion(body)
+
+    stub.reply = reply
+    async with client_of(stub, retry=Policy()) as client:
+        run = client.batch.run(lines(200), ordered=ordered, concurrency=5)
+        seen, error = await results_until_failure(run)
+        assert throttle_of(client._transport).admission.in_flight == 0
+    assert isinstance(error, KeyError)
+    assert {0, 1, 3, 4} <= set(seen)
+    assert len(seen) == len(stub.requests) - 1
+    assert seen == sorted(seen) or not ordered
 
 
 async def test_estimates_give_way_to_what_was_used(stub: Stub, batch: AsyncBatch) -> None:
