@@ -329,10 +329,11 @@ def write_function(
         if parameter.kind == "keyword" and "*" not in shown:
             shown.append("*")
         shown.append(str(parameter))
-    refused = function.args.vararg  # arguments by position, which it tells what to write instead
-    if (refused and refused.arg != "positional") or (
-        function.args.kwarg and not unpacked(function)
-    ):
+    # Arguments by position that a function only tells what to write instead, or takes and ignores.
+    rest = function.args.vararg.arg if function.args.vararg else "positional"
+    if rest == "_":
+        shown.append("*_: object")
+    elif rest != "positional" or (function.args.kwarg and not unpacked(function)):
         raise SystemExit(f"{module}: {function.name} takes what no parameter class declares")
     returns = f" -> {out.renamed(ast.unparse(function.returns))}" if function.returns else ""
     decorators = [f"{indent}@{ast.unparse(item)}" for item in function.decorator_list]

@@ -4,7 +4,6 @@
 
 import ssl
 from collections.abc import Callable, Collection, Mapping
-from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
 import aiohttp
@@ -406,11 +405,6 @@ class AsyncHoray:
     async def close(self) -> None:
         """Closes the connections, those of `with_options` copies included. Closing twice is fine."""
     async def __aenter__(self) -> Self: ...
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    async def __aexit__(self, *_: object) -> None: ...
     def __repr__(self) -> str: ...
     _transport: Transport

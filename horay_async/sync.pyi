@@ -14,7 +14,6 @@ from collections.abc import (
     Sequence,
 )
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, overload
 
 import aiohttp
@@ -83,12 +82,7 @@ class _Reading(BlockingWrapper):
     _read_to_end: ClassVar[str]
     def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]: ...
     def _close_nowait(self) -> None: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 class _NextReading(BlockingReader[ItemT_co], _Reading):
     """One that is an iterator itself, and is closed when it is dropped."""
@@ -2225,10 +2219,5 @@ class Horay(BlockingWrapper, of=AsyncHoray):
     def close(self) -> None:
         """Closes the connections, those of `with_options` copies included. Closing twice is fine."""
     def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
     def __repr__(self) -> str: ...

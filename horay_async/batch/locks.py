@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from weakref import WeakSet
 
@@ -53,12 +52,7 @@ class FileLock:
         remove_leftovers(self._real)  # of `rewrite`
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.handle < 0:  # in a process that was forked meanwhile
             return
         empty = self._made and not self.keep and not os.fstat(self.handle).st_size

@@ -10,7 +10,6 @@ import threading
 import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future
-from types import TracebackType
 from typing import Self, Unpack
 
 from horay_async.testing._connection import converse
@@ -151,12 +150,7 @@ class FaultServer(Recorder):
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object = None, error: object = None, *_: object) -> None:
         if self._thread is None or os.getpid() != self._pid:
             return  # in a forked child there is no thread to end
         if not self._stop.done():
@@ -168,14 +162,9 @@ class FaultServer(Recorder):
     async def __aenter__(self) -> Self:
         return self.__enter__()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         # Connections are cut, not waited for, so this is over at once.
-        self.__exit__(kind, error, traceback)
+        self.__exit__(*error)
 
     async def _serve(self, listener: socket.socket) -> None:
         listener.setblocking(False)

@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from horay_async._protocol.limits.token_estimate import are_believable
@@ -153,12 +152,7 @@ class AsyncToolRun:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     def _close_nowait(self) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine
-from types import TracebackType
 from typing import Any, TypeVar
 
 from horay_async import (
@@ -77,17 +76,12 @@ class Block:
         manager = self._manager
         return await manager.__aenter__() if hasattr(manager, "__aenter__") else manager.__enter__()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         manager = self._manager
         if hasattr(manager, "__aexit__"):
-            await manager.__aexit__(kind, error, traceback)
+            await manager.__aexit__(*error)
         else:
-            manager.__exit__(kind, error, traceback)
+            manager.__exit__(*error)
 
 
 def driven(work: Coroutine[Any, Any, R]) -> R:
