@@ -41,6 +41,9 @@ class Cell:
         return self.contender not in CONTENDERS or installed(self.contender)
 
 
+SCALES: Final = {"µs": 1e6, "ms": 1e3, "kB": 1e-3, "MiB": 1 / 2**20}
+
+
 @attrs.frozen(kw_only=True)
 class Row:
     """One line of the table: this client's figure, as a multiple of the reference's."""
@@ -49,16 +52,19 @@ class Row:
     """Its name on the command line."""
     title: str
     unit: str
-    """What the figures count, e.g. `"µs a call"`."""
-    scale: float
-    """What readings are multiplied with to be in that unit."""
+    """What the figures count, e.g. `"µs a call"`; its first word is in `SCALES`."""
     subject: Cell
-    reference: Cell | None
+    reference: Cell | None = None
     """What the subject is a multiple of; None where the target is absolute."""
-    target: float | None
+    target: float | None = None
     """The most that the ratio, or the figure itself, may be; None for a row that stands for comparison."""
     others: tuple[Cell, ...] = ()
     """Shown for comparison, as multiples of the reference too."""
+
+    @property
+    def scale(self) -> float:
+        """What readings, in seconds or bytes, are multiplied with to be in that unit."""
+        return SCALES[self.unit.split()[0]]
 
     @property
     def cells(self) -> list[Cell]:
@@ -77,11 +83,6 @@ PEERS: Final = (
     "openai",
     "together",
 )
-
-MICRO: Final = 1e6
-MILLI: Final = 1e3
-KB: Final = 1e-3
-MIB: Final = 1 / 2**20
 
 
 def _against_hand_written(subject: Cell, peers: Iterable[str] = PEERS) -> dict[str, Any]:
@@ -123,6 +124,9 @@ CHECKED: Final = "{}; import sys; sys.exit(bool({{'aiohttp', 'anyio'}} & sys.mod
 IMPORT: Final = Cell("import horay_async", "process", code=CHECKED.format("import horay_async"))
 OPENAI: Final = Cell("import openai", "process", code="import openai")
 
+BLOCKING: Final = Cell(
+    "horay, blocking", "unit", "blocking_streams", {"chunks": 1000, "streams": 40, "burst": 4}
+)
 AT_ONCE: Final = 200
 DOCUMENTED: Final = "horay, documented aiohttp"
 """This client without the parts of aiohttp that aren't documented."""
@@ -139,7 +143,6 @@ ROWS: Final = (
         key="paced",
         title="a chunk as it comes: 250 streams, 20 chunks a second each",
         unit="µs a chunk",
-        scale=MICRO,
         target=1.00,
         **_against_hand_written(PACED),
     ),
@@ -147,7 +150,6 @@ ROWS: Final = (
         key="call",
         title="one response, 64 at once",
         unit="µs a call",
-        scale=MICRO,
         target=1.15,
         **_against_hand_written(RESPONSES),
     ),
@@ -155,7 +157,6 @@ ROWS: Final = (
         key="chunk",
         title="one streamed, typed chunk",
         unit="µs a chunk",
-        scale=MICRO,
         target=0.80,
         **_against_hand_written(CHUNKS),
     ),
@@ -163,7 +164,6 @@ ROWS: Final = (
         key="text",
         title="the same through `.text()`",
         unit="µs a chunk",
-        scale=MICRO,
         target=0.60,
         subject=_streams("horay", chunks=1000, streams=40, by="text"),
         reference=CHUNKS.by("hand-written"),
@@ -173,7 +173,6 @@ ROWS: Final = (
         key="many",
         title="a chunk, 1,000 streams at once",
         unit="µs a chunk",
-        scale=MICRO,
         target=0.90,
         **_against_hand_written(MANY),
     ),
@@ -181,7 +180,6 @@ ROWS: Final = (
         key="many-singly",
         title="the same, each chunk in a write of its own",
         unit="µs a chunk",
-        scale=MICRO,
         target=0.90,
         **_against_hand_written(SINGLY, ("horay, uvloop", "hand-written, uvloop")),
     ),
@@ -189,7 +187,6 @@ ROWS: Final = (
         key="memory",
         title="peak memory of 1,000 streams",
         unit="MiB",
-        scale=MIB,
         target=1.25,
         **_against_hand_written(attrs.evolve(MANY, metric="peak")),
     ),
@@ -197,31 +194,24 @@ ROWS: Final = (
         key="first-token",
         title="time to the first token, one stream",
         unit="ms of wall-clock time",
-        scale=MILLI,
-        target=None,
         **_against_hand_written(ALONE, FEW_PEERS),
     ),
     Row(
         key="first-token-100",
         title="time to the first token, 100 streams at once",
         unit="ms of wall-clock time",
-        scale=MILLI,
-        target=None,
         **_against_hand_written(HUNDRED, FEW_PEERS),
     ),
     Row(
         key="first-token-100-worst",
         title="the same, the last of the streams",
         unit="ms of wall-clock time",
-        scale=MILLI,
-        target=None,
         **_against_hand_written(attrs.evolve(HUNDRED, metric="worst"), FEW_PEERS),
     ),
     Row(
         key="first-token-1000",
         title="time to the first token, 1,000 streams at once",
         unit="ms of wall-clock time",
-        scale=MILLI,
         target=1.15,
         **_against_hand_written(THOUSAND, FEW_PEERS),
     ),
@@ -229,7 +219,6 @@ ROWS: Final = (
         key="first-token-1000-worst",
         title="the same, the last of the streams",
         unit="ms of wall-clock time",
-        scale=MILLI,
         target=1.15,
         **_against_hand_written(attrs.evolve(THOUSAND, metric="worst"), FEW_PEERS),
     ),
@@ -237,7 +226,6 @@ ROWS: Final = (
         key="memory-call",
         title="memory of a waiting call, 2,000 of them",
         unit="kB",
-        scale=KB,
         target=1.00,
         **_against_hand_written(WAITING, FEW_PEERS),
     ),
@@ -245,7 +233,6 @@ ROWS: Final = (
         key="memory-stream",
         title="memory of an open stream, 1,000 of them",
         unit="kB",
-        scale=KB,
         target=1.00,
         **_against_hand_written(OPEN, FEW_PEERS),
     ),
@@ -253,7 +240,6 @@ ROWS: Final = (
         key="cold",
         title="cold start: import, client, first response",
         unit="ms",
-        scale=1e3,
         target=1.30,
         **_against_hand_written(Cell("horay", "process", "first_response"), PEERS[2:]),
     ),
@@ -261,7 +247,6 @@ ROWS: Final = (
         key="import",
         title="`import horay_async`, against `import openai`",
         unit="ms",
-        scale=1e3,
         target=0.10,
         subject=IMPORT,
         reference=OPENAI,
@@ -270,8 +255,6 @@ ROWS: Final = (
         key="import-client",
         title="`from horay_async import AsyncHoray`, against `import openai`",
         unit="ms",
-        scale=1e3,
-        target=None,
         subject=attrs.evolve(IMPORT, code=CHECKED.format("from horay_async import AsyncHoray")),
         reference=OPENAI,
     ),
@@ -279,26 +262,14 @@ ROWS: Final = (
         key="blocking-chunk",
         title="a chunk, blocking, against openai's blocking client",
         unit="µs a chunk",
-        scale=MICRO,
         target=0.06,
-        subject=Cell(
-            "horay, blocking",
-            "unit",
-            "blocking_streams",
-            {"chunks": 1000, "streams": 40, "burst": 4},
-        ),
-        reference=Cell(
-            "openai, blocking",
-            "unit",
-            "blocking_streams",
-            {"chunks": 1000, "streams": 40, "burst": 4},
-        ),
+        subject=BLOCKING,
+        reference=BLOCKING.by("openai, blocking"),
     ),
     Row(
         key="blocking-call",
         title="a call, blocking, against openai's blocking client",
         unit="µs a call",
-        scale=MICRO,
         target=0.30,
         subject=Cell("horay, blocking", "unit", "blocking_responses", {"calls": 2000}),
         reference=Cell("openai, blocking", "unit", "blocking_responses", {"calls": 2000}),
@@ -307,7 +278,6 @@ ROWS: Final = (
         key="openai-call",
         title="a call of openai's client over this one, against its own transport, 64 at once",
         unit="µs a call",
-        scale=MICRO,
         target=0.60,
         **_against_openai(Cell(ON_HORAY, "unit", "responses", {"calls": 2000, "at_once": 64})),
     ),
@@ -315,7 +285,6 @@ ROWS: Final = (
         key="openai-chunk",
         title="a chunk of the same",
         unit="µs a chunk",
-        scale=MICRO,
         target=0.80,
         **_against_openai(_streams(ON_HORAY, chunks=500, streams=20)),
     ),
@@ -323,7 +292,6 @@ ROWS: Final = (
         key="openai-streams",
         title="the same, 200 streams at once",
         unit="µs a chunk",
-        scale=MICRO,
         target=0.75,
         **_against_openai(_streams(ON_HORAY, chunks=60, streams=400, at_once=AT_ONCE, burst=1)),
     ),
@@ -331,7 +299,6 @@ ROWS: Final = (
         key="langchain-call",
         title="a call of `ChatHoray`, against `ChatOpenAI`",
         unit="µs a call",
-        scale=MICRO,
         target=0.60,
         subject=Cell("ChatHoray", "unit", "responses", {"calls": 1000, "at_once": 16}),
         reference=Cell("ChatOpenAI", "unit", "responses", {"calls": 1000, "at_once": 16}),
@@ -340,7 +307,6 @@ ROWS: Final = (
         key="langchain-chunk",
         title="a chunk of the same",
         unit="µs a chunk",
-        scale=MICRO,
         target=0.60,
         subject=_streams("ChatHoray", chunks=500, streams=8),
         reference=_streams("ChatOpenAI", chunks=500, streams=8),
@@ -349,7 +315,6 @@ ROWS: Final = (
         key="merge",
         title="a chunk of 4,000 merged in `stream(...)`, against one of 500",
         unit="µs a chunk",
-        scale=MICRO,
         target=1.20,
         subject=_streams("horay", chunks=4000, streams=10, by="events"),
         reference=_streams("horay", chunks=500, streams=80, by="events"),
@@ -358,7 +323,6 @@ ROWS: Final = (
         key="fan-out",
         title="one response, 2,000 at once, against 64 at once",
         unit="µs a call",
-        scale=MICRO,
         target=1.20,
         subject=MANY_CALLS,
         reference=FEW,
@@ -367,8 +331,6 @@ ROWS: Final = (
         key="fan-out-hand-written",
         title="the same of the hand-written loop, for comparison",
         unit="µs a call",
-        scale=MICRO,
-        target=None,
         subject=MANY_CALLS.by("hand-written"),
         reference=FEW.by("hand-written"),
     ),
@@ -376,7 +338,6 @@ ROWS: Final = (
         key="batch",
         title="one response through `batch.run`, against a semaphore and gather, 64 at once",
         unit="µs a call",
-        scale=MICRO,
         target=1.25,
         **_against_hand_written(BATCH),
     ),
@@ -384,7 +345,6 @@ ROWS: Final = (
         key="dataset",
         title="a row of a dataset on Ray, against Ray's own HTTP stage",
         unit="µs of wall-clock time a row",
-        scale=MICRO,
         target=1.00,
         subject=DATASET,
         reference=DATASET.by("Ray's HTTP stage"),
@@ -393,8 +353,6 @@ ROWS: Final = (
         key="documented-call",
         title="one response by aiohttp's documented means alone, against the default",
         unit="µs a call",
-        scale=MICRO,
-        target=None,
         subject=RESPONSES.by(DOCUMENTED),
         reference=RESPONSES,
     ),
@@ -402,8 +360,6 @@ ROWS: Final = (
         key="documented-chunk",
         title="one streamed chunk in the same way",
         unit="µs a chunk",
-        scale=MICRO,
-        target=None,
         subject=CHUNKS.by(DOCUMENTED),
         reference=CHUNKS,
     ),
@@ -411,8 +367,6 @@ ROWS: Final = (
         key="documented-paced",
         title="a chunk as it comes, in the same way",
         unit="µs a chunk",
-        scale=MICRO,
-        target=None,
         subject=PACED.by(DOCUMENTED),
         reference=PACED,
     ),
@@ -420,16 +374,13 @@ ROWS: Final = (
         key="make",
         title="making a client after the first",
         unit="µs",
-        scale=MICRO,
         target=100.0,
         subject=Cell("horay", "unit", "make", {"times": 4000}),
-        reference=None,
     ),
     Row(
         key="large",
         title="decoding a 1 MB completion with logprobs, against the JSON parse",
         unit="ms",
-        scale=1e3,
         target=1.30,
         subject=Cell("horay", "unit", "decode", {"times": 100}),
         reference=Cell("hand-written", "unit", "decode", {"times": 100}),

@@ -16,7 +16,6 @@ ROW = Row(
     key="call",
     title="one response",
     unit="µs a call",
-    scale=1e6,
     subject=SUBJECT,
     reference=SUBJECT.by("hand-written"),
     target=1.15,
