@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import selectors
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,8 @@ from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport.limiter import CallAttemptPermit, Limiter
 from horay_async.batch.throttle import BatchAttemptLimiter
 from horay_async.options import ClientOptions
+
+P = ParamSpec("P")
 
 
 class Skipping(selectors.DefaultSelector):
@@ -31,15 +34,20 @@ class Skipping(selectors.DefaultSelector):
         return super().select(0)
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Runs `main` on a loop with a clock of its own."""
-    selector = Skipping()
-    loop = asyncio.SelectorEventLoop(selector)
-    loop.time = lambda: selector.now  # type: ignore[method-assign] # the point of it
-    try:
-        loop.run_until_complete(main)
-    finally:
-        loop.close()
+def skipping_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Runs a test on a loop with a clock of its own."""
+
+    @wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        selector = Skipping()
+        loop = asyncio.SelectorEventLoop(selector)
+        loop.time = lambda: selector.now  # type: ignore[method-assign] # the point of it
+        try:
+            loop.run_until_complete(test(*args, **kwargs))
+        finally:
+            loop.close()
+
+    return run
 
 
 def limiter_of(limits: Limits) -> Limiter:
@@ -98,320 +106,277 @@ class Crowd:
     st.sampled_from([None, 30.0, 600.0]),
     st.sampled_from([None, 1, 3]),
 )
-def test_never_more_in_order_and_all_come_through(
+@skipping_time
+async def test_never_more_in_order_and_all_come_through(
     calls: list[tuple[float, bool, float, float | None]], rpm: float | None, most: int | None
 ) -> None:
     """Whoever is cancelled, and whenever: no rate is exceeded, no wake-up is lost, nothing is left over."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        limiter = limiter_of(Limits(rpm=rpm, concurrency=most))
-        crowd = Crowd(limiter)
-        tasks: list[asyncio.Task[None]] = []
-        for number, (gap, bulk, seconds, cancelled) in enumerate(calls):
-            await asyncio.sleep(gap)
-            task = asyncio.ensure_future(crowd.call(number, bulk=bulk, seconds=seconds))
-            tasks.append(task)
-            if cancelled is not None:
-                loop.call_later(cancelled, task.cancel)
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-        for end in ends:
-            assert end is None or isinstance(end, asyncio.CancelledError), repr(end)
-        for end, (_, _, _, cancelled) in zip(ends, calls, strict=True):
-            assert end is None or cancelled is not None
-        assert limiter.admission.in_flight == 0
-        assert not limiter._lines
-        assert most is None or crowd.most <= most
-        if rpm is not None:
-            for start in crowd.went:
-                assert sum(start <= went < start + 60 for went in crowd.went) <= rpm
-
-    run(main())
+    loop = asyncio.get_running_loop()
+    limiter = limiter_of(Limits(rpm=rpm, concurrency=most))
+    crowd = Crowd(limiter)
+    tasks: list[asyncio.Task[None]] = []
+    for number, (gap, bulk, seconds, cancelled) in enumerate(calls):
+        await asyncio.sleep(gap)
+        task = asyncio.ensure_future(crowd.call(number, bulk=bulk, seconds=seconds))
+        tasks.append(task)
+        if cancelled is not None:
+            loop.call_later(cancelled, task.cancel)
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    for end in ends:
+        assert end is None or isinstance(end, asyncio.CancelledError), repr(end)
+    for end, (_, _, _, cancelled) in zip(ends, calls, strict=True):
+        assert end is None or cancelled is not None
+    assert limiter.admission.in_flight == 0
+    assert not limiter._lines
+    assert most is None or crowd.most <= most
+    if rpm is not None:
+        for start in crowd.went:
+            assert sum(start <= went < start + 60 for went in crowd.went) <= rpm
 
 
-def test_bulk_gives_way() -> None:
+@skipping_time
+async def test_bulk_gives_way() -> None:
     """A call that comes last goes next, however many others wait."""
+    limiter = limiter_of(Limits(concurrency=1))
+    first = await limiter.acquire(None, bulk=True)
+    order: list[str] = []
 
-    async def main() -> None:
-        limiter = limiter_of(Limits(concurrency=1))
-        first = await limiter.acquire(None, bulk=True)
-        order: list[str] = []
-
-        async def one(name: str, *, bulk: bool) -> None:
-            place = await limiter.acquire(None, bulk=bulk)
-            order.append(name)
-            place.release(whole=True)
-
-        tasks = [asyncio.ensure_future(one(f"bulk {i}", bulk=True)) for i in range(3)]
-        await asyncio.sleep(0)
-        tasks += [asyncio.ensure_future(one(f"call {i}", bulk=False)) for i in range(2)]
-        await asyncio.sleep(0)
-        first.release(whole=True)
-        await asyncio.gather(*tasks)
-        assert order == ["call 0", "call 1", "bulk 0", "bulk 1", "bulk 2"]
-
-    run(main())
-
-
-def test_nobody_overtakes_without_waiting() -> None:
-    """Going at once is for when nobody waits, and everything lets a request go."""
-
-    async def main() -> None:
-        limiter = limiter_of(Limits(concurrency=2, rpm=60))
-        rate_limiter = RateLimiter(rpm=1)
-        first = limiter.ticket_nowait(1.0, concurrency=None, rate_limiter=rate_limiter, bulk=True)
-        assert first is not None
-        assert limiter.acquire_nowait(None, bulk=False) is None  # for the client's rate
-        await asyncio.sleep(2)
-        assert (
-            limiter.ticket_nowait(1.0, concurrency=None, rate_limiter=rate_limiter, bulk=True)
-            is None
-        )  # for its own
-        waiting = asyncio.ensure_future(
-            limiter.ticket(1.0, concurrency=None, rate_limiter=rate_limiter, bulk=True)
-        )
-        await asyncio.sleep(0)
-        assert limiter.acquire_nowait(None, bulk=False) is None  # since somebody waits
-        place = await limiter.acquire(None, bulk=False)
+    async def one(name: str, *, bulk: bool) -> None:
+        place = await limiter.acquire(None, bulk=bulk)
+        order.append(name)
         place.release(whole=True)
-        await waiting
-        await asyncio.sleep(2)
-        places = [limiter.acquire_nowait(None, bulk=False)]
-        await asyncio.sleep(2)
-        places.append(limiter.acquire_nowait(None, bulk=True))
-        await asyncio.sleep(2)
-        assert all(places)
-        assert limiter.acquire_nowait(None, bulk=False) is None  # two are under way
-        limiter.close()
-        with pytest.raises(ConfigurationError):
-            limiter.acquire_nowait(None, bulk=False)
 
-    run(main())
+    tasks = [asyncio.ensure_future(one(f"bulk {i}", bulk=True)) for i in range(3)]
+    await asyncio.sleep(0)
+    tasks += [asyncio.ensure_future(one(f"call {i}", bulk=False)) for i in range(2)]
+    await asyncio.sleep(0)
+    first.release(whole=True)
+    await asyncio.gather(*tasks)
+    assert order == ["call 0", "call 1", "bulk 0", "bulk 1", "bulk 2"]
+
+
+@skipping_time
+async def test_nobody_overtakes_without_waiting() -> None:
+    """Going at once is for when nobody waits, and everything lets a request go."""
+    limiter = limiter_of(Limits(concurrency=2, rpm=60))
+    rate_limiter = RateLimiter(rpm=1)
+    first = limiter.ticket_nowait(1.0, concurrency=None, rate_limiter=rate_limiter, bulk=True)
+    assert first is not None
+    assert limiter.acquire_nowait(None, bulk=False) is None  # for the client's rate
+    await asyncio.sleep(2)
+    assert (
+        limiter.ticket_nowait(1.0, concurrency=None, rate_limiter=rate_limiter, bulk=True) is None
+    )  # for its own
+    waiting = asyncio.ensure_future(
+        limiter.ticket(1.0, concurrency=None, rate_limiter=rate_limiter, bulk=True)
+    )
+    await asyncio.sleep(0)
+    assert limiter.acquire_nowait(None, bulk=False) is None  # since somebody waits
+    place = await limiter.acquire(None, bulk=False)
+    place.release(whole=True)
+    await waiting
+    await asyncio.sleep(2)
+    places = [limiter.acquire_nowait(None, bulk=False)]
+    await asyncio.sleep(2)
+    places.append(limiter.acquire_nowait(None, bulk=True))
+    await asyncio.sleep(2)
+    assert all(places)
+    assert limiter.acquire_nowait(None, bulk=False) is None  # two are under way
+    limiter.close()
+    with pytest.raises(ConfigurationError):
+        limiter.acquire_nowait(None, bulk=False)
 
 
 @pytest.mark.parametrize("limits", [Limits(rpm=6000, tpm=6_000_000, concurrency=4), None])
-def test_going_at_once_makes_no_future(limits: Limits | None) -> None:
+@skipping_time
+async def test_going_at_once_makes_no_future(limits: Limits | None) -> None:
     """Nor a timer: a batch asks for each of its requests."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        limiter = Limiter(ClientOptions.of("a-key-for-nothing", limits=limits))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loop, "create_future", None)
-            patch.setattr(loop, "call_at", None)
-            patch.setattr(loop, "call_later", None)
-            place = limiter.acquire_nowait(b"{}", bulk=True)
-            assert place is not None
-            place.received(200, {})
-            place.release(whole=True)
-
-    run(main())
-
-
-def test_tokens_are_corrected() -> None:
-    """What a response took counts, not what it was estimated to take."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        limiter = limiter_of(Limits(tpm=60_000))  # a thousand a second
-        place = await limiter.acquire(b'{"max_tokens": 10000}', bulk=False)
+    loop = asyncio.get_running_loop()
+    limiter = Limiter(ClientOptions.of("a-key-for-nothing", limits=limits))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "create_future", None)
+        patch.setattr(loop, "call_at", None)
+        patch.setattr(loop, "call_later", None)
+        place = limiter.acquire_nowait(b"{}", bulk=True)
+        assert place is not None
         place.received(200, {})
         place.release(whole=True)
-        began = loop.time()
-        place.complete(type("R", (), {"usage": {"prompt_tokens": 1, "completion_tokens": 999}})())
-        await limiter.acquire(b"", bulk=False)
-        assert 0.5 < loop.time() - began < 1.5
-        began = loop.time()
-        place = await limiter.acquire(b'{"max_tokens": 1}', bulk=False)
-        place.complete(type("R", (), {"usage": {"total_tokens": "many", "prompt_tokens": -5}})())
-
-    run(main())
 
 
-def test_place_that_was_not_used_goes_back() -> None:
+@skipping_time
+async def test_tokens_are_corrected() -> None:
+    """What a response took counts, not what it was estimated to take."""
+    loop = asyncio.get_running_loop()
+    limiter = limiter_of(Limits(tpm=60_000))  # a thousand a second
+    place = await limiter.acquire(b'{"max_tokens": 10000}', bulk=False)
+    place.received(200, {})
+    place.release(whole=True)
+    began = loop.time()
+    place.complete(type("R", (), {"usage": {"prompt_tokens": 1, "completion_tokens": 999}})())
+    await limiter.acquire(b"", bulk=False)
+    assert 0.5 < loop.time() - began < 1.5
+    began = loop.time()
+    place = await limiter.acquire(b'{"max_tokens": 1}', bulk=False)
+    place.complete(type("R", (), {"usage": {"total_tokens": "many", "prompt_tokens": -5}})())
+
+
+@skipping_time
+async def test_place_that_was_not_used_goes_back() -> None:
     """Also to the rate: the request wasn't sent."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        limiter = limiter_of(Limits(rpm=1, tpm=1000, concurrency=1))
-        began = loop.time()
-        for _ in range(5):
-            place = await limiter.acquire(b"", bulk=False)
-            place.unsent()
-        assert loop.time() == began
-
-    run(main())
-
-
-def test_refusal_pauses_everybody() -> None:
-    """For as long as the server asks."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        limiter = limiter_of(Limits(concurrency=4))
-        told: list[float] = []
-        limiter.on_pause = told.append
+    loop = asyncio.get_running_loop()
+    limiter = limiter_of(Limits(rpm=1, tpm=1000, concurrency=1))
+    began = loop.time()
+    for _ in range(5):
         place = await limiter.acquire(b"", bulk=False)
-        began = loop.time()
-        place.received(429, {"Retry-After": "7"})
-        place.release(whole=True)
-        await limiter.acquire(b"", bulk=False)
-        assert 7.0 <= loop.time() - began < 9
-        assert told == [7.0]
+        place.unsent()
+    assert loop.time() == began
 
-    run(main())
+
+@skipping_time
+async def test_refusal_pauses_everybody() -> None:
+    """For as long as the server asks."""
+    loop = asyncio.get_running_loop()
+    limiter = limiter_of(Limits(concurrency=4))
+    told: list[float] = []
+    limiter.on_pause = told.append
+    place = await limiter.acquire(b"", bulk=False)
+    began = loop.time()
+    place.received(429, {"Retry-After": "7"})
+    place.release(whole=True)
+    await limiter.acquire(b"", bulk=False)
+    assert 7.0 <= loop.time() - began < 9
+    assert told == [7.0]
 
 
 @pytest.mark.parametrize("concurrency", [20, "auto"])
 @pytest.mark.parametrize("quiet", [0, 1, 30])
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "1"}, {"Retry-After": "5"}])
-def test_lone_refusal_slows_nothing_down(
+@skipping_time
+async def test_lone_refusal_slows_nothing_down(
     concurrency: Any, quiet: int, headers: dict[str, str]
 ) -> None:
     """What little a quiet client sent before a refusal says nothing of the rate that the server allows."""
+    loop = asyncio.get_running_loop()
+    limiter = limiter_of(Limits(concurrency=concurrency))
 
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        limiter = limiter_of(Limits(concurrency=concurrency))
-
-        async def one(status: int = 200) -> None:
-            place = await limiter.acquire(b"{}", bulk=False)
-            await asyncio.sleep(0.01)
-            place.received(status, headers if status == 503 else {})
-            place.release(whole=True)
-
-        for _ in range(quiet):
-            await one()
-            await asyncio.sleep(0.3)
-        await one(503)
-        await one()
-        began = loop.time()
-        await asyncio.gather(*(one() for _ in range(200)))
-        assert loop.time() - began < 1.0
-
-    run(main())
-
-
-def test_fixed_concurrency_stays_fixed() -> None:
-    """A refusal without `Retry-After` is the business of its call: the others are sent as before."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        limiter = limiter_of(Limits(concurrency=20))
-        count = 0
-
-        async def one() -> None:
-            nonlocal count
-            place = await limiter.acquire(b"{}", bulk=False)
-            count += 1
-            status = 200 if count > 100 else 429
-            await asyncio.sleep(0.01)
-            place.received(status, {})
-            place.release(whole=True)
-
-        began = loop.time()
-        await asyncio.gather(*(one() for _ in range(200)))
-        assert loop.time() - began == pytest.approx(0.1)
-
-    run(main())
-
-
-def test_waits_for_the_servers_window() -> None:
-    """Before it refuses."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        limiter = limiter_of(Limits(concurrency=4))
-        place = await limiter.acquire(b"", bulk=False)
-        began = loop.time()
-        place.received(
-            200, {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "20s"}
-        )
+    async def one(status: int = 200) -> None:
+        place = await limiter.acquire(b"{}", bulk=False)
+        await asyncio.sleep(0.01)
+        place.received(status, headers if status == 503 else {})
         place.release(whole=True)
-        await limiter.acquire(b"", bulk=False)
-        assert 19.9 <= loop.time() - began <= 20.1
 
-    run(main())
+    for _ in range(quiet):
+        await one()
+        await asyncio.sleep(0.3)
+    await one(503)
+    await one()
+    began = loop.time()
+    await asyncio.gather(*(one() for _ in range(200)))
+    assert loop.time() - began < 1.0
 
 
-def test_limit_of_nothing_is_none() -> None:
+@skipping_time
+async def test_fixed_concurrency_stays_fixed() -> None:
+    """A refusal without `Retry-After` is the business of its call: the others are sent as before."""
+    loop = asyncio.get_running_loop()
+    limiter = limiter_of(Limits(concurrency=20))
+    count = 0
+
+    async def one() -> None:
+        nonlocal count
+        place = await limiter.acquire(b"{}", bulk=False)
+        count += 1
+        status = 200 if count > 100 else 429
+        await asyncio.sleep(0.01)
+        place.received(status, {})
+        place.release(whole=True)
+
+    began = loop.time()
+    await asyncio.gather(*(one() for _ in range(200)))
+    assert loop.time() - began == pytest.approx(0.1)
+
+
+@skipping_time
+async def test_waits_for_the_servers_window() -> None:
+    """Before it refuses."""
+    loop = asyncio.get_running_loop()
+    limiter = limiter_of(Limits(concurrency=4))
+    place = await limiter.acquire(b"", bulk=False)
+    began = loop.time()
+    place.received(
+        200, {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "20s"}
+    )
+    place.release(whole=True)
+    await limiter.acquire(b"", bulk=False)
+    assert 19.9 <= loop.time() - began <= 20.1
+
+
+@skipping_time
+async def test_limit_of_nothing_is_none() -> None:
     """As servers say that don't limit requests or tokens."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        limiter = limiter_of(Limits(concurrency=4))
-        place = await limiter.acquire(b"", bulk=False)
-        began = loop.time()
-        parts = {"limit": "0", "remaining": "0", "reset": "60s"}
-        place.received(200, {f"x-ratelimit-{name}-tokens": text for name, text in parts.items()})
-        await limiter.acquire(b"", bulk=False)
-        assert loop.time() == began
-
-    run(main())
+    loop = asyncio.get_running_loop()
+    limiter = limiter_of(Limits(concurrency=4))
+    place = await limiter.acquire(b"", bulk=False)
+    began = loop.time()
+    parts = {"limit": "0", "remaining": "0", "reset": "60s"}
+    place.received(200, {f"x-ratelimit-{name}-tokens": text for name, text in parts.items()})
+    await limiter.acquire(b"", bulk=False)
+    assert loop.time() == began
 
 
-def test_long_stream_holds_nobody_up() -> None:
+@skipping_time
+async def test_long_stream_holds_nobody_up() -> None:
     """It was let through: after a refusal without a time, others don't wait for its end."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        limiter = limiter_of(Limits(concurrency=4))
-        stream = await limiter.acquire(b"", bulk=False)
-        stream.received(200, {})
-        refused = await limiter.acquire(b"", bulk=False)
-        refused.received(503, {})
-        refused.release(whole=True)
-        began = loop.time()
-        await limiter.acquire(b"", bulk=False)
-        assert loop.time() - began < 2
-        stream.release(whole=True)
-        assert limiter.admission.in_flight == 1
-
-    run(main())
+    loop = asyncio.get_running_loop()
+    limiter = limiter_of(Limits(concurrency=4))
+    stream = await limiter.acquire(b"", bulk=False)
+    stream.received(200, {})
+    refused = await limiter.acquire(b"", bulk=False)
+    refused.received(503, {})
+    refused.release(whole=True)
+    began = loop.time()
+    await limiter.acquire(b"", bulk=False)
+    assert loop.time() - began < 2
+    stream.release(whole=True)
+    assert limiter.admission.in_flight == 1
 
 
-def test_closing_ends_all_waits() -> None:
+@skipping_time
+async def test_closing_ends_all_waits() -> None:
     """With the error that a closed client raises; so does asking later."""
-
-    async def main() -> None:
-        limiter = limiter_of(Limits(concurrency=1, rpm=1))
+    limiter = limiter_of(Limits(concurrency=1, rpm=1))
+    await limiter.acquire(None, bulk=False)
+    waiting = asyncio.ensure_future(limiter.acquire(None, bulk=False))
+    await asyncio.sleep(0)
+    limiter.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        await waiting
+    with pytest.raises(ConfigurationError, match="closed"):
         await limiter.acquire(None, bulk=False)
-        waiting = asyncio.ensure_future(limiter.acquire(None, bulk=False))
-        await asyncio.sleep(0)
-        limiter.close()
-        with pytest.raises(ConfigurationError, match="closed"):
-            await waiting
-        with pytest.raises(ConfigurationError, match="closed"):
-            await limiter.acquire(None, bulk=False)
-
-    run(main())
 
 
-def test_auto_learns() -> None:
+@skipping_time
+async def test_auto_learns() -> None:
     """Of a server that takes 64 at once and queues the rest, a crowd of calls finds about so many."""
+    limiter = limiter_of(Limits(concurrency="auto"))
+    slots = asyncio.Semaphore(64)
+    rng = random.Random(7)
+    under_way: list[int] = []
 
-    async def main() -> None:
-        limiter = limiter_of(Limits(concurrency="auto"))
-        slots = asyncio.Semaphore(64)
-        rng = random.Random(7)
-        under_way: list[int] = []
+    async def one() -> None:
+        place = await limiter.acquire(b"{}", bulk=False)
+        under_way.append(limiter.admission.in_flight)
+        async with slots:
+            await asyncio.sleep(0.3 * rng.uniform(0.9, 1.1))
+        place.received(200, {})
+        place.release(whole=True)
 
-        async def one() -> None:
-            place = await limiter.acquire(b"{}", bulk=False)
-            under_way.append(limiter.admission.in_flight)
-            async with slots:
-                await asyncio.sleep(0.3 * rng.uniform(0.9, 1.1))
-            place.received(200, {})
-            place.release(whole=True)
+    async def worker() -> None:
+        for _ in range(20):
+            await one()
 
-        async def worker() -> None:
-            for _ in range(20):
-                await one()
-
-        await asyncio.gather(*(worker() for _ in range(200)))
-        assert 40 < max(under_way[-500:]) < 130
-
-    run(main())
+    await asyncio.gather(*(worker() for _ in range(200)))
+    assert 40 < max(under_way[-500:]) < 130
 
 
 @pytest.mark.parametrize(
