@@ -243,10 +243,8 @@ class DirectResponse:
         content.on_eof(self._at_eof)
 
     def close(self) -> None:
-        """Closes the connection, if it isn't in the pool again, and wakes who reads."""
-        content, connection = self.content, self.connection
-        if content.exception() is None:
-            content.set_exception(aiohttp.ClientConnectionError("Connection closed"))
+        """Closes the connection, if it isn't in the pool again."""
+        connection = self.connection
         if connection is not None:
             self.connection = None
             connection.close()

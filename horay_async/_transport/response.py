@@ -258,7 +258,7 @@ class RawResponse:
         if not self.finished:
             connection = self._raw.connection
             transport = None if connection is None else connection.transport
-            self._raw.close()
+            self._close_raw()
             # A graceful close would wait: with TLS for close_notify, for which the loop may not run long
             # enough, and with a request that the server doesn't read, for ever.
             if transport is not None and (
@@ -266,6 +266,14 @@ class RawResponse:
             ):
                 transport.abort()
             self._finish()
+
+    def _close_raw(self) -> None:
+        """Closes the response, and wakes who reads with an exception of its own: aiohttp has one for all responses, whose
+        traceback would keep the frames of everyone it woke.
+        """
+        if self.content.exception() is None:
+            self.content.set_exception(aiohttp.ClientConnectionError("Connection closed"))
+        self._raw.close()
 
     def close_soon(self) -> None:
         """The same from any thread: at once on the loop's own, else on its next turn."""
@@ -279,10 +287,11 @@ class RawResponse:
         except RuntimeError:
             # The loop is closed: nothing can be closed on it any more, but its sockets go with what holds them.
             connection = self._raw.connection
-            for each in (self._raw, connection):
-                if each is not None:
-                    with suppress(RuntimeError):
-                        each.close()
+            with suppress(RuntimeError):
+                self._close_raw()
+            if connection is not None:
+                with suppress(RuntimeError):
+                    connection.close()
             with suppress(RuntimeError):
                 self._finish()
 
@@ -336,7 +345,7 @@ class RawResponse:
             return
         inner = None if self._connection is None else failure_of(self._connection.inner)
         self._lost = inner or error or aiohttp.ClientPayloadError("the connection was lost")
-        self._raw.close()
+        self._close_raw()
 
     # The timeouts
 

@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from horay_async import APIConnectionError, AsyncHoray, ConfigurationError
+from horay_async import (
+    APIConnectionError,
+    APITimeoutError,
+    AsyncHoray,
+    ConfigurationError,
+    Timeouts,
+)
 from horay_async._transport.connection import ConnectionProtocol
-from horay_async.testing import FaultServer
+from horay_async._transport.response import RawResponse
+from horay_async.testing import FaultServer, respond
+from horay_async.testing.steps import Stall
 from tests.growth import assert_linear, peak_memory
 
 from .scripted import STREAM, ScriptedServer, chunk, scripted
@@ -201,3 +209,17 @@ async def test_idle_connections_keep_no_response(
         gc.collect()
         assert meta() is None
         assert len(fault_server.connections) == 1
+
+
+async def test_responses_that_were_closed_are_not_kept(
+    connect: Connect, fault_server: FaultServer
+) -> None:
+    """What wakes the reader of a response that is closed isn't one exception for all, whose traceback would grow."""
+    fault_server.always(respond([b'{"object"', Stall()], framing="chunked"))
+    async with connect(timeout=Timeouts(idle=0.01), retries=0) as client:
+        for _ in range(3):
+            with pytest.raises(APITimeoutError):
+                await client.models.list()
+        gc.collect()
+        # The loop may still hold the last one.
+        assert sum(type(each) is RawResponse for each in gc.get_objects()) <= 1
