@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
+from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 from horay_async._protocol.limits.admission import Admission, Permit
@@ -33,7 +34,9 @@ class Throttle:
         self.reached: bool = False
         """Whether the server has ever responded: then one that can't be reached will come back."""
         self.refusal: APIError | None = None
-        """The latest refusal, of any request."""
+        """A copy of the latest refusal, of any request: the error itself would keep the batch that met it, by the frames of
+        its traceback.
+        """
         self._refused_at = -math.inf  # of the loop's clock: when that was
         self._not_before = (
             -math.inf
@@ -127,7 +130,7 @@ class Throttle:
         """Takes back the permit of a request that was refused. Returns how many seconds the server asked to wait."""
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         self.limiter.refused(permit, now, retry_after=asked)
-        self.refusal, self._refused_at = error, now
+        self.refusal, self._refused_at = copy(error), now
         if asked:
             self._not_before = max(self._not_before, now + asked)
         for wait, patience in self._waits.items():  # each looks whether it can wait for so long

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, cast
+from weakref import WeakSet, ref
 
 import pytest
 from aiohttp import web
@@ -28,9 +30,10 @@ from horay_async import (
     RetryPolicy,
 )
 from horay_async._protocol.limits.shared_pause import SharedPause
+from horay_async._transport.shared_limiters import MAX_UNUSED
 from horay_async.batch import AsyncBatch, BatchRequest, BatchResult, InvalidRequestError, runner
 from horay_async.batch.options import Settings
-from horay_async.batch.throttle import throttle_of
+from horay_async.batch.throttle import Throttle, throttle_of
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.completions import Completion
 from horay_async.models.images import ImageResponse
@@ -782,3 +785,40 @@ async def test_drift_warning_that_is_raised_is_one_results(stub: Stub) -> None:
     assert first.error.attempts == first.attempts
     assert [attempt.status for attempt in first.attempts] == [200]
     assert all(result.response is not None for result in others)
+
+
+async def test_refusals_keep_no_batch(stub: Stub, batch: AsyncBatch) -> None:
+    """What a client knows of the latest refusal holds nothing of the batch that met it, once that is over."""
+
+    class Item(dict[str, Any]):
+        """Can be referred to weakly."""
+
+    refusals = iter([refusal(), refusal(503)])
+    stub.reply = lambda body: next(refusals, None) or completion(body)
+    items = [Item(each) for each in lines(2)]
+    kept = [ref(each) for each in items]
+    assert all(result.error is None for result in await results_of(batch.run(items)))
+    assert next(refusals, None) is None
+    del items
+    gc.collect()
+    assert [each() for each in kept] == [None, None]
+
+
+async def test_refusals_keep_no_copies(stub: Stub, client: AsyncHoray) -> None:
+    """A copy of a client whose batch was refused leaves nothing for good, as one whose batch wasn't does."""
+    throttles: WeakSet[Throttle] = WeakSet()
+    refusals: list[web.Response] = []
+
+    def reply(body: Json) -> web.Response:
+        return refusals.pop() if refusals else completion(body)
+
+    stub.reply = reply
+    for number in range(4 * MAX_UNUSED):
+        copy = client.with_options(base_url=f"{stub.base_url}/{number}")
+        refusals.append(refusal())
+        (result,) = await results_of(copy.batch.run(lines(1)))
+        assert result.error is None
+        throttles.add(throttle_of(copy._transport))
+        del copy, result
+    gc.collect()
+    assert len(throttles) <= 2 * MAX_UNUSED
