@@ -4,8 +4,8 @@
     python -m benchmarks.soak --minutes 60 --json --plot
 
 With `--minutes` it goes on for that long, in 60 slices that take a second or two more each to end. Every slice records
-the CPU time of a call (of this process, the server in it included) and the memory; the last sixth is compared with the
-first, and the exit status is 1 where it takes over 1.05 times as much. How fast the machine is changes in an hour, with
+the CPU time of a call and the memory, both of the client's process alone; the last sixth is compared with the first, and
+the exit status is 1 where it takes over 1.05 times as much. How fast the machine is changes in an hour, with
 what else it does: beside each slice a fixed piece of work is timed, and a call counts as a multiple of that.
 
 A call is a completion or chat completion, whole or streamed, an image, a list of models, a batch of four, or a
@@ -37,6 +37,7 @@ import attrs
 
 from benchmarks.machine import describe
 from benchmarks.measure import resident_bytes
+from benchmarks.soak_server import KEY, soak_server
 from horay_async import (
     APIError,
     AsyncHoray,
@@ -46,13 +47,11 @@ from horay_async import (
     RetryPolicy,
     Timeouts,
 )
-from horay_async.testing import Chaos, FaultServer
 from horay_async.testing.canned import HELLO
 
 __all__ = ["main", "soak"]
 
 AT_ONCE = 64
-KEY = "test-key"
 TIMEOUTS = Timeouts(queue=60.0, connect=10.0, first_byte=0.5, idle=0.5)
 """Short, so that a server that hangs doesn't hold the soak up; the shortest is far above a loaded machine's
 delays."""
@@ -109,7 +108,7 @@ class Slice:
     """Its end, in minutes from the start."""
     calls: int
     cpu_us: float
-    """CPU time of a call in microseconds; of client and server."""
+    """CPU time of a call in microseconds; of the client."""
     yardstick_us: float
     """CPU time of `yardstick` in microseconds: the machine's speed at the time."""
     memory_mib: float
@@ -166,9 +165,7 @@ async def soak(calls: int, seed: int) -> tuple[Account, int]:
 
 
 async def soak_for(minutes: float, seed: int) -> tuple[Account, int, list[Slice]]:
-    """Makes calls for so long, with one client. Each slice has a server of its own: one that remembered an hour's
-    requests would be most of the memory.
-    """
+    """Makes calls for so long, with one client. Each slice has a server of its own, which remembers every request."""
     account = Account()
     slices: list[Slice] = []
     requests = 0
@@ -220,9 +217,7 @@ async def _through_chaos(
     """Makes the calls of these numbers to a server of its own, and closes the clients after the last; gives how many
     requests the server got.
     """
-    chaos = Chaos(seed)
-    with FaultServer(api_key=KEY) as server:
-        server.always(chaos)
+    async with soak_server(seed) as server:
         copies = (
             client.with_options(base_url=server.base_url),
             blocking.with_options(base_url=server.base_url),
@@ -237,13 +232,15 @@ async def _through_chaos(
         if last:
             await client.close()
             await asyncio.to_thread(blocking.close)
-            await server.until(
-                lambda: server.open_connections == 0, what="the last connection's end"
-            )
+        seen = await server.end(closed=last)
         if (left := len(asyncio.all_tasks()) - tasks) > 0:
             account.wrong.append(f"{left} tasks were left behind")
-        _check_images(chaos, account)
-        return len(server.requests)
+        if seen.left_open:
+            account.wrong.append(f"{seen.left_open} connections were left open")
+        account.wrong += [
+            f"the image with the idempotency key {key} was run twice" for key in seen.twice
+        ]
+        return seen.requests
 
 
 async def _one(clients: tuple[AsyncHoray, Horay], number: int, account: Account) -> None:
@@ -331,14 +328,6 @@ async def _image(client: AsyncHoray, number: int) -> tuple[Any, int]:
 async def _models(client: AsyncHoray, number: int) -> tuple[Any, int]:
     response = await client.models.list(extra_query={"number": number})
     return (None if len(response) else response), len(response.meta.attempts)
-
-
-def _check_images(chaos: Chaos, account: Account) -> None:
-    """No image may be run twice: each run is paid for."""
-    for key, dealt in chaos.by_key().items():
-        images = [each for each in dealt if each.request.path == "/image/generations"]
-        if key and sum(each.request.executed for each in images) > 1:
-            account.wrong.append(f"the image with the idempotency key {key} was run twice")
 
 
 KINDS: tuple[Callable[[AsyncHoray, int], Awaitable[tuple[Any, int]]], ...] = (
