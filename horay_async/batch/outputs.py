@@ -37,21 +37,31 @@ class Outcome(msgspec.Struct):
     """A line of which only the outcome is of interest; the response itself is skipped, not built."""
 
     custom_id: str
-    response: _Status | None = None
-    error: msgspec.Raw = msgspec.Raw(b"null")
+    response: _Status | None | msgspec.UnsetType = msgspec.UNSET
+    error: msgspec.Raw = msgspec.Raw(b"")
     url: msgspec.Raw = msgspec.Raw(b"")
     body: msgspec.Raw = msgspec.Raw(b"")
 
     @property
     def is_request(self) -> bool:
         """Whether the line is one of a file of requests: it says what to send, and nothing of what came of it."""
-        result = self.response is not None or bytes(self.error) != b"null"
-        return not result and bool(bytes(self.url) or bytes(self.body))
+        told = isinstance(self.response, _Status) or bytes(self.error) not in (b"", b"null")
+        return not told and bool(bytes(self.url) or bytes(self.body))
+
+    @property
+    def is_result(self) -> bool:
+        """Whether the line says what came of a request: it has an object for `response` or `error`, or both fields."""
+        error = bytes(self.error)
+        return (
+            isinstance(self.response, _Status)
+            or error.startswith(b"{")
+            or (self.response is None and bool(error))
+        )
 
     @property
     def failed(self) -> bool:
         """Whether the request failed."""
-        if self.response is None or bytes(self.error) != b"null":
+        if not isinstance(self.response, _Status) or bytes(self.error) not in (b"", b"null"):
             return True
         return not 200 <= self.response.status_code < 300
 
@@ -70,14 +80,16 @@ _WRITING = (UnicodeError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 def read_outcome(raw: bytes) -> Outcome:
-    """The outcome that a line of responses holds. Raises `ValueError` for a line of which no id can be told, and
-    `RequestLineError` for a request, even one that is cut off.
+    """The outcome that a line of responses holds. Raises `ValueError` for a line of which no id can be told, or that says
+    nothing of a result, and `RequestLineError` for a request, even one that is cut off.
 
     A line that msgspec can't decode is read by its brackets and strings; without a status it has failed.
     """
     outcome = _read_outcome(raw)
     if outcome.is_request:
         raise RequestLineError
+    if not outcome.is_result:
+        raise ValueError("it has neither a `response` nor an `error` as results have")
     return outcome
 
 
@@ -95,17 +107,19 @@ def _read_outcome(raw: bytes) -> Outcome:
         custom_id = text_of(fields.get("custom_id", b""))
         if custom_id is None:
             raise ValueError(str(error)) from error
-        response = fields.get("response", b"")
-        status = fields_of(response).get("status_code", b"") if response.startswith(b"{") else b""
-        code = int(status) if status.isdigit() and len(status) == 3 else 0
         return Outcome(
             custom_id,
-            _Status(code) if "response" in fields else None,
-            *(
-                msgspec.Raw(fields.get(name, default))
-                for name, default in (("error", b"null"), ("url", b""), ("body", b""))
-            ),
+            _status_of(fields.get("response", b"")),
+            *(msgspec.Raw(fields.get(name, b"")) for name in ("error", "url", "body")),
         )
+
+
+def _status_of(response: bytes) -> _Status | None | msgspec.UnsetType:
+    """What the field `response` says, where msgspec can't decode it; nothing, where it is neither an object nor null."""
+    if not response.startswith(b"{"):
+        return None if response == b"null" else msgspec.UNSET
+    status = fields_of(response).get("status_code", b"")
+    return _Status(int(status) if status.isdigit() and len(status) == 3 else 0)
 
 
 def line_of(result: BatchResult[Any]) -> bytes:

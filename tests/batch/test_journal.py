@@ -151,6 +151,29 @@ REQUEST = (
 )
 
 
+LABEL = b'{"custom_id": "a", "label": "cat", "annotator": "Ann"}\n'
+
+
+@pytest.mark.parametrize("retry_failed", [False, True])
+@pytest.mark.parametrize(
+    "data",
+    [
+        LABEL * 2,
+        LABEL[:-1],
+        b'{"custom_id": "a", "response": "a text"}\n',
+        b'{"custom_id": "a", "error": "a typo"}\n',
+        b'{"custom_id": "a", "error": null, "label": "cat"}\n',
+        b'{"custom_id": "a", "label": "\\ud83d"}\n',
+    ],
+)
+def test_lines_that_say_nothing_of_a_result(path: Path, data: bytes, retry_failed: bool) -> None:
+    """A file of something else as OUT is refused, whatever ids it has, and stays as it is."""
+    path.write_bytes(data)
+    with pytest.raises(BatchFileError, match=r"line 1: not a line of a batch's results"):
+        opened(path, "a", "b", retry_failed=retry_failed)
+    assert path.read_bytes() == data
+
+
 @pytest.mark.parametrize("retry_failed", [False, True])
 @pytest.mark.parametrize(
     ("data", "number"),
@@ -291,6 +314,7 @@ def test_response_that_cant_be_decoded_is_finished(path: Path, body: bytes) -> N
         b"dear diary\n",
         b"{}\n",
         b'{"custom_id": 3}\n',
+        b'{"custom_id": "b", "label": "cat"}\n',
         ours("b")[:60] + ours("b"),
     ],
 )
