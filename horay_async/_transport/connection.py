@@ -15,6 +15,7 @@ import socket
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, Protocol, cast
+from weakref import WeakSet
 
 import aiohttp
 
@@ -104,7 +105,8 @@ class ConnectionProtocol(asyncio.Protocol):
         which some are no HTTP. None where it has, or where it isn't told.
         """
         self._unrequested = False  # once something has come that no request asked for
-        self._lost = False  # once the socket is being closed
+        self.lost: bool = False
+        """Whether the connection has ended: its socket is being closed."""
         self._poll: select.poll | None = None  # for this connection, made when it is first needed
         self.inner: asyncio.Protocol = cast("asyncio.Protocol", transport.get_protocol())
         """aiohttp's."""
@@ -136,7 +138,7 @@ class ConnectionProtocol(asyncio.Protocol):
 
     def is_readable(self) -> bool:
         """Whether the operating system has data, or the connection's end, that the loop hasn't read yet."""
-        if self._lost:  # its handle may be another connection's by now
+        if self.lost:  # its handle may be another connection's by now
             return False
         if self._poll is None:
             found = cast("socket.socket | None", self.transport.get_extra_info("socket"))
@@ -173,7 +175,7 @@ class ConnectionProtocol(asyncio.Protocol):
         return self.inner.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = True
+        self.lost = True
         if exc is not None:
             self.broken_by = exc
         elif not self.ended and self.transport.get_extra_info("sslcontext") is None:
@@ -362,6 +364,7 @@ class Connector(aiohttp.TCPConnector):
     """
 
     def __init__(self, *, tcp_keepalive: float | None, **options: Any) -> None:
+        self._connections: WeakSet[ConnectionProtocol] = WeakSet()
         super().__init__(socket_factory=partial(make_socket, tcp_keepalive), **options)  # pyright: ignore[reportUnknownMemberType] - aiohttp types an address as a bare tuple
         self._buffer = shared_buffer(asyncio.get_running_loop())
 
@@ -385,10 +388,19 @@ class Connector(aiohttp.TCPConnector):
                     connection.close()
                     continue
                 known.begin_request()
-            elif self._buffer is None:  # new: TLS may have sent session tickets
-                known = ConnectionProtocol(transport)
-            else:
-                known = BufferedConnectionProtocol(transport, self._buffer)
+            else:  # new: TLS may have sent session tickets
+                if self._buffer is None:
+                    known = ConnectionProtocol(transport)
+                else:
+                    known = BufferedConnectionProtocol(transport, self._buffer)
+                self._connections.add(known)
             if request is not None:
                 request.dispatched(known)
             return connection
+
+    def abort_all(self) -> bool:
+        """Closes all connections at once; whether any hasn't been told yet that it is."""
+        connections = [each for each in self._connections if not each.lost]
+        for each in connections:
+            each.transport.abort()
+        return bool(connections)

@@ -3,7 +3,8 @@
 A pool's sockets belong to the loop they were opened on. So a client that is used from several loops, be
 it one `asyncio.run` after another or a loop a thread, has a pool on each; and since an event loop closes
 its asynchronous generators before it closes, a generator that closes the pool in its `finally` makes
-the pool end in time, whoever forgets it.
+the pool end in time, whoever forgets it. A loop may be forgotten as well, without being closed: so a pool is kept by its
+loop, and clients know it weakly.
 
 Copies of a client that differ in how connections are made have pools of their own. A copy may be made for each call, so
 a pool that nobody can use any more is closed before the client is: see `ConnectionPools`.
@@ -19,7 +20,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import AsyncGenerator
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 import aiohttp
 
@@ -27,6 +28,7 @@ from horay_async._transport.aiohttp_internals import DirectSender
 from horay_async._transport.connection import Connector
 from horay_async._transport.connection_slots import CLOSED, ConnectionSlots
 from horay_async._transport.deadline_timer import DeadlineTimer
+from horay_async._transport.loops import kept_by
 from horay_async._transport.open_files import connections_allowed, log_waiting
 from horay_async._transport.sweep import SweepMark
 from horay_async.errors import ConfigurationError
@@ -42,6 +44,9 @@ DNS_CACHE_SECONDS = 60
 
 _NO_TIMER = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
+
+MAX_CLOSING_TURNS = 8
+"""Turns of a loop by which connections that were aborted are closed: two with TLS, one without."""
 
 MAX_UNUSED = 16
 """Pools that are kept on a loop, for `KEEPALIVE_SECONDS` at most, though no copy of the client uses them any more: the
@@ -81,19 +86,26 @@ class ConnectionPool:
         session: aiohttp.ClientSession | None,
         *,
         tcp_keepalive: float | None,
-        slots: SlotsByLimit,
+        group: _PoolsOfLoop,
+        key: tuple[object, ...],
     ) -> None:
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.owned: bool = session is None
         """Whether the session was made here, and so is closed here."""
-        self.session: aiohttp.ClientSession = session or aiohttp.ClientSession(
-            # The number of connections is the business of `ConnectionSlots`; `Call` bounds the wait for one by the timeout `queue`.
-            connector=Connector(
+        # The number of connections is the business of `ConnectionSlots`; `Call` bounds the wait for one by the timeout `queue`.
+        self._connector: Connector | None = (
+            None
+            if session
+            else Connector(
                 tcp_keepalive=tcp_keepalive,
                 limit=0,
                 keepalive_timeout=KEEPALIVE_SECONDS,
                 ttl_dns_cache=DNS_CACHE_SECONDS,
-            ),
+            )
+        )
+        self._closing = False  # once it is being closed by `close_nowait`
+        self.session: aiohttp.ClientSession = session or aiohttp.ClientSession(
+            connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=_NO_TIMER,
         )
@@ -101,10 +113,14 @@ class ConnectionPool:
         """Sends past the session; never past a caller's."""
         self.timer: DeadlineTimer = DeadlineTimer(self.loop)
         """Keeps the timeouts of all requests on this loop."""
-        self.slots: SlotsByLimit = slots
+        self.slots: SlotsByLimit = group.slots
         """The slots for requests under way, by `max_connections`: copies of a client may differ in it. The pools of a
         client on this loop share them.
         """
+        self.group: _PoolsOfLoop = group
+        """What it has in common with others, which they keep."""
+        self.key: tuple[object, ...] = key
+        """What `_key_of` returns for requests that are sent by it."""
         self.users: WeakSet[object] = WeakSet()
         """Who has sent by these connections and may do so again."""
         self.joined: float = -math.inf
@@ -128,22 +144,32 @@ class ConnectionPool:
         if self._end is not None:
             await self._end.aclose()
 
-    def close_without_loop(self) -> None:
-        """Closes what was left open when the loop was closed: nothing has to be waited for any more, so that a coroutine
-        runs to its end in a few steps. The sockets go with what holds them.
+    def close_nowait(self, turns: int = MAX_CLOSING_TURNS) -> None:
+        """Closes the connections on the loop's own thread, or when it is closed, without a task that waits for their ends: a
+        loop that stops now would leave it pending. `turns` of the loop are waited for that at most.
         """
+        self._closing = True
+        if turns and not self.loop.is_closed() and self._connector and self._connector.abort_all():
+            self.loop.call_soon(self.close_nowait, turns - 1)
+            return
         closing = self.close()
         with contextlib.suppress(StopIteration, RuntimeError):  # another thread may be at it
             for _ in range(9):
                 closing.send(None)
 
+    def __del__(self) -> None:
+        # Collected with a loop that was forgotten: what that says of itself is enough.
+        self.close_nowait()
+
     async def _close_with_loop(self) -> AsyncGenerator[None, None]:
-        _live.add(self)
+        _live[id(self)] = self
+        kept_by(self.loop).add(self)
         try:
             yield
         finally:
             self._end = None  # who closes it a second time would be told that it runs already
-            _live.discard(self)
+            _live.pop(id(self), None)
+            kept_by(self.loop).discard(self)
             self.timer.close()
             if self.owned:
                 await self.session.close()
@@ -151,18 +177,23 @@ class ConnectionPool:
     @property
     def closed(self) -> bool:
         """Whether its connections were closed, with the client."""
-        return self.owned and self.session.closed
+        return self.owned and (self._closing or self.session.closed)
 
     @property
     def open(self) -> bool:
         """Whether it holds connections that need closing."""
-        return self.owned and not self.session.closed and not self.loop.is_closed()
+        return self.owned and not self.closed and not self.loop.is_closed()
 
 
-_live: set[ConnectionPool] = set()
-"""Keeps pools alive until they are closed, or known to be of a loop that was closed without them: collected before, they
-couldn't close their sockets.
+_live: WeakValueDictionary[int, ConnectionPool] = WeakValueDictionary()
+"""The pools that aren't closed, by their `id`. A client finds its own among them: weak references of its own are cleared before
+it is told that it is collected.
 """
+
+
+def _live_pools() -> list[ConnectionPool]:
+    return [pool for known in _live.valuerefs() if (pool := known()) is not None]
+
 
 _inherited: list[ConnectionPool] = []
 """In a forked child, the parent's pools. Their sockets and their loop's selector are shared with the
@@ -172,10 +203,11 @@ parent, so they can be neither used nor closed here."""
 class _PoolsOfLoop:
     """What the pools of a client on one event loop have in common."""
 
-    __slots__ = ("loop", "pools", "slots", "sweep")
+    __slots__ = ("__weakref__", "owner", "pools", "slots", "sweep")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
+    def __init__(self, owner: object, loop: asyncio.AbstractEventLoop) -> None:
+        self.owner = owner
+        """Stands for the client."""
         self.slots = SlotsByLimit(loop)
         self.pools = 0
         """How many there are."""
@@ -196,8 +228,12 @@ class ConnectionPools:
         self.closed: bool = False
         """Whether the client was closed: no request is sent any more."""
         self._made_at = made_at
-        self._pools: dict[tuple[object, ...], ConnectionPool] = {}  # by what `_key_of` returns
-        self._loops: dict[asyncio.AbstractEventLoop, _PoolsOfLoop] = {}
+        self._token = object()
+        self._pools: dict[
+            tuple[object, ...], weakref.ref[ConnectionPool]
+        ] = {}  # by what `_key_of` returns
+        # By the loop's `id`, which no other has as long as there is a pool of it.
+        self._loops: WeakValueDictionary[int, _PoolsOfLoop] = WeakValueDictionary()
         _all.add(self)
 
     def get(
@@ -215,7 +251,8 @@ class ConnectionPools:
         """
         if self.closed:
             raise ConfigurationError(CLOSED)
-        pool = self._pools.get(_key_of(here, options, external=external))
+        known = self._pools.get(_key_of(here, options, external=external))
+        pool = None if known is None else known()
         if pool is not None and user not in pool.users:
             pool.join(user)
         return pool
@@ -229,20 +266,21 @@ class ConnectionPools:
         external: bool,
     ) -> ConnectionPool:
         """A new pool for the running loop, `here`."""
-        known = self._loops.get(here)
+        known = self._loops.get(id(here))
         if known is None:
             self._forget_closed_loops()
-            known = self._loops[here] = _PoolsOfLoop(here)
+            known = self._loops[id(here)] = _PoolsOfLoop(self._token, here)
         elif known.pools >= known.sweep.at:
             self._close_unused(known, keep=MAX_UNUSED)
+        key = _key_of(here, options, external=external)
         pool = ConnectionPool(
             None if external else options.session,
             tcp_keepalive=options.tcp_keepalive,
-            slots=known.slots,
+            group=known,
+            key=key,
         )
         pool.join(user)
-        key = _key_of(here, options, external=external)
-        self._pools[key] = pool
+        self._pools[key] = weakref.ref(pool)
         known.pools += 1
         await pool.start()
         if self.closed:  # by another thread, which may not have seen this one
@@ -255,30 +293,33 @@ class ConnectionPools:
 
     def look_again(self, here: asyncio.AbstractEventLoop) -> None:
         """Closes what has been unused for long, time and again as long as `here` has more than one pool."""
-        known = self._loops.get(here)
+        known = self._loops.get(id(here))
         if known is not None and not self.closed:
             self._close_unused(known, before=here.time() - KEEPALIVE_SECONDS)
             if known.pools > 1:
                 _look_later(self, here)
 
+    def live_pools(self) -> list[ConnectionPool]:
+        """The pools that aren't closed."""
+        return [pool for pool in _live_pools() if pool.group.owner is self._token]
+
     def _forget_closed_loops(self) -> None:
-        for key, pool in list(self._pools.items()):
-            if pool.loop.is_closed():
+        for key, known in list(self._pools.items()):
+            pool = known()
+            if pool is None or pool.loop.is_closed():
                 self._pools.pop(key, None)  # another thread may have been first
-                pool.close_without_loop()
-        for loop in list(self._loops):
-            if loop.is_closed():
-                self._loops.pop(loop, None)
+            if pool is not None and pool.loop.is_closed():
+                pool.close_nowait()
 
     def _close_unused(
         self, known: _PoolsOfLoop, *, keep: int = 0, before: float = math.inf
     ) -> None:
         """Closes a loop's pools whose last user has gone and came `before` some time, but for the `keep` newest of them."""
-        mine = [each for each in list(self._pools.items()) if each[1].loop is known.loop]
-        unused = [each for each in mine if not each[1].users and each[1].joined <= before]
-        unused.sort(key=lambda each: each[1].joined, reverse=True)
-        for key, pool in unused[keep:]:
-            if self._pools.pop(key, None) is not None:
+        mine = [pool for pool in self.live_pools() if pool.group is known]
+        unused = [pool for pool in mine if not pool.users and pool.joined <= before]
+        unused.sort(key=lambda pool: pool.joined, reverse=True)
+        for pool in unused[keep:]:
+            if self._pools.pop(pool.key, None) is not None:
                 pool_close_soon(pool)
         known.pools = len(mine) - len(unused[keep:])
         known.sweep.swept(known.pools)
@@ -287,9 +328,8 @@ class ConnectionPools:
         """Closes the pools of every loop; a loop that isn't running has closed, or will close, its own."""
         self.closed = True
         here = asyncio.get_running_loop()
-        pools = list(self._pools.values())
         self._pools.clear()
-        for pool in pools:
+        for pool in self.live_pools():
             if pool.loop is here:
                 await pool.close()
             else:
@@ -298,22 +338,21 @@ class ConnectionPools:
     def close_soon(self) -> None:
         """Closes them too, from any thread and without waiting: what a garbage collector can do."""
         self.closed = True
-        pools = list(self._pools.values())
         self._pools.clear()
-        for pool in pools:
+        for pool in self.live_pools():
             pool_close_soon(pool)
 
     def detach(self) -> None:
         """In a forked child: leaves the parent's pools alone."""
-        _inherited.extend(self._pools.values())
         self._pools.clear()
         self._loops.clear()
 
     def __del__(self) -> None:
         if sys.is_finalizing():
             return
-        unclosed = [pool for pool in self._pools.values() if pool.open]
-        for pool in list(self._pools.values()):
+        pools = self.live_pools()
+        unclosed = any(pool.open for pool in pools)
+        for pool in pools:
             pool_close_soon(pool)
         if unclosed:
             warnings.warn(
@@ -330,7 +369,7 @@ def _key_of(
 ) -> tuple[object, ...]:
     """What the requests that share a pool have in common."""
     session = None if external else options.session
-    return loop, session, options.tcp_keepalive, options.ssl_context
+    return id(loop), session, options.tcp_keepalive, options.ssl_context
 
 
 def _look_later(pools: ConnectionPools, here: asyncio.AbstractEventLoop) -> None:
@@ -346,26 +385,17 @@ def _look_later(pools: ConnectionPools, here: asyncio.AbstractEventLoop) -> None
 
 def pool_close_soon(pool: ConnectionPool) -> None:
     """Closes a pool on its own loop, from any thread, without waiting for it."""
-
-    def close() -> None:
-        task = pool.loop.create_task(pool.close())
-        _closing.add(task)
-        task.add_done_callback(_closing.discard)
-
     try:
-        pool.loop.call_soon_threadsafe(close)
+        pool.loop.call_soon_threadsafe(pool.close_nowait)
     except RuntimeError:  # the loop is closed
-        pool.close_without_loop()
+        pool.close_nowait()
 
-
-_closing: set[asyncio.Task[None]] = set()
-"""Keeps the tasks that close pools alive: a loop holds its tasks weakly."""
 
 _all: WeakSet[ConnectionPools] = WeakSet()
 
 
 def _after_fork_in_child() -> None:
-    _inherited.extend(_live)
+    _inherited.extend(_live_pools())
     _live.clear()
     for pools in _all:
         pools.detach()

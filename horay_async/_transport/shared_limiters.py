@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from horay_async._transport.sweep import SweepMark
 from horay_async.options import ClientOptions, Limits
@@ -46,7 +46,9 @@ class SharedLimiters:
     """
 
     def __init__(self) -> None:
-        self._loops: dict[asyncio.AbstractEventLoop, LimitersOfLoop] = {}
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, LimitersOfLoop] = (
+            WeakKeyDictionary()
+        )
         self._members: WeakValueDictionary[tuple[str, Limits | None], Membership] = (
             WeakValueDictionary()
         )

@@ -281,5 +281,5 @@ async def checked(operation: Operation, client: Client, token: str, echo: Echo) 
 
 def slots_in_use(client: AsyncHoray) -> int:
     """How many connection slots a client holds."""
-    pools = client._transport.pools._pools.values()
+    pools = client._transport.pools.live_pools()
     return sum(slots.in_use for pool in pools for slots in pool.slots.values())

@@ -255,7 +255,7 @@ def test_exit_beside_a_call(fault_server: FaultServer) -> None:
                 os.write(1, b"told")
 
         threading.Thread(target=wait, daemon=True).start()
-        while not [pool for pool in client._wrapped._transport.pools._pools.values() if any(slots.in_use for slots in pool.slots.values())]:
+        while not [pool for pool in client._wrapped._transport.pools.live_pools() if any(slots.in_use for slots in pool.slots.values())]:
             threading.Event().wait(0.005)
         """,
     )
@@ -289,3 +289,43 @@ def test_dropping_an_open_client_warns_once(fault_server: FaultServer, cls: str)
     assert out.count("ResourceWarning") == 1
     assert "client made at <string>:32 was not closed" in out
     assert fault_server.wait(lambda: fault_server.open_connections == 0)
+
+
+FORGOTTEN = 200
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("closed", [False, True], ids=["open loops", "closed loops"])
+@pytest.mark.parametrize("clients", ["one client", "a client each", "streams"])
+def test_forgotten_loops(fault_server: FaultServer, clients: str, closed: bool) -> None:
+    """Loops that are forgotten, with clients that are, keep no descriptor; only Python's own warnings tell of them."""
+    out = run(
+        fault_server,
+        f"""
+        warnings.simplefilter("ignore", ResourceWarning)
+        shared = AsyncHoray(key, base_url=base_url)
+
+        async def main():
+            client = shared if {clients == "one client"} else AsyncHoray(key, base_url=base_url)
+            await client.models.list()
+            if {clients == "streams"}:
+                chunks = await client.completions.create(**asked, stream=True)
+                await anext(chunks)
+
+        def opened():
+            gc.collect()
+            return len(os.listdir("/dev/fd"))
+
+        for number in range({FORGOTTEN}):
+            loop = asyncio.new_event_loop()
+            loop.run_until_complete(main())
+            if {closed}:
+                loop.close()
+            del loop
+            if number == 20:
+                first = opened()
+        print(opened() - first)
+        asyncio.run(shared.close())
+        """,
+    )
+    assert int(out) < 20

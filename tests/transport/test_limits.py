@@ -281,7 +281,7 @@ async def test_max_connections_while_limits_are_waited_for(counting: Counting) -
         narrow = client.with_options(max_connections=1)
         waits = asyncio.ensure_future(complete(narrow, "waits for the limits"))
         await asyncio.sleep(0)
-        (pool,) = client._transport.pools._pools.values()
+        (pool,) = client._transport.pools.live_pools()
         for limit in range(1000, 1000 + 2 * MAX_LIMITS):
             assert pool.slots[limit].limit == limit
         unlimited = asyncio.ensure_future(complete(narrow.with_options(limits=None), "unlimited"))

@@ -163,7 +163,7 @@ def test_loops_one_after_another(fault_server: FaultServer, connect: Connect) ->
         assert asyncio.run(complete(client))
         fault_server.wait_for_close(number)
     assert len(fault_server.connections) == 3
-    assert not [pool for pool in client._transport.pools._pools.values() if pool.open]
+    assert not [pool for pool in client._transport.pools.live_pools() if pool.open]
 
 
 def test_loops_in_threads(fault_server: FaultServer, connect: Connect) -> None:

@@ -44,7 +44,7 @@ def own_context(client: AsyncHoray) -> AsyncHoray:
 
 def pools_of(client: AsyncHoray) -> int:
     """How many pools the client and its copies have."""
-    return len(client._transport.pools._pools)
+    return len(client._transport.pools.live_pools())
 
 
 async def test_what_many_copies_leave(fault_server: FaultServer, connect: Connect) -> None:
@@ -181,10 +181,9 @@ async def test_closing_while_a_pool_is_made(
     made: list[ConnectionPool] = []
 
     async def start_late(self: ConnectionPool) -> None:
-        await start(self)
         made.append(self)
-        client._transport.pools._pools.clear()  # the other thread hasn't seen this one
-        await asyncio.to_thread(lambda: asyncio.run(client.close()))
+        await asyncio.to_thread(lambda: asyncio.run(client.close()))  # which can't see this one yet
+        await start(self)
 
     monkeypatch.setattr(ConnectionPool, "start", start_late)
     with pytest.raises(ConfigurationError, match="closed"):
