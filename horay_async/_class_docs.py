@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from inspect import Parameter, Signature
 from itertools import pairwise
@@ -17,7 +17,7 @@ import attrs
 
 from horay_async._type_hints import resolvable
 
-__all__ = ["NOT_GIVEN", "ClassDoc", "LazySignature", "WrittenType", "describe_fields"]
+__all__ = ["NOT_GIVEN", "ClassDoc", "LazySignature", "WrittenType", "describe_fields", "written"]
 
 C = TypeVar("C", bound=type[Any])
 
@@ -131,7 +131,7 @@ def _signature(init: Any) -> Signature:
             name,
             Parameter.POSITIONAL_OR_KEYWORD if place < count else Parameter.KEYWORD_ONLY,
             default=_shown({**positional, **defaults}.get(name, Parameter.empty)),
-            annotation=_written(hints.get(name, Parameter.empty)),
+            annotation=written(hints, name),
         )
         for place, name in enumerate(code.co_varnames[: count + code.co_kwonlyargcount])
     ]
@@ -142,7 +142,9 @@ def _shown(default: Any) -> Any:
     return NOT_GIVEN if default is attrs.NOTHING else default
 
 
-def _written(hint: Any) -> Any:
+def written(hints: Mapping[str, Any], name: str) -> Any:
+    """A parameter's type among a function's annotations, without quotes where it is shown."""
+    hint = hints.get(name, Parameter.empty)
     return WrittenType(hint) if isinstance(hint, str) else hint
 
 

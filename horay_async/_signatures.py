@@ -13,7 +13,7 @@ from inspect import Parameter, Signature
 from types import FunctionType
 from typing import Any, TypeVar
 
-from horay_async._class_docs import NOT_GIVEN, LazySignature, WrittenType
+from horay_async._class_docs import NOT_GIVEN, LazySignature, WrittenType, written
 from horay_async._generated_parameters import CLASSES, METHODS, Row
 from horay_async._type_hints import resolvable
 
@@ -84,7 +84,7 @@ def _signature(function: FunctionType, key: str) -> Signature:
             name,
             Parameter.POSITIONAL_OR_KEYWORD,
             default=Parameter.empty if place < required else defaults[place - required],
-            annotation=_written(hints, name),
+            annotation=written(hints, name),
         )
         for place, name in enumerate(code.co_varnames[: code.co_argcount])
     ]
@@ -100,12 +100,7 @@ def _signature(function: FunctionType, key: str) -> Signature:
         for name, hint, default, _ in _rows(key)
         if name not in known
     ]
-    return Signature(parameters, return_annotation=_written(hints, "return"))
-
-
-def _written(hints: Mapping[str, Any], name: str) -> Any:
-    hint = hints.get(name, Parameter.empty)
-    return WrittenType(hint) if isinstance(hint, str) else hint
+    return Signature(parameters, return_annotation=written(hints, "return"))
 
 
 def _docstring(docstring: str, key: str) -> str:

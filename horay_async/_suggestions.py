@@ -28,6 +28,18 @@ JSON = "to_dict() returns the JSON that the server sent, to_json() its text, and
 
 STREAMED = "stream=True returns a stream of chunks: loop over it, or leave stream=True out for the whole response"
 
+FINAL = "use the method stream(...), which has final(), instead of create(..., stream=True)"
+
+SETTINGS = (
+    "the settings are in client.options, a copy with others is made by client.with_options(...)"
+)
+
+NO_METHOD = (
+    *("audio", "containers", "conversations", "evals", "files", "fine_tuning", "moderations"),
+    *("realtime", "rerank", "uploads", "vector_stores", "videos"),
+)
+"""Groups of methods of other clients, of which there is none here."""
+
 ATTRIBUTES: dict[str, dict[str, str]] = {
     "": {  # of any class
         "with_raw_response": "every response has .meta, with its headers, status and request_id: call the method itself",
@@ -35,22 +47,12 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "aclose": "it is called close() on both clients",
     },
     "Horay": {
+        **dict.fromkeys(NO_METHOD, REQUEST),
+        **dict.fromkeys(("api_key", "base_url", "timeout", "default_headers"), SETTINGS),
         "beta": "nothing is in beta here: use client.chat.completions.parse, .stream and .run_tools",
         "responses": f"use client.chat.completions; {REQUEST}",
         "assistants": f"use client.chat.completions.run_tools; {REQUEST}",
-        "audio": REQUEST,
         "batches": "client.batch.run(requests) and client.batch.run_file(...) send many requests",
-        "containers": REQUEST,
-        "conversations": REQUEST,
-        "evals": REQUEST,
-        "files": REQUEST,
-        "fine_tuning": REQUEST,
-        "moderations": REQUEST,
-        "realtime": REQUEST,
-        "rerank": REQUEST,
-        "uploads": REQUEST,
-        "vector_stores": REQUEST,
-        "videos": REQUEST,
         "webhooks": "this API sends none",
         "copy": "client.with_options(...) makes a copy",
         "is_closed": "it is client.closed, without parentheses",
@@ -59,11 +61,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "put": 'use client.request("PUT", path, body=...)',
         "patch": 'use client.request("PATCH", path, body=...)',
         "delete": 'use client.request("DELETE", path)',
-        "api_key": "the settings are in client.options, a copy with others is made by client.with_options(...)",
-        "base_url": "the settings are in client.options, a copy with others is made by client.with_options(...)",
-        "timeout": "the settings are in client.options, a copy with others is made by client.with_options(...)",
         "max_retries": "it is client.options.retry.max_retries; client.with_options(max_retries=...) makes a copy",
-        "default_headers": "the settings are in client.options, a copy with others is made by client.with_options(...)",
         "messages": "use client.chat.completions",
     },
     "Chat": {
@@ -73,11 +71,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
     },
     "Completions": {"parse": "use client.chat.completions.parse"},
     "ChatCompletions": {
-        "list": REQUEST,
-        "retrieve": REQUEST,
-        "update": REQUEST,
-        "delete": REQUEST,
-        "messages": REQUEST,
+        **dict.fromkeys(("list", "retrieve", "update", "delete", "messages"), REQUEST),
         "run": "it is run_tools(...)",
     },
     "Images": {
@@ -85,9 +79,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "edit": REQUEST,
         "create_variation": REQUEST,
     },
-    "Models": {
-        "delete": REQUEST,
-    },
+    "Models": {"delete": REQUEST},
     "ChatCompletion": {
         "json": JSON,
         "dict": JSON,
@@ -104,18 +96,14 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "content": "it is choices[0].text",
     },
     "Stream": {
-        "choices": STREAMED,
-        "usage": STREAMED,
-        "model": STREAMED,
-        "json": STREAMED,
-        "final": "use the method stream(...), which has final(), instead of create(..., stream=True)",
+        **dict.fromkeys(("choices", "usage", "model", "json"), STREAMED),
+        **dict.fromkeys(
+            ("final", "get_final_completion", "get_final_message", "get_final_text"), FINAL
+        ),
         "snapshot": "use the method stream(...), which has snapshot, instead of create(..., stream=True)",
         "response": ".meta has the headers, the status and the request_id",
         "text_stream": "it is text(), with parentheses",
         "until_done": "read it to its end in a loop, or use the method stream(...), which has final()",
-        "get_final_completion": "use the method stream(...), which has final(), instead of create(..., stream=True)",
-        "get_final_message": "use the method stream(...), which has final(), instead of create(..., stream=True)",
-        "get_final_text": "use the method stream(...), which has final(), instead of create(..., stream=True)",
     },
     "EventStream": {
         "choices": "the whole response is final(), and what has come of it is snapshot",

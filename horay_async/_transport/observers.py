@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Generator, MutableMapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from horay_async._attempt import Attempt
 from horay_async._observer_defaults import LogOnce
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from horay_async.errors import APIError
 
 __all__ = ["CallObservers"]
+
+ObserverT = TypeVar("ObserverT")
 
 
 class Timeline(Protocol):
@@ -106,17 +108,15 @@ class CallObservers:
         self._end(call, error, response)
 
     def _begin(self) -> None:
-        self._of_call = []
-        for observer in self._observers:
-            try:
-                of_call = observer.begin(self._started)
-            except (KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException as error:  # noqa: BLE001 - an observer must not break the call
-                self._log.error(type(observer).__name__, error)
-            else:
-                if of_call is not None:
-                    self._of_call.append(of_call)
+        of_call: list[CallObserver] = []
+        self._of_call = of_call
+
+        def begin(observer: Observer) -> None:
+            begun = observer.begin(self._started)
+            if begun is not None:
+                of_call.append(begun)
+
+        self._tell_each(self._observers, begin)
 
     def _end(
         self,
@@ -142,14 +142,13 @@ class CallObservers:
             meta=meta,
             response=merged,
         )
-        self._tell(lambda observer: observer.on_end(ended), observers)
+        self._tell_each(observers, lambda observer: observer.on_end(ended))
 
-    def _tell(
-        self,
-        what: Callable[[CallObserver], Any],
-        observers: Sequence[CallObserver] | None = None,
-    ) -> None:
-        for observer in (self._of_call or ()) if observers is None else observers:
+    def _tell(self, what: Callable[[CallObserver], Any]) -> None:
+        self._tell_each(self._of_call or (), what)
+
+    def _tell_each(self, observers: Sequence[ObserverT], what: Callable[[ObserverT], Any]) -> None:
+        for observer in observers:
             try:
                 what(observer)
             except (KeyboardInterrupt, SystemExit):
