@@ -16,15 +16,13 @@ from horay_async.batch import BatchResult, InvalidRequestError
 from horay_async.batch.outputs import Outcome, line_of, read_outcome
 from horay_async.errors import APIStatusError, HorayError
 from horay_async.models._base import Response
-from horay_async.models.meta import ResponseMeta
+from tests.readers import made_meta
 
 
 def answered(raw: bytes, request_id: str | None = "req-1") -> bytes:
     """The line for a response of these bytes."""
     response: Response = JSONDecoder().decode(raw)
-    response.meta = ResponseMeta(
-        request_id=request_id, status=200, headers={}, attempts=(), queue=0, connect=0, first_byte=0
-    )
+    response.meta = made_meta(request_id=request_id)
     return line_of(BatchResult(index=0, custom_id='a"é', request=None, response=response))
 
 
@@ -105,9 +103,7 @@ def test_deep_response_is_written_as_it_is() -> None:
     """It was paid for; where msgspec can't read its line, the careful way can."""
     response: Response = JSONDecoder().decode(b"{}")
     response._raw = b'{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
-    response.meta = ResponseMeta(
-        request_id=None, status=200, headers={}, attempts=(), queue=0, connect=0, first_byte=0
-    )
+    response.meta = made_meta()
     line = line_of(BatchResult(index=0, custom_id="a", request=None, response=response))
     assert response._raw in line
     found = read_outcome(line)
@@ -143,9 +139,7 @@ def test_any_response_gives_a_line_that_can_be_read(raw: bytes, name: str, text:
     """With its id, whatever the server sent."""
     response: Response = JSONDecoder().decode(b"{}")
     response._raw = raw
-    response.meta = ResponseMeta(
-        request_id=text, status=200, headers={}, attempts=(), queue=0, connect=0, first_byte=0
-    )
+    response.meta = made_meta(request_id=text)
     error = APIStatusError(text, status_code=400, body={text: text}, request_id=text)
     results: list[BatchResult[Any]] = [
         BatchResult(index=0, custom_id=name, request=None, response=response),

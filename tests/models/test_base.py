@@ -30,6 +30,7 @@ from horay_async.models.meta import Attempt, ResponseMeta
 from horay_async.models.models import ModelInfo, ModelList
 from horay_async.models.raw import JSONResponse
 from horay_async.models.user import UserInfo
+from tests.readers import made_meta
 
 BODIES: dict[type[Response], dict[str, Any]] = {
     Completion: {"id": "c", "choices": [{"text": "a", "x": 1}], "x": {"y": None}},
@@ -60,16 +61,8 @@ WAYS = pytest.mark.parametrize("way", COPIES.values(), ids=list(COPIES))
 
 def meta(headers: Any) -> ResponseMeta:
     """How a response came about."""
-    return ResponseMeta(
-        request_id="r",
-        status=200,
-        headers=headers,
-        attempts=(Attempt(started=0.0, status=200),),
-        queue=0.0,
-        connect=0.1,
-        first_byte=0.2,
-        total=0.3,
-    )
+    attempts = (Attempt(started=0.0, status=200),)
+    return made_meta(headers=headers, attempts=attempts, connect=0.1, first_byte=0.2, total=0.3)
 
 
 def received(into: type[Response]) -> Response:

@@ -12,7 +12,8 @@ import pytest
 
 from horay_async._record import Record
 from horay_async.models.events import RefusalDelta, TextDelta
-from horay_async.models.meta import Attempt, ResponseMeta
+from horay_async.models.meta import Attempt
+from tests.readers import made_meta
 
 for part in ("models", "chat", "completions", "events", "images", "parsed", "usage", "user"):
     import_module(f"horay_async.models.{part}")
@@ -83,14 +84,6 @@ def test_no_class_has_its_own(cls: type[Record]) -> None:
 
 def test_headers_are_not_shown() -> None:
     """A repr of the meta data stays readable, and shows no header."""
-    meta = ResponseMeta(
-        request_id="r",
-        status=200,
-        headers={"Set-Cookie": "s"},
-        attempts=(Attempt(started=0.0),),
-        queue=0.0,
-        connect=0.0,
-        first_byte=0.1,
-    )
+    meta = made_meta(headers={"Set-Cookie": "s"}, attempts=(Attempt(started=0.0),))
     assert "Set-Cookie" not in repr(meta)
     assert "Attempt(started=0.0" in repr(meta)

@@ -31,9 +31,10 @@ from horay_async._protocol.wire.clean import Cleaner
 from horay_async.errors import AnswerError, AnswerFault
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage, FunctionCall, ToolCall
-from horay_async.models.meta import Attempt, ResponseMeta
+from horay_async.models.meta import Attempt
 from horay_async.models.parsed import ParsedCompletion
 from horay_async.tools.define import Tool
+from tests.readers import made_meta
 
 from .classes import Kind, records
 
@@ -440,18 +441,10 @@ def completion(**message: Any) -> ChatCompletion:
     reason = message.pop("finish_reason", "stop")
     choice = ChatChoice(message=ChatMessage(**message), finish_reason=reason)
     response = ChatCompletion(id="c1", choices=[choice])
-    meta = ResponseMeta(
-        request_id="r1",
-        status=200,
-        headers={},
-        attempts=(Attempt(started=0), Attempt(started=1)),
-        queue=0,
-        connect=0,
-        first_byte=0,
-    )
     received: Response = response
     received._raw = b'{"id": "c1", "unknown": 1}'
-    received.meta = meta
+    attempts = (Attempt(started=0), Attempt(started=1))
+    received.meta = made_meta(request_id="r1", attempts=attempts)
     return response
 
 

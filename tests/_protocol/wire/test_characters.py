@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from horay_async._protocol.wire.characters import SplitCharacters, whole_characters
+from tests.readers import reader_of
 
-from .test_chunk_reader import DONE, chat_reader, merged, text_reader, texts
+from .test_chunk_reader import DONE, merged, text_reader, texts
 
 HIGH, LOW = "\ud83d", "\ude00"
 
@@ -80,7 +81,7 @@ def test_each_choice_has_its_own_halves() -> None:
 
 def test_tool_calls_and_reasoning() -> None:
     """Every streamed text: the arguments of each call, too."""
-    reader = chat_reader()
+    reader = reader_of()
 
     def feed(**delta: Any) -> None:
         choices = [{"index": 0, "delta": delta}]

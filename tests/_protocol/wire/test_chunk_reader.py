@@ -10,12 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from horay_async import errors
-from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
 from horay_async._protocol.wire.chunk_reader import ChunkReader
-from horay_async._protocol.wire.clean import Cleaner
-from horay_async._protocol.wire.decode import decoder
-from horay_async._protocol.wire.drift import DriftWatch
-from horay_async._protocol.wire.errors import ErrorContext
 from horay_async.errors import (
     APIConnectionError,
     APIResponseError,
@@ -23,59 +18,17 @@ from horay_async.errors import (
     StreamError,
     StreamTruncatedError,
 )
-from horay_async.models.chat import ChatCompletion
-from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
-from horay_async.models.meta import ResponseMeta
+from tests.readers import KEY, reader_of
 
-KEY = "sk-0123456789abcdef"
 CUT = "the response ended without its last event"
 
 Reader = ChunkReader[CompletionChunk, Completion]
 
 
-def meta() -> ResponseMeta:
-    """How the response came about."""
-    return ResponseMeta(
-        request_id="req-1",
-        status=200,
-        headers={},
-        attempts=(),
-        queue=0.0,
-        connect=0.0,
-        first_byte=0.1,
-    )
-
-
 def text_reader(choices: int = 1, limit: int = 10_000) -> Reader:
     """A reader of a completion's stream."""
-    return ChunkReader(
-        decoder(CompletionChunk),
-        CompletionAccumulator(choices),
-        meta=meta(),
-        context=ErrorContext(
-            label="POST /completions", clean=Cleaner(KEY), status=200, request_id=meta().request_id
-        ),
-        max_event_bytes=limit,
-        drift=DriftWatch(None),
-    )
-
-
-def chat_reader() -> ChunkReader[ChatCompletionChunk, ChatCompletion]:
-    """A reader of a chat completion's stream."""
-    return ChunkReader(
-        decoder(ChatCompletionChunk),
-        ChatAccumulator(),
-        meta=meta(),
-        context=ErrorContext(
-            label="POST /chat/completions",
-            clean=Cleaner(KEY),
-            status=200,
-            request_id=meta().request_id,
-        ),
-        max_event_bytes=10_000,
-        drift=DriftWatch(None),
-    )
+    return reader_of(CompletionChunk, choices, label="POST /completions", max_event_bytes=limit)
 
 
 def event(value: Any, name: str = "") -> bytes:
@@ -598,7 +551,7 @@ def test_any_split_gives_the_same(data: st.DataObject) -> None:
 
 def test_a_chat_stream() -> None:
     """Chat streams are read in the same way."""
-    reader = chat_reader()
+    reader = reader_of()
     chunks = reader.feed(
         event({"choices": [{"delta": {"role": "assistant"}}]})
         + event({"choices": [{"delta": {"content": "Hi"}}]})

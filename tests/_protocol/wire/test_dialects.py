@@ -9,18 +9,14 @@ from typing import Any
 
 import pytest
 
-from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
 from horay_async._protocol.wire.chunk_reader import ChunkReader
-from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import InvalidBody, decoder, drift_of
-from horay_async._protocol.wire.drift import DriftWatch
-from horay_async._protocol.wire.errors import ErrorContext
 from horay_async.errors import APIResponseError
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
-from horay_async.models.meta import ResponseMeta
+from tests.readers import reader_of
 
 Vector = dict[str, Any]
 
@@ -28,8 +24,6 @@ PATH = Path(__file__).parents[2] / "vectors" / "dialects.toml"
 VECTORS: list[Vector] = tomllib.loads(PATH.read_text(encoding="utf-8"))["vector"]
 STREAMED = [vector for vector in VECTORS if "events" in vector]
 WHOLE = [vector for vector in VECTORS if "body" in vector]
-
-KEY = "sk-0123456789abcdef"
 
 
 def named(vector: Vector) -> str:
@@ -39,26 +33,8 @@ def named(vector: Vector) -> str:
 
 def reader(vector: Vector) -> ChunkReader[Any, Any]:
     """A reader of a vector's stream."""
-    text = vector.get("path") == "completions"
-    made: Any = decoder(CompletionChunk) if text else decoder(ChatCompletionChunk)
-    merged: Any = CompletionAccumulator(1) if text else ChatAccumulator(1)
-    meta = ResponseMeta(
-        request_id="req-1",
-        status=200,
-        headers={},
-        attempts=(),
-        queue=0.0,
-        connect=0.0,
-        first_byte=0.1,
-    )
-    return ChunkReader(
-        made,
-        merged,
-        meta=meta,
-        context=ErrorContext(label="POST /x", clean=Cleaner(KEY), status=200, request_id="req-1"),
-        max_event_bytes=100_000,
-        drift=DriftWatch(None),
-    )
+    into = CompletionChunk if vector.get("path") == "completions" else ChatCompletionChunk
+    return reader_of(into, max_event_bytes=100_000)
 
 
 def check(vector: Vector, response: Any) -> None:

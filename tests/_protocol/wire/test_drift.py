@@ -15,11 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from horay_async._protocol.wire.accumulate import (
-    Accumulator,
-    ChatAccumulator,
-    CompletionAccumulator,
-)
 from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import Decoder, decoder, drift_of
@@ -40,23 +35,15 @@ from horay_async.models import (
 )
 from horay_async.models._base import Model, Response
 from horay_async.models.chat import ChatCompletion
-from horay_async.models.chat_chunks import ChatCompletionChunk
-from horay_async.models.completions import Completion, CompletionChunk
+from horay_async.models.completions import Completion
 from horay_async.models.drift import Drift
 from horay_async.models.images import ImageResponse
-from horay_async.models.meta import ResponseMeta
 from horay_async.models.models import ModelList
 from horay_async.models.user import UserInfo
 from tests.mutations import RESPONSES, STREAMS, USAGE, encoded, mutated, mutations_of
-
-KEY = "sk-0123456789abcdef"
+from tests.readers import KEY, reader_of
 
 Counts = Counter[tuple[str, str]]
-
-ACCUMULATORS: dict[type[Response], type[Accumulator[Any, Any]]] = {
-    ChatCompletionChunk: ChatAccumulator,
-    CompletionChunk: CompletionAccumulator,
-}
 
 
 def counts_of(drift: Drift) -> Counts:
@@ -77,29 +64,6 @@ def context(request_id: str | None = None) -> ErrorContext:
     clean = Cleaner(KEY)
     shown = None if request_id is None else clean(request_id)
     return ErrorContext(label="POST /x", clean=clean, status=200, request_id=shown)
-
-
-def reader(
-    into: type[Response] = ChatCompletionChunk,
-    watch: DriftWatch | None = None,
-) -> ChunkReader[Any, Any]:
-    """A reader of a stream."""
-    return ChunkReader(
-        decoder(into),
-        ACCUMULATORS[into](1),
-        meta=ResponseMeta(
-            request_id="req-1",
-            status=200,
-            headers={},
-            attempts=(),
-            queue=0.0,
-            connect=0.0,
-            first_byte=0.1,
-        ),
-        context=context("req-1"),
-        max_event_bytes=10_000,
-        drift=watch or DriftWatch(None),
-    )
 
 
 def events(chunks: Iterable[Any], done: bool = True) -> list[bytes]:
@@ -270,7 +234,7 @@ def test_streams_that_are_described(into: type[Response], burst: int) -> None:
     watch = DriftWatch(None)
     sent = events(STREAMS[into])
     bursts = [b"".join(sent[at : at + burst]) for at in range(0, len(sent), burst)]
-    assert len(read(reader(into, watch), bursts)) == len(STREAMS[into])
+    assert len(read(reader_of(into, drift=watch), bursts)) == len(STREAMS[into])
     assert not watch.counts
 
 
@@ -284,7 +248,7 @@ def test_mutated_streams(data: st.DataObject) -> None:
         expected += found
     watch, sent = DriftWatch(None), b"".join(events(chunks))
     cuts = sorted({0, len(sent), *data.draw(st.sets(st.integers(0, len(sent)), max_size=20))})
-    source = reader(into, watch)
+    source = reader_of(into, drift=watch)
     got = read(source, [sent[start:end] for start, end in pairwise(cuts)])
     assert len(got) == len(chunks)
     assert source.take_failure() is None
@@ -300,14 +264,14 @@ def test_every_chunk_drifts(burst: int, text: str) -> None:
     """Chunks that all drift in one way are all counted, whatever their text."""
     watch = DriftWatch(None)
     sent = events(told(text if number % 3 else "b", mood=1) for number in range(12))
-    read(reader(watch=watch), [b"".join(sent[at : at + burst]) for at in range(0, 13, burst)])
+    read(reader_of(drift=watch), [b"".join(sent[at : at + burst]) for at in range(0, 13, burst)])
     assert counts_of(watch.counts) == {("$.mood", "unknown"): 12}
 
 
 def test_nothing_hides_behind_a_text() -> None:
     """A field that stands where others have just text is seen."""
     watch = DriftWatch(None)
-    source = reader(watch=watch)
+    source = reader_of(drift=watch)
     plain, odd = events([told("ab"), told("cd")], done=False)
     hidden = plain.replace(b'"ab"', b'"ab","x":"y"')
     read(source, [plain, odd, hidden, odd + hidden, plain])
@@ -317,7 +281,7 @@ def test_nothing_hides_behind_a_text() -> None:
 def test_a_text_of_json_hides_nothing() -> None:
     """A piece that was generated earlier, JSON itself, isn't taken for the same bytes as JSON."""
     watch = DriftWatch(None)
-    source = reader(watch=watch)
+    source = reader_of(drift=watch)
     read(source, events([told("a"), told('","x":"')], done=False))
     read(source, [events([told("a")], done=False)[0].replace(b'"a"', b'"","x":""')])
     assert counts_of(watch.counts) == {("$.choices[].delta.x", "unknown"): 1}
@@ -331,7 +295,7 @@ def test_several_choices_and_kinds() -> None:
         delta = {"content" if number > 6 else "reasoning_content": "x", "mood": 1}
         choice = {"index": number % 2 if number > 8 else 0, "delta": delta}
         chunks.append({**told(""), "created": number // 2, "choices": [choice]})
-    read(reader(watch=watch), events(chunks))
+    read(reader_of(drift=watch), events(chunks))
     assert counts_of(watch.counts) == {("$.choices[].delta.mood", "unknown"): 12}
 
 
@@ -340,14 +304,14 @@ def test_what_keeps_a_stream_alive() -> None:
     watch = DriftWatch(None)
     ping = b'event: ping\ndata: {"x": 1}\n\nevent: ping\ndata: now\n\n'
     sent = [*events([{}, told("a"), {"wait": 1}], done=False), ping, b"data: [DONE]\n\n"]
-    assert len(read(reader(watch=watch), sent)) == 3
+    assert len(read(reader_of(drift=watch), sent)) == 3
     assert counts_of(watch.counts) == {("$.wait", "unknown"): 1}
 
 
 def test_chunks_before_a_failure() -> None:
     """Chunks that came before an error event are counted."""
     watch = DriftWatch(None)
-    source = reader(watch=watch)
+    source = reader_of(drift=watch)
     read(source, [b"".join(events([told("a", x=1), {"error": {"message": "No."}}], done=False))])
     assert source.take_failure() is not None
     assert not isinstance(source.take_failure(), DriftError)
@@ -428,7 +392,7 @@ def test_raising() -> None:
 
 def test_raising_in_a_stream() -> None:
     """A stream is delivered to its end; then the first drift is raised, with the response merged."""
-    source = reader(watch=DriftWatch("raise"))
+    source = reader_of(drift=DriftWatch("raise"))
     sent = [told("Ber"), told("lin", x=1), told("!", y=2), told("?", usage=USAGE)]
     assert len(read(source, events(sent))) == 4
     error = source.take_failure()
@@ -442,7 +406,7 @@ def test_raising_in_a_stream() -> None:
 
 def test_truncation_goes_first() -> None:
     """Where a stream that drifts is cut as well, that is what is raised."""
-    source = reader(watch=DriftWatch("raise"))
+    source = reader_of(drift=DriftWatch("raise"))
     read(source, events([told("a", x=1)], done=False))
     source.end("the response ended without its last event", keep_truncated=False)
     assert isinstance(source.take_failure(), StreamTruncatedError)

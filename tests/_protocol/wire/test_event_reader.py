@@ -16,12 +16,8 @@ from horay_async import (
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._protocol.wire.event_reader import EventReader
-from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
-
-META = ResponseMeta(
-    request_id="r", status=200, headers={}, attempts=(), queue=0.0, connect=0.0, first_byte=0.0
-)
+from tests.readers import made_meta
 
 TEXT = (
     b'event: response.created\nid: 1\ndata: {"type":"response.created"}\n\n'
@@ -36,7 +32,7 @@ def reader(*ends_with: str, max_event_bytes: int = 1000) -> EventReader:
         label="POST /responses", clean=Cleaner("a-key"), status=200, request_id="r"
     )
     return EventReader(
-        ends_with=ends_with, meta=META, context=context, max_event_bytes=max_event_bytes
+        ends_with=ends_with, meta=made_meta(), context=context, max_event_bytes=max_event_bytes
     )
 
 

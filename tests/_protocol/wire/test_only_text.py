@@ -13,24 +13,12 @@ from horay_async._protocol.wire.accumulate import (
     CompletionAccumulator,
 )
 from horay_async._protocol.wire.bounds import MAX_EVENT_BYTES
-from horay_async._protocol.wire.chunk_reader import ChunkReader
-from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import decoder
-from horay_async._protocol.wire.drift import DriftWatch
-from horay_async._protocol.wire.errors import ErrorContext
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import CompletionChunk
-from horay_async.models.meta import ResponseMeta
+from tests.readers import made_meta, reader_of
 
-META = ResponseMeta(
-    request_id=None,
-    status=200,
-    headers={},
-    attempts=(),
-    queue=0.0,
-    connect=0.0,
-    first_byte=0.0,
-)
+META = made_meta()
 USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 CALL = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 
@@ -124,14 +112,7 @@ def merged_in(
     events: list[bytes], at_once: int, into: Any, merge: type[Accumulator[Any, Any]]
 ) -> Any:
     """What comes of `events`, fed `at_once` at a time, and how many objects that is counted as."""
-    reader: ChunkReader[Any, Any] = ChunkReader(
-        decoder(into),
-        merge(),
-        meta=META,
-        context=ErrorContext(label="x", clean=Cleaner(), status=200, request_id=None),
-        max_event_bytes=MAX_EVENT_BYTES,
-        drift=DriftWatch(None),
-    )
+    reader = reader_of(into, max_event_bytes=MAX_EVENT_BYTES, meta=META)
     content: list[bool] = []
     for at in range(0, len(events), at_once):
         for chunk in reader.feed(b"".join(events[at : at + at_once])):

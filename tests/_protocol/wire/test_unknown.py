@@ -17,8 +17,9 @@ from horay_async._protocol.wire.request import to_jsonable
 from horay_async.models.chat import ChatCompletion, ChatMessage
 from horay_async.models.completions import CompletionChunk
 from horay_async.models.events import ToolCallDone
+from tests.readers import reader_of
 
-from .test_chunk_reader import chat_reader, event, text_reader
+from .test_chunk_reader import event, text_reader
 
 JSON = dict[str, Any]
 HEAD: JSON = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
@@ -37,7 +38,7 @@ def merged(*chunks: bytes) -> JSON:
     """What a stream is as a whole, read piece by piece and in one go."""
     results: list[JSON] = []
     for pieces in (chunks, [b"".join(chunks)]):
-        reader = chat_reader()
+        reader = reader_of()
         for piece in pieces:
             reader.feed(piece)
         reader.feed(chunk({}, "stop") + b"data: [DONE]\n\n")
@@ -154,7 +155,7 @@ def test_tool_calls_keep_theirs() -> None:
     (call,) = merged(*pieces)["choices"][0]["message"]["tool_calls"]
     function = {"name": "f", "arguments": "{}", "strict": True}
     assert call == {"id": "t", "type": "function", "function": function, "extra_content": SIGNED}
-    reader, seen, events = chat_reader(), ChatAccumulator(), list[Any]()
+    reader, seen, events = reader_of(), ChatAccumulator(), list[Any]()
     for piece in [*pieces, chunk({}, "tool_calls")]:
         for made in reader.feed(piece):
             seen.add(made, events)
@@ -187,7 +188,7 @@ def test_parsed_messages_keep_theirs() -> None:
 
 def test_merged_responses_can_be_copied() -> None:
     """A copy of a merged response has the unknown fields at every level."""
-    reader = chat_reader()
+    reader = reader_of()
     reader.feed(chunk({"content": "a", "mood": "fine"}, "stop", citations=["u"]))
     result = reader.result()
     for again in (copy.deepcopy(result), pickle.loads(pickle.dumps(result))):
@@ -226,7 +227,7 @@ def test_what_is_kept_is_counted() -> None:
 def test_calls_of_tools_that_are_no_functions() -> None:
     """Their input is put together, and they go back as they came."""
     head: JSON = {"index": 0, "id": "k", "type": "custom"}
-    reader = chat_reader()
+    reader = reader_of()
     for call in (
         {**head, "custom": {"name": "n", "input": "ab"}},
         {"index": 0, "custom": {"input": "cd"}},
@@ -312,7 +313,7 @@ def test_what_tokens_keep_is_counted() -> None:
     """Unknown fields of tokens and their alternatives count as objects that are kept."""
     counts: list[int] = []
     for more in ({}, {"x": [1] * 50}):
-        reader = chat_reader()
+        reader = reader_of()
         top = [{"token": "a", "logprob": -1.0, **more}]
         entry = {"token": "a", "logprob": -1.0, "top_logprobs": top, **more}
         for _ in range(2):
