@@ -258,8 +258,9 @@ class AsyncStream(Generic[ChunkT]):
                 if isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError):
                     if chunks := self._cut(error.message, error):
                         return chunks
-                elif reader.complete and getattr(error, "clock", "idle") == "idle":
-                    # Every choice is finished, and the server just doesn't say so, or sends what is no HTTP behind it.
+                elif reader.complete:
+                    # Every choice is finished, and the server just doesn't say so before a timeout passes, or
+                    # sends what is no HTTP behind it.
                     reader.done = True
                 else:
                     error.partial = reader.partial()

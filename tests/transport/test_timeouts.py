@@ -198,6 +198,26 @@ async def test_idle_in_a_stream(
     assert (clock, failure.execution, len(failure.attempts)) == ("idle", "executed", 1)
 
 
+@pytest.mark.parametrize("timeouts", [Timeouts(idle=30), Timeouts(total=30)])
+async def test_timeout_of_a_finished_stream(
+    fault_server: FaultServer, connect: Connect, jump: Jump, timeouts: Timeouts
+) -> None:
+    """A stream whose choices are all finished is complete, though the server keeps the connection open: whichever
+    timeout passes then ends it without an error.
+    """
+    finish = sse({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    fault_server.add(events(finish, Stall()))
+    jump(0)  # the stream keeps hold of the timeout that it finds
+    async with connect(timeout=timeouts) as client:
+        chunks = await open_stream(client)
+        assert [(await anext(chunks)).text, (await anext(chunks)).text] == ["x", ""]
+        rest = asyncio.ensure_future(read(chunks))
+        await asyncio.sleep(0)
+        jump(60)
+        await rest
+        assert chunks._merged().choices[0].message.content == "x"
+
+
 @pytest.mark.parametrize("rest", [Stall(), Repeat(b" ", gap=0.01)])
 async def test_idle_in_a_body(fault_server: FaultServer, connect: Connect, rest: Any) -> None:
     """The same for a response that stops, or goes on in nothing but blanks."""

@@ -161,8 +161,8 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
         return []
 
     def only_text_of(self, chunk: ChunkT) -> list[str] | None:
-        """The list that the text of `chunk`, which was added, is in now, if that is all that chunks of its kind add:
-        then the texts of others can be put there without looking at the rest. None where they add more.
+        """The list that the text of `chunk`, which was added and has one, is in now, if that is all that chunks which
+        differ from it in the text add: theirs can be put there without looking at the rest. None where they add more.
         """
         return None
 

@@ -66,9 +66,9 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         self._template = ChunkTemplate()
         self._split = SplitCharacters()
         self._texts: list[str] | None = None  # of the newest chunks, where they are the template's
-        # Where the texts of the template's chunks go, if they are all that is new in them. None where more is
-        # new, and where others have come since the last one.
+        # Where the texts of the template's chunks go; None where more is new in each.
         self._text_of_all: list[str] | None = None
+        self._others_came = False  # since the last chunk of the template
         self._in_messages = False  # whether pieces come as `message`
         self._marked = False  # once `[DONE]` has come
 
@@ -144,7 +144,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         if self._texts is not None:
             self._add_texts(chunks, self._texts)
             return chunks
-        self._text_of_all = None
+        self._others_came = True
         if any(hasattr(chunk, "_drift") for chunk in chunks):
             chunks = self._added_one_by_one(chunks)
         else:
@@ -152,11 +152,13 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         found = drift_of(chunks[-1]) if chunks else None
         if found is not None and not (found.translated or found.adds):
             last = chunks[-1]
-            self._template.take(
+            if self._template.take(
                 last._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
                 "".join(self.merged.texts_in([last])),
                 masked(found, self._context) if found else found,
-            )
+            ):
+                self._text_of_all = self.merged.only_text_of(last)
+                self._others_came = False
         return chunks
 
     def _known(self, data: bytes) -> list[C] | None:
@@ -236,9 +238,9 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         """Merges chunks of the template, which have these texts."""
         if self._template.found:
             self._drift.counts.add(self._template.found, len(chunks))
-        if self._text_of_all is None:
+        if self._text_of_all is None or self._others_came:
             self._add(chunks)
-            self._text_of_all = self.merged.only_text_of(chunks[-1])
+            self._others_came = False
             return
         meta = self._meta
         for chunk in chunks:

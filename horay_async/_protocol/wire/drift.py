@@ -68,17 +68,20 @@ class ChunkTemplate:
         """
         return f"{self._first}{self._between.join(texts)}{self._last}".encode() == lines
 
-    def take(self, data: bytes, text: str, found: Sequence[Finding]) -> None:
-        """Makes the template of `data`, a chunk with the piece `text` that drifts as `found` says, if the piece
-        can be seen in it.
+    def take(self, data: bytes, text: str, found: Sequence[Finding]) -> bool:
+        """Makes the template of `data`, a chunk with the piece `text` that drifts as `found` says, if its place can be
+        seen; says whether it can. What is in the same quotes elsewhere, or spelled with an escape, might be the piece.
         """
-        before, piece, after = data.rpartition(f'"{text}"'.encode()) if text else (b"", b"", b"")
-        if piece:
+        quoted = f'"{text}"'.encode()
+        seen = bool(text) and data.count(quoted) == 1 and BACKSLASH not in data
+        if seen:
+            before, _, after = data.partition(quoted)
             self._before, self._after, self.found = before + b'"', b'"' + after, found
             self._text_at = len(self._before)
             self._first = self._before.decode("utf-8", "replace")
             self._last = self._after.decode("utf-8", "replace")
             self._between = f"{self._last}\n{self._first}"
+        return seen
 
 
 @attrs.frozen(eq=False, repr=False)

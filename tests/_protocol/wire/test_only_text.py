@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from horay_async._protocol.wire.accumulate import (
     Accumulator,
@@ -23,7 +25,7 @@ USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 CALL = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 
 
-def chat(delta: dict[str, Any], index: int = 0, fingerprint: str = "a", **more: Any) -> bytes:
+def chat(delta: dict[str, Any], index: int = 0, fingerprint: str = "fp", **more: Any) -> bytes:
     """An event with one choice."""
     finish: str | None = more.pop("finish_reason", None)
     piece = {
@@ -162,3 +164,73 @@ def test_kind_without_text() -> None:
     assert merged.only_text_of(chunk) is None
     base: Any = Accumulator
     assert base.only_text_of(merged, chunk) is None
+
+
+WORDS = st.sampled_from(["", "x", "y", " ", "stop", "m", "fp", "content", "é", '"', "\n", "\\"])
+"""Few, and some that are in chunks anyway, so that the same string is in two places."""
+
+DELTAS = st.fixed_dictionaries(
+    {},
+    optional={
+        "content": WORDS | st.none(),
+        "reasoning_content": WORDS,
+        "role": st.just("assistant"),
+        "refusal": WORDS,
+    },
+)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[bytes]:
+    """Chat chunks, most of which are the one before with another text."""
+    delta: dict[str, Any] = draw(DELTAS)
+    fields: dict[str, Any] = {}
+    events: list[bytes] = []
+    for _ in range(draw(st.integers(1, 12))):
+        if draw(st.integers(0, 3)) == 0:
+            delta = draw(DELTAS)
+            fields = draw(
+                st.fixed_dictionaries(
+                    {},
+                    optional={
+                        "fingerprint": WORDS,
+                        "finish_reason": st.sampled_from(["", "stop", "x"]),
+                        "usage": st.just(USAGE),
+                        "index": st.integers(0, 1),
+                        "logprobs": st.just(LOGPROBS),
+                    },
+                )
+            )
+        elif changed := [name for name in ("content", "reasoning_content") if name in delta]:
+            delta = {**delta, draw(st.sampled_from(changed)): draw(WORDS)}
+        events.append(chat(delta, **fields))
+    return events
+
+
+@given(streams(), st.integers(1, 4))
+@example(said("x", "", "y", "z"), 1).via("the empty piece says nothing of where the next ones go")
+@example([chat({"content": word, "reasoning_content": "y"}) for word in ("x", "", "", "z")], 1).via(
+    "two texts, of which one is empty at times"
+)
+@example([chat({"content": "x", "reasoning_content": word}) for word in "xyzx"], 1).via(
+    "the same string in two fields"
+)
+@example([chat({"content": word}, finish_reason="stop") for word in ("stop", "y", "z")], 1).via(
+    "and in one that isn't a text"
+)
+def test_any_stream(events: list[bytes], at_once: int) -> None:
+    """Whatever chunks follow one another, and in whatever pieces they come."""
+    case = (events, at_once, ChatCompletionChunk, ChatAccumulator)
+    assert merged_in(*case) == expected(*case)
+
+
+def test_text_that_another_field_spells() -> None:
+    """A piece with an escape isn't where its string stands without one."""
+    spelled = [
+        chat({"content": "a"}, fingerprint=fingerprint).replace(
+            b'"content": "a"', b'"content": "\\u0061"'
+        )
+        for fingerprint in ("a", "b", "c")
+    ]
+    case = (spelled, 1, ChatCompletionChunk, ChatAccumulator)
+    assert merged_in(*case) == expected(*case)
