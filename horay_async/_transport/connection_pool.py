@@ -351,7 +351,7 @@ class ConnectionPools:
         if sys.is_finalizing():
             return
         pools = self.live_pools()
-        unclosed = any(pool.open for pool in pools)
+        unclosed = not self.closed and any(pool.open for pool in pools)
         for pool in pools:
             pool_close_soon(pool)
         if unclosed:
