@@ -12,6 +12,7 @@ import attrs
 from horay_async.errors import ConfigurationError
 
 __all__ = [
+    "CONNECTION_FIELDS",
     "check_base_url",
     "check_concurrency",
     "check_count",
@@ -31,6 +32,16 @@ __all__ = [
 
 SEPARATORS = frozenset('"(),/:;<=>?@[\\]{} ')
 """Printable characters that can't stand in a header's name (RFC 9110, section 5.6.2)."""
+
+CONNECTION_FIELDS = frozenset(
+    {
+        *("content-length", "transfer-encoding", "te", "trailer", "host", "expect"),
+        *("connection", "keep-alive", "proxy-connection", "upgrade", "http2-settings"),
+    }
+)
+"""Headers that say where a request ends and how its connection is used (RFC 9112, section 6; RFC 9110, sections 7.2, 7.6.1 and
+10.1.1): set by another hand than the connection's own, one request can be taken for two.
+"""
 
 LARGEST = sys.float_info.max
 """The largest number that isn't infinite."""
@@ -209,6 +220,13 @@ def check_headers(headers: Mapping[str, str], name: str) -> dict[str, str]:
     for field, value in given.items():
         if not isinstance(field, str) or not isinstance(value, str):
             raise ConfigurationError(f"{name} must map strings to strings; {field!r} doesn't")
+        if field.lower() in CONNECTION_FIELDS:
+            instead = (
+                "the host is the one of the URL" if field.lower() == "host" else "leave it out"
+            )
+            raise ConfigurationError(
+                f"{name} holds {field!r}, which the connection sets by itself: {instead}"
+            )
         token = field.isascii() and field.isprintable() and SEPARATORS.isdisjoint(field)
         if not field or not token or not _is_header_value(value):
             raise ConfigurationError(

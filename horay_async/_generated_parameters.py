@@ -209,7 +209,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "extra_headers",
             "Mapping[str, str]",
             "...",
-            "Sent in addition to the client's own, which they override.",
+            "Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.",
         ),
         (
             "extra_query",
@@ -333,7 +333,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "extra_headers",
             "Mapping[str, str]",
             "...",
-            "Sent in addition to the client's own, which they override.",
+            "Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.",
         ),
         (
             "extra_query",
@@ -392,7 +392,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "extra_headers",
             "Mapping[str, str]",
             "...",
-            "Sent in addition to the client's own, which they override.",
+            "Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.",
         ),
         (
             "extra_query",
@@ -445,7 +445,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "extra_headers",
             "Mapping[str, str]",
             "...",
-            "Sent in addition to the client's own, which they override.",
+            "Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.",
         ),
         (
             "extra_query",
@@ -646,7 +646,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "extra_headers",
             "Mapping[str, str]",
             "...",
-            "Sent in addition to the client's own, which they override.",
+            "Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.",
         ),
         (
             "extra_query",
@@ -854,7 +854,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "extra_headers",
             "Mapping[str, str]",
             "...",
-            "Sent in addition to the client's own, which they override.",
+            "Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.",
         ),
         (
             "extra_query",
@@ -893,7 +893,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "extra_headers",
             "Mapping[str, str]",
             "...",
-            "Sent in addition to the client's own, which they override.",
+            "Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.",
         ),
         (
             "extra_query",
@@ -944,7 +944,7 @@ CLASSES: dict[str, tuple[Row, ...]] = {
             "extra_headers",
             "Mapping[str, str]",
             "...",
-            "Sent in addition to the client's own, which they override.",
+            "Sent in addition to the client's own, which they override; none that the connection sets by itself, such as `Host` and `Content-Length`.",
         ),
         (
             "extra_query",

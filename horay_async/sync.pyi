@@ -366,7 +366,8 @@ class User(BlockingWrapper, of=AsyncUser):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -402,7 +403,8 @@ class Models(BlockingWrapper, of=AsyncModels):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -434,7 +436,8 @@ class Models(BlockingWrapper, of=AsyncModels):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -555,7 +558,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -673,7 +677,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -791,7 +796,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -908,7 +914,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -1025,7 +1032,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -1144,7 +1152,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -1263,7 +1272,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -1400,7 +1410,8 @@ class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -1485,7 +1496,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -1562,7 +1574,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -1639,7 +1652,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -1713,7 +1727,8 @@ class Completions(BlockingWrapper, of=AsyncCompletions):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -1755,7 +1770,8 @@ class Images(BlockingWrapper, of=AsyncImages):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -1790,7 +1806,8 @@ class Images(BlockingWrapper, of=AsyncImages):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -1838,7 +1855,8 @@ class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -2115,7 +2133,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -2163,7 +2182,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -2211,7 +2231,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.

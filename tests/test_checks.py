@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from horay_async import Limits, RetryPolicy, Timeouts
-from horay_async._checks import check_headers, http_url, is_loopback
+from horay_async._checks import CONNECTION_FIELDS, check_headers, http_url, is_loopback
 from horay_async.errors import ConfigurationError
 
 
@@ -126,3 +127,12 @@ def test_any_headers(headers: dict[str, str]) -> None:
         assert name
         assert not set(name) & set("\r\n\0: ")
         assert not set(value) & set("\r\n\0")
+
+
+@pytest.mark.parametrize("field", sorted(CONNECTION_FIELDS))
+@pytest.mark.parametrize("spelled", [str.lower, str.title, str.upper])
+def test_headers_of_the_connection(field: str, spelled: Callable[[str], str]) -> None:
+    """What says where a request ends, or how its connection is used, is nobody else's to set."""
+    name = spelled(field)
+    with pytest.raises(ConfigurationError, match=f"extra_headers holds '{name}', which the conn"):
+        check_headers({"X-A": "1", name: "chunked"}, "extra_headers")

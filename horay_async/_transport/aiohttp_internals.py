@@ -315,7 +315,7 @@ class DirectSender:
         self._session = session
         self._targets: dict[tuple[URL, ssl.SSLContext | bool], _Target] = {}
 
-    def can_send(self, method: str, headers: RequestHeaders, body: bytes) -> bool:
+    def can_send(self, method: str, body: bytes) -> bool:
         """Whether a request is to be sent this way. It isn't where others look on at the session's: tracing
         adds trace configurations to sessions as they are made, and mocks replace the method.
         """
@@ -325,7 +325,6 @@ class DirectSender:
             and len(body) <= MAX_DIRECT_BYTES
             and not self._session.trace_configs
             and _is_own(getattr(aiohttp.ClientSession, "_request", None))
-            and headers.common.only_describe
         )
 
     async def send(

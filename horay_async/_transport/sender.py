@@ -155,7 +155,7 @@ class Sender:
             direct is not None
             and body is not None
             and self.proxy(url) is None
-            and direct.can_send(request.method, headers, body)
+            and direct.can_send(request.method, body)
         ):
             return direct.send(
                 url,

@@ -20,7 +20,8 @@ class CallOptions(TypedDict, total=False):
     max_retries: int
     """Most attempts after the first."""
     extra_headers: Mapping[str, str]
-    """Sent in addition to the client's own, which they override."""
+    """Sent in addition to the client's own, which they override; none that the connection sets by itself, such as
+    `Host` and `Content-Length`."""
     extra_query: Mapping[str, str | int | float | bool]
     """Added to the URL's query."""
     extra_body: Mapping[str, object]

@@ -147,7 +147,8 @@ class AsyncChatCompletions(Resource):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -265,7 +266,8 @@ class AsyncChatCompletions(Resource):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -383,7 +385,8 @@ class AsyncChatCompletions(Resource):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -500,7 +503,8 @@ class AsyncChatCompletions(Resource):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -617,7 +621,8 @@ class AsyncChatCompletions(Resource):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -736,7 +741,8 @@ class AsyncChatCompletions(Resource):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -855,7 +861,8 @@ class AsyncChatCompletions(Resource):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -992,7 +999,8 @@ class AsyncChatCompletions(Resource):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.

@@ -92,7 +92,8 @@ class AsyncCompletions(Resource):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -169,7 +170,8 @@ class AsyncCompletions(Resource):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -246,7 +248,8 @@ class AsyncCompletions(Resource):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
@@ -320,7 +323,8 @@ class AsyncCompletions(Resource):
                 it has to wait: for work that nobody waits for. False.
             timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
                 `Timeouts` sets each of the five timeouts.
-            extra_headers: Sent in addition to the client's own, which they override.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
             extra_query: Added to the URL's query.
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.

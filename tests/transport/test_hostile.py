@@ -567,6 +567,32 @@ async def test_line_breaks_are_refused_before_anything_is_sent(
     assert request.query["a"] == evil
 
 
+@pytest.mark.parametrize("name", ["transfer-encoding", "Content-Length", "HOST"])
+async def test_framing_is_refused_before_anything_is_sent(
+    fault_server: FaultServer, connect: Connect, name: str
+) -> None:
+    """No header of a caller's makes two requests of one, or sends it to another host behind the same gateway."""
+    headers = {name: "chunked"}
+    with pytest.raises(ConfigurationError, match=name):
+        connect(default_headers=headers)
+    async with connect() as client:
+        calls: list[Any] = [
+            client.models.list(extra_headers=headers),
+            client.chat.completions.create(model="m", messages=[], extra_headers=headers),
+            client.chat.completions.create(
+                model="m", messages=[], stream=True, extra_headers=headers
+            ),
+            client.request("POST", "/any", body={}, extra_headers=headers),
+            client.images.save(f"{fault_server.origin}/a", "never", extra_headers=headers),
+        ]
+        for call in calls:
+            with pytest.raises(ConfigurationError, match=name):
+                await call
+        with pytest.raises(ConfigurationError, match=name):
+            client.with_options(default_headers=headers)
+    assert not fault_server.connections
+
+
 @pytest.mark.parametrize("pause", [0.0, 0.02])
 async def test_response_to_nobody(
     fault_server: FaultServer, connect: Connect, pause: float

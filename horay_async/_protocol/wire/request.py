@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import attrs
 import msgspec
 
-from horay_async._checks import check_headers, http_url
+from horay_async._checks import CONNECTION_FIELDS, check_headers, http_url
 from horay_async._json import is_object, plain_value
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.check_parameters import check_parameters
@@ -272,10 +272,8 @@ class _Asked(msgspec.Struct):
 
 _asked = msgspec.json.Decoder(_Asked).decode
 
-OWN_HEADERS = frozenset(
-    {"host", "connection", "content-length", "transfer-encoding", "accept-encoding"}
-)
-"""Headers that are for the connection's own client to set."""
+OWN_HEADERS = CONNECTION_FIELDS | {"accept-encoding"}
+"""Headers of another HTTP library's that this one sets by itself."""
 
 
 def forwarded(

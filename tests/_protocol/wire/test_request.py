@@ -591,6 +591,7 @@ def passed_on(
 def test_forwarded_headers() -> None:
     """The connection's own and the key are left out; a key of idempotency is kept, or made where it is needed."""
     given = {"Host": "x", "content-length": "2", "AUTHORIZATION": "Bearer any", "x-a": "1"}
+    given |= dict.fromkeys(("Expect", "TE", "Upgrade", "Transfer-Encoding"), "x")
     assert passed_on(given)[0].headers == {"x-a": "1", "Idempotency-Key": "new"}
     assert passed_on({"idempotency-key": "mine"})[0].headers == {"idempotency-key": "mine"}
     assert passed_on(given, None, method="GET")[0].headers == {"x-a": "1"}
