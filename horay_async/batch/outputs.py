@@ -37,7 +37,7 @@ class Outcome(msgspec.Struct):
     """A line of which only the outcome is of interest; the response itself is skipped, not built."""
 
     custom_id: str
-    response: _Status | None | msgspec.UnsetType = msgspec.UNSET
+    response: _Status | msgspec.UnsetType | None = msgspec.UNSET
     error: msgspec.Raw = msgspec.Raw(b"")
     url: msgspec.Raw = msgspec.Raw(b"")
     body: msgspec.Raw = msgspec.Raw(b"")
@@ -114,7 +114,7 @@ def _read_outcome(raw: bytes) -> Outcome:
         )
 
 
-def _status_of(response: bytes) -> _Status | None | msgspec.UnsetType:
+def _status_of(response: bytes) -> _Status | msgspec.UnsetType | None:
     """What the field `response` says, where msgspec can't decode it; nothing, where it is neither an object nor null."""
     if not response.startswith(b"{"):
         return None if response == b"null" else msgspec.UNSET
