@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
 from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder, is_error_envelope
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
+from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import no_attribute
 from horay_async._transport.loops import runs_here
 from horay_async.errors import (
@@ -287,11 +288,15 @@ class AsyncStream(Generic[ChunkT]):
 async def require_event_stream(
     response: RawResponse, whole: type[Response] | None = None
 ) -> RawResponse:
-    """`response`, if it is a stream of events; what else it may be is raised as an error. Where that is an instance of
-    `whole`, from a server that doesn't stream, the error has it.
+    """`response`, if it is a stream of events, by its media type or by how it begins: some gateways call it plain text.
+    What else it may be is raised as an error. Where that is an instance of `whole`, from a server that doesn't stream, the
+    error has it.
     """
     media = response.content_type
     if media in ("", "text/event-stream"):
+        return response
+    opening = await response.opening(lambda begun: begins_events(begun) is not None)
+    if begins_events(opening):
         return response
     body, _ = await response.read(MAX_BODY_BYTES)
     if is_error_envelope(body):

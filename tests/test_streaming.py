@@ -315,6 +315,34 @@ async def test_response_that_is_not_streamed(fault_server: FaultServer, connect:
     assert whole.meta.status == 200
 
 
+@pytest.mark.parametrize(
+    "media", ["text/plain; charset=utf-8", "text/html", "application/octet-stream", "*/*"]
+)
+@pytest.mark.parametrize("size", [3, 10_000])
+async def test_stream_with_another_name(
+    fault_server: FaultServer, connect: Connect, media: str, size: int
+) -> None:
+    """A stream is told by how it begins, where a gateway calls it something else."""
+    body = b"\n" + b"".join(CHAT)
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    fault_server.add(respond(pieces, content_type=media, framing="chunked"))
+    async with connect() as client:
+        chunks = await chat(client)
+        assert "".join([piece async for piece in chunks.text()]) == "Grüße 🌍"
+
+
+@pytest.mark.parametrize("media", ["text/plain", "application/octet-stream"])
+async def test_text_that_is_no_stream(
+    fault_server: FaultServer, connect: Connect, media: str
+) -> None:
+    """Is raised with its beginning."""
+    fault_server.add(respond("data isn't here", content_type=media))
+    async with connect() as client:
+        with pytest.raises(APIResponseError, match=f"isn't an event stream, but {media}") as caught:
+            await chat(client)
+    assert caught.value.body == "data isn't here"
+
+
 async def test_error_before_the_first_chunk_is_retried(
     fault_server: FaultServer, connect: Connect
 ) -> None:

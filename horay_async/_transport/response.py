@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -159,6 +160,21 @@ class RawResponse:
             if not piece.isspace():  # some gateways send blanks while they wait for the response
                 self.waiting_since = self.loop.time()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), False
+
+    async def opening(self, enough: Callable[[bytes], bool]) -> bytes:
+        """How the body begins, waiting for as much as is `enough`, or for its end. Reading begins there all the same."""
+        self.waiting_since = self.loop.time()
+        begun = b""
+        while (
+            not enough(begun)
+            and len(begun) < MAX_PIECE_BYTES
+            and (piece := await self.next_piece())
+        ):
+            begun += piece
+        self.rest = begun + self.rest[self._offset :]
+        self._offset = 0
+        self.waiting_since = None
+        return begun
 
     async def next_piece(self) -> bytes:
         """What has come of the body, `MAX_PIECE_BYTES` at most, waiting for some; empty at its end."""

@@ -45,6 +45,9 @@ JSON_TYPES = frozenset({"application/json", "text/json"})
 ACCEPTED_TYPES = JSON_TYPES | {"", "text/plain"}
 """Media types under which JSON is accepted: some gateways name it plain text, or not at all."""
 
+MEDIA_OF_FILES = ("audio/", "font/", "image/", "video/")
+"""How media types begin that nobody gives JSON by mistake."""
+
 
 class Resource:
     """A group of operations."""
@@ -131,10 +134,10 @@ def fetch(
 
 
 def is_json(media: str, body: bytes) -> bool:
-    """Whether a body is to be read as JSON: also an object that a gateway calls a text of some kind, such as HTML."""
+    """Whether a body is to be read as JSON: also an object that a gateway calls something else, such as HTML."""
     if media in ACCEPTED_TYPES or media.endswith("+json"):
         return True
-    return media.startswith("text/") and body.removeprefix(BOM).lstrip().startswith(b"{")
+    return not media.startswith(MEDIA_OF_FILES) and body.removeprefix(BOM).lstrip().startswith(b"{")
 
 
 async def decode_response(

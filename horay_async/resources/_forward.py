@@ -89,7 +89,7 @@ async def forward(transport: Transport, request: Request, *, stream: bool) -> Fo
     if isinstance(received, Response):
         return Forwarded(received.meta.status, received.meta, received._raw)
     meta = received.meta
-    if received.content_type in ("text/event-stream", "") and (stream or received.content_type):
+    if stream or received.content_type == "text/event-stream":
         return Forwarded(meta.status, meta, _stream(call, received))
     return Forwarded(meta.status, meta, ForwardedBody(call, received))
 

@@ -302,11 +302,14 @@ async def test_what_is_not_a_response(
 
 
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n "])
-@pytest.mark.parametrize("media", ["application/json", "text/html", "text/javascript"])
+@pytest.mark.parametrize(
+    "media",
+    ["application/json", "text/html", "text/javascript", "application/octet-stream", "json", "*/*"],
+)
 async def test_json_is_taken(
     fault_server: FaultServer, connect: Connect, before: bytes, media: str
 ) -> None:
-    """JSON after a byte-order mark, as servers on .NET send it, and JSON that a gateway calls a text."""
+    """JSON after a byte-order mark, as servers on .NET send it, and JSON that a gateway calls something else."""
     body = b'{"choices": [{"index": 0, "text": "Berlin", "finish_reason": "stop"}]}'
     fault_server.add(respond(before + body, content_type=media))
     fault_server.add(

@@ -6,7 +6,18 @@ from typing import Self
 
 from horay_async._protocol.wire.bounds import BOM
 
-__all__ = ["EventTooLarge", "NamedEvent", "SSEDecoder"]
+__all__ = ["EventTooLarge", "NamedEvent", "SSEDecoder", "begins_events"]
+
+_BEGINNINGS = (b":", b"data:", b"event:", b"id:", b"retry:")
+
+
+def begins_events(body: bytes) -> bool | None:
+    """Whether a body begins as a stream of events, with a field or a comment; None where that can't be told yet."""
+    begun = body.removeprefix(BOM).lstrip()
+    if begun.startswith(_BEGINNINGS):
+        return True
+    unknown = BOM.startswith(body) or any(start.startswith(begun) for start in _BEGINNINGS)
+    return None if unknown else False
 
 
 class EventTooLarge(Exception):

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from horay_async._protocol.wire.sse import EventTooLarge, NamedEvent, SSEDecoder
+from horay_async._protocol.wire.sse import EventTooLarge, NamedEvent, SSEDecoder, begins_events
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "sse.toml"
 
@@ -251,3 +251,25 @@ def test_limit_doesn_t_depend_on_the_split(sizes: list[int], data: st.DataObject
     good = next((i for i, size in enumerate(sizes) if size > LIMIT), len(sizes))
     expected = [b"x" * (size - 7) for size in sizes[:good]], good < len(sizes)
     assert overrun(data.draw(splits(wire))) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "begins"),
+    [
+        (b"data: {}\n\n", True),
+        (b"\xef\xbb\xbf: hello\n\n", True),
+        (b"\r\n event:x", True),
+        (b"id:1", True),
+        (b"retry: 3", True),
+        (b"", None),
+        (b"\xef\xbb", None),
+        (b"\n  ", None),
+        (b"dat", None),
+        (b"data was lost", False),
+        (b'{"data": 1}', False),
+        (b"<html>", False),
+    ],
+)
+def test_how_a_body_begins(body: bytes, begins: bool | None) -> None:
+    """As events, as something else, or too short to tell."""
+    assert begins_events(body) is begins
