@@ -6,9 +6,9 @@ least of several is taken, and work counts as growing too fast only where three 
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import textwrap
+
+from tests.processes import printed_by
 
 __all__ = ["assert_linear", "peak_memory"]
 
@@ -43,11 +43,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 
 
 def _output(code: str, timeout: float) -> list[float]:
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=timeout, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return [float(word) for word in done.stdout.split()]
+    return [float(word) for word in printed_by("-c", code, timeout=timeout).split()]
 
 
 def assert_linear(setup: str, n: int) -> None:

@@ -3,8 +3,34 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from typing import Any
 
-__all__ = ["unmeasured"]
+__all__ = ["printed_by", "run_python", "unmeasured"]
+
+
+def run_python(
+    *arguments: str | os.PathLike[str], timeout: float = 120.0, **how: Any
+) -> subprocess.CompletedProcess[str]:
+    """Runs this Python in a process of its own to its end: what it returned, and what it printed. It is killed, and the
+    test fails, where it hangs.
+    """
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        **how,
+    )
+
+
+def printed_by(*arguments: str | os.PathLike[str], **how: Any) -> str:
+    """What this Python prints on standard output in a process of its own, which must end well."""
+    done = run_python(*arguments, **how)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def unmeasured() -> dict[str, str]:

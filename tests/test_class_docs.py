@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 import pickle
 import pydoc
-import subprocess
-import sys
 from typing import Any
 
 import attrs
@@ -16,6 +14,7 @@ import horay_async
 from horay_async import ChatCompletion, RetryPolicy, Timeouts, Usage
 from horay_async._class_docs import ClassDoc
 from horay_async._protocol.structured.classes import own_docstring
+from tests.processes import printed_by
 
 PLAIN: Any = vars(pydoc)["plaintext"]
 
@@ -99,4 +98,4 @@ def test_objects_are_as_before() -> None:
 def test_without_docstrings() -> None:
     """With `-OO` there are none, and no class misses one."""
     code = "import horay_async as h; h.Timeouts(1.0); assert h.Timeouts.__doc__ is None; h.ChatCompletion()"
-    subprocess.run([sys.executable, "-OO", "-c", code], check=True, timeout=60)
+    printed_by("-OO", "-c", code)

@@ -6,8 +6,6 @@ import copy
 import logging
 import os
 import pickle
-import subprocess
-import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +37,7 @@ from horay_async.testing import (
     respond,
     stream,
 )
+from tests.processes import run_python
 
 from .conftest import Connect
 
@@ -219,13 +218,9 @@ def test_log_is_turned_on_by_the_environment(
         "with Horay(sys.argv[1], base_url=sys.argv[2]) as client:\n"
         "    client.with_options(retry=RetryPolicy(initial_backoff=0)).models.list()\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script, KEY, secret_server.base_url],
-        env={**os.environ, "HORAY_LOG": level},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    given = ("-W", "error", "-c", script, KEY, secret_server.base_url)
+    done = run_python(*given, env={**os.environ, "HORAY_LOG": level})
+    assert done.returncode == 0
     assert len(done.stderr.splitlines()) == expected, done.stderr
     assert KEY not in done.stderr
 

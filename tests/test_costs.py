@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import subprocess
-import sys
 import threading
 from typing import Any
 
@@ -16,15 +14,14 @@ import pytest
 from horay_async import AsyncHoray, Horay
 from horay_async._bridge.thread import BlockingCall, LoopThread
 from horay_async.testing import FaultServer
+from tests.processes import printed_by
 
 HEAVY = {"aiohttp", "anyio", "asyncio", "attrs", "cattrs", "msgspec", "rich", "typer", "xllamacpp"}
 
 
 def modules_of(code: str) -> set[str]:
     """The modules that are loaded after `code` ran in a fresh interpreter."""
-    command = [sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return set(done.stdout.split())
+    return set(printed_by("-c", f"{code}; import sys; print(*sys.modules)").split())
 
 
 def loaded_by(code: str) -> set[str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
 import pytest
 
 from horay_async._extras import missing_extra
+from tests.processes import run_python
 
 
 def test_sentence() -> None:
@@ -38,7 +37,7 @@ def test_sentence() -> None:
 def test_extra_is_named(statement: str, missing: str, extra: str) -> None:
     """The last line says so, with no second sentence."""
     code = f"import sys; sys.modules[{missing!r}] = None\n{statement}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = run_python("-c", code)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert re.search(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import textwrap
 import threading
 from functools import partial
@@ -11,7 +9,7 @@ from functools import partial
 import pytest
 
 from horay_async._first_use import FirstUse, MadeOnce
-from tests.processes import unmeasured
+from tests.processes import printed_by, unmeasured
 
 PREAMBLE = """
 import os, signal, sys, threading, warnings
@@ -70,12 +68,9 @@ AT = pytest.mark.parametrize("at", [2, 5, 14], ids=["the class", "a field of it"
 def run(code: str, *arguments: str, at: int | None = None) -> str:
     """What a script prints, beside a thread that stops where msgspec has looked at `at` classes."""
     before = "" if at is None else f"AT = {at}\n{PREAMBLE}"
-    done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", before + textwrap.dedent(code), *arguments],
-        env=unmeasured(), capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    script = before + textwrap.dedent(code)
+    given = ("-X", "faulthandler", "-c", script, *arguments)
+    return printed_by(*given, env=unmeasured(), timeout=180)
 
 
 def test_one_thread_at_a_time() -> None:

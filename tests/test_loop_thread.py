@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import textwrap
 
 import pytest
 
-from tests.processes import unmeasured
+from tests.processes import printed_by, run_python, unmeasured
 
 PREAMBLE = """
 import asyncio, gc, os, signal, sys, threading
@@ -39,14 +38,8 @@ def run(code: str, *, before: str = "", signals: bool = False, quiet: bool = Tru
     if signals and sys.platform == "win32":
         pytest.skip("needs POSIX signals")
     script = PREAMBLE + before + textwrap.dedent(code) + END
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-X", "faulthandler", "-c", script],
-        env=unmeasured() if signals or "fork" in script else None,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    env = unmeasured() if signals or "fork" in script else None
+    done = run_python("-W", "error", "-X", "faulthandler", "-c", script, env=env)
     assert done.returncode == 0, done.stderr
     assert not quiet or done.stderr == ""
     return done.stdout
@@ -723,7 +716,4 @@ thread = threading.Thread(target=call, daemon=True)
 thread.start()
 connection = server.accept()
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout == "the program ended while the call was under way\n"
+    assert printed_by("-c", code) == "the program ended while the call was under way\n"

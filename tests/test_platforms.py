@@ -6,7 +6,6 @@ import ctypes
 import dataclasses
 import errno
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from horay_async.cli import conversation, terminal
 from horay_async.cli.errors import report_error
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.tools.define import tool
+from tests.processes import printed_by
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,10 +25,8 @@ ROOT = Path(__file__).parent.parent
 @pytest.mark.posix
 def test_works_with_what_windows_has(tmp_path: Path) -> None:
     """Every module loads, and calls, streams and batches work, with the names that Python has on Windows."""
-    command = [sys.executable, "-W", "error", "-m", "tests.as_windows", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"\d{3} modules\n", done.stdout)
+    printed = printed_by("-W", "error", "-m", "tests.as_windows", tmp_path, cwd=ROOT)
+    assert re.fullmatch(r"\d{3} modules\n", printed)
 
 
 class Console:

@@ -8,7 +8,6 @@ import functools
 import inspect
 import pickle
 import pydoc
-import subprocess
 import sys
 import typing
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import pytest
 from horay_async import AsyncHoray, Horay
 from horay_async._bridge import BlockingWrapper
 from horay_async._generated_parameters import CLASSES, METHODS
+from tests.processes import printed_by
 
 KEY = "a-key-for-nothing"
 PLAIN: Any = vars(pydoc)["plaintext"]
@@ -153,11 +153,9 @@ def test_signatures_are_made_late(flags: list[str], shown: str) -> None:
         print(Horay.request.__doc__)
         print(before is None, signature._made is None)
     """
-    done = subprocess.run(
-        [sys.executable, *flags, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.startswith(shown)
-    assert done.stdout.endswith("True False\n")
+    printed = printed_by(*flags, "-c", code)
+    assert printed.startswith(shown)
+    assert printed.endswith("True False\n")
 
 
 @pytest.mark.parametrize("cls", [AsyncHoray, Horay])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.processes import printed_by
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / ".ci" / "stubs.py"
@@ -30,10 +31,7 @@ def generator() -> Any:
 
 def test_stubs_are_in_step() -> None:
     """What is generated is what lies there: a parameter is changed in its class, and the script run."""
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--check"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    printed_by(SCRIPT, "--check")
 
 
 def test_a_new_parameter_needs_one_edit(monkeypatch: pytest.MonkeyPatch) -> None:

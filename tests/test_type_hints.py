@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import subprocess
 import sys
 import typing
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 import horay_async
 from horay_async import AsyncHoray, Horay
 from horay_async._type_hints import load_type_names, resolvable
+from tests.processes import printed_by
 
 PACKAGE = "horay_async"
 
@@ -93,7 +93,7 @@ list(ClientOptions.__annotations__.{called})
 assert AT in sys.modules
 assert sys.modules["horay_async.options"].ssl
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    printed_by("-c", code)
 
 
 def test_other_classes_keep_theirs() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.processes import unmeasured
+from tests.processes import printed_by, unmeasured
 
 pytestmark = pytest.mark.posix
 
@@ -23,8 +22,5 @@ def test_first_calls(what: str) -> None:
     """Every thread and every child has its response."""
     for turn in range(PROCESSES):
         interval = 1e-5 if turn % 2 else sys.getswitchinterval()
-        done = subprocess.run(
-            [sys.executable, "-X", "faulthandler", "-m", "tests.adversary.first_calls", str(interval), what],
-            cwd=ROOT, env=unmeasured(), capture_output=True, text=True, timeout=240, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        module = ("-X", "faulthandler", "-m", "tests.adversary.first_calls")
+        printed_by(*module, str(interval), what, cwd=ROOT, env=unmeasured(), timeout=240)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.adversary.echo import Echo, echo_server
+from tests.processes import printed_by
 
 N = 5
 """Calls of each operation; then four times as many."""
@@ -39,12 +38,9 @@ def test_nothing_grows(client: str) -> None:
 def growth(client: str) -> dict[str, str]:
     """What is held more of at the end than the limits allow, by operation and name."""
     with echo_server(Echo()) as server:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.adversary.meter", server.base_url, server.api_key, str(N), client],
-            cwd=ROOT, capture_output=True, text=True, timeout=200, check=False,
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+        given = (server.base_url, server.api_key, str(N), client)
+        printed = printed_by("-m", "tests.adversary.meter", *given, cwd=ROOT, timeout=200)
+    found = json.loads(printed)
     assert len(found) > 15
     grown: dict[str, str] = {}
     for kind, (first, last) in found.items():

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.processes import unmeasured
+from tests.processes import printed_by, unmeasured
 
 pytestmark = pytest.mark.posix
 
@@ -27,9 +25,6 @@ ROOT = Path(__file__).parent.parent.parent
 )
 def test_nothing_is_lost(what: str, most_of: str) -> None:
     """Every response is its own request's, the client goes on, and nothing is left."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.adversary.interrupts", what, "7"],
-        cwd=ROOT, env=unmeasured(), capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)[most_of] >= 5
+    module = ("-m", "tests.adversary.interrupts")
+    printed = printed_by(*module, what, "7", cwd=ROOT, env=unmeasured(), timeout=240)
+    assert json.loads(printed)[most_of] >= 5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import threading
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from horay_async import ConfigurationError
 from horay_async.batch import AsyncBatch, BatchProgress
 from horay_async.batch.bar import ProgressBar
+from tests.processes import printed_by
 
 from .conftest import Stub, lines, until
 from .test_files import Files
@@ -222,7 +222,7 @@ def test_rich_is_loaded_for_a_bar_alone() -> None:
         "horay_async.batch.resource.AsyncBatch(None).run([])\n"
         "assert 'rich' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+    printed_by("-W", "error", "-c", code)
 
 
 async def test_in_a_notebook(

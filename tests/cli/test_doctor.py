@@ -8,8 +8,6 @@ import os
 import re
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -32,6 +30,7 @@ from horay_async.testing import (
     respond,
     user,
 )
+from tests.processes import run_python
 
 from .conftest import Horay, bare_horay
 
@@ -170,13 +169,7 @@ def test_trusted_certificate(tmp_path: Path) -> None:
             "HORAY_BASE_URL": server.base_url,
         }
         # A process of its own: aiohttp reads the authorities once, when it is imported.
-        done = subprocess.run(
-            [sys.executable, "-m", "horay_async.cli", "doctor"],
-            env=os.environ | settings,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_python("-m", "horay_async.cli", "doctor", env=os.environ | settings)
     assert (done.returncode, done.stderr) == (ExitCode.DONE, "")
     assert "TLSv1.3, and the certificate is trusted" in done.stdout
 

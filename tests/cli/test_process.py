@@ -13,6 +13,7 @@ import pytest
 
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.testing import FaultServer, Gate, Hang
+from tests.processes import run_python
 
 from .process import COMMAND, PATIENCE, start, surroundings
 
@@ -155,7 +156,4 @@ def test_client_is_not_loaded_for_nothing() -> None:
         "import sys; from horay_async.cli.app import run; run(['--help']);"
         "sys.exit(str({'aiohttp', 'attrs', 'msgspec', 'rich.console', 'ssl'} & sys.modules.keys()))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
-    )
-    assert done.stderr == "set()\n"
+    assert run_python("-c", script).stderr == "set()\n"

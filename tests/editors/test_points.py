@@ -19,6 +19,7 @@ from urllib.request import url2pathname
 import pytest
 
 import horay_async
+from tests.processes import run_python
 
 from .language_server import LanguageServer
 from .methods import WANTED, Method, parts
@@ -108,13 +109,7 @@ def test_ipython() -> None:
         "IPYTHONDIR": os.devnull,
         "PYTHONIOENCODING": "utf-8",
     }
-    done = subprocess.run(
-        [sys.executable, *command],
-        capture_output=True,
-        encoding="utf-8",
-        env=environment,
-        check=False,
-    )
+    done = run_python(*command, encoding="utf-8", env=environment)
     text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
     shown = dict(part.split("\n", 1) for part in text.split("=== ")[1:])
 

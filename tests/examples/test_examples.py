@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from horay_async.testing import FaultServer
+from tests.processes import printed_by, run_python
 
 from .conftest import EXAMPLES, Command, Run
 
@@ -117,7 +117,7 @@ def test_describe_image(
 def test_describe_image_says_what_it_needs() -> None:
     """Without a model and a picture it prints how to use it, and no traceback."""
     script = EXAMPLES / "describe_image.py"
-    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    ended = run_python(script)
     assert (ended.returncode, ended.stderr) == (
         1,
         "usage: python examples/describe_image.py MODEL PICTURE\n",
@@ -127,18 +127,10 @@ def test_describe_image_says_what_it_needs() -> None:
 def test_ray_dataset(environment: dict[str, str], tmp_path: Path) -> None:
     """Every row of the dataset is answered. Ray writes to standard error, and warns of its own settings."""
     pytest.importorskip("ray", reason="horay_async.integrations.ray needs the extra `ray`")
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "ray_dataset.py")],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert re.search(r"^  Germany +Berlin$", done.stdout, re.MULTILINE)
-    assert "failed" not in done.stdout
-    assert re.search(r"^9 prompts, \d{2} tokens$", done.stdout, re.MULTILINE)
+    printed = printed_by(EXAMPLES / "ray_dataset.py", cwd=tmp_path, env=environment)
+    assert re.search(r"^  Germany +Berlin$", printed, re.MULTILINE)
+    assert "failed" not in printed
+    assert re.search(r"^9 prompts, \d{2} tokens$", printed, re.MULTILINE)
 
 
 def test_no_weights(command: Command, environment: dict[str, str], tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+
+from tests.processes import printed_by
 
 pytest.importorskip("vcr", reason="the tox environment `recording`")
 pytest.importorskip("pytest_recording", reason="the tox environment `recording`")
@@ -64,15 +64,6 @@ with vcr.use_cassette(path, record_mode=mode) as cassette:
 """
 
 
-def run(*arguments: str, **options: Any) -> str:
-    """What a program of its own prints, in which the client is loaded for the first time."""
-    done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, check=False, **options
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return str(done.stdout)
-
-
 @pytest.mark.parametrize(
     ("way", "ending"),
     [
@@ -90,12 +81,12 @@ def test_replayed_without_a_server(tmp_path: Path, way: str, ending: str) -> Non
     script = SCRIPT.replace("vcr.use_cassette(path, record_mode=mode)", serializer)
     with FaultServer(api_key=KEY) as server:
         url = server.base_url
-        recorded = run("-c", script, way, url, KEY, str(cassette), "once")
+        recorded = printed_by("-c", script, way, url, KEY, str(cassette), "once")
         assert len(server.requests) == 3
     text = cassette.read_text(encoding="utf-8")
     assert KEY not in text
     assert "[API key]" in text
-    replayed = run("-c", script, way, url, "another-key", str(cassette), "none")
+    replayed = printed_by("-c", script, way, url, "another-key", str(cassette), "none")
     assert replayed == recorded
 
 
@@ -202,10 +193,10 @@ def test_pytest_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with FaultServer(api_key=KEY) as server:
         server.add(error(429), path="/completions")
         monkeypatch.setenv("URL", server.base_url)
-        run(*arguments, "--record-mode=once", cwd=tmp_path)
+        printed_by(*arguments, "--record-mode=once", cwd=tmp_path)
         assert len(server.requests) == 4
     monkeypatch.setenv("KEY", "another-key")
-    assert "2 passed" in run(*arguments, "--block-network", cwd=tmp_path)
+    assert "2 passed" in printed_by(*arguments, "--block-network", cwd=tmp_path)
     cassettes = list(tmp_path.rglob("*.yaml"))
     assert len(cassettes) == 2
     assert not any(KEY in path.read_text(encoding="utf-8") for path in cassettes)

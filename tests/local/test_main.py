@@ -13,19 +13,15 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = [sys.executable, "-W", "error", "-m", "horay_async.local"]
+from tests.processes import run_python
+
+MODULE = ["-W", "error", "-m", "horay_async.local"]
+COMMAND = [sys.executable, *MODULE]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command, run to its end."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={"COLUMNS": "100", "NO_COLOR": "1", "PATH": ""},
-    )
+    return run_python(*MODULE, *arguments, env={"COLUMNS": "100", "NO_COLOR": "1", "PATH": ""})
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -92,8 +88,7 @@ def test_missing_model(tmp_path: Path) -> None:
 def test_without_typer() -> None:
     """Without the `local` extra it says how to install it."""
     script = "import sys, runpy; sys.modules['typer'] = None; runpy.run_module('horay_async.local')"
-    command = [sys.executable, "-W", "error", "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = run_python("-W", "error", "-c", script)
     assert done.returncode == 1
     assert "pip install 'horay-async[local]'" in done.stderr
     assert "Traceback" not in done.stderr

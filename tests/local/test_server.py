@@ -22,7 +22,7 @@ import pytest
 
 from horay_async.local import LocalServer, LocalServerError, weights
 from horay_async.local import server as server_module
-from tests.processes import unmeasured
+from tests.processes import printed_by, run_python, unmeasured
 
 
 def complete(server: LocalServer, **body: object) -> str:
@@ -246,8 +246,7 @@ request = urllib.request.Request(server.base_url + "/completions", json.dumps(bo
 with urllib.request.urlopen(request) as response:
     print(response.readline().decode()[:6])
 """
-    command = [sys.executable, "-W", "error", "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = run_python("-W", "error", "-c", script)
     assert (done.returncode, done.stdout, done.stderr) == (0, "data: \n", "")
 
 
@@ -327,4 +326,4 @@ def test_crash() -> None:
 def test_web_server_loads_beside_the_model() -> None:
     """The package alone doesn't load it: the model's process is started first."""
     code = "import horay_async.local.server, sys; sys.exit('aiohttp' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    printed_by("-c", code)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +15,7 @@ from horay_async._protocol.wire.decode import decoder
 from horay_async.models._base import Response
 from horay_async.models.messages import SystemMessage, TextPart
 from tests.mutations import RESPONSES, STREAMS, encoded
+from tests.processes import printed_by
 
 SENT: dict[type[Response], Any] = {**RESPONSES, **{into: all_[1] for into, all_ in STREAMS.items()}}
 
@@ -96,7 +95,7 @@ def test_not_loaded_before_it_is_asked_for() -> None:
         "import sys; from horay_async import ChatCompletion; ChatCompletion().model_dump_json(); "
         "assert 'pydantic' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    printed_by("-c", code)
 
 
 def test_empty_ones() -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from horay_async import APIConnectionError, Horay
+from tests.processes import printed_by
 
 pytest_plugins = ["pytester"]
 
@@ -164,16 +162,14 @@ def test_loading_it_is_cheap() -> None:
         "import sys, horay_async.testing.plugin\n"
         "print([n for n in ('aiohttp', 'anyio', 'trustme', 'cattrs') if n in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    assert printed_by("-c", code) == "[]\n"
 
 
 def test_plugin_loads_nothing() -> None:
     """It is loaded in every run of everyone who has the package: the fixtures import what they need."""
     code = "import pytest, sys; before = set(sys.modules); import horay_async.testing.plugin; "
     code += "print(*sorted(set(sys.modules) - before))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [
+    assert printed_by("-c", code).split() == [
         "horay_async",
         "horay_async._version",
         "horay_async.testing",

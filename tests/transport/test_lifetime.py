@@ -6,14 +6,12 @@ its standard error.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from textwrap import dedent
 
 import pytest
 
 from horay_async.testing import FaultServer, Stall, completion, raw, stream
-from tests.processes import unmeasured
+from tests.processes import run_python, unmeasured
 
 PRELUDE = """
 import asyncio, gc, logging, os, socket, sys, threading, warnings
@@ -49,17 +47,8 @@ def forked(work):
 
 def run(server: FaultServer, script: str) -> str:
     """Runs a script with a client of `server`; gives what it printed."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "-W", "error", "-X", "dev", "-c", PRELUDE + dedent(script)),
-            *(server.api_key, server.base_url),
-        ],
-        env=unmeasured(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    given = ("-W", "error", "-X", "dev", "-c", PRELUDE + dedent(script))
+    done = run_python(*given, server.api_key, server.base_url, env=unmeasured())
     assert done.stderr == ""
     assert done.returncode == 0
     return done.stdout

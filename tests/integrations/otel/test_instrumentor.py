@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from horay_async import AsyncHoray, ConfigurationError
 from horay_async.integrations.otel import HorayInstrumentor, Telemetry
 from horay_async.resources.models import LIST
 from horay_async.testing import FaultServer
+from tests.processes import printed_by
 
 if TYPE_CHECKING:
     from tests.conftest import Connect
@@ -150,8 +149,7 @@ def test_opentelemetry_is_loaded_on_request_alone(fault_server: FaultServer) -> 
         "    client.completions.create(model='m', prompt='p')\n"
         "print(any(name.startswith('opentelemetry') for name in sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert printed_by("-c", code) == "False\n"
 
 
 @pytest.mark.parametrize("value", [True, "otel", Telemetry])

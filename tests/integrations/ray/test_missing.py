@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from tests.processes import printed_by, run_python
 
 
 def test_extra_is_named() -> None:
@@ -12,8 +11,7 @@ def test_extra_is_named() -> None:
         "import sys; sys.modules['ray'] = sys.modules['pyarrow'] = None; "
         "import horay_async; import horay_async.integrations.ray"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    last = done.stderr.strip().splitlines()[-1]
+    last = run_python("-c", code).stderr.strip().splitlines()[-1]
     assert (
         last == "ImportError: horay_async.integrations.ray needs ray and pyarrow: pip install "
         "'horay-async[ray]'"
@@ -26,4 +24,4 @@ def test_package_leaves_ray_alone() -> None:
         "import sys, horay_async; [getattr(horay_async, name) for name in horay_async.__all__]; "
         "sys.exit(bool({'ray', 'pyarrow', 'horay_async.integrations.ray'} & sys.modules.keys()))"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    printed_by("-c", code)
