@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -87,15 +87,22 @@ def image(
         if to_stdout:
             _write_to_stdout(client, response.images[0])
             return
+        failure: Exception | None = None
         for number, picture in enumerate(response.images, 1):
             path = _numbered(output, number) if output else _free_name(described, picture.url)
-            _save(client, picture, path)
+            try:
+                _save(client, picture, path)
+            except (horay_async.HorayError, OSError) as error:
+                failure = failure or error  # the others are paid for as well
+                continue
             if as_json:
                 note(f"saved as {path}")
                 continue
             print(path, flush=True)
             if preview and sys.stdout.isatty():
                 show(path.read_bytes())
+        if failure is not None:
+            raise failure
     if response.seed is not None and sys.stdout.isatty():
         note(f"seed {response.seed}")
 
@@ -112,7 +119,13 @@ def _save(client: Horay, picture: GeneratedImage, path: Path) -> None:
         with Spinner("fetching the picture"):
             client.images.save(picture, path)
     except (horay_async.HorayError, OSError):
-        if not picture.url.startswith("data:"):
+        if picture.url[:5].lower() == "data:":
+            with NamedTemporaryFile(
+                "w", encoding="utf-8", prefix="horay-", suffix=".txt", delete=False
+            ) as kept:
+                kept.write(picture.url)
+            note(f"the picture is made; what the server sent, a data: URL, is kept in {kept.name}")
+        else:
             note(f"the picture is made, and can be had for a while at {picture.url}")
         raise
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
+from urllib.parse import unquote
 
 from horay_async._argument_errors import by_position
 from horay_async._protocol.wire.bounds import MAX_IMAGE_BYTES
+from horay_async._protocol.wire.dialects import decode_base64
 from horay_async._protocol.wire.errors import bad_response
 from horay_async._protocol.wire.request import Operation, download
 from horay_async.errors import ConfigurationError
@@ -112,7 +113,7 @@ def _decoded(url: str) -> bytes:
     """The picture that a `data:` URL holds. Raises `ConfigurationError` where it holds none."""
     head, _, data = url.partition(",")
     try:
-        content = b64decode(data, validate=True) if head.endswith(";base64") else b""
+        content = decode_base64(unquote(data)) if head.lower().endswith(";base64") else b""
     except ValueError:
         content = b""
     if not PICTURE.match(content):

@@ -84,6 +84,22 @@ def test_picture_that_cannot_be_fetched(horay: Horay, fault_server: FaultServer)
     assert fault_server.picture_url in result.stderr.splitlines()[0]
 
 
+@pytest.mark.parametrize("url", ["data:image/png;base64,!!", "DATA:image/svg+xml;base64,PHN2Zz4="])
+def test_picture_in_the_response_that_cannot_be_saved(
+    url: str, horay: Horay, fault_server: FaultServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the server sent is kept, and the pictures after it are saved."""
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    fault_server.add(image(url, fault_server.picture_url))
+    result = horay("image", "x")
+    assert result.exit_code == ExitCode.USAGE
+    (kept,) = folder.glob("horay-*.txt")
+    assert kept.read_text() == url
+    assert str(kept) in result.stderr
+    assert result.stdout == "x.png\n"
+    assert (folder / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize("arguments", [[], ["--json"], ["-o", "-"]])
 def test_no_picture(
     arguments: list[str], horay: Horay, fault_server: FaultServer, folder: Path

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from base64 import b64encode
+from base64 import b64encode, encodebytes, urlsafe_b64encode
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
@@ -342,6 +344,35 @@ async def test_pictures_in_other_forms(
         for url in ("data:image/png;base64,!", "data:image/png,x", "data:text/plain;base64,aGk="):
             with pytest.raises(ConfigurationError, match="holds no picture"):
                 await client.images.save(url, tmp_path / "x.png")
+
+
+FORMS: dict[str, Callable[[bytes], str]] = {
+    "plain": lambda content: b64encode(content).decode(),
+    "line breaks": lambda content: encodebytes(content).decode(),
+    "CRLF": lambda content: encodebytes(content).decode().replace("\n", "\r\n"),
+    "for URLs": lambda content: urlsafe_b64encode(content).decode(),
+    "no padding": lambda content: b64encode(content).decode().rstrip("="),
+}
+
+
+@pytest.mark.parametrize("length", [252, 253, 254, 3000])
+@pytest.mark.parametrize("form", FORMS)
+async def test_forms_of_base64(
+    fault_server: FaultServer,
+    connect: Connect,
+    tmp_path: Path,
+    form: str,
+    length: int,
+) -> None:
+    """What is taken for a picture can be saved, in whichever form it was sent; so can URLs made of it."""
+    content = b"\x89PNG\r\n\x1a\n" + bytes(range(200, 256)) + b"\xff" * length
+    fault_server.add(json_response({"data": [{"b64_json": FORMS[form](content)}]}))
+    async with connect() as client:
+        (image,) = (await client.images.generate(**GENERATE)).images
+        _, data = image.url.split(",")
+        for url in (image, f"DATA:IMAGE/PNG;BASE64,{data}", f"data:image/png;base64,{quote(data)}"):
+            path = await client.images.save(url, tmp_path / "x.png")
+            assert path.read_bytes() == content
 
 
 UNKNOWN_IMAGES: list[tuple[Any, str]] = [

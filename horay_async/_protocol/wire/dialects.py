@@ -22,6 +22,7 @@ from horay_async._json import is_array, is_object
 from horay_async.models._base import Response
 
 __all__ = [
+    "decode_base64",
     "from_messages",
     "translate",
     "unrecognised_images",
@@ -232,9 +233,22 @@ def _kind_of(data: str) -> str | None:
     from horay_async.models.messages import media_type_of  # noqa: PLC0415 - seldom needed
 
     try:
-        return media_type_of(b64decode(data[:64], validate=True)) or "application/octet-stream"
+        beginning = "".join(data[:80].split())[:64]  # a whole number of bytes
+        return media_type_of(decode_base64(beginning)) or "application/octet-stream"
     except ValueError:
         return None
+
+
+def decode_base64(text: str) -> bytes:
+    """The bytes that `text`, base64, stands for; it may be in the alphabet for URLs, have line breaks, and lack its
+    padding. Raises `ValueError` for what isn't base64.
+    """
+    packed = "".join(text.split()).rstrip("=").translate(URL_SAFE)
+    return b64decode(packed + "=" * (-len(packed) % 4), validate=True)
+
+
+URL_SAFE = str.maketrans("-_", "+/")
+"""From the alphabet for URLs to the common one (RFC 4648, 5)."""
 
 
 # What is in it
