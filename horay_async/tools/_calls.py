@@ -20,13 +20,13 @@ from horay_async.errors import AnswerError
 from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.events import ToolResult
 from horay_async.models.messages import ImagePart, TextPart, ToolMessage
-from horay_async.tools._isolation import call_user_code, contain, message_of
+from horay_async.tools._isolation import call_to_its_end, call_user_code, contain, message_of
 from horay_async.tools.define import Approve, Tool
 
 if TYPE_CHECKING:
     from horay_async._observers import TelemetryObserver
 
-__all__ = ["ToolCaller", "tool_message"]
+__all__ = ["ToolCaller", "stopped", "tool_message"]
 
 
 @attrs.define(eq=False)
@@ -41,6 +41,8 @@ class ToolCaller:
     """Held while `approve` is asked: one call at a time, in their order, since locks are fair."""
     runs: int = attrs.field(default=0, init=False)
     """Calls that have been run, those that failed included; `approve` may keep others from it."""
+    begun: set[asyncio.Task[Any] | None] = attrs.field(factory=set, init=False)
+    """The tasks whose tools were called."""
 
     async def run(self, call: ToolCall) -> ToolResult:
         """Runs the tool that `call` names. What the tool raises is in the result, and told to the model; what
@@ -68,6 +70,7 @@ class ToolCaller:
                     "approve returns None or True to let the call run, a string to tell the model instead, "
                     f"or a mapping of arguments; not {approved!r}"
                 )
+        self.begun.add(asyncio.current_task())
         with self._observed(call) as on_end:
             return on_end(await _run(call, tool, arguments))
 
@@ -116,7 +119,7 @@ async def _run(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> ToolResu
             value: Any = arguments  # the tool is the class
         else:
             args, kwargs = tool.signature.bound(arguments)
-            value = await call_user_code(function, *args, **kwargs)
+            value = await call_to_its_end(function, *args, **kwargs)
         parts = _parts(value)
         content = contain(_text, value) if parts is None else _text_of(parts)
     except Exception as error:  # noqa: BLE001 - a tool may raise anything; the model is to know
@@ -138,6 +141,17 @@ def _mismatches(error: AnswerError) -> str:
 def _with_arguments(call: ToolCall, arguments: Mapping[str, object]) -> ToolCall:
     function = FunctionCall(name=call.function.name, arguments=_text(dict(arguments)))
     return ToolCall(id=call.id, type=call.type, function=function)
+
+
+STOPPED = (
+    "Error: the run was stopped before this call was over; what it has done by then isn't known"
+)
+"""What the model is told of a tool that was called, and brought no result."""
+
+
+def stopped(call: ToolCall) -> ToolMessage:
+    """The message for a call whose tool was stopped at its work: a conversation can't go on without one."""
+    return ToolMessage(STOPPED, tool_call_id=call.id)
 
 
 def tool_message(result: ToolResult) -> ToolMessage:

@@ -11,11 +11,19 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from horay_async._transport.in_thread import in_thread
 
-__all__ = ["CLEANUP", "UserCodeEnded", "call_user_code", "contain", "message_of"]
+__all__ = [
+    "CLEANUP",
+    "UserCodeEnded",
+    "call_to_its_end",
+    "call_user_code",
+    "contain",
+    "message_of",
+]
 
 CLEANUP = 1.0
 """Seconds that a cancelled coroutine has to clean up before it isn't waited for any longer."""
@@ -32,10 +40,21 @@ async def call_user_code(function: Callable[..., Any], /, *args: Any, **kwargs: 
     a coroutine in the main thread, where it is the user's. Cancelling this cancels a coroutine; a thread
     can't be stopped, and is left to itself.
     """
+    return await _call(lambda: function(*args, **kwargs), function, to_its_end=False)
+
+
+async def call_to_its_end(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """The same; but a coroutine that is cancelled, and brings a result or an error of its own all the same, is waited for
+    however long that takes, and this returns or raises that.
+    """
+    return await _call(lambda: function(*args, **kwargs), function, to_its_end=True)
+
+
+async def _call(call: Callable[[], Any], function: Callable[..., Any], *, to_its_end: bool) -> Any:
     if inspect.iscoroutinefunction(function):
-        return await _in_task(function(*args, **kwargs))
-    value = await _in_thread(lambda: function(*args, **kwargs))
-    return await _in_task(value) if inspect.isawaitable(value) else value
+        return await _in_task(call(), to_its_end=to_its_end)
+    value = await _in_thread(call)
+    return await _in_task(value, to_its_end=to_its_end) if inspect.isawaitable(value) else value
 
 
 def contain(function: Callable[..., Any], *args: Any) -> Any:
@@ -46,16 +65,21 @@ def contain(function: Callable[..., Any], *args: Any) -> Any:
         raise UserCodeEnded(f"it raised {type(error).__name__}") from error
 
 
-async def _in_task(awaitable: Awaitable[Any]) -> Any:
+async def _in_task(awaitable: Awaitable[Any], *, to_its_end: bool) -> Any:
     task = asyncio.create_task(_guarded(awaitable))
     try:
         await asyncio.wait({task})
     except asyncio.CancelledError:
         task.cancel()
+        while to_its_end and not task.done():
+            # Once is enough: a second cancellation would end what it does about the first one.
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task})
         await asyncio.wait({task}, timeout=CLEANUP)
         if task.done() and not task.cancelled():
             task.exception()  # was looked at: asyncio would report it else
-        raise
+        if not to_its_end or task.cancelled():
+            raise
     if task.cancelled():
         raise UserCodeEnded("it cancelled itself")
     error = task.exception()

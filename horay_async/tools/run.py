@@ -28,6 +28,7 @@ from horay_async.streaming import BUSY, ELSEWHERE, AsyncEventStream, Loop, all_o
 
 if TYPE_CHECKING:
     from horay_async._observers import RunObserver, TelemetryObserver
+    from horay_async.models.chat import ToolCall
     from horay_async.models.messages import ToolMessage
     from horay_async.models.usage import Usage
     from horay_async.tools._calls import ToolCaller
@@ -119,8 +120,10 @@ class AsyncToolRun:
         """The tokens of all rounds; None once a server didn't tell them."""
         self._caller: ToolCaller | None = None
         """Runs the calls; made at the first one."""
+        self._calls: list[ToolCall] = []
+        """The tool calls of this round that are ours;"""
         self._tasks: list[asyncio.Task[ToolResult]] = []
-        """The tool calls of this round, in their order, also once the run has ended within it; and those whose results
+        """what runs them, in their order, also once the run has ended within the round; and those whose results
         were handed out:"""
         self._told: set[asyncio.Task[ToolResult]] = set()
         self._last_round = False
@@ -321,7 +324,10 @@ class AsyncToolRun:
 
             if self._caller is None:
                 self._caller = ToolCaller(self._tools, self._approve, self._telemetry)
+            self._calls = ours
             self._tasks = [asyncio.create_task(self._caller.run(call)) for call in ours]
+            for task in self._tasks:
+                task.add_done_callback(_look_at)
             self._next = self._await_tools
             self._last_round = len(ours) < len(calls)
 
@@ -352,28 +358,42 @@ class AsyncToolRun:
         results: Events = [task.result() for task in done]
         if len(self._told) == len(self._tasks):
             self._messages += self._tool_messages()
-            self._tasks, self._told = [], set()
+            self._calls, self._tasks, self._told = [], [], set()
             self._next = None if self._last_round else self._begin
         return results
 
     def _tool_messages(self) -> list[ToolMessage]:
-        """What the calls of this round have brought so far, for the model."""
-        if not self._tasks:
+        """What the calls of this round have brought so far, for the model; where the run was stopped, also that others have
+        brought nothing. A call whose tool wasn't called has no message: `approve` or time may have kept it from that.
+        """
+        if self._caller is None:
             return []
-        from horay_async.tools._calls import tool_message  # noqa: PLC0415 - see above
+        from horay_async.tools._calls import stopped, tool_message  # noqa: PLC0415 - see above
 
-        return [
-            tool_message(task.result())
-            for task in self._tasks
-            if task.done() and not task.cancelled() and task.exception() is None
-        ]
+        messages: list[ToolMessage] = []
+        for call, task in zip(self._calls, self._tasks, strict=True):
+            if task.done() and not task.cancelled() and task.exception() is None:
+                messages.append(tool_message(task.result()))
+            elif self._closed and task in self._caller.begun:
+                messages.append(stopped(call))
+        return messages
 
     def _cancel(self) -> None:
         for task in self._tasks:
             task.cancel()
 
     async def _stop(self) -> None:
-        """Cancels the tools that run, and waits until they have cleaned up; for a bounded time."""
+        """Cancels the tools that run, and waits until they have cleaned up; for a bounded time. What comes of a tool later
+        is among the messages from then on.
+        """
         self._cancel()
-        # Each waits for its tool no longer than `CLEANUP`.
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            from horay_async.tools._isolation import CLEANUP  # noqa: PLC0415 - see above
+
+            await asyncio.wait(self._tasks, timeout=CLEANUP)
+
+
+def _look_at(task: asyncio.Task[ToolResult]) -> None:
+    """Keeps asyncio from reporting what a call raised that nobody waits for any more."""
+    if not task.cancelled():
+        task.exception()

@@ -565,11 +565,13 @@ async def test_results_that_came_stay_where_the_run_ends(
         while not results(await run._read_ready()):
             pass
         during = run.messages
+        await begun.wait()
         await run.close()
-        for messages in (during, run.messages):
-            assert [message.role for message in messages] == ["user", "assistant", "tool"]
-            assert messages[-1].content == "sunny in Rome for 1"
-            assert messages[-1].tool_call_id == ("id1" if slow_first else "id0")
+    ours, theirs = ("id1", "id0") if slow_first else ("id0", "id1")
+    for messages in (during, run.messages):
+        told = {message.tool_call_id: message.content for message in messages[2:]}
+        assert told.pop(ours) == "sunny in Rome for 1"
+        assert list(told) == ([] if messages is during else [theirs])
 
 
 async def test_results_that_came_stay_where_approve_raises(
@@ -597,3 +599,73 @@ async def test_results_that_came_stay_where_approve_raises(
             await run.final()
     assert [message.role for message in run.messages] == ["user", "assistant", "tool"]
     assert run.messages[-1].content == "sunny in Rome for 1"
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_result_of_a_tool_that_was_stopped(
+    fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """What a tool brings though it was cancelled is among the messages, at once or later; until then, that it was stopped."""
+    monkeypatch.setattr("horay_async.tools._isolation.CLEANUP", 0.01 if late else 60.0)
+    begun, others_begun, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    cancelled = 0
+
+    @tool
+    async def book() -> str:
+        """Books a seat, and can't be kept from it."""
+        nonlocal cancelled
+        begun.set()
+        while not go_on.is_set():
+            try:
+                await go_on.wait()
+            except asyncio.CancelledError:
+                cancelled += 1
+                if not late:
+                    go_on.set()
+        return "booked"
+
+    fault_server.add(calling(("book", {}), ("hang", {})))
+    async with connect() as client:
+        tools = [book, hanging(asyncio.Event(), others_begun)]
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
+        task = asyncio.create_task(run.final())
+        await begun.wait()
+        await others_begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        if late:
+            assert ["was stopped" in each.content for each in run.messages[2:]] == [True, True]
+            go_on.set()
+            await asyncio.wait(run._tasks)
+    first, second = run.messages[2:]
+    assert (first.content, first.tool_call_id) == ("booked", "id0")
+    assert "the run was stopped before this call was over" in second.content
+    assert second.tool_call_id == "id1"
+    assert cancelled == 1
+
+
+async def test_stopped_while_approve_is_asked(fault_server: FaultServer, connect: Connect) -> None:
+    """A call whose tool wasn't called isn't told to have been: it can be run, and its message added."""
+    asked_for, answer = asyncio.Event(), asyncio.Event()
+
+    async def approve(_: Any) -> None:
+        asked_for.set()
+        try:
+            await answer.wait()
+        except asyncio.CancelledError:
+            return  # which lets the call run
+
+    begun = asyncio.Event()
+    fault_server.add(calling(("hang", {})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[hanging(asyncio.Event(), begun)], approve=approve
+        )
+        ended = asyncio.create_task(run.final())
+        await asked_for.wait()
+        await run.close()
+        with pytest.raises((HorayError, asyncio.CancelledError)):
+            await ended
+    assert [message.role for message in run.messages] == ["user", "assistant"]
+    assert not begun.is_set()
