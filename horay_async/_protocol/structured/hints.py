@@ -20,6 +20,7 @@ from uuid import UUID
 
 import attrs
 
+from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.classes import (
     fields_of,
     filled,
@@ -29,21 +30,6 @@ from horay_async._protocol.structured.classes import (
 )
 from horay_async._protocol.structured.constraints import Constraint, constraints_of
 from horay_async._protocol.structured.docstrings import described
-from horay_async._protocol.structured.nodes import (
-    Anything,
-    Array,
-    Choice,
-    ClassNode,
-    Constrained,
-    FixedArray,
-    Foreign,
-    Map,
-    Member,
-    Node,
-    Options,
-    Scalar,
-    Shape,
-)
 
 T = TypeVar("T")
 
@@ -84,7 +70,7 @@ def remembered(make: Callable[[Any], T]) -> Callable[[Any], T]:
 
 
 @remembered
-def parse_hint(hint: Any) -> Node:
+def parse_hint(hint: Any) -> nodes.Node:
     """The tree of `hint`. Raises `TypeError`, with the path to it, where JSON has no form for a part."""
     return _Parser().parse(hint, named(hint), None)
 
@@ -93,12 +79,12 @@ class _Parser:
     """Parses one hint, and the classes that it leads to."""
 
     def __init__(self) -> None:
-        self._shapes: dict[Any, Shape] = {}
+        self._shapes: dict[Any, nodes.Shape] = {}
         """By class and arguments: each is parsed once, which also ends recursions."""
         self._depth = 0
         """Of the hint that is parsed."""
 
-    def parse(self, hint: Any, path: str, owner: Any) -> Node:
+    def parse(self, hint: Any, path: str, owner: Any) -> nodes.Node:
         """The node of `hint`, which stands at `path`, in a field of the class `owner`."""
         bare, notes = _look_through(hint, path, owner)
         if self._depth > MAX_DEPTH:
@@ -114,19 +100,19 @@ class _Parser:
         description = next((text for text in texts if isinstance(text, str)), None)
         return attrs.evolve(node, description=description) if description else node
 
-    def _bare(self, hint: Any, path: str, owner: Any) -> Node:
+    def _bare(self, hint: Any, path: str, owner: Any) -> nodes.Node:
         if hint is Any or hint is object:
-            return Anything(hint=hint)
+            return nodes.Anything(hint=hint)
         if isinstance(hint, type) and hint in SCALARS:
-            return Scalar(hint=hint)
+            return nodes.Scalar(hint=hint)
         if is_pydantic(hint):
-            return Foreign(hint=hint)
+            return nodes.Foreign(hint=hint)
         if is_record(hint):
-            return ClassNode(hint=hint, shape=self._shape(hint, path))
+            return nodes.ClassNode(hint=hint, shape=self._shape(hint, path))
         if get_origin(hint) in (Union, UnionType):
             return self._union(hint, path, owner)
         if get_origin(hint) is Literal or (isinstance(hint, type) and issubclass(hint, Enum)):
-            return Choice(hint=hint, values=_values(hint, path))
+            return nodes.Choice(hint=hint, values=_values(hint, path))
         origin, args = cast(Any, get_origin(hint) or hint), get_args(hint)
         if origin in ARRAYS:
             item = self.parse(args[0] if args else Any, f"{path}[]", owner)
@@ -135,36 +121,36 @@ class _Parser:
                 raise TypeError(
                     f"{path}: the items of a set need a hash, which {named(item.hint)} has none of: make it a list"
                 )
-            return Array(hint=hint, item=item, into=into)
+            return nodes.Array(hint=hint, item=item, into=into)
         if origin is tuple:
             return self._tuple(hint, path, owner)
         if origin in MAPS:
             key, value = args or (str, Any)
             if _look_through(key, path, owner)[0] is not str:
                 raise TypeError(f"{path}: the keys of JSON objects are strings, not {key!r}")
-            return Map(hint=hint, value=self.parse(value, f"{path}{{}}", owner))
+            return nodes.Map(hint=hint, value=self.parse(value, f"{path}{{}}", owner))
         raise TypeError(
             f"{path}: {hint!r} has no JSON schema; there is one for str, int, float, bool, None, "
             "Decimal, datetime, date, time, UUID, enumerations, Literal, unions, list, tuple, set, "
             "dict, attrs classes, dataclasses and pydantic models"
         )
 
-    def _union(self, hint: Any, path: str, owner: Any) -> Node:
-        options: list[Node] = []
+    def _union(self, hint: Any, path: str, owner: Any) -> nodes.Node:
+        options: list[nodes.Node] = []
         for arg in get_args(hint):
             node = self.parse(arg, path, owner)
-            options += node.options if isinstance(node, Options) else (node,)
-        return Options(hint=hint, options=tuple(options), path=path)
+            options += node.options if isinstance(node, nodes.Options) else (node,)
+        return nodes.Options(hint=hint, options=tuple(options), path=path)
 
-    def _tuple(self, hint: Any, path: str, owner: Any) -> Node:
+    def _tuple(self, hint: Any, path: str, owner: Any) -> nodes.Node:
         args = get_args(hint)
         if hint is tuple or hint == tuple[Any, ...] or (len(args) == 2 and args[1] is ...):
             item = self.parse(args[0] if args else Any, f"{path}[]", owner)
-            return Array(hint=hint, item=item, into=tuple)
+            return nodes.Array(hint=hint, item=item, into=tuple)
         items = (self.parse(arg, f"{path}[{n}]", owner) for n, arg in enumerate(args))
-        return FixedArray(hint=hint, items=tuple(items))
+        return nodes.FixedArray(hint=hint, items=tuple(items))
 
-    def _shape(self, hint: Any, path: str) -> Shape:
+    def _shape(self, hint: Any, path: str) -> nodes.Shape:
         if hint in self._shapes:
             return self._shapes[hint]
         cls: type[Any] = get_origin(hint) or hint
@@ -173,9 +159,9 @@ class _Parser:
                 f"{path}: a class needs a name that Python can read, not {cls.__name__!r}"
             )
         docs = described(own_docstring(cls))
-        shape = self._shapes[hint] = Shape(hint=hint, cls=cls, text=docs.text)
+        shape = self._shapes[hint] = nodes.Shape(hint=hint, cls=cls, text=docs.text)
         shape.members = tuple(
-            Member(
+            nodes.Member(
                 name=field.name,
                 parameter=field.parameter,
                 node=self.parse(field.hint, f"{path}.{field.name}", hint),
@@ -188,21 +174,21 @@ class _Parser:
         return shape
 
 
-def _is_hashable(node: Node) -> bool:
+def _is_hashable(node: nodes.Node) -> bool:
     """Whether what becomes of a node can be in a set; of classes with a hash it is taken for granted."""
     match node:
-        case Array():
+        case nodes.Array():
             return node.into in (tuple, frozenset) and _is_hashable(node.item)
-        case FixedArray():
+        case nodes.FixedArray():
             return all(map(_is_hashable, node.items))
-        case Options():
+        case nodes.Options():
             return all(map(_is_hashable, node.options))
-        case ClassNode():
+        case nodes.ClassNode():
             return node.shape.cls.__hash__ is not None
-        case Foreign():
+        case nodes.Foreign():
             return getattr(get_origin(node.hint) or node.hint, "__hash__", None) is not None
         case _:
-            return not isinstance(node, Map)
+            return not isinstance(node, nodes.Map)
 
 
 def named(hint: Any) -> str:
@@ -263,10 +249,10 @@ def _values(hint: Any, path: str) -> tuple[tuple[Any, Any], ...]:
     return tuple(zip(values, results, strict=True))
 
 
-def _constrained(node: Node, constraints: tuple[Constraint, ...], path: str) -> Node:
+def _constrained(node: nodes.Node, constraints: tuple[Constraint, ...], path: str) -> nodes.Node:
     """`node` with `constraints`; in a union, with those that say something of each option."""
-    if isinstance(node, Options):
-        options: list[Node] = []
+    if isinstance(node, nodes.Options):
+        options: list[nodes.Node] = []
         used: set[Constraint] = set()
         for option in node.options:
             fit = tuple(each for each in constraints if _says(each, option))
@@ -278,18 +264,14 @@ def _constrained(node: Node, constraints: tuple[Constraint, ...], path: str) -> 
     for each in constraints:
         if not _says(each, node):
             raise _meaningless(each, node, path)
-    known = cast(Constrained, node).constraints
-    return attrs.evolve(cast(Constrained, node), constraints=(*known, *constraints))
+    known = cast(nodes.Constrained, node).constraints
+    return attrs.evolve(cast(nodes.Constrained, node), constraints=(*known, *constraints))
 
 
-def _meaningless(constraint: Constraint, node: Node, path: str) -> TypeError:
+def _meaningless(constraint: Constraint, node: nodes.Node, path: str) -> TypeError:
     return TypeError(f"{path}: {constraint.name} says nothing of {named(node.hint)}")
 
 
-def _says(constraint: Constraint, node: Node) -> bool:
+def _says(constraint: Constraint, node: nodes.Node) -> bool:
     """Whether `constraint` can be asked of the values of `node`."""
-    if isinstance(node, Scalar):
-        return constraint.applies_to(node.hint)
-    if isinstance(node, Array):
-        return constraint.applies_to(list)
-    return isinstance(node, Map) and constraint.applies_to(dict)
+    return isinstance(node, nodes.Constrained) and constraint.applies_to(node.kind)

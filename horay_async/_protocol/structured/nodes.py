@@ -46,6 +46,11 @@ class Constrained(Node):
 
     constraints: tuple[Constraint, ...] = ()
 
+    @property
+    def kind(self) -> Any:
+        """The type that constraints know its values by."""
+        return self.hint
+
 
 @attrs.frozen(eq=False, kw_only=True)
 class Scalar(Constrained):
@@ -73,6 +78,10 @@ class Array(Constrained):
     into: type[Any]
     """What it becomes: a list, a tuple, a set or a frozen set."""
 
+    @property
+    def kind(self) -> Any:
+        return list
+
 
 @attrs.frozen(eq=False, kw_only=True)
 class FixedArray(Node):
@@ -86,6 +95,10 @@ class Map(Constrained):
     """An object with any properties."""
 
     value: Node
+
+    @property
+    def kind(self) -> Any:
+        return dict
 
 
 @attrs.frozen(eq=False, kw_only=True)

@@ -9,7 +9,7 @@ called strict.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import count
@@ -20,23 +20,11 @@ from uuid import UUID
 import attrs
 
 from horay_async._json import is_array, is_object
+from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.classes import is_record
 from horay_async._protocol.structured.constraints import Constraint
 from horay_async._protocol.structured.foreign import DEFS, foreign_schema
 from horay_async._protocol.structured.hints import parse_hint, remembered
-from horay_async._protocol.structured.nodes import (
-    Array,
-    Choice,
-    ClassNode,
-    FixedArray,
-    Foreign,
-    Map,
-    Member,
-    Node,
-    Options,
-    Scalar,
-    Shape,
-)
 
 __all__ = ["Schema", "check", "response_format", "schema"]
 
@@ -93,7 +81,7 @@ def _made(cls: Any) -> Schema:
     return Schema(name, whole, writer.strict, root.get("description", ""))
 
 
-def check(node: Node) -> None:
+def check(node: nodes.Node) -> None:
     """Raises `TypeError`, as `schema` does, where nobody could tell what a value of `node` is meant as."""
     writer = _SchemaWriter()
     writer.of(node)
@@ -119,15 +107,15 @@ class _SchemaWriter:
         self.strict = True
         self._names: dict[Any, str] = {}
         """The definitions' names, by class, enumeration, or a pydantic class's name and schema."""
-        self._unions: list[tuple[Options, list[str]]] = []
+        self._unions: list[tuple[nodes.Options, list[str]]] = []
 
-    def define(self, node: Node) -> str:
+    def define(self, node: nodes.Node) -> str:
         """The name of the definition of a class."""
-        if isinstance(node, ClassNode):
+        if isinstance(node, nodes.ClassNode):
             return self._define_record(node.shape)
         return self._define_foreign(node.hint)
 
-    def of(self, node: Node) -> Json:
+    def of(self, node: nodes.Node) -> Json:
         """The schema of a node."""
         return _noted(self._form(node), node.description)
 
@@ -143,30 +131,30 @@ class _SchemaWriter:
                         'field of its own, such as `kind: Literal["..."]`'
                     )
 
-    def _form(self, node: Node) -> Json:
+    def _form(self, node: nodes.Node) -> Json:
         match node:
-            case Scalar():
-                return _constrained(SCALARS[node.hint], node.constraints, node.hint)
-            case Choice():
+            case nodes.Scalar():
+                return _constrained(SCALARS[node.hint], node.constraints, node)
+            case nodes.Choice():
                 return self._choice(node)
-            case Array():
+            case nodes.Array():
                 form = {"type": "array", "items": self.of(node.item)}
-                return _constrained(form, node.constraints, list)
-            case FixedArray():
+                return _constrained(form, node.constraints, node)
+            case nodes.FixedArray():
                 return self._fixed_array(node)
-            case Map():
+            case nodes.Map():
                 self.strict = False
                 form = {"type": "object", "additionalProperties": self.of(node.value)}
-                return _constrained(form, node.constraints, dict)
-            case Options():
+                return _constrained(form, node.constraints, node)
+            case nodes.Options():
                 return self._union(node)
-            case ClassNode() | Foreign():
+            case nodes.ClassNode() | nodes.Foreign():
                 return self._reference(self.define(node))
             case _:  # anything
                 self.strict = False
                 return {}
 
-    def _choice(self, node: Choice) -> Json:
+    def _choice(self, node: nodes.Choice) -> Json:
         form = _enum(tuple(value for value, _ in node.values))
         if not node.is_enum:
             return form
@@ -174,7 +162,7 @@ class _SchemaWriter:
             self.defs[self._name(node.hint, _named(node.hint))] = form
         return self._reference(self._names[node.hint])
 
-    def _fixed_array(self, node: FixedArray) -> Json:
+    def _fixed_array(self, node: nodes.FixedArray) -> Json:
         items = [self.of(item) for item in node.items]
         sized: Json = {"type": "array", "minItems": len(items), "maxItems": len(items)}
         if items and all(item == items[0] for item in items):
@@ -182,7 +170,7 @@ class _SchemaWriter:
         self.strict = False
         return {**sized, "prefixItems": items}
 
-    def _union(self, node: Options) -> Json:
+    def _union(self, node: nodes.Options) -> Json:
         branches = [self.of(option) for option in node.options]
         names = [branch["$ref"].removeprefix(DEFS) for branch in branches if "$ref" in branch]
         self._unions.append((node, names))  # checked when all definitions are there
@@ -199,7 +187,7 @@ class _SchemaWriter:
         self.defs[name] = {}
         return name
 
-    def _define_record(self, shape: Shape) -> str:
+    def _define_record(self, shape: nodes.Shape) -> str:
         if shape.hint not in self._names:
             name = self._name(shape.hint, _named(shape.hint))
             properties = {member.name: self._property(member) for member in shape.members}
@@ -212,7 +200,7 @@ class _SchemaWriter:
             }
         return self._names[shape.hint]
 
-    def _property(self, member: Member) -> Json:
+    def _property(self, member: nodes.Member) -> Json:
         form = self.of(member.node)
         if member.constraints:
             form = _narrowed(form, member.node, member.constraints)
@@ -252,22 +240,22 @@ def _without(form: Json) -> Json:
     return {name: value for name, value in form.items() if name != "description"}
 
 
-def _constrained(form: Json, constraints: tuple[Constraint, ...], kind: Any) -> Json:
-    bounds = {each.keyword(kind): _number(each.bound) for each in constraints}
+def _constrained(form: Json, constraints: Iterable[Constraint], node: nodes.Constrained) -> Json:
+    bounds = {each.keyword(node.kind): _number(each.bound) for each in constraints}
     return {**form, **bounds}
 
 
-def _narrowed(form: Json, node: Node, constraints: tuple[Constraint, ...]) -> Json:
+def _narrowed(form: Json, node: nodes.Node, constraints: tuple[Constraint, ...]) -> Json:
     """`form` with what the class's validators ask for, where that says something of its values."""
-    if isinstance(node, Options):
+    if isinstance(node, nodes.Options):
         branches = zip(form["anyOf"], node.options, strict=True)
         return {
             **form,
             "anyOf": [_narrowed(each, option, constraints) for each, option in branches],
         }
-    kind = node.hint if isinstance(node, Scalar) else list if isinstance(node, Array) else dict
-    fit = tuple(each for each in constraints if each.applies_to(kind))
-    return _constrained(form, fit, kind) if isinstance(node, Scalar | Array | Map) else form
+    if not isinstance(node, nodes.Constrained):
+        return form
+    return _constrained(form, [each for each in constraints if each.applies_to(node.kind)], node)
 
 
 def _number(bound: Any) -> Any:

@@ -20,6 +20,7 @@ from cattrs.gen import (
 )
 
 from horay_async._json import is_array, is_object
+from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.foreign import foreign_hook
 from horay_async._protocol.structured.hints import named, parse_hint, remembered
 from horay_async._protocol.structured.mismatch import (
@@ -29,20 +30,6 @@ from horay_async._protocol.structured.mismatch import (
     NestedMismatches,
     found_in,
     step,
-)
-from horay_async._protocol.structured.nodes import (
-    Anything,
-    Array,
-    Choice,
-    ClassNode,
-    Constrained,
-    FixedArray,
-    Foreign,
-    Map,
-    Node,
-    Options,
-    Scalar,
-    Shape,
 )
 from horay_async._protocol.structured.schema import check
 from horay_async._protocol.structured.unions import remembering, union_hook
@@ -78,14 +65,14 @@ class _Hooks:
     """Makes the hooks of a tree."""
 
     def __init__(self) -> None:
-        self._records: dict[Shape, Hook] = {}
+        self._records: dict[nodes.Shape, Hook] = {}
         """Those of classes: each is made once, which also ends recursions."""
 
-    def of(self, node: Node) -> Hook:
+    def of(self, node: nodes.Node) -> Hook:
         """The hook of any node."""
         return HOOKS[type(node)](self, node)
 
-    def _constrained(self, node: Constrained, hook: Hook) -> Hook:
+    def _constrained(self, node: nodes.Constrained, hook: Hook) -> Hook:
         """`hook`, and then the node's constraints."""
         if not node.constraints:
             return hook
@@ -94,16 +81,16 @@ class _Hooks:
             result = hook(value)
             for constraint in node.constraints:
                 # Of an array or an object the JSON counts: in a set, what stands there twice is one.
-                if not constraint.holds(result if isinstance(node, Scalar) else value):
+                if not constraint.holds(result if isinstance(node, nodes.Scalar) else value):
                     raise InvalidValue(str(constraint), value)
             return result
 
         return checked
 
-    def scalar(self, node: Scalar) -> Hook:
+    def scalar(self, node: nodes.Scalar) -> Hook:
         return self._constrained(node, SCALARS[node.hint])
 
-    def array(self, node: Array) -> Hook:
+    def array(self, node: nodes.Array) -> Hook:
         item, into = self.of(node.item), node.into
 
         def hook(value: Any) -> Any:
@@ -113,7 +100,7 @@ class _Hooks:
 
         return self._constrained(node, hook)
 
-    def fixed_array(self, node: FixedArray) -> Hook:
+    def fixed_array(self, node: nodes.FixedArray) -> Hook:
         hooks = [self.of(item) for item in node.items]
 
         def hook(value: Any) -> tuple[Any, ...]:
@@ -123,7 +110,7 @@ class _Hooks:
 
         return hook
 
-    def map(self, node: Map) -> Hook:
+    def map(self, node: nodes.Map) -> Hook:
         item = self.of(node.value)
 
         def hook(value: Any) -> dict[str, Any]:
@@ -134,10 +121,10 @@ class _Hooks:
 
         return self._constrained(node, hook)
 
-    def union(self, node: Options) -> Hook:
+    def union(self, node: nodes.Options) -> Hook:
         return union_hook(node, [self.of(option) for option in node.options])
 
-    def record(self, node: ClassNode) -> Hook:
+    def record(self, node: nodes.ClassNode) -> Hook:
         shape = node.shape
         if shape not in self._records:
             fields: Hook | None = None
@@ -151,7 +138,7 @@ class _Hooks:
             fields = self._fields(shape)
         return self._records[shape]
 
-    def _fields(self, shape: Shape) -> Hook:
+    def _fields(self, shape: nodes.Shape) -> Hook:
         """cattrs' function that makes an instance of a class."""
         # cattrs reads names and defaults off attributes. A class of their kind has no methods made for it,
         # whose text attrs would keep for ever.
@@ -205,14 +192,14 @@ def _converter() -> cattrs.Converter:
     return cattrs.Converter(detailed_validation=True)
 
 
-HOOKS: dict[type[Node], Callable[[_Hooks, Any], Hook]] = {
-    Anything: lambda _hooks, _node: anything,
-    Scalar: _Hooks.scalar,
-    Choice: lambda _hooks, node: choice_hook(node.values),
-    Array: _Hooks.array,
-    FixedArray: _Hooks.fixed_array,
-    Map: _Hooks.map,
-    Options: _Hooks.union,
-    ClassNode: _Hooks.record,
-    Foreign: lambda _hooks, node: foreign_hook(node.hint),
+HOOKS: dict[type[nodes.Node], Callable[[_Hooks, Any], Hook]] = {
+    nodes.Anything: lambda _hooks, _node: anything,
+    nodes.Scalar: _Hooks.scalar,
+    nodes.Choice: lambda _hooks, node: choice_hook(node.values),
+    nodes.Array: _Hooks.array,
+    nodes.FixedArray: _Hooks.fixed_array,
+    nodes.Map: _Hooks.map,
+    nodes.Options: _Hooks.union,
+    nodes.ClassNode: _Hooks.record,
+    nodes.Foreign: lambda _hooks, node: foreign_hook(node.hint),
 }

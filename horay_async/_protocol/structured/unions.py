@@ -16,19 +16,9 @@ from typing import Any, cast
 from uuid import UUID
 
 from horay_async._json import is_object
+from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.hints import named
 from horay_async._protocol.structured.mismatch import InvalidValue
-from horay_async._protocol.structured.nodes import (
-    Anything,
-    Array,
-    Choice,
-    ClassNode,
-    FixedArray,
-    Map,
-    Node,
-    Options,
-    Scalar,
-)
 from horay_async._protocol.structured.values import Hook, same
 
 __all__ = ["remembering", "union_hook"]
@@ -45,27 +35,29 @@ TRIED: dict[type[Any], tuple[Any, ...]] = {
     dict: (),
 }
 """Single values that a JSON value of a kind can become: what takes the fewest comes first."""
-NESTED: dict[type[Any], tuple[type[Node], ...]] = {
-    list: (Array, FixedArray),
-    dict: (ClassNode, Map),
+NESTED: dict[type[Any], tuple[type[nodes.Node], ...]] = {
+    list: (nodes.Array, nodes.FixedArray),
+    dict: (nodes.ClassNode, nodes.Map),
 }
 """Nodes that an array or an object can become."""
 
 
-def union_hook(node: Options, hooks: list[Hook]) -> Hook:
+def union_hook(node: nodes.Options, hooks: list[Hook]) -> Hook:
     """The hook of a union from those of its options."""
     options = list(zip(node.options, hooks, strict=True))
     table = {kind: _tried(kind, options) for kind in TRIED}
-    records = [each for each in options if isinstance(each[0], ClassNode)]
+    records = [each for each in options if isinstance(each[0], nodes.ClassNode)]
     filled = [each for each in options if each[0].hint is not NoneType]
     expected = " or ".join(named(option.hint) for option in node.options)
 
     def hook(value: Any) -> Any:
         pool = table[type(value)]
         if is_object(value) and records:
-            likely = _meant(value, [cast(ClassNode, node) for node, _ in records])
+            likely = _meant(value, [cast(nodes.ClassNode, node) for node, _ in records])
             pool = [
-                each for each in pool if each[0] in likely or not isinstance(each[0], ClassNode)
+                each
+                for each in pool
+                if each[0] in likely or not isinstance(each[0], nodes.ClassNode)
             ]
         if not pool and len(filled) == 1:
             pool = filled  # says what is wrong with its own message
@@ -93,7 +85,7 @@ def remembering() -> Generator[None, None, None]:
         TRIED_BEFORE.reset(token)
 
 
-def _first(pool: list[tuple[Node, Hook]], value: Any, expected: str) -> Any:
+def _first(pool: list[tuple[nodes.Node, Hook]], value: Any, expected: str) -> Any:
     """What the first option that takes `value` makes of it."""
     tried = TRIED_BEFORE.get()
     for _, hook in pool:
@@ -118,28 +110,29 @@ def _is_too_deep(error: Exception) -> bool:
     return isinstance(error, RecursionError)
 
 
-def _tried(kind: type[Any], options: list[tuple[Node, Hook]]) -> list[tuple[Node, Hook]]:
+def _tried(
+    kind: type[Any], options: list[tuple[nodes.Node, Hook]]
+) -> list[tuple[nodes.Node, Hook]]:
     """The options that a value of a kind is tried as, in order."""
 
-    def rank(node: Node) -> int | None:
-        if isinstance(node, Choice):
+    def rank(node: nodes.Node) -> int | None:
+        if isinstance(node, nodes.Choice):
             return -1
-        if isinstance(node, Scalar):
+        if isinstance(node, nodes.Scalar):
             return TRIED[kind].index(node.hint) if node.hint in TRIED[kind] else None
         if isinstance(node, NESTED.get(kind, ())):
-            return 0 if isinstance(node, ClassNode) else 1
-        if isinstance(node, Anything):
+            return 0 if isinstance(node, nodes.ClassNode) else 1
+        if isinstance(node, nodes.Anything):
             return len(TRIED[kind]) + 2
-        return (
-            None if isinstance(node, Array | FixedArray | ClassNode | Map) else len(TRIED[kind]) + 1
-        )
+        nested = isinstance(node, (*NESTED[list], *NESTED[dict]))
+        return None if nested else len(TRIED[kind]) + 1
 
     ranked = [(place, each) for each in options if (place := rank(each[0])) is not None]
     order: Callable[[tuple[int, Any]], int] = lambda entry: entry[0]  # noqa: E731 - typed
     return [each for _, each in sorted(ranked, key=order)]
 
 
-def _meant(value: dict[str, Any], records: list[ClassNode]) -> list[ClassNode]:
+def _meant(value: dict[str, Any], records: list[nodes.ClassNode]) -> list[nodes.ClassNode]:
     """The classes that an object can be meant as: the one that its tag names, else those whose fields
     are there, else all.
     """
@@ -153,10 +146,10 @@ def _meant(value: dict[str, Any], records: list[ClassNode]) -> list[ClassNode]:
     return fitting or tagged or records
 
 
-def _tags_agree(value: dict[str, Any], record: ClassNode) -> bool:
+def _tags_agree(value: dict[str, Any], record: nodes.ClassNode) -> bool:
     """Whether each field of few choices has one of them, where it is there at all."""
     return all(
         any(same(literal, value[member.name]) for literal, _ in member.node.values)
         for member in record.shape.members
-        if member.name in value and isinstance(member.node, Choice)
+        if member.name in value and isinstance(member.node, nodes.Choice)
     )
