@@ -38,15 +38,7 @@ import attrs
 from benchmarks.machine import describe
 from benchmarks.measure import resident_bytes
 from benchmarks.soak_server import KEY, soak_server
-from horay_async import (
-    APIError,
-    AsyncHoray,
-    BatchRequest,
-    Horay,
-    HorayError,
-    RetryPolicy,
-    Timeouts,
-)
+from horay_async import APIError, AsyncHoray, BatchRequest, Horay, HorayError, RetryPolicy, Timeouts
 from horay_async.testing.canned import HELLO
 
 __all__ = ["main", "soak"]

@@ -38,9 +38,7 @@ from horay_async.testing import (
     respond,
     stream,
 )
-from horay_async.testing import (
-    chat as whole_chat,
-)
+from horay_async.testing import chat as whole_chat
 
 from .conftest import Connect
 from .recorded import CHAT, TEXT, Told, playing, told

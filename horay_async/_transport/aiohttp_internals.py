@@ -106,10 +106,7 @@ def is_cut_off(error: BaseException | None) -> bool:
     """Whether aiohttp's parser says of a body that it ended too early, and not that it is malformed."""
     if not ENABLED:
         return True
-    from aiohttp.http_exceptions import (  # noqa: PLC0415 - see ENABLED
-        ContentLengthError,
-        TransferEncodingError,
-    )
+    from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError  # noqa: PLC0415 - see ENABLED
 
     return isinstance(error, ContentLengthError | TransferEncodingError)
 

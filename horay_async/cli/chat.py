@@ -9,14 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from horay_async.cli.inputs import Content, parse_path, read_content
-from horay_async.cli.options import (
-    ChatModel,
-    Output,
-    Sampling,
-    Server,
-    Text,
-    expand_groups,
-)
+from horay_async.cli.options import ChatModel, Output, Sampling, Server, Text, expand_groups
 from horay_async.cli.responses import print_response
 from horay_async.cli.session import open_client
 

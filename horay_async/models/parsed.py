@@ -9,13 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from horay_async.models.chat import (
-    ChatChoice,
-    ChatCompletion,
-    ChatMessage,
-    FunctionCall,
-    ToolCall,
-)
+from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage, FunctionCall, ToolCall
 
 __all__ = [
     "ParsedChoice",

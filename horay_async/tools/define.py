@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import update_wrapper
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ForwardRef,
-    Generic,
-    ParamSpec,
-    TypeVar,
-    overload,
-)
+from typing import TYPE_CHECKING, Any, ForwardRef, Generic, ParamSpec, TypeVar, overload
 
 from horay_async._first_use import MadeOnce
 from horay_async.models.tools import ToolBase
@@ -87,10 +79,7 @@ class Tool(ToolBase, Generic[P, R]):
     @MadeOnce
     def signature(self) -> Signature:
         """What the function takes, read off its type hints and its docstring."""
-        from horay_async.tools._signature import (  # noqa: PLC0415 - needed by tools alone
-            Signature,
-            signature_of,
-        )
+        from horay_async.tools._signature import Signature, signature_of  # noqa: PLC0415 - needed by tools alone
 
         if self._schema is not None:
             return Signature(arguments=dict[str, Any], text="")

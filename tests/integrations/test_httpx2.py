@@ -9,14 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from horay_async import (
-    APIConnectionError,
-    AsyncHoray,
-    Horay,
-    ResponseEvent,
-    RetryPolicy,
-    Timeouts,
-)
+from horay_async import APIConnectionError, AsyncHoray, Horay, ResponseEvent, RetryPolicy, Timeouts
 from horay_async.integrations.httpx2 import AsyncHorayTransport, HorayTransport
 from horay_async.testing import Cut, FaultServer, Hang, error, json_response, pings, respond
 

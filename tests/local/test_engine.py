@@ -21,13 +21,7 @@ import pytest
 from horay_async.local import LocalServer, LocalServerError, weights, worker
 from horay_async.local import engine as engine_module
 from horay_async.local import server as server_module
-from horay_async.local.engine import (
-    Engine,
-    EngineOptions,
-    Process,
-    Run,
-    default_threads,
-)
+from horay_async.local.engine import Engine, EngineOptions, Process, Run, default_threads
 from horay_async.local.errors import ApiProblem
 
 from .wire import Json, Wire

@@ -13,15 +13,7 @@ import warnings
 import aiohttp
 import pytest
 
-from horay_async.testing import (
-    ConnectFault,
-    Cut,
-    FaultServer,
-    Request,
-    Stall,
-    raw,
-    respond,
-)
+from horay_async.testing import ConnectFault, Cut, FaultServer, Request, Stall, raw, respond
 from horay_async.testing._handler import RequestHandler
 
 from .conftest import Connect

@@ -12,11 +12,7 @@ import attrs
 import pytest
 
 from horay_async import APITimeoutError, AsyncHoray, ConfigurationError, RetryPolicy, Timeouts
-from horay_async._transport.connection_pool import (
-    KEEPALIVE_SECONDS,
-    MAX_UNUSED,
-    ConnectionPool,
-)
+from horay_async._transport.connection_pool import KEEPALIVE_SECONDS, MAX_UNUSED, ConnectionPool
 from horay_async.testing import FaultServer, Gate, Stall, error, raw, stream
 from tests.adversary.watchdog import descriptors
 

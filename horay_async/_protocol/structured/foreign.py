@@ -17,12 +17,7 @@ import msgspec
 from horay_async._json import is_array, is_object
 from horay_async._protocol.structured.docstrings import described
 from horay_async._protocol.structured.hints import named, remembered
-from horay_async._protocol.structured.mismatch import (
-    InvalidValue,
-    Mismatch,
-    NestedMismatches,
-    step,
-)
+from horay_async._protocol.structured.mismatch import InvalidValue, Mismatch, NestedMismatches, step
 from horay_async._protocol.structured.values import Hook, same
 
 __all__ = ["DEFS", "ForeignSchema", "foreign_hook", "foreign_schema"]
