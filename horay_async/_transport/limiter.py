@@ -91,7 +91,7 @@ class Ticket:
         self.permit: Permit | None = None
         """Once it has gone; None for one without a limit on concurrency."""
         self.windows: tuple[float, float] = (0.0, 0.0)
-        """Requests and tokens that had been sent when it had gone, where the client has limits."""
+        """Requests and tokens that had been sent when it had gone."""
 
 
 class _Waiter:
@@ -116,9 +116,7 @@ class Limiter:
     """
 
     def __init__(self, options: ClientOptions) -> None:
-        limits = options.limits
-        self.limits = limits
-        """The client's own; None where only batches ask here."""
+        limits = options.limits  # None where only batches ask here
         self.admission: Admission = Admission(random.random)
         self.estimate: TokenEstimate = TokenEstimate()
         self.auto: ConcurrencyLimit = ConcurrencyLimit(
@@ -177,7 +175,7 @@ class Limiter:
             return None
         ticket = Ticket(tokens, concurrency, rate_limiter, bulk=bulk)
         now = asyncio.get_running_loop().time()
-        if self._rate_limiter is not None and self._shared_wait(tokens, now) > TICK:
+        if self._shared_wait(tokens, now) > TICK:
             return None
         if self._own_wait(ticket, now) > TICK:
             return None
@@ -223,9 +221,8 @@ class Limiter:
             self.admission.end(ticket.permit)
         for rate_limiter in filter(None, (self._rate_limiter, ticket.rate_limiter)):
             rate_limiter.give_back(ticket.tokens, now)
-        if self._rate_limiter is not None:
-            for window, units in zip(self._windows, (1.0, ticket.tokens), strict=True):
-                window.give_back(units)
+        for window, units in zip(self._windows, (1.0, ticket.tokens), strict=True):
+            window.give_back(units)
         self.wake()
 
     def correct(self, tokens: float, rate_limiter: AnyRateLimiter | None, now: float) -> None:
@@ -254,8 +251,6 @@ class Limiter:
 
     def update_windows(self, headers: Mapping[str, str], ticket: Ticket) -> None:
         """Takes in what a response's headers say of the server's limits."""
-        if self.limits is None:
-            return
         found = parse_rate_limits(headers, now=time.time())
         now = asyncio.get_running_loop().time()
         for window, limit, taken in zip(
@@ -334,15 +329,15 @@ class Limiter:
 
     def _shared_wait(self, tokens: float, now: float) -> float:
         """Seconds until the client's own limits, and the server's windows, let a request go."""
-        if self._rate_limiter is None:
-            return 0.0
-        if self.admission.in_flight >= self._concurrency.limit:
+        rate_limiter = self._rate_limiter
+        if rate_limiter is not None and self.admission.in_flight >= self._concurrency.limit:
             self._concurrency.hold_back()
             return FOREVER
         requests, of_tokens = self._windows
         reset = max(requests.wait(1.0, now), of_tokens.wait(tokens, now))
         # A server refuses what comes a moment before its reset, so that none may go a tick early.
-        return max(self._rate_limiter.wait(now), reset + TICK if reset else 0.0)
+        until_reset = reset + TICK if reset else 0.0
+        return until_reset if rate_limiter is None else max(rate_limiter.wait(now), until_reset)
 
     def _own_wait(self, ticket: Ticket, now: float) -> float:
         """Seconds until its concurrency limit, its rate limiter and the admission let a request go."""
@@ -363,10 +358,10 @@ class Limiter:
         """Counts a request that goes."""
         if self._rate_limiter is not None:
             self._rate_limiter.take(ticket.tokens, now)
-            requests, tokens = self._windows
-            requests.take(1.0)
-            tokens.take(ticket.tokens)
-            ticket.windows = (requests.taken, tokens.taken)
+        requests, tokens = self._windows
+        requests.take(1.0)
+        tokens.take(ticket.tokens)
+        ticket.windows = (requests.taken, tokens.taken)
         concurrency, rate_limiter = ticket.concurrency, ticket.rate_limiter
         if rate_limiter is not None:
             rate_limiter.take(ticket.tokens, now)

@@ -211,8 +211,7 @@ class BatchRunner:
 
     async def _send(self, work: WorkItem) -> None:
         limiter = self._throttle.limiter
-        if self._settings.tpm is not None or limiter.limits is not None:
-            work.tokens = limiter.tokens_of(work.size)
+        work.tokens = limiter.tokens_of(work.size)
         since = self._loop.time() if work.put_off_since is None else work.put_off_since
         ticket = await self._throttle.acquire(
             self._concurrency,

@@ -9,6 +9,9 @@ from horay_async.models.rate_limits import RateLimit, RateLimits
 
 __all__ = ["parse_rate_limits"]
 
+MARK = "ratelimit"
+"""What all names of such headers have in them."""
+
 MAX_COUNT = 2**53
 """A greater number isn't told apart from the next one by JSON's readers: no server counts so far."""
 
@@ -33,6 +36,10 @@ def parse_rate_limits(headers: Mapping[str, str], *, now: float) -> RateLimits:
     """What `headers` say, whose names are looked up without regard to case. `now` is Unix time in seconds, for a
     server that names the moment of a reset and has no `Date`. Never raises.
     """
+    if (
+        MARK not in " ".join(headers).lower()
+    ):  # asked for each response, and most servers say nothing
+        return RateLimits()
     drafted = _drafted(headers)
     return RateLimits(
         requests=_merged(

@@ -196,6 +196,15 @@ async def test_the_servers_headers_are_kept_to(counting: Counting) -> None:
             await asyncio.gather(*(complete(client) for _ in range(25)))
 
 
+async def test_the_servers_headers_are_kept_to_by_batches(counting: Counting) -> None:
+    """By those of a client without limits, too."""
+    counting.rpm, counting.window, counting.headers = 10, 0.5, True
+    async with client_of(counting, None) as client:
+        results = [result async for result in client.batch.run(requests(25), concurrency=1)]
+        assert all(result.error is None for result in results)
+        assert (len(results), counting.refused) == (25, 0)
+
+
 async def test_single_calls_are_sent_next(counting: Counting) -> None:
     """Whatever a batch has waiting on the same client, and others with `bulk`."""
     counting.hold.clear()
