@@ -69,3 +69,18 @@ def test_growth_fails(
     assert "memory_mib grew 1.060 times" in capsys.readouterr().err
     grown[-1] = slices(100)[0]
     assert main() == 0
+
+
+def test_plot_needs_matplotlib(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without it, `--plot` is refused before the first call."""
+
+    def find_none(name: str) -> None:
+        """No module is installed."""
+
+    monkeypatch.setattr("benchmarks.soak.find_spec", find_none)
+    monkeypatch.setattr(sys, "argv", ["soak", "--plot"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "--plot needs matplotlib" in capsys.readouterr().err
