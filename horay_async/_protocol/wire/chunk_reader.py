@@ -120,20 +120,10 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             return known
         return super().feed(piece)
 
-    def end(self, reason: str, *, keep_truncated: bool, cause: APIError | None = None) -> list[C]:
-        if self.done:
-            return []
-        chunks: list[C] = []
-        torn = False
-        for data in self._sse.flush():
-            if _is_whole(data):
-                chunks = self._read([data])
-            else:
-                torn = True
-                reason = f"{reason}, in the middle of an event"
-        may_end_here = keep_truncated and cause is None and not torn
-        self._judge(reason, complete=self.merged.complete or may_end_here, cause=cause)
-        return chunks
+    def _is_whole(self, data: bytes, *, ended: bool) -> bool:
+        if isinstance(data, NamedEvent) and data.name == ERROR:
+            return True
+        return data.strip() == DONE or can_decode(msgspec.json.decode, data)
 
     def _read(self, datas: list[bytes]) -> list[C]:
         if min(datas) < OBJECT:
@@ -313,12 +303,3 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             if not name or self._decoder.says_something(chunk):
                 chunks.append(chunk)
         return chunks
-
-
-def _is_whole(data: bytes) -> bool:
-    """Whether an event that lacks its blank line was cut there, and not in its middle."""
-    return (
-        isinstance(data, NamedEvent)
-        or data.strip() == DONE
-        or can_decode(msgspec.json.decode, data)
-    )

@@ -54,24 +54,13 @@ class EventReader(SSEReader[ServerSentEvent]):
             self._failure.execution = "executed"
         return self._failure
 
-    def end(
-        self, reason: str, *, keep_truncated: bool, cause: APIError | None = None
-    ) -> list[ServerSentEvent]:
-        if self.done:
-            return []
-        # An event that lacks its blank line counts where it surely is whole: its last line has an end, or its data
-        # says by itself where it ends.
-        held = self._sse.held
-        rest = self._sse.flush()
-        ended = held.endswith(b"\n")
-        whole = [data for data in rest if ended or self._is_last(data) or _is_closed(data)]
-        torn = whole != rest or (not rest and _has_field(held))
-        if torn:
-            reason = f"{reason}, in the middle of an event"
-        events = self._read(whole)
-        may_end_here = keep_truncated or not self._ends_with
-        self._judge(reason, complete=may_end_here and cause is None and not torn, cause=cause)
-        return events
+    @property
+    def _ends_anywhere(self) -> bool:
+        return not self._ends_with
+
+    def _is_whole(self, data: bytes, *, ended: bool) -> bool:
+        # Its data may say by itself where it ends.
+        return ended or self._is_last(data) or _is_closed(data)
 
     def _read(self, datas: list[bytes]) -> list[ServerSentEvent]:
         events: list[ServerSentEvent] = []
@@ -125,8 +114,3 @@ def _is_closed(data: bytes) -> bool:
     if data.strip() == DONE:
         return True
     return data.lstrip().startswith((b"{", b"[", b'"')) and can_decode(msgspec.json.decode, data)
-
-
-def _has_field(held: bytes) -> bool:
-    """Whether there is anything of an event but comments."""
-    return any(line.strip() and not line.startswith(b":") for line in held.split(b"\n"))

@@ -63,11 +63,14 @@ class SSEDecoder:
         "_keep_ids",
         "_max_event_bytes",
         "named",
+        "stray",
     )
 
     def __init__(self, *, max_event_bytes: int, keep_ids: bool = False) -> None:
         self.named = False
         """Whether any event so far had a name."""
+        self.stray = b""
+        """The latest lines that are no field of an event, but begin as JSON does: an error that was sent as one."""
         self._keep_ids = keep_ids
         self._id = ""  # the last that has come
         self._max_event_bytes = max_event_bytes
@@ -163,9 +166,13 @@ class SSEDecoder:
                 return datas
         events: list[bytes] = []
         lines: list[bytes] = []
+        unknown: list[bytes] = []
         name = ""
         for line in text.split(b"\n"):
             if not line:
+                if unknown and unknown[0].startswith(b"{"):
+                    self.stray = b"\n".join(unknown)
+                unknown = []
                 if lines:
                     data = b"\n".join(lines)
                     keep = name or self._keep_ids
@@ -183,6 +190,9 @@ class SSEDecoder:
                     name = ""
                 else:
                     self.named = True
-            elif field == b"id" and self._keep_ids and b"\0" not in value:
-                self._id = value.decode("utf-8", "replace")
+            elif field == b"id":
+                if self._keep_ids and b"\0" not in value:
+                    self._id = value.decode("utf-8", "replace")
+            elif field:  # a comment has none
+                unknown.append(line)
         return events

@@ -55,18 +55,21 @@ class SSEReader(ABC, Generic[T]):
         try:
             datas = self._sse.feed(piece)
         except EventTooLarge as overrun:
-            made = self._read(overrun.events) if overrun.events else []
+            before = self._read(overrun.events) if overrun.events else []
             if not self.done:  # what came before the event may have been the end
                 self._fail(
                     self._bad(f"has an event of more than {self._max_event_bytes:,} bytes", piece)
                 )
-            return made
+            return before
+        made: list[T] = []
         if datas:
             self._opening = None
-            return self._read(datas)
-        if self._opening is not None and len(self._opening) < OPENING:
+            made = self._read(datas)
+        elif self._opening is not None and len(self._opening) < OPENING:
             self._opening += piece
-        return []
+        if self._sse.stray:
+            self._check_stray()
+        return made
 
     @property
     def complete(self) -> bool:
@@ -87,10 +90,33 @@ class SSEReader(ABC, Generic[T]):
     def take_failure(self) -> APIError | DriftWarning | None:
         """What to raise once all before it is delivered, with what has come in it; None where the stream ended well."""
 
-    @abstractmethod
     def end(self, reason: str, *, keep_truncated: bool, cause: APIError | None = None) -> list[T]:
         """What is made of the rest of a stream whose bytes ended, for `reason`; it has failed where it wasn't complete.
         `cause` is the error that ended it, if one did.
+        """
+        if self.done:
+            return []
+        held = self._sse.held
+        rest = self._sse.flush()
+        whole = [data for data in rest if self._is_whole(data, ended=held.endswith(b"\n"))]
+        torn = whole != rest or (not rest and _has_field(held))
+        if torn:
+            reason = f"{reason}, in the middle of an event"
+        made = self._read(whole) if whole else []
+        self._check_stray()
+        may_end_here = (keep_truncated or self._ends_anywhere) and cause is None and not torn
+        self._judge(reason, complete=self.complete or may_end_here, cause=cause)
+        return made
+
+    @property
+    def _ends_anywhere(self) -> bool:
+        """Whether a stream is complete where its bytes end between two events."""
+        return False
+
+    @abstractmethod
+    def _is_whole(self, data: bytes, *, ended: bool) -> bool:
+        """Whether an event that lacks its blank line was cut there, and not in its middle; `ended` says whether its last
+        line has an end.
         """
 
     @abstractmethod
@@ -114,6 +140,12 @@ class SSEReader(ABC, Generic[T]):
             failure.__cause__ = cause
             self._fail(failure)
 
+    def _check_stray(self) -> None:
+        """Fails with an error that was sent as JSON between the events, unless one came before it."""
+        stray, self._sse.stray = self._sse.stray, b""
+        if self._failure is None and is_error_envelope(stray):
+            self._fail(stream_error(stray, context=self._context))
+
     def _misnamed(self) -> APIError | None:
         """What a body is that was sent as an event stream and isn't one: JSON, or a page."""
         opening = (self._opening or b"").lstrip()
@@ -129,3 +161,8 @@ class SSEReader(ABC, Generic[T]):
     def _fail(self, error: APIError) -> None:
         self.done = True
         self._failure = error
+
+
+def _has_field(held: bytes) -> bool:
+    """Whether there is anything of an event but comments."""
+    return any(line.strip() and not line.startswith(b":") for line in held.split(b"\n"))

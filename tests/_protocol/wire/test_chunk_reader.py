@@ -495,6 +495,71 @@ def test_truncation_can_be_taken_as_the_end() -> None:
     assert failure.reason == f"{CUT}, in the middle of an event"
 
 
+CUT_FIELDS = [
+    b"d",
+    b"data",
+    b"data:",
+    b"id: 4",
+    b"event: error",
+    b"event: error\ndata",
+    b'event: delta\ndata: {"id": "x"',
+]
+
+
+@pytest.mark.parametrize("rest", CUT_FIELDS)
+def test_cut_anywhere_in_an_event_is_never_the_end(rest: bytes) -> None:
+    """Before its data, and in the data of one with a name, too."""
+    reader = text_reader()
+    reader.feed(piece("a") + rest)
+    ended(reader, keep=True)
+    assert isinstance(failure := reader.take_failure(), StreamTruncatedError | StreamError)
+    assert failure.partial.choices[0].text == "a"
+
+
+@pytest.mark.parametrize("rest", [b"\n", b": pi", b": ping\n", b"\r\n\r\n"])
+def test_cut_between_events_can_be_the_end(rest: bytes) -> None:
+    """Comments and blank lines are nothing of an event."""
+    reader = text_reader()
+    reader.feed(piece("a") + rest)
+    assert ended(reader, keep=True) == []
+    assert reader.take_failure() is None
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("finish", [None, "stop"])
+@pytest.mark.parametrize(
+    "end", [b"", b"\n", b"\n\n", b"\r\n\r\n", b"\n\n: bye\n\n", b"\n\n" + DONE]
+)
+@pytest.mark.parametrize(
+    "error",
+    [
+        b'{"error": {"message": "out of memory"}}',
+        b'{\n  "error": {\n    "message": "out of memory"\n  }\n}',
+    ],
+)
+def test_error_behind_events_that_is_no_event(
+    error: bytes, end: bytes, finish: str | None, keep: bool
+) -> None:
+    """Its words are the failure, as those of an event are."""
+    reader = text_reader()
+    reader.feed(piece("a", finish) + error + end)
+    ended(reader, keep=keep)
+    failure = reader.take_failure()
+    assert isinstance(failure, StreamError)
+    assert "out of memory" in failure.message
+    assert failure.partial.choices[0].text == "a"
+
+
+def test_json_between_events_that_is_no_error() -> None:
+    """Isn't any part of the response, nor are two errors more than the first."""
+    reader = text_reader()
+    reader.feed(piece("a") + b'{"note": "busy"}\n\n')
+    assert texts(reader.feed(piece("b", "stop"))) == "b"
+    assert reader.take_failure() is None
+    reader.feed(event({"error": {"message": "first"}}) + b'{"error": {"message": "second"}}\n\n')
+    assert "first" in str(reader.take_failure())
+
+
 WIRE: list[bytes] = [
     piece("Gr"),
     b": ping\n\n",
