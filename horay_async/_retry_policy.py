@@ -49,7 +49,7 @@ class RetryPolicy(FrozenRecord):
     """Statuses by which the server promises that it didn't run the request."""
     retry_unknown: bool = True
     """Whether to try again when nobody knows if the request was run, where a second run costs
-    tokens (everything but images)."""
+    tokens (everything but images, and requests that only read: those are always tried again)."""
     retry_unknown_images: bool = False
     """The same for images, which are paid by the piece."""
 
@@ -83,13 +83,13 @@ class RetryPolicy(FrozenRecord):
         if isinstance(error, APIStatusError):
             if error.status_code not in self.statuses and error.status_code < 500:
                 return False
-            safe = error.status_code in self.safe_statuses
+            safe = error.repeatable or error.status_code in self.safe_statuses
         elif isinstance(error, APIConnectionError | StreamError | StreamTruncatedError):
             if isinstance(error, APIConnectionError) and not error.transient:
                 return False
             if isinstance(error, APITimeoutError) and error.clock in ("queue", "total"):
                 return False
-            safe = error.execution == "not_sent"
+            safe = error.repeatable or error.execution == "not_sent"
         else:
             return False
         return safe or (self.retry_unknown_images if billed_per_run else self.retry_unknown)

@@ -101,6 +101,8 @@ class APIError(HorayError):
     """The server's id of the last attempt's response, where it sent one."""
     attempts: tuple[Attempt, ...]
     """One record an attempt, newest last."""
+    repeatable: bool = False
+    """Whether the request only reads, as a GET does: then it can be sent again, whatever `execution` says."""
     partial: Any
     """What had come of a streamed response, merged (a `Completion` or a `ChatCompletion`), or of embeddings (an
     `EmbeddingResponse`); None where nothing had."""
@@ -128,6 +130,8 @@ class APIError(HorayError):
             notes.append(f"request id {self.request_id}")
         if len(self.attempts) > 1:
             notes.append(f"{len(self.attempts)} attempts")
+        if self.repeatable and isinstance(self, APIConnectionError) and self.transient:
+            notes.append("it can simply be repeated")
         return f"{self.message} ({', '.join(notes)})" if notes else self.message
 
 

@@ -144,7 +144,7 @@ async def decode_response(
     call: Call, into: BodyDecoder[ResponseT], response: RawResponse
 ) -> ResponseT:
     """What `response` holds."""
-    if call.request.method != "GET":  # which runs nothing: it can be sent again
+    if not call.request.only_reads:
         response.execution = "executed"
     limit = call.request.max_body_bytes
     body, over = response.read_nowait(limit) or await response.read(limit)

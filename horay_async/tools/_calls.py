@@ -41,7 +41,9 @@ class ToolCaller:
     """Held while `approve` is asked: one call at a time, in their order, since locks are fair."""
     runs: int = attrs.field(default=0, init=False)
     """Calls that have been run, those that failed included; `approve` may keep others from it."""
-    begun: set[asyncio.Task[Any] | None] = attrs.field(factory=set, init=False)
+    begun: set[asyncio.Task[Any] | None] = attrs.field(
+        factory=set["asyncio.Task[Any] | None"], init=False
+    )
     """The tasks whose tools were called."""
 
     async def run(self, call: ToolCall) -> ToolResult:

@@ -7,6 +7,7 @@ import pickle
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -386,13 +387,31 @@ async def test_text_is_not_retried_where_the_policy_forbids(
 async def test_broken_body_of_a_get_is_fetched_again(
     fault_server: FaultServer, connect: Connect
 ) -> None:
-    """A GET runs nothing, so it is sent again wherever it broke."""
-    fault_server.add(
-        models().with_faults(Cut(-1)), models().with_faults(Cut(0, within="body", by="rst"))
-    )
-    async with connect(retries=2) as client:
-        response = await client.models.list()
-    assert [attempt.execution for attempt in response.meta.attempts] == ["unknown", "unknown", None]
+    """A GET runs nothing, so it is sent again wherever it broke, also by those who would rather fail than pay twice."""
+    cut = (models().with_faults(Cut(-1)), models().with_faults(Cut(0, within="body", by="rst")))
+    async with connect(
+        retry=RetryPolicy(initial_backoff=0, max_retries=2, retry_unknown=False)
+    ) as client:
+        for call in (client.models.list, partial(client.request, "get", "/models")):
+            fault_server.add(*cut)
+            response = await call()
+            attempts = [attempt.execution for attempt in response.meta.attempts]
+            assert attempts == ["unknown", "unknown", None]
+        fault_server.add(error(500))
+        assert await client.models.list()
+        fault_server.add(*cut, cut[0])
+        with pytest.raises(APIConnectionError, match="it can simply be repeated") as raised:
+            await client.models.list()
+        assert raised.value.repeatable
+        assert pickle.loads(pickle.dumps(raised.value)).repeatable
+        fault_server.add(error(404))
+        with pytest.raises(APIStatusError) as missing:
+            await client.models.list()
+        assert "repeated" not in str(missing.value)
+        fault_server.add(raw(Reset()))
+        with pytest.raises(APIConnectionError) as unknown:
+            await complete(client)
+        assert not unknown.value.repeatable
 
 
 @pytest.mark.parametrize("ending", ["fin", "rst"])

@@ -65,6 +65,10 @@ class Operation(Record, Generic[ResponseT]):
     """Paid by the run, not by the token: never run twice unless the caller says so."""
 
 
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods that only read (RFC 9110, section 9.2.1)."""
+
+
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Request(Record):
     """One call, ready to send as often as need be."""
@@ -92,6 +96,11 @@ class Request(Record):
     """Most bytes to take in of a whole response."""
     external: bool = False
     """Whether `path` is a whole URL on a host that the key and the default headers aren't meant for."""
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether it runs nothing at the server, so that it can be sent again whatever became of it."""
+        return self.method in SAFE_METHODS
 
     @property
     def label(self) -> str:
@@ -176,13 +185,13 @@ def build_request(
 def _headers(
     method: str, call: Mapping[str, Any], new_idempotency_key: str | None
 ) -> dict[str, str]:
-    """The call's own headers, and the idempotency key of what isn't a GET."""
+    """The call's own headers, and the idempotency key of what doesn't only read."""
     headers: dict[str, str] = {}
     if "extra_headers" in call:
         headers = check_headers(call["extra_headers"], "extra_headers")
         if IDEMPOTENCY in map(str.lower, headers):
             return headers
-    if method == "GET":
+    if method in SAFE_METHODS:
         return headers
     if own := call.get("idempotency_key"):
         return headers | check_headers({"Idempotency-Key": own}, "idempotency_key")
@@ -299,7 +308,7 @@ def forwarded(
         with suppress(*MALFORMED):
             asked = _asked(body)
     sent: dict[str, str] = {}
-    keyed = external or method == "GET"
+    keyed = external or method in SAFE_METHODS
     for name, value in headers.items():
         known = name.lower()
         if known in OWN_HEADERS or (known == "authorization" and not external):
@@ -333,8 +342,8 @@ TEXT_PATHS = frozenset(
 
 
 def may_be_billed(method: str, path: str) -> bool:
-    """Whether each run of a request that nothing describes may cost: a GET runs nothing."""
-    return method.upper() != "GET" and path.partition("?")[0] not in TEXT_PATHS
+    """Whether each run of a request that nothing describes may cost: what only reads runs nothing."""
+    return method.upper() not in SAFE_METHODS and path.partition("?")[0] not in TEXT_PATHS
 
 
 def streamed_body(body: Any) -> Any:
