@@ -223,28 +223,18 @@ async def go_on(call: Cleanup) -> None:
 
 
 @pytest.mark.posix
-def test_second_interrupt_does_not_wait(
-    handle: LoopHandle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ctrl-C during the wait for the end is raised at once."""
-    monkeypatch.setattr("horay_async._bridge.thread.CANCEL_TIMEOUT", 60.0)
-    call = Cleanup()
-    interrupt = interrupt_after(call.began, call.cleaning)
-    with pytest.raises(KeyboardInterrupt):
-        handle.run(call.pull)
-    assert not call.ended
-    interrupt.join()
-    handle.run(go_on, call)
-
-
-@pytest.mark.posix
+@pytest.mark.parametrize(
+    ("seconds", "interrupts"),
+    [(60.0, ["began", "cleaning"]), (0.01, ["began"])],
+    ids=["a second Ctrl-C is raised at once", "the wait has an end of its own"],
+)
 def test_call_that_does_not_end_is_not_waited_for(
-    handle: LoopHandle, monkeypatch: pytest.MonkeyPatch
+    handle: LoopHandle, monkeypatch: pytest.MonkeyPatch, seconds: float, interrupts: list[str]
 ) -> None:
-    """The wait for the end has an end of its own."""
-    monkeypatch.setattr("horay_async._bridge.thread.CANCEL_TIMEOUT", 0.01)
+    """After Ctrl-C, a call is given some time to end."""
+    monkeypatch.setattr("horay_async._bridge.thread.CANCEL_TIMEOUT", seconds)
     call = Cleanup()
-    interrupt = interrupt_after(call.began)
+    interrupt = interrupt_after(*(getattr(call, name) for name in interrupts))
     with pytest.raises(KeyboardInterrupt):
         handle.run(call.pull)
     assert not call.ended

@@ -10,10 +10,11 @@ import pytest
 from tests.processes import printed_by, run_python, unmeasured
 
 PREAMBLE = """
-import asyncio, gc, os, signal, sys, threading
+import asyncio, gc, os, signal, sys, threading, warnings
 from horay_async import ConfigurationError, Horay, HorayError
 from horay_async.testing import FaultServer, Gate, Stall, raw, stream
 
+warnings.filterwarnings("ignore", "This process .* multi-threaded", DeprecationWarning)  # of fork
 server = FaultServer().__enter__()
 
 def connect(**options):
@@ -372,8 +373,6 @@ def test_fork_at_every_place() -> None:
     """
     printed = run(
         """
-        import warnings
-        warnings.simplefilter("ignore", DeprecationWarning)
         child = None
         def fork():
             global child
@@ -525,8 +524,6 @@ def test_forked_child_has_a_thread_of_its_own() -> None:
     """A client that the parent used works in a forked child, and so does closing it there."""
     printed = run(
         """
-        import warnings
-        warnings.simplefilter("ignore", DeprecationWarning)
         client = connect()
         assert len(client.models.list()) == 2
         server.stream(["a"])
@@ -554,8 +551,6 @@ def test_stream_in_a_forked_child() -> None:
     """A stream of the parent ends with an error in a forked child, which reads what had come; the parent reads on."""
     printed = run(
         """
-        import warnings
-        warnings.simplefilter("ignore", DeprecationWarning)
         client = connect()
         server.add(stream(["a"] * 5000), stream(["a"] * 5000))
         unread = client.completions.create(model="m", prompt="p", stream=True)
@@ -597,9 +592,7 @@ def test_fork_between_a_call_and_its_stream() -> None:
     if sys.platform == "win32":
         pytest.skip("needs fork")
     printed = run("""
-        import warnings
         from horay_async.sync import Stream
-        warnings.simplefilter("ignore", DeprecationWarning)
         made = Stream.__init__
         def forked(self, *args):
             global child
@@ -624,8 +617,6 @@ def test_fork_in_the_middle_of_a_call() -> None:
     """A signal handler forks while a call and a stream are waited for: the child gets an error, the parent the response."""
     printed = run(
         """
-        import warnings
-        warnings.simplefilter("ignore", DeprecationWarning)
         client = connect()
         def fork(*_):
             global child

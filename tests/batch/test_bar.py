@@ -81,14 +81,17 @@ async def test_what_is_printed_goes_where_it_belongs(
     assert "line" not in err
 
 
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What rich takes for a notebook."""
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+
+
+@pytest.mark.usefixtures("stub", "notebook")
 async def test_what_is_printed_in_a_notebook(
-    stub: Stub,
-    batch: AsyncBatch,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    batch: AsyncBatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing of the bar is left beside it: it is overwritten with blanks, since notebooks erase no lines."""
-    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     async for result in batch.run(list(lines(20)), progress=True):
         print(f"line {result.index}.")
     out, _ = capsys.readouterr()
@@ -225,14 +228,9 @@ def test_rich_is_loaded_for_a_bar_alone() -> None:
     printed_by("-W", "error", "-c", code)
 
 
-async def test_in_a_notebook(
-    stub: Stub,
-    batch: AsyncBatch,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.mark.usefixtures("stub", "notebook")
+async def test_in_a_notebook(batch: AsyncBatch, capsys: pytest.CaptureFixture[str]) -> None:
     """One line on standard output, drawn anew: nothing has to be installed besides, and nothing warns."""
-    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     async for _ in batch.run(list(lines(20)), progress=True):
         pass
     out, err = capsys.readouterr()

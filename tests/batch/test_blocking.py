@@ -131,17 +131,22 @@ def test_dropped_batch_is_cancelled(client: Horay, server: Threaded) -> None:
     server.reached(lambda stub: stub.under_way == 0)
 
 
+def interrupt_when_under_way(server: Threaded, count: int) -> None:
+    """Sends Ctrl-C to this thread once so many requests are under way."""
+    main = threading.get_ident()
+
+    def interrupt() -> None:
+        server.reached(lambda stub: stub.under_way == count)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+
+
 @pytest.mark.posix
 def test_interrupt_cancels_what_is_under_way(client: Horay, server: Threaded) -> None:
     """Ctrl-C while waiting for a result."""
     server.hold()
-    main = threading.get_ident()
-
-    def interrupt() -> None:
-        server.reached(lambda stub: stub.under_way == 5)
-        signal.pthread_kill(main, signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
+    interrupt_when_under_way(server, 5)
     with pytest.raises(KeyboardInterrupt):
         list(client.batch.run(endless(), concurrency=5))
     server.reached(lambda stub: stub.under_way == 0)
@@ -155,13 +160,7 @@ def test_interrupted_file_can_be_begun_again_at_once(
     requests, results = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     requests.write_text("".join(json.dumps(item) + "\n" for item in lines(20)))
     server.hold()
-    main = threading.get_ident()
-
-    def interrupt() -> None:
-        server.reached(lambda stub: stub.under_way == 5)
-        signal.pthread_kill(main, signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
+    interrupt_when_under_way(server, 5)
     with pytest.raises(KeyboardInterrupt):
         client.batch.run_file(requests, results, concurrency=5)
     server.release()

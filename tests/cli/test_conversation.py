@@ -34,7 +34,9 @@ def client(fault_server: FaultServer) -> Iterator[Horay]:
 def talk(client: Horay, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Talk:
     """A conversation, with what is typed in place of a keyboard. Ctrl-D ends it."""
 
-    def talk(*typed: Typed, system: str | None = None) -> list[list[dict[str, str]]]:
+    def talk(
+        *typed: Typed, system: str | None = None, attached: Content | None = None
+    ) -> list[list[dict[str, str]]]:
         lines = iter((*typed, EOFError))
 
         def line(_: str) -> str:
@@ -44,7 +46,7 @@ def talk(client: Horay, fault_server: FaultServer, monkeypatch: pytest.MonkeyPat
             raise following
 
         monkeypatch.setattr("builtins.input", line)
-        Conversation(client, "m", system, {"max_tokens": 9}).run()
+        Conversation(client, "m", system, {"max_tokens": 9}, attached=attached).run()
         return [request.json()["messages"] for request in fault_server.requests]
 
     return talk
@@ -249,20 +251,9 @@ def test_load_of_something_else(
     assert f"{file} " in capsys.readouterr().err
 
 
-def test_attached_files_go_with_the_first_message(
-    client: Horay, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_attached_files_go_with_the_first_message(talk: Talk, fault_server: FaultServer) -> None:
     """They are sent once, with the first message that is answered."""
-    lines = iter(("One", "Two", "Three", EOFError))
-
-    def line(_: str) -> str:
-        following = next(lines)
-        if isinstance(following, str):
-            return following
-        raise following
-
-    monkeypatch.setattr("builtins.input", line)
     fault_server.add(error(429, "slow down"))
-    Conversation(client, "m", None, {}, attached=Content("file")).run()
-    asked = [request.json()["messages"][-1]["content"] for request in fault_server.requests]
-    assert asked == ["One\n\nfile", "Two\n\nfile", "Three"]
+    asked = talk("One", "Two", "Three", attached=Content("file"))
+    last = [messages[-1]["content"] for messages in asked]
+    assert last == ["One\n\nfile", "Two\n\nfile", "Three"]

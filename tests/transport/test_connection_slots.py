@@ -44,39 +44,23 @@ async def test_first_come_first_served() -> None:
     assert slots.in_use == 0
 
 
-async def test_waiter_that_gives_up_leaves_the_line() -> None:
-    """A cancelled waiter costs no slot."""
+@pytest.mark.parametrize(
+    "when",
+    ["and has left the line", "and didn't get to leave the line", "when its slot was handed over"],
+)
+async def test_waiter_that_gives_up(when: str) -> None:
+    """A waiter that is cancelled costs no slot, whenever that is."""
     slots = ConnectionSlots(1)
     await slots.acquire()
     first, second = await waiting(slots, 2)
-    first.cancel()
-    await asyncio.wait([first])
-    slots.release()
-    await second
-    slots.release()
-    assert slots.in_use == 0
-
-
-async def test_cancelled_in_the_moment_of_its_turn() -> None:
-    """A waiter that is cancelled when its slot was just handed over passes it on."""
-    slots = ConnectionSlots(1)
-    await slots.acquire()
-    first, second = await waiting(slots, 2)
-    slots.release()
-    first.cancel()
-    await second
-    assert first.cancelled()
-    slots.release()
-    assert slots.in_use == 0
-
-
-async def test_turn_of_one_that_was_just_cancelled() -> None:
-    """A slot passes over a waiter that is cancelled already and didn't get to leave the line."""
-    slots = ConnectionSlots(1)
-    await slots.acquire()
-    first, second = await waiting(slots, 2)
-    first.cancel()
-    slots.release()
+    if when.startswith("when"):
+        slots.release()
+        first.cancel()
+    else:
+        first.cancel()
+        if when.startswith("and has"):
+            await asyncio.wait([first])
+        slots.release()
     await second
     assert first.cancelled()
     slots.release()

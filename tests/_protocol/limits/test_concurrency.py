@@ -130,24 +130,15 @@ def test_capacity_of_a_queue_is_found_and_held() -> None:
     assert max(rest) <= 1.2 * 37
 
 
-def test_doubled_capacity_of_a_queue_is_found() -> None:
-    """The limit follows."""
+@pytest.mark.parametrize(("before", "after", "first"), [(37, 74, 3000), (74, 37, 4000)])
+def test_changed_capacity_of_a_queue_is_found(before: int, after: int, first: int) -> None:
+    """The limit follows: up, and down where the latency has risen at the same limit."""
     rounds = Rounds(start=16)
-    rounds.capacity = 37
-    rounds.run(3000)
-    rounds.capacity = 74
+    rounds.capacity = before
+    rounds.run(first)
+    rounds.capacity = after
     rounds.run(6000)
-    assert rounds.run(1) == pytest.approx(74, rel=0.15)
-
-
-def test_fallen_capacity_of_a_queue_is_found() -> None:
-    """A latency that has risen at the same limit asks for steps down."""
-    rounds = Rounds(start=16)
-    rounds.capacity = 74
-    rounds.run(4000)
-    rounds.capacity = 37
-    rounds.run(6000)
-    assert rounds.run(1) == pytest.approx(37, rel=0.15)
+    assert rounds.run(1) == pytest.approx(after, rel=0.15)
 
 
 def test_risen_latency_ends_a_rest() -> None:
