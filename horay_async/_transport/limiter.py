@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import attrs
+
 from horay_async._protocol.limits.admission import Admission, Permit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
@@ -65,46 +67,35 @@ class Idle(Protocol):
     def is_idle(self, now: float) -> bool: ...
 
 
+@attrs.define(eq=False)
 class Ticket:
     """A request that waits to go, and then has gone."""
 
-    __slots__ = ("bulk", "concurrency", "permit", "probe", "rate_limiter", "tokens", "windows")
-
-    def __init__(
-        self,
-        tokens: float,
-        concurrency: ConcurrencyLimit | None,
-        rate_limiter: AnyRateLimiter | None,
-        *,
-        bulk: bool,
-        probe: bool = False,
-    ) -> None:
-        self.tokens: float = tokens
-        """Estimated for the request and its response."""
-        self.concurrency: ConcurrencyLimit | None = concurrency
-        """The limit on requests under way that it keeps to; None for one that has its permit."""
-        self.rate_limiter: AnyRateLimiter | None = rate_limiter
-        """The rate that it keeps to beside the client's."""
-        self.bulk: bool = bulk
-        self.probe: bool = probe
-        """Whether it goes during a pause that the client made up, too: to find out whether the server is back."""
-        self.permit: Permit | None = None
-        """Once it has gone; None for one without a limit on concurrency."""
-        self.windows: tuple[float, float] = (0.0, 0.0)
-        """Requests and tokens that had been sent when it had gone."""
+    tokens: float
+    """Estimated for the request and its response."""
+    concurrency: ConcurrencyLimit | None
+    """The limit on requests under way that it keeps to; None for one that has its permit."""
+    rate_limiter: AnyRateLimiter | None = None
+    """The rate that it keeps to beside the client's."""
+    bulk: bool = attrs.field(kw_only=True)
+    probe: bool = attrs.field(default=False, kw_only=True)
+    """Whether it waits for given rates alone, and goes during a pause that the client made up, too: to find out whether
+    the server is back."""
+    permit: Permit | None = attrs.field(default=None, init=False)
+    """Once it has gone; None for one without a limit on concurrency."""
+    windows: tuple[float, float] = attrs.field(default=(0.0, 0.0), init=False)
+    """Requests and tokens that had been sent when it had gone."""
 
 
+@attrs.define(eq=False)
 class _Waiter:
     """A ticket in line."""
 
-    __slots__ = ("serial", "ticket", "turn")
-
-    def __init__(self, ticket: Ticket, serial: int, turn: asyncio.Future[None]) -> None:
-        self.ticket = ticket
-        self.serial = serial
-        """Counts those who wait in the order of arrival."""
-        self.turn = turn
-        """Done when it may go."""
+    ticket: Ticket
+    serial: int
+    """Counts those who wait in the order of arrival."""
+    turn: asyncio.Future[None]
+    """Done when it may go."""
 
 
 class Limiter:
@@ -145,13 +136,14 @@ class Limiter:
     def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> CallAttemptPermit | None:
         """Lets a call's attempt go where it needn't wait. Raises `ConfigurationError` once the client is closed."""
         size = size_of(body)
-        ticket = self.ticket_nowait(self.tokens_of(size), concurrency=self._concurrency, bulk=bulk)
-        return None if ticket is None else CallAttemptPermit(self, ticket, size)
+        ticket = Ticket(self.tokens_of(size), self._concurrency, bulk=bulk)
+        return CallAttemptPermit(self, ticket, size) if self.admit_nowait(ticket) else None
 
     async def acquire(self, body: bytes | None, *, bulk: bool) -> CallAttemptPermit:
         """Waits until a call's attempt may go. Raises `ConfigurationError` once the client is closed."""
         size = size_of(body)
-        ticket = await self.ticket(self.tokens_of(size), concurrency=self._concurrency, bulk=bulk)
+        ticket = Ticket(self.tokens_of(size), self._concurrency, bulk=bulk)
+        await self.admit(ticket)
         return CallAttemptPermit(self, ticket, size)
 
     # For batches too
@@ -160,49 +152,30 @@ class Limiter:
         """What a request will take, as far as can be known."""
         return self.estimate.of(size.length, size.max_tokens, size.choices)
 
-    def ticket_nowait(
-        self,
-        tokens: float,
-        *,
-        concurrency: ConcurrencyLimit | None,
-        rate_limiter: AnyRateLimiter | None = None,
-        bulk: bool,
-    ) -> Ticket | None:
-        """Lets a request of about so many tokens go, and counts it, where nobody waits and it needn't wait either."""
+    def admit_nowait(self, ticket: Ticket) -> bool:
+        """Lets a request go, and counts it, where nobody waits and it needn't wait either; returns whether it did."""
         if self._closed:
             raise ConfigurationError(CLOSED)
         if self._lines:
-            return None
-        ticket = Ticket(tokens, concurrency, rate_limiter, bulk=bulk)
+            return False
         now = asyncio.get_running_loop().time()
-        if self._shared_wait(tokens, now) > TICK:
-            return None
-        if self._own_wait(ticket, now) > TICK:
-            return None
+        if self._shared_wait(ticket.tokens, now) > TICK or self._own_wait(ticket, now) > TICK:
+            return False
         self._go(ticket, now)
-        return ticket
+        return True
 
-    async def ticket(
-        self,
-        tokens: float,
-        *,
-        concurrency: ConcurrencyLimit | None,
-        rate_limiter: AnyRateLimiter | None = None,
-        bulk: bool,
-        probe: bool = False,
-    ) -> Ticket:
-        """Waits until a request of about so many tokens may go, and counts it. A `probe` waits for given rates alone."""
+    async def admit(self, ticket: Ticket) -> None:
+        """Waits until a request may go, and counts it. After a wait that was given up, a ticket can wait again."""
         if self._closed:
             raise ConfigurationError(CLOSED)
         self._serial += 1
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        ticket = Ticket(tokens, concurrency, rate_limiter, bulk=bulk, probe=probe)
         waiter = _Waiter(ticket, self._serial, turn)
         self._lines.setdefault(_line_of(ticket), deque()).append(waiter)
         self.wake()
         if turn.done():
             turn.result()
-            return ticket
+            return
         try:
             await turn
         except BaseException:
@@ -212,7 +185,6 @@ class Limiter:
                 elif turn.exception() is None:  # let go in the same moment
                     self.give_back(ticket)
             raise
-        return ticket
 
     def give_back(self, ticket: Ticket) -> None:
         """Undoes that a request went: it wasn't sent."""

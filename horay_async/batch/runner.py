@@ -225,7 +225,7 @@ class BatchRunner:
             return
         permit = ticket.permit
         assert permit is not None
-        work.request.limiter = BatchAttemptLimiter(limiter, ticket, self._rate_limiter)
+        work.request.limiter = BatchAttemptLimiter(limiter, ticket)
         self._progress.in_flight += 1
         task = self._loop.create_task(self._run(work, permit))
         self._sending.add(task)

@@ -92,33 +92,25 @@ class Throttle:
         """
         limiter = self.limiter
         clock = asyncio.get_running_loop().time
+        ticket = Ticket(tokens, concurrency, rate_limiter, bulk=bulk)
         while self._not_before <= patience.until:
-            ticket = limiter.ticket_nowait(
-                tokens, concurrency=concurrency, rate_limiter=rate_limiter, bulk=bulk
-            )
-            if ticket is not None:
+            if limiter.admit_nowait(ticket):
                 return ticket
             at = self._gives_up_at(patience)
             if at is not None and at <= clock():
                 if not self.admission.in_flight:
                     if self._refused_at >= at:
                         return None
-                    # It may be back, and nobody has asked it since.
-                    return await limiter.ticket(
-                        tokens,
-                        concurrency=concurrency,
-                        rate_limiter=rate_limiter,
-                        bulk=bulk,
-                        probe=True,
-                    )
+                    ticket.probe = True  # it may be back, and nobody has asked it since
+                    await limiter.admit(ticket)
+                    return ticket
                 at = None  # the next refusal sets it
             wait = asyncio.timeout_at(at)
             try:
                 async with wait:
                     self._waits[wait] = patience
-                    return await limiter.ticket(
-                        tokens, concurrency=concurrency, rate_limiter=rate_limiter, bulk=bulk
-                    )
+                    await limiter.admit(ticket)
+                    return ticket
             except TimeoutError:
                 if not wait.expired():
                     raise
@@ -169,12 +161,11 @@ class BatchAttemptLimiter:
     alone, since the request keeps its permit until it is done.
     """
 
-    __slots__ = ("_limiter", "_rate_limiter", "_ticket", "_used")
+    __slots__ = ("_limiter", "_ticket", "_used")
 
-    def __init__(self, limiter: Limiter, ticket: Ticket, rate_limiter: AnyRateLimiter) -> None:
+    def __init__(self, limiter: Limiter, ticket: Ticket) -> None:
         self._limiter = limiter
         self._ticket = ticket
-        self._rate_limiter = rate_limiter
         self._used = False  # whether the ticket's attempt was made
 
     def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter | None:
@@ -187,9 +178,9 @@ class BatchAttemptLimiter:
     async def acquire(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter:
         """See `AttemptLimiter`."""
         first = self._ticket
-        self._ticket = await self._limiter.ticket(
-            first.tokens, concurrency=None, rate_limiter=self._rate_limiter, bulk=first.bulk
-        )
+        ticket = Ticket(first.tokens, None, first.rate_limiter, bulk=first.bulk)
+        await self._limiter.admit(ticket)
+        self._ticket = ticket
         return self
 
     def received(self, status: int, headers: Mapping[str, str]) -> None:

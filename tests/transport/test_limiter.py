@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from horay_async import ConfigurationError, Limits
 from horay_async._protocol.limits.attempt_limiter import AttemptLimiter, AttemptPermit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
-from horay_async._transport.limiter import CallAttemptPermit, Limiter
+from horay_async._transport.limiter import CallAttemptPermit, Limiter, Ticket
 from horay_async.batch.throttle import BatchAttemptLimiter
 from horay_async.options import ClientOptions
 
@@ -160,16 +160,12 @@ async def test_nobody_overtakes_without_waiting() -> None:
     """Going at once is for when nobody waits, and everything lets a request go."""
     limiter = limiter_of(Limits(concurrency=2, rpm=60))
     rate_limiter = RateLimiter(rpm=1)
-    first = limiter.ticket_nowait(1.0, concurrency=None, rate_limiter=rate_limiter, bulk=True)
-    assert first is not None
+    assert limiter.admit_nowait(Ticket(1.0, None, rate_limiter, bulk=True))
     assert limiter.acquire_nowait(None, bulk=False) is None  # for the client's rate
     await asyncio.sleep(2)
-    assert (
-        limiter.ticket_nowait(1.0, concurrency=None, rate_limiter=rate_limiter, bulk=True) is None
-    )  # for its own
-    waiting = asyncio.ensure_future(
-        limiter.ticket(1.0, concurrency=None, rate_limiter=rate_limiter, bulk=True)
-    )
+    own = Ticket(1.0, None, rate_limiter, bulk=True)
+    assert not limiter.admit_nowait(own)  # for its own
+    waiting = asyncio.ensure_future(limiter.admit(own))
     await asyncio.sleep(0)
     assert limiter.acquire_nowait(None, bulk=False) is None  # since somebody waits
     place = await limiter.acquire(None, bulk=False)
