@@ -77,7 +77,8 @@ class _Throughput:
 class LearnedRate:
     """A limit on the rate, learnt from refusals; there is none until the server refuses for the rate's sake.
 
-    It begins as a guess, which grows fast until it meets a refusal and so is proven. From then on it grows
+    It begins as a guess, which grows fast until it meets a refusal and so is proven; faster still where it was made of
+    few responses. From then on it grows
     as a limit on concurrency does: after a time in proportion to what the refusals cost, and faster with
     each success. A rate that nothing has to wait for is forgotten. Times are passed in, in seconds of one
     steady clock.
@@ -87,6 +88,12 @@ class LearnedRate:
     """Of the rate that was let through."""
     GUESS_STEP = 0.1
     """By which a guess grows."""
+    WEAK = 100
+    """Responses: a guess that is made of fewer, before a pause that was longer than the time that they took, may be far too
+    low. They can be the rest of a window that others had used, or what came before an outage."""
+    WEAK_GUESS_STEP = 1.0
+    WEAK_STEP_REQUESTS = 5
+    """So it doubles, and more often, until it meets a refusal: 3 % of what is allowed is found to be so in half a minute."""
     FIRST_STEP = 0.03
     LONGEST_STEP = 0.08
     """By which a proven rate grows at first, and at most."""
@@ -118,6 +125,8 @@ class LearnedRate:
     def __init__(self) -> None:
         self.proven: bool = False
         """Whether there is a rate, and it was met with a refusal."""
+        self._weak = False
+        """Whether it is a guess that was made of few responses; taken back by a refusal."""
         self._rate: GCRA | None = None
         """The rate; None while there is no reason for one."""
         self._throughput = _Throughput(self.MEMORY)
@@ -202,6 +211,11 @@ class LearnedRate:
         """
         if rate_limited:
             self.proven |= self._rate is not None and self._held_back >= self.TESTED
+            self._weak = (
+                self._rate is None
+                and self._throughput.responses < self.WEAK
+                and paused > self._throughput.active(paused, now)
+            )
             allowed = self.KEPT * self._let_through(paused, now)
             # So deep a fall may go too far: no cooldown after it.
             deep = self._rate is not None and allowed < DECREASE * self._rate.per_second
@@ -245,12 +259,13 @@ class LearnedRate:
     def _grow(self, rate: GCRA, now: float) -> None:
         self._step_requests += 1
         slower = self.SLOWER if self.proven else 1
-        if self._step_requests < slower * self.STEP_REQUESTS:
+        needed = self.WEAK_STEP_REQUESTS if self._weak else slower * self.STEP_REQUESTS
+        if self._step_requests < needed:
             return
         if now < self._step_at + slower * self.STEP_SECONDS:
             return
         if not self.proven:
-            step = self.GUESS_STEP
+            step = self.WEAK_GUESS_STEP if self._weak else self.GUESS_STEP
         elif now < self._cooldown_until or (
             self._cooldown_responses > 0 and now < self._cooldown_at_most
         ):

@@ -265,6 +265,16 @@ def test_changed_limit_of_requests_a_minute() -> None:
     assert course.refused(1100, 1500) < 0.02
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_rest_of_a_window(seed: int) -> None:
+    """Others had used up nearly all of a minute when the batch began: the few responses that were left don't slow it down
+    for long.
+    """
+    server = Server(window=(600, 60.0))
+    server.accepted.extend([-30.0] * 590)
+    assert simulate(server, 240, seed=seed).throughput(60, 240) >= 0.75 * 10
+
+
 def test_short_window() -> None:
     """Ten a second, where responses take longer than that."""
     course = simulate(Server(window=(10, 1.0)), 600)

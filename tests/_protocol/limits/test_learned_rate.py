@@ -73,6 +73,24 @@ def test_guess_grows_fast() -> None:
     assert rate.per_second == pytest.approx(1.1 * before)
 
 
+def test_weak_guess_doubles() -> None:
+    """Few responses before a long pause say little: they may have been the rest of a window."""
+    for responses, paused, grown in ((10, 50.0, 2.0), (10, 0.5, 1.0), (200, 50.0, 1.0)):
+        rate = LearnedRate()
+        send(rate, since=0.0, until=1.0, each=1 / responses)
+        rate.settle(rate_limited=True, refusals=3, paused=paused, now=1 + paused)
+        before = rate.per_second
+        assert before is not None
+        now = 1 + paused
+        send(rate, since=now, until=now + 2, each=2 / 9, waited=True)
+        assert rate.per_second == pytest.approx(grown * before)
+        rate.settle(rate_limited=True, refusals=1, paused=0.0, now=now + 2)
+        before = rate.per_second
+        assert before is not None
+        send(rate, since=now + 3, until=now + 5, each=2 / 9, waited=True)
+        assert rate.per_second == before  # a refusal ends that
+
+
 def test_refusal_proves_a_guess() -> None:
     """What was held back often enough before it is refused was the rate's doing."""
     rate, _ = proven()
