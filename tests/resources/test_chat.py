@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 import pytest
 
-from horay_async import MessageDict
+from horay_async import (
+    AsyncEventStream,
+    AsyncHoray,
+    MessageDict,
+    ParsedCompletion,
+    TypedChatEvent,
+)
 from horay_async._protocol.structured.schema import response_format
 from horay_async.errors import AnswerError, StreamTruncatedError
 from horay_async.models.chat import FunctionCall, ToolCall
@@ -130,13 +136,15 @@ async def test_parse_misuse(connect: Connect, into: Any) -> None:
             await client.chat.completions.parse(model="m", messages=QUESTION, response_format=into)
 
 
-INTO_POINT: Any = {"model": "m", "messages": QUESTION, "response_format": Point}
+def points(client: AsyncHoray) -> AsyncEventStream[TypedChatEvent[Point], ParsedCompletion[Point]]:
+    """A stream of a response that becomes a point."""
+    return client.chat.completions.stream(model="m", messages=QUESTION, response_format=Point)
 
 
 async def test_stream(fault_server: FaultServer, connect: Connect) -> None:
     """The object is seen as it fills, then as an instance; `final` has it in the whole response."""
     fault_server.add(stream(['{"x"', ": 1,", ' "y": 2', "}"]))
-    async with connect() as client, client.chat.completions.stream(**INTO_POINT) as events:
+    async with connect() as client, points(client) as events:
         seen: list[Any] = []
         async for event in events:
             if isinstance(event, PartialObject):
@@ -160,7 +168,7 @@ async def test_stream(fault_server: FaultServer, connect: Connect) -> None:
 async def test_stream_mismatch(fault_server: FaultServer, connect: Connect, iterate: bool) -> None:
     """Iterating and `final` both raise where the response doesn't fit."""
     fault_server.add(stream(['{"x": 1}']))
-    async with connect() as client, client.chat.completions.stream(**INTO_POINT) as events:
+    async with connect() as client, points(client) as events:
         with pytest.raises(AnswerError, match=r"\$\.y: is missing"):
             _ = [event async for event in events] if iterate else await events.final()
 
@@ -168,7 +176,7 @@ async def test_stream_mismatch(fault_server: FaultServer, connect: Connect, iter
 async def test_stream_cut(fault_server: FaultServer, connect: Connect) -> None:
     """A stream that was cut is told as such, not as a mismatch."""
     fault_server.add(stream(['{"x": 1'], finish_reason=None, done=False))
-    async with connect() as client, client.chat.completions.stream(**INTO_POINT) as events:
+    async with connect() as client, points(client) as events:
         with pytest.raises(StreamTruncatedError) as caught:
             await events.final()
     assert caught.value.partial.choices[0].message.content == '{"x": 1'
