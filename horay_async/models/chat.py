@@ -132,7 +132,8 @@ class ChatChoice(Extensible):
     """The message."""
     finish_reason: str | None = None
     """`"stop"`, `"length"`, `"tool_calls"`, `"content_filter"` or another word of the server's; None
-    in a cut stream's `partial`."""
+    in a cut stream's `partial`. Where a stream has several, the first counts, or the first that is `"length"` or
+    `"content_filter"`, by which the text isn't whole."""
     logprobs: ChatLogprobs | None = None
     """Probabilities of the tokens, where they were asked for."""
 

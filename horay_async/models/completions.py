@@ -63,7 +63,8 @@ class CompletionChoice(Extensible):
     text: str = ""
     """The text that follows the prompt."""
     finish_reason: str | None = None
-    """`"stop"`, `"length"` or another word of the server's; None in a cut stream's `partial`."""
+    """`"stop"`, `"length"` or another word of the server's; None in a cut stream's `partial`. Where a stream has several, the
+    first counts, or the first that is `"length"` or `"content_filter"`, by which the text isn't whole."""
     logprobs: CompletionLogprobs | None = None
     """Probabilities of the tokens, where they were asked for."""
 

@@ -48,6 +48,10 @@ ALTERNATIVES_PER_OBJECT = 4
 """Of the objects that a stream leaves, the alternatives to its tokens are the most: 131,072 tokens, the most that common models
 generate, with 20 alternatives each have to fit into `max_response_objects`, and do, counted so."""
 
+CUT_SHORT = frozenset({"length", "content_filter"})
+"""Finish reasons by which the text isn't whole: they count whatever else a server says, before or after. Some end a choice
+that calls tools, and say `stop` at the end of the stream once more."""
+
 NO_TOKENS = Usage()
 
 Events = list[Any] | None
@@ -192,7 +196,9 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
                     self._unfinished -= 1
                     if events is not None:
                         self._tell_end(choice, piece.index, piece.finish_reason, events)
-                choice.finish_reason = piece.finish_reason
+                    choice.finish_reason = piece.finish_reason
+                elif choice.finish_reason not in CUT_SHORT and piece.finish_reason in CUT_SHORT:
+                    choice.finish_reason = piece.finish_reason
             if piece.logprobs is not None:
                 self._add_logprobs(choice, piece.logprobs)
         # Behind counts, an empty object, or one of zeros, is as good as none.

@@ -364,8 +364,29 @@ def test_an_empty_finish_reason_is_none(reason: str | None) -> None:
     assert not chat(1, {"choices": [delta(content="a", finish=reason)]}).complete
 
 
+@pytest.mark.parametrize(
+    ("reasons", "counts"),
+    [
+        (["tool_calls", "stop"], "tool_calls"),
+        (["stop", "tool_calls"], "stop"),
+        (["length", "stop"], "length"),
+        (["stop", "length"], "length"),
+        (["tool_calls", "content_filter"], "content_filter"),
+        (["length", "content_filter"], "length"),
+        (["content_filter", "length", "stop"], "content_filter"),
+    ],
+)
+def test_finish_reasons_that_contradict(reasons: list[str], counts: str) -> None:
+    """The first one counts, or else the first by which the text isn't whole."""
+    pieces = [piece(finish_reason=reason) for reason in reasons]
+    plain = text(1, *({"choices": [each]} for each in pieces))
+    assert plain.result().choices[0].finish_reason == counts
+    chatty = chat(1, *({"choices": [delta(finish=reason)]} for reason in reasons))
+    assert chatty.result().choices[0].finish_reason == counts
+
+
 def test_a_finish_reason_that_comes_twice() -> None:
-    """The last finish reason counts, and the choice finishes once."""
+    """The choice finishes once."""
     events: list[CompletionEvent] = []
     merged = CompletionAccumulator()
     for reason in ("stop", "length"):
