@@ -222,6 +222,9 @@ class AsyncStream(Generic[ChunkT]):
 
     async def _open(self, response: RawResponse) -> list[ChunkT]:
         """The first chunks of `response`: this one's, or another attempt's."""
+        if self._closed:  # by another task, between two attempts
+            response.close()
+            raise HorayError(LEFT)
         if response is not self._response:
             self._begin(await require_event_stream(response, self._whole))
         return await self._receive()
@@ -256,6 +259,8 @@ class AsyncStream(Generic[ChunkT]):
                     # Bytes without a chunk can go on without end: let the timeouts and other tasks run.
                     await self._call.yield_to_others()
             except APIError as error:
+                if self._closed:  # by another task, which ends what this one waits for
+                    raise HorayError(LEFT) from None
                 if isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError):
                     if chunks := self._cut(error.message, error):
                         return chunks

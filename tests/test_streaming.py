@@ -290,7 +290,8 @@ async def test_snapshot_of_a_final_that_was_cancelled(
         client.chat.completions.stream(model="m", messages=[]) as events,
     ):
         reading = asyncio.create_task(events.final())
-        while events.chunks._reading is False or not events.chunks._handed_out:  # noqa: ASYNC110 - nothing else says that it waits
+        chunks: AsyncStream[Any] = events.chunks
+        while not (chunks._handed_out and chunks._merged().choices[0].message.content):  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -468,6 +469,26 @@ async def test_leaving_early_closes_at_once(
         with pytest.raises(HorayError, match="closed"):
             await anext(chunks)
         assert await client.models.list()
+
+
+@pytest.mark.parametrize("handed_out", [True, False])
+async def test_closed_while_another_task_reads(
+    fault_server: FaultServer, connect: Connect, handed_out: bool
+) -> None:
+    """That task is told so: nothing broke off. No other attempt is made."""
+    fault_server.always(sse_response(*(CHAT[:2] if handed_out else [b": ping\n\n"]), Stall()))
+    async with connect(retries=2) as client:
+        chunks = await chat(client)
+        reading = asyncio.ensure_future(chunks._read_ready())
+        if handed_out:
+            await reading
+            reading = asyncio.ensure_future(chunks._read_ready())
+        await asyncio.sleep(0)  # it begins
+        await chunks.close()
+        with pytest.raises(HorayError, match="the stream is closed: its loop was left early, or"):
+            await asyncio.gather(reading, take(chunks.text(), []))
+        await fault_server.until_closed(1)
+    assert len(fault_server.requests) == 1
 
 
 async def test_cancelled_read_says_so_later(fault_server: FaultServer, connect: Connect) -> None:

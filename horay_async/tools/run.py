@@ -43,6 +43,9 @@ RUN_IS_OVER = (
 )
 """What a loop says that begins after that."""
 
+STOPPED = "the run was stopped: its loop was left early, or close() was called"
+"""What reading says during that, and after it."""
+
 Events = list[ToolRunEvent]
 Ask = Callable[[Sequence[Any], int, float | None], AsyncEventStream[ChatEvent, ChatCompletion]]
 """Makes the request of a round from the conversation, the round's number and the seconds left."""
@@ -187,7 +190,7 @@ class AsyncToolRun:
         if self._failure is not None:
             raise self._failure
         if self._closed:
-            raise HorayError("the run was stopped: its loop was left early, or close() was called")
+            raise HorayError(STOPPED)
         if self._reading:
             raise HorayError(BUSY)
         if self._loop is not None and not runs_here(self._loop):
@@ -204,6 +207,8 @@ class AsyncToolRun:
             while step is not None:
                 with nullcontext() if self._observer is None else self._observer.activate():
                     events = await self._in_time(step)
+                if self._closed:  # by another task
+                    raise HorayError(STOPPED)
                 step = self._next
                 if step is None:
                     self._observe_end(None)
@@ -248,10 +253,15 @@ class AsyncToolRun:
         )
 
     async def _in_time(self, step: Callable[[], Awaitable[Events]]) -> Events:
+        limit = asyncio.timeout_at(self._deadline)
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with limit:
                 return await step()
-        except TimeoutError as error:
+        except Exception as error:
+            if self._closed:  # by another task, which ends what this one waits for
+                raise HorayError(STOPPED) from None
+            if not (isinstance(error, TimeoutError) and limit.expired()):
+                raise
             raise APITimeoutError(
                 f"the run of tools wasn't over after {self._total:g} s",
                 clock="total",
@@ -354,6 +364,9 @@ class AsyncToolRun:
     async def _await_tools(self) -> Events:
         waiting = [task for task in self._tasks if task not in self._told]
         done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if any(task.cancelled() for task in done):
+            # Passed on as it is, it would look as if whoever reads the run had been cancelled.
+            raise HorayError("the task of a tool was cancelled")
         self._told |= done
         results: Events = [task.result() for task in done]
         if len(self._told) == len(self._tasks):

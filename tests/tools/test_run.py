@@ -407,6 +407,83 @@ async def test_stopping_between_results(
             await run.final()
 
 
+async def test_closing_while_another_task_waits_for_a_tool(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """That task is told, not cancelled."""
+    cancelled, begun = asyncio.Event(), asyncio.Event()
+    fault_server.add(calling(("hang", {})))
+    async with connect() as client:
+        tools = [hanging(cancelled, begun)]
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
+        reading = asyncio.create_task(run.final())
+        await begun.wait()
+        await run.close()
+        with pytest.raises(HorayError, match="the run was stopped"):
+            await reading
+    assert cancelled.is_set()
+
+
+@pytest.mark.parametrize("headless", [True, False])
+async def test_closing_while_another_task_waits_for_the_model(
+    fault_server: FaultServer, connect: Connect, headless: bool
+) -> None:
+    """The same before the response and in its middle; its connection is closed."""
+    held = Gate()
+    response = saying("It", then=(Stall(),))
+    if headless:
+        response = attrs.evolve(response, steps=(held, *response.steps))
+    fault_server.always(response)
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
+        reading = asyncio.create_task(run.final())
+        await fault_server.until_requests(1)
+        while not headless and run._stream is None:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0)
+        await run.close()
+        held.open()
+        with pytest.raises(HorayError, match="the run was stopped"):
+            await reading
+        await fault_server.until(lambda: fault_server.open_connections == 0, what="closing")
+    assert len(fault_server.requests) == 1
+
+
+async def test_tool_whose_task_is_cancelled_from_outside(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """The run fails; who reads it isn't cancelled."""
+    begun = asyncio.Event()
+    fault_server.add(calling(("hang", {})))
+    async with connect() as client:
+        tools = [hanging(asyncio.Event(), begun)]
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
+        reading = asyncio.create_task(run.final())
+        await begun.wait()
+        run._tasks[0].cancel()
+        with pytest.raises(HorayError, match="the task of a tool was cancelled"):
+            await reading
+
+
+@pytest.mark.parametrize("seconds", [None, 60.0])
+async def test_approve_that_raises_a_timeout(
+    fault_server: FaultServer, connect: Connect, seconds: float | None
+) -> None:
+    """It is raised as it is: the run's own time isn't up."""
+    theirs = TimeoutError("nobody at the keyboard")
+
+    async def approve(_: Any) -> None:
+        raise theirs
+
+    fault_server.add(calling(("weather", {"city": "Rome"})))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], approve=approve, timeout=seconds
+        )
+        with pytest.raises(TimeoutError) as caught:
+            await run.final()
+    assert caught.value is theirs
+
+
 async def test_leaving_the_loop(fault_server: FaultServer, connect: Connect) -> None:
     """A loop left in the middle of a response closes the connection."""
     fault_server.add(saying("One", "two", then=(Stall(),)))
