@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-import attrs
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
@@ -23,6 +22,7 @@ from horay_async._json import is_object
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError
 from horay_async.integrations.langchain._cuts import CUTS
+from horay_async.models._dump import dump_all
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
 from horay_async.models.events import (
     ChatEvent,
@@ -39,6 +39,9 @@ __all__ = ["StreamedMessage", "result_of", "sent_messages"]
 
 PROVIDER = "horay"
 """What LangChain's metadata calls this API."""
+
+MESSAGE_EXTRAS = "message_extras"
+"""The key in `additional_kwargs` of what a message has in fields that have no name here."""
 
 CALL_EXTRAS = "tool_call_extras"
 """The key in `additional_kwargs` of what tool calls have beside their function, by the calls' ids."""
@@ -62,6 +65,7 @@ def _add_beside(form: dict[str, Any], kept: dict[str, Any]) -> None:
     audio = kept.get("audio")
     if is_object(audio) and "id" in audio:
         form["audio"] = {"id": audio["id"]}
+    form.update(kept.get(MESSAGE_EXTRAS) or {})
     form.update(_known(annotations=kept.get("annotations")))
     extras: dict[str, Any] = kept.get(CALL_EXTRAS) or {}
     for call in form.get("tool_calls") or ():
@@ -70,12 +74,12 @@ def _add_beside(form: dict[str, Any], kept: dict[str, Any]) -> None:
 
 def _beside(message: ChatMessage) -> dict[str, Any]:
     """The fields of a message that have no name here, and are to be sent back."""
-    fields = unknown_of(message) or {}
+    fields = dict(unknown_of(message) or {})
+    named = _known(audio=fields.pop("audio", None), annotations=fields.pop("annotations", None))
     extras = {
         call.id: unknown for call in message.tool_calls or () if (unknown := unknown_of(call))
     }
-    kept = _known(audio=fields.get("audio"), annotations=fields.get("annotations"))
-    return {**kept, CALL_EXTRAS: extras} if extras else kept
+    return {**named, **_known(**{MESSAGE_EXTRAS: fields or None, CALL_EXTRAS: extras or None})}
 
 
 def result_of(response: ChatCompletion) -> ChatResult:
@@ -216,6 +220,8 @@ def _broken(response: ChatCompletion, choice: ChatChoice, call: InvalidToolCall)
 
 def _metadata(response: ChatCompletion, choice: ChatChoice) -> dict[str, Any]:
     return {
+        **(unknown_of(response) or {}),
+        **(unknown_of(choice) or {}),
         "model_provider": PROVIDER,
         "model_name": response.model,
         "id": response.id,
@@ -224,6 +230,7 @@ def _metadata(response: ChatCompletion, choice: ChatChoice) -> dict[str, Any]:
             system_fingerprint=response.system_fingerprint,
             service_tier=response.service_tier,
             request_id=response.meta.request_id,
+            token_usage=dump_all(response.usage),
         ),
     }
 
@@ -231,7 +238,7 @@ def _metadata(response: ChatCompletion, choice: ChatChoice) -> dict[str, Any]:
 def _choice_info(choice: ChatChoice) -> dict[str, Any]:
     info: dict[str, Any] = {"finish_reason": choice.finish_reason}
     if choice.logprobs is not None:
-        info["logprobs"] = attrs.asdict(choice.logprobs)
+        info["logprobs"] = dump_all(choice.logprobs)
     return info
 
 

@@ -23,7 +23,17 @@ from horay_async import (
     ToolResult,
 )
 from horay_async.integrations.langchain import ChatHoray
-from horay_async.testing import Cut, FaultServer, error, json_response, rate_limits, respond, sse
+from horay_async.testing import (
+    Cut,
+    FaultServer,
+    Request,
+    ScriptedResponse,
+    error,
+    json_response,
+    rate_limits,
+    respond,
+    sse,
+)
 from tests.integrations.scripted_model import scripted_model
 
 pytestmark = pytest.mark.anyio
@@ -289,6 +299,47 @@ async def test_fields_without_a_name(fault_server: FaultServer, connect: Connect
         assert sent[1]["annotations"] == [{"url": "u"}]
         assert [one.get("extra_content") for one in sent[1]["tool_calls"]] == [None, signature]
     await model.aclose()
+
+
+def test_other_fields(fault_server: FaultServer, connect: Connect) -> None:
+    """Nothing of a paid response is lost: what LangChain has no name for is in the metadata, and goes back with the
+    message where it was in it.
+    """
+    usage = {
+        "prompt_tokens": 1,
+        "completion_tokens": 2,
+        "total_tokens": 3,
+        "cost": 0.5,
+        "prompt_tokens_details": {"cached_tokens": 1, "video_tokens": 2},
+    }
+    head = {"id": "c1", "created": 1, "model": "m", "usage": usage, "citations": ["u1"]}
+    logprobs = {"content": [{"token": "a", "logprob": -1.0, "token_id": 5}]}
+    choice = {"index": 0, "finish_reason": "stop", "logprobs": logprobs, "native": "end_turn"}
+    message = {"role": "assistant", "content": "a", "mood": "fine", "sources": [{"url": "u"}]}
+
+    def script(request: Request) -> ScriptedResponse:
+        if request.json().get("stream"):
+            chunk = {**head, "object": "chat.completion.chunk"}
+            events = [sse({**chunk, "choices": [{**choice, "delta": message}]}), sse("[DONE]")]
+            return respond(events, content_type="text/event-stream")
+        whole = {**head, "object": "chat.completion"}
+        return json_response({**whole, "choices": [{**choice, "message": message}]})
+
+    fault_server.always(script)
+    model, streaming = connect(), connect(streaming=True)
+    merged: Any = None
+    for chunk in model.stream("hi"):
+        merged = chunk if merged is None else merged + chunk
+    for response in (model.invoke("hi"), merged, streaming.invoke("hi")):
+        told = response.response_metadata
+        assert (told["citations"], told["native"]) == (["u1"], "end_turn")
+        assert told["token_usage"]["cost"] == 0.5
+        assert told["token_usage"]["prompt_tokens_details"]["video_tokens"] == 2
+        assert told["logprobs"]["content"][0]["token_id"] == 5
+        assert told["finish_reason"] == "stop"
+        model.invoke([HumanMessage("hi"), response, HumanMessage("more")])
+        sent = cast("dict[str, Any]", fault_server.requests[-1].json())["messages"][1]
+        assert sent == message
 
 
 def test_fields_of_others(fault_server: FaultServer, connect: Connect) -> None:
