@@ -14,7 +14,15 @@ from collections.abc import Iterator
 
 import msgspec
 
-__all__ = ["BUFFER", "UNREADABLE", "fields_of", "first_fields_of", "id_of", "text_of"]
+__all__ = [
+    "BUFFER",
+    "UNREADABLE",
+    "UnfinishedError",
+    "fields_of",
+    "first_fields_of",
+    "id_of",
+    "text_of",
+]
 
 BUFFER = 2**20
 """Bytes of a file that are read at once."""
@@ -31,9 +39,14 @@ _TOKEN = re.compile(
 _CLOSING = {b"{": b"}", b"[": b"]"}
 
 
+class UnfinishedError(ValueError):
+    """The text ends before its JSON object does; what there is of it may be the beginning of one."""
+
+
 def fields_of(raw: bytes) -> dict[str, bytes]:
     """The fields of a JSON object, their values as they are written, of which only the brackets are looked
-    at. Of a field that comes twice the last counts. Raises `ValueError` for what is no object.
+    at. Of a field that comes twice the last counts. Raises `ValueError` for what is no object, and `UnfinishedError` for the
+    beginning of one.
     """
     fields: dict[str, bytes] = {}
     _read(raw, fields)
@@ -72,14 +85,14 @@ def _read(raw: bytes, fields: dict[str, bytes]) -> None:
         mark = token
     while mark == b",":
         if not token.startswith(b'"'):
-            raise ValueError(f"{_shown(token)} stands where a field's name is expected")
+            raise _misplaced(token, f"{_shown(token)} stands where a field's name is expected")
         name = text_of(token)
         _expect(next(tokens)[2], b":")
         start, end, token = next(tokens)
         if token in _CLOSING:
             end = _skip(token, tokens)
         elif token in b"}]:,":  # the end, which is empty, as well
-            raise ValueError("a value is missing")
+            raise _misplaced(token, "a value is missing")
         mark = next(tokens)[2]
         if name is not None and mark in (b",", b"}", b""):
             fields[name] = raw[start:end]
@@ -108,7 +121,7 @@ def _tokens(raw: bytes) -> Iterator[tuple[int, int, bytes]]:
         at = found.end()
         yield (*found.span(1), found[1])
     if raw[at:].strip():
-        raise ValueError("a string has no end")
+        raise UnfinishedError("a string has no end")
     while True:
         yield at, at, b""
 
@@ -128,7 +141,12 @@ def _skip(token: bytes, tokens: Iterator[tuple[int, int, bytes]]) -> int:
 
 def _expect(token: bytes, expected: bytes) -> None:
     if token != expected:
-        raise ValueError(f"{_shown(expected)} is expected where {_shown(token)} stands")
+        raise _misplaced(token, f"{_shown(expected)} is expected where {_shown(token)} stands")
+
+
+def _misplaced(token: bytes, complaint: str) -> ValueError:
+    """The error for a token that can't stand where it does, or for the end, which is an empty one."""
+    return ValueError(complaint) if token else UnfinishedError(complaint)
 
 
 def _shown(token: bytes) -> str:

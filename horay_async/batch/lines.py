@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from horay_async.batch.jsonl import UNREADABLE, fields_of, id_of
+from horay_async.batch.jsonl import UNREADABLE, UnfinishedError, fields_of, id_of
 
 __all__ = ["Line", "ResultLineError", "is_unfinished", "parse_line"]
 
@@ -72,9 +72,13 @@ def parse_line(raw: bytes) -> Line:
 
 
 def is_unfinished(raw: bytes) -> bool:
-    """Whether what stands at the end of a file may be the beginning of a request: an object that isn't closed."""
+    """Whether what stands at the end of a file may be the beginning of a request: an object that isn't closed. What is
+    malformed before its end isn't.
+    """
     try:
         fields_of(raw)
-    except ValueError:
+    except UnfinishedError:
         return raw.lstrip().startswith(b"{")
+    except ValueError:
+        pass
     return False

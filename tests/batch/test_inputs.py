@@ -270,7 +270,21 @@ def test_every_beginning_of_a_line_is_unfinished(data: st.DataObject) -> None:
     assert is_unfinished(raw[: data.draw(st.integers(1, len(raw) - 1))])
 
 
-@pytest.mark.parametrize("bad", ["nonsense", "[]", "3", "{}"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "nonsense",
+        "[]",
+        "3",
+        "{}",
+        '{"custom_id": "b"} {"custom_id": "c"}',
+        '{"custom_id": "b"} {"custom_id": "c',
+        '{"custom_id": "b"}\r{"custom_id": "c"}\r',
+        '{"custom_id" "b"',
+        '{"custom_id": "b", "custom_id": "c", 3',
+        '{"custom_id": ]',
+    ],
+)
 def test_what_can_be_no_beginning_is_refused(path: Path, bad: str) -> None:
     """Without a line end as well: more of it would make no request."""
     write(path, json.dumps(line("ok")), "\n", bad)
