@@ -372,7 +372,7 @@ class RawResponse:
         if (due := self._due(now)) is not None:
             self._timer.add(self, now=now, due=due)
         connection = self._connection
-        if connection is not None and connection.transport.is_closing():
+        if connection is not None and connection.lost:
             self.loop.call_soon(self.after_loss, None)  # told before the head was seen
 
     def _due(self, now: float) -> float | None:

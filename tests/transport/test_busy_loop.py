@@ -6,8 +6,10 @@ All of it holds on asyncio and uvloop, over TCP and TLS, and with aiohttp's undo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import socket
+import ssl
 import time
 import types
 from string import ascii_letters
@@ -159,6 +161,45 @@ async def test_one_buffer(connections: list[ConnectionProtocol], tls: Certificat
         assert len({id(connection.get_buffer(-1)) for connection in read}) == 1
     else:
         assert not any(isinstance(each, asyncio.BufferedProtocol) for each in connections)
+
+
+CLOSING = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nConnection: close\r\n\r\n"
+
+
+def closing_script(server: ScriptedServer, wire: socket.socket) -> None:
+    """Responds with a body whose end is that of the connection, and closes it in order, all at once."""
+    streamed = b"text/event-stream" in server.read_request(wire)
+    server.wait()
+    if streamed:
+        wire.sendall(CLOSING % b"text/event-stream" + b"data: %b\n\n" % completion(b"whole"))
+    else:
+        wire.sendall(CLOSING % b"application/json" + completion(b"whole"))
+    if isinstance(wire, ssl.SSLSocket):
+        wire.setblocking(False)  # the client's own close_notify isn't waited for
+        with contextlib.suppress(ssl.SSLWantReadError):
+            wire.unwrap()
+    wire.shutdown(socket.SHUT_WR)
+    server.done()
+    server.hold()
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_body_that_ends_with_its_connection(tls: Certificates | None, streamed: bool) -> None:
+    """It is whole where the connection was closed in order, though all of that lies in the socket at once."""
+    with scripted(closing_script, tls.server if tls else None) as server:
+        async with client_of(server, tls) as client:
+
+            async def ask() -> str:
+                if not streamed:
+                    response = await client.completions.create(model="m", prompt="p")
+                    return response.choices[0].text
+                stream = await client.completions.create(model="m", prompt="p", stream=True)
+                return "".join([piece async for piece in stream.text()])
+
+            asked = asyncio.ensure_future(ask())
+            await asyncio.to_thread(server.requested.wait, 20)
+            server.do_now()
+            assert await asked == "whole"
 
 
 async def test_connections_are_still_used_again(tls: Certificates | None) -> None:
