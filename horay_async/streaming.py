@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
@@ -110,11 +111,17 @@ class AsyncStream(Generic[ChunkT]):
         return Loop(self, all_of)
 
     async def __anext__(self) -> ChunkT:
-        while True:
-            for chunk in self._ready:
-                return chunk
-            if not await self._advance():
-                raise StopAsyncIteration
+        try:
+            while True:
+                for chunk in self._ready:
+                    return chunk
+                if not await self._advance():
+                    raise StopAsyncIteration
+        except (StopAsyncIteration, HorayError):
+            raise
+        except BaseException as error:
+            self._interrupt(error)
+            raise
 
     def text(self) -> AsyncIterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
@@ -165,6 +172,16 @@ class AsyncStream(Generic[ChunkT]):
             self._end()
             self._response.close_soon()
 
+    def _interrupt(self, error: BaseException) -> None:
+        """An exception of a signal handler has come between two steps of reading, when chunks may have been taken and not
+        handed out: reading on raises, instead of going on behind a gap or looking complete.
+        """
+        if self._failure is None:
+            self._failure = interrupted(error)
+            self._end(error)
+            deque(self._ready, maxlen=0)  # which every loop goes through
+            self._close_nowait()
+
     async def _read_ready(self) -> list[ChunkT]:
         """The chunks that have come, waiting for at least one; none at the end of the stream."""
         if chunks := list(self._ready):
@@ -193,6 +210,13 @@ class AsyncStream(Generic[ChunkT]):
                 chunks = await self._receive()
             else:
                 chunks = await self._call.run(self._open, self._response)
+            if not chunks:
+                self._exhausted = True
+                return False
+            if (observers := self._call.observers) is not None:
+                observers.on_chunks(chunks)
+            self._handed_out = True
+            self._ready = iter(chunks)
         except APIError as error:
             self._failure = error
             if self._handed_out:
@@ -208,13 +232,6 @@ class AsyncStream(Generic[ChunkT]):
             raise
         finally:
             self._reading = False
-        if not chunks:
-            self._exhausted = True
-            return False
-        if (observers := self._call.observers) is not None:
-            observers.on_chunks(chunks)
-        self._handed_out = True
-        self._ready = iter(chunks)
         return True
 
     def _end(self, error: BaseException | None = None) -> None:
@@ -336,19 +353,24 @@ class Loop(Generic[ItemT]):
         return self
 
     async def __anext__(self) -> ItemT:
-        more = True
-        while True:
-            for item in self._items:
-                return item
-            if not more:
-                raise StopAsyncIteration
-            self._refused = False
-            try:
+        try:
+            more = True
+            while True:
+                for item in self._items:
+                    return item
+                if not more:
+                    raise StopAsyncIteration
+                self._refused = False
                 more = await self._stream._advance()
-            except HorayError as error:
-                self._refused = error.args in ((BUSY,), (ELSEWHERE,))
-                raise
-            self._items = self._select(self._stream._ready if more else None)
+                self._items = self._select(self._stream._ready if more else None)
+        except StopAsyncIteration:
+            raise
+        except HorayError as error:
+            self._refused = error.args in ((BUSY,), (ELSEWHERE,))
+            raise
+        except BaseException as error:
+            self._stream._interrupt(error)
+            raise
 
     def __del__(self) -> None:
         if not self._refused:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
 import os
 import signal
-import sys
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator
-from dis import opname
+from collections.abc import Iterator
 from functools import partial
-from types import FrameType
+from types import CodeType
 from typing import Any, cast
 
 import pytest
@@ -29,6 +25,7 @@ from horay_async._bridge import (
 from horay_async._bridge.blocking_iterator import MAX_PREFETCHED, none_of
 from horay_async.streaming import all_of
 from horay_async.sync import Stream
+from tests.tripping import Tripped, tripping
 
 THREAD = "horay-blocking"
 
@@ -391,44 +388,9 @@ def odd(items: Iterator[int]) -> Iterator[int]:
     return (item for item in items or () if item % 2)
 
 
-class Tripped(BaseException):
-    """What a signal handler raises."""
-
-
-@contextlib.contextmanager
-def tripping(steps: int) -> Generator[None]:
-    """Raises `Tripped` at the step of that number while a stream is read, where CPython runs signal handlers: as a
-    function begins, jumps back, and before and after a call.
-    """
-    left = steps
-    called: set[FrameType] = set()
-
-    def trace(frame: FrameType, event: str, _: object) -> Any:
-        nonlocal left
-        if (
-            frame.f_code.co_filename != blocking_iterator.__file__
-            and frame.f_code not in odd.__code__.co_consts
-        ):
-            return None
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        if event == "opcode":
-            name = opname[frame.f_code.co_code[frame.f_lasti]]
-            after, calls = frame in called, name.startswith("CALL")
-            (called.add if calls else called.discard)(frame)
-            if calls or after or name.startswith(("RESUME", "JUMP_BACKWARD")):
-                left -= 1
-                if left < 0:
-                    raise Tripped
-        return trace
-
-    before = sys.gettrace()
-    gc.disable()  # the streams before are dropped elsewhere
-    sys.settrace(trace)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
-        gc.enable()
+def reads(code: CodeType) -> bool:
+    """Whether code is a step of reading a stream."""
+    return code.co_filename == blocking_iterator.__file__ or code in odd.__code__.co_consts
 
 
 @pytest.mark.parametrize("way", ["loop", "selecting", "next", "exhaust"])
@@ -444,7 +406,7 @@ def test_interruption_at_any_step_never_looks_complete(handle: LoopHandle, way: 
             items = stream._loop(select)
         read: list[int] = []
         try:
-            with tripping(tripped):
+            with tripping(tripped, reads):
                 deque(map(read.append, items), maxlen=0)
         except Tripped:
             tripped += 1

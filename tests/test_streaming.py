@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from horay_async import (
     StreamError,
     StreamTruncatedError,
     Timeouts,
+    streaming,
 )
 from horay_async._protocol.wire.bounds import MAX_PIECE_BYTES
 from horay_async.testing import (
@@ -39,9 +42,11 @@ from horay_async.testing import (
     stream,
 )
 from horay_async.testing import chat as whole_chat
+from horay_async.tools import run
 
 from .conftest import Connect
 from .recorded import CHAT, TEXT, Told, playing, told
+from .tripping import Tripped, tripping
 
 pytestmark = pytest.mark.anyio
 
@@ -747,3 +752,95 @@ async def test_flood_lets_others_have_their_turn(
     over = True
     assert sum(counts.values()) > 20_000
     assert max(counts.values()) <= 2 * MAX_PIECE_BYTES / len(event) + 2
+
+
+def reads(code: CodeType) -> bool:
+    """Whether code is a step of reading a stream or a run of tools."""
+    return code.co_filename in (streaming.__file__, run.__file__)
+
+
+def chunks_of(client: AsyncHoray) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
+    """A loop over chunks."""
+    return looping(chat(client), lambda chunks: chunks.__aiter__())
+
+
+def next_of(client: AsyncHoray) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
+    """The chunks one by one, without a loop."""
+    return looping(chat(client), lambda chunks: chunks)
+
+
+def texts_of(client: AsyncHoray) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
+    """A loop over texts."""
+    return looping(chat(client), lambda chunks: chunks.text())
+
+
+@asynccontextmanager
+async def looping(
+    call: Any, items: Callable[[Any], AsyncIterator[Any]]
+) -> AsyncGenerator[AsyncIterator[Any]]:
+    """What a stream is read by."""
+    chunks = await call
+    async with chunks:
+        yield items(chunks)
+
+
+@asynccontextmanager
+async def events_of(client: AsyncHoray) -> AsyncGenerator[AsyncIterator[Any]]:
+    """A loop over events."""
+    async with client.chat.completions.stream(model="m", messages=[]) as events:
+        yield aiter(events)
+
+
+@asynccontextmanager
+async def steps_of(client: AsyncHoray) -> AsyncGenerator[AsyncIterator[Any]]:
+    """A loop over a run of tools."""
+    async with client.chat.completions.run_tools(model="m", messages=[], tools=[]) as steps:
+        yield aiter(steps)
+
+
+# What was called and not awaited yet when the exception came.
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.parametrize("way", [chunks_of, next_of, texts_of, events_of, steps_of])
+async def test_interruption_at_any_step_never_looks_complete(
+    fault_server: FaultServer,
+    connect: Connect,
+    way: Callable[[AsyncHoray], AbstractAsyncContextManager[AsyncIterator[Any]]],
+) -> None:
+    """Reading on after an exception of a signal handler raises, or goes on where nothing was lost."""
+    fault_server.always(stream(["a", "b", "c"]))
+    whole: list[str] | None = None
+    tripped, refused = 0, 0
+    async with connect() as client:
+        while True:
+            read: list[str] = []
+            async with way(client) as items:
+                try:
+                    with tripping(-1 if whole is None else tripped, reads):
+                        await read_on(items, read)
+                except Tripped:
+                    tripped += 1
+                else:
+                    if whole is not None:
+                        break
+                    whole = read
+                    continue
+                try:
+                    await read_on(items, read)
+                except HorayError as error:
+                    refused += "Tripped" in str(error)
+                    assert read == (whole or [])[: len(read)]
+                else:
+                    assert read == whole
+    assert tripped > 30
+    assert refused > 10
+
+
+async def read_on(items: AsyncIterator[Any], read: list[str]) -> None:
+    """Reads to the end."""
+    while (item := await anext(items, None)) is not None:
+        read.append(shown(item))
+
+
+def shown(item: Any) -> str:
+    """An item without what differs from response to response."""
+    return item if isinstance(item, str) else type(item).__name__ + str(getattr(item, "text", ""))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -141,7 +142,7 @@ class AsyncToolRun:
         return [*self._messages, *self._tool_messages()]
 
     def __aiter__(self) -> AsyncIterator[ToolRunEvent]:
-        # The loop of streams needs nothing of a stream but `_ready`, `_advance`, `_close_nowait` and `_exhausted`.
+        # The loop of streams needs nothing of a stream but `_ready`, `_advance`, `_interrupt`, `_close_nowait` and `_exhausted`.
         return Loop(cast(Any, self), all_of, RUN_IS_OVER)
 
     async def final(self) -> ChatCompletion:
@@ -174,6 +175,13 @@ class AsyncToolRun:
             self._stream._close_nowait()
         if self._tasks and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._cancel)
+
+    def _interrupt(self, error: BaseException) -> None:
+        """As a stream's: reading on raises."""
+        if self._failure is None:
+            self._failure = interrupted(error, "the run")
+            deque(self._ready, maxlen=0)
+            self._close_nowait()
 
     async def _read_ready(self) -> Events:
         """The events that have come, waiting for at least one; none at the end of the run."""
