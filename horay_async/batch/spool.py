@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import stat
+import sys
 import tempfile
 import threading
 from collections.abc import AsyncGenerator, Generator, Iterator
@@ -36,7 +37,7 @@ class Spool:
             raise self._not_kept(error) from error
 
     def __str__(self) -> str:
-        if self._source == STDIN:
+        if self._source in (STDIN, _descriptor_of_stdin()):
             return "standard input"
         is_open = isinstance(self._source, int)
         return f"file descriptor {self._source}" if is_open else str(self._source)
@@ -92,6 +93,14 @@ class Spool:
             f"{self} has to be kept in a temporary file, which can't be written in {folder}: {error.strerror}; "
             "the variable TMPDIR names another folder",
         )
+
+
+def _descriptor_of_stdin() -> int | None:
+    """The descriptor of Python's standard input; another one than usual where that was closed when the program began."""
+    try:
+        return sys.stdin.fileno()
+    except (AttributeError, OSError, ValueError):  # there is none, or one without a descriptor
+        return None
 
 
 @contextlib.asynccontextmanager

@@ -150,6 +150,36 @@ def test_closed_input(
     assert in_shell("chat hi <&-", environment) == (ExitCode.DONE, "")
 
 
+def test_closed_input_whose_number_was_taken(
+    environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    """It is standard input all the same, where something else got its number before the command began."""
+    script = (
+        "import os, sys; os.open(os.devnull, os.O_RDONLY); from horay_async.cli.app import run;"
+        "sys.exit(run(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [
+            "sh",
+            "-c",
+            'exec "$@" <&-',
+            "sh",
+            sys.executable,
+            "-c",
+            script,
+            "batch",
+            "-",
+            f"{tmp_path}/out",
+        ],
+        env=surroundings(environment),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    told = (ExitCode.FAILED, "horay: standard input: Bad file descriptor\n")
+    assert (done.returncode, done.stderr) == told
+
+
 def test_client_is_not_loaded_for_nothing() -> None:
     """What starts fast loads neither the client's libraries nor rich's drawing."""
     script = (
