@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from horay_async.testing._parse import Head
 from horay_async.testing._recording import Recording
 from horay_async.testing.failures import error
@@ -15,25 +17,16 @@ BASE_PATH = "/v1"
 """The path of the API on the server, as on the real one."""
 
 
+@attrs.define(eq=False)
 class RequestHandler:
     """Where the requests of one connection arrive. `key` is what they must carry, unless None."""
 
-    def __init__(
-        self,
-        recording: Recording,
-        script: Script,
-        connection: Connection,
-        *,
-        origin: str,
-        key: str | None,
-        problems: list[BaseException],
-    ) -> None:
-        self._recording = recording
-        self._script = script
-        self._connection = connection
-        self._origin = origin
-        self._key = key
-        self._problems = problems
+    _recording: Recording
+    _script: Script
+    _connection: Connection
+    _origin: str = attrs.field(kw_only=True)
+    _key: str | None = attrs.field(kw_only=True)
+    _problems: list[BaseException] = attrs.field(kw_only=True)
 
     def request(self, head: Head, at: float) -> Request:
         """The record of a request whose head has come."""

@@ -73,39 +73,28 @@ def completion(
     *texts: str, model: str = MODEL, finish_reason: str = "stop", **options: Unpack[MessageOptions]
 ) -> ScriptedResponse:
     """`POST /completions`: one choice a text, or one of its own."""
-    texts = texts or (HELLO,)
-    choices = [
-        {"index": index, "text": text, "finish_reason": finish_reason, "logprobs": None}
-        for index, text in enumerate(texts)
-    ]
-    return _whole("completion", "text_completion", choices, texts, model, options)
+    return _whole("completion", texts or (HELLO,), model, finish_reason, options)
 
 
 def chat(
     *texts: str, model: str = MODEL, finish_reason: str = "stop", **options: Unpack[MessageOptions]
 ) -> ScriptedResponse:
     """`POST /chat/completions`: one choice a text, or one of its own."""
-    texts = texts or (HELLO,)
-    choices = [
-        {
-            "index": index,
-            "message": {"role": "assistant", "content": text},
-            "finish_reason": finish_reason,
-        }
-        for index, text in enumerate(texts)
-    ]
-    return _whole("chat", "chat.completion", choices, texts, model, options)
+    return _whole("chat", texts or (HELLO,), model, finish_reason, options)
 
 
 def _whole(
-    kind: Kind,
-    named: str,
-    choices: list[dict[str, Any]],
-    texts: Sequence[str],
-    model: str,
-    options: MessageOptions,
+    kind: Kind, texts: Sequence[str], model: str, finish_reason: str, options: MessageOptions
 ) -> ScriptedResponse:
-    body = _opening(kind, named, model) | {"choices": choices, "usage": _usage(texts)}
+    choices: list[dict[str, Any]] = []
+    for index, text in enumerate(texts):
+        choice: dict[str, Any] = {"index": index, "finish_reason": finish_reason}
+        if kind == "completion":
+            choice |= {"text": text, "logprobs": None}
+        else:
+            choice["message"] = {"role": "assistant", "content": text}
+        choices.append(choice)
+    body = _opening(kind, model) | {"choices": choices, "usage": _usage(texts)}
     return json_response(body, **defaulted(options, name=kind))
 
 
@@ -125,8 +114,7 @@ def stream(
     Each text of `pieces` is a chunk for each of `choices`. Then come chunks with `finish_reason`, unless
     None; one with the usage, if wanted; and `[DONE]`, if `done`.
     """
-    named = "chat.completion.chunk" if kind == "chat" else "text_completion"
-    opening = _opening(kind, named, model)
+    opening = _opening(kind, model, piece=".chunk")
     numbers = range(choices)
 
     def chunk(index: int, text: str | None, reason: str | None = None) -> bytes:
@@ -332,9 +320,12 @@ def _with_request_id(options: MessageOptions, request: Request) -> MessageOption
     return defaulted(options, headers={"x-request-id": f"req-{request.number}"})
 
 
-def _opening(kind: Kind, named: str, model: str) -> dict[str, Any]:
-    prefix = "chatcmpl" if kind == "chat" else "cmpl"
-    return {"id": f"{prefix}-test", "object": named, "created": CREATED, "model": model}
+def _opening(kind: Kind, model: str, *, piece: str = "") -> dict[str, Any]:
+    """The fields that all bodies of a kind begin with; `piece` ends a chat chunk's `object`."""
+    id_, named = "cmpl-test", "text_completion"
+    if kind == "chat":
+        id_, named = "chatcmpl-test", f"chat.completion{piece}"
+    return {"id": id_, "object": named, "created": CREATED, "model": model}
 
 
 def _usage(texts: Sequence[str]) -> dict[str, int]:

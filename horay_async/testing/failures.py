@@ -102,19 +102,16 @@ def _error_body(
 
 
 def _retry_headers(seconds: float, form: RetryForm) -> dict[str, str]:
-    match form:
-        case "seconds":
-            return {"Retry-After": str(math.ceil(seconds))}
-        case "date":
-            return {"Retry-After": formatdate(math.ceil(time.time() + seconds), usegmt=True)}
-        case "ms":
-            return {"retry-after-ms": f"{seconds * 1000:g}"}
-        case "both":
-            return {"retry-after-ms": f"{seconds * 1000:g}", "Retry-After": "60"}
-        case "garbage":
-            return {"Retry-After": "soon"}
-        case "none":
-            return {}
+    milliseconds = {"retry-after-ms": f"{seconds * 1000:g}"}
+    forms: dict[RetryForm, dict[str, str]] = {
+        "seconds": {"Retry-After": str(math.ceil(seconds))},
+        "date": {"Retry-After": formatdate(math.ceil(time.time() + seconds), usegmt=True)},
+        "ms": milliseconds,
+        "both": {**milliseconds, "Retry-After": "60"},
+        "garbage": {"Retry-After": "soon"},
+        "none": {},
+    }
+    return forms[form]
 
 
 def rate_limits(
