@@ -24,9 +24,9 @@ class RequestHandler:
     _recording: Recording
     _script: Script
     _connection: Connection
-    _origin: str = attrs.field(kw_only=True)
-    _key: str | None = attrs.field(kw_only=True)
-    _problems: list[BaseException] = attrs.field(kw_only=True)
+    _origin: str = attrs.field(kw_only=True, alias="origin")
+    _key: str | None = attrs.field(kw_only=True, alias="key")
+    _problems: list[BaseException] = attrs.field(kw_only=True, alias="problems")
 
     def request(self, head: Head, at: float) -> Request:
         """The record of a request whose head has come."""

@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
+import attrs
+
 from horay_async._protocol.wire.decode import number_choices
 from horay_async._protocol.wire.tool_calls import ToolCalls
 from horay_async._protocol.wire.unknown import (
@@ -58,33 +60,20 @@ Events = list[Any] | None
 """Where what a chunk means is appended as events; None where nobody asks for them."""
 
 
+@attrs.define(eq=False, weakref_slot=False)
 class MergedChoice:
     """The pieces of one choice so far."""
 
-    __slots__ = (
-        "finish_reason",
-        "logprobs",
-        "reasoning",
-        "refusal",
-        "role",
-        "text",
-        "tools",
-        "unknown",
-        "unknown_in_logprobs",
-        "unknown_in_message",
-    )
-
-    def __init__(self) -> None:
-        self.text: list[str] = []
-        self.finish_reason: str | None = None
-        self.role = "assistant"
-        self.refusal: list[str] = []
-        self.reasoning: list[str] = []
-        self.tools: ToolCalls | None = None
-        self.logprobs: Any = None
-        self.unknown: UnknownFields | None = None
-        self.unknown_in_logprobs: UnknownFields | None = None
-        self.unknown_in_message: UnknownFields | None = None
+    text: list[str] = attrs.field(factory=list[str])
+    finish_reason: str | None = None
+    role: str = "assistant"
+    refusal: list[str] = attrs.field(factory=list[str])
+    reasoning: list[str] = attrs.field(factory=list[str])
+    tools: ToolCalls | None = None
+    logprobs: Any = None
+    unknown: UnknownFields | None = None
+    unknown_in_logprobs: UnknownFields | None = None
+    unknown_in_message: UnknownFields | None = None
 
     @property
     def empty(self) -> bool:

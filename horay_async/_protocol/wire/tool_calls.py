@@ -22,6 +22,8 @@ from __future__ import annotations
 
 import re
 
+import attrs
+
 from horay_async._protocol.wire.unknown import UnknownFields, unknown_of, with_unknown
 from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.chat_chunks import ToolCallDelta
@@ -74,31 +76,21 @@ class Arguments:
                     self._depth -= 1
 
 
+@attrs.define(eq=False, weakref_slot=False)
 class MergedCall:
     """One call so far."""
 
-    __slots__ = (
-        "_name_length",
-        "_names",
-        "arguments",
-        "id",
-        "index",
-        "number",
-        "type",
-        "unknown",
-        "unknown_in_function",
-    )
-
-    def __init__(self, index: int | None, number: int) -> None:
-        self.index = index  # as the server has it
-        self.number = number  # among the choice's calls, as events have it
-        self.id = ""
-        self.type = "function"
-        self.arguments = Arguments()
-        self.unknown: UnknownFields | None = None
-        self.unknown_in_function: UnknownFields | None = None
-        self._names: list[str] = []
-        self._name_length = 0
+    index: int | None
+    """As the server has it."""
+    number: int
+    """Among the choice's calls, as events have it."""
+    id: str = ""
+    type: str = "function"
+    arguments: Arguments = attrs.field(factory=Arguments)
+    unknown: UnknownFields | None = None
+    unknown_in_function: UnknownFields | None = None
+    _names: list[str] = attrs.field(factory=list[str], init=False)
+    _name_length: int = attrs.field(default=0, init=False)
 
     @property
     def name(self) -> str:
