@@ -10,6 +10,7 @@ beside each function here and in the README; the transport's tests run both ways
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -17,6 +18,7 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from horay_async._first_use import MadeOnce
+from horay_async._protocol.wire.bounds import MAX_HEADER_BYTES, MAX_HEADERS
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 
 if TYPE_CHECKING:
@@ -99,7 +101,11 @@ def complaint_of(error: BaseException | None) -> str | None:
 
 def first_line(message: str) -> str:
     """What aiohttp complains of, without the server's bytes that it shows: they can hold a secret."""
-    return message.strip().partition("\n")[0].partition(": b'")[0].rstrip(".: ")
+    return SHOWN_BYTES.split(message.strip().partition("\n")[0])[0].rstrip(".: ")
+
+
+SHOWN_BYTES = re.compile(r""":\s*(?:bytearray\()?b["']""")
+"""How the bytes that aiohttp shows begin."""
 
 
 def is_cut_off(error: BaseException | None) -> bool:
@@ -186,7 +192,12 @@ async def response_before_error(
 
     parsed = Parsed(asyncio.get_running_loop())
     parsed.set_response_params(
-        skip_payload=head_only, read_until_eof=True, auto_decompress=decompress
+        skip_payload=head_only,
+        read_until_eof=True,
+        auto_decompress=decompress,
+        max_line_size=MAX_HEADER_BYTES,
+        max_field_size=MAX_HEADER_BYTES,
+        max_headers=MAX_HEADERS,
     )
     start = 0
     while (end := data.find(b"\n", start) + 1) and parsed.exception() is None:
@@ -359,7 +370,13 @@ class DirectSender:
         try:
             protocol = connection.protocol
             assert protocol is not None
-            protocol.set_response_params(timer=target.no_timer, read_until_eof=True)
+            protocol.set_response_params(
+                timer=target.no_timer,
+                read_until_eof=True,
+                max_line_size=MAX_HEADER_BYTES,
+                max_field_size=MAX_HEADER_BYTES,
+                max_headers=MAX_HEADERS,
+            )
             transport = connection.transport
             if transport is None or transport.is_closing():
                 raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")

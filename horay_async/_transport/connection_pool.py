@@ -24,6 +24,7 @@ from weakref import WeakSet, WeakValueDictionary
 
 import aiohttp
 
+from horay_async._protocol.wire.bounds import MAX_HEADER_BYTES, MAX_HEADERS
 from horay_async._transport.aiohttp_internals import DirectSender
 from horay_async._transport.connection import Connector
 from horay_async._transport.connection_slots import CLOSED, ConnectionSlots
@@ -108,6 +109,9 @@ class ConnectionPool:
             connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=_NO_TIMER,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            max_headers=MAX_HEADERS,
         )
         self.direct: DirectSender | None = DirectSender(self.session) if self.owned else None
         """Sends past the session; never past a caller's."""

@@ -108,6 +108,9 @@ def _outline(cause: BaseException, clean: Cleaner) -> str:
     return clean(f"{kind}: {first_line(str(cause))}")
 
 
+OVERSIZED = ("Got more than", "Too many headers")
+"""How aiohttp's complaints about a head begin that is over `MAX_HEADER_BYTES` or `MAX_HEADERS`."""
+
 IS_IT_RUNNING = "is the server running, and base_url right? `horay doctor` checks"
 
 LIMITED = "the limits didn't let the request go within"
@@ -164,8 +167,13 @@ def translate(
     if (coding := coding_complaint_of(error)) is not None:
         return _undecodable(label, clean(coding), execution)
     if complaint is not None:
+        what = (
+            "has a head that is too large"
+            if complaint.startswith(OVERSIZED)
+            else "isn't valid HTTP"
+        )
         return APIResponseError(
-            f"the response to {label} isn't valid HTTP: {clean(complaint)}",
+            f"the response to {label} {what}: {clean(complaint)}",
             execution=execution,
         )
     if isinstance(error, aiohttp.ClientSSLError):

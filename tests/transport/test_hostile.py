@@ -87,8 +87,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
         raw(OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", Stall()),
         raw(OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}", Stall()),
         raw(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", Stall()),
-        respond(b"{}", headers={"X-Long": "x" * 9000}),
-        respond(b"{}", headers={f"X-{number}": "x" for number in range(200)}),
+        respond(b"{}", headers={"X-Long": "x" * 70_000}),
+        respond(b"{}", headers={f"X-{number}": "x" for number in range(300)}),
         raw(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
             Stall(),
@@ -198,10 +198,44 @@ async def test_parser_does_not_show_the_servers_bytes(
     fault_server: FaultServer, connect: Connect
 ) -> None:
     """What the server sent in a header that can't be read may be a secret: it isn't shown."""
-    for line in (b"X: test-key\0", b"X test-key", b"X: " + b"test-key" * 2000):
+    long = b"test-key" * 20_000
+    for line in (b"X: test-key\0", b"X test-key", b"X: " + long, b"X: '" + long):
         fault_server.add(raw(OK + line + b"\r\n\r\n", Stall()))
         async with connect() as client:
             assert "test-key" not in repr(await refused(complete(client)))
+
+
+LARGE_HEADS = {
+    "header": (b"200 OK", b"X-Trace: %s\r\n", 60_000),
+    "name": (b"200 OK", b"X-%s: 1\r\n", 60_000),
+    "status line": (b"200 %s", b"", 60_000),
+    "headers": (b"200 OK", b"X-A: 1\r\n", 240),
+}
+
+
+@pytest.mark.parametrize("too_large", [False, True])
+@pytest.mark.parametrize("name", LARGE_HEADS)
+async def test_large_head(
+    fault_server: FaultServer, connect: Connect, name: str, too_large: bool
+) -> None:
+    """A gateway's traces, policies and cookies are taken in; what is beyond the bounds says so, without its bytes."""
+    status, header, size = LARGE_HEADS[name]
+    size += too_large * 10_000
+    if name == "headers":
+        header *= size
+    filler = b"a" * size
+    status, header = status.replace(b"%s", filler), header.replace(b"%s", filler)
+    body = b'{"choices": [{"index": 0, "text": "Berlin", "finish_reason": "stop"}]}'
+    head = b"HTTP/1.1 %s\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    fault_server.add(raw(head % (status, header, len(body)) + body))
+    async with connect(retries=2) as client:
+        if too_large:
+            failure = await refused(complete(client))
+            assert "has a head that is too large" in failure.message
+            assert "aaa" not in repr(failure)
+        else:
+            whole: Any = await complete(client)
+            assert whole.choices[0].text == "Berlin"
 
 
 def with_garbage(call: Any) -> ScriptedResponse:

@@ -14,6 +14,8 @@ __all__ = [
     "MAX_ERROR_BYTES",
     "MAX_ERROR_SECONDS",
     "MAX_EVENT_BYTES",
+    "MAX_HEADERS",
+    "MAX_HEADER_BYTES",
     "MAX_IMAGE_BYTES",
     "MAX_OBJECTS",
     "MAX_PIECE_BYTES",
@@ -23,6 +25,13 @@ __all__ = [
 
 BOM = b"\xef\xbb\xbf"
 """A byte-order mark, with which servers on .NET begin texts, JSON too. It says nothing."""
+
+MAX_HEADER_BYTES = 2**16
+"""Of the status line, and of one header, as Python's `http.client` takes them: gateways put traces, policies and cookies into
+headers. aiohttp's own bound is 8,190."""
+
+MAX_HEADERS = 256
+"""Of one response. aiohttp's own bound is 128."""
 
 MAX_BODY_BYTES = 64 * 2**20
 """Of a decompressed response. A completion of 128 choices of 4,000 tokens with log probabilities and 20
