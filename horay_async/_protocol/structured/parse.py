@@ -28,6 +28,7 @@ from horay_async.models.parsed import (
 
 __all__ = [
     "NO_SECRETS",
+    "OPENING",
     "mask",
     "parse_choice",
     "parse_completion",

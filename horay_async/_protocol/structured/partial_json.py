@@ -12,6 +12,8 @@ from typing import Any, cast
 
 import msgspec
 
+from horay_async._protocol.structured.parse import OPENING
+
 __all__ = ["PartialJSON"]
 
 DECODE = msgspec.json.Decoder().decode
@@ -29,7 +31,9 @@ State = Callable[[str, int], int]
 
 
 class PartialJSON:
-    """An object or array, fed piece by piece; text before its first brace or bracket is passed over."""
+    """An object or array, fed piece by piece: the text, or where that begins as none, its first Markdown code block, as the
+    whole text is read in the end.
+    """
 
     def __init__(self) -> None:
         self._root: Any = None
@@ -39,7 +43,7 @@ class PartialJSON:
         """The key that waits for its value, of each open container; empty for arrays."""
         self._read: State = self._before
         self._raw: list[str] = []
-        """The pieces of the string, number or word that is open; of a value's string, those that aren't decoded."""
+        """The pieces of the line, string, number or word that is open; of a value's string, those that aren't decoded."""
         self._text = ""
         """What of the value's string that is open is decoded."""
         self._tail: int = 0
@@ -65,11 +69,26 @@ class PartialJSON:
         return self._changes > before
 
     def _before(self, text: str, at: int) -> int:
-        places = [place for place in (text.find("{", at), text.find("[", at)) if place >= 0]
-        if not places:
-            return len(text)
-        self._read = self._value
-        return min(places)
+        at = _past(SPACE, text, at)
+        if at < len(text):
+            self._read = self._value if text[at] in "{[" else self._prose
+        return at
+
+    def _prose(self, text: str, at: int) -> int:
+        """Reads on to the end of a line, which may be the first one of a code block."""
+        end = text.find("\n", at) + 1 or len(text)
+        self._raw.append(text[at:end])
+        if text.endswith("\n", at, end):
+            line, self._raw = "".join(self._raw), []
+            if OPENING.search(line):
+                self._read = self._block
+        return end
+
+    def _block(self, text: str, at: int) -> int:
+        at = _past(SPACE, text, at)
+        if at < len(text):
+            self._read = self._value if text[at] in "{[" else self._over
+        return at
 
     def _over(self, text: str, at: int) -> int:
         """After the end, or after something that isn't JSON: the rest says nothing."""

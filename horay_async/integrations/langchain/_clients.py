@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from langchain_core.load.serializable import Serializable
 from langchain_core.utils import secret_from_env
@@ -14,6 +14,8 @@ from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 from horay_async import AsyncHoray, Horay
 
 __all__ = ["HasClients"]
+
+ClientT = TypeVar("ClientT", Horay, AsyncHoray)
 
 
 def _when_collected(client: object, close: Callable[[], None]) -> None:
@@ -44,8 +46,8 @@ class HasClients(Serializable):
     async_client: AsyncHoray | None = Field(default=None, exclude=True)
     """The same for code that awaits."""
 
-    _made: Horay | None = PrivateAttr(default=None)
-    _made_async: AsyncHoray | None = PrivateAttr(default=None)
+    _made: Horay = PrivateAttr()
+    _made_async: AsyncHoray = PrivateAttr()
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -74,30 +76,45 @@ class HasClients(Serializable):
     def _blocking(self) -> Horay:
         if self.client is not None:
             return self.client
-        if self._made is None:
-            self._made = made = Horay(**self._settings())
-            pools = made._wrapped._transport.pools  # noqa: SLF001 - what closes the client may not know it
-            _when_collected(made, partial(made._handle.close_soon, pools.close))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as above
-        return self._made
+        return self._made_once("_made", self._make)
+
+    def _make(self) -> Horay:
+        made = Horay(**self._settings())
+        pools = made._wrapped._transport.pools  # noqa: SLF001 - what closes the client may not know it
+        _when_collected(made, partial(made._handle.close_soon, pools.close))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as above
+        return made
 
     @property
     def _awaiting(self) -> AsyncHoray:
         if self.async_client is not None:
             return self.async_client
-        if self._made_async is None:
-            self._made_async = made = AsyncHoray(**self._settings())
-            _when_collected(made, made._transport.pools.close_soon)  # noqa: SLF001 - as above
-        return self._made_async
+        return self._made_once("_made_async", self._make_async)
+
+    def _make_async(self) -> AsyncHoray:
+        made = AsyncHoray(**self._settings())
+        _when_collected(made, made._transport.pools.close_soon)  # noqa: SLF001 - as above
+        return made
+
+    def _made_once(self, name: str, make: Callable[[], ClientT]) -> ClientT:
+        """The client under that name. LangChain calls from several threads at once: each may make one, the first stays."""
+        made: ClientT | None = self._private.get(name)
+        return self._private.setdefault(name, make()) if made is None else made
+
+    @property
+    def _private(self) -> dict[str, Any]:
+        private = self.__pydantic_private__
+        assert private is not None  # it is where the class declares any
+        return private
 
     def close(self) -> None:
         """Closes the blocking client, if one was made here. The next call makes a new one."""
-        made, self._made = self._made, None
+        made: Horay | None = self._private.pop("_made", None)
         if made is not None:
             made.close()
 
     async def aclose(self) -> None:
         """Closes both clients, if they were made here. The next call makes new ones."""
-        made, self._made_async = self._made_async, None
+        made: AsyncHoray | None = self._private.pop("_made_async", None)
         if made is not None:
             await made.close()
         self.close()

@@ -213,11 +213,12 @@ class ChatHoray(Parameters):
         `"json_mode"` (JSON of any shape: say in the prompt which). With `include_raw` the result is a dict of
         `raw`, `parsed` and `parsing_error`, and nothing is raised for what doesn't fit.
 
-        A response that was cut, at the token limit or by the server's filter, raises `AnswerError`, with that `reason`.
+        A response that was cut, at the token limit or by the server's filter, raises `AnswerError`, with that `reason`; JSON
+        that isn't whole for any other one does, too.
         A stream gives the object as it grows, and raises at its end.
         """
         call, parse = _structured(schema, method, True if strict is None else strict)
-        parser = refuse_cut() | parse
+        parser = refuse_cut(text_is_json=method != "function_calling") | parse
         call["ls_structured_output_format"] = {
             "kwargs": {"method": method, "strict": strict},
             "schema": schema,

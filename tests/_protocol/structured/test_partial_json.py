@@ -71,8 +71,12 @@ def test_escapes(raw: str, texts: list[str]) -> None:
 
 
 def test_around_the_json() -> None:
-    """Text before the first brace and after the last one says nothing."""
+    """Where the text begins as no JSON, that of its first code block counts, and nothing behind it."""
     assert steps('Sure: ```json\n{"a": 1}\n``` {"b": 2}') == [{}, {"a": 1}]
+    for before in ("Here is the [JSON]:\n", "Sure {name}!\n", 'Draft: {"a": 2}. Final:\n', "\n"):
+        assert steps(before + '```json\n\n{"a": 1}\n```') == [{}, {"a": 1}]
+    assert steps(' \n{"a": 1}') == [{}, {"a": 1}]
+    assert steps('Sure: {"a": 1}') == steps('``` \nno {"a": 1}') == steps("```json\n3\n```") == []
     reading = PartialJSON()
     assert not reading.feed("Sure, ")
     assert reading.value is None

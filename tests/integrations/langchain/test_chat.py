@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import pytest
 
 pytest.importorskip("langchain_core", reason="LangChain has an environment of its own")
 
+from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel
@@ -28,6 +30,7 @@ from horay_async.testing import (
     FaultServer,
     Request,
     ScriptedResponse,
+    chat,
     error,
     json_response,
     rate_limits,
@@ -225,6 +228,66 @@ async def test_structured_cut(
     assert both["parsed"] is None
     assert both["parsing_error"].reason == reason
     await model.aclose()
+
+
+def test_first_calls_from_threads(
+    fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads that make the client at the same time have the same one, and no call loses its own."""
+    fault_server.always(chat("hi"))
+    both = threading.Barrier(2)
+
+    def slow(**options: Any) -> Horay:
+        both.wait(20)
+        return Horay(**options)
+
+    monkeypatch.setattr("horay_async.integrations.langchain._clients.Horay", slow)
+    model = connect()
+    assert [message.text for message in model.batch(["a", "b"])] == ["hi", "hi"]
+
+
+@pytest.mark.parametrize("reason", ["stop", "max_tokens", "error"])
+@pytest.mark.parametrize(
+    "text", ['{"setup": "a man', '{"setup": "a", "count": 12', '```json\n{"setup": "a"']
+)
+@pytest.mark.parametrize("form", [Joke, JOKE_SCHEMA], ids=["pydantic", "schema"])
+async def test_json_that_is_not_whole(
+    fault_server: FaultServer, connect: Connect, form: Any, text: str, reason: str
+) -> None:
+    """It isn't completed either where the finish reason says nothing of a cut."""
+    fault_server.always(_cut_script({"role": "assistant", "content": text}, reason))
+    model = connect()
+    cut = model.with_structured_output(form)
+    with pytest.raises(AnswerError) as invoked:
+        cut.invoke("hi")
+    with pytest.raises(AnswerError) as streamed:
+        list(cut.stream("hi"))
+    with pytest.raises(AnswerError) as awaited:
+        await cut.ainvoke("hi")
+    with pytest.raises(AnswerError) as astreamed:
+        _ = [part async for part in cut.astream("hi")]
+    for one in (invoked, streamed, awaited, astreamed):
+        assert (one.value.reason, one.value.text) == ("mismatch", text)
+    await model.aclose()
+
+
+@pytest.mark.parametrize(
+    "text", ['{"setup": "a\nb", "count": 1}', 'So:\n```json\n{"setup": "a\nb", "count": 1}\n```']
+)
+def test_json_that_langchain_reads(fault_server: FaultServer, connect: Connect, text: str) -> None:
+    """What its parsers needn't complete is theirs to read: line ends in strings, and code blocks."""
+    fault_server.always(_cut_script({"role": "assistant", "content": text}, "stop"))
+    assert connect().with_structured_output(JOKE_SCHEMA).invoke("hi") == {
+        "setup": "a\nb",
+        "count": 1,
+    }
+
+
+def test_text_that_is_no_json(fault_server: FaultServer, connect: Connect) -> None:
+    """LangChain's own error says so."""
+    fault_server.always(_cut_script({"role": "assistant", "content": "no"}, "stop"))
+    with pytest.raises(OutputParserException):
+        connect().with_structured_output(JOKE_SCHEMA).invoke("hi")
 
 
 async def test_structured_stream_grows(fault_server: FaultServer, connect: Connect) -> None:
