@@ -22,17 +22,9 @@ from horay_async._json import is_object
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError
 from horay_async.integrations.langchain._cuts import CUTS
+from horay_async.models import events
 from horay_async.models._dump import dump_all
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
-from horay_async.models.events import (
-    ChatEvent,
-    ReasoningDelta,
-    RefusalDelta,
-    TextDelta,
-    ToolCallArgumentsDelta,
-    ToolCallDone,
-    ToolCallStarted,
-)
 from horay_async.models.usage import Usage
 
 __all__ = ["StreamedMessage", "result_of", "sent_messages"]
@@ -105,25 +97,25 @@ class StreamedMessage:
         self._names: dict[int, str] = {}
         """What was told of each tool call's name, by the call's number."""
 
-    def chunks(self, event: ChatEvent) -> Iterator[ChatGenerationChunk]:
+    def chunks(self, event: events.ChatEvent) -> Iterator[ChatGenerationChunk]:
         """What an event adds: no chunk, or one."""
         if getattr(event, "index", None) != 0:
             return
         match event:
-            case TextDelta(text=text):
+            case events.TextDelta(text=text):
                 yield _chunk(AIMessageChunk(content=text))
-            case ReasoningDelta(text=text):
+            case events.ReasoningDelta(text=text):
                 yield _chunk(
                     AIMessageChunk(content="", additional_kwargs={"reasoning_content": text})
                 )
-            case RefusalDelta(text=text):
+            case events.RefusalDelta(text=text):
                 yield _chunk(AIMessageChunk(content="", additional_kwargs={"refusal": text}))
-            case ToolCallStarted(tool_index=number, id=id_, name=name):
+            case events.ToolCallStarted(tool_index=number, id=id_, name=name):
                 self._names[number] = name
                 yield _tool_chunk(number, id_, name, "")
-            case ToolCallArgumentsDelta(tool_index=number, arguments=arguments):
+            case events.ToolCallArgumentsDelta(tool_index=number, arguments=arguments):
                 yield _tool_chunk(number, None, None, arguments)
-            case ToolCallDone(tool_index=number, tool_call=call):
+            case events.ToolCallDone(tool_index=number, tool_call=call):
                 rest = call.function.name.removeprefix(self._names.get(number, ""))
                 if rest:  # a name that came in pieces
                     yield _tool_chunk(number, None, rest, "")
