@@ -14,7 +14,7 @@ the leaves.
 
     _argument_errors, _first_use, _type_hints
     _class_docs
-    _class_attributes, _descriptors, _extras, _files, _json, _record, _version
+    _class_attributes, _descriptors, _extras, _files, _http_date, _json, _record, _version
     _suggestions
     _attempt, _option_names
     errors

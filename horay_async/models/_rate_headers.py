@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from horay_async._http_date import seconds_until
 from horay_async.models.rate_limits import RateLimit, RateLimits
 
 __all__ = ["parse_rate_limits"]
@@ -93,7 +94,7 @@ def _reset(text: str | None, date: str | None, now: float) -> float | None:
         moment = found
     else:
         return None
-    return min(MAX_RESET, max(0.0, moment - _sent(date, now)))
+    return min(MAX_RESET, seconds_until(moment, date=date, now=now))
 
 
 def _iso(text: str) -> float | None:
@@ -106,16 +107,6 @@ def _iso(text: str) -> float | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def _sent(date: str | None, now: float) -> float:
-    """When the server sent the response, by its own clock where it tells."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - loads half of the email package
-
-    try:
-        return now if date is None else parsedate_to_datetime(date).timestamp()
-    except (ValueError, OverflowError):
-        return now
 
 
 # The drafts' `RateLimit: "default";r=50;t=30` and `RateLimit-Policy: "default";q=100;w=60`, and before them

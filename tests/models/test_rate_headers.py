@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,6 +84,19 @@ def test_moment_counts_from_the_servers_own_clock() -> None:
     assert parsed(headers).requests.reset == 30.0
     headers["Date"] = "yesterday"
     assert parsed(headers).requests.reset == 0.0
+
+
+@pytest.mark.posix
+def test_date_without_a_zone_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the three forms that HTTP has, one names no zone; this machine's is none of its business."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        headers = {"x-ratelimit-reset": "1700000030", "Date": "Tue Nov 14 22:13:20 2023"}
+        assert parsed(headers).requests.reset == 30.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,12 @@ import math
 import re
 from collections.abc import Mapping
 
+from horay_async._http_date import seconds_until, unix_time
+
 __all__ = ["parse_retry_after"]
 
 _NUMBER = r"[ \t]*(-?[0-9]+(?:\.[0-9]+)?)[ \t]*"
 """RFC 9110 has whole seconds; servers send fractions and negative numbers too. `float` would read far more."""
-
-_DATE = r"[A-Za-z0-9 ,:+-]+"
-"""What dates are made of. The parser of dates would read other scripts' digits, and digits with `_` between."""
 
 
 def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
@@ -31,11 +30,8 @@ def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None
     seconds = _number(value)
     if seconds is not None:
         return seconds
-    moment = _unix_time(value)
-    if moment is None:
-        return None
-    sent = _unix_time(headers.get("Date", ""))
-    return max(0.0, moment - (now if sent is None else sent))
+    moment = unix_time(value)
+    return None if moment is None else seconds_until(moment, date=headers.get("Date"), now=now)
 
 
 def _number(text: str | None) -> float | None:
@@ -43,20 +39,3 @@ def _number(text: str | None) -> float | None:
         return None
     number = float(found[1])
     return max(0.0, number) if math.isfinite(number) else None
-
-
-def _unix_time(date: str) -> float | None:
-    """The moment of an HTTP date, in seconds; None where it isn't one."""
-    # Only needed here, and they load half of the email package and sockets.
-    from datetime import UTC  # noqa: PLC0415 - see above
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - see above
-
-    if not re.fullmatch(_DATE, date):
-        return None
-    try:
-        moment = parsedate_to_datetime(date)
-        if moment.tzinfo is None:  # asctime's form names no zone; all of HTTP's dates are in UTC
-            moment = moment.replace(tzinfo=UTC)
-        return moment.timestamp()
-    except (ValueError, OverflowError):
-        return None
