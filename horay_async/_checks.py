@@ -217,13 +217,16 @@ def is_loopback(host: str) -> bool:
 def check_headers(headers: Mapping[str, str], name: str) -> dict[str, str]:
     """A copy of `headers`, none of which would break the request; `name` is the option's."""
     given: dict[Any, Any] = {**headers}
+    known: set[str] = set()
     for field, value in given.items():
         if not isinstance(field, str) or not isinstance(value, str):
             raise ConfigurationError(f"{name} must map strings to strings; {field!r} doesn't")
-        if field.lower() in CONNECTION_FIELDS:
-            instead = (
-                "the host is the one of the URL" if field.lower() == "host" else "leave it out"
-            )
+        lower = field.lower()
+        if lower in known:
+            raise ConfigurationError(f"{name} holds {lower!r} twice, in different spellings")
+        known.add(lower)
+        if lower in CONNECTION_FIELDS:
+            instead = "the host is the one of the URL" if lower == "host" else "leave it out"
             raise ConfigurationError(
                 f"{name} holds {field!r}, which the connection sets by itself: {instead}"
             )

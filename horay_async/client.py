@@ -202,7 +202,12 @@ class AsyncHoray:
             return await send_sse(self._transport, request, ends_with)
         from horay_async._protocol.wire.json_decoder import JSONDecoder  # noqa: PLC0415 - needed here alone
 
-        return await fetch(self._transport, request, JSONDecoder())
+        return await fetch(
+            self._transport,
+            request,
+            JSONDecoder(),
+            without_content=JSONDecoder.without_content,
+        )
 
     async def close(self) -> None:
         """Closes the connections, those of `with_options` copies included. Closing twice is fine."""

@@ -136,3 +136,9 @@ def test_headers_of_the_connection(field: str, spelled: Callable[[str], str]) ->
     name = spelled(field)
     with pytest.raises(ConfigurationError, match=f"extra_headers holds '{name}', which the conn"):
         check_headers({"X-A": "1", name: "chunked"}, "extra_headers")
+
+
+def test_headers_twice() -> None:
+    """Names of headers have no case: which of two was meant is anybody's guess."""
+    with pytest.raises(ConfigurationError, match="extra_headers holds 'x-a' twice"):
+        check_headers({"X-A": "1", "x-a": "2"}, "extra_headers")

@@ -16,6 +16,7 @@ import pytest
 from horay_async import (
     APIConnectionError,
     APIError,
+    APIResponseError,
     AsyncHoray,
     AuthenticationError,
     Horay,
@@ -90,6 +91,25 @@ async def test_request_reaches_any_path(fault_server: FaultServer, connect: Conn
     assert request.json() == {"x": [1], "y": 2}
     assert request.headers["X-One"] == "1"
     assert request.headers["Idempotency-Key"]
+
+
+@pytest.mark.parametrize(("method", "status"), [("DELETE", 204), ("POST", 205), ("HEAD", 200)])
+async def test_response_without_a_body(
+    fault_server: FaultServer, connect: Connect, method: str, status: int
+) -> None:
+    """What has no body by its status or method is no failure; what lacks one that it should have is."""
+    fault_server.add(respond(b"", status, headers={"X-Request-Id": "r"}))
+    async with connect() as client:
+        response = await client.request(method, "/files/a")
+        assert response.json is None
+        assert (response.meta.status, response.meta.request_id) == (status, "r")
+        assert response.to_json() == "null"
+        fault_server.add(respond(b"", 200))
+        with pytest.raises(APIResponseError, match="it is empty"):
+            await client.request("POST", "/files")
+        fault_server.add(respond(b"", 204), method="GET")
+        with pytest.raises(APIResponseError, match="it is empty"):
+            await client.models.list()
 
 
 async def test_unknown_request_is_not_run_twice(

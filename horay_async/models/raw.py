@@ -17,7 +17,7 @@ class JSONResponse(Response):
     """The response of `request(...)`."""
 
     json: Any
-    """The decoded JSON."""
+    """The decoded JSON; None also where the response has no body by its status (204, 205) or method (HEAD)."""
 
     def __getitem__(self, name: str | int) -> Any:
         return self.json[name]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from horay_async._transport.call import Call
     from horay_async._transport.response import RawResponse
     from horay_async._transport.transport import Transport
+    from horay_async.models.meta import ResponseMeta
     from horay_async.streaming import AsyncEventStream, AsyncStream
 
 __all__ = [
@@ -124,13 +125,15 @@ def fetch(
     into: BodyDecoder[ResponseT],
     *,
     started: float | None = None,
+    without_content: Callable[[], ResponseT] | None = None,
 ) -> Awaitable[ResponseT]:
     """Sends a request, as often as the policy says, and decodes the response. The deadline counts from `started`, on
-    the loop's clock; from now on unless given.
+    the loop's clock; from now on unless given. `without_content` makes the response to HEAD or with status 204 or 205;
+    unless given, that is an error.
     """
     call = transport.call(request, started=started)
 
-    return call.run(partial(decode_response, call, into))
+    return call.run(partial(decode_response, call, into, without_content=without_content))
 
 
 def is_json(media: str, body: bytes) -> bool:
@@ -140,8 +143,17 @@ def is_json(media: str, body: bytes) -> bool:
     return not media.startswith(MEDIA_OF_FILES) and body.removeprefix(BOM).lstrip().startswith(b"{")
 
 
+def has_no_content(method: str, meta: ResponseMeta) -> bool:
+    """Whether a response has no body by what it is (RFC 9110, sections 9.3.2, 15.3.5 and 15.3.6)."""
+    return method == "HEAD" or meta.status in (204, 205)
+
+
 async def decode_response(
-    call: Call, into: BodyDecoder[ResponseT], response: RawResponse
+    call: Call,
+    into: BodyDecoder[ResponseT],
+    response: RawResponse,
+    *,
+    without_content: Callable[[], ResponseT] | None = None,
 ) -> ResponseT:
     """What `response` holds."""
     if not call.request.only_reads:
@@ -150,6 +162,11 @@ async def decode_response(
     body, over = response.read_nowait(limit) or await response.read(limit)
     meta, media = response.meta, response.content_type
     partial: Response | None = None
+    if not body and without_content is not None and has_no_content(call.request.method, meta):
+        made = without_content()
+        made.meta = meta
+        call.succeed(meta, lambda: made)
+        return made
     if over:
         problem = f"is over {limit:,} bytes"
     elif not is_json(media, body):

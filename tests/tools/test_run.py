@@ -352,16 +352,23 @@ def hanging(cancelled: asyncio.Event, begun: asyncio.Event) -> Any:
     return hang
 
 
-async def test_time_for_tools_is_bounded(fault_server: FaultServer, connect: Connect) -> None:
+async def test_time_for_tools_is_bounded(
+    fault_server: FaultServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When time is up, tools are cancelled, and the timeout is named."""
-    cancelled = asyncio.Event()
+    cancelled, begun = asyncio.Event(), asyncio.Event()
     fault_server.add(calling(("hang", {})))
     async with connect() as client:
         run = client.chat.completions.run_tools(
-            model="m", messages=QUESTION, tools=[hanging(cancelled, asyncio.Event())], timeout=0.05
+            model="m", messages=QUESTION, tools=[hanging(cancelled, begun)], timeout=1000
         )
-        with pytest.raises(APITimeoutError, match=r"wasn't over after 0\.05 s") as caught:
-            await run.final()
+        ended = asyncio.create_task(run.final())
+        await begun.wait()
+        loop = asyncio.get_running_loop()
+        before = loop.time
+        monkeypatch.setattr(loop, "time", lambda: before() + 2000)
+        with pytest.raises(APITimeoutError, match=r"wasn't over after 1000 s") as caught:
+            await ended
     assert (caught.value.clock, caught.value.execution) == ("total", "executed")
     assert cancelled.is_set()
 

@@ -363,11 +363,11 @@ async def test_json_is_taken(
 
 
 async def test_responses_without_a_body(fault_server: FaultServer, connect: Connect) -> None:
-    """Where HTTP allows no body there is no response, and that is told; the connection stays in use."""
+    """Where HTTP allows no body there is no response, and that is told where one is needed; the connection stays in use."""
     fault_server.always(raw(b"HTTP/1.1 204 No Content\r\n\r\n"))
     async with connect() as client:
         assert (await refused(complete(client))).status_code == 204
-        assert (await refused(client.request("HEAD", "/models"))).status_code == 204
+        assert (await client.request("HEAD", "/models")).json is None
         with pytest.raises(StreamTruncatedError):
             await stream(client)
         fault_server.always(raw(b"HTTP/1.1 304 Not Modified\r\n\r\n"))
@@ -640,7 +640,11 @@ async def test_response_to_nobody(
     fault_server.add(raw(*asked.steps, Pause(pause), *stray.steps, gate))
     async with connect() as client:
         assert len(await client.models.list()) == 0
-        await asyncio.sleep(0.04)
+        (pool,) = client._transport.pools.live_pools()
+        connector: Any = pool.session.connector
+        (connection,) = connector._connections
+        while connection.received < len(asked.data + stray.data):
+            await asyncio.sleep(0.001)
         gate.open()
         assert "stray" not in [model.id for model in await client.models.list()]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from horay_async._protocol.wire.bounds import BOM, MAX_OBJECTS
 from horay_async._protocol.wire.characters import whole_characters
@@ -22,7 +22,16 @@ class JSONDecoder:
         data = whole_characters(data.removeprefix(BOM))
         decoded = parsed(data)
         unwrapped(decoded)
-        response = JSONResponse(json=decoded)
-        # The cast: mypy takes the slots of an attrs class for all that there are.
-        cast("Response", response)._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
-        return response
+        return _made(decoded, data)
+
+    @staticmethod
+    def without_content() -> JSONResponse:
+        """A response that has no body by its status or its request's method: as if it were null."""
+        return _made(None, b"null")
+
+
+def _made(decoded: Any, data: bytes) -> JSONResponse:
+    response = JSONResponse(json=decoded)
+    # The cast: mypy takes the slots of an attrs class for all that there are.
+    cast("Response", response)._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+    return response
