@@ -10,7 +10,7 @@ import msgspec
 
 from horay_async._protocol.wire.characters import whole_characters
 from horay_async.batch.jsonl import UNREADABLE, fields_of, first_fields_of, text_of
-from horay_async.batch.results import BatchResult
+from horay_async.batch.results import BatchResult, response_in
 from horay_async.errors import APIStatusError, HorayError
 from horay_async.models._base import Response
 from horay_async.resources._base import new_idempotency_key
@@ -152,18 +152,24 @@ def _reads_back(line: bytes, result: BatchResult[Any], read: Callable[[bytes], O
 
 def _line_of(result: BatchResult[Any]) -> bytes:
     response, error = result.response, result.error
-    if response is not None and (body := _body_of(response)) is not None:
-        meta = response.meta
-        return _line(result.custom_id, meta.status, meta.request_id, body)
+    sent = response_in(error) if response is None else response
+    if sent is not None and (body := _body_of(sent)) is not None:
+        told = b"null" if error is None else _described(error, str(error))
+        return _joined(result.custom_id, _sent(sent.meta.status, sent.meta.request_id, body), told)
     if isinstance(error, APIStatusError) and error.status_code >= FAILED:
-        return _line(result.custom_id, error.status_code, error.request_id, _failure(error))
+        failure = _sent(error.status_code, error.request_id, _failure(error))
+        return _joined(result.custom_id, failure, b"null")
     message = "the response isn't valid UTF-8" if error is None else str(error)
     return _failed_line(result.custom_id, error, message)
 
 
 def _failed_line(custom_id: str, error: HorayError | None, message: str) -> bytes:
+    return _joined(custom_id, b"null", _described(error, message))
+
+
+def _described(error: HorayError | None, message: str) -> bytes:
     code = "APIResponseError" if error is None else type(error).__name__
-    return _joined(custom_id, b"null", _encode({"code": code, "message": _clean(message)}))
+    return _encode({"code": code, "message": _clean(message)})
 
 
 def _clean(text: str) -> str:
@@ -194,12 +200,10 @@ def _failure(error: APIStatusError) -> bytes:
     return _encode({"error": shown})
 
 
-def _line(custom_id: str, status: int, request_id: str | None, body: bytes) -> bytes:
-    head = b'{"status_code":%d,"request_id":%b,"body":' % (
-        status,
-        _encode(_clean(request_id or "")),
-    )
-    return _joined(custom_id, b"%b%b}" % (head, body), b"null")
+def _sent(status: int, request_id: str | None, body: bytes) -> bytes:
+    """What the server sent, as the field `response`."""
+    encoded = _encode(_clean(request_id or ""))
+    return b'{"status_code":%d,"request_id":%b,"body":%b}' % (status, encoded, body)
 
 
 def _joined(custom_id: str, response: bytes, error: bytes) -> bytes:

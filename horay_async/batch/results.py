@@ -10,12 +10,12 @@ import attrs
 
 from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._record import Record
-from horay_async.errors import HorayError
+from horay_async.errors import DriftError, HorayError
 from horay_async.models._base import Response
 from horay_async.models.meta import Attempt
 from horay_async.models.usage import Usage
 
-__all__ = ["BatchProgress", "BatchResult", "ShowProgress"]
+__all__ = ["BatchProgress", "BatchResult", "ShowProgress", "response_in"]
 
 MOST_ERRORS = 100
 """Different texts of errors that are counted; the text may name what is the request's alone."""
@@ -51,6 +51,14 @@ class BatchResult(Record, Generic[ResponseT_co]):
         if self.response is None:
             raise self.error or HorayError("the result has neither a response nor an error")
         return self.response
+
+
+def response_in(error: HorayError | None) -> Response | None:
+    """The response that a request failed with, where one came, and is paid for: with fields that `strict="raise"` refuses, or
+    with something in it that can't be used.
+    """
+    found = error.response if isinstance(error, DriftError) else getattr(error, "partial", None)
+    return found if isinstance(found, Response) and hasattr(found, "_raw") else None
 
 
 @attrs.define(eq=False, repr=False)
@@ -120,8 +128,9 @@ class BatchProgress(Record):
             told = getattr(error, "message", str(error))
             if error is not None and (told in self._errors or len(self._errors) < MOST_ERRORS):
                 self._errors[told] += 1
-            return
-        self.done += 1
+            response = response_in(error)
+        else:
+            self.done += 1
         usage = getattr(response, "usage", None)
         if isinstance(usage, Usage) and are_believable(
             usage.prompt_tokens, usage.completion_tokens

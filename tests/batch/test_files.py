@@ -33,7 +33,7 @@ from horay_async.batch.inputs import RequestFile
 from horay_async.batch.locks import FileLock
 from horay_async.resources._base import fetch
 
-from .conftest import KEY, Json, Stub, completion, line, lines, refusal, until
+from .conftest import KEY, USAGE, Json, Stub, client_of, completion, line, lines, refusal, until
 
 pytestmark = pytest.mark.anyio
 
@@ -144,6 +144,40 @@ async def test_failures_are_lines_and_retried_on_demand(
     progress = await batch.run_file(files.requests, files.results, retry_failed=True)
     assert (progress.skipped, progress.done, progress.failed) == (0, 4, 0)
     assert files.texts == {**dict(list(ALL.items())[:3]), "bad": "Once"}
+
+
+async def test_failures_with_a_response_keep_it(stub: Stub, files: Files) -> None:
+    """What was paid for is in the file, beside the error: a response that drifts, and one that can't be used."""
+    files.ask(
+        line("drift"),
+        line("vectors", url="/v1/embeddings", body={"model": "m", "input": ["a", "b"]}),
+        line("cut", "cut"),
+    )
+    vectors = {"object": "list", "data": [{"index": 0, "object": "embedding", "embedding": [1]}]}
+
+    def reply(body: Json) -> web.Response:
+        if "input" in body:
+            return web.json_response({**vectors, "model": "m", "usage": USAGE})
+        if body["prompt"] == "cut":
+            return web.Response(text='{"choices": [', content_type="application/json")
+        sent = json.loads(completion(body).text or "")
+        return web.json_response({**sent, "mood": "fine"})
+
+    stub.reply = reply
+    async with client_of(stub, strict="raise") as client:
+        progress = await client.batch.run_file(files.requests, files.results)
+    assert (progress.done, progress.failed, progress.prompt_tokens) == (0, 3, 6)
+    found = files.outcomes
+    assert found["drift"]["error"]["code"] == "DriftError"
+    assert found["drift"]["response"]["status_code"] == 200
+    assert found["drift"]["response"]["body"]["mood"] == "fine"
+    assert found["vectors"]["error"]["code"] == "APIResponseError"
+    assert found["vectors"]["response"]["body"]["data"] == vectors["data"]
+    assert found["cut"]["response"] is None
+    stub.reply = completion
+    async with client_of(stub) as client:
+        again = await client.batch.run_file(files.requests, files.results, retry_failed=True)
+    assert (again.skipped, again.done, again.failed) == (0, 2, 1)  # vectors of a text completion
 
 
 async def test_totals_can_be_watched(stub: Stub, batch: AsyncBatch, files: Files) -> None:
