@@ -88,16 +88,21 @@ async def run_file(
             bar=bar,
             needs_server=True,
         )
-        syncing = asyncio.create_task(_sync_regularly(journal, sync_interval, runner))
-        try:
-            while batch := await runner.get():
-                await _in_thread(partial(write, batch))
-        finally:
+
+        async def finish() -> None:
+            """What came until the end is written, too."""
             await runner.close()
             syncing.cancel()
             await asyncio.wait([syncing])
             await _in_thread(partial(write, runner.get_nowait()))
             await _in_thread(journal.sync)
+
+        syncing = asyncio.create_task(_sync_regularly(journal, sync_interval, runner))
+        try:
+            while batch := await runner.get():
+                await _in_thread(partial(write, batch))
+        finally:
+            await _to_its_end(asyncio.create_task(finish()))
 
 
 def _check_names(requests: Path | int, results: Path) -> None:
@@ -125,7 +130,11 @@ async def _in_thread(function: Callable[[], T]) -> T:
     """Runs a blocking function, and waits for its end even when it is cancelled: what it works on is
     closed afterwards.
     """
-    under_way = asyncio.get_running_loop().run_in_executor(None, function)
+    return await _to_its_end(asyncio.get_running_loop().run_in_executor(None, function))
+
+
+async def _to_its_end(under_way: asyncio.Future[T]) -> T:
+    """Waits for what is under way, however often that is cancelled: scopes of anyio do it at each await."""
     cancelled: asyncio.CancelledError | None = None
     while not under_way.done():
         try:

@@ -28,8 +28,9 @@ from horay_async import (
     ConfigurationError,
     RetryPolicy,
 )
-from horay_async.batch import AsyncBatch, BatchFileError, BatchProgress, inputs
+from horay_async.batch import AsyncBatch, BatchFileError, BatchProgress, BatchResult, inputs
 from horay_async.batch.inputs import RequestFile
+from horay_async.batch.journal import Journal
 from horay_async.batch.locks import FileLock
 from horay_async.resources._base import fetch
 
@@ -237,6 +238,35 @@ async def test_cancelled_run_keeps_what_has_come(
     await batch.run_file(files.requests, files.results)
     assert files.texts == ALL
     assert not (files.folder / "out.jsonl.lock").exists()
+
+
+async def test_run_that_is_cancelled_at_each_await_keeps_what_has_come(
+    stub: Stub, batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As scopes of anyio cancel: what has come while lines are being written is written as well."""
+    go_on = threading.Event()
+    append = Journal.append
+
+    def slow(journal: Journal, results: list[BatchResult[Any]]) -> None:
+        assert go_on.wait(20)
+        append(journal, results)
+
+    monkeypatch.setattr(Journal, "append", slow)
+    files.ask(*lines(20))
+    progress = BatchProgress()
+    run = asyncio.ensure_future(
+        batch.run_file(files.requests, files.results, progress=progress, concurrency=4)
+    )
+    await until(lambda: progress.done >= 8)
+    for _ in range(10):
+        run.cancel()
+        await asyncio.sleep(0)
+    go_on.set()
+    while not run.done():
+        run.cancel()
+        await asyncio.sleep(0)
+    assert run.cancelled()
+    assert len(files.outcomes) == progress.done >= 8
 
 
 @pytest.mark.parametrize("broken", [False, True])
