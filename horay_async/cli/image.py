@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
@@ -21,6 +22,8 @@ from horay_async.cli.preview import show
 from horay_async.cli.session import open_client
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from horay_async import GeneratedImage, Horay, ImageParams
 
 __all__ = ["image"]
@@ -80,54 +83,93 @@ def image(
     with open_client(server) as client:
         with Spinner("drawing"):
             response = client.images.generate(**params)
-        if as_json:
-            write_json(response.to_dict())
         if not response.images:
+            if as_json:
+                write_json(response.to_dict())
             raise CommandError("the response holds no picture", ExitCode.BROKEN)
         if to_stdout:
-            _write_to_stdout(client, response.images[0])
+            _write_to_stdout(client, response.images)
             return
         failure: Exception | None = None
-        for number, picture in enumerate(response.images, 1):
-            path = _numbered(output, number) if output else _free_name(described, picture.url)
-            try:
-                _save(client, picture, path)
-            except (horay_async.HorayError, OSError) as error:
-                failure = failure or error  # the others are paid for as well
-                continue
+        left = list(response.images)
+        try:
             if as_json:
-                note(f"saved as {path}")
-                continue
-            print(path, flush=True)
-            if preview and sys.stdout.isatty():
-                show(path.read_bytes())
+                failure = _failure_of(partial(write_json, response.to_dict()))
+            for number, picture in enumerate(response.images, 1):
+                path = _numbered(output, number) if output else _free_name(described, picture.url)
+                problem = _failure_of(partial(_save, client, picture, path))
+                if problem is not None:
+                    _tell_place(picture)
+                del left[0]
+                if problem is None:
+                    problem = _failure_of(
+                        partial(_tell_saved, path, as_json=as_json, preview=preview)
+                    )
+                failure = failure or problem
+        except BaseException:  # Ctrl-C
+            for picture in left:
+                _tell_place(picture)
+            raise
         if failure is not None:
             raise failure
     if response.seed is not None and sys.stdout.isatty():
         note(f"seed {response.seed}")
 
 
-def _write_to_stdout(client: Horay, picture: GeneratedImage) -> None:
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "picture")
-        _save(client, picture, path)
-        sys.stdout.buffer.write(path.read_bytes())
+def _failure_of(step: Callable[[], object]) -> Exception | None:
+    """What a step fails with; the steps after it are made all the same: each picture is paid for."""
+    try:
+        step()
+    except (horay_async.HorayError, OSError) as error:
+        return error
+    return None
+
+
+def _tell_saved(path: Path, *, as_json: bool, preview: bool) -> None:
+    if as_json:
+        note(f"saved as {path}")
+        return
+    print(path, flush=True)
+    if preview and sys.stdout.isatty():
+        show(path.read_bytes())
+
+
+def _write_to_stdout(client: Horay, pictures: Sequence[GeneratedImage]) -> None:
+    """Writes the first picture; of the others only their places can be told."""
+    first, *others = pictures
+    try:
+        with TemporaryDirectory() as folder:
+            path = Path(folder, "picture")
+            _save(client, first, path)
+            sys.stdout.buffer.write(path.read_bytes())
+            sys.stdout.buffer.flush()
+    except BaseException:
+        _tell_place(first)
+        raise
+    finally:
+        for picture in others:
+            _tell_place(picture)
 
 
 def _save(client: Horay, picture: GeneratedImage, path: Path) -> None:
+    with Spinner("fetching the picture"):
+        client.images.save(picture, path)
+
+
+def _tell_place(picture: GeneratedImage) -> None:
+    """Tells where a picture can be had that isn't saved."""
+    if picture.url[:5].lower() != "data:":
+        note(f"the picture is made, and can be had for a while at {picture.url}")
+        return
     try:
-        with Spinner("fetching the picture"):
-            client.images.save(picture, path)
-    except (horay_async.HorayError, OSError):
-        if picture.url[:5].lower() == "data:":
-            with NamedTemporaryFile(
-                "w", encoding="utf-8", prefix="horay-", suffix=".txt", delete=False
-            ) as kept:
-                kept.write(picture.url)
-            note(f"the picture is made; what the server sent, a data: URL, is kept in {kept.name}")
-        else:
-            note(f"the picture is made, and can be had for a while at {picture.url}")
-        raise
+        with NamedTemporaryFile(
+            "w", encoding="utf-8", prefix="horay-", suffix=".txt", delete=False
+        ) as kept:
+            kept.write(picture.url)
+    except OSError as error:
+        note(f"the picture is made, and what the server sent can't be kept: {error.strerror}")
+    else:
+        note(f"the picture is made; what the server sent, a data: URL, is kept in {kept.name}")
 
 
 def _numbered(output: Path, number: int) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -32,6 +32,12 @@ def horay(fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Horay:
     monkeypatch.setenv("HORAY_API_KEY", fault_server.api_key)
     monkeypatch.setenv("HORAY_BASE_URL", fault_server.base_url)
     return bare_horay
+
+
+@pytest.fixture
+def environment(fault_server: FaultServer) -> Mapping[str, str]:
+    """The settings for the test's server."""
+    return {"HORAY_API_KEY": fault_server.api_key, "HORAY_BASE_URL": fault_server.base_url}
 
 
 def bare_horay(*arguments: str, input: str | bytes = "") -> Result:

@@ -43,6 +43,19 @@ def start(
     )
 
 
+def in_shell(command: str, environment: Mapping[str, str]) -> tuple[int, str]:
+    """The exit status of `horay`, and what it says on standard error."""
+    done = subprocess.run(
+        ["sh", "-c", f'exec "{sys.executable}" -m horay_async.cli {command}'],
+        env=surroundings(environment),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
 class Terminal:
     """`horay` on a terminal of its own, `columns` wide."""
 

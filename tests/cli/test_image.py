@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from horay_async import GeneratedImage
 from horay_async.cli.exit_codes import ExitCode
+from horay_async.sync import Images
 from horay_async.testing import FaultServer, error, image, json_response, picture
 
 from .conftest import Horay
+from .process import in_shell
 
 PICTURE = "/files/picture.png"
 
@@ -123,3 +127,48 @@ def test_picture_and_json(horay: Horay, fault_server: FaultServer) -> None:
     """Both on standard output would be neither."""
     assert horay("image", "x", "-o", "-", "--json").exit_code == ExitCode.USAGE
     assert not fault_server.requests
+
+
+def test_output_that_cannot_be_written(
+    environment: Mapping[str, str], fault_server: FaultServer, folder: Path
+) -> None:
+    """Pictures are saved though nobody can be told their names, and named where they can't be had otherwise."""
+    url = fault_server.picture_url
+    fault_server.always(picture(), method="GET")
+    for arguments, saved in (("x", 2), ("y --json", 2), ("z -o -", 0)):
+        fault_server.add(image(url, url + "?2"))
+        status, told = in_shell(f"image {arguments} >/dev/full", environment)
+        assert status == ExitCode.FAILED
+        assert "No space left on device" in told
+        assert told.count("can be had for a while") == 2 - saved
+        assert len(list(folder.glob(f"{arguments[0]}*.png"))) == saved
+
+
+def test_further_pictures_for_standard_output(horay: Horay, fault_server: FaultServer) -> None:
+    """Only one can go there: where the others are is told."""
+    fault_server.always(picture(), method="GET")
+    fault_server.add(image(fault_server.picture_url, "https://files.example/2.png"))
+    result = horay("image", "x", "-o", "-")
+    assert result.stdout_bytes.startswith(b"\x89PNG")
+    assert result.stderr.replace("\n", " ").count("https://files.example/2.png") == 1
+
+
+def test_interrupted(
+    horay: Horay, fault_server: FaultServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while a picture is fetched tells where it, and those after it, can be had."""
+    real = Images.save
+
+    def save(self: Images, picture: GeneratedImage, path: Path) -> object:
+        if picture.url.endswith("2.png"):
+            raise KeyboardInterrupt
+        return real(self, picture, path)
+
+    monkeypatch.setattr(Images, "save", save)
+    fault_server.always(picture(), method="GET")
+    urls = [f"https://files.example/{number}.png" for number in (2, 3)]
+    fault_server.add(image(fault_server.picture_url, *urls))
+    result = horay("image", "x")
+    assert (result.exit_code, result.stdout) == (ExitCode.INTERRUPTED, "x.png\n")
+    for url in urls:
+        assert url in result.stderr.replace("\n", "")

@@ -15,15 +15,9 @@ from horay_async.cli.exit_codes import ExitCode
 from horay_async.testing import FaultServer, Gate, Hang
 from tests.processes import run_python
 
-from .process import COMMAND, PATIENCE, start, surroundings
+from .process import COMMAND, PATIENCE, in_shell, start, surroundings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals of POSIX")
-
-
-@pytest.fixture
-def environment(fault_server: FaultServer) -> Mapping[str, str]:
-    """The settings for the test's server."""
-    return {"HORAY_API_KEY": fault_server.api_key, "HORAY_BASE_URL": fault_server.base_url}
 
 
 def test_pipe(environment: Mapping[str, str], fault_server: FaultServer) -> None:
@@ -106,19 +100,6 @@ def test_closed_outputs(environment: Mapping[str, str], fault_server: FaultServe
     done = subprocess.run(["sh", "-c", script], env=surroundings(environment), check=False)
     assert done.returncode == ExitCode.FAILED
     assert len(fault_server.requests) == 1
-
-
-def in_shell(command: str, environment: Mapping[str, str]) -> tuple[int, str]:
-    """The exit status of `horay`, and what it says on standard error."""
-    done = subprocess.run(
-        ["sh", "-c", f'exec "{sys.executable}" -m horay_async.cli {command}'],
-        env=surroundings(environment),
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize("command", ["models", "chat hi", "complete x --stream", "--help"])
