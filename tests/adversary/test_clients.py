@@ -85,8 +85,8 @@ class Held:
         assert text_for(self.token).startswith(self.got), f"{self.token} was answered {self.got!r}"
 
 
-class AsyncMachine(RuleBasedStateMachine):
-    """An `AsyncHoray` on a loop that goes on while a rule runs, and stands still in between."""
+class Machine(RuleBasedStateMachine):
+    """A client and a server, calls under way, and streams that are held open."""
 
     calls = Bundle("calls")
     streams = Bundle("streams")
@@ -98,11 +98,65 @@ class AsyncMachine(RuleBasedStateMachine):
         self.echo = Echo()
         self.server = echo_server(self.echo).__enter__()
         self.threads |= set(threading.enumerate())
+        self.held: list[Held] = []
+
+    def stream_of(self, token: str) -> Any:
+        """Opens a stream."""
+        raise NotImplementedError
+
+    def next_of(self, stream: Any) -> Any:
+        """The next chunk of a stream."""
+        raise NotImplementedError
+
+    def close_stream(self, stream: Any) -> None:
+        """Closes a stream."""
+        raise NotImplementedError
+
+    def read_rest(self, held: Held) -> None:
+        """Reads a stream to its end."""
+        raise NotImplementedError
+
+    @rule(target=streams, faults=FAULT_LISTS)
+    def open_stream(self, faults: list[tuple[str, int]]) -> Held | None:
+        if sum(held.stream is not None for held in self.held) == MOST_HELD:
+            return None
+        token = self.echo.new_token(faults)
+        try:
+            held = Held(self.stream_of(token), token)
+        except HorayError:
+            return None
+        self.held.append(held)
+        return held
+
+    @rule(held=streams)
+    def read_on(self, held: Held | None) -> None:
+        if held is not None and held.stream is not None:
+            try:
+                chunk = self.next_of(held.stream)
+            except (HorayError, StopIteration, StopAsyncIteration):
+                return
+            held.take(chunk.text or "")
+
+    @rule(held=consumes(streams), how=st.sampled_from(("read", "close", "drop")))
+    def leave(self, held: Held | None, how: str) -> None:
+        if held is None:
+            return
+        if how == "close":
+            self.close_stream(held.stream)
+        elif how == "read":
+            self.read_rest(held)
+        held.stream = None  # whoever else has the holder
+
+
+class AsyncMachine(Machine):
+    """An `AsyncHoray` on a loop that goes on while a rule runs, and stands still in between."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.runner = asyncio.Runner()
         self.loop = self.runner.get_loop()
         self.loop.set_exception_handler(complaints.of_loop)
         self.open: set[asyncio.Task[str]] = set()
-        self.held: list[Held] = []
         self.client = self.new_client()
 
     def new_client(self) -> AsyncHoray:
@@ -121,7 +175,7 @@ class AsyncMachine(RuleBasedStateMachine):
         self.open.discard(task)
         outcomes[await task] += 1
 
-    @rule(target=calls, operation=SOME_OPERATIONS, faults=FAULT_LISTS)
+    @rule(target=Machine.calls, operation=SOME_OPERATIONS, faults=FAULT_LISTS)
     def start(self, operation: Operation, faults: list[tuple[str, int]]) -> AsyncCall:
         return AsyncCall(self.begin(operation, faults))
 
@@ -139,11 +193,11 @@ class AsyncMachine(RuleBasedStateMachine):
 
         self.run(all_of_them())
 
-    @rule(call=consumes(calls))
+    @rule(call=consumes(Machine.calls))
     def finish(self, call: AsyncCall) -> None:
         self.run(self.end(call.task))
 
-    @rule(call=consumes(calls), again=st.booleans())
+    @rule(call=consumes(Machine.calls), again=st.booleans())
     def cancel(self, call: AsyncCall, again: bool) -> None:
         async def cancelled() -> None:
             call.task.cancel()
@@ -165,41 +219,18 @@ class AsyncMachine(RuleBasedStateMachine):
 
         self.run(some_turns())
 
-    @rule(target=streams, faults=FAULT_LISTS)
-    def open_stream(self, faults: list[tuple[str, int]]) -> Held | None:
-        if sum(held.stream is not None for held in self.held) == MOST_HELD:
-            return None
-        token = self.echo.new_token(faults)
-        try:
-            chunks = self.run(
-                self.client.chat.completions.create(
-                    model="m", messages=messages(token), stream=True
-                )
-            )
-        except HorayError:
-            return None
-        held = Held(chunks, token)
-        self.held.append(held)
-        return held
+    def stream_of(self, token: str) -> Any:
+        create = self.client.chat.completions.create
+        return self.run(create(model="m", messages=messages(token), stream=True))
 
-    @rule(held=streams)
-    def read_on(self, held: Held | None) -> None:
-        if held is not None and held.stream is not None:
-            try:
-                chunk = self.run(anext(held.stream))
-            except (HorayError, StopAsyncIteration):
-                return
-            held.take(chunk.text or "")
+    def next_of(self, stream: Any) -> Any:
+        return self.run(anext(stream))
 
-    @rule(held=consumes(streams), how=st.sampled_from(("read", "close", "drop")))
-    def leave(self, held: Held | None, how: str) -> None:
-        if held is None:
-            return
-        if how == "close":
-            self.run(held.stream.close())
-        elif how == "read":
-            self.run(self.rest(held))
-        held.stream = None  # whoever else has the holder
+    def close_stream(self, stream: Any) -> None:
+        self.run(stream.close())
+
+    def read_rest(self, held: Held) -> None:
+        self.run(self.rest(held))
 
     async def rest(self, held: Held) -> None:
         try:
@@ -277,21 +308,12 @@ class BlockingCallUnderWay:
             raise self.failure
 
 
-class BlockingMachine(RuleBasedStateMachine):
+class BlockingMachine(Machine):
     """A `Horay`, called from several threads, beside another one on the same loop."""
-
-    calls = Bundle("calls")
-    streams = Bundle("streams")
 
     def __init__(self) -> None:
         super().__init__()
-        self.descriptors = descriptors()
-        self.threads = set(threading.enumerate())
-        self.echo = Echo()
-        self.server = echo_server(self.echo).__enter__()
-        self.threads |= set(threading.enumerate())
         self.open: set[BlockingCallUnderWay] = set()
-        self.held: list[Held] = []
         self.client = self.new_client()
         self.other = self.new_client()
 
@@ -307,7 +329,7 @@ class BlockingMachine(RuleBasedStateMachine):
         self.open.discard(call)
         call.end()
 
-    @rule(target=calls, operation=SOME_OPERATIONS, faults=FAULT_LISTS)
+    @rule(target=Machine.calls, operation=SOME_OPERATIONS, faults=FAULT_LISTS)
     def start(self, operation: Operation, faults: list[tuple[str, int]]) -> BlockingCallUnderWay:
         return self.begin(operation, faults)
 
@@ -321,47 +343,26 @@ class BlockingMachine(RuleBasedStateMachine):
         for call in [self.begin(*each) for each in drawn]:
             self.end(call)
 
-    @rule(call=consumes(calls))
+    @rule(call=consumes(Machine.calls))
     def finish(self, call: BlockingCallUnderWay) -> None:
         self.end(call)
 
-    @rule(target=streams, faults=FAULT_LISTS)
-    def open_stream(self, faults: list[tuple[str, int]]) -> Held | None:
-        if sum(held.stream is not None for held in self.held) == MOST_HELD:
-            return None
-        token = self.echo.new_token(faults)
+    def stream_of(self, token: str) -> Any:
+        create = self.client.chat.completions.create
+        return create(model="m", messages=messages(token), stream=True)
+
+    def next_of(self, stream: Any) -> Any:
+        return next(stream)
+
+    def close_stream(self, stream: Any) -> None:
+        stream.close()
+
+    def read_rest(self, held: Held) -> None:
         try:
-            chunks = self.client.chat.completions.create(
-                model="m", messages=messages(token), stream=True
-            )
-        except HorayError:
-            return None
-        held = Held(chunks, token)
-        self.held.append(held)
-        return held
-
-    @rule(held=streams)
-    def read_on(self, held: Held | None) -> None:
-        if held is not None and held.stream is not None:
-            try:
-                chunk = next(held.stream)
-            except (HorayError, StopIteration):
-                return
-            held.take(chunk.text or "")
-
-    @rule(held=consumes(streams), how=st.sampled_from(("read", "close", "drop")))
-    def leave(self, held: Held | None, how: str) -> None:
-        if held is None:
-            return
-        if how == "close":
-            held.stream.close()
-        elif how == "read":
-            try:
-                for piece in held.stream.text():
-                    held.take(piece)
-            except HorayError as error:
-                outcomes[type(error).__name__] += 1
-        held.stream = None
+            for piece in held.stream.text():
+                held.take(piece)
+        except HorayError as error:
+            outcomes[type(error).__name__] += 1
 
     @rule(under_way=st.booleans())
     def close(self, under_way: bool) -> None:
