@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -113,6 +114,8 @@ class AsyncToolRun:
         """Whether its last event was handed out."""
         self._reading = False
         """Whether a task is in `_advance`."""
+        self._limit: asyncio.Timeout | None = None
+        """What bounds the step that it takes; None between steps."""
 
         self._round = 0
         """The number of the round; 0 before the first."""
@@ -173,8 +176,8 @@ class AsyncToolRun:
         self._closed = True
         if self._stream is not None:
             self._stream._close_nowait()
-        if self._tasks and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._cancel)
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop_step)
 
     def _interrupt(self, error: BaseException) -> None:
         """As a stream's: reading on raises."""
@@ -261,7 +264,7 @@ class AsyncToolRun:
         )
 
     async def _in_time(self, step: Callable[[], Awaitable[Events]]) -> Events:
-        limit = asyncio.timeout_at(self._deadline)
+        self._limit = limit = asyncio.timeout_at(self._deadline)
         try:
             async with limit:
                 return await step()
@@ -275,6 +278,8 @@ class AsyncToolRun:
                 clock="total",
                 execution="executed",
             ) from error
+        finally:
+            self._limit = None
 
     def _left(self) -> float | None:
         """Seconds until the deadline; a little even when it has passed, for the timeout to pass."""
@@ -398,6 +403,12 @@ class AsyncToolRun:
             elif self._closed and task in self._caller.begun:
                 messages.append(stopped(call))
         return messages
+
+    def _stop_step(self) -> None:
+        """Ends the step that another task takes, and the tools."""
+        if self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(-math.inf)
+        self._cancel()
 
     def _cancel(self) -> None:
         for task in self._tasks:

@@ -448,7 +448,6 @@ async def test_closing_while_another_task_waits_for_the_model(
         while not headless and run._stream is None:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0)
         await run.close()
-        held.open()
         with pytest.raises(HorayError, match="the run was stopped"):
             await reading
         await fault_server.until(lambda: fault_server.open_connections == 0, what="closing")
