@@ -23,6 +23,7 @@ from horay_async._transport import aiohttp_internals
 from horay_async._transport.aiohttp_internals import awaits_head, holds_leftover
 from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async._transport.failures import NoResponse
+from horay_async._transport.loops import kept_by
 from horay_async._transport.tcp_keepalive import make_socket
 
 __all__ = [
@@ -365,6 +366,7 @@ class Connector(aiohttp.TCPConnector):
 
     def __init__(self, *, tcp_keepalive: float | None, **options: Any) -> None:
         self._connections: WeakSet[ConnectionProtocol] = WeakSet()
+        self._kept = kept_by(asyncio.get_running_loop())
         super().__init__(socket_factory=partial(make_socket, tcp_keepalive), **options)  # pyright: ignore[reportUnknownMemberType] - aiohttp types an address as a bare tuple
         self._buffer = shared_buffer(asyncio.get_running_loop())
 
@@ -397,6 +399,15 @@ class Connector(aiohttp.TCPConnector):
             if request is not None:
                 request.dispatched(known)
             return connection
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed; also once its loop is collected, of which asyncio tells, so that the session doesn't."""
+        return super().closed or self._kept.gone
+
+    def __del__(self, *args: Any) -> None:
+        if not self._kept.gone:
+            super().__del__(*args)
 
     def abort_all(self) -> bool:
         """Closes all connections at once; whether any hasn't been told yet that it is."""

@@ -141,7 +141,13 @@ class ConnectionPool:
     async def start(self) -> None:
         """Ties the pool to its loop."""
         self._end = self._close_with_loop()
-        await anext(self._end)
+        hooks = sys.get_asyncgen_hooks()
+        # A loop that is collected would make a coroutine to close the generator, which nobody would await.
+        sys.set_asyncgen_hooks(finalizer=None)
+        try:
+            await anext(self._end)  # waits for nothing
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
 
     async def close(self) -> None:
         """Closes the connections, unless that has begun: the loop may be closing its generators right now."""
@@ -161,22 +167,20 @@ class ConnectionPool:
             for _ in range(9):
                 closing.send(None)
 
-    def __del__(self) -> None:
-        # Collected with a loop that was forgotten: what that says of itself is enough.
-        self.close_nowait()
-
     async def _close_with_loop(self) -> AsyncGenerator[None, None]:
         _live[id(self)] = self
-        kept_by(self.loop).add(self)
+        kept = kept_by(self.loop)
+        kept.add(self)
         try:
             yield
         finally:
-            self._end = None  # who closes it a second time would be told that it runs already
-            _live.pop(id(self), None)
-            kept_by(self.loop).discard(self)
-            self.timer.close()
-            if self.owned:
-                await self.session.close()
+            if not kept.gone:
+                self._end = None  # who closes it a second time would be told that it runs already
+                _live.pop(id(self), None)
+                kept.discard(self)
+                self.timer.close()
+                if self.owned:
+                    await self.session.close()
 
     @property
     def closed(self) -> bool:

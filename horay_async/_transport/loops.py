@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import weakref
+from typing import Any
 
-__all__ = ["kept_by", "runs_here"]
+__all__ = ["Kept", "kept_by", "runs_here"]
 
 _KEPT = "_kept_by_horay_async"
 
@@ -17,15 +20,34 @@ def runs_here(loop: asyncio.AbstractEventLoop) -> bool:
         return False
 
 
-def kept_by(loop: asyncio.AbstractEventLoop) -> set[object]:
-    """What lives as long as `loop`, and no longer: an attribute of the loop, since what is kept elsewhere, and refers to the
-    loop, would keep a loop for ever that is forgotten without being closed.
+class Kept(set[object]):
+    """What lives as long as an event loop, and no longer."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._gone: list[bool] = []
+        # Python calls this before it finalizes anything of the loop's.
+        weakref.finalize(loop, self._gone.append, True).atexit = False
+        self._finalizing = sys.is_finalizing  # modules lose their names before that ends
+
+    @property
+    def gone(self) -> bool:
+        """Whether the loop is being collected, or the process ends: what is open ends with what holds it."""
+        return bool(self._gone) or self._finalizing()
+
+
+def kept_by(loop: asyncio.AbstractEventLoop) -> Kept:
+    """An attribute of the loop: what is kept elsewhere, and refers to the loop, would keep a loop for ever that is forgotten
+    without being closed.
     """
     try:
-        kept: set[object] = loop.__dict__.setdefault(_KEPT, set())
-    except AttributeError:  # of a class whose instances take none
-        kept = _kept.setdefault(loop, set())
-    return kept
+        attributes: dict[Any, Any] = loop.__dict__
+        key: object = _KEPT
+    except AttributeError:
+        attributes, key = _kept, loop
+    kept: Kept | None = attributes.get(key)
+    return attributes.setdefault(key, Kept(loop)) if kept is None else kept
 
 
-_kept: dict[asyncio.AbstractEventLoop, set[object]] = {}
+_kept: dict[Any, Any] = {}
+"""By the loop, for those whose class lets them take no attributes: they are kept for ever."""

@@ -643,7 +643,7 @@ async def test_response_to_nobody(
         (pool,) = client._transport.pools.live_pools()
         connector: Any = pool.session.connector
         (connection,) = connector._connections
-        while connection.received < len(asked.data + stray.data):
+        while connection.received < len(asked.data + stray.data):  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.001)
         gate.open()
         assert "stray" not in [model.id for model in await client.models.list()]
