@@ -36,6 +36,9 @@ class _Draft:
         self.text: list[str] = []
         self.refusal: list[str] = []
         self.calls: list[ToolCallDone] = []
+        self.told = 0
+        """How many of the calls were told, parsed."""
+        self.end: ChoiceFinished | None = None
 
     def choice(self, end: ChoiceFinished) -> ChatChoice:
         text, calls = "".join(self.text), [done.tool_call for done in self.calls]
@@ -86,6 +89,9 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         self._merged.end(plain)
         for event in plain:
             self._tell(event, events)
+        for draft in self._drafts.values():
+            if draft.end is not None and draft.told < len(draft.calls):  # some came behind it
+                self._end(draft.end, events)
 
     def result(self) -> ParsedCompletion[T]:
         return self.shaped(self._merged.result())
@@ -121,9 +127,12 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
             error.completion = self._merged.result()
             raise
         self._whole[end.index] = choice
-        for done, call in zip(draft.calls, choice.message.tool_calls or (), strict=True):
+        calls = list(zip(draft.calls, choice.message.tool_calls or (), strict=True))
+        for done, call in calls[draft.told :]:
             events.append(ToolCallDone(done.index, done.tool_index, call))
-        if choice.message.parsed is not None:
+        draft.told = len(calls)
+        again, draft.end = draft.end is not None, end
+        if choice.message.parsed is not None and not again:
             events.append(AnswerParsed(end.index, choice.message.parsed))
 
     def _draft(self, index: int) -> _Draft:

@@ -70,6 +70,8 @@ class MergedChoice:
     refusal: list[str] = attrs.field(factory=list[str])
     reasoning: list[str] = attrs.field(factory=list[str])
     tools: ToolCalls | None = None
+    told: set[int] = attrs.field(factory=set[int])
+    """Numbers of the calls that events have told to be whole."""
     logprobs: Any = None
     unknown: UnknownFields | None = None
     unknown_in_logprobs: UnknownFields | None = None
@@ -386,10 +388,21 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
     def _tell_end(
         self, choice: MergedChoice, index: int, reason: str | None, events: list[Any]
     ) -> None:
-        if choice.tools:
-            for number, call in choice.tools.results():
-                events.append(ToolCallDone(index, number, call))
+        self._tell_calls(choice, index, events)
         super()._tell_end(choice, index, reason, events)
+
+    def end(self, events: list[Any]) -> None:
+        for index, choice in self._in_order():
+            if choice.finish_reason is not None:  # some servers send more calls behind it
+                self._tell_calls(choice, index, events)
+        super().end(events)
+
+    def _tell_calls(self, choice: MergedChoice, index: int, events: list[Any]) -> None:
+        """Appends that calls are whole, each once."""
+        for number, call in choice.tools.results() if choice.tools else ():
+            if number not in choice.told:
+                choice.told.add(number)
+                events.append(ToolCallDone(index, number, call))
 
     def _add_logprobs(self, choice: MergedChoice, more: ChatLogprobs) -> None:
         for entries in (more.content, more.refusal):

@@ -120,6 +120,27 @@ def test_tools() -> None:
     assert snapshot.function.parsed_arguments == Point(3)
 
 
+def test_tools_behind_the_finish_reason() -> None:
+    """They are parsed at the end of the stream, and each is told once; so is the object."""
+    merging = TypedAccumulator(Point, {"move": Point})
+    events = told(merging, chunk(content='{"x": 1}'), call('{"x": 3}', "move"))
+    events += told(merging, chunk(finish_reason="tool_calls"))
+    function = FunctionCallDelta(name="move", arguments='{"x": 4}')
+    late = ToolCallDelta(index=1, id="late", function=function)
+    events += told(merging, chunk(tool_calls=[late], finish_reason="tool_calls"))
+    for _ in range(2):
+        merging.end(events)
+    done = [event.tool_call for event in events if isinstance(event, ToolCallDone)]
+    assert [each.id for each in done] == ["move", "late"]
+    parsed: Any = [each.function for each in done]
+    assert [each.parsed_arguments for each in parsed] == [Point(3), Point(4)]
+    assert [event for event in events if isinstance(event, AnswerParsed)] == [
+        AnswerParsed(0, Point(1))
+    ]
+    calls = merging.result().choices[0].message.tool_calls or []
+    assert [each.function.parsed_arguments for each in calls] == [Point(3), Point(4)]
+
+
 def test_without_a_class() -> None:
     """Text alone has no objects; snapshots before the end show unparsed calls."""
     merging: TypedAccumulator[None] = TypedAccumulator(None, {})

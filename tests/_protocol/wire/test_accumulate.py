@@ -309,6 +309,23 @@ def test_end_of_a_stream_ends_its_choices() -> None:
     assert len(events) == 3
 
 
+def test_call_behind_the_finish_reason_is_told_at_the_end() -> None:
+    """Some servers give each chunk of calls a finish reason; each call is told once."""
+    merged = ChatAccumulator()
+    events: list[ChatEvent] = []
+    for number in (0, 1):
+        call = {"index": number, "id": f"c{number}", "function": {"name": "f", "arguments": "{}"}}
+        choices = [delta(0, "tool_calls", tool_calls=[call])]
+        merged.add(structure({"choices": choices}, ChatCompletionChunk), events)
+    for _ in range(2):
+        merged.end(events)
+    done = [event.tool_call.id for event in events if isinstance(event, ToolCallDone)]
+    assert done == ["c0", "c1"]
+    assert [event for event in events if isinstance(event, ChoiceFinished)] == [
+        ChoiceFinished(0, "tool_calls")
+    ]
+
+
 # What servers do.
 
 
