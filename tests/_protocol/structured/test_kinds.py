@@ -344,6 +344,13 @@ def test_strict_form(hint: Any) -> None:
     assert form.strict or hint is Bounded  # which has an open dict
 
 
+@attrs.define
+class Version:
+    """What may have a length, of which its schema can't say anything."""
+
+    number: int
+
+
 def test_validators_of_attrs() -> None:
     """What they ask for is in the schema, so that no response is asked for that they refuse."""
     validators = attrs.validators
@@ -355,6 +362,7 @@ def test_validators_of_attrs() -> None:
         found: str = attrs.field(validator=validators.matches_re("x", func=__import__("re").search))
         names: list[str] | None = attrs.field(validator=validators.optional(validators.max_len(2)))
         free: int = attrs.field(converter=abs, validator=validators.ge(0))
+        since: Version | None = attrs.field(validator=validators.optional(validators.max_len(2)))
 
     properties = schema(Checked).json["properties"]
     assert properties["low"] == {"type": "integer", "minimum": 1, "exclusiveMaximum": 9}
@@ -362,6 +370,7 @@ def test_validators_of_attrs() -> None:
     assert properties["found"] == {"type": "string", "pattern": "x"}
     assert properties["names"]["anyOf"][0]["maxItems"] == 2
     assert properties["free"] == {"type": "integer"}
+    assert properties["since"]["anyOf"] == [{"$ref": "#/$defs/Version"}, {"type": "null"}]
 
 
 @pytest.mark.parametrize(
