@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import weakref
-from typing import Any
 
 __all__ = ["Kept", "kept_by", "runs_here"]
 
@@ -40,14 +39,16 @@ def kept_by(loop: asyncio.AbstractEventLoop) -> Kept:
     """An attribute of the loop: what is kept elsewhere, and refers to the loop, would keep a loop for ever that is forgotten
     without being closed.
     """
-    try:
-        attributes: dict[Any, Any] = loop.__dict__
-        key: object = _KEPT
-    except AttributeError:
-        attributes, key = _kept, loop
-    kept: Kept | None = attributes.get(key)
-    return attributes.setdefault(key, Kept(loop)) if kept is None else kept
+    kept: Kept | None = getattr(loop, _KEPT, _kept.get(loop))
+    if kept is None:
+        kept = Kept(loop)
+        # Not by way of its `__dict__`: CPython 3.11 looks up all of a loop's attributes more slowly once that was asked for.
+        try:
+            setattr(loop, _KEPT, kept)
+        except AttributeError:
+            kept = _kept.setdefault(loop, kept)
+    return kept
 
 
-_kept: dict[Any, Any] = {}
+_kept: dict[asyncio.AbstractEventLoop, Kept] = {}
 """By the loop, for those whose class lets them take no attributes: they are kept for ever."""
