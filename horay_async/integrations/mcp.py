@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from importlib import import_module
 from inspect import signature
 from typing import Any, ClassVar, Protocol, TypeVar, cast
@@ -87,18 +87,20 @@ def _tool(session: Any, home: asyncio.AbstractEventLoop, described: Any) -> Tool
     name: str = described.name
 
     async def call(**arguments: Any) -> Any:
-        return _result(await _on(home, _call(session, name, arguments)))
+        return _result(await _on(home, lambda: _call(session, name, arguments)))
 
     return Tool.from_schema(
         name, described.description or "", _either(described, "input_schema", "inputSchema"), call
     )
 
 
-async def _on(home: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
-    """Awaits on the session's own loop, which may be another thread's."""
+async def _on(home: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Awaits on the session's own loop, which may be another thread's. Raises `HorayError` where that doesn't run."""
     if asyncio.get_running_loop() is home:
-        return await work
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, home))
+        return await work()
+    if not home.is_running():  # nothing would ever come of it
+        raise HorayError("the event loop of the MCP session has ended, or doesn't run")
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), home))
 
 
 async def _call(session: Any, name: str, arguments: dict[str, Any]) -> Any:

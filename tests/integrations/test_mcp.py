@@ -8,13 +8,14 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 pytest.importorskip("mcp", reason="the extra `mcp`")
 
-from horay_async import AsyncHoray, Horay, MessageDict, ToolResult
+from horay_async import AsyncHoray, Horay, HorayError, MessageDict, ToolResult
 from horay_async.integrations.mcp import MCPToolError, tools_of
 from horay_async.testing import FaultServer
 from horay_async.testing.canned import PNG
@@ -143,3 +144,27 @@ async def test_blocking(fault_server: FaultServer, connect_blocking: ConnectBloc
 
         with connect_blocking() as client:
             assert await asyncio.to_thread(run, client) == "The tool says: 6"
+
+
+@pytest.mark.parametrize("closed", [False, True])
+async def test_loop_that_has_ended(closed: bool) -> None:
+    """A tool of a session whose loop doesn't run any more says so at once."""
+
+    class Listing:
+        async def list_tools(self) -> Any:
+            one = SimpleNamespace(name="add", description="Adds.", inputSchema={"type": "object"})
+            return SimpleNamespace(tools=[one], nextCursor=None)
+
+        async def call_tool(self, name: str, arguments: dict[str, Any] | None = None, /) -> Any:
+            raise AssertionError
+
+    home = asyncio.new_event_loop()
+    try:
+        [add] = await asyncio.to_thread(home.run_until_complete, tools_of(Listing()))
+        if closed:
+            home.close()
+        function: Any = add.function
+        with pytest.raises(HorayError, match="the event loop of the MCP session"):
+            await function()
+    finally:
+        home.close()
