@@ -70,7 +70,8 @@ class RunSpan(OwnSpan):
     def _ended(self, ended: RunEnded) -> None:
         spent = [usage_of(usage, "invoke_agent") for usage in ended.usages if usage is not None]
         for name in ("input_tokens", "output_tokens"):
-            if told := [usage[name] for usage in spent if name in usage]:
+            told = [usage[name] for usage in spent if name in usage]
+            if told and len(told) == len(ended.usages):  # a part would look like the whole
                 self.span.set_attribute(f"gen_ai.usage.{name}", sum(told))
         response = ended.response
         if response is None:

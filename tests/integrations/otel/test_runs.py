@@ -67,6 +67,18 @@ def below(recorded: Recorded, parent: ReadableSpan) -> list[str]:
     ]
 
 
+async def test_tokens_that_one_round_does_not_tell(
+    fault_server: FaultServer, connect: Connect, recorded: Recorded
+) -> None:
+    """The sum of the others isn't told as the run's."""
+    usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+    fault_server.add(calling(("weather", {"city": "Berlin"}), usage=usage), saying("Clear."))
+    async with connect(telemetry=recorded.telemetry()) as client:
+        await client.chat.completions.run_tools(**question()).final()
+    attributes = named(recorded, RUN).attributes or {}
+    assert not [name for name in attributes if name.startswith("gen_ai.usage.")]
+
+
 @pytest.mark.parametrize("capture", [False, True])
 async def test_span_of_a_run(
     fault_server: FaultServer, connect: Connect, recorded: Recorded, capture: bool
