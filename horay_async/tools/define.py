@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, ForwardRef, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from horay_async._first_use import MadeOnce
 from horay_async.models.tools import ToolBase
@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     Approve = Callable[[ToolCall], Any]
     """Says what becomes of a call, as a function or a coroutine function: None or True lets it run, a string is told
     to the model instead, a mapping replaces the arguments."""
-else:  # found where it is, from wherever this is read
-    Approve = Callable[[ForwardRef("ToolCall", module="horay_async.models.chat")], Any]
+else:  # made when it is first asked for: the class loads what calls without tools don't need
+
+    def __getattr__(name: str) -> Any:
+        if name != "Approve":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from horay_async.models.chat import ToolCall  # noqa: PLC0415 - see above
+
+        return Callable[[ToolCall], Any]
 
 P = ParamSpec("P")
 R = TypeVar("R")
