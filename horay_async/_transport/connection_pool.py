@@ -214,12 +214,12 @@ class _PoolsOfLoop:
     __slots__ = ("__weakref__", "owner", "pools", "slots", "sweep")
 
     def __init__(self, owner: object, loop: asyncio.AbstractEventLoop) -> None:
-        self.owner = owner
+        self.owner: object = owner
         """Stands for the client."""
-        self.slots = SlotsByLimit(loop)
-        self.pools = 0
+        self.slots: SlotsByLimit = SlotsByLimit(loop)
+        self.pools: int = 0
         """How many there are."""
-        self.sweep = SweepMark(2 * MAX_UNUSED)
+        self.sweep: SweepMark = SweepMark(2 * MAX_UNUSED)
 
 
 class ConnectionPools:

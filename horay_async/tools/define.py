@@ -28,6 +28,7 @@ else:  # made when it is first asked for: the class loads what calls without too
 
         return Callable[[ToolCall], Any]
 
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
