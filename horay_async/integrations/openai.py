@@ -125,7 +125,7 @@ class _AsyncStream(openai.AsyncStream[T], _Failure):
             raise
 
 
-STREAMS: Final = {openai.Stream: _Stream, openai.AsyncStream: _AsyncStream}
+STREAMS: Final[dict[type[Any], type[Any]]] = {openai.Stream: _Stream, openai.AsyncStream: _AsyncStream}
 
 
 class _OnHoray:
