@@ -125,7 +125,10 @@ class _AsyncStream(openai.AsyncStream[T], _Failure):
             raise
 
 
-STREAMS: Final[dict[type[Any], type[Any]]] = {openai.Stream: _Stream, openai.AsyncStream: _AsyncStream}
+STREAMS: Final[dict[type[Any], type[Any]]] = {
+    openai.Stream: _Stream,
+    openai.AsyncStream: _AsyncStream,
+}
 
 
 class _OnHoray:
