@@ -708,3 +708,41 @@ thread.start()
 connection = server.accept()
 """
     assert printed_by("-c", code) == "the program ended while the call was under way\n"
+
+
+def test_tool_that_ignores_every_cancellation() -> None:
+    """It holds the loop for ever, and closing the client only for a while."""
+    printed = run(
+        """
+        from horay_async import APITimeoutError, tool
+        from horay_async._bridge import thread as module
+        module.EXIT_TIMEOUT = 0.1
+        @tool
+        async def stubborn() -> str:
+            "Never ends."
+            print("called")
+            while True:
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    print("cancelled")
+        function = {"name": "stubborn", "arguments": "{}"}
+        delta = {"tool_calls": [{"index": 0, "id": "1", "type": "function", "function": function}]}
+        choice = {"index": 0, "delta": delta, "finish_reason": "tool_calls"}
+        server.add(respond([sse({"id": "1", "choices": [choice]}), sse("[DONE]")], content_type="text/event-stream"))
+        client = connect()
+        try:
+            client.chat.completions.run_tools(model="m", messages=[], tools=[stubborn], timeout=0.5).final()
+        except APITimeoutError:
+            print("timed out")
+        client.close()
+        print("closed")
+        os._exit(0)
+        """,
+        before="from horay_async.testing import respond, sse\n",
+    )
+    assert [line for line in printed.splitlines() if line != "cancelled"] == [
+        "called",
+        "timed out",
+        "closed",
+    ]

@@ -54,7 +54,8 @@ CANCEL_POLL = 0.05
 """Seconds of that between two looks whether anything is left to wait for, should nothing wake the caller."""
 
 EXIT_TIMEOUT = 5.0
-"""Seconds for which the end of the program waits for the thread: user code may hold it for ever."""
+"""Seconds for which the end of the program, and the closing of the last client, wait for the thread: user code may hold it
+for ever."""
 
 
 class BlockingCall(Generic[R]):
@@ -523,7 +524,7 @@ class LoopHandle:
             with contextlib.suppress(ConfigurationError):  # another thread closes it, too
                 self.run(self._close, on_close, shared)
             self.closed = True
-            thread.join()
+            thread.join(EXIT_TIMEOUT)  # a tool may ignore every cancellation
 
     def close_soon(self, on_close: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Does the same from any thread without waiting: what a garbage collector can do."""
