@@ -1,4 +1,4 @@
-"""The least that Python can do: no HTTP library, an `asyncio.Protocol` with httptools and msgspec structs.
+"""The least that Python can do: no HTTP library, an `asyncio.BufferedProtocol` with httptools and msgspec structs.
 
 It speaks to one server over plain TCP and keeps its connections. It has no timeouts, TLS, compression, proxies, retries or
 error classes: it is here as a lower bound, not as a client.
@@ -50,11 +50,12 @@ decode_response = msgspec.json.Decoder(Response).decode
 decode_chunk = msgspec.json.Decoder(Chunk).decode
 
 
-class Connection(asyncio.Protocol):
-    """One connection: a request at a time, its body in pieces."""
+class Connection(asyncio.BufferedProtocol):
+    """One connection: a request at a time, its body in pieces. It reads into `buffer`, which all of them share."""
 
-    def __init__(self) -> None:
+    def __init__(self, buffer: memoryview) -> None:
         self.transport: asyncio.Transport | None = None
+        self._buffer = buffer
         self._waiter: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,8 +69,11 @@ class Connection(asyncio.Protocol):
         self.complete = False
         self.transport.write(request)
 
-    def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._parser.feed_data(self._buffer[:nbytes])
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -104,6 +108,7 @@ class Floor:
             f"Authorization: Bearer {API_KEY}\r\nContent-Type: application/json\r\nContent-Length: "
         ).encode()
         self._idle: deque[Connection] = deque()
+        self._buffer = memoryview(bytearray(2**16))
         self._free = asyncio.Semaphore(connections)
 
     async def call(self, model: str) -> str:
@@ -160,6 +165,8 @@ class Floor:
             connection = self._idle.pop()
         else:
             loop = asyncio.get_running_loop()
-            _, connection = await loop.create_connection(Connection, self._host, self._port)
+            _, connection = await loop.create_connection(
+                lambda: Connection(self._buffer), self._host, self._port
+            )
         connection.send(b"%b%d\r\n\r\n%b" % (self._head, len(data), data))
         return connection
