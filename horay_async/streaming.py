@@ -16,11 +16,13 @@ from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder,
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import no_attribute
+from horay_async._transport.connection_slots import CLOSED
 from horay_async._transport.loops import runs_here
 from horay_async.errors import (
     APIConnectionError,
     APIError,
     APITimeoutError,
+    ConfigurationError,
     DriftWarning,
     HorayError,
 )
@@ -57,6 +59,11 @@ def interrupted(error: BaseException, what: str = "the stream") -> HorayError:
         f"{what} is closed: {type(error).__name__} ended a reading of it before its time"
     )
 
+
+CLIENT_CLOSED = (
+    "the client was closed before its stream was read: read it within the client's with block"
+)
+"""What the first reading says then."""
 
 BUSY = "the stream is being read by another task: read it in one"
 """What a second task is told that reads while the first one waits."""
@@ -217,6 +224,14 @@ class AsyncStream(Generic[ChunkT]):
                 self._call.fail(error)
             self._end(error)
             raise
+        except ConfigurationError as error:
+            if error.args != (CLOSED,):
+                self._failure = error
+            else:  # told to a retry, since the connection was closed with the client
+                self._failure = HorayError(CLIENT_CLOSED)
+            self._end(error)
+            self._close_nowait()
+            raise self._failure from None
         except BaseException as error:
             self._failure = (
                 error if isinstance(error, HorayError | DriftWarning) else interrupted(error)

@@ -635,6 +635,18 @@ async def test_finished_stream_whose_end_is_not_said(
         await fault_server.until_closed(1)
 
 
+async def test_read_after_its_client_was_closed(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """The stream says where it was to be read: a new client, as for a call, is no way out."""
+    fault_server.add(sse_response(Stall()))
+    async with connect(retries=1) as client:
+        chunks = await chat(client)
+    for _ in range(2):
+        with pytest.raises(HorayError, match="read it within the client's with block"):
+            await anext(aiter(chunks))
+
+
 async def test_bytes_after_the_end(fault_server: FaultServer, connect: Connect) -> None:
     """What follows `[DONE]` is read away if it is little, and left with its connection if it is not."""
     done = b"data: [DONE]\n\n"

@@ -176,10 +176,12 @@ class Preparer:
         if isinstance(item, Mapping):
             line = _as_line(cast("Mapping[str, Any]", item))
             return _from_line(line, cast(object, item), index, self._options)
-        raise InvalidRequestError(
-            "a batch takes BatchRequest objects, or mappings with custom_id, method, url and body; "
-            f"got a value of type {type(item).__qualname__}"
-        )
+        raise InvalidRequestError(f"{TAKEN}; got a value of type {type(item).__qualname__}")
+
+
+TAKEN = "a batch takes BatchRequest objects, or mappings with custom_id, method, url and body"
+
+LINE_FIELDS = frozenset({"custom_id", "method", "url", "body"})
 
 
 def name_of(item: object, index: int) -> str:
@@ -212,6 +214,10 @@ def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -
 
 def _as_line(item: Mapping[str, Any]) -> Line:
     custom_id = item.get("custom_id")
+    if custom_id is None and not item.keys() & LINE_FIELDS:
+        raise InvalidRequestError(
+            f"{TAKEN}; got a mapping without these: write BatchRequest.chat(model=..., messages=...)"
+        )
     if not isinstance(custom_id, str):
         raise InvalidRequestError(f"custom_id must be a string; {_got(custom_id)}")
     body = item.get("body")

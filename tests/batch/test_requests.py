@@ -139,7 +139,8 @@ def test_every_request_has_its_idempotency_key() -> None:
     ("item", "words"),
     [
         (3, "BatchRequest objects, or mappings .* got a value of type int"),
-        ({}, "custom_id must be a string; it is missing"),
+        (CHAT, "BatchRequest objects, or mappings .* write BatchRequest.chat"),
+        ({"url": "/v1/completions"}, "custom_id must be a string; it is missing"),
         (line("a", custom_id=3), "custom_id must be a string; got 3"),
         (line("a", method="GET"), "method must be \"POST\"; got 'GET'"),
         (line("a", method=None), 'method must be "POST"; it is missing'),
