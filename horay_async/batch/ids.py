@@ -36,7 +36,7 @@ class IdTable:
 
     def mark(self, custom_id: str, mark: int) -> int:
         """Adds `mark` to an id; gives the marks that it had before."""
-        key = hash(custom_id) & ~MARKS & 0xFFFF_FFFF_FFFF_FFFF
+        key = _key(custom_id)
         slots = self._slots
         at = self._find(key)
         before = slots[at]
@@ -48,6 +48,10 @@ class IdTable:
         if 2 * self._count > self._mask:
             self._grow()
         return 0
+
+    def lists(self, custom_id: str) -> bool:
+        """Whether an id has a line in the input."""
+        return bool(self._slots[self._find(_key(custom_id))] & LISTED)
 
     def _find(self, key: int) -> int:
         """The slot that holds a key, or the free one where it belongs."""
@@ -64,6 +68,10 @@ class IdTable:
         for slot in slots:
             if slot:
                 self._slots[self._find(slot & ~MARKS)] = slot
+
+
+def _key(custom_id: str) -> int:
+    return hash(custom_id) & ~MARKS & 0xFFFF_FFFF_FFFF_FFFF
 
 
 def _empty(size: int) -> array[int]:

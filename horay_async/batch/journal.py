@@ -66,7 +66,7 @@ class Journal:
         try:
             finished, dropped = self._scan(ids, retry_failed=retry_failed)
             if dropped:
-                self._drop_failed()
+                self._drop_failed(ids)
         except BaseException:
             self.close()
             raise
@@ -166,7 +166,8 @@ class Journal:
     def _scan(self, ids: IdTable, *, retry_failed: bool) -> tuple[FinishedCounts, int]:
         """Marks what is finished; returns how many of the listed ids are, and how many failures to drop."""
         finished = failed = dropped = size = 0
-        ours, foreign = False, None
+        ours = found = False  # whether a line was written here, and whether one is a result
+        foreign: BatchFileError | None = None
         raw = b"\n"
         for number, raw in enumerate(self._lines(), 1):
             ours |= raw.startswith(HEAD)
@@ -176,7 +177,8 @@ class Journal:
             except RequestLineError as error:
                 raise self._foreign(number, error) from error
             except ValueError as error:
-                if _torn(raw):
+                # In a file without any result it may be the beginning of something else.
+                if _torn(raw) and (found or _begins_as_ours(raw)):
                     break
                 foreign = foreign or self._foreign(number, error)
                 self.unreadable.append(number)
@@ -185,7 +187,8 @@ class Journal:
             size += len(raw)
             if outcome is None:
                 continue
-            if retry_failed and outcome.failed:
+            found = True
+            if retry_failed and outcome.failed and ids.lists(outcome.custom_id):
                 dropped += 1
             elif ids.mark(outcome.custom_id, FINISHED) == LISTED:
                 finished += 1
@@ -222,8 +225,8 @@ class Journal:
             line=number,
         )
 
-    def _drop_failed(self) -> None:
-        """Writes the file anew without the failures. Raises `BatchFileError` where that can't be done, and
+    def _drop_failed(self, ids: IdTable) -> None:
+        """Writes the file anew without the failures of `ids`. Raises `BatchFileError` where that can't be done, and
         then it is as it was.
         """
         if os.fstat(self._lock.handle).st_nlink > 1:
@@ -233,7 +236,7 @@ class Journal:
                 path=str(self._path),
             )
         try:
-            self._lock.rewrite(raw for raw in self._lines() if not _has_failed(raw))
+            self._lock.rewrite(raw for raw in self._lines() if not _has_failed(raw, ids))
         except OSError as error:
             raise self._failure(error) from error
 
@@ -243,14 +246,19 @@ def _outcome(raw: bytes) -> Outcome | None:
     return read_outcome(raw) if raw.strip(BLANK) else None
 
 
-def _has_failed(raw: bytes) -> bool:
+def _has_failed(raw: bytes, ids: IdTable) -> bool:
+    """Whether a line is the failure of one of `ids`: what isn't sent again stays, with the response that it may hold."""
     try:
         outcome = _outcome(raw)
     except ValueError:
         return False
-    return outcome is not None and outcome.failed
+    return outcome is not None and outcome.failed and ids.lists(outcome.custom_id)
 
 
 def _torn(raw: bytes) -> bool:
     """Whether a line that can't be read is the last one, and the beginning of a result. What is whole isn't."""
     return not raw.endswith(b"\n") and is_unfinished(raw)
+
+
+def _begins_as_ours(raw: bytes) -> bool:
+    return raw.startswith(HEAD) or HEAD.startswith(raw)

@@ -19,7 +19,7 @@ from horay_async.batch import BatchFileError, BatchResult
 from horay_async.batch.ids import FINISHED, LISTED, IdTable
 from horay_async.batch.journal import Journal
 from horay_async.batch.locks import FileLock
-from horay_async.batch.outputs import line_of
+from horay_async.batch.outputs import HEAD, line_of
 
 
 def written(*names: str, failing: tuple[str, ...] = ()) -> bytes:
@@ -172,6 +172,27 @@ def test_lines_that_say_nothing_of_a_result(path: Path, data: bytes, retry_faile
     with pytest.raises(BatchFileError, match=r"line 1: not a line of a batch's results"):
         opened(path, "a", "b", retry_failed=retry_failed)
     assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("data", [b'{"mine": [1, 2', b'{"custom_id": "a", "note', b"{", b'"text'])
+def test_beginning_of_something_else(path: Path, data: bytes) -> None:
+    """Without a result in the file, a last line without an end is cut off only where it begins as those do."""
+    path.write_bytes(data)
+    if HEAD.startswith(data):
+        opened(path, "a")[0].close()
+        assert path.read_bytes() == b""
+        return
+    with pytest.raises(BatchFileError, match=r"line 1: not a line of a batch's results"):
+        opened(path, "a")
+    assert path.read_bytes() == data
+
+
+def test_failures_of_other_files_stay(path: Path) -> None:
+    """Only what is sent again is taken out: a line whose request isn't in the file may hold the only response."""
+    other, mine = line_of(result("x")), line_of(result("a"))
+    path.write_bytes(written("x") + other + mine)
+    opened(path, "a", retry_failed=True)[0].close()
+    assert path.read_bytes() == written("x") + other
 
 
 @pytest.mark.parametrize("retry_failed", [False, True])
