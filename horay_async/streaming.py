@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
@@ -58,6 +57,15 @@ def interrupted(error: BaseException, what: str = "the stream") -> HorayError:
     return HorayError(
         f"{what} is closed: {type(error).__name__} ended a reading of it before its time"
     )
+
+
+def no_end(error: StopAsyncIteration) -> RuntimeError:
+    """What is raised in its place where code of the caller's has raised it, which would end a loop as if all had come: what
+    Python itself raises where a generator does.
+    """
+    told = RuntimeError("a function of the caller's raised StopAsyncIteration")
+    told.__cause__ = error
+    return told
 
 
 CLIENT_CLOSED = (
@@ -238,6 +246,8 @@ class AsyncStream(Generic[ChunkT]):
             )
             self._end(error)
             self._close_nowait()
+            if isinstance(error, StopAsyncIteration):
+                raise no_end(error) from error
             raise
         finally:
             self._reading = False
@@ -302,6 +312,8 @@ class AsyncStream(Generic[ChunkT]):
                 response.waiting_since = None
         if failure := reader.take_failure():
             response.close()
+            if reader.body and isinstance(failure, APIError) and failure.partial is None:
+                failure.partial = _unstreamed(reader.body, self._whole, response.meta)
             raise failure
         if not response.finished:
             await response.drain()
@@ -333,11 +345,20 @@ async def require_event_stream(
     if is_error_envelope(body):
         raise envelope_failure(body, context=response.context)
     failure = bad_response(f"isn't an event stream, but {media}", body, context=response.context)
-    if whole is not None:
-        with suppress(InvalidBody, ErrorInBody):
-            failure.partial = made = decoder(whole).decode(body)
-            made.meta = response.meta
+    failure.partial = _unstreamed(body, whole, response.meta)
     raise failure
+
+
+def _unstreamed(body: bytes, whole: type[Response] | None, meta: ResponseMeta) -> Response | None:
+    """What a server that doesn't stream has sent, where that is an instance of `whole`."""
+    if whole is None:
+        return None
+    try:
+        made = decoder(whole).decode(body)
+    except (InvalidBody, ErrorInBody):
+        return None
+    made.meta = meta
+    return made
 
 
 class Loop(Generic[ItemT]):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import CodeType
 from typing import Any
@@ -17,12 +18,15 @@ from horay_async import (
     AsyncBatchRun,
     AsyncHoray,
     AsyncStream,
+    BatchRequest,
     HorayError,
     RateLimitError,
+    RetryPolicy,
     StreamError,
     StreamTruncatedError,
     Timeouts,
     streaming,
+    tool,
 )
 from horay_async._protocol.wire.bounds import MAX_PIECE_BYTES
 from horay_async.testing import (
@@ -39,6 +43,7 @@ from horay_async.testing import (
     Step,
     error_event,
     respond,
+    sse,
     stream,
 )
 from horay_async.testing import chat as whole_chat
@@ -317,6 +322,23 @@ async def test_response_that_is_not_streamed(fault_server: FaultServer, connect:
     whole = caught.value.partial
     assert whole.choices[0].message.content == "Paid for."
     assert whole.meta.status == 200
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n\n "])
+async def test_whole_response_called_a_stream(
+    fault_server: FaultServer, connect: Connect, before: bytes
+) -> None:
+    """So it is where the label says that it is a stream, and its length makes no difference: it isn't asked for again."""
+    text = "Paid for." * 3000
+    body = before + json.dumps({"choices": [{"message": {"content": text}}]}).encode()
+    fault_server.add(respond(body, content_type="text/event-stream"))
+    async with connect(retries=2) as client:
+        chunks = await chat(client)
+        with pytest.raises(APIResponseError, match="isn't an event stream") as caught:
+            await anext(aiter(chunks))
+    assert caught.value.partial.choices[0].message.content == text
+    assert caught.value.execution == "executed"
+    assert len(fault_server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -633,6 +655,45 @@ async def test_finished_stream_whose_end_is_not_said(
         chunks = await chat(client)
         assert "".join([piece async for piece in chunks.text()]) == "Grüße 🌍"
         await fault_server.until_closed(1)
+
+
+class Exhausted(RetryPolicy):
+    """Raises what would end a loop."""
+
+    def delay(self, error: APIError, *, retries: int = 0, **_: Any) -> float | None:
+        raise StopAsyncIteration
+
+
+async def test_user_code_cannot_end_a_loop(fault_server: FaultServer, connect: Connect) -> None:
+    """`StopAsyncIteration` of a policy, of `approve` or of the iterable of a batch is an error: nothing looks complete."""
+
+    @tool
+    def look() -> str:
+        """Looks."""
+        return "x"
+
+    async def approve(_: Any) -> None:
+        raise StopAsyncIteration
+
+    def requests() -> Iterator[BatchRequest[Any]]:
+        yield BatchRequest.completion(model="m", prompt="p")
+        raise StopAsyncIteration
+
+    function = {"name": "look", "arguments": "{}"}
+    call = {"index": 0, "id": "1", "type": "function", "function": function}
+    choice = {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}
+    fault_server.add(sse_response(Fin()), path="/completions")
+    fault_server.add(sse_response(sse({"id": "1", "choices": [choice]}), sse("[DONE]")))
+    async with connect() as client:
+        policied = client.with_options(retry=Exhausted())
+        stream = await policied.completions.create(model="m", prompt="p", stream=True)
+        run = client.chat.completions.run_tools(
+            model="m", messages=[], tools=[look], approve=approve
+        )
+        for loop in (stream, run, client.batch.run(requests())):
+            with pytest.raises(RuntimeError, match="raised StopAsyncIteration"):
+                async for _ in loop:
+                    pass
 
 
 async def test_read_after_its_client_was_closed(

@@ -13,6 +13,7 @@ from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import CLOSED, BatchRunner
 from horay_async.errors import HorayError
 from horay_async.models._base import Response
+from horay_async.streaming import no_end
 
 __all__ = ["READ_TO_END", "AsyncBatchRun"]
 
@@ -72,7 +73,10 @@ class AsyncBatchRun(Generic[ResponseT_co]):
             raise HorayError(CLOSED)
         if self._runner is None:
             self._runner = self._start(threaded)
-        return await self._runner.get()
+        try:
+            return await self._runner.get()
+        except StopAsyncIteration as error:
+            raise no_end(error) from error
 
     async def close(self) -> None:
         """Cancels what is under way. Closing twice is fine."""

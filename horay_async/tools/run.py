@@ -26,7 +26,15 @@ from horay_async.models.events import (
     ToolResult,
     ToolRunEvent,
 )
-from horay_async.streaming import BUSY, ELSEWHERE, AsyncEventStream, Loop, all_of, interrupted
+from horay_async.streaming import (
+    BUSY,
+    ELSEWHERE,
+    AsyncEventStream,
+    Loop,
+    all_of,
+    interrupted,
+    no_end,
+)
 
 if TYPE_CHECKING:
     from horay_async._observers import RunObserver, TelemetryObserver
@@ -227,13 +235,15 @@ class AsyncToolRun:
                     self._ready = iter(events)
                     return True
         except BaseException as error:
+            if isinstance(error, StopAsyncIteration):
+                error = no_end(error)
             self._failure = error if isinstance(error, Exception) else interrupted(error, "the run")
             self._halt()
             try:
                 await self._stop()
             finally:
                 self._observe_end(error)
-            raise
+            raise error
         finally:
             self._reading = False
         self._exhausted = True

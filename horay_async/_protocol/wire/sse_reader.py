@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
+from horay_async._protocol.wire.bounds import BOM
 from horay_async._protocol.wire.decode import is_error_envelope
 from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
 from horay_async._protocol.wire.sse import EventTooLarge, SSEDecoder
@@ -47,6 +48,8 @@ class SSEReader(ABC, Generic[T]):
         self._context = context
         self._max_event_bytes = max_event_bytes
         self._opening: bytes | None = b""  # how the body begins, until an event has come
+        self.body: bytes = b""
+        """The body, once it has ended without an event: it may be JSON."""
 
     def feed(self, piece: bytes) -> list[T]:
         """What is made of the events that `piece` completes; nothing once the stream is done."""
@@ -97,6 +100,8 @@ class SSEReader(ABC, Generic[T]):
         if self.done:
             return []
         held = self._sse.held
+        if self._opening is not None:
+            self.body = held
         rest = self._sse.flush()
         whole = [data for data in rest if self._is_whole(data, ended=held.endswith(b"\n"))]
         torn = whole != rest or (not rest and _has_field(held))
@@ -148,7 +153,7 @@ class SSEReader(ABC, Generic[T]):
 
     def _misnamed(self) -> APIError | None:
         """What a body is that was sent as an event stream and isn't one: JSON, or a page."""
-        opening = (self._opening or b"").lstrip()
+        opening = (self._opening or b"").removeprefix(BOM).lstrip()
         if not opening.startswith((b"{", b"[", b"<", b'"')):
             return None
         if is_error_envelope(opening):

@@ -332,6 +332,8 @@ MISNAMED: list[tuple[bytes, type[errors.APIError], str]] = [
     (b' \n{"code": 50505, "message": "Busy"}\n', errors.ServiceOverloadedError, "Busy"),
     (b'{"error": "No."}', StreamError, "No."),
     (b'{"choices": [{"text": "a"}]}', APIResponseError, "isn't an event stream"),
+    (b'\xef\xbb\xbf{"choices": [{"text": "a"}]}', APIResponseError, "isn't an event stream"),
+    (b'\xef\xbb\xbf{"error": {"message": "No.", "code": 429}}', errors.RateLimitError, "No."),
     (b'{"error": {"mess', APIResponseError, "isn't an event stream"),
     (b"<html><title>Oops</title></html>\n", APIResponseError, "isn't an event stream"),
     (b'"No."', APIResponseError, "isn't an event stream"),
