@@ -351,6 +351,7 @@ FORMS: dict[str, Callable[[bytes], str]] = {
     "line breaks": lambda content: encodebytes(content).decode(),
     "CRLF": lambda content: encodebytes(content).decode().replace("\n", "\r\n"),
     "for URLs": lambda content: urlsafe_b64encode(content).decode(),
+    "a data URL": lambda content: f"DATA:image/png;base64,{b64encode(content).decode()}",
     "no padding": lambda content: b64encode(content).decode().rstrip("="),
 }
 

@@ -223,6 +223,8 @@ def _image(sent: Any) -> Any:
         return {"url": sent}
     if is_object(sent) and not sent.get("url"):
         data = sent.get("b64_json")
+        if isinstance(data, str) and data[:5].lower() == "data:":
+            return {**sent, "url": data}
         if isinstance(data, str) and (kind := _kind_of(data)):
             return {**sent, "url": f"data:{kind};base64,{data}"}
     return sent
