@@ -182,7 +182,7 @@ async def decode_response(
             call.error_body = body
             raise envelope_failure(body, context=response.context) from None
         except InvalidBody as error:
-            problem, partial = str(error), error.response
+            problem, partial = str(error), error.response or _readable(into, body)
             if partial is not None:
                 partial.meta = meta
         else:
@@ -196,6 +196,15 @@ async def decode_response(
     failure = bad_response(problem, body, context=response.context)
     failure.partial = partial
     raise failure
+
+
+def _readable(into: BodyDecoder[ResponseT], body: bytes) -> ResponseT | None:
+    """The response in a body some of whose bytes aren't UTF-8, with U+FFFD in their places; None where that wasn't it."""
+    text = body.decode("utf-8", "replace")
+    try:
+        return None if text.encode() == body else into.decode(text.encode())
+    except (InvalidBody, ErrorInBody):
+        return None
 
 
 async def _decode_in_thread(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT:

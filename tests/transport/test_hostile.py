@@ -335,6 +335,17 @@ async def test_what_is_not_a_response(
     assert len(fault_server.requests) == 1
 
 
+async def test_bytes_that_are_no_text(fault_server: FaultServer, connect: Connect) -> None:
+    """A few bytes that aren't UTF-8 don't cost the response: the error has it, with U+FFFD in their places."""
+    body = b'{"choices": [{"index": 0, "text": "caf\xe9 paid for", "finish_reason": "stop"}]}'
+    fault_server.add(respond(body, content_type="application/json"))
+    async with connect(retries=2) as client:
+        failure = await refused(complete(client))
+    assert failure.partial.choices[0].text == "caf\ufffd paid for"
+    assert failure.partial.meta.status == 200
+    assert "isn't valid UTF-8" in failure.message
+
+
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n "])
 @pytest.mark.parametrize(
     "media",
