@@ -11,7 +11,10 @@ from horay_async.models.rate_limits import RateLimit, RateLimits
 __all__ = ["parse_rate_limits"]
 
 MARK = "ratelimit"
-"""What all names of such headers have in them."""
+"""What all names of such headers have in them, in lower case; alone it is a draft's header."""
+
+POLICY = "ratelimit-policy"
+"""The other one of the drafts."""
 
 MAX_COUNT = 2**53
 """A greater number isn't told apart from the next one by JSON's readers: no server counts so far."""
@@ -37,19 +40,23 @@ def parse_rate_limits(headers: Mapping[str, str], *, now: float) -> RateLimits:
     """What `headers` say, whose names are looked up without regard to case. `now` is Unix time in seconds, for a
     server that names the moment of a reset and has no `Date`. Never raises.
     """
-    if (
-        MARK not in " ".join(headers).lower()
-    ):  # asked for each response, and most servers say nothing
+    sent: dict[str, str] = {}
+    for name, value in headers.items():
+        lower = name.lower()
+        if MARK in lower:
+            sent.setdefault(lower, value)
+    if not sent:  # asked for each response, and most servers say nothing
         return RateLimits()
-    drafted = _drafted(headers)
+    date = headers.get("Date")
+    drafted = _drafted(sent) if MARK in sent or POLICY in sent else {}
     return RateLimits(
         requests=_merged(
-            _spelled(headers, "x-ratelimit-{}-requests", now),
+            _spelled(sent, "x-ratelimit-", "-requests", date, now),
             drafted.get("requests"),
-            _spelled(headers, "RateLimit-{}", now),
-            _spelled(headers, "x-ratelimit-{}", now),
+            _spelled(sent, "ratelimit-", "", date, now),
+            _spelled(sent, "x-ratelimit-", "", date, now),
         ),
-        tokens=_merged(_spelled(headers, "x-ratelimit-{}-tokens", now), drafted.get("tokens")),
+        tokens=_merged(_spelled(sent, "x-ratelimit-", "-tokens", date, now), drafted.get("tokens")),
     )
 
 
@@ -64,24 +71,33 @@ def _merged(*found: RateLimit | None) -> RateLimit:
     return RateLimit(limit=limit, remaining=remaining, reset=reset)
 
 
-def _spelled(headers: Mapping[str, str], name: str, now: float) -> RateLimit:
-    """A limit of which each part has a header of its own."""
+def _spelled(
+    sent: Mapping[str, str], before: str, behind: str, date: str | None, now: float
+) -> RateLimit | None:
+    """A limit of which each part has a header of its own, with its name between two texts; None where none was sent."""
+    limit = sent.get(f"{before}limit{behind}")
+    remaining = sent.get(f"{before}remaining{behind}")
+    reset = sent.get(f"{before}reset{behind}")
+    if limit is None and remaining is None and reset is None:
+        return None
     return RateLimit(
-        limit=_count(headers.get(name.format("limit"))),
-        remaining=_count(headers.get(name.format("remaining"))),
-        reset=_reset(headers.get(name.format("reset")), headers.get("Date"), now),
+        limit=_count(limit), remaining=_count(remaining), reset=_reset(reset, date, now)
     )
 
 
 def _count(text: str | None) -> int | None:
     """A number of requests or tokens. Of `100, 100;w=60`, what a draft allowed, it is the first."""
-    first = re.split("[,;]", text or "", maxsplit=1)[0].strip()
+    if text is None:
+        return None
+    first = text if text.isdigit() else re.split("[,;]", text, maxsplit=1)[0].strip()
     return min(MAX_COUNT, int(float(first))) if _NUMBER.fullmatch(first) else None
 
 
 def _reset(text: str | None, date: str | None, now: float) -> float | None:
     """Seconds until a reset, of `6m0s`, `20ms`, `12`, a moment in Unix time, or one as ISO 8601 writes it."""
-    value = (text or "").strip()
+    if text is None:
+        return None
+    value = text.strip()
     if _NUMBER.fullmatch(value):
         number = float(value)
         if number < EPOCH:
@@ -116,11 +132,11 @@ _NAMED = re.compile(r'\s*"([^"]{0,256})"\s*')
 _PARAMETER = re.compile(r'\s*([a-z]+)\s*=\s*"?([^"]*?)"?\s*')
 
 
-def _drafted(headers: Mapping[str, str]) -> dict[str, RateLimit]:
+def _drafted(sent: Mapping[str, str]) -> dict[str, RateLimit]:
     """The limits of the drafts' headers, by what they count; of several, the one with the least left."""
-    policies = dict(_items(headers.get("RateLimit-Policy")))
+    policies = dict(_items(sent.get(POLICY)))
     found: dict[str, RateLimit] = {}
-    for name, values in _items(headers.get("RateLimit")):
+    for name, values in _items(sent.get(MARK)):
         policy = policies.get(name, {})
         limit = RateLimit(
             limit=_count(values.get("limit") or policy.get("q")),
