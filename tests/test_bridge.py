@@ -22,7 +22,7 @@ from horay_async._bridge import (
     Prefetcher,
     blocking_iterator,
 )
-from horay_async._bridge.blocking_iterator import MAX_PREFETCHED, none_of
+from horay_async._bridge.blocking_iterator import MAX_PREFETCHED, BlockingReader, none_of
 from horay_async.streaming import all_of
 from horay_async.sync import Stream
 from tests.tripping import Tripped, tripping
@@ -422,3 +422,13 @@ def test_interruption_at_any_step_never_looks_complete(handle: LoopHandle, way: 
         assert read == whole_or_begun
     assert read == whole
     assert 0 < refused <= tripped
+
+
+def test_first_reading_after_the_client_was_closed() -> None:
+    """It raises, and so does each further one."""
+    handle = LoopHandle()
+    handle.close(nothing)
+    items = BlockingReader(Prefetcher(handle, Source([[1]]).pull), all_of)
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="closed"):
+            next(items)

@@ -96,7 +96,11 @@ class Prefetcher(Generic[T]):
             self._made_in = thread.this_process()
             # However the task ends, also before it has begun: nobody waits for it then.
             self._call = BlockingCall(self._run, on_end=self._ended)
-            self._handle.submit(self._call)
+            try:
+                self._handle.submit(self._call)
+            except ConfigurationError:  # the client is closed: nobody runs it, whoever asks again
+                self._call = None
+                raise
         items = self._next()
         if (resume := self._resume) is not None and self._lists.qsize() < MAX_PREFETCHED // 2:
             self._resume = None
