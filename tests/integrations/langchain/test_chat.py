@@ -196,6 +196,19 @@ def _calling(*arguments: str) -> dict[str, Any]:
     return {"role": "assistant", "content": None, "tool_calls": calls}
 
 
+async def _errors_of(cut: Any) -> list[AnswerError]:
+    """What each of the four ways to ask raises."""
+    with pytest.raises(AnswerError) as invoked:
+        cut.invoke("hi")
+    with pytest.raises(AnswerError) as streamed:
+        list(cut.stream("hi"))
+    with pytest.raises(AnswerError) as awaited:
+        await cut.ainvoke("hi")
+    with pytest.raises(AnswerError) as astreamed:
+        _ = [part async for part in cut.astream("hi")]
+    return [one.value for one in (invoked, streamed, awaited, astreamed)]
+
+
 JOKE_SCHEMA = Joke.model_json_schema()
 
 
@@ -213,15 +226,7 @@ async def test_structured_cut(
     fault_server.always(_cut_script(message, reason))
     model = connect()
     cut = model.with_structured_output(form, method=method)
-    with pytest.raises(AnswerError) as invoked:
-        cut.invoke("hi")
-    with pytest.raises(AnswerError) as streamed:
-        list(cut.stream("hi"))
-    with pytest.raises(AnswerError) as awaited:
-        await cut.ainvoke("hi")
-    with pytest.raises(AnswerError) as astreamed:
-        _ = [part async for part in cut.astream("hi")]
-    found = [one.value for one in (invoked, streamed, awaited, astreamed)]
+    found = await _errors_of(cut)
     assert [one.reason for one in found] == [reason] * 4
     assert [one.text for one in found] == [text] * 4
     both: Any = model.with_structured_output(form, method=method, include_raw=True).invoke("hi")
@@ -258,16 +263,8 @@ async def test_json_that_is_not_whole(
     fault_server.always(_cut_script({"role": "assistant", "content": text}, reason))
     model = connect()
     cut = model.with_structured_output(form)
-    with pytest.raises(AnswerError) as invoked:
-        cut.invoke("hi")
-    with pytest.raises(AnswerError) as streamed:
-        list(cut.stream("hi"))
-    with pytest.raises(AnswerError) as awaited:
-        await cut.ainvoke("hi")
-    with pytest.raises(AnswerError) as astreamed:
-        _ = [part async for part in cut.astream("hi")]
-    for one in (invoked, streamed, awaited, astreamed):
-        assert (one.value.reason, one.value.text) == ("mismatch", text)
+    for one in await _errors_of(cut):
+        assert (one.reason, one.text) == ("mismatch", text)
     await model.aclose()
 
 
