@@ -41,6 +41,9 @@ the leaves.
     integrations, local, testing (leaves)
 """
 
+# Each module lists in `__all__` what it has for users; their names stand once more in this one's, and that is enough:
+# ruff: noqa: F403, F405
+
 from __future__ import annotations
 
 from importlib import import_module
@@ -49,172 +52,37 @@ from typing import TYPE_CHECKING, Any
 from horay_async._version import __version__
 
 if TYPE_CHECKING:
-    from horay_async.batch import (
-        AsyncBatch,
-        AsyncBatchRun,
-        BatchFileError,
-        BatchOptions,
-        BatchProgress,
-        BatchRequest,
-        BatchResult,
-        InvalidRequestError,
-    )
-    from horay_async.client import AsyncHoray
-    from horay_async.errors import (
-        AnswerError,
-        AnswerFault,
-        APIConnectionError,
-        APIError,
-        APIResponseError,
-        APIStatusError,
-        APITimeoutError,
-        AuthenticationError,
-        BadRequestError,
-        Clock,
-        ConfigurationError,
-        ConflictError,
-        DriftError,
-        DriftKind,
-        DriftWarning,
-        Execution,
-        HorayError,
-        InsufficientBalanceError,
-        InternalServerError,
-        NotFoundError,
-        PermissionDeniedError,
-        RateLimitError,
-        ServiceOverloadedError,
-        StreamError,
-        StreamTruncatedError,
-        UnprocessableEntityError,
-    )
-    from horay_async.models.chat import (
-        ChatChoice,
-        ChatCompletion,
-        ChatLogprobs,
-        ChatMessage,
-        FunctionCall,
-        Message,
-        TokenLogprob,
-        ToolCall,
-        TopLogprob,
-    )
-    from horay_async.models.chat_chunks import (
-        ChatChunkChoice,
-        ChatCompletionChunk,
-        ChatDelta,
-        FunctionCallDelta,
-        ToolCallDelta,
-    )
-    from horay_async.models.chat_params import ChatParams, ChatSettings, ConversationParams
-    from horay_async.models.completions import (
-        Completion,
-        CompletionChoice,
-        CompletionChunk,
-        CompletionChunkChoice,
-        CompletionLogprobs,
-        CompletionParams,
-        PromptEcho,
-    )
-    from horay_async.models.dicts import (
-        AssistantMessageDict,
-        AudioPartDict,
-        ContentPartDict,
-        DeveloperMessageDict,
-        FilePartDict,
-        FunctionCallDict,
-        FunctionDict,
-        ImagePartDict,
-        ImageURLDict,
-        InputAudioDict,
-        JSONObjectFormatDict,
-        JSONSchemaDict,
-        JSONSchemaFormatDict,
-        MessageDict,
-        NamedFunctionDict,
-        ResponseFormatDict,
-        StreamOptionsDict,
-        SystemMessageDict,
-        TextFormatDict,
-        TextPartDict,
-        ToolCallDict,
-        ToolChoiceDict,
-        ToolDict,
-        ToolMessageDict,
-        UserMessageDict,
-    )
-    from horay_async.models.drift import Drift, DriftCounts
-    from horay_async.models.embeddings import (
-        Embedding,
-        EmbeddingInput,
-        EmbeddingParams,
-        EmbeddingResponse,
-        EmbeddingUsage,
-    )
-    from horay_async.models.events import (
-        AnswerParsed,
-        ChatEvent,
-        ChoiceFinished,
-        CompletionEvent,
-        PartialObject,
-        ReasoningDelta,
-        RefusalDelta,
-        RoundFinished,
-        RoundStarted,
-        TextDelta,
-        ToolCallArgumentsDelta,
-        ToolCallDone,
-        ToolCallStarted,
-        ToolResult,
-        ToolRunEvent,
-        TypedChatEvent,
-        UsageReported,
-    )
-    from horay_async.models.hooks import CallEvent, RequestEvent, ResponseEvent, RetryEvent
-    from horay_async.models.images import (
-        GeneratedImage,
-        ImageParams,
-        ImageResponse,
-        ImageSize,
-        ImageTimings,
-    )
-    from horay_async.models.messages import (
-        AssistantMessage,
-        ImagePart,
-        ImageURL,
-        SystemMessage,
-        TextPart,
-        ToolMessage,
-        UserMessage,
-    )
-    from horay_async.models.meta import Attempt, ResponseMeta
-    from horay_async.models.models import (
-        ModelInfo,
-        ModelList,
-        ModelListParams,
-        ModelSubType,
-        ModelType,
-    )
-    from horay_async.models.options import CallOptions, GenerationOptions
-    from horay_async.models.parsed import (
-        ParsedChoice,
-        ParsedCompletion,
-        ParsedFunctionCall,
-        ParsedMessage,
-        ParsedToolCall,
-    )
-    from horay_async.models.rate_limits import RateLimit, RateLimits
-    from horay_async.models.raw import JSONResponse, ServerSentEvent
-    from horay_async.models.sampling import SamplingParams
-    from horay_async.models.tools import HasTool
-    from horay_async.models.usage import CompletionTokensDetails, PromptTokensDetails, Usage
-    from horay_async.models.user import UserInfo
-    from horay_async.options import ClientOptions, ClientParams, Limits, RetryPolicy, Timeouts
-    from horay_async.parsing import parse_text
-    from horay_async.streaming import AsyncEventStream, AsyncStream
-    from horay_async.sync import BatchRun, EventStream, Horay, Stream, ToolRun
+    from horay_async.batch import *
+    from horay_async.client import *
+    from horay_async.errors import *
+    from horay_async.models.chat import *
+    from horay_async.models.chat_chunks import *
+    from horay_async.models.chat_params import *
+    from horay_async.models.completions import *
+    from horay_async.models.dicts import *
+    from horay_async.models.drift import *
+    from horay_async.models.embeddings import *
+    from horay_async.models.events import *
+    from horay_async.models.hooks import *
+    from horay_async.models.images import *
+    from horay_async.models.messages import *
+    from horay_async.models.meta import *
+    from horay_async.models.models import *
+    from horay_async.models.options import *
+    from horay_async.models.parsed import *
+    from horay_async.models.rate_limits import *
+    from horay_async.models.raw import *
+    from horay_async.models.sampling import *
+    from horay_async.models.tools import *
+    from horay_async.models.usage import *
+    from horay_async.models.user import *
+    from horay_async.options import *
+    from horay_async.parsing import *
+    from horay_async.streaming import *
+    from horay_async.sync import *
+    # By name: griffe, which the reference is made by, leaves out of a star what is there for type checkers alone.
     from horay_async.tools.define import Approve, Tool, pydantic_function_tool, tool
-    from horay_async.tools.run import AsyncToolRun
+    from horay_async.tools.run import *
 
 __all__ = [
     "APIConnectionError",
