@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from horay_async.parsing import *
     from horay_async.streaming import *
     from horay_async.sync import *
+
     # By name: griffe, which the reference is made by, leaves out of a star what is there for type checkers alone.
     from horay_async.tools.define import Approve, Tool, pydantic_function_tool, tool
     from horay_async.tools.run import *

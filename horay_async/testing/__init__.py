@@ -15,65 +15,28 @@ With pytest, the fixtures `horay_server`, `horay_client`, `blocking_horay_client
 without an import.
 """
 
+# Which names of these modules are for users is said by `__all__`, once:
+# ruff: noqa: F403, F405
+
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from horay_async.testing._server_connection import ConnectFault
-    from horay_async.testing.canned import (
-        Piece,
-        Reply,
-        chat,
-        completion,
-        embeddings,
-        image,
-        models,
-        picture,
-        sse,
-        stream,
-        user,
-    )
-    from horay_async.testing.cassettes import cassette_options
-    from horay_async.testing.chaos import Chaos, ChaosKind, Dealt
-    from horay_async.testing.failures import (
-        ErrorShape,
-        RetryForm,
-        decompression_bomb,
-        error,
-        error_event,
-        pings,
-        rate_limits,
-        redirect,
-    )
-    from horay_async.testing.faults import CloseUnderNext, Cut, Delay, Ending, Executed, Hang, Split
-    from horay_async.testing.recorder import Recorder
-    from horay_async.testing.records import Connection, Headers, Request
-    from horay_async.testing.responses import (
-        Coding,
-        Fault,
-        MessageOptions,
-        ScriptedResponse,
-        Then,
-        json_response,
-        raw,
-        respond,
-    )
-    from horay_async.testing.script import Handler, Scripted
-    from horay_async.testing.server import FaultServer
-    from horay_async.testing.steps import (
-        Fin,
-        Gate,
-        MarkExecuted,
-        Pause,
-        Repeat,
-        Reset,
-        Send,
-        Stall,
-        Step,
-    )
-    from horay_async.testing.tls import TLSKind
+    from horay_async.testing._server_connection import *
+    from horay_async.testing.canned import *
+    from horay_async.testing.cassettes import *
+    from horay_async.testing.chaos import *
+    from horay_async.testing.failures import *
+    from horay_async.testing.faults import *
+    from horay_async.testing.recorder import *
+    from horay_async.testing.records import *
+    from horay_async.testing.responses import *
+    from horay_async.testing.script import *
+    from horay_async.testing.server import *
+    from horay_async.testing.steps import *
+    from horay_async.testing.tls import *
 
 __all__ = [
     "Chaos",
