@@ -8,22 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
+from opentelemetry.trace import Span
 
 from horay_async._json import fields_of, is_array
 from horay_async._protocol.wire.clean import well_formed
-from horay_async.models.chat import ChatCompletion
+from horay_async.integrations.otel.requests import SentBody
+from horay_async.models._base import Response
+from horay_async.models.chat import ChatCompletion, ChatMessage
 from horay_async.models.completions import Completion
 from horay_async.models.images import ImageResponse
-
-if TYPE_CHECKING:
-    from opentelemetry.trace import Span
-
-    from horay_async.integrations.otel.requests import SentBody
-    from horay_async.models._base import Response
-    from horay_async.models.chat import ChatMessage
 
 __all__ = ["input_messages", "output_messages", "set_content", "tool_definitions", "tool_result"]
 

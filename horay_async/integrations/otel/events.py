@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry._logs import Logger, LogRecord, SeverityNumber
+from opentelemetry.context import Context
 
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.spans import message_of
-
-if TYPE_CHECKING:
-    from opentelemetry._logs import Logger
-    from opentelemetry.context import Context
 
 __all__ = ["exception_event"]
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from horay_async._observers import CallEnded
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.content import output_messages, set_content, set_input
 from horay_async.integrations.otel.conventions import OLD
 from horay_async.integrations.otel.events import exception_event
 from horay_async.integrations.otel.metrics import usage_of
+from horay_async.integrations.otel.requests import DescribedRequest
+from horay_async.integrations.otel.settings import TelemetrySettings
 from horay_async.integrations.otel.spans import CallSpan, outcome
+from horay_async.models._base import Response
 from horay_async.models.usage import Usage
-
-if TYPE_CHECKING:
-    from horay_async._observers import CallEnded
-    from horay_async.integrations.otel.requests import DescribedRequest
-    from horay_async.integrations.otel.settings import TelemetrySettings
-    from horay_async.models._base import Response
 
 __all__ = ["Generation"]
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from opentelemetry.context import Context
+from opentelemetry.metrics import Histogram, Meter
 
 from horay_async._protocol.limits.token_estimate import MAX_TOKENS, are_believable
 from horay_async.integrations.otel.conventions import LATEST, Version
 from horay_async.integrations.otel.values import whole
-
-if TYPE_CHECKING:
-    from opentelemetry.context import Context
-    from opentelemetry.metrics import Histogram, Meter
-
-    from horay_async.models.usage import Usage
+from horay_async.models.usage import Usage
 
 __all__ = ["Metrics", "RunMetrics", "metrics_of", "usage_of"]
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from opentelemetry.trace import Tracer
+
+from horay_async._observers import CallEnded, CallStarted
 from horay_async.errors import APIStatusError
 from horay_async.integrations.otel.requests import server
 from horay_async.integrations.otel.spans import CallSpan
-
-if TYPE_CHECKING:
-    from opentelemetry.trace import Tracer
-
-    from horay_async._observers import CallEnded, CallStarted
-    from horay_async.models._base import Response
+from horay_async.models._base import Response
 
 __all__ = ["PlainCall"]
 

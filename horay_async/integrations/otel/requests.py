@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
 import msgspec
 
 from horay_async._json import is_object
+from horay_async._observers import CallStarted
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.conventions import LATEST, OLD, Version
 from horay_async.integrations.otel.values import real, texts, whole
-
-if TYPE_CHECKING:
-    from horay_async._observers import CallStarted
 
 __all__ = ["PROVIDER", "DescribedRequest", "SentBody", "generation_of", "run_of", "server"]
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
+from horay_async._observers import RunEnded
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.content import output_messages, set_content, set_input
-from horay_async.integrations.otel.metrics import usage_of
+from horay_async.integrations.otel.metrics import RunMetrics, usage_of
+from horay_async.integrations.otel.requests import DescribedRequest
+from horay_async.integrations.otel.settings import TelemetrySettings
 from horay_async.integrations.otel.spans import OwnSpan, message_of, outcome
-
-if TYPE_CHECKING:
-    from horay_async._observers import RunEnded
-    from horay_async.integrations.otel.metrics import RunMetrics
-    from horay_async.integrations.otel.requests import DescribedRequest
-    from horay_async.integrations.otel.settings import TelemetrySettings
 
 __all__ = ["RunSpan"]
 

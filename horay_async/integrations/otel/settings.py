@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import attrs
+from opentelemetry._logs import Logger
+from opentelemetry.trace import Tracer
 
-if TYPE_CHECKING:
-    from opentelemetry._logs import Logger
-    from opentelemetry.trace import Tracer
-
-    from horay_async.integrations.otel.conventions import Version
-    from horay_async.integrations.otel.metrics import Metrics, RunMetrics
+from horay_async.integrations.otel.conventions import Version
+from horay_async.integrations.otel.metrics import Metrics, RunMetrics
 
 __all__ = ["TelemetrySettings"]
 

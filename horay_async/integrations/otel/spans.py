@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry import propagate
+from opentelemetry.context import Context
 from opentelemetry.trace import (
     Span,
     SpanKind,
@@ -17,15 +18,10 @@ from opentelemetry.trace import (
     use_span,
 )
 
+from horay_async._attempt import Attempt
+from horay_async._observers import CallEnded
 from horay_async._protocol.wire.clean import well_formed
-from horay_async.errors import APIConnectionError, APIStatusError
-
-if TYPE_CHECKING:
-    from opentelemetry.context import Context
-
-    from horay_async._attempt import Attempt
-    from horay_async._observers import CallEnded
-    from horay_async.errors import APIError
+from horay_async.errors import APIConnectionError, APIError, APIStatusError
 
 __all__ = ["CallSpan", "OwnSpan", "message_of", "outcome"]
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from opentelemetry import metrics, trace
-from opentelemetry._logs import get_logger
+from opentelemetry._logs import LoggerProvider, get_logger
 from opentelemetry.context import attach, detach, get_value
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
 
 from horay_async._observer_defaults import LogOnce
+from horay_async._observers import (
+    CallObserver,
+    CallStarted,
+    RunEnded,
+    RunObserver,
+    RunStarted,
+    ToolEnded,
+    ToolStarted,
+)
 from horay_async._suggestions import unknown
 from horay_async._version import __version__
 from horay_async.integrations.otel.conventions import LATEST, SCHEMA_URLS, Version, version_of
@@ -22,21 +33,6 @@ from horay_async.integrations.otel.runs import RunSpan
 from horay_async.integrations.otel.settings import TelemetrySettings
 from horay_async.integrations.otel.tools import ToolSpan
 from horay_async.options import content_captured
-
-if TYPE_CHECKING:
-    from opentelemetry._logs import LoggerProvider
-    from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import TracerProvider
-
-    from horay_async._observers import (
-        CallObserver,
-        CallStarted,
-        RunEnded,
-        RunObserver,
-        RunStarted,
-        ToolEnded,
-        ToolStarted,
-    )
 
 __all__ = ["Telemetry", "TelemetryParams"]
 

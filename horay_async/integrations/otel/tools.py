@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry import propagate
-from opentelemetry.context import create_key, get_value, set_value
+from opentelemetry.context import Context, create_key, get_value, set_value
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
+from horay_async._observers import ToolEnded, ToolStarted
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.content import set_content, tool_result
+from horay_async.integrations.otel.settings import TelemetrySettings
 from horay_async.integrations.otel.spans import OwnSpan, outcome
-
-if TYPE_CHECKING:
-    from opentelemetry.context import Context
-
-    from horay_async._observers import ToolEnded, ToolStarted
-    from horay_async.integrations.otel.settings import TelemetrySettings
 
 __all__ = ["ToolSpan", "mcp_call"]
 
