@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -16,9 +16,6 @@ from horay_async.cli.inputs import STDIN, parse_path, piped
 from horay_async.cli.options import Server, expand_groups
 from horay_async.cli.output import note, write_json
 from horay_async.cli.session import open_client
-
-if TYPE_CHECKING:
-    from horay_async import BatchOptions, BatchProgress
 
 __all__ = ["batch"]
 
@@ -93,7 +90,7 @@ def batch(
     from horay_async.cli.progress import show_progress  # noqa: PLC0415 - loads rich
 
     progress = horay_async.BatchProgress()
-    options: BatchOptions = {
+    options: horay_async.BatchOptions = {
         "concurrency": "auto" if concurrency == "auto" else int(concurrency),
         "rpm": rpm,
         "tpm": tpm,
@@ -135,7 +132,7 @@ def batch(
         raise typer.Exit(ExitCode.PARTLY)
 
 
-def _told(progress: BatchProgress) -> str:
+def _told(progress: horay_async.BatchProgress) -> str:
     """The totals as text."""
     finished = progress.skipped + progress.done + progress.failed
     failed = progress.skipped_failed + progress.failed

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import horay_async
 from horay_async._files import is_regular, replacing, resolved
@@ -18,9 +18,6 @@ from horay_async.cli.exit_codes import CommandError
 from horay_async.cli.inputs import Content, decode, decode_argument, read_file
 from horay_async.cli.output import note
 from horay_async.cli.terminal import has_colours, styled
-
-if TYPE_CHECKING:
-    from horay_async import Horay
 
 __all__ = ["Conversation"]
 
@@ -36,7 +33,7 @@ class Conversation:
 
     def __init__(
         self,
-        client: Horay,
+        client: horay_async.Horay,
         model: str,
         system: str | None,
         params: dict[str, Any],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile, TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, cast
 from urllib.parse import urlsplit
 
 import typer
@@ -20,11 +21,6 @@ from horay_async.cli.options import AsJson, Server, Text, expand_groups, literal
 from horay_async.cli.output import Spinner, check_writable, note, write_json
 from horay_async.cli.preview import show
 from horay_async.cli.session import open_client
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from horay_async import GeneratedImage, Horay, ImageParams
 
 __all__ = ["image"]
 
@@ -79,7 +75,7 @@ def image(
             ExitCode.USAGE,
         )
     check_writable(output or Path("image"))
-    params = cast("ImageParams", asked)
+    params = cast("horay_async.ImageParams", asked)
     with open_client(server) as client:
         with Spinner("drawing"):
             response = client.images.generate(**params)
@@ -134,7 +130,9 @@ def _tell_saved(path: Path, *, as_json: bool, preview: bool) -> None:
         show(path.read_bytes())
 
 
-def _write_to_stdout(client: Horay, pictures: Sequence[GeneratedImage]) -> None:
+def _write_to_stdout(
+    client: horay_async.Horay, pictures: Sequence[horay_async.GeneratedImage]
+) -> None:
     """Writes the first picture; of the others only their places can be told."""
     first, *others = pictures
     try:
@@ -151,12 +149,12 @@ def _write_to_stdout(client: Horay, pictures: Sequence[GeneratedImage]) -> None:
             _tell_place(picture)
 
 
-def _save(client: Horay, picture: GeneratedImage, path: Path) -> None:
+def _save(client: horay_async.Horay, picture: horay_async.GeneratedImage, path: Path) -> None:
     with Spinner("fetching the picture"):
         client.images.save(picture, path)
 
 
-def _tell_place(picture: GeneratedImage) -> None:
+def _tell_place(picture: horay_async.GeneratedImage) -> None:
     """Tells where a picture can be had that isn't saved."""
     if picture.url[:5].lower() != "data:":
         note(f"the picture is made, and can be had for a while at {picture.url}")

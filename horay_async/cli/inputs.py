@@ -10,7 +10,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import typer
 
@@ -18,9 +18,6 @@ import horay_async
 from horay_async._descriptors import DescriptorReader
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.output import Spinner
-
-if TYPE_CHECKING:
-    from horay_async import ImagePart
 
 __all__ = [
     "Content",
@@ -72,7 +69,7 @@ class Content:
 
     def __init__(self, *texts: str) -> None:
         self._texts = list(texts)
-        self._images: list[ImagePart] = []
+        self._images: list[horay_async.ImagePart] = []
 
     def add(self, data: bytes, source: str, *, images: bool = True) -> None:
         """Adds a file by what it holds, not by its name. Raises `CommandError` for what is neither text nor,

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import horay_async
 from horay_async.cli.options import AsJson, Server, expand_groups, literal_option
 from horay_async.cli.output import for_stdout, write_json
 from horay_async.cli.session import open_client
-
-if TYPE_CHECKING:
-    from horay_async import ModelListParams
 
 __all__ = ["models", "user"]
 
@@ -30,7 +27,7 @@ def models(
 ) -> None:
     """List the models: in a pipe their names, one a line."""
     asked: dict[str, Any] = {"type": type, "sub_type": sub_type}
-    params = cast("ModelListParams", {key: word for key, word in asked.items() if word})
+    params = cast("horay_async.ModelListParams", {key: word for key, word in asked.items() if word})
     with open_client(server) as client:
         found = client.models.list(**params)
     if as_json:

@@ -7,14 +7,12 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import horay_async
 from horay_async.batch.bar import ProgressBar
 from horay_async.cli.output import note
 from horay_async.cli.terminal import cursor_hidden
-
-if TYPE_CHECKING:
-    from horay_async import BatchProgress
 
 __all__ = ["show_progress"]
 
@@ -23,7 +21,7 @@ EVERY: Final = 5.0
 
 
 @contextmanager
-def show_progress(progress: BatchProgress, *, bar: bool) -> Generator[None]:
+def show_progress(progress: horay_async.BatchProgress, *, bar: bool) -> Generator[None]:
     """Shows the progress until the block ends. Without `bar` none is drawn: it would be drawn over what is typed."""
     if bar and sys.stderr.isatty():
         drawn = ProgressBar(progress, "always", transient=True, counted=True)
@@ -50,7 +48,7 @@ def show_progress(progress: BatchProgress, *, bar: bool) -> Generator[None]:
         thread.join()
 
 
-def describe(progress: BatchProgress, total: int) -> str:
+def describe(progress: horay_async.BatchProgress, total: int) -> str:
     """How far a batch of `total` requests is, on a line. The rate is that of this run as a whole."""
     ended = progress.done + progress.failed
     finished = progress.skipped + ended

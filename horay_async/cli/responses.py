@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import typer
 
@@ -17,9 +17,6 @@ from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.options import Output
 from horay_async.cli.output import Spinner, check_writable, for_stdout, free_name, note, write_json
 from horay_async.cli.terminal import is_dumb, styled
-
-if TYPE_CHECKING:
-    from horay_async import ChatChoice, CompletionChoice
 
 __all__ = ["Ending", "print_response", "write_stream"]
 
@@ -200,7 +197,9 @@ def _check_choices(choices: Sequence[object]) -> None:
         raise CommandError("the response holds no choice", ExitCode.BROKEN)
 
 
-def _print_choices(choices: Sequence[CompletionChoice | ChatChoice], *, markdown: bool) -> None:
+def _print_choices(
+    choices: Sequence[horay_async.CompletionChoice | horay_async.ChatChoice], *, markdown: bool
+) -> None:
     text = BETWEEN_CHOICES.join(map(_text, choices))
     if markdown and _can_draw():
         from horay_async.cli.markdown import print_markdown  # noqa: PLC0415 - loads rich
@@ -241,7 +240,7 @@ def _markdown_writer() -> _TextWriter:
     return MarkdownWriter(sys.stdout)
 
 
-def _text(choice: CompletionChoice | ChatChoice) -> str:
+def _text(choice: horay_async.CompletionChoice | horay_async.ChatChoice) -> str:
     if isinstance(choice, horay_async.CompletionChoice):
         return choice.text
     return choice.message.content or choice.message.refusal or ""

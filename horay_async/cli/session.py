@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
 
 import horay_async
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.options import Server
 from horay_async.cli.output import Spinner
-
-if TYPE_CHECKING:
-    from horay_async import ClientParams, Horay
 
 __all__ = ["client_params", "open_client", "open_server"]
 
@@ -21,7 +17,7 @@ NO_KEY = "there is no API key: set HORAY_API_KEY, or try --local, which needs no
 
 
 @contextmanager
-def open_client(server: Server) -> Generator[Horay]:
+def open_client(server: Server) -> Generator[horay_async.Horay]:
     """A client for the options. Raises `CommandError` without a key, and where the local model can't be had."""
     with open_server(server) as reached:
         if not reached.api_key:
@@ -54,9 +50,9 @@ def open_server(server: Server) -> Generator[Server]:
         )
 
 
-def client_params(server: Server) -> ClientParams:
+def client_params(server: Server) -> horay_async.ClientParams:
     """The keyword arguments of a client."""
-    params: ClientParams = {
+    params: horay_async.ClientParams = {
         "base_url": _unless_from("HORAY_BASE_URL", server.base_url),
         # A command is expected to go through the proxy that the environment names, as curl does.
         "trust_env": not server.local,

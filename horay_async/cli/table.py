@@ -5,20 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.table import Table
 
+import horay_async
 from horay_async.cli.terminal import make_console, printable
-
-if TYPE_CHECKING:
-    from horay_async import ModelInfo
 
 __all__ = ["show"]
 
 
-def show(models: Sequence[ModelInfo]) -> None:
+def show(models: Sequence[horay_async.ModelInfo]) -> None:
     """Prints what is known of the models; what is known of none has no column."""
     columns = {
         "model": [model.id for model in models],

@@ -10,16 +10,13 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import horay_async
 from horay_async._protocol.wire.clean import Cleaner, with_texts
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.output import Spinner, note, write_stderr
-
-if TYPE_CHECKING:
-    from horay_async import Horay
 
 __all__ = ["Plan", "confirm", "describe_report", "run_live"]
 
@@ -48,7 +45,7 @@ class Plan:
     model: str
     image_model: str = IMAGE_MODEL
 
-    def operations(self, client: Horay) -> Iterator[tuple[str, Callable[[], Any]]]:
+    def operations(self, client: horay_async.Horay) -> Iterator[tuple[str, Callable[[], Any]]]:
         """Method and path of each operation, and what calls it."""
         yield "GET /user/info", client.user.info
         yield "GET /models", client.models.list
@@ -99,7 +96,7 @@ def confirm(plan: Plan, base_url: str, *, agreed: bool) -> None:
         raise CommandError("nothing was sent", ExitCode.USAGE)
 
 
-def run_live(client: Horay, plan: Plan) -> dict[str, Any]:
+def run_live(client: horay_async.Horay, plan: Plan) -> dict[str, Any]:
     """Sends the requests and returns the report, the API key masked wherever the server echoed it."""
     operations: list[dict[str, Any]] = []
     for name, call in plan.operations(client):

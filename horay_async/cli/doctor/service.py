@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import horay_async
 from horay_async.cli.doctor.findings import Finding, fault, ok, unknown, warning
-
-if TYPE_CHECKING:
-    from horay_async import Horay, HorayError, ResponseMeta, UserInfo
 
 __all__ = ["check_service"]
 
@@ -18,7 +15,7 @@ PUBLISHED: Final = "https://api.horay.ai/v1"
 
 
 def check_service(
-    client: Horay, model: str | None, *, paid: bool
+    client: horay_async.Horay, model: str | None, *, paid: bool
 ) -> Generator[Finding, None, str | None]:
     """Asks the API, going on as long as it makes sense; returns the `Date` header of its first response.
 
@@ -48,7 +45,7 @@ def check_service(
     return date
 
 
-def _account(account: UserInfo, *, paid: bool) -> Generator[Finding]:
+def _account(account: horay_async.UserInfo, *, paid: bool) -> Generator[Finding]:
     yield ok("account", f"the key belongs to {account.name or account.id or 'an unnamed account'}")
     if account.status not in ("", "normal"):
         yield warning(
@@ -63,7 +60,7 @@ def _account(account: UserInfo, *, paid: bool) -> Generator[Finding]:
         yield ok("balance", f"{left} is left")
 
 
-def _generation(client: Horay, model: str) -> Finding:
+def _generation(client: horay_async.Horay, model: str) -> Finding:
     try:
         done = client.completions.create(model=model, prompt="Hello", max_tokens=1)
     except horay_async.NotFoundError as error:
@@ -77,7 +74,7 @@ def _generation(client: Horay, model: str) -> Finding:
     return ok("generation", f"{model} gives a token in {_time(done.meta)}")
 
 
-def _first_failure(error: HorayError, base_url: str) -> Finding:
+def _first_failure(error: horay_async.HorayError, base_url: str) -> Finding:
     """What the round trip's failure means: unlike later ones, it can be due to a wrong address."""
     status = error.status_code if isinstance(error, horay_async.APIStatusError) else None
     misplaced = status is not None and (status < 400 or status in (404, 405))
@@ -90,7 +87,7 @@ def _first_failure(error: HorayError, base_url: str) -> Finding:
     return _failure("API", error)
 
 
-def _failure(name: str, error: HorayError) -> Finding:
+def _failure(name: str, error: horay_async.HorayError) -> Finding:
     match error:
         case horay_async.AuthenticationError():
             return fault(
@@ -129,5 +126,5 @@ def _exhausted(found: str) -> Finding:
     return fault("balance", f"it is exhausted: {found}", "Top up the account.")
 
 
-def _time(meta: ResponseMeta) -> str:
+def _time(meta: horay_async.ResponseMeta) -> str:
     return f"{meta.first_byte * 1000:.0f} ms"
