@@ -29,7 +29,8 @@ cause chained.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, dataclass_transform
 
 from horay_async._attempt import Attempt, Execution
 from horay_async._suggestions import no_attribute
@@ -86,43 +87,43 @@ class ConfigurationError(HorayError):
     """The client can't be made or used as it is set up. Nothing was sent."""
 
 
-class APIError(HorayError):
+def _by_position(*, kw_only: Literal[False] = False) -> Any:
+    """The field that is a positional argument, for type checkers: all others are keyword arguments."""
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(_by_position,))
+class _ErrorWithAttributes(HorayError):
+    """An error whose attributes are its keyword arguments: each is declared once, with its default."""
+
+    def __init__(self, message: str, **known: Any) -> None:
+        # One positional argument: an exception is unpickled as cls(*args), then gets its __dict__.
+        super().__init__(message)
+        for name in known:
+            if not hasattr(type(self), name):
+                raise TypeError(f"{type(self).__name__} has no attribute {name!r}")
+        vars(self).update(known, message=message)
+
+
+class APIError(_ErrorWithAttributes):
     """A call that failed.
 
     `str()` of it is the message and, in brackets, the request id and the number of attempts.
     """
 
-    message: str
+    message: str = _by_position(kw_only=False)
     """What went wrong, as the server says it, where it does."""
-    execution: Execution
+    execution: Execution = "unknown"
     """Whether the last attempt's request was run by the server: `"not_sent"`, it never left; `"executed"`, its result
     began to arrive; `"unknown"`, anything between, a failing status included (of those, `status_code` says more)."""
-    request_id: str | None
+    request_id: str | None = None
     """The server's id of the last attempt's response, where it sent one."""
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[Attempt, ...] = ()
     """One record an attempt, newest last."""
     repeatable: bool = False
     """Whether the request only reads, as a GET does: then it can be sent again, whatever `execution` says."""
-    partial: Any
+    partial: Any = None
     """What had come of a streamed response, merged (a `Completion` or a `ChatCompletion`), or of embeddings (an
     `EmbeddingResponse`); None where nothing had."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        execution: Execution = "unknown",
-        request_id: str | None = None,
-        attempts: tuple[Attempt, ...] = (),
-        partial: Any = None,
-    ) -> None:
-        # One positional argument: an exception is unpickled as cls(*args), then gets its __dict__.
-        super().__init__(message)
-        self.message = message
-        self.execution = execution
-        self.request_id = request_id
-        self.attempts = attempts
-        self.partial = partial
 
     def __str__(self) -> str:
         notes: list[str] = []
@@ -138,77 +139,39 @@ class APIError(HorayError):
 class APIConnectionError(APIError):
     """The server couldn't be reached, or the connection broke before the response was whole."""
 
-    transient: bool
+    transient: bool = True
     """Whether trying again can help; it can't where the server's certificate isn't trusted."""
-
-    def __init__(self, message: str, *, transient: bool = True, **known: Any) -> None:
-        super().__init__(message, **known)
-        self.transient = transient
 
 
 class APITimeoutError(APIConnectionError):
     """One of the timeouts ran out."""
 
-    clock: Clock
+    clock: Clock = "total"
     """The timeout that ran out."""
-
-    def __init__(self, message: str, *, clock: Clock = "total", **known: Any) -> None:
-        super().__init__(message, **known)
-        self.clock = clock
 
 
 class _ReportedError(APIError):
     """What the failure bodies of this family of servers have in common."""
 
-    type: str | None
+    type: str | None = None
     """The server's name for the kind of failure, e.g. `"invalid_request_error"`."""
-    code: str | int | None
+    code: str | int | None = None
     """The server's code for the failure, e.g. `20012` or `"model_not_found"`."""
-    param: str | None
+    param: str | None = None
     """The request field that the server complains of."""
-    body: Any
+    body: Any = None
     """The body that was sent: decoded where it was JSON, else text; None where it was empty."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        type: str | None = None,
-        code: str | int | None = None,
-        param: str | None = None,
-        body: Any = None,
-        **known: Any,
-    ) -> None:
-        super().__init__(message, **known)
-        self.type = type
-        self.code = code
-        self.param = param
-        self.body = body
 
 
 class APIStatusError(_ReportedError):
     """The server responded with a failing status."""
 
-    status_code: int
+    status_code: int = 0
     """The HTTP status; for a failure reported inside a stream or an envelope, what it maps to."""
-    retry_after: float | None
+    retry_after: float | None = None
     """Seconds that the server asked to wait, from `retry-after-ms` or `Retry-After`."""
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = MappingProxyType({})
     """The response's headers, cleaned of the key; names are looked up without regard to case."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        status_code: int = 0,
-        retry_after: float | None = None,
-        headers: Mapping[str, str] | None = None,
-        **known: Any,
-    ) -> None:
-        super().__init__(message, **known)
-        self.status_code = status_code
-        self.retry_after = retry_after
-        self.headers = {} if headers is None else headers
 
 
 class BadRequestError(APIStatusError):
@@ -254,17 +217,10 @@ class ServiceOverloadedError(InternalServerError):
 class APIResponseError(APIError):
     """The response wasn't what the protocol says: bad JSON, bad UTF-8, another content type, a limit."""
 
-    body: str
+    body: str = ""
     """The first 500 characters of the body, undecodable bytes replaced."""
-    status_code: int | None
+    status_code: int | None = None
     """The HTTP status of the response, where its head could be read."""
-
-    def __init__(
-        self, message: str, *, body: str = "", status_code: int | None = None, **known: Any
-    ) -> None:
-        super().__init__(message, **known)
-        self.body = body
-        self.status_code = status_code
 
 
 class StreamError(_ReportedError):
@@ -277,82 +233,44 @@ class StreamTruncatedError(APIError):
     `partial` holds what had come, merged.
     """
 
-    reason: str
+    reason: str = ""
     """How it ended."""
-
-    def __init__(self, message: str, *, reason: str = "", **known: Any) -> None:
-        super().__init__(message, **known)
-        self.reason = reason
 
 
 class AnswerError(APIError):
     """The response came, but isn't what was asked for: it can't be parsed, or asks for ever more tools."""
 
-    reason: AnswerFault
+    execution: Execution = "executed"
+    """See `APIError`: the response is there."""
+    reason: AnswerFault = "mismatch"
     """What kind of mismatch it is."""
-    text: str
+    text: str = ""
     """The model's text as it came: the arguments where a tool call doesn't fit."""
-    path: str | None
+    path: str | None = None
     """Where the text doesn't fit first, such as `$.lines[2].price`; None unless it is a mismatch."""
-    errors: tuple[tuple[str, str], ...]
+    errors: tuple[tuple[str, str], ...] = ()
     """Every path that doesn't fit, and what is wrong there."""
-    completion: Any
+    completion: Any = None
     """The response as a whole (a `ChatCompletion`); None where just a text was parsed."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        reason: AnswerFault = "mismatch",
-        text: str = "",
-        path: str | None = None,
-        errors: tuple[tuple[str, str], ...] = (),
-        completion: Any = None,
-        execution: Execution = "executed",
-        **known: Any,
-    ) -> None:
-        super().__init__(message, execution=execution, **known)
-        self.reason = reason
-        self.text = text
-        self.path = path
-        self.errors = errors
-        self.completion = completion
 
 
 class DriftError(APIError):
     """The response came, but has other fields than the API describes. Raised with `strict="raise"` alone."""
 
-    path: str
+    execution: Execution = "executed"
+    """See `APIError`: the response is there."""
+    path: str = "$"
     """The first such field, such as `$.choices[].message.mood`."""
-    kind: DriftKind
+    kind: DriftKind = "unknown"
     """How it differs."""
-    drifts: tuple[tuple[str, DriftKind], ...]
+    drifts: tuple[tuple[str, DriftKind], ...] = ()
     """Path and kind of every such field, each once; of a streamed response, those of the first chunk that
     has some."""
-    body: str
+    body: str = ""
     """The body as it was sent, with the API key masked; of a streamed response, that chunk's."""
-    response: Any
+    response: Any = None
     """The response as it would have been returned without `strict`. A streamed one is delivered to its end
     before this is raised; it is here once more, merged."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        path: str = "$",
-        kind: DriftKind = "unknown",
-        drifts: tuple[tuple[str, DriftKind], ...] = (),
-        body: str = "",
-        response: Any = None,
-        execution: Execution = "executed",
-        **known: Any,
-    ) -> None:
-        super().__init__(message, execution=execution, **known)
-        self.path = path
-        self.kind = kind
-        self.drifts = drifts
-        self.body = body
-        self.response = response
 
 
 class DriftWarning(UserWarning):

@@ -72,7 +72,7 @@ def filled(cls: type[APIError]) -> APIError:
     taken: set[str] = set()
     for base in cls.__mro__:
         if issubclass(base, APIError):
-            taken |= set(inspect.signature(base.__init__).parameters)
+            taken |= set(base.__annotations__)
     return cls("No.", **{name: value for name, value in values.items() if name in taken})
 
 
@@ -169,4 +169,4 @@ def test_kinds() -> None:
 def test_misspelt_attributes_are_refused() -> None:
     """An attribute that no class has is a mistake."""
     with pytest.raises(TypeError, match="excecution"):
-        APIStatusError("No.", excecution="unknown")
+        APIStatusError("No.", excecution="unknown")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] - the mistake
