@@ -17,7 +17,15 @@ import attrs
 
 from horay_async._type_hints import resolvable
 
-__all__ = ["NOT_GIVEN", "ClassDoc", "LazySignature", "WrittenType", "describe_fields", "written"]
+__all__ = [
+    "NOT_GIVEN",
+    "ClassDoc",
+    "LazySignature",
+    "WrittenType",
+    "describe_fields",
+    "written",
+    "written_parameters",
+]
 
 C = TypeVar("C", bound=type[Any])
 
@@ -115,27 +123,26 @@ def describe_fields(cls: C) -> C:
 
 
 def _signature(init: Any) -> Signature:
-    hints: dict[str, Any] = init.__annotations__
-    defaults: dict[str, Any] = init.__kwdefaults__ or {}
-    code = init.__code__
+    return Signature(written_parameters(init))
+
+
+def written_parameters(function: Any) -> list[Parameter]:
+    """A function's parameters, their types as they are written: `inspect` would load the modules of all of them."""
+    code, hints = function.__code__, function.__annotations__
     count = code.co_argcount
-    positional = dict(
-        zip(
-            code.co_varnames[count - len(init.__defaults__ or ()) : count],
-            init.__defaults__ or (),
-            strict=True,
-        )
-    )
-    parameters = [
+    names = code.co_varnames[: count + code.co_kwonlyargcount]
+    values = function.__defaults__ or ()
+    defaults = dict(zip(names[count - len(values) :], values, strict=False))
+    defaults.update(function.__kwdefaults__ or {})
+    return [
         Parameter(
             name,
             Parameter.POSITIONAL_OR_KEYWORD if place < count else Parameter.KEYWORD_ONLY,
-            default=_shown({**positional, **defaults}.get(name, Parameter.empty)),
+            default=_shown(defaults.get(name, Parameter.empty)),
             annotation=written(hints, name),
         )
-        for place, name in enumerate(code.co_varnames[: count + code.co_kwonlyargcount])
+        for place, name in enumerate(names)
     ]
-    return Signature(parameters)
 
 
 def _shown(default: Any) -> Any:

@@ -13,7 +13,13 @@ from inspect import Parameter, Signature
 from types import FunctionType
 from typing import Any, TypeVar
 
-from horay_async._class_docs import NOT_GIVEN, LazySignature, WrittenType, written
+from horay_async._class_docs import (
+    NOT_GIVEN,
+    LazySignature,
+    WrittenType,
+    written,
+    written_parameters,
+)
 from horay_async._generated_parameters import CLASSES, METHODS, Row
 from horay_async._type_hints import resolvable
 
@@ -76,17 +82,10 @@ def _rows(key: str) -> Iterator[Row]:
 
 
 def _signature(function: FunctionType, key: str) -> Signature:
-    code, hints = function.__code__, function.__annotations__
-    defaults = function.__defaults__ or ()
-    required = code.co_argcount - len(defaults)
     parameters = [
-        Parameter(
-            name,
-            Parameter.POSITIONAL_OR_KEYWORD,
-            default=Parameter.empty if place < required else defaults[place - required],
-            annotation=written(hints, name),
-        )
-        for place, name in enumerate(code.co_varnames[: code.co_argcount])
+        parameter
+        for parameter in written_parameters(function)
+        if parameter.kind is not Parameter.KEYWORD_ONLY
     ]
     known = {parameter.name for parameter in parameters}
     own = function.__kwdefaults__ or {}
@@ -100,7 +99,8 @@ def _signature(function: FunctionType, key: str) -> Signature:
         for name, hint, default, _ in _rows(key)
         if name not in known
     ]
-    return Signature(parameters, return_annotation=written(hints, "return"))
+    returned = written(function.__annotations__, "return")
+    return Signature(parameters, return_annotation=returned)
 
 
 def _docstring(docstring: str, key: str) -> str:
