@@ -348,13 +348,12 @@ class DirectSender:
         """Sends a request and waits for the response's head. `on_dispatch` gets the protocol that our connector has put
         behind the transport, once the request is being written. Raises what `ClientSession.request` does.
         """
-        session = self._session
-        connector = session.connector
-        if session.closed or connector is None:
+        connector = self._session.connector
+        if connector is None:
             raise RuntimeError("Session is closed")
         target = self._targets.get((url, tls))
         if target is None:
-            target = _Target(url, session, tls)
+            target = _Target(url, self._session, tls)
             if (
                 len(self._targets) >= MAX_TARGETS
             ):  # URLs that came once are not to keep others out for ever

@@ -133,8 +133,8 @@ class Response(Extensible):
 
     __slots__ = ("_drift", "_raw", "meta")
 
-    _drift: Findings
-    """How the body differed from what the API describes. Set where it did."""
+    _drift: Findings | None
+    """How the body differed from what the API describes; None where it didn't. Set by what decodes it."""
     _raw: bytes
     meta: ResponseMeta
     """How the response came about; the chunks of one stream share theirs."""

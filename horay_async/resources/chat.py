@@ -67,7 +67,7 @@ class AsyncChatCompletions(Resource):
         if positional:
             raise by_position(self.create, positional)
         _adapt_tools(params)
-        if is_true("stream", stream):
+        if stream is not False and is_true("stream", stream):
             return await self._stream(CREATE, params, *_streamed())
         return await self._response(CREATE, params)
 

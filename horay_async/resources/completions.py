@@ -53,7 +53,7 @@ class AsyncCompletions(Resource):
         """
         if positional:
             raise by_position(self.create, positional)
-        if is_true("stream", stream):
+        if stream is not False and is_true("stream", stream):
             return await self._stream(CREATE, params, CompletionChunk, _merged)
         return await self._response(CREATE, params)
 

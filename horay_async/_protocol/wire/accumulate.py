@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import attrs
 
-from horay_async._protocol.wire.decode import number_choices
+from horay_async._protocol.wire.decode import NO_FINDINGS, drift_of, number_choices
 from horay_async._protocol.wire.tool_calls import ToolCalls
 from horay_async._protocol.wire.unknown import (
     UnknownFields,
@@ -200,7 +200,7 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
         if chunk.system_fingerprint is not None:
             self._fingerprint = chunk.system_fingerprint
         self._add_rest(chunk)
-        if events is not None and hasattr(chunk, "_drift"):
+        if events is not None and drift_of(chunk) is not NO_FINDINGS:
             self.add_unknown(chunk)
         return content
 

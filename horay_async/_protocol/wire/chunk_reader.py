@@ -11,6 +11,7 @@ from horay_async._protocol.wire.accumulate import Accumulator
 from horay_async._protocol.wire.bounds import MAX_OBJECTS
 from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.decode import (
+    NO_FINDINGS,
     Decoder,
     ErrorInBody,
     InvalidBody,
@@ -135,7 +136,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             self._add_texts(chunks, self._texts)
             return chunks
         self._others_came = True
-        if any(hasattr(chunk, "_drift") for chunk in chunks):
+        if any(drift_of(chunk) is not NO_FINDINGS for chunk in chunks):
             chunks = self._added_one_by_one(chunks)
         else:
             self._add(chunks)

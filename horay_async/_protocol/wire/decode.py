@@ -29,6 +29,7 @@ from horay_async.models._base import Findings, Response, parse_json
 
 __all__ = [
     "MALFORMED",
+    "NO_FINDINGS",
     "BodyDecoder",
     "Decoder",
     "ErrorInBody",
@@ -185,6 +186,7 @@ class Decoder(Generic[R]):
         ):
             return [self.decode(data, max_objects=max_objects, split=split) for data in datas]
         for response, data in zip(responses, datas, strict=True):
+            response._drift = None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
             response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return responses
 
@@ -198,6 +200,7 @@ class Decoder(Generic[R]):
             response = self._json.decode(data)
         except MALFORMED:
             return None
+        response._drift = None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response
 
@@ -229,6 +232,7 @@ class Decoder(Generic[R]):
             return None
         if not self._list_of(response) or not (data.isascii() or _is_utf8(data)):
             return None
+        response._drift = None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response
 
     def _decode_leniently(self, data: bytes) -> R:
@@ -262,8 +266,7 @@ class Decoder(Generic[R]):
             raise InvalidBody(f"is finished and holds nothing that is known, but {where}", response)
         if found and self._wire.content_in:
             found.adds = keep_unknown(inner, response, translated=found.translated)
-        if found or found.translated:
-            response._drift = found  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+        response._drift = found if found or found.translated else None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response
 
     def _differences(self, decoded: Any) -> list[Finding]:
