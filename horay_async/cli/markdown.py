@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from itertools import pairwise
+from threading import Event, Lock, Thread
 from typing import Final, TextIO, cast
 
 from markdown_it import MarkdownIt
@@ -105,6 +106,12 @@ class MarkdownWriter:
         """What shows the cursor again that the drawing hides."""
         self._live: Live | None = None
         """The drawing of the last block; None while there is no text since `end`."""
+        self._stopped = Event()
+        """Set once the last block isn't to be drawn any more."""
+        self._lock = Lock()
+        """Held by who draws or prints. Of two threads that do, rich's own lock lets the second one begin before the first
+        one's text is out: it would take back lines that don't stand there yet.
+        """
         self._text = ""
         """The last block, not printed yet."""
         self._printed = False
@@ -119,15 +126,18 @@ class MarkdownWriter:
             self._live = Live(
                 console=self._console,
                 get_renderable=self._last_lines,
-                refresh_per_second=REFRESHES,
+                auto_refresh=False,
                 transient=True,
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
             self._guard.enter_context(cursor_hidden(self._out))
             self._live.start(refresh=True)
+            self._stopped = Event()
+            Thread(target=self._draw, args=(self._live, self._stopped), daemon=True).start()
         if "\n" in text and (began := time.monotonic()) >= self._next_look:
-            self._print_complete_blocks()
+            with self._lock:
+                self._print_complete_blocks()
             ended = time.monotonic()
             self._next_look = ended + max(1 / REFRESHES, (ended - began) * SHARE)
 
@@ -135,11 +145,20 @@ class MarkdownWriter:
         """Prints what is left. Text that follows begins anew."""
         text, self._text = self._text, ""
         if self._live is not None:
-            self._live.stop()
+            with self._lock:
+                self._stopped.set()
+                self._live.stop()
             self._live = None
             self._guard.close()
         self.print_blocks(_blocks(text))
         self._printed = False
+
+    def _draw(self, live: Live, stopped: Event) -> None:
+        """Draws the last block time and again; runs in a thread of its own."""
+        while not stopped.wait(1 / REFRESHES):
+            with self._lock:
+                if not stopped.is_set():
+                    live.refresh()
 
     def print_blocks(self, blocks: Iterable[str]) -> None:
         """Prints complete blocks, an empty line between them."""

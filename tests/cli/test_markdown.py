@@ -92,7 +92,8 @@ def write(screen: Screen, text: str, size: int) -> None:
     for start in range(0, len(text), size):
         writer.write(text[start : start + size])
         if writer._live is not None:
-            writer._live.refresh()
+            with writer._lock:
+                writer._live.refresh()
     writer.end()
 
 
@@ -103,6 +104,25 @@ def test_stream_is_what_the_whole_is(size: int, screen: Screen) -> None:
     whole = Screen()
     print_markdown(TEXT, whole)
     assert seen(screen) == seen(whole)
+
+
+def test_one_thread_writes_at_a_time() -> None:
+    """What is drawn in between by another thread can't take back lines that are being printed."""
+    held: list[bool] = []
+
+    class Watched(Screen):
+        def write(self, text: str) -> int:
+            if not writer._stopped.is_set() and writer._live is not None:
+                held.append(writer._lock.locked())
+            return super().write(text)
+
+    writer = MarkdownWriter(Watched())
+    writer.write("one")
+    held.clear()  # until here no other thread was there
+    writer.write("\n\ntwo\n\nthree\n")
+    assert held
+    assert all(held)
+    writer.end()
 
 
 def test_line_that_has_come_in_part_ends_no_block(screen: Screen) -> None:
