@@ -49,7 +49,7 @@ SELDOM = {
     "horay_async._protocol.limits.admission",
     "horay_async._protocol.limits.attempt_limiter",
     "horay_async._protocol.wire.accumulate",
-    "horay_async._protocol.wire.event_reader",
+    "horay_async._protocol.wire.raw_event_reader",
     "horay_async._protocol.wire.chunk_reader",
     "horay_async._protocol.wire.json_decoder",
     "horay_async._transport.key_source",

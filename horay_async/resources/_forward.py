@@ -24,7 +24,7 @@ from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
 from horay_async.resources._base import JSON_TYPES, decode_response
-from horay_async.resources._streams import chunk_reader, event_reader
+from horay_async.resources._streams import chunk_reader, raw_event_reader
 from horay_async.streaming import AsyncStream, require_event_stream
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _stream(call: Call, response: RawResponse) -> ForwardedStream:
     path = _path(call)
     described = DESCRIBED.get(path)
     if described is None:
-        read: Any = partial(event_reader, LAST_EVENTS.get(path, frozenset[str]()))
+        read: Any = partial(raw_event_reader, LAST_EVENTS.get(path, frozenset[str]()))
     else:
         read = partial(chunk_reader, call, described.chunk, described.merge)
     return ForwardedStream(AsyncStream(call, response, read), described=described is not None)

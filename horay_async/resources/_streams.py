@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from horay_async._protocol.wire.bounds import MAX_EVENT_BYTES
 from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.decode import decoder
-from horay_async._protocol.wire.event_reader import EventReader
+from horay_async._protocol.wire.raw_event_reader import RawEventReader
 from horay_async._protocol.wire.request import Request
 from horay_async.models._base import Response
 from horay_async.models.raw import ServerSentEvent
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from horay_async._transport.response import RawResponse
     from horay_async._transport.transport import Transport
 
-__all__ = ["chunk_reader", "event_reader", "open_stream", "send_sse"]
+__all__ = ["chunk_reader", "open_stream", "raw_event_reader", "send_sse"]
 
 ChunkT = TypeVar("ChunkT", bound=Response)
 
@@ -57,9 +57,9 @@ def chunk_reader(
     )
 
 
-def event_reader(names: Collection[str], response: RawResponse) -> EventReader:
+def raw_event_reader(names: Collection[str], response: RawResponse) -> RawEventReader:
     """What makes events of a response's bytes; `names` are those of the last one."""
-    return EventReader(
+    return RawEventReader(
         ends_with=names,
         meta=response.meta,
         context=response.context,
@@ -73,4 +73,4 @@ async def send_sse(
     """Sends a request and returns the stream of events that comes back."""
     names = (ends_with,) if isinstance(ends_with, str) else ends_with
     call = transport.call(request, stream=True)
-    return AsyncStream(call, await call.run(require_event_stream), partial(event_reader, names))
+    return AsyncStream(call, await call.run(require_event_stream), partial(raw_event_reader, names))

@@ -1,4 +1,4 @@
-"""From the bytes of a stream to its chunks, and to the verdict on how it ended."""
+"""Where the bytes of a stream become chunks: objects of the classes in `models`. Says how the stream ended, too."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from horay_async import (
 )
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.errors import ErrorContext
-from horay_async._protocol.wire.event_reader import EventReader
+from horay_async._protocol.wire.raw_event_reader import RawEventReader
 from horay_async.models.raw import ServerSentEvent
 from tests.readers import made_meta
 
@@ -27,11 +27,11 @@ TEXT = (
 )
 
 
-def reader(*ends_with: str, max_event_bytes: int = 1000) -> EventReader:
+def reader(*ends_with: str, max_event_bytes: int = 1000) -> RawEventReader:
     context = ErrorContext(
         label="POST /responses", clean=Cleaner("a-key"), status=200, request_id="r"
     )
-    return EventReader(
+    return RawEventReader(
         ends_with=ends_with, meta=made_meta(), context=context, max_event_bytes=max_event_bytes
     )
 

@@ -1,4 +1,7 @@
-"""From the bytes of a stream to its events, for operations that have no class of their own. Pure."""
+"""Where the bytes of a stream become raw server-sent events, for operations that have no class of their own.
+
+Chunks of the operations that have one are made in `chunk_reader`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
 
-__all__ = ["EventReader"]
+__all__ = ["RawEventReader"]
 
 PINGS = frozenset({"ping", "keepalive", "keep-alive", "heartbeat"})
 """Names of events that keep a connection alive and are no progress."""
@@ -30,7 +33,7 @@ class _Typed(msgspec.Struct):
 _typed = msgspec.json.Decoder(_Typed).decode
 
 
-class EventReader(SSEReader[ServerSentEvent]):
+class RawEventReader(SSEReader[ServerSentEvent]):
     """Fed the bytes of one stream, returns its events.
 
     `ends_with` names the last event: by its name, by the `type` in its JSON, or as its data. Without it, a stream
