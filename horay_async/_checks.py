@@ -20,8 +20,8 @@ __all__ = [
     "check_headers",
     "check_keepalive",
     "check_key",
+    "check_positive",
     "check_proxy",
-    "check_rate",
     "check_seconds",
     "check_statuses",
     "check_wait",
@@ -113,21 +113,23 @@ def check_count(instance: object, attribute: attrs.Attribute[Any], value: object
         )
 
 
-def check_rate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """A number a minute above 0, or None."""
-    if value is not None and not (_is_number(value) and value > 0):
+def check_positive(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A number above 0; or None where that is the default, and no limit."""
+    or_none = "" if attribute.default is not None else ", or None for no limit"
+    if not (value is None and or_none) and not (_is_number(value) and value > 0):
         raise ConfigurationError(
-            f"{attribute.name} must be a number above 0, or None for no limit; got {_shown(value)}"
+            f"{attribute.name} must be a number above 0{or_none}; got {_shown(value)}"
         )
 
 
 def check_concurrency(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """A whole number of at least 1, `"auto"`, or None."""
-    if value is None or value == "auto":
+    """A whole number of at least 1, or `"auto"`; or None where that is the default, and no limit."""
+    or_none = "" if attribute.default is not None else ", or None for no limit"
+    if value == "auto" or (value is None and or_none):
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigurationError(
-            f'{attribute.name} must be "auto" or a whole number of at least 1, or None for no limit; got {value!r}'
+            f'{attribute.name} must be "auto" or a whole number of at least 1{or_none}; got {value!r}'
         )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import attrs
 
-from horay_async._checks import check_concurrency, check_rate
+from horay_async._checks import check_concurrency, check_positive
 from horay_async._class_docs import describe_fields
 from horay_async._option_names import naming_options
 
@@ -25,10 +25,10 @@ class Limits:
     used from several threads with a loop each sends up to so much on each. The blocking clients of a process share one loop.
     """
 
-    rpm: float | None = attrs.field(default=None, validator=check_rate)
+    rpm: float | None = attrs.field(default=None, validator=check_positive)
     """Most requests a minute, retries included. They go evenly spaced: a server that allows so many a minute mostly
     enforces it over shorter times."""
-    tpm: float | None = attrs.field(default=None, validator=check_rate)
+    tpm: float | None = attrs.field(default=None, validator=check_positive)
     """Most tokens a minute, of prompts and responses together: estimated from a request's length and its `max_tokens`, and
     corrected by the `usage` of its response, also that of a stream, where it has one."""
     concurrency: int | Literal["auto"] | None = attrs.field(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 import attrs
 
+from horay_async._checks import check_concurrency, check_positive
 from horay_async._suggestions import unknown
 from horay_async.errors import ConfigurationError
 
@@ -40,22 +41,6 @@ class BatchOptions(TypedDict, total=False):
     retried as the client's `RetryPolicy` says, and no more."""
 
 
-def _concurrency(instance: object, attribute: object, value: object) -> None:
-    if value == "auto":
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(
-            f'concurrency must be "auto" or a whole number of at least 1; got {value!r}'
-        )
-
-
-def _positive(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is None and attribute.default is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ConfigurationError(f"{attribute.name} must be a number above 0; got {value!r}")
-
-
 def check_interval(seconds: float) -> float:
     """The `sync_interval` of `run_file`; raises `ConfigurationError` for one that can't work."""
     if isinstance(seconds, bool) or not 0 <= seconds < math.inf:
@@ -69,12 +54,12 @@ def check_interval(seconds: float) -> float:
 class Settings:
     """`BatchOptions`, checked. Raises `ConfigurationError` for one that can't work."""
 
-    concurrency: int | Literal["auto"] = attrs.field(default="auto", validator=_concurrency)
-    rpm: float | None = attrs.field(default=None, validator=_positive)
-    tpm: float | None = attrs.field(default=None, validator=_positive)
+    concurrency: int | Literal["auto"] = attrs.field(default="auto", validator=check_concurrency)
+    rpm: float | None = attrs.field(default=None, validator=check_positive)
+    tpm: float | None = attrs.field(default=None, validator=check_positive)
     bulk: bool = True
     fail_fast: bool = False
-    give_up_after: float = attrs.field(default=600.0, validator=_positive)
+    give_up_after: float = attrs.field(default=600.0, validator=check_positive)
 
     @classmethod
     def of(cls, **options: Unpack[BatchOptions]) -> Settings:
