@@ -9,15 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, Self, TypeVar, Unpack
 
-from horay_async._bridge import (
-    BlockingIterator,
-    BlockingReader,
-    BlockingWrapper,
-    LoopHandle,
-    Prefetcher,
-    blocking,
-    named,
-)
+from horay_async._argument_errors import named
+from horay_async._bridge.blocking_iterator import BlockingIterator, BlockingReader, Prefetcher
+from horay_async._bridge.thread import LoopHandle
+from horay_async._bridge.wrapper import BlockingWrapper, blocking
 from horay_async._class_attributes import Group
 from horay_async._keys import KeyFunction
 from horay_async._signatures import described

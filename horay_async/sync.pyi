@@ -18,13 +18,9 @@ from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, overload
 
 import aiohttp
 
-from horay_async._bridge import (
-    BlockingIterator,
-    BlockingReader,
-    BlockingWrapper,
-    LoopHandle,
-    Prefetcher,
-)
+from horay_async._bridge.blocking_iterator import BlockingIterator, BlockingReader, Prefetcher
+from horay_async._bridge.thread import LoopHandle
+from horay_async._bridge.wrapper import BlockingWrapper
 from horay_async._keys import KeyFunction
 from horay_async._limits import Limits
 from horay_async._observers import TelemetryObserver

@@ -17,7 +17,7 @@ import pytest
 from aiohttp.client_proto import ResponseHandler
 
 import horay_async
-from horay_async._bridge import BlockingWrapper
+from horay_async._bridge.wrapper import BlockingWrapper
 
 PACKAGE = Path(horay_async.__file__).parent
 

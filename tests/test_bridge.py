@@ -15,14 +15,15 @@ from typing import Any, cast
 import pytest
 
 from horay_async import ConfigurationError, HorayError
-from horay_async._bridge import (
-    BlockingCall,
+from horay_async._bridge import blocking_iterator
+from horay_async._bridge.blocking_iterator import (
+    MAX_PREFETCHED,
     BlockingIterator,
-    LoopHandle,
+    BlockingReader,
     Prefetcher,
-    blocking_iterator,
+    none_of,
 )
-from horay_async._bridge.blocking_iterator import MAX_PREFETCHED, BlockingReader, none_of
+from horay_async._bridge.thread import BlockingCall, LoopHandle
 from horay_async.streaming import all_of
 from horay_async.sync import Stream
 from tests.tripping import Tripped, tripping

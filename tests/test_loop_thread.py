@@ -275,7 +275,7 @@ def test_interrupted_first_call() -> None:
 
 INTERRUPT = """
 import dis
-from horay_async._bridge import LoopHandle
+from horay_async._bridge.thread import LoopHandle
 
 async def nothing():
     pass

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from horay_async import AsyncHoray, Horay
-from horay_async._bridge import BlockingWrapper
+from horay_async._bridge.wrapper import BlockingWrapper
 from horay_async._generated_parameters import CLASSES, METHODS
 from tests.processes import printed_by
 

@@ -24,7 +24,8 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from horay_async import errors
-from horay_async._bridge import BlockingReader, LoopHandle, Prefetcher
+from horay_async._bridge.blocking_iterator import BlockingReader, Prefetcher
+from horay_async._bridge.thread import LoopHandle
 from horay_async._extras import missing_extra
 from horay_async._protocol.wire.check_parameters import check_parameters
 from horay_async._protocol.wire.request import Request, forwarded
