@@ -12,7 +12,7 @@ import typer
 import horay_async
 from horay_async.cli.errors import print_error
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.cli.inputs import STDIN, parse_path, piped
+from horay_async.cli.inputs import END_OF_INPUT, STDIN, parse_path, piped
 from horay_async.cli.options import Server, expand_groups
 from horay_async.cli.output import note, write_json
 from horay_async.cli.session import open_client
@@ -24,9 +24,6 @@ TOLD: Final = (
     *("prompt_tokens", "completion_tokens", "seconds"),
 )
 """The totals that `--json` prints, by their names in the client."""
-
-END_OF_INPUT: Final = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
-"""What is pressed on a terminal, at the start of a line."""
 
 
 def _concurrency(given: str) -> str:

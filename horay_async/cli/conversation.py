@@ -6,48 +6,39 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import horay_async
-from horay_async._files import is_regular, replacing, resolved
+from horay_async._files import is_regular
 from horay_async.cli import responses
 from horay_async.cli.errors import print_error, report_error
 from horay_async.cli.exit_codes import CommandError
-from horay_async.cli.inputs import Content, decode, decode_argument, read_file
-from horay_async.cli.output import note
+from horay_async.cli.inputs import END_OF_INPUT, Content, decode, decode_argument, read_file
+from horay_async.cli.output import note, write_file
 from horay_async.cli.terminal import has_colours, styled
 
 __all__ = ["Conversation"]
 
 ROLES: Final = frozenset({"system", "user", "assistant"})
-END_OF_INPUT: Final = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
-"""The keys by which a terminal ends the input."""
-
 WAYS_OUT: Final = f"{END_OF_INPUT} or /exit leaves"
 
 
+@dataclass
 class Conversation:
     """A conversation that remembers what was said, until it is told to forget."""
 
-    def __init__(
-        self,
-        client: horay_async.Horay,
-        model: str,
-        system: str | None,
-        params: dict[str, Any],
-        *,
-        markdown: bool = False,
-        attached: Content | None = None,
-    ) -> None:
-        self._client = client
-        self._model = model
-        self._system = system
-        self._params = params
-        self._markdown = markdown
-        self._attached = attached or Content()
-        """Files that go with the next message."""
+    client: horay_async.Horay
+    model: str
+    system: str | None
+    params: dict[str, Any]
+    markdown: bool = False
+    attached: Content = field(default_factory=Content)
+    """Files that go with the next message."""
+
+    def __post_init__(self) -> None:
         self._said: list[dict[str, Any]] = []
         self._saved: set[Path] = set()
         """Files that were written here, and may be again."""
@@ -66,7 +57,7 @@ class Conversation:
         with contextlib.suppress(ImportError):  # not on Windows: its console edits lines itself
             import_module("readline")  # from here on `input` edits and remembers lines
         note(
-            f"{self._model}: /help lists what else you can type; Ctrl-C stops a response; {WAYS_OUT}"
+            f"{self.model}: /help lists what else you can type; Ctrl-C stops a response; {WAYS_OUT}"
         )
         while True:
             try:
@@ -96,16 +87,16 @@ class Conversation:
 
     def _ask(self, text: str) -> None:
         content = Content(text)
-        content.add_content(self._attached)
+        content.add_content(self.attached)
         self._said.append({"role": "user", "content": content.parts()})
         deltas: list[str] = []
-        completions: Any = self._client.chat.completions  # no checker can tell what `params` holds
+        completions: Any = self.client.chat.completions  # no checker can tell what `params` holds
         failed = False
         try:
             with completions.stream(
-                model=self._model, messages=self._messages(), **self._params
+                model=self.model, messages=self._messages(), **self.params
             ) as events:
-                ending = responses.write_stream(events, deltas, markdown=self._markdown)
+                ending = responses.write_stream(events, deltas, markdown=self.markdown)
             if ending.remark is not None:
                 note(ending.remark)
         except KeyboardInterrupt:
@@ -116,25 +107,25 @@ class Conversation:
         finally:
             if deltas and not failed:
                 self._said.append({"role": "assistant", "content": "".join(deltas)})
-                self._attached = Content()
+                self.attached = Content()
             else:
                 del self._said[-1]  # so that the same can be asked again
 
     def _messages(self) -> list[dict[str, Any]]:
         system: list[dict[str, Any]] = (
-            [{"role": "system", "content": self._system}] if self._system else []
+            [{"role": "system", "content": self.system}] if self.system else []
         )
         return system + self._said
 
     def _change_model(self, name: str) -> None:
         """NAME: ask another model from now on."""
-        self._model = name or self._model
-        note(f"model: {self._model}")
+        self.model = name or self.model
+        note(f"model: {self.model}")
 
     def _change_system(self, text: str) -> None:
         """TEXT: what the model is told first; nothing without a text."""
-        self._system = text or None
-        note(f"system message: {self._system or 'none'}")
+        self.system = text or None
+        note(f"system message: {self.system or 'none'}")
 
     def _clear(self, _: str) -> None:
         """Forget what was said."""
@@ -159,12 +150,9 @@ class Conversation:
             raise CommandError(
                 f"{path} is there already: take another name, or write /save! {name} to replace it"
             )
+        write_file(path, text)
         if is_regular(path):
-            with replacing(resolved(path)) as file:
-                file.write(text.encode("utf-8", "replace"))
             self._saved.add(path.resolve())
-        else:
-            path.write_text(text, encoding="utf-8", errors="replace")
         note(f"saved as {path}")
 
     def _load(self, name: str) -> None:
@@ -173,7 +161,7 @@ class Conversation:
             print_error("/load needs the name of a file")
             return
         path = Path(name).expanduser()
-        self._system, self._said = _parse_messages(read_file(path), str(path))
+        self.system, self._said = _parse_messages(read_file(path), str(path))
         note(f"loaded {path}: {len(self._said)} messages")
 
     def _help(self, _: str) -> None:

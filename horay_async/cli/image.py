@@ -18,7 +18,7 @@ from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.inputs import parse_path, read_content
 from horay_async.cli.model_names import complete_models
 from horay_async.cli.options import AsJson, Server, Text, expand_groups, literal_option
-from horay_async.cli.output import Spinner, check_writable, note, write_json
+from horay_async.cli.output import Spinner, check_writable, free_name, note, write_json
 from horay_async.cli.preview import show
 from horay_async.cli.session import open_client
 
@@ -179,9 +179,4 @@ def _free_name(prompt: str, url: str) -> Path:
     """A file's name, made of the text, that isn't taken yet."""
     slug = re.sub(r"\W+", "-", prompt.lower())[:LONGEST_NAME].strip("-_") or "image"
     suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
-    path = Path(slug + (suffix if suffix in SUFFIXES else ".png"))
-    number = 1
-    while path.exists():
-        number += 1
-        path = path.with_stem(f"{slug}-{number}")
-    return path
+    return free_name(Path(slug + (suffix if suffix in SUFFIXES else ".png")))

@@ -31,6 +31,9 @@ __all__ = [
 
 STDIN: Final = Path("-")
 
+END_OF_INPUT: Final = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
+"""What is pressed on a terminal, at the start of a line, where no more is to come."""
+
 MOST_INPUT: Final = 64 * 2**20
 """Bytes read from one source: more than any model takes, and little enough for memory."""
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
+from horay_async._files import is_regular, replacing, resolved
 from horay_async.cli.exit_codes import CommandError
 from horay_async.cli.terminal import is_dumb, printable, styled, wrapped
 
@@ -18,6 +19,7 @@ __all__ = [
     "for_stdout",
     "free_name",
     "note",
+    "write_file",
     "write_json",
     "write_stderr",
 ]
@@ -50,13 +52,23 @@ def check_writable(file: Path) -> None:
         )
 
 
-def free_name(file: Path, word: str) -> Path:
-    """`file` with a word before its suffix, and a number where that is taken."""
-    path, number = file.with_stem(f"{file.stem}-{word}"), 1
+def free_name(file: Path) -> Path:
+    """`file`, or where that is taken, one with a number behind its name."""
+    path, number = file, 1
     while path.exists():
         number += 1
-        path = file.with_stem(f"{file.stem}-{word}-{number}")
+        path = file.with_stem(f"{file.stem}-{number}")
     return path
+
+
+def write_file(file: Path, text: str) -> None:
+    """Puts a file with the text in the place of `file`; what isn't a file of the usual kind is written to."""
+    data = text.encode("utf-8", "replace")
+    if is_regular(file):
+        with replacing(resolved(file)) as new:
+            new.write(data)
+    else:
+        file.write_bytes(data)
 
 
 def write_stderr(text: str) -> None:

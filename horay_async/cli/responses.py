@@ -12,10 +12,18 @@ from typing import Any, NamedTuple, Protocol
 import typer
 
 import horay_async
-from horay_async._files import is_regular, replacing, resolved
+from horay_async._files import is_regular
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.options import Output
-from horay_async.cli.output import Spinner, check_writable, for_stdout, free_name, note, write_json
+from horay_async.cli.output import (
+    Spinner,
+    check_writable,
+    for_stdout,
+    free_name,
+    note,
+    write_file,
+    write_json,
+)
 from horay_async.cli.terminal import is_dumb, styled
 
 __all__ = ["Ending", "print_response", "write_stream"]
@@ -170,7 +178,7 @@ def _stdout_into(file: Path | None) -> Generator[None]:
             yield
     except BaseException:
         if text.getvalue().strip():
-            target = free_name(file, "partial") if is_regular(file) else file
+            target = free_name(file.with_stem(f"{file.stem}-partial")) if is_regular(file) else file
             _write(text.getvalue(), target)
             note(f"what had come is in {target}")
         raise
@@ -179,14 +187,8 @@ def _stdout_into(file: Path | None) -> Generator[None]:
 
 
 def _write(text: str, file: Path) -> None:
-    """Puts a file with the text in the place of `file`; what isn't a file of the usual kind is written to."""
-    data = text.encode("utf-8", "replace")
     try:
-        if is_regular(file):
-            with replacing(resolved(file)) as new:
-                new.write(data)
-        else:
-            file.write_bytes(data)
+        write_file(file, text)
     except OSError:
         print(text, end="")  # it is paid for
         raise

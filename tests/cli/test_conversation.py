@@ -46,7 +46,7 @@ def talk(client: Horay, fault_server: FaultServer, monkeypatch: pytest.MonkeyPat
             raise following
 
         monkeypatch.setattr("builtins.input", line)
-        Conversation(client, "m", system, {"max_tokens": 9}, attached=attached).run()
+        Conversation(client, "m", system, {"max_tokens": 9}, attached=attached or Content()).run()
         return [request.json()["messages"] for request in fault_server.requests]
 
     return talk

@@ -9,7 +9,7 @@ from typing import Final
 
 from horay_async.cli.doctor.findings import Finding, fault
 
-__all__ = ["ADVICE", "TIME_FAULTS", "describe", "tls_fault"]
+__all__ = ["ADVICE", "describe", "tls_fault"]
 
 ADVICE: Final = {
     "DNS": "Check the name in HORAY_BASE_URL or --base-url for a typing error, and whether this "
@@ -23,14 +23,29 @@ ADVICE: Final = {
 }
 """What to do, by the name of the check."""
 
-# X509_V_ERR_… of OpenSSL's x509_vfy.h.
-NOT_YET_VALID: Final = 9
-EXPIRED: Final = 10
-UNTRUSTED: Final = frozenset({2, 18, 19, 20, 21})
-OTHER_NAME: Final = frozenset({62, 64})
+RENEW: Final = "If the clock is right, the server's operator has to renew it."
 
-TIME_FAULTS: Final = ("has expired", "isn't valid yet")
-"""What a wrong clock makes of a good certificate."""
+CERTIFICATES: Final[tuple[tuple[set[int], str, str], ...]] = (
+    ({9}, "the certificate of {host} isn't valid yet, by this machine's clock", RENEW),
+    ({10}, "the certificate of {host} has expired, by this machine's clock", RENEW),
+    (
+        {62, 64},
+        "the certificate is for another host than {host}",
+        (
+            "Check the host in the base URL; behind it may be another server, or a network that "
+            "wants you to log in first."
+        ),
+    ),
+    (
+        {2, 18, 19, 20, 21},
+        "the certificate of {host} is signed by nobody that this machine trusts",
+        (
+            "If a company's proxy or server is meant to sign it, set SSL_CERT_FILE to a file with "
+            "its authority's certificate; otherwise somebody may be reading along."
+        ),
+    ),
+)
+"""What is wrong with a certificate, and what to do, by OpenSSL's numbers for it (X509_V_ERR_… in x509_vfy.h)."""
 
 
 def describe(error: Exception) -> str:
@@ -68,27 +83,7 @@ def tls_fault(error: ssl.SSLError, host: str) -> Finding:
 
 
 def _certificate(error: ssl.SSLCertVerificationError, host: str) -> tuple[str, str]:
-    code = error.verify_code
-    if code in (EXPIRED, NOT_YET_VALID):
-        what = TIME_FAULTS[code == NOT_YET_VALID]
-        return (
-            f"the certificate of {host} {what}, by this machine's clock",
-            "If the clock is right, the server's operator has to renew it.",
-        )
-    if code in OTHER_NAME:
-        return (
-            f"the certificate is for another host than {host}",
-            (
-                "Check the host in the base URL; behind it may be another server, or a network that "
-                "wants you to log in first."
-            ),
-        )
-    if code in UNTRUSTED:
-        return (
-            f"the certificate of {host} is signed by nobody that this machine trusts",
-            (
-                "If a company's proxy or server is meant to sign it, set SSL_CERT_FILE to a file with "
-                "its authority's certificate; otherwise somebody may be reading along."
-            ),
-        )
+    for codes, found, todo in CERTIFICATES:
+        if error.verify_code in codes:
+            return found.format(host=host), todo
     return f"the certificate of {host} isn't accepted: {error.verify_message}", ADVICE["TLS"]
