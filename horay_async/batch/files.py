@@ -15,7 +15,6 @@ from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import IdTable
 from horay_async.batch.inputs import RequestFile
 from horay_async.batch.journal import FinishedCounts, Journal
-from horay_async.batch.locks import FileLock
 from horay_async.batch.options import Settings
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import BatchRunner
@@ -64,7 +63,7 @@ async def run_file(
             )
         if finished.total < total:
             journal.check_room()
-        lock.sync_name()
+        journal.sync_name()
         return total, finished
 
     def write(results: list[BatchResult[Any]]) -> None:
@@ -73,8 +72,7 @@ async def run_file(
             journal.sync()
 
     async with contextlib.AsyncExitStack() as opened:
-        lock = opened.enter_context(FileLock(results))
-        journal = opened.enter_context(contextlib.closing(Journal(results, lock)))
+        journal = opened.enter_context(contextlib.closing(Journal(results)))
         source = RequestFile(await opened.enter_async_context(input_file(requests)), ids)
         progress.total, finished = await _in_thread(look)
         progress.skipped, progress.skipped_failed = finished

@@ -35,18 +35,11 @@ class FinishedCounts(NamedTuple):
 
 
 class Journal:
-    """An output file. All methods block.
+    """An output file, locked from here on until `close`. All methods block. Raises as `FileLock` does."""
 
-    `lock` is the lock on it, where that is held already; else the journal holds its own while it is open.
-    """
-
-    def __init__(self, path: Path, lock: FileLock | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = FileLock(path) if lock is None else lock
-        self._owned = contextlib.ExitStack()
-        if lock is None:
-            self._owned.push(self._lock)
-        self._open = lock is not None
+        self._lock = FileLock(path).__enter__()
         self.unreadable: list[int] = []
         """Numbers of the lines that can't be read, from 1; set by `open`."""
         self._unsynced = False
@@ -60,9 +53,6 @@ class Journal:
         stays, and its request is sent again. Raises `BatchFileError` for what isn't an output file: one without a
         line of ours, or with a request.
         """
-        if not self._open:
-            self._lock.__enter__()
-            self._open = True
         try:
             finished, dropped = self._scan(ids, retry_failed=retry_failed)
             if dropped:
@@ -131,10 +121,12 @@ class Journal:
                 raise self._failure(error) from error
 
     def close(self) -> None:
-        """Closes the file, unless the lock was passed in: then whoever holds that does."""
-        if self._open:
-            self._open = False
-            self._owned.close()
+        """Closes the file. Closing twice is fine."""
+        self._lock.__exit__()
+
+    def sync_name(self) -> None:
+        """Waits until the disk knows the file by its name."""
+        self._lock.sync_name()
 
     def _kept(self) -> int:
         """The file's size. Raises `BatchFileError` where the file doesn't hold any more what was written to it."""

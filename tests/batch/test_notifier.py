@@ -21,18 +21,25 @@ async def test_all_are_woken() -> None:
     await asyncio.gather(*waiting)
 
 
-async def test_time_wakes_too() -> None:
-    """After so many seconds at most."""
-    await asyncio.wait_for(Notifier().wait(0.001), 5)
+async def test_nobody_is_woken_by_what_was_before() -> None:
+    """Whoever waits now waits for the next change."""
+    notifier = Notifier()
+    notifier.notify_all()
+    waiting = asyncio.create_task(notifier.wait())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    notifier.notify_all()
+    await waiting
 
 
 async def test_cancelled_ones_leave_nothing() -> None:
-    """Neither a place in the line nor a timer."""
+    """The others are woken all the same."""
     notifier = Notifier()
-    task = asyncio.create_task(notifier.wait(1000))
+    task, other = (asyncio.create_task(notifier.wait()) for _ in range(2))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert notifier._waiting == []
     notifier.notify_all()
+    await other
