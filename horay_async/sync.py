@@ -231,44 +231,30 @@ class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], o
 class Batch(BlockingWrapper, of=AsyncBatch):
     """Sends any number of requests at the pace that the server can take."""
 
-    @blocking(AsyncBatch.run)
-    def run(self) -> Any: ...
-
-    @blocking(AsyncBatch.run_file)
-    def run_file(self) -> Any: ...
+    run = blocking(AsyncBatch.run)
+    run_file = blocking(AsyncBatch.run_file)
 
 
 class User(BlockingWrapper, of=AsyncUser):
     """The account behind the key."""
 
-    @blocking(AsyncUser.info)
-    def info(self) -> Any: ...
+    info = blocking(AsyncUser.info)
 
 
 class Models(BlockingWrapper, of=AsyncModels):
     """The models on offer."""
 
-    @blocking(AsyncModels.list)
-    def list(self) -> Any: ...
-
-    @blocking(AsyncModels.retrieve)
-    def retrieve(self) -> Any: ...
+    list = blocking(AsyncModels.list)
+    retrieve = blocking(AsyncModels.retrieve)
 
 
 class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
     """Responds to a conversation."""
 
-    @blocking(AsyncChatCompletions.create)
-    def create(self) -> Any: ...
-
-    @blocking(AsyncChatCompletions.stream)
-    def stream(self) -> Any: ...
-
-    @blocking(AsyncChatCompletions.parse)
-    def parse(self) -> Any: ...
-
-    @blocking(AsyncChatCompletions.run_tools)
-    def run_tools(self) -> Any: ...
+    create = blocking(AsyncChatCompletions.create)
+    stream = blocking(AsyncChatCompletions.stream)
+    parse = blocking(AsyncChatCompletions.parse)
+    run_tools = blocking(AsyncChatCompletions.run_tools)
 
 
 class Chat(BlockingWrapper, of=AsyncChat):
@@ -280,28 +266,21 @@ class Chat(BlockingWrapper, of=AsyncChat):
 class Completions(BlockingWrapper, of=AsyncCompletions):
     """Continues a text."""
 
-    @blocking(AsyncCompletions.create)
-    def create(self) -> Any: ...
-
-    @blocking(AsyncCompletions.stream)
-    def stream(self) -> Any: ...
+    create = blocking(AsyncCompletions.create)
+    stream = blocking(AsyncCompletions.stream)
 
 
 class Images(BlockingWrapper, of=AsyncImages):
     """Draws pictures."""
 
-    @blocking(AsyncImages.generate)
-    def generate(self) -> Any: ...
-
-    @blocking(AsyncImages.save)
-    def save(self) -> Any: ...
+    generate = blocking(AsyncImages.generate)
+    save = blocking(AsyncImages.save)
 
 
 class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
     """Makes vectors of texts."""
 
-    @blocking(AsyncEmbeddings.create)
-    def create(self) -> Any: ...
+    create = blocking(AsyncEmbeddings.create)
 
 
 @described
@@ -368,8 +347,7 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         BlockingWrapper.__init__(copy, wrapped, self._handle)
         return copy
 
-    @blocking(AsyncHoray.request)
-    def request(self) -> Any: ...
+    request = blocking(AsyncHoray.request)
 
     def close(self) -> None:
         """Closes the connections, those of `with_options` copies included. Closing twice is fine."""
