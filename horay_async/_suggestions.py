@@ -285,11 +285,17 @@ def no_attribute(self: object, name: str) -> Any:
 
 
 def no_item(self: object, key: object) -> Any:
-    """As a model's `__getitem__`: raises the `TypeError` of what has no items, and says what there is instead.
+    """As `__getitem__` of a model or an asynchronous stream: raises the `TypeError` of what has no items, and says what
+    there is instead.
 
     It is called with 0 by a loop over the object, too.
     """
     name = type(self).__name__
+    if hasattr(self, "__aiter__"):
+        raise TypeError(
+            f"{name!r} object is not iterable and has no items: read it with `async for` in a coroutine; "
+            "what a blocking client returns is read with `for`"
+        )
     if isinstance(key, str):
         raise TypeError(
             f"{name!r} object is not subscriptable: its fields are attributes, .{key} in the place of [{key!r}]; "

@@ -14,7 +14,7 @@ from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
 from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder, is_error_envelope
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.sse import begins_events
-from horay_async._suggestions import no_attribute
+from horay_async._suggestions import no_attribute, no_item
 from horay_async._transport.connection_slots import CLOSED
 from horay_async._transport.loops import runs_here
 from horay_async.errors import (
@@ -120,6 +120,7 @@ class AsyncStream(Generic[ChunkT]):
 
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
+        __getitem__ = no_item
 
     def __aiter__(self) -> AsyncIterator[ChunkT]:
         return Loop(self, all_of)
@@ -438,6 +439,7 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
 
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
+        __getitem__ = no_item
 
     @property
     def chunks(self) -> AsyncStream[Any]:

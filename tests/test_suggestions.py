@@ -18,6 +18,7 @@ import pytest
 import horay_async
 from horay_async import (
     AsyncHoray,
+    BatchRequest,
     ChatChoice,
     ChatCompletion,
     ChatMessage,
@@ -46,6 +47,7 @@ from horay_async.models.images import ImageParams
 from horay_async.models.options import CallOptions
 from horay_async.options import ClientParams
 from horay_async.resources.chat import AsyncChat
+from horay_async.testing import FaultServer
 
 MODULES = (
     *("client", "sync", "streaming", "errors", "tools.run", "models.events", "models.images"),
@@ -133,6 +135,21 @@ def test_response_as_a_dict_or_an_iterable() -> None:
         list(made.choices[0].message)
     assert not isinstance(made, Iterable)
     assert [model.id for model in ModelList(data=[ModelInfo(id="m")])] == ["m"]
+
+
+@pytest.mark.anyio
+async def test_loop_over_what_is_asynchronous(fault_server: FaultServer) -> None:
+    """A plain `for` says what to write, and tools that look still see nothing that can be iterated over so."""
+    async with AsyncHoray(fault_server.api_key, base_url=fault_server.base_url) as client:
+        stream: Any = await client.completions.create(model="m", prompt="p", stream=True)
+        events: Any = client.completions.stream(model="m", prompt="p")
+        batch: Any = client.batch.run([BatchRequest.completion(model="m", prompt="p")])
+        tools: Any = client.chat.completions.run_tools(model="m", messages=[], tools=[])
+        for each in (stream, events, batch, tools):
+            with pytest.raises(TypeError, match=r"not iterable .*: read it with `async for`"):
+                list(each)
+            assert not isinstance(each, Iterable)
+        await stream.close()
 
 
 def test_subclasses() -> None:

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
+from horay_async._suggestions import no_item
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import CLOSED, BatchRunner
 from horay_async.errors import HorayError
@@ -40,6 +41,9 @@ class AsyncBatchRun(Generic[ResponseT_co]):
         self._exhausted = False  # once the last result was handed out: no further loop may begin
         self._ready: Iterator[BatchResult[ResponseT_co]] = iter(())
         self._progress = progress
+
+    if not TYPE_CHECKING:
+        __getitem__ = no_item
 
     @property
     def progress(self) -> BatchProgress:
