@@ -129,7 +129,7 @@ class Prefetcher(Generic[T]):
         """Stops after `error`, which no reading raises by itself, and waits until what was read has been closed."""
         self.stop(interrupted(error))
         if self._call is not None:
-            self._call.cancel_and_wait()
+            self._call.cancel_on_interrupt()
 
     def _ended(self) -> None:
         lost = self._call is not None and self._call.lost

@@ -47,7 +47,7 @@ waits for a lock, and is noticed between two waits. Elsewhere it does, unless it
 CPython's last look for signals and the wait."""
 
 CANCEL_TIMEOUT = 5.0
-"""Seconds that a caller who leaves early, as by Ctrl-C, waits for the end of the call that it cancels: a tool
+"""Seconds that a caller who is interrupted, as by Ctrl-C, waits for the end of the call that it cancels: a tool
 or a hook may catch the cancellation and go on. The same as `EXIT_TIMEOUT`, for the same reason."""
 
 CANCEL_POLL = 0.05
@@ -164,8 +164,9 @@ class BlockingCall(Generic[R]):
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 task.get_loop().call_soon_threadsafe(task.cancel)
 
-    def cancel_and_wait(self) -> None:
-        """Cancels it, and waits until what it runs has ended: files are closed then, and nothing more is written.
+    def cancel_on_interrupt(self) -> None:
+        """After Ctrl-C, or another interrupt of the caller: cancels it, and waits until what it runs has ended, when
+        files are closed and nothing more is written.
 
         Waits for `CANCEL_TIMEOUT` at most, and never for what can't end: a closed loop's task, or the parent's
         in a forked child. A second Ctrl-C ends the wait at once.
@@ -499,13 +500,13 @@ class LoopHandle:
             raise ConfigurationError(OWN_THREAD)
 
     def run(self, func: Callable[..., Awaitable[R]], *args: Any) -> R:
-        """Runs a coroutine function on the thread. Leaving early, as by Ctrl-C, cancels it and waits for its end."""
+        """Runs a coroutine function on the thread. An interrupt cancels it and waits for its end."""
         call = BlockingCall(partial(func, *args) if args else func)
         try:
             self.submit(call)
             call.wait()
-        except BaseException:
-            call.cancel_and_wait()
+        except BaseException:  # `KeyboardInterrupt`, or another exception of a signal handler
+            call.cancel_on_interrupt()
             raise
         return call.result()
 

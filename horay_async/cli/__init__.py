@@ -1,4 +1,7 @@
-"""The `horay` command. It loads little before it knows what it is asked for: commands start fast."""
+"""The `horay` command. It loads little before it knows what it is asked for: commands start fast.
+
+Each command is a module of its name, each exit status is in `exit_codes`, and what Ctrl-C does in `interrupts`.
+"""
 
 import sys
 
@@ -15,5 +18,5 @@ def main() -> None:
         from horay_async.cli.app import run  # noqa: PLC0415 - needs typer
 
         sys.exit(run())
-    except KeyboardInterrupt:  # before there was anything to stop
+    except KeyboardInterrupt:  # Ctrl-C before there was anything to stop: `ExitCode.INTERRUPTED`
         sys.exit(130)

@@ -16,6 +16,7 @@ from horay_async.cli import batch, chat, complete, image, listings, serving
 from horay_async.cli.doctor import doctor
 from horay_async.cli.errors import print_error, report_error
 from horay_async.cli.exit_codes import MEANINGS, ExitCode
+from horay_async.cli.interrupts import interrupt_command
 from horay_async.cli.terminal import columns
 
 __all__ = ["app", "run"]
@@ -63,8 +64,7 @@ class Commands(TyperGroup):
         except (UsageError, typer.Exit):
             raise
         except KeyboardInterrupt:
-            print_error("stopped")
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
+            raise interrupt_command() from None
         except Exception as error:
             raise typer.Exit(report_error(error)) from error
 

@@ -10,9 +10,9 @@ from typing import Annotated, Final
 import typer
 
 import horay_async
-from horay_async.cli.errors import print_error
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.inputs import END_OF_INPUT, STDIN, parse_path, piped
+from horay_async.cli.interrupts import interrupt_command
 from horay_async.cli.options import Server, expand_groups
 from horay_async.cli.output import note, write_json
 from horay_async.cli.session import open_client
@@ -107,8 +107,8 @@ def batch(
                     **options,
                 )
         except KeyboardInterrupt:
-            print_error(f"stopped with {_told(progress)}; the same command goes on from there")
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
+            told = f"stopped with {_told(progress)}; the same command goes on from there"
+            raise interrupt_command(told) from None
     note(f"{_told(progress)}, in {timedelta(seconds=round(progress.seconds))}")
     if as_json:
         write_json({name: getattr(progress, name) for name in TOLD})

@@ -17,6 +17,7 @@ from horay_async.cli import responses
 from horay_async.cli.errors import print_error, report_error
 from horay_async.cli.exit_codes import CommandError
 from horay_async.cli.inputs import END_OF_INPUT, Content, decode, decode_argument, read_file
+from horay_async.cli.interrupts import interrupt_line, interrupt_response
 from horay_async.cli.output import note, write_file
 from horay_async.cli.terminal import has_colours, styled
 
@@ -75,8 +76,7 @@ class Conversation:
                 print()
                 return
             except KeyboardInterrupt:
-                print()
-                note(f"({WAYS_OUT})")
+                interrupt_line(WAYS_OUT)
 
     def _read(self) -> str:
         """A line, and those after it as long as each ends in a backslash."""
@@ -100,7 +100,7 @@ class Conversation:
             if ending.remark is not None:
                 note(ending.remark)
         except KeyboardInterrupt:
-            note("(stopped)")
+            interrupt_response()
         except (horay_async.HorayError, CommandError) as error:
             report_error(error)
             failed = True
