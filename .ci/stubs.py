@@ -7,7 +7,7 @@ type and, below it, its description. From these come, written out parameter by p
 - a stub (`.pyi`) beside each module in `STUBBED`, for type checkers and editors;
 - `horay_async/_generated_parameters.py`, from which `horay_async._signatures` makes signatures and docstrings.
 
-A blocking class's methods (`create = blocking(AsyncCompletions.create)`) are those of the asynchronous class, with the
+A blocking class's methods (`@blocking(AsyncCompletions.create)`) are those of the asynchronous class, with the
 blocking classes (`class Stream(..., of=AsyncStream)`) in the place of the asynchronous ones.
 """
 
@@ -449,9 +449,10 @@ def write_class(module: str, node: ast.ClassDef, out: Stub) -> None:
     is_attrs = any(ast.unparse(item).startswith("attrs.") for item in node.decorator_list)
     for index, item in enumerate(node.body):
         if isinstance(item, Function):
-            body += write_method(module, node, item, out)
-        elif (method := blocking_form(item)) is not None:
-            body += write_blocking(module, method, out)
+            if (call := blocking_form(item)) is not None:
+                body += write_blocking(module, item.name, call, out)
+            else:
+                body += write_method(module, node, item, out)
         elif isinstance(item, ast.AnnAssign) or group_of(item) is not None:
             target = ast.unparse(
                 item.target if isinstance(item, ast.AnnAssign) else item.targets[0]
@@ -518,11 +519,11 @@ def group_of(item: ast.stmt) -> ast.expr | None:
     return None
 
 
-def blocking_form(item: ast.stmt) -> str | None:
-    """The method, such as `AsyncImages.save`, in `save = blocking(AsyncImages.save)`."""
-    match item:
-        case ast.Assign(value=ast.Call(func=ast.Name("blocking"), args=[method])):
-            return ast.unparse(method)
+def blocking_form(item: Function) -> ast.Call | None:
+    """The `@blocking(...)` above a method."""
+    for decorator in item.decorator_list:
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "blocking":
+            return decorator
     return None
 
 
@@ -535,9 +536,10 @@ def write_method(module: str, node: ast.ClassDef, item: Function, out: Stub) -> 
     return write_function(module, item, told, summary, out, "    ")
 
 
-def write_blocking(module: str, blocked: str, out: Stub) -> list[str]:
+def write_blocking(module: str, name: str, call: ast.Call, out: Stub) -> list[str]:
     """The blocking form of a method, with its overloads."""
-    cls, _, method = blocked.partition(".")
+    (argument,) = call.args
+    cls, _, method = ast.unparse(argument).partition(".")
     there, node = class_of(module, cls)
     group = functions(node, method)
     summary, told = described(ast.get_docstring(group[-1]) or "")
@@ -546,7 +548,9 @@ def write_blocking(module: str, blocked: str, out: Stub) -> list[str]:
     for function in group:
         if len(group) > 1 and not is_overload(function):
             continue
-        lines += write_function(there, function, told, summary, out, "    ")
+        written = copy.copy(function)
+        written.name = name
+        lines += write_function(there, written, told, summary, out, "    ")
     out.blocking = False
     return lines
 

@@ -231,30 +231,44 @@ class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], o
 class Batch(BlockingWrapper, of=AsyncBatch):
     """Sends any number of requests at the pace that the server can take."""
 
-    run = blocking(AsyncBatch.run)
-    run_file = blocking(AsyncBatch.run_file)
+    @blocking(AsyncBatch.run)
+    def run(self) -> Any: ...
+
+    @blocking(AsyncBatch.run_file)
+    def run_file(self) -> Any: ...
 
 
 class User(BlockingWrapper, of=AsyncUser):
     """The account behind the key."""
 
-    info = blocking(AsyncUser.info)
+    @blocking(AsyncUser.info)
+    def info(self) -> Any: ...
 
 
 class Models(BlockingWrapper, of=AsyncModels):
     """The models on offer."""
 
-    list = blocking(AsyncModels.list)
-    retrieve = blocking(AsyncModels.retrieve)
+    @blocking(AsyncModels.list)
+    def list(self) -> Any: ...
+
+    @blocking(AsyncModels.retrieve)
+    def retrieve(self) -> Any: ...
 
 
 class ChatCompletions(BlockingWrapper, of=AsyncChatCompletions):
     """Responds to a conversation."""
 
-    create = blocking(AsyncChatCompletions.create)
-    stream = blocking(AsyncChatCompletions.stream)
-    parse = blocking(AsyncChatCompletions.parse)
-    run_tools = blocking(AsyncChatCompletions.run_tools)
+    @blocking(AsyncChatCompletions.create)
+    def create(self) -> Any: ...
+
+    @blocking(AsyncChatCompletions.stream)
+    def stream(self) -> Any: ...
+
+    @blocking(AsyncChatCompletions.parse)
+    def parse(self) -> Any: ...
+
+    @blocking(AsyncChatCompletions.run_tools)
+    def run_tools(self) -> Any: ...
 
 
 class Chat(BlockingWrapper, of=AsyncChat):
@@ -266,21 +280,28 @@ class Chat(BlockingWrapper, of=AsyncChat):
 class Completions(BlockingWrapper, of=AsyncCompletions):
     """Continues a text."""
 
-    create = blocking(AsyncCompletions.create)
-    stream = blocking(AsyncCompletions.stream)
+    @blocking(AsyncCompletions.create)
+    def create(self) -> Any: ...
+
+    @blocking(AsyncCompletions.stream)
+    def stream(self) -> Any: ...
 
 
 class Images(BlockingWrapper, of=AsyncImages):
     """Draws pictures."""
 
-    generate = blocking(AsyncImages.generate)
-    save = blocking(AsyncImages.save)
+    @blocking(AsyncImages.generate)
+    def generate(self) -> Any: ...
+
+    @blocking(AsyncImages.save)
+    def save(self) -> Any: ...
 
 
 class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
     """Makes vectors of texts."""
 
-    create = blocking(AsyncEmbeddings.create)
+    @blocking(AsyncEmbeddings.create)
+    def create(self) -> Any: ...
 
 
 @described
@@ -347,7 +368,8 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         BlockingWrapper.__init__(copy, wrapped, self._handle)
         return copy
 
-    request = blocking(AsyncHoray.request)
+    @blocking(AsyncHoray.request)
+    def request(self) -> Any: ...
 
     def close(self) -> None:
         """Closes the connections, those of `with_options` copies included. Closing twice is fine."""

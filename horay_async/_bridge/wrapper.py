@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from horay_async._argument_errors import naming_method
@@ -37,10 +36,6 @@ class BlockingWrapper:
         super().__init_subclass__(**kwargs)
         if of is not None:
             BlockingWrapper._classes[of] = cls
-        for made in vars(cls).values():
-            if isinstance(made, FunctionType) and made.__qualname__ == made.__name__:
-                made.__qualname__ = f"{cls.__qualname__}.{made.__name__}"
-                made.__module__ = cls.__module__
 
     def __init__(self, wrapped: Any, handle: LoopHandle) -> None:
         self._wrapped = wrapped
@@ -72,33 +67,38 @@ class BlockingWrapper:
         return value if cls is None else cls(value, self._handle)
 
 
-def blocking(method: Callable[..., Any]) -> Any:
-    """The blocking form of `method`, one of an asynchronous class, with its name, signature and docstring; to be assigned in a
-    `BlockingWrapper`.
+def blocking(method: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
+    """Decorates the declaration of a blocking method, which has no parameters and no body of its own: it becomes the
+    blocking form of `method`, one of an asynchronous class, with its signature and docstring.
 
     Type checkers and editors see the generated stub. A method that is no coroutine function makes an object
     without waiting for anything.
     """
-    # `inspect` would load much more for the same result; overloads end in the implementation.
-    if method.__code__.co_flags & CO_COROUTINE:
 
-        def call(self: BlockingWrapper, /, *args: Any, **kwargs: Any) -> Any:
-            try:
-                made = self._handle.run(partial(method, self._wrapped, *args, **kwargs))
-            except TypeError as error:
-                raise naming_method(error, call, method, len(args)) from error.__cause__
-            return self._wrap(made)
+    def decorated(declaration: Callable[..., Any]) -> Any:
+        # `inspect` would load much more for the same result; overloads end in the implementation.
+        if method.__code__.co_flags & CO_COROUTINE:
 
-    else:
+            def call(self: BlockingWrapper, /, *args: Any, **kwargs: Any) -> Any:
+                try:
+                    made = self._handle.run(partial(method, self._wrapped, *args, **kwargs))
+                except TypeError as error:
+                    raise naming_method(error, call, method, len(args)) from error.__cause__
+                return self._wrap(made)
 
-        def call(self: BlockingWrapper, /, *args: Any, **kwargs: Any) -> Any:
-            try:
-                made = method(self._wrapped, *args, **kwargs)
-            except TypeError as error:
-                raise naming_method(error, call, method, len(args)) from error.__cause__
-            return self._wrap(made)
+        else:
 
-    call.__name__ = call.__qualname__ = method.__name__  # the class adds its own
-    call.__annotations__ = {}  # `self` is the class; the rest is in the signature
-    blocking_form(call, method, BlockingWrapper._blocking_names)
-    return call
+            def call(self: BlockingWrapper, /, *args: Any, **kwargs: Any) -> Any:
+                try:
+                    made = method(self._wrapped, *args, **kwargs)
+                except TypeError as error:
+                    raise naming_method(error, call, method, len(args)) from error.__cause__
+                return self._wrap(made)
+
+        call.__name__, call.__qualname__ = declaration.__name__, declaration.__qualname__
+        call.__module__ = declaration.__module__
+        call.__annotations__ = {}  # `self` is the class; the rest is in the signature
+        blocking_form(call, method, BlockingWrapper._blocking_names)
+        return call
+
+    return decorated
