@@ -252,14 +252,14 @@ class Call:
             permit = self._limiter.acquire_nowait(body, bulk=bulk)
             if permit is None:
                 wait = self._limiter.acquire(body, bulk=bulk)
-                permit = await self._bounded(wait, queued_since=began, what=LIMITED)
+                permit = await self._within_queue_timeout(wait, queued_since=began, what=LIMITED)
                 acquired = loop.time()
             self.permit = permit
         # Held or waited for at once, before anything else can run: one that isn't in use may be forgotten.
         slots = pool.slots[options.max_connections]
         if not slots.acquire_nowait():
             try:
-                await self._bounded(slots.acquire(), queued_since=began)
+                await self._within_queue_timeout(slots.acquire(), queued_since=began)
             except BaseException:
                 if permit is not None:
                     permit.unsent()
@@ -299,36 +299,38 @@ class Call:
             raise await self._status_error(response, raw)
         return response
 
-    def _bounded(
-        self, wait: Awaitable[T], *, queued_since: float | None = None, what: str = ""
+    def _within_queue_timeout(
+        self, wait: Awaitable[T], *, queued_since: float, what: str = ""
     ) -> Awaitable[T]:
-        """Waits until the deadline, and where the attempt is queued until the timeout `queue` passes. `what` is told of
-        that.
+        """Waits until the timeout `queue` has passed since the attempt is queued, or until the deadline, whichever comes
+        first. `what` is told of the timeout `queue`.
         """
-        queue, until = self.request.timeouts.queue, self._deadline
-        clock: Clock = "total"
-        if queued_since is not None and queue is not None:
-            due = queued_since + queue
-            if until is None or due <= until:
-                clock, until = "queue", due
-        # Mostly there is neither, and no more than needed is to be kept for each of thousands that wait.
-        return wait if until is None else self._wait_until(until, wait, clock, what)
+        queue, deadline = self.request.timeouts.queue, self._deadline
+        if queue is None or (deadline is not None and deadline < queued_since + queue):
+            return self._within_deadline(wait)
+        return self._wait_until(queued_since + queue, wait, "queue", queue, what)
 
-    async def _wait_until(self, until: float, wait: Awaitable[T], clock: Clock, what: str) -> T:
-        label, timeouts = self.request.label, self.request.timeouts
+    def _within_deadline(self, wait: Awaitable[T]) -> Awaitable[T]:
+        """Waits until the deadline of the call, which the timeout `total` sets."""
+        # Mostly there is none, and no more than needed is to be kept for each of thousands that wait.
+        if self._deadline is None:
+            return wait
+        return self._wait_until(self._deadline, wait, "total", self.request.timeouts.total)
+
+    async def _wait_until(
+        self, until: float, wait: Awaitable[T], clock: Clock, seconds: float | None, what: str = ""
+    ) -> T:
         try:
             async with asyncio.timeout_at(until):
                 return await wait
         except TimeoutError as error:
-            if clock == "total":
-                raise timed_out(clock, timeouts.total, label, "not_sent") from error
-            raise timed_out(clock, timeouts.queue, label, "not_sent", what=what) from error
+            raise timed_out(clock, seconds, self.request.label, "not_sent", what=what) from error
 
     async def _provided_key(self, keys: KeySource) -> Secret:
         """The key that a function provides: mostly the one of the calls before."""
         key = keys.current()
         if key is None:
-            key = await self._bounded(keys.get())
+            key = await self._within_deadline(keys.get())
         self._key = key
         self._key_asks = keys.asks
         return key
@@ -339,7 +341,7 @@ class Call:
             return False
         self._key_renewed = True
         try:
-            return await self._bounded(self._keys.renew(self._key, asks=self._key_asks))
+            return await self._within_deadline(self._keys.renew(self._key, asks=self._key_asks))
         except APITimeoutError:
             return False  # the server's own error says more
 
