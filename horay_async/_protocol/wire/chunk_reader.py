@@ -10,6 +10,7 @@ import msgspec
 from horay_async._protocol.wire.accumulate import Accumulator
 from horay_async._protocol.wire.bounds import MAX_OBJECTS
 from horay_async._protocol.wire.characters import SplitCharacters
+from horay_async._protocol.wire.chunk_template import ChunkTemplate
 from horay_async._protocol.wire.decode import (
     NO_FINDINGS,
     Decoder,
@@ -21,7 +22,7 @@ from horay_async._protocol.wire.decode import (
 )
 from horay_async._protocol.wire.description import Finding
 from horay_async._protocol.wire.dialects import from_messages, unrecognised_in_chunk
-from horay_async._protocol.wire.drift import ChunkTemplate, DriftWatch, masked
+from horay_async._protocol.wire.drift import DriftWatch, masked
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.sse import NamedEvent
 from horay_async._protocol.wire.sse_reader import DONE, ERROR, SSEReader

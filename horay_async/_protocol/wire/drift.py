@@ -3,7 +3,8 @@
 Nearly all responses don't differ, and that has to be found out at next to no cost. So there are three steps,
 each taken only where the one before isn't enough:
 
-1. In a stream, most chunks are the one before with another piece of text in it, which their bytes show.
+1. In a stream, most chunks are the one before with another piece of text in it, which their bytes show
+   (`chunk_template`).
 2. Whether a body has all the fields that are described, in their types, and no others is asked of msgspec
    structs that refuse anything else.
 3. The JSON is gone through, field by field.
@@ -27,61 +28,9 @@ from horay_async.errors import DriftError, DriftWarning
 from horay_async.models._base import Response
 from horay_async.models.drift import Drift
 
-__all__ = ["ChunkTemplate", "DriftWatch", "masked"]
+__all__ = ["DriftWatch", "masked"]
 
-BACKSLASH = ord("\\")
 PACKAGE = str(Path(__file__).parents[2])
-
-
-class ChunkTemplate:
-    """A chunk without its piece of text: most of those that follow differ in the text alone.
-
-    What is around a text without quotes is the same JSON as that around another such text, so a chunk that
-    matches has the fields of the one that the template was taken from, and `found` is how it drifts.
-    """
-
-    __slots__ = ("_after", "_before", "_between", "_first", "_last", "_text_at", "found")
-
-    def __init__(self) -> None:
-        self.found: Sequence[Finding] = ()
-        self._before = self._after = b"\n"  # no chunk begins so
-        self._text_at = 0
-        self._first = self._between = self._last = "\n"  # the same as text, for several chunks
-
-    def matches(self, data: bytes) -> bool:
-        """Whether `data` is a chunk of this template."""
-        after = self._after
-        end = len(data) - len(after)
-        return (
-            data.startswith(self._before)
-            and data.endswith(after)
-            and data.find(b'"', self._text_at) == end
-            # That quote would be a part of the text.
-            and data[end - 1] != BACKSLASH
-        )
-
-    def matches_all(self, lines: bytes, texts: Sequence[str]) -> bool:
-        """The same of several chunks with these texts, joined by LF.
-
-        A text with an escape in it doesn't come out as it was sent. So where all do, they have neither
-        escapes nor quotes, and nothing but text can be in their place.
-        """
-        return f"{self._first}{self._between.join(texts)}{self._last}".encode() == lines
-
-    def take(self, data: bytes, text: str, found: Sequence[Finding]) -> bool:
-        """Makes the template of `data`, a chunk with the piece `text` that drifts as `found` says, if its place can be
-        seen; says whether it can. What is in the same quotes elsewhere, or spelled with an escape, might be the piece.
-        """
-        quoted = f'"{text}"'.encode()
-        seen = bool(text) and data.count(quoted) == 1 and BACKSLASH not in data
-        if seen:
-            before, _, after = data.partition(quoted)
-            self._before, self._after, self.found = before + b'"', b'"' + after, found
-            self._text_at = len(self._before)
-            self._first = self._before.decode("utf-8", "replace")
-            self._last = self._after.decode("utf-8", "replace")
-            self._between = f"{self._last}\n{self._first}"
-        return seen
 
 
 @attrs.frozen(eq=False, repr=False)
