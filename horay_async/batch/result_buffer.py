@@ -39,6 +39,10 @@ class ResultBuffer:
             self._ready.append(due)
             self._due += 1
 
+    def pop(self) -> BatchResult[Any] | None:
+        """Gives out the next one that is ready; None where none is."""
+        return self._ready.popleft() if self._ready else None
+
     def get_nowait(self) -> list[BatchResult[Any]]:
         """Gives out those that are ready."""
         results = list(self._ready)

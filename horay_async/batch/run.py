@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from horay_async._suggestions import no_item
 from horay_async.batch.results import BatchProgress, BatchResult
@@ -21,6 +21,7 @@ __all__ = ["READ_TO_END", "AsyncBatchRun"]
 READ_TO_END = "the results of the batch were read to their end: keep them in a list"
 """What a loop says that begins after that."""
 
+T = TypeVar("T")
 ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 
 
@@ -32,6 +33,9 @@ class AsyncBatchRun(Generic[ResponseT_co]):
     `HorayError` in the place of `CancelledError`; `ConfigurationError` when the client is closed meanwhile; and
     what a retry policy of your own raises: each once the requests under way are done and their results were
     handed out. With `fail_fast` it raises the error of the first failure, at once.
+
+    Several tasks may iterate over one run, or take from it with `anext`: each result goes to one of them. Where one leaves
+    its loop early, the run ends for all.
     """
 
     def __init__(self, start: Callable[[bool], BatchRunner], progress: BatchProgress) -> None:
@@ -39,7 +43,6 @@ class AsyncBatchRun(Generic[ResponseT_co]):
         self._runner: BatchRunner | None = None
         self._left = False
         self._exhausted = False  # once the last result was handed out: no further loop may begin
-        self._ready: Iterator[BatchResult[ResponseT_co]] = iter(())
         self._progress = progress
 
     if not TYPE_CHECKING:
@@ -56,29 +59,26 @@ class AsyncBatchRun(Generic[ResponseT_co]):
         return _Loop(self)
 
     async def __anext__(self) -> BatchResult[ResponseT_co]:
-        while True:
-            for result in self._ready:
-                return result
-            results = await self._take(threaded=False)
-            if not results:
-                self._exhausted = True
-                raise StopAsyncIteration
-            self._ready = iter(results)
+        result = await self._take(BatchRunner.get_one, threaded=False)
+        if result is None:
+            self._exhausted = True
+            raise StopAsyncIteration
+        return result
 
     async def _read_ready(self) -> list[BatchResult[ResponseT_co]]:
         """The results that are there, waiting for at least one; none at the end. For the blocking client:
         the requests are read in a thread of their own, since their code may wait for the loop that this
         runs on.
         """
-        return list(self._ready) or await self._take(threaded=True)
+        return await self._take(BatchRunner.get, threaded=True)
 
-    async def _take(self, *, threaded: bool) -> list[BatchResult[Any]]:
+    async def _take(self, get: Callable[[BatchRunner], Awaitable[T]], *, threaded: bool) -> T:
         if self._left:
             raise HorayError(CLOSED)
         if self._runner is None:
             self._runner = self._start(threaded)
         try:
-            return await self._runner.get()
+            return await get(self._runner)
         except StopAsyncIteration as error:
             raise no_end(error) from error
 
@@ -101,7 +101,6 @@ class AsyncBatchRun(Generic[ResponseT_co]):
     def _close_nowait(self) -> None:
         """Cancels what is under way without awaiting, from any thread."""
         self._left = True
-        self._ready = iter(())
         if self._runner is not None:
             self._runner.stop_soon()
 

@@ -114,13 +114,29 @@ class BatchRunner:
 
         Raises what ended the run early, once the results from before it were taken.
         """
+        await self._wait_for_results()
+        return self.get_nowait()
+
+    async def get_one(self) -> BatchResult[Any] | None:
+        """The next result, waiting for it; None when all were taken. Several tasks may wait: each result goes to one.
+
+        Raises what `get` raises.
+        """
+        await self._wait_for_results()
+        result = self._buffer.pop()
+        self._dispatch_notifier.notify_all()
+        return result
+
+    async def _wait_for_results(self) -> None:
+        """Waits until a result is there, or none will come any more. Nothing may be awaited between this and the taking:
+        another task could take it.
+        """
         while not self._buffer:
             if self._failure is not None:
                 raise self._failure
             if self._over:
-                return []
+                return
             await self._results_notifier.wait()
-        return self.get_nowait()
 
     def get_nowait(self) -> list[BatchResult[Any]]:
         """The results that are there."""

@@ -7,7 +7,7 @@ import contextlib
 import gc
 import itertools
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -141,6 +141,55 @@ async def test_several_tasks_can_share_a_batch(stub: Stub, batch: AsyncBatch) ->
     stub.open.set()
     taken = itertools.chain.from_iterable(await asyncio.gather(*workers))
     assert sorted(taken) == list(range(50))
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("workers", [1, 2, 4])
+async def test_workers_that_work_on_each_result_lose_none(
+    batch: AsyncBatch, workers: int, ordered: bool
+) -> None:
+    """Loops in several tasks hand out each result once, in the order that was asked for."""
+    run = batch.run(lines(200), concurrency=20, ordered=ordered)
+    taken: list[int] = []
+
+    async def work() -> None:
+        async for result in run:
+            taken.append(result.index)
+            await asyncio.sleep(0)  # others take meanwhile
+
+    await asyncio.gather(*(work() for _ in range(workers)))
+    assert sorted(taken) == list(range(200))
+    assert not ordered or taken == sorted(taken)
+
+
+async def test_results_dont_wait_for_the_worker_that_is_busy(stub: Stub, batch: AsyncBatch) -> None:
+    """Two that are there at the same time go to the two tasks that wait, before anything more comes."""
+    stub.open.clear()
+    run = batch.run([{}, {}, line("held up")])
+    first, second = await asyncio.wait_for(asyncio.gather(anext(run), anext(run)), 20)
+    assert (first.index, second.index) == (0, 1)
+    stub.open.set()
+    assert (await anext(run)).index == 2
+
+
+async def test_every_worker_hears_of_the_failure(batch: AsyncBatch) -> None:
+    """What ends a run early is raised in each task that takes from it, once all results were handed out."""
+
+    def failing() -> Iterator[Json]:
+        yield from lines(30)
+        raise KeyError("theirs")
+
+    run = batch.run(failing(), concurrency=5)
+    taken: list[int] = []
+
+    async def work() -> None:
+        async for result in run:
+            taken.append(result.index)
+            await asyncio.sleep(0)
+
+    ends = await asyncio.gather(*(work() for _ in range(3)), return_exceptions=True)
+    assert [str(end) for end in ends] == ["'theirs'"] * 3
+    assert sorted(taken) == list(range(30))
 
 
 async def test_requests_cancelled_before_they_began(stub: Stub, batch: AsyncBatch) -> None:
