@@ -28,7 +28,7 @@ from horay_async.options import ClientOptions
 
 __all__ = [
     "NO_LIMIT",
-    "REFUSALS",
+    "OVERLOAD_STATUSES",
     "TICK",
     "AnyRateLimiter",
     "CallAttemptPermit",
@@ -42,8 +42,8 @@ START = 16
 NO_LIMIT = 2**31
 """Requests under way, where nothing limits them here."""
 
-REFUSALS = frozenset({429, 503})
-"""Statuses by which a server refuses for its load, so that everybody has to wait."""
+OVERLOAD_STATUSES = frozenset({429, 503})
+"""Statuses by which a server says that it is overloaded, so that everybody has to wait."""
 
 TICK = 0.001
 """Seconds that a request may go early: event loops' timers are no finer. asyncio would wait too long, and
@@ -391,7 +391,7 @@ class CallAttemptPermit:
             self._succeeded = True
             limiter.admission.accepted(ticket.permit)
             limiter.wake()
-        elif status in REFUSALS:
+        elif status in OVERLOAD_STATUSES:
             now = self._loop.time()
             asked = parse_retry_after(headers, now=time.time())
             retry_after = None if asked is None else min(asked, LONGEST_HOLD)

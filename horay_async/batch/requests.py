@@ -29,7 +29,7 @@ from horay_async._protocol.wire.request import (
     encode,
     may_be_billed,
 )
-from horay_async._transport.limiter import REFUSALS
+from horay_async._transport.limiter import OVERLOAD_STATUSES
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.jsonl import UNREADABLE
@@ -50,7 +50,7 @@ __all__ = [
     "Line",
     "Preparer",
     "WorkItem",
-    "is_refusal",
+    "is_overloaded",
     "is_unreachable",
     "name_of",
 ]
@@ -107,7 +107,7 @@ class WorkItem:
     """When it was first sent."""
     put_off_since: float | None = None
     """When it was first put off."""
-    refusal: APIError | None = None
+    last_error: APIError | None = None
     """What it was put off for last."""
 
     def may_go_again(self, error: APIError) -> bool:
@@ -127,16 +127,16 @@ class _Deferred(RetryPolicy):
     policy: RetryPolicy
 
     def delay(self, error: APIError, **known: Any) -> float | None:
-        return None if is_refusal(error) else self.policy.delay(error, **known)
+        return None if is_overloaded(error) else self.policy.delay(error, **known)
 
 
 def _middle() -> float:
     return 0.5
 
 
-def is_refusal(error: APIError) -> bool:
-    """Whether the server refused for its load, so that it is the whole batch that has to wait."""
-    return isinstance(error, APIStatusError) and error.status_code in REFUSALS
+def is_overloaded(error: APIError) -> bool:
+    """Whether the server is overloaded, so that it is the whole batch that has to wait."""
+    return isinstance(error, APIStatusError) and error.status_code in OVERLOAD_STATUSES
 
 
 def is_unreachable(error: APIError) -> bool:

@@ -15,7 +15,7 @@ from horay_async._transport.loops import runs_here
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.notifier import Notifier
 from horay_async.batch.options import Settings
-from horay_async.batch.requests import Preparer, WorkItem, is_refusal, is_unreachable, name_of
+from horay_async.batch.requests import Preparer, WorkItem, is_overloaded, is_unreachable, name_of
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.sources import ENDED, PENDING, source_of
@@ -268,11 +268,11 @@ class BatchRunner:
             now = clock()
             self._record(work, error.attempts, began)
             self._throttle.reached |= error.attempts[-1].status is not None
-            if is_refusal(error) or (is_unreachable(error) and self._throttle.reached):
+            if is_overloaded(error) or (is_unreachable(error) and self._throttle.reached):
                 self._put_off(work, permit, error, now)
             elif self._unreached is not None and is_unreachable(error):
                 admission.end(permit)
-                work.refusal = error
+                work.last_error = error
                 self._set_aside(self._unreached, work, error, now)
             else:
                 admission.end(permit)
@@ -329,7 +329,7 @@ class BatchRunner:
         self._progress.refused += 1
         if work.put_off_since is None:
             work.put_off_since = now
-        work.refusal = error
+        work.last_error = error
         # What the server refused before this batch began is no reason to give up.
         refusing_since = max(cast(float, admission.refusing_since), self._began)
         since = min(work.put_off_since, refusing_since)
@@ -381,12 +381,12 @@ class BatchRunner:
         """Ends a request that the server won't take within the time that it has: with its own last refusal, or if it
         was never sent, with the server's last one.
         """
-        if work.refusal is None:
-            error = copy(cast(APIError, self._throttle.refusal))
+        if work.last_error is None:
+            error = copy(cast(APIError, self._throttle.last_error))
             error.execution = "not_sent"
             unsent = "the request wasn't sent"
         else:
-            error = work.refusal
+            error = work.last_error
             unsent = "the request wasn't sent again"
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         why = (

@@ -33,7 +33,7 @@ class Throttle:
         """What the requests under way have met."""
         self.reached: bool = False
         """Whether the server has ever responded: then one that can't be reached will come back."""
-        self.refusal: APIError | None = None
+        self.last_error: APIError | None = None
         """A copy of the latest refusal, of any request: the error itself would keep the batch that met it, by the frames of
         its traceback.
         """
@@ -122,7 +122,7 @@ class Throttle:
         """Takes back the permit of a request that was refused. Returns how many seconds the server asked to wait."""
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         self.limiter.refused(permit, now, retry_after=asked)
-        self.refusal, self._refused_at = copy(error), now
+        self.last_error, self._refused_at = copy(error), now
         if asked:
             self._not_before = max(self._not_before, now + asked)
         for wait, patience in self._waits.items():  # each looks whether it can wait for so long

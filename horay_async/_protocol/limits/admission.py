@@ -1,7 +1,7 @@
 """Whether the next request may go, and what a refusal is taken for.
 
-**How `concurrency="auto"` finds the limit.** A server that is asked for too much can refuse (429 or 503), or respond more
-slowly. What it allows isn't known, and it may be one of two things: a number of requests at once, or a rate. The client
+**How `concurrency="auto"` finds the limit.** A server that is asked for too much can refuse (429 or 503; a *refusal* is no
+model's, here), or respond more slowly. What it allows isn't known, and it may be one of two things: a number of requests at once, or a rate. The client
 finds out by trying, with three parts that are asked before each request goes:
 
 - `ConcurrencyLimit` limits how many requests are under way. It begins with 16 and doubles, as TCP's slow start does, until
@@ -93,7 +93,7 @@ class _Cause(Enum):
 
 
 @attrs.define
-class _RefusalEpisode:
+class _OverloadEpisode:
     """A time of refusals, from the first one to a response to what was sent after it."""
 
     serial: int
@@ -145,7 +145,7 @@ class Admission:
         informed request succeeds."""
         self._halted = False
         """Whether nothing goes until a request that is under way ends; set by a refusal without `Retry-After`."""
-        self._episode: _RefusalEpisode | None = None
+        self._episode: _OverloadEpisode | None = None
         """The refusals that aren't over; None while all is well."""
 
     def paused(self, now: float) -> float:
@@ -256,7 +256,7 @@ class Admission:
                 self.pause(retry_after, permit.concurrency, now)
             return
         if self._episode is None:
-            self._episode = _RefusalEpisode(serial=self._last_serial)
+            self._episode = _OverloadEpisode(serial=self._last_serial)
         episode = self._episode
         episode.refusals += 1
         episode.limits.add(permit.concurrency)
@@ -279,7 +279,7 @@ class Admission:
     def _attribute(
         self,
         permit: Permit,
-        episode: _RefusalEpisode,
+        episode: _OverloadEpisode,
         now: float,
         *,
         informed: bool,
@@ -314,7 +314,7 @@ class Admission:
             concurrency.refused(permit.epoch, permit.in_flight, row=self._consecutive, sure=sure)
 
     def _cause_of(
-        self, permit: Permit, episode: _RefusalEpisode, *, sure: bool, asked: float | None
+        self, permit: Permit, episode: _OverloadEpisode, *, sure: bool, asked: float | None
     ) -> _Cause:
         """What the refusal of an informed request was for. The first case that applies decides."""
         concurrency = permit.concurrency
@@ -344,7 +344,7 @@ class Admission:
         # 5. Nothing speaks for a rate.
         return _Cause.CONCURRENCY
 
-    def _end_episode(self, episode: _RefusalEpisode, now: float) -> None:
+    def _end_episode(self, episode: _OverloadEpisode, now: float) -> None:
         self._episode = None
         self._pause.end()
         for concurrency in episode.limits:
