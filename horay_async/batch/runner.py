@@ -84,7 +84,8 @@ class BatchRunner:
         self._settings = settings
         self._progress = progress
         self._buffer = ResultBuffer(ordered=ordered)
-        self._index = 0  # of the next item
+        self._read = 0  # how many items the source has prepared
+        self._index = 0  # of the next item to send
         self._again: deque[WorkItem] = deque()  # put off, to be sent again before anything else
         self._unreached: list[tuple[WorkItem, HorayError]] | None = [] if needs_server else None
         """Those that didn't reach the server while nothing else had: no more are sent until those under way have
@@ -99,7 +100,9 @@ class BatchRunner:
         self._dispatch_notifier = Notifier()
         self._results_notifier = Notifier()
         self._sending: set[asyncio.Task[None]] = set()
-        self._source = source_of(items, self._dispatch_notifier.notify_all, threaded=threaded)
+        self._source = source_of(
+            items, self._prepare, self._dispatch_notifier.notify_all, threaded=threaded
+        )
         self._bar = bar
         progress.start()
         if bar is not None:
@@ -216,14 +219,23 @@ class BatchRunner:
             return ENDED
         if item is PENDING or item is ENDED:
             return item
-        index = self._index
         self._index += 1
+        if isinstance(item, BatchResult):
+            self._finish(cast("BatchResult[Any]", item))
+            return None
+        return item
+
+    def _prepare(self, item: object) -> WorkItem | BatchResult[Any]:
+        """The work item for what the source has read, or its result where it isn't a request. Runs where the source is read,
+        which may be a thread of its own.
+        """
+        index = self._read
+        self._read += 1
         try:
             return self._preparer.prepare(item, index)
         except InvalidRequestError as error:
             name = name_of(item, index)
-            self._finish(BatchResult(index=index, custom_id=name, request=item, error=error))
-            return None
+            return BatchResult(index=index, custom_id=name, request=item, error=error)
 
     async def _send(self, work: WorkItem) -> None:
         limiter = self._throttle.limiter

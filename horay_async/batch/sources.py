@@ -1,4 +1,8 @@
-"""Where the requests of a batch come from: read one by one, and never far ahead."""
+"""Where the requests of a batch come from: read one by one, and never far ahead.
+
+What is read ahead is prepared at once, in the task or thread that reads: as soon as an iterable is asked for its next item,
+it may change the one that it gave before, such as a list of messages that it uses again.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,9 @@ PENDING = object()
 ENDED = object()
 """There is no more."""
 
+Prepare = Callable[[Any], Any]
+"""Makes of an item what `poll` returns, once for each, in their order."""
+
 MAX_PREFETCHED = 64
 """Items that are read ahead where reading is a task or a thread of its own: enough that the batch seldom
 waits for it, and few enough to be no burden."""
@@ -31,7 +38,7 @@ class Source(Protocol):
     """Items, one at a time."""
 
     def poll(self) -> Any:
-        """The next item, `PENDING` or `ENDED`. Raises what the caller's iterable raised, `CancelledError` included."""
+        """The next item, prepared, `PENDING` or `ENDED`. Raises what the caller's iterable raised, `CancelledError` included."""
         ...
 
     def stop(self) -> None:
@@ -40,23 +47,29 @@ class Source(Protocol):
 
 
 def source_of(
-    items: Iterable[Any] | AsyncIterable[Any], changed: Callable[[], None], *, threaded: bool
+    items: Iterable[Any] | AsyncIterable[Any],
+    prepare: Prepare,
+    changed: Callable[[], None],
+    *,
+    threaded: bool,
 ) -> Source:
     """The source for an iterable; `changed` is called on the running loop when something has come.
 
-    `threaded` reads a plain iterable in a thread of its own, where its code can wait for whatever it likes
+    `prepare` is called for each item before the next is asked for. `threaded` reads a plain iterable in a thread of its own, where its code can wait for whatever it likes
     without holding up the loop. Raises `TypeError` for what can't be iterated over.
     """
     if isinstance(items, AsyncIterable):
-        return _AsyncSource(items, changed)
-    return _ThreadSource(iter(items), changed) if threaded else _Inline(iter(items))
+        return _AsyncSource(items, prepare, changed)
+    if threaded:
+        return _ThreadSource(iter(items), prepare, changed)
+    return _Inline(iter(items), prepare)
 
 
 class _Inline:
     """A plain iterable, read on the loop."""
 
-    def __init__(self, items: Iterator[Any]) -> None:
-        self._items = items
+    def __init__(self, items: Iterator[Any], prepare: Prepare) -> None:
+        self._items: Iterator[Any] = map(prepare, items)
 
     def poll(self) -> Any:
         return next(self._items, ENDED)
@@ -68,8 +81,11 @@ class _Inline:
 class _AsyncSource:
     """An asynchronous iterable, read by a task."""
 
-    def __init__(self, items: AsyncIterable[Any], changed: Callable[[], None]) -> None:
+    def __init__(
+        self, items: AsyncIterable[Any], prepare: Prepare, changed: Callable[[], None]
+    ) -> None:
         self._ready: deque[Any] = deque()
+        self._prepare = prepare
         self._changed = changed
         self._room = asyncio.Event()
         self._room.set()
@@ -96,7 +112,7 @@ class _AsyncSource:
     async def _read(self, items: AsyncIterator[Any]) -> None:
         try:
             async for item in items:
-                self._ready.append(item)
+                self._ready.append(self._prepare(item))
                 self._changed()
                 if len(self._ready) >= MAX_PREFETCHED:
                     self._room.clear()
@@ -110,7 +126,7 @@ class _AsyncSource:
 class _ThreadSource:
     """A plain iterable, read by a thread."""
 
-    def __init__(self, items: Iterator[Any], changed: Callable[[], None]) -> None:
+    def __init__(self, items: Iterator[Any], prepare: Prepare, changed: Callable[[], None]) -> None:
         self._ready: deque[Any] = deque()
         self._changed = changed
         self._loop = asyncio.get_running_loop()
@@ -120,7 +136,7 @@ class _ThreadSource:
         self._asked = False
         # A daemon: the caller's code may be waiting for something that never comes.
         threading.Thread(
-            target=self._read, args=(items,), name="horay-batch-source", daemon=True
+            target=self._read, args=(map(prepare, items),), name="horay-batch-source", daemon=True
         ).start()
 
     def poll(self) -> Any:

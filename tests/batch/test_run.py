@@ -7,16 +7,19 @@ import contextlib
 import gc
 import itertools
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from horay_async import HorayError
-from horay_async.batch import AsyncBatch, BatchRequest
+from horay_async.batch import AsyncBatch, BatchRequest, BatchResult
+from horay_async.batch.runner import BatchRunner
 from horay_async.batch.throttle import throttle_of
+from horay_async.models.dicts import MessageDict
 
-from .conftest import Json, Stub, client_of, line, lines, until
+from .conftest import Json, Stub, client_of, completion, line, lines, until
 
 pytestmark = pytest.mark.anyio
 
@@ -190,6 +193,63 @@ async def test_every_worker_hears_of_the_failure(batch: AsyncBatch) -> None:
     ends = await asyncio.gather(*(work() for _ in range(3)), return_exceptions=True)
     assert [str(end) for end in ends] == ["'theirs'"] * 3
     assert sorted(taken) == list(range(30))
+
+
+CHANGED = 200
+"""Requests that one generator makes of one list: more than are ever read ahead."""
+
+
+def reused() -> Iterator[BatchRequest[Any]]:
+    """Requests whose messages are one list, which the generator changes when it is asked for the next."""
+    messages: list[MessageDict] = [{"role": "user", "content": ""}]
+    for number in range(CHANGED):
+        messages[0]["content"] = f"text {number}"
+        yield BatchRequest.chat(model="m", messages=messages, custom_id=f"text {number}")
+    messages.clear()
+
+
+def reused_line() -> Iterator[Json]:
+    """The same as mappings: one, whose body and id change."""
+    item = line("")
+    for number in range(CHANGED):
+        item["custom_id"] = item["body"]["prompt"] = f"text {number}"
+        yield item
+
+
+def echo_chat(body: Json) -> web.Response:
+    """The text that came, as the response of either operation."""
+    if "prompt" in body:
+        return completion(body)
+    message = {"role": "assistant", "content": body["messages"][0]["content"]}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return web.json_response({"object": "chat.completion", "choices": [choice]})
+
+
+def text_of(result: BatchResult[Any]) -> Any:
+    """The text of a response of either operation."""
+    choice = result.unwrap().choices[0]
+    return choice.text if hasattr(choice, "text") else choice.message.content
+
+
+@pytest.mark.parametrize("source", [reused, reused_line])
+@pytest.mark.parametrize("kind", ["inline", "threaded", "asynchronous"])
+async def test_requests_are_sent_as_they_were_when_they_were_read(
+    stub: Stub, batch: AsyncBatch, kind: str, source: Callable[[], Iterator[Any]]
+) -> None:
+    """Whatever the source changes in them once it is asked for the next, and however it is read."""
+    stub.reply = echo_chat
+
+    async def asynchronous() -> AsyncIterator[Any]:
+        for item in source():
+            yield item
+
+    run = batch.run(asynchronous() if kind == "asynchronous" else source(), concurrency=3)
+    results: list[BatchResult[Any]] = []
+    while found := await run._take(BatchRunner.get, threaded=kind == "threaded"):
+        results += found
+    assert sorted(result.index for result in results) == list(range(CHANGED))
+    assert [text_of(result) for result in results] == [result.custom_id for result in results]
+    assert all(result.custom_id == f"text {result.index}" for result in results)
 
 
 async def test_requests_cancelled_before_they_began(stub: Stub, batch: AsyncBatch) -> None:

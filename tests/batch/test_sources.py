@@ -28,6 +28,11 @@ async def read(source: Source, notifier: Notifier) -> list[Any]:
     return items
 
 
+def same(item: Any) -> Any:
+    """Prepares nothing."""
+    return item
+
+
 async def numbers(count: int, taken: list[int] | None = None) -> AsyncIterator[int]:
     for number in range(count):
         if taken is not None:
@@ -46,7 +51,7 @@ async def test_all_items_come_in_order(kind: str) -> None:
     """However they are read, and many more of them than are read ahead."""
     notifier = Notifier()
     items = numbers(500) if kind == "asynchronous" else range(500)
-    source = source_of(items, notifier.notify_all, threaded=kind == "threaded")
+    source = source_of(items, same, notifier.notify_all, threaded=kind == "threaded")
     assert await asyncio.wait_for(read(source, notifier), 20) == list(range(500))
     assert source.poll() is ENDED
     source.stop()
@@ -55,7 +60,7 @@ async def test_all_items_come_in_order(kind: str) -> None:
 async def test_plain_iterables_are_read_when_asked() -> None:
     """Not before."""
     taken: list[int] = []
-    source = source_of(plain(10, taken), lambda: None, threaded=False)
+    source = source_of(plain(10, taken), same, lambda: None, threaded=False)
     assert taken == []
     assert [source.poll(), source.poll()] == [0, 1]
     assert taken == [0, 1]
@@ -69,7 +74,7 @@ async def test_asynchronous_iterables_are_read_a_little_ahead() -> None:
     notifier = Notifier()
     taken: list[int] = []
     items = numbers(10_000, taken)
-    source = source_of(items, notifier.notify_all, threaded=False)
+    source = source_of(items, same, notifier.notify_all, threaded=False)
     assert source.poll() is PENDING
     await notifier.wait()
     for _ in range(3):
@@ -101,7 +106,9 @@ async def test_asynchronous_iterables_need_not_be_generators() -> None:
             return self.left
 
     notifier = Notifier()
-    assert await read(source_of(Countdown(), notifier.notify_all, threaded=False), notifier) == [
+    assert await read(
+        source_of(Countdown(), same, notifier.notify_all, threaded=False), notifier
+    ) == [
         2,
         1,
         0,
@@ -112,7 +119,7 @@ async def test_threads_read_a_little_ahead() -> None:
     """The thread waits for room, and ends when it is told to."""
     notifier = Notifier()
     taken: list[int] = []
-    source = source_of(plain(10_000, taken), notifier.notify_all, threaded=True)
+    source = source_of(plain(10_000, taken), same, notifier.notify_all, threaded=True)
     while source.poll() is PENDING:
         await notifier.wait()
     (thread,) = [t for t in threading.enumerate() if t.name == "horay-batch-source"]
@@ -135,7 +142,7 @@ async def test_threads_may_wait_for_the_loop() -> None:
             yield asyncio.run_coroutine_threadsafe(slow(number), loop).result(20)
 
     notifier = Notifier()
-    source = source_of(waiting(), notifier.notify_all, threaded=True)
+    source = source_of(waiting(), same, notifier.notify_all, threaded=True)
     assert await asyncio.wait_for(read(source, notifier), 20) == [0, 10, 20]
 
 
@@ -153,12 +160,32 @@ async def test_what_the_iterable_raises_comes_after_its_items(kind: str) -> None
 
     notifier = Notifier()
     items = failing_too() if kind == "asynchronous" else failing()
-    source = source_of(items, notifier.notify_all, threaded=kind == "threaded")
+    source = source_of(items, same, notifier.notify_all, threaded=kind == "threaded")
     while (item := source.poll()) is PENDING:
         await notifier.wait()
     assert item == 1
     with pytest.raises(KeyError, match="theirs"):
         await asyncio.wait_for(read(source, notifier), 20)
+
+
+@pytest.mark.parametrize("kind", ["inline", "threaded", "asynchronous"])
+async def test_items_are_prepared_before_the_next_is_asked_for(kind: str) -> None:
+    """By whoever reads them, so that the iterable may change what it gave before."""
+    notifier = Notifier()
+
+    def changing() -> Iterator[list[int]]:
+        item = [0]
+        for number in range(200):
+            item[0] = number
+            yield item
+
+    async def changing_too() -> AsyncIterator[list[int]]:
+        for item in changing():
+            yield item
+
+    items = changing_too() if kind == "asynchronous" else changing()
+    source = source_of(items, tuple, notifier.notify_all, threaded=kind == "threaded")
+    assert await read(source, notifier) == [(number,) for number in range(200)]
 
 
 def test_thread_outlives_its_loop() -> None:
@@ -174,7 +201,7 @@ def test_thread_outlives_its_loop() -> None:
             stopped.set()
 
     async def begin() -> None:
-        assert source_of(items(), lambda: None, threaded=True).poll() is PENDING
+        assert source_of(items(), same, lambda: None, threaded=True).poll() is PENDING
 
     asyncio.run(begin())
     go_on.set()
