@@ -32,8 +32,8 @@ __all__ = [
     "TICK",
     "AnyRateLimiter",
     "CallAttemptPermit",
+    "LimitedRequest",
     "Limiter",
-    "Ticket",
 ]
 
 START = 16
@@ -46,7 +46,7 @@ OVERLOAD_STATUSES = frozenset({429, 503})
 """Statuses by which a server says that it is overloaded, so that everybody has to wait."""
 
 TICK = 0.001
-"""Seconds that a request may go early: event loops' timers are no finer. asyncio would wait too long, and
+"""Seconds that a request may be admitted early: event loops' timers are no finer. asyncio would wait too long, and
 uvloop, whose clock stands still in between, would be asked again and again. A rate still counts from when a
 request was due, so that nothing adds up.
 """
@@ -68,8 +68,8 @@ class Idle(Protocol):
 
 
 @attrs.define(eq=False)
-class Ticket:
-    """A request that waits to go, and then has gone."""
+class LimitedRequest:
+    """A request that waits until the limits admit it, and then is admitted."""
 
     tokens: float
     """Estimated for the request and its response."""
@@ -79,31 +79,32 @@ class Ticket:
     """The rate that it keeps to beside the client's."""
     bulk: bool = attrs.field(kw_only=True)
     probe: bool = attrs.field(default=False, kw_only=True)
-    """Whether it waits for given rates alone, and goes during a pause that the client made up, too: to find out whether
-    the server is back."""
+    """Whether it waits for given rates alone, and is admitted during a pause that the client made up, too: to find out
+    whether the server is back."""
     permit: Permit | None = attrs.field(default=None, init=False)
-    """Once it has gone; None for one without a limit on concurrency."""
+    """Once it is admitted; None for one without a limit on concurrency."""
     windows: tuple[float, float] = attrs.field(default=(0.0, 0.0), init=False)
-    """Requests and tokens that had been sent when it had gone."""
+    """Requests and tokens that had been sent when it was admitted."""
 
 
 @attrs.define(eq=False)
 class _Waiter:
-    """A ticket in line."""
+    """A request in its queue."""
 
-    ticket: Ticket
+    request: LimitedRequest
     serial: int
     """Counts those who wait in the order of arrival."""
-    turn: asyncio.Future[None]
-    """Done when it may go."""
+    admitted: asyncio.Future[None]
+    """Done when it is admitted."""
 
 
 class Limiter:
-    """Lets requests go when concurrency, rates, pauses and the server's own windows allow it.
+    """Admits requests when concurrency, rates, pauses and the server's own windows allow it: those of calls and, below the
+    client's batches' `Throttle`, those of batches.
 
-    Those that wait stand in lines, one for each priority, concurrency limit and rate limiter: in a line, first come is
-    first served; of the lines' first, the one goes that came first and may go. While a call waits for what the client as a
-    whole is limited by, nothing of those with `bulk` goes.
+    Those that wait stand in queues, one for each priority, concurrency limit and rate limiter. In a queue, first come is
+    first served. Of the first of each queue, those that may be sent now are admitted, the one that came first before the
+    others. While a call waits for what the client as a whole is limited by, none with `bulk` is admitted.
     """
 
     def __init__(self, options: ClientOptions) -> None:
@@ -126,7 +127,7 @@ class Limiter:
         )
         self._rate_limiter = None if limits is None else RateLimiter(limits.rpm, limits.tpm)
         self._windows = (ServerWindow(), ServerWindow())  # of requests and of tokens
-        self._lines: dict[tuple[object, ...], deque[_Waiter]] = {}
+        self._queues: dict[tuple[object, ...], deque[_Waiter]] = {}
         self._serial = 0  # of who came last
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -134,17 +135,17 @@ class Limiter:
     # For calls
 
     def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> CallAttemptPermit | None:
-        """Lets a call's attempt go where it needn't wait. Raises `ConfigurationError` once the client is closed."""
+        """Admits a call's attempt where it needn't wait. Raises `ConfigurationError` once the client is closed."""
         size = size_of(body)
-        ticket = Ticket(self.tokens_of(size), self._concurrency, bulk=bulk)
-        return CallAttemptPermit(self, ticket, size) if self.admit_nowait(ticket) else None
+        request = LimitedRequest(self.tokens_of(size), self._concurrency, bulk=bulk)
+        return CallAttemptPermit(self, request, size) if self.admit_nowait(request) else None
 
     async def acquire(self, body: bytes | None, *, bulk: bool) -> CallAttemptPermit:
-        """Waits until a call's attempt may go. Raises `ConfigurationError` once the client is closed."""
+        """Waits until a call's attempt is admitted. Raises `ConfigurationError` once the client is closed."""
         size = size_of(body)
-        ticket = Ticket(self.tokens_of(size), self._concurrency, bulk=bulk)
-        await self.admit(ticket)
-        return CallAttemptPermit(self, ticket, size)
+        request = LimitedRequest(self.tokens_of(size), self._concurrency, bulk=bulk)
+        await self.admit(request)
+        return CallAttemptPermit(self, request, size)
 
     # For batches too
 
@@ -152,48 +153,48 @@ class Limiter:
         """What a request will take, as far as can be known."""
         return self.estimate.of(size.length, size.max_tokens, size.choices)
 
-    def admit_nowait(self, ticket: Ticket) -> bool:
-        """Lets a request go, and counts it, where nobody waits and it needn't wait either; returns whether it did."""
+    def admit_nowait(self, request: LimitedRequest) -> bool:
+        """Admits a request where nobody waits and it needn't wait either; returns whether it did."""
         if self._closed:
             raise ConfigurationError(CLOSED)
-        if self._lines:
+        if self._queues:
             return False
         now = asyncio.get_running_loop().time()
-        if self._shared_wait(ticket.tokens, now) > TICK or self._own_wait(ticket, now) > TICK:
+        if self._shared_wait(request.tokens, now) > TICK or self._own_wait(request, now) > TICK:
             return False
-        self._go(ticket, now)
+        self._count(request, now)
         return True
 
-    async def admit(self, ticket: Ticket) -> None:
-        """Waits until a request may go, and counts it. After a wait that was given up, a ticket can wait again."""
+    async def admit(self, request: LimitedRequest) -> None:
+        """Waits until a request is admitted. After a wait that was given up, the same one can wait again."""
         if self._closed:
             raise ConfigurationError(CLOSED)
         self._serial += 1
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(ticket, self._serial, turn)
-        self._lines.setdefault(_line_of(ticket), deque()).append(waiter)
+        admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(request, self._serial, admitted)
+        self._queues.setdefault(_queue_key(request), deque()).append(waiter)
         self.wake()
-        if turn.done():
-            turn.result()
+        if admitted.done():
+            admitted.result()
             return
         try:
-            await turn
+            await admitted
         except BaseException:
             with contextlib.suppress(RuntimeError):  # no loop runs any more, so nobody waits
-                if turn.cancelled() or not turn.done():
-                    self._leave(waiter)
-                elif turn.exception() is None:  # let go in the same moment
-                    self.give_back(ticket)
+                if admitted.cancelled() or not admitted.done():
+                    self._give_up(waiter)
+                elif admitted.exception() is None:  # admitted in the same moment
+                    self.give_back(request)
             raise
 
-    def give_back(self, ticket: Ticket) -> None:
-        """Undoes that a request went: it wasn't sent."""
+    def give_back(self, request: LimitedRequest) -> None:
+        """Undoes that a request was admitted: it wasn't sent."""
         now = asyncio.get_running_loop().time()
-        if ticket.permit is not None:
-            self.admission.end(ticket.permit)
-        for rate_limiter in filter(None, (self._rate_limiter, ticket.rate_limiter)):
-            rate_limiter.give_back(ticket.tokens, now)
-        for window, units in zip(self._windows, (1.0, ticket.tokens), strict=True):
+        if request.permit is not None:
+            self.admission.end(request.permit)
+        for rate_limiter in filter(None, (self._rate_limiter, request.rate_limiter)):
+            rate_limiter.give_back(request.tokens, now)
+        for window, units in zip(self._windows, (1.0, request.tokens), strict=True):
             window.give_back(units)
         self.wake()
 
@@ -221,36 +222,36 @@ class Limiter:
         if retry_after is not None and self.on_pause is not None:
             self.on_pause(retry_after)
 
-    def update_windows(self, headers: Mapping[str, str], ticket: Ticket) -> None:
+    def update_windows(self, headers: Mapping[str, str], request: LimitedRequest) -> None:
         """Takes in what a response's headers say of the server's limits."""
         found = parse_rate_limits(headers, now=time.time())
         now = asyncio.get_running_loop().time()
         for window, limit, taken in zip(
-            self._windows, (found.requests, found.tokens), ticket.windows, strict=True
+            self._windows, (found.requests, found.tokens), request.windows, strict=True
         ):
             if limit.limit == 0:
                 continue  # what some servers say where nothing is limited
             window.update(remaining=limit.remaining, reset=limit.reset, taken=taken, now=now)
 
     def wake(self) -> None:
-        """Lets go whoever may go, and looks again when the next one may."""
+        """Admits those that may be sent now, and looks again when the next one may."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self._lines:
+        if not self._queues:
             return
         loop = asyncio.get_running_loop()
         now = loop.time()
-        while (delay := self._let_one_go(now)) <= TICK:
-            if not self._lines:
+        while (delay := self._admit_next(now)) <= TICK:
+            if not self._queues:
                 return
         if delay < FOREVER:
             self._timer = loop.call_later(delay, self.wake)
 
     def is_idle(self, now: float) -> bool:
-        """Whether a new one would let go the same: nothing waits, is under way, or would have to wait."""
+        """Whether a new one would admit the same: nothing waits, is under way, or would have to wait."""
         return (
-            not (self._lines or self.admission.in_flight or self.admission.paused(now))
+            not (self._queues or self.admission.in_flight or self.admission.paused(now))
             and (self._rate_limiter is None or self._rate_limiter.is_idle(now))
             and all(window.is_idle(now) for window in self._windows)
             and (self.batches is None or self.batches.is_idle(now))
@@ -261,61 +262,61 @@ class Limiter:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        lines, self._lines = self._lines, {}
-        for line in lines.values():
-            for waiter in line:
-                if not waiter.turn.done():
-                    waiter.turn.set_exception(ConfigurationError(CLOSED))
+        queues, self._queues = self._queues, {}
+        for queue in queues.values():
+            for waiter in queue:
+                if not waiter.admitted.done():
+                    waiter.admitted.set_exception(ConfigurationError(CLOSED))
 
-    # Who goes next
+    # Who is admitted next
 
-    def _let_one_go(self, now: float) -> float:
-        """Lets the next one go, if one may: then 0, else the seconds until one may."""
+    def _admit_next(self, now: float) -> float:
+        """Admits the next one, if one may be sent now: then 0, else the seconds until one may."""
         soonest = FOREVER
-        heads = sorted(filter(None, map(self._head, list(self._lines))), key=_priority)
+        heads = sorted(filter(None, map(self._head, list(self._queues))), key=_priority)
         held = False  # whether a call waits for what everybody has to wait for
         for waiter in heads:
-            ticket = waiter.ticket
-            if ticket.bulk and held:
+            request = waiter.request
+            if request.bulk and held:
                 break
-            shared = self._shared_wait(ticket.tokens, now)
-            delay = max(shared, self._own_wait(ticket, now))
+            shared = self._shared_wait(request.tokens, now)
+            delay = max(shared, self._own_wait(request, now))
             if delay <= TICK:
-                self._take_out(waiter)
-                self._go(ticket, now)
-                waiter.turn.set_result(None)
+                self._dequeue(waiter)
+                self._count(request, now)
+                waiter.admitted.set_result(None)
                 return 0.0
             held |= shared > TICK
             soonest = min(soonest, delay)
         return soonest
 
     def _head(self, key: tuple[object, ...]) -> _Waiter | None:
-        """The first of a line that still waits: one that was cancelled may not have heard of it yet."""
-        line = self._lines[key]
-        while line and line[0].turn.done():
-            line.popleft()
-        if line:
-            return line[0]
-        del self._lines[key]
+        """The first of a queue that still waits: one that was cancelled may not have heard of it yet."""
+        queue = self._queues[key]
+        while queue and queue[0].admitted.done():
+            queue.popleft()
+        if queue:
+            return queue[0]
+        del self._queues[key]
         return None
 
     def _shared_wait(self, tokens: float, now: float) -> float:
-        """Seconds until the client's own limits, and the server's windows, let a request go."""
+        """Seconds until the client's own limits, and the server's windows, admit a request."""
         rate_limiter = self._rate_limiter
         if rate_limiter is not None and self.admission.in_flight >= self._concurrency.limit:
             self._concurrency.hold_back()
             return FOREVER
         requests, of_tokens = self._windows
         reset = max(requests.wait(1.0, now), of_tokens.wait(tokens, now))
-        # A server refuses what comes a moment before its reset, so that none may go a tick early.
+        # A server refuses what comes a moment before its reset, so that none is admitted a tick early.
         until_reset = reset + TICK if reset else 0.0
         return until_reset if rate_limiter is None else max(rate_limiter.wait(now), until_reset)
 
-    def _own_wait(self, ticket: Ticket, now: float) -> float:
-        """Seconds until its concurrency limit, its rate limiter and the admission let a request go."""
-        admission, concurrency = self.admission, ticket.concurrency
-        rate_limiter = ticket.rate_limiter
-        if ticket.probe:
+    def _own_wait(self, request: LimitedRequest, now: float) -> float:
+        """Seconds until its concurrency limit, its rate limiter and the admission admit a request."""
+        admission, concurrency = self.admission, request.concurrency
+        rate_limiter = request.rate_limiter
+        if request.probe:
             delay = 0.0
         elif concurrency is None:
             delay = admission.paused(now)
@@ -326,57 +327,57 @@ class Limiter:
             delay = admission.hold_back_fixed(concurrency, now)
         return delay if rate_limiter is None else max(delay, rate_limiter.wait(now))
 
-    def _go(self, ticket: Ticket, now: float) -> None:
-        """Counts a request that goes."""
+    def _count(self, request: LimitedRequest, now: float) -> None:
+        """Counts a request that is admitted."""
         if self._rate_limiter is not None:
-            self._rate_limiter.take(ticket.tokens, now)
+            self._rate_limiter.take(request.tokens, now)
         requests, tokens = self._windows
         requests.take(1.0)
-        tokens.take(ticket.tokens)
-        ticket.windows = (requests.taken, tokens.taken)
-        concurrency, rate_limiter = ticket.concurrency, ticket.rate_limiter
+        tokens.take(request.tokens)
+        request.windows = (requests.taken, tokens.taken)
+        concurrency, rate_limiter = request.concurrency, request.rate_limiter
         if rate_limiter is not None:
-            rate_limiter.take(ticket.tokens, now)
+            rate_limiter.take(request.tokens, now)
         if concurrency is not None:
             adaptive = rate_limiter is not None or concurrency is self.auto
-            ticket.permit = self.admission.begin(
-                concurrency, now, adaptive=adaptive, probe=ticket.probe
+            request.permit = self.admission.begin(
+                concurrency, now, adaptive=adaptive, probe=request.probe
             )
 
-    def _leave(self, waiter: _Waiter) -> None:
-        """Somebody waits no more: the next in line may have been held back by it."""
+    def _give_up(self, waiter: _Waiter) -> None:
+        """Somebody waits no more: the next in queue may have been held back by it."""
         with contextlib.suppress(KeyError, ValueError):  # the client was closed
-            self._take_out(waiter)
+            self._dequeue(waiter)
             self.wake()
 
-    def _take_out(self, waiter: _Waiter) -> None:
-        ticket = waiter.ticket
-        key = _line_of(ticket)
-        line = self._lines[key]
-        line.remove(waiter)
-        if not line:
-            del self._lines[key]
+    def _dequeue(self, waiter: _Waiter) -> None:
+        request = waiter.request
+        key = _queue_key(request)
+        queue = self._queues[key]
+        queue.remove(waiter)
+        if not queue:
+            del self._queues[key]
 
 
 FOREVER = float("inf")
 
 
-def _line_of(ticket: Ticket) -> tuple[object, ...]:
-    return ticket.bulk, ticket.concurrency, ticket.rate_limiter, ticket.probe
+def _queue_key(request: LimitedRequest) -> tuple[object, ...]:
+    return request.bulk, request.concurrency, request.rate_limiter, request.probe
 
 
 def _priority(waiter: _Waiter) -> tuple[bool, int]:
-    return waiter.ticket.bulk, waiter.serial
+    return waiter.request.bulk, waiter.serial
 
 
 class CallAttemptPermit:
     """What one attempt of a call holds of the limits."""
 
-    __slots__ = ("_began", "_limiter", "_loop", "_size", "_succeeded", "_ticket")
+    __slots__ = ("_began", "_limiter", "_loop", "_request", "_size", "_succeeded")
 
-    def __init__(self, limiter: Limiter, ticket: Ticket, size: RequestSize) -> None:
+    def __init__(self, limiter: Limiter, request: LimitedRequest, size: RequestSize) -> None:
         self._limiter = limiter
-        self._ticket = ticket
+        self._request = request
         self._size = size
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
@@ -384,19 +385,19 @@ class CallAttemptPermit:
 
     def received(self, status: int, headers: Mapping[str, str]) -> None:
         """The response's head has come."""
-        limiter, ticket = self._limiter, self._ticket
-        limiter.update_windows(headers, ticket)
-        assert ticket.permit is not None
+        limiter, request = self._limiter, self._request
+        limiter.update_windows(headers, request)
+        assert request.permit is not None
         if 200 <= status < 300:
             self._succeeded = True
-            limiter.admission.accepted(ticket.permit)
+            limiter.admission.accepted(request.permit)
             limiter.wake()
         elif status in OVERLOAD_STATUSES:
             now = self._loop.time()
             asked = parse_retry_after(headers, now=time.time())
             retry_after = None if asked is None else min(asked, LONGEST_HOLD)
-            limiter.refused(ticket.permit, now, retry_after=retry_after)
-            limiter.correct(-ticket.tokens, None, now)
+            limiter.refused(request.permit, now, retry_after=retry_after)
+            limiter.correct(-request.tokens, None, now)
             limiter.wake()
 
     def complete(self, response: object) -> None:
@@ -404,16 +405,16 @@ class CallAttemptPermit:
         limiter = self._limiter
         used = limiter.learn(self._size, response)
         if used is not None:
-            limiter.correct(used - self._ticket.tokens, None, self._loop.time())
+            limiter.correct(used - self._request.tokens, None, self._loop.time())
             limiter.wake()
 
     def unsent(self) -> None:
         """The attempt was given up before its request went out."""
-        self._limiter.give_back(self._ticket)
+        self._limiter.give_back(self._request)
 
     def release(self, *, whole: bool) -> None:
         """The attempt is over; `whole` is whether all of its response had come. Only the first time counts."""
-        permit, admission, now = self._ticket.permit, self._limiter.admission, self._loop.time()
+        permit, admission, now = self._request.permit, self._limiter.admission, self._loop.time()
         if permit is None or not permit.open:
             return
         if self._succeeded:

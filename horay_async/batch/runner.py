@@ -241,19 +241,19 @@ class BatchRunner:
         limiter = self._throttle.limiter
         work.tokens = limiter.tokens_of(work.size)
         since = self._loop.time() if work.put_off_since is None else work.put_off_since
-        ticket = await self._throttle.acquire(
+        admitted = await self._throttle.acquire(
             self._concurrency,
             self._rate_limiter,
             work.tokens,
             bulk=self._settings.bulk,
             patience=Patience(self._began, since, self._settings.give_up_after),
         )
-        if ticket is None:
+        if admitted is None:
             self._fail_unsent(work, self._loop.time())
             return
-        permit = ticket.permit
+        permit = admitted.permit
         assert permit is not None
-        work.request.limiter = BatchAttemptLimiter(limiter, ticket)
+        work.request.limiter = BatchAttemptLimiter(limiter, admitted)
         self._progress.in_flight += 1
         task = self._loop.create_task(self._run(work, permit))
         self._sending.add(task)

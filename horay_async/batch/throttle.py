@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from horay_async._protocol.limits.admission import Admission, Permit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
-from horay_async._transport.limiter import NO_LIMIT, AnyRateLimiter, Limiter, Ticket
+from horay_async._transport.limiter import NO_LIMIT, AnyRateLimiter, LimitedRequest, Limiter
 from horay_async._transport.open_files import free_files, session_limit
 from horay_async.batch.options import Settings
 from horay_async.errors import APIError, APIStatusError, ConfigurationError
@@ -24,7 +24,9 @@ __all__ = ["BatchAttemptLimiter", "Patience", "Throttle", "throttle_of", "unboun
 
 
 class Throttle:
-    """Lets requests go when concurrency, rate and pauses allow it, and the client's own limits."""
+    """Has the requests of a client's batches admitted by its `Limiter`, and adds to that what batches alone have: a
+    concurrency and rates of their own, and an end of their patience with a server that refuses everything.
+    """
 
     def __init__(self, options: ClientOptions, limiter: Limiter | None = None) -> None:
         self.limiter: Limiter = limiter or Limiter(options)
@@ -43,7 +45,7 @@ class Throttle:
         )  # of the loop's clock: when the server takes requests again, by its own word
         self._waits: dict[
             asyncio.Timeout, Patience
-        ] = {}  # of those that wait to be let go: when each gives up
+        ] = {}  # of those that wait to be admitted: when each gives up
         self._session_limit = session_limit(options)
         self._rate_limiters: dict[tuple[float | None, float | None], RateLimiter] = {}
 
@@ -72,7 +74,7 @@ class Throttle:
         return self._rate_limiters.setdefault(key, RateLimiter(*key))
 
     def is_idle(self, now: float) -> bool:
-        """Whether a new one would let go the same."""
+        """Whether a new one would admit the same."""
         return now >= self._not_before and all(
             rate_limiter.is_idle(now) for rate_limiter in self._rate_limiters.values()
         )
@@ -85,32 +87,31 @@ class Throttle:
         *,
         bulk: bool = True,
         patience: Patience,
-    ) -> Ticket | None:
-        """Waits until a request of about so many tokens may go; its ticket has a permit. None, at once, where it can't
-        be sent within its patience: the server has asked to send nothing for longer, or has refused everything for
+    ) -> LimitedRequest | None:
+        """Waits until a request of about so many tokens is admitted, with a permit. None, at once, where it can't be sent within its patience: the server has asked to send nothing for longer, or has refused everything for
         as long, what was sent after that time included, and nothing that it could accept is under way.
         """
         limiter = self.limiter
         clock = asyncio.get_running_loop().time
-        ticket = Ticket(tokens, concurrency, rate_limiter, bulk=bulk)
+        request = LimitedRequest(tokens, concurrency, rate_limiter, bulk=bulk)
         while self._not_before <= patience.until:
-            if limiter.admit_nowait(ticket):
-                return ticket
+            if limiter.admit_nowait(request):
+                return request
             at = self._gives_up_at(patience)
             if at is not None and at <= clock():
                 if not self.admission.in_flight:
                     if self._refused_at >= at:
                         return None
-                    ticket.probe = True  # it may be back, and nobody has asked it since
-                    await limiter.admit(ticket)
-                    return ticket
+                    request.probe = True  # it may be back, and nobody has asked it since
+                    await limiter.admit(request)
+                    return request
                 at = None  # the next refusal sets it
             wait = asyncio.timeout_at(at)
             try:
                 async with wait:
                     self._waits[wait] = patience
-                    await limiter.admit(ticket)
-                    return ticket
+                    await limiter.admit(request)
+                    return request
             except TimeoutError:
                 if not wait.expired():
                     raise
@@ -141,7 +142,7 @@ class Throttle:
 
 
 class Patience(NamedTuple):
-    """How long a request waits to be let go while the server refuses. Times are of the loop's clock."""
+    """How long a request waits to be admitted while the server refuses. Times are of the loop's clock."""
 
     began: float
     """When its batch began: a refusal from before is none of its own."""
@@ -157,16 +158,16 @@ class Patience(NamedTuple):
 
 
 class BatchAttemptLimiter:
-    """Lets the attempts of one request of a batch go: the first one has its ticket, those after it wait for the rates
+    """Admits the attempts of one request of a batch: the first one is admitted already, those after it wait for the rates
     alone, since the request keeps its permit until it is done.
     """
 
-    __slots__ = ("_limiter", "_ticket", "_used")
+    __slots__ = ("_limiter", "_request", "_used")
 
-    def __init__(self, limiter: Limiter, ticket: Ticket) -> None:
+    def __init__(self, limiter: Limiter, request: LimitedRequest) -> None:
         self._limiter = limiter
-        self._ticket = ticket
-        self._used = False  # whether the ticket's attempt was made
+        self._request = request
+        self._used = False  # whether the first attempt was made
 
     def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter | None:
         """See `AttemptLimiter`."""
@@ -177,15 +178,15 @@ class BatchAttemptLimiter:
 
     async def acquire(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter:
         """See `AttemptLimiter`."""
-        first = self._ticket
-        ticket = Ticket(first.tokens, None, first.rate_limiter, bulk=first.bulk)
-        await self._limiter.admit(ticket)
-        self._ticket = ticket
+        first = self._request
+        request = LimitedRequest(first.tokens, None, first.rate_limiter, bulk=first.bulk)
+        await self._limiter.admit(request)
+        self._request = request
         return self
 
     def received(self, status: int, headers: Mapping[str, str]) -> None:
         """See `AttemptPermit`."""
-        self._limiter.update_windows(headers, self._ticket)
+        self._limiter.update_windows(headers, self._request)
 
     def complete(self, response: object) -> None:
         """Nothing: the batch corrects the tokens, when it is done with the response."""

@@ -15,7 +15,7 @@ from horay_async._protocol.limits.admission import Permit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport import limiter
 from horay_async._transport import open_files as module
-from horay_async._transport.limiter import Ticket
+from horay_async._transport.limiter import LimitedRequest
 from horay_async._transport.open_files import MOST
 from horay_async.batch.options import Settings
 from horay_async.batch.throttle import Patience, Throttle, throttle_of, unbound
@@ -28,11 +28,11 @@ pytestmark = pytest.mark.anyio
 OPTIONS = ClientOptions.of("a-key-for-nothing")
 
 
-def permit_of(ticket: Ticket | None) -> Permit:
+def permit_of(request: LimitedRequest | None) -> Permit:
     """The permit of a request that has gone."""
-    assert ticket is not None
-    assert ticket.permit is not None
-    return ticket.permit
+    assert request is not None
+    assert request.permit is not None
+    return request.permit
 
 
 async def test_gate_is_shared_by_copies_of_a_client() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from horay_async import ConfigurationError, Limits
 from horay_async._protocol.limits.attempt_limiter import AttemptLimiter, AttemptPermit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
-from horay_async._transport.limiter import CallAttemptPermit, Limiter, Ticket
+from horay_async._transport.limiter import CallAttemptPermit, LimitedRequest, Limiter
 from horay_async.batch.throttle import BatchAttemptLimiter
 from horay_async.options import ClientOptions
 
@@ -127,7 +127,7 @@ async def test_never_more_in_order_and_all_come_through(
     for end, (_, _, _, cancelled) in zip(ends, calls, strict=True):
         assert end is None or cancelled is not None
     assert limiter.admission.in_flight == 0
-    assert not limiter._lines
+    assert not limiter._queues
     assert most is None or crowd.most <= most
     if rpm is not None:
         for start in crowd.went:
@@ -160,10 +160,10 @@ async def test_nobody_overtakes_without_waiting() -> None:
     """Going at once is for when nobody waits, and everything lets a request go."""
     limiter = limiter_of(Limits(concurrency=2, rpm=60))
     rate_limiter = RateLimiter(rpm=1)
-    assert limiter.admit_nowait(Ticket(1.0, None, rate_limiter, bulk=True))
+    assert limiter.admit_nowait(LimitedRequest(1.0, None, rate_limiter, bulk=True))
     assert limiter.acquire_nowait(None, bulk=False) is None  # for the client's rate
     await asyncio.sleep(2)
-    own = Ticket(1.0, None, rate_limiter, bulk=True)
+    own = LimitedRequest(1.0, None, rate_limiter, bulk=True)
     assert not limiter.admit_nowait(own)  # for its own
     waiting = asyncio.ensure_future(limiter.admit(own))
     await asyncio.sleep(0)

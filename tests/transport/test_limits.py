@@ -213,7 +213,7 @@ async def test_single_calls_are_sent_next(counting: Counting) -> None:
         bulk = [asyncio.ensure_future(complete(client, "bulk", bulk=True)) for _ in range(20)]
         await counting.reached(4)
         calls = [asyncio.ensure_future(complete(client, f"call {n}")) for n in range(3)]
-        while len(client._transport.limiter()._lines) < 3:  # noqa: ASYNC110 - it tells nobody
+        while len(client._transport.limiter()._queues) < 3:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0)
         counting.hold.set()
         await asyncio.gather(*calls, *bulk)

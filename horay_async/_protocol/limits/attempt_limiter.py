@@ -9,7 +9,7 @@ __all__ = ["AttemptLimiter", "AttemptPermit"]
 
 
 class AttemptPermit(Protocol):
-    """What one attempt holds of the limits, from when it may go until its connection is free again."""
+    """What one attempt holds of the limits, from when it is admitted until its connection is free again."""
 
     def received(self, status: int, headers: Mapping[str, str]) -> None:
         """The response's head has come."""
@@ -29,12 +29,12 @@ class AttemptPermit(Protocol):
 
 
 class AttemptLimiter(Protocol):
-    """What lets the attempts of a call go."""
+    """What admits the attempts of a call."""
 
     def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> AttemptPermit | None:
-        """Lets an attempt go that sends `body`; None where it has to wait."""
+        """Admits an attempt that sends `body`; None where it has to wait."""
         ...
 
     async def acquire(self, body: bytes | None, *, bulk: bool) -> AttemptPermit:
-        """Waits until an attempt may go for which `acquire_nowait` returned None."""
+        """Waits until an attempt is admitted for which `acquire_nowait` returned None."""
         ...
