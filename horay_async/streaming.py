@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -16,7 +17,7 @@ from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import no_attribute, no_item
 from horay_async._transport.connection_slots import CLOSED
-from horay_async._transport.loops import runs_here
+from horay_async._transport.loops import runs_here, this_task
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -79,6 +80,41 @@ BUSY = "the stream is being read by another task: read it in one"
 ELSEWHERE = "the stream belongs to another event loop than the one that runs here: read it on the loop that its request was made on"
 """What a task is told that reads on another loop; the stream is left as it is."""
 
+TAKEN = "another task has read on in the stream: read it in one, and hand what comes to the others"
+"""What a loop is told behind what another task, or `final()` there, has read in between."""
+
+
+class LastReader:
+    """Who read a stream last. A loop that goes on after another task, or thread, has read in between would go on behind a gap,
+    or look complete: it raises `HorayError`. Who reads in between within its own task knows of it.
+    """
+
+    __slots__ = ("_here", "_taken", "_where", "token")
+
+    def __init__(self, here: Callable[[], object], taken: str) -> None:
+        """`here` returns the task, or thread, that asks; `taken` is what a loop is told."""
+        self.token: object = None
+        """Stands for the reader, which it doesn't keep alive; None before the first one."""
+        self._here = here
+        self._taken = taken
+        self._where: weakref.ref[object] | None = None  # the task that it began in
+
+    def check(self, after: object) -> None:
+        """Raises `HorayError` unless the last reader was the one with the token `after`, or read here."""
+        if self.token is not after and (self._where is None or self._where() is not self._here()):
+            raise HorayError(self._taken)
+
+    def change(self, token: object) -> None:
+        """The reader with that `token` has read."""
+        here = self._here()
+        self.token = token
+        self._where = None if here is None else weakref.ref(here)
+
+
+NEXT, FINAL = object(), object()
+"""The tokens of who calls `anext` of a stream itself, and of `final()`."""
+
+
 Select = Callable[[Iterator[Any] | None], Iterator[ItemT]]
 """Makes the items of a loop from the chunks that are ready; from None, what is left to hand out at the end."""
 
@@ -111,6 +147,7 @@ class AsyncStream(Generic[ChunkT]):
         self._exhausted = False  # once the last chunk was handed out: no further loop may begin
         self._closed = False  # once it was left early
         self._reading = False  # while a task is in `_advance`
+        self._last_reader = LastReader(this_task, TAKEN)
         self._begin(response)
 
     @property
@@ -129,6 +166,8 @@ class AsyncStream(Generic[ChunkT]):
         try:
             while True:
                 for chunk in self._ready:
+                    if self._last_reader.token is not NEXT:
+                        self._last_reader.change(NEXT)
                     return chunk
                 if not await self._advance():
                     raise StopAsyncIteration
@@ -367,7 +406,7 @@ class Loop(Generic[ItemT]):
     end raises `HorayError`, as it would look like an empty response.
     """
 
-    __slots__ = ("_items", "_refused", "_select", "_stream")
+    __slots__ = ("_after", "_items", "_refused", "_select", "_stream", "_token")
 
     def __init__(
         self, stream: AsyncStream[Any], select: Select[ItemT], read_to_end: str = READ_TO_END
@@ -379,6 +418,8 @@ class Loop(Generic[ItemT]):
         self._stream = stream
         self._select = select
         self._items = select(stream._ready)
+        self._token = object()
+        self._after = stream._last_reader.token
 
     def __aiter__(self) -> Self:
         return self
@@ -392,12 +433,18 @@ class Loop(Generic[ItemT]):
                 if not more:
                     raise StopAsyncIteration
                 self._refused = False
+                last = self._stream._last_reader
+                if last.token is not self._token:
+                    last.check(self._after)
                 more = await self._stream._advance()
+                if more and last.token is not self._token:
+                    last.change(self._token)
+                    self._after = self._token
                 self._items = self._select(self._stream._ready if more else None)
         except StopAsyncIteration:
             raise
         except HorayError as error:
-            self._refused = error.args in ((BUSY,), (ELSEWHERE,))
+            self._refused = error.args in ((BUSY,), (ELSEWHERE,), (TAKEN,))
             raise
         except BaseException as error:
             self._stream._interrupt(error)
@@ -482,7 +529,8 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
         """The whole response. Reads what is left of the stream; raises as iteration does."""
         chunks, self._finishing = self.chunks, True
         while await chunks._advance():
-            pass
+            if chunks._last_reader.token is not FINAL:
+                chunks._last_reader.change(FINAL)
         return self._merged()
 
     def _merged(self) -> ResponseT:

@@ -774,6 +774,56 @@ async def test_second_task_asks_for_the_final_response(
         assert "".join(texts) == (await events.final()).choices[0].message.content
 
 
+@pytest.mark.parametrize("other", ["final", "loop", "next"])
+async def test_another_task_reads_on_while_a_loop_is_busy(
+    fault_server: FaultServer, connect: Connect, other: str
+) -> None:
+    """The loop goes on with an error, and not behind a gap; nor does it end as if that had been all."""
+    gate = Gate()
+    fault_server.always(lambda _: sse_response(*CHAT[:2], gate, *CHAT[2:]))
+    async with (
+        connect() as client,
+        client.chat.completions.stream(model="m", messages=[]) as events,
+    ):
+        pieces = events.text()
+        assert await anext(pieces) == "Grü"
+        gate.open()
+
+        async def read_on() -> Any:
+            if other == "next":
+                return await anext(events.chunks)
+            if other == "loop":
+                return [chunk async for chunk in events.chunks]
+            return (await events.final()).choices[0].message.content
+
+        before = await asyncio.create_task(read_on())
+        with pytest.raises(HorayError, match="another task has read on"):
+            await take(pieces, [])
+        if other == "final":
+            assert before == "Grüße 🌍"
+        del pieces  # which was told so, and doesn't close the stream
+        assert (await events.final()).choices[0].message.content == "Grüße 🌍"
+
+
+async def test_one_task_reads_in_several_ways(fault_server: FaultServer, connect: Connect) -> None:
+    """Who takes what is left within a loop knows of it, and a loop that has all needn't be told."""
+    fault_server.always(sse_response(*CHAT))
+    async with connect() as client:
+        async with client.chat.completions.stream(model="m", messages=[]) as events:
+            texts = [
+                (text, (await events.final()).choices[0].message.content)
+                async for text in events.text()
+            ]
+        assert texts[0][1] == "Grüße 🌍"
+        async with client.chat.completions.stream(model="m", messages=[]) as events:
+            pieces = events.text()
+            texts_alone = [await anext(pieces)]
+            while "".join(texts_alone) != "Grüße 🌍":
+                texts_alone.append(await anext(pieces))
+            final = await asyncio.create_task(events.final())
+            assert final.choices[0].message.content == "Grüße 🌍"
+
+
 @pytest.mark.parametrize("what", ["chunks", "text"])
 async def test_reading_on_another_loop_is_refused(
     fault_server: FaultServer, connect: Connect, what: str

@@ -413,6 +413,34 @@ def test_second_thread_that_reads_is_refused(
         assert "".join(texts) == chunks._wrapped._merged().choices[0].message.content
 
 
+@pytest.mark.parametrize("other", ["final", "loop", "next"])
+def test_another_thread_reads_on_while_a_loop_is_busy(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking, other: str
+) -> None:
+    """The loop goes on with an error, and not behind a gap; nor does it end as if that had been all."""
+    gate = Gate()
+    fault_server.add(sse_response(*CHAT[:2], gate, *CHAT[2:]))
+    with (
+        connect_blocking() as client,
+        client.chat.completions.stream(model="m", messages=[]) as events,
+    ):
+        pieces = events.text()
+        next(pieces)
+        gate.open()
+        reads: dict[str, Callable[[], Any]] = {
+            "final": events.final,
+            "loop": lambda: list(events.chunks),
+            "next": lambda: next(events.chunks),
+        }
+        raised: list[BaseException] = []
+        in_thread(reads[other], raised).join(5)
+        assert not raised
+        with pytest.raises(HorayError, match="another thread has read on"):
+            list(pieces)
+        del pieces
+        assert events.final().choices[0].message.content
+
+
 def test_threads_that_read_one_stream_all_end(
     fault_server: FaultServer, connect_blocking: ConnectBlocking
 ) -> None:

@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from queue import Empty, SimpleQueue
-from threading import Lock
-from typing import Any, Generic, TypeVar
+from threading import Lock, current_thread
+from typing import Any, ClassVar, Generic, TypeVar
 
 from horay_async._bridge import thread
 from horay_async._bridge.thread import FORKED, BlockingCall, LoopHandle
 from horay_async.errors import ConfigurationError, HorayError
-from horay_async.streaming import LEFT, Select, interrupted
+from horay_async.streaming import FINAL, LEFT, LastReader, Select, interrupted
 
 __all__ = ["BlockingIterator", "BlockingReader", "Prefetcher"]
 
@@ -28,6 +28,11 @@ CLOSED = "the stream was closed while it was being read"
 
 BUSY = "the stream is being read by another thread: read it in one"
 """What a second thread is told that reads while the first one waits, and so does a signal handler."""
+
+TAKEN = (
+    "another thread has read on in the stream: read it in one, and hand what comes to the others"
+)
+"""What a loop is told behind what another thread, or `final()` there, has read in between."""
 
 
 class Prefetcher(Generic[T]):
@@ -55,6 +60,7 @@ class Prefetcher(Generic[T]):
         """Whether the source came to its end, and all items were handed out."""
         self._failure: BaseException | None = None
         self._reading = Lock()  # held while a thread waits
+        self.last_reader: LastReader = LastReader(current_thread, TAKEN)
         self.ready: Iterator[T] = iter(())
         """What has come and wasn't handed out yet."""
 
@@ -82,6 +88,12 @@ class Prefetcher(Generic[T]):
 
     def exhaust(self) -> None:
         """Goes through what is left, and drops it. Raises as `advance` does."""
+        try:
+            if deque(self.ready, maxlen=1):  # another thread's loop has more to hand out
+                self.last_reader.change(FINAL)
+        except BaseException as error:
+            self.interrupt(error)
+            raise
         for _ in BlockingReader(self, none_of):
             pass
 
@@ -166,12 +178,17 @@ class BlockingReader(Generic[T_co]):
     So no step after the first lies outside `try`, and none may be left to a generator, which would just end.
     """
 
-    __slots__ = ("_items", "_prefetcher", "_refused", "_select")
+    __slots__ = ("_after", "_items", "_prefetcher", "_refused", "_select", "_token")
+
+    _is_loop: ClassVar[bool] = True
+    """Whether it may not go on behind what another thread has read; each `next` of a stream stands for itself."""
 
     def __init__(self, prefetcher: Prefetcher[Any], select: Select[T_co]) -> None:
         self._prefetcher = prefetcher
         self._select = select
         self._items = select(prefetcher.ready)
+        self._token = object()
+        self._after = prefetcher.last_reader.token
         # Whether it met another thread's reading, which is then not its to end.
         self._refused = False
 
@@ -186,7 +203,13 @@ class BlockingReader(Generic[T_co]):
                     return item
                 if not more:
                     raise StopIteration
+                last = self._prefetcher.last_reader
+                if self._is_loop and last.token is not self._token:
+                    last.check(self._after)
                 more = self._prefetcher.advance()
+                if more and last.token is not self._token:
+                    last.change(self._token)
+                    self._after = self._token
                 self._refused = False
                 self._items = self._select(self._prefetcher.ready if more else None)
         except StopIteration:
@@ -200,7 +223,7 @@ class BlockingReader(Generic[T_co]):
 
     def _on_error(self, error: HorayError) -> None:
         """Is called before `error` is raised, and may raise another one."""
-        self._refused = error.args == (BUSY,)
+        self._refused = error.args in ((BUSY,), (TAKEN,))
 
 
 class BlockingIterator(BlockingReader[T_co]):

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import weakref
 
-__all__ = ["Kept", "kept_by", "runs_here"]
+__all__ = ["Kept", "kept_by", "runs_here", "this_task"]
 
 _KEPT = "_kept_by_horay_async"
 
@@ -17,6 +17,14 @@ def runs_here(loop: asyncio.AbstractEventLoop) -> bool:
         return asyncio.get_running_loop() is loop
     except RuntimeError:
         return False
+
+
+def this_task() -> object:
+    """The task that runs in this thread; None outside of tasks."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
 
 
 class Kept(set[object]):

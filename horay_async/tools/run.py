@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._suggestions import no_attribute, no_item
-from horay_async._transport.loops import runs_here
+from horay_async._transport.loops import runs_here, this_task
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion
 from horay_async.models.events import (
@@ -29,7 +29,10 @@ from horay_async.models.events import (
 from horay_async.streaming import (
     BUSY,
     ELSEWHERE,
+    FINAL,
+    TAKEN,
     AsyncEventStream,
+    LastReader,
     Loop,
     all_of,
     interrupted,
@@ -122,6 +125,7 @@ class AsyncToolRun:
         """Whether its last event was handed out."""
         self._reading = False
         """Whether a task is in `_advance`."""
+        self._last_reader = LastReader(this_task, TAKEN)
         self._limit: asyncio.Timeout | None = None
         """What bounds the step that it takes; None between steps."""
 
@@ -154,13 +158,14 @@ class AsyncToolRun:
         return [*self._messages, *self._tool_messages()]
 
     def __aiter__(self) -> AsyncIterator[ToolRunEvent]:
-        # The loop of streams needs nothing of a stream but `_ready`, `_advance`, `_interrupt`, `_close_nowait` and `_exhausted`.
+        # The loop of streams needs nothing of a stream but `_ready`, `_advance`, `_interrupt`, `_close_nowait`, `_exhausted` and
+        # `_last_reader`.
         return Loop(cast(Any, self), all_of, RUN_IS_OVER)
 
     async def final(self) -> ChatCompletion:
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""
         while await self._advance():
-            pass
+            self._last_reader.change(FINAL)
         return self._merged()
 
     async def close(self) -> None:
