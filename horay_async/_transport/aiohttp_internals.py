@@ -37,10 +37,10 @@ __all__ = [
     "complaint_of",
     "failure_of",
     "first_line",
-    "holds_leftover",
+    "has_unrequested_bytes",
     "is_cut_off",
     "response_before_error",
-    "take_leftover",
+    "take_unread_body",
 ]
 
 SUPPORTED_AIOHTTP = "3.14."
@@ -74,7 +74,7 @@ def available(content: aiohttp.StreamReader) -> bytes | Awaitable[bytes | None]:
     return content.read_nowait()
 
 
-def take_leftover(content: aiohttp.StreamReader) -> bytes:
+def take_unread_body(content: aiohttp.StreamReader) -> bytes:
     """What had come before the bytes that aiohttp couldn't understand: its reader hides it behind the error.
 
     The public way is to lose what came in the same read of the socket as those bytes.
@@ -146,7 +146,7 @@ def failure_of(protocol: object) -> BaseException | None:
     return cast(Any, protocol).exception() if ENABLED else None
 
 
-def holds_leftover(protocol: object) -> bool:
+def has_unrequested_bytes(protocol: object) -> bool:
     """Whether aiohttp's protocol has received more than it handed out: bytes in one piece with the end of a response,
     which frees the connection while they are still being parsed. aiohttp looks at that only before.
 
@@ -272,7 +272,7 @@ HTTPResponse: TypeAlias = aiohttp.ClientResponse | DirectResponse
 """A response whose head has come, from either way of sending."""
 
 
-class _Like(aiohttp.ClientRequest):
+class _ConnectionKeyRequest(aiohttp.ClientRequest):
     """A request that is never sent, by which the connector knows where to connect to."""
 
     @MadeOnce
@@ -291,11 +291,11 @@ class _Target:
         from aiohttp.helpers import TimerNoop  # noqa: PLC0415 - see ENABLED
 
         loop = asyncio.get_running_loop()
-        self.like = _Like("POST", url, loop=loop, session=session, ssl=tls)
+        self.key_request = _ConnectionKeyRequest("POST", url, loop=loop, session=session, ssl=tls)
         self.address = str(url)
         self.line = f"POST {url.raw_path_qs} HTTP/1.1"
         self.headers = CIMultiDict(
-            {name: self.like.headers[name] for name in ("Host", "Accept-Encoding")}
+            {name: self.key_request.headers[name] for name in ("Host", "Accept-Encoding")}
         )
         writer: Any = http_writer
         self.serialize: Callable[[str, Mapping[str, str]], bytes] = writer._serialize_headers  # noqa: SLF001 - this module's purpose
@@ -362,7 +362,7 @@ class DirectSender:
         common, own = headers
         own = {**own, "Content-Length": str(len(body))}
         try:
-            connection = await connector.connect(target.like, traces=[], timeout=timer)
+            connection = await connector.connect(target.key_request, traces=[], timeout=timer)
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {url}") from error
         known: Any = None
@@ -395,6 +395,6 @@ class DirectSender:
                 return response
             # As `ClientSession.request` raises it; what it says is read from its cause.
             raise aiohttp.ClientResponseError(
-                target.like.request_info, (), message=cast("Any", error).message
+                target.key_request.request_info, (), message=cast("Any", error).message
             ) from error
         return DirectResponse(connection, protocol, message, content)

@@ -20,7 +20,7 @@ from weakref import WeakSet
 import aiohttp
 
 from horay_async._transport import aiohttp_internals
-from horay_async._transport.aiohttp_internals import awaits_head, holds_leftover
+from horay_async._transport.aiohttp_internals import awaits_head, has_unrequested_bytes
 from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async._transport.failures import NoResponse
 from horay_async._transport.loops import kept_by
@@ -133,7 +133,7 @@ class ConnectionProtocol(asyncio.Protocol):
         return (
             self._unrequested
             or self.transport.is_closing()
-            or holds_leftover(self.inner)
+            or has_unrequested_bytes(self.inner)
             or self.is_readable()
         )
 
@@ -155,7 +155,7 @@ class ConnectionProtocol(asyncio.Protocol):
         self.received += len(data)
         reader = self.reader
         if reader is not None:
-            # Where `holds_leftover` can't look: whether the response is whole before the last byte can be seen.
+            # Where `has_unrequested_bytes` can't look: whether the response is whole before the last byte can be seen.
             if not aiohttp_internals.ENABLED and len(data) > 1:
                 self.inner.data_received(data[:-1])
                 data = data[-1:]

@@ -19,7 +19,7 @@ from horay_async._transport.aiohttp_internals import (
     HTTPResponse,
     available,
     failure_of,
-    take_leftover,
+    take_unread_body,
 )
 from horay_async._transport.connection import (
     CLOSED_HERE,
@@ -193,7 +193,7 @@ class RawResponse:
                     break
         except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is translated
             # What had come by then counts; reading on raises the same error again.
-            piece = take_leftover(content)
+            piece = take_unread_body(content)
             if not piece and not self.rest:
                 failure = self._failure(error)
             self.close()
