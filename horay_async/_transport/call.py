@@ -23,7 +23,7 @@ from horay_async._protocol.wire.request import Request
 from horay_async._transport.aiohttp_internals import HTTPResponse
 from horay_async._transport.connection import PendingRequest
 from horay_async._transport.connection_pool import ConnectionPool
-from horay_async._transport.failures import LIMITED, chain, timed_out, translate
+from horay_async._transport.failures import LIMITED, chain, map_exception, timed_out
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 from horay_async._transport.log import LOG
 from horay_async._transport.proxy import masking_proxy
@@ -366,7 +366,7 @@ class Call:
                 return raw, pending
             raw.close()  # in the same moment
             failure = self._send_failure(TimeoutError(), pool, pending, interrupt)
-        except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is translated
+        except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is mapped
             pending.abort()
             failure = self._send_failure(error, pool, pending, interrupt)
         except BaseException:
@@ -399,7 +399,7 @@ class Call:
                 clock, seconds, request.label, "not_sent" if sent is False else "unknown"
             )
         else:
-            failure = translate(
+            failure = map_exception(
                 error,
                 label=request.label,
                 clean=clean,

@@ -31,9 +31,9 @@ __all__ = [
     "RedirectError",
     "chain",
     "describe",
+    "map_exception",
+    "map_read_exception",
     "timed_out",
-    "translate",
-    "translate_read",
 ]
 
 
@@ -128,7 +128,7 @@ def timed_out(
     )
 
 
-def translate(
+def map_exception(
     error: Exception,
     *,
     label: str,
@@ -202,7 +202,7 @@ def _distrust(error: aiohttp.ClientSSLError) -> str:
     return str(found)
 
 
-def translate_read(
+def map_read_exception(
     error: BaseException, *, label: str, clean: Cleaner, execution: Execution, closed: bool
 ) -> APIError:
     """The error for a response that broke off; `closed` says whether the client was closed meanwhile."""

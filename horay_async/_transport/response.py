@@ -30,7 +30,7 @@ from horay_async._transport.connection import (
 )
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.connection_slots import ConnectionSlots
-from horay_async._transport.failures import chain, timed_out, translate_read
+from horay_async._transport.failures import chain, map_read_exception, timed_out
 from horay_async._transport.loops import runs_here
 from horay_async.errors import APIError, Clock, Execution
 from horay_async.models.meta import ResponseMeta
@@ -191,7 +191,7 @@ class RawResponse:
                 if (read := await piece) is not None:
                     piece = read
                     break
-        except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is translated
+        except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is mapped
             # What had come by then counts; reading on raises the same error again.
             piece = take_unread_body(content)
             if not piece and not self.rest:
@@ -331,7 +331,7 @@ class RawResponse:
             seconds = timeouts.total if self._expired == "total" else timeouts.idle
             failure = timed_out(self._expired, seconds, label, self.execution)
         else:
-            failure = translate_read(
+            failure = map_read_exception(
                 self._lost or error,
                 label=label,
                 clean=clean,

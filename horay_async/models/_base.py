@@ -121,7 +121,7 @@ def _with_unknown(unknown: dict[str, Any], make: Any, args: Any, state: Any = No
 class Findings(list[tuple[str, DriftKind]]):
     """How a body differs from what the API describes: paths, and what is the matter there."""
 
-    translated = False
+    normalized = False
     """Whether something was put from where the server had it to where the API describes it."""
 
     adds = False

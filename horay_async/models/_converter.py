@@ -19,7 +19,7 @@ import msgspec
 from horay_async._json import is_array, is_object
 from horay_async.models._base import Model, camel
 
-__all__ = ["structure"]
+__all__ = ["structure_leniently"]
 
 M = TypeVar("M", bound=Model)
 
@@ -28,7 +28,7 @@ Hook = Callable[[Any, Any], Any]
 _NOTHING: Any = object()
 
 
-def structure(data: object, into: type[M]) -> M:
+def structure_leniently(data: object, into: type[M]) -> M:
     """`data`, a decoded JSON value, as an instance of `into`.
 
     Raises `ValueError` when `data` isn't a JSON object at all.

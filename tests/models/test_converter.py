@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from horay_async.models._base import Model
-from horay_async.models._converter import structure
+from horay_async.models._converter import structure_leniently
 from horay_async.models.chat import ChatCompletion, ChatMessage, TokenLogprob
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import (
@@ -45,7 +45,7 @@ from horay_async.models.user import UserInfo
 )
 def test_text(sent: Any, read: str) -> None:
     """Text may come as a number, or in parts."""
-    assert structure({"id": sent}, ModelInfo).id == read
+    assert structure_leniently({"id": sent}, ModelInfo).id == read
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_text(sent: Any, read: str) -> None:
 )
 def test_integers(sent: Any, read: int) -> None:
     """An integer may come as text, or as a number without a fraction."""
-    assert structure({"created": sent}, ModelInfo).created == read
+    assert structure_leniently({"created": sent}, ModelInfo).created == read
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_integers(sent: Any, read: int) -> None:
 )  # fmt: skip
 def test_numbers(sent: Any, read: float | None) -> None:
     """A number may come as text; it is always finite."""
-    assert structure({"inference": sent}, ImageTimings).inference == read
+    assert structure_leniently({"inference": sent}, ImageTimings).inference == read
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_numbers(sent: Any, read: float | None) -> None:
 )
 def test_booleans(sent: Any, read: bool) -> None:
     """Truth is true or false, and nothing else."""
-    assert structure({"isAdmin": sent}, UserInfo).is_admin is read
+    assert structure_leniently({"isAdmin": sent}, UserInfo).is_admin is read
 
 
 @pytest.mark.parametrize(
@@ -111,12 +111,12 @@ def test_booleans(sent: Any, read: bool) -> None:
 )
 def test_money(sent: Any, read: Decimal | None) -> None:
     """Money is exact, never by way of a binary fraction."""
-    assert structure({"balance": sent}, UserInfo).balance == read
+    assert structure_leniently({"balance": sent}, UserInfo).balance == read
 
 
 def test_camel_case() -> None:
     """camelCase on the wire is snake_case here; the other spelling isn't read."""
-    user = structure(
+    user = structure_leniently(
         {"isAdmin": True, "chargeBalance": "1", "totalBalance": "2", "is_admin": False}, UserInfo
     )
     assert (user.is_admin, user.charge_balance, user.total_balance) == (
@@ -128,10 +128,10 @@ def test_camel_case() -> None:
 
 def test_objects_in_a_list() -> None:
     """What is no object is left out of a list of objects; what is no list takes the default."""
-    models = structure({"data": [{"id": "a"}, None, 7, {"id": "b"}]}, ModelList)
+    models = structure_leniently({"data": [{"id": "a"}, None, 7, {"id": "b"}]}, ModelList)
     assert [model.id for model in models] == ["a", "b"]
-    assert structure({"data": {"id": "a"}}, ModelList).data == []
-    assert structure({"data": None}, ModelList).data == []
+    assert structure_leniently({"data": {"id": "a"}}, ModelList).data == []
+    assert structure_leniently({"data": None}, ModelList).data == []
 
 
 def test_aligned_lists() -> None:
@@ -142,24 +142,26 @@ def test_aligned_lists() -> None:
         "top_logprobs": [{"a": "-1"}, "x", None, {"a": "x"}],
         "text_offset": [0, "1", None],
     }
-    read = structure(sent, CompletionLogprobs)
+    read = structure_leniently(sent, CompletionLogprobs)
     assert read.tokens == ["a", "", "", "7"]
     assert read.token_logprobs == [None, -1.0, None, -2.0]
     assert read.top_logprobs == [{"a": -1.0}, None, None, None]
     assert read.text_offset is None
-    token = structure({"token": "a", "bytes": [97, "x"]}, TokenLogprob)
+    token = structure_leniently({"token": "a", "bytes": [97, "x"]}, TokenLogprob)
     assert (token.token, token.bytes) == ("a", None)
 
 
 def test_objects_within() -> None:
     """An object that isn't one takes its default, and so does one that is null."""
     sent: dict[str, Any] = {"choices": [{"message": "Hi"}, {"message": None, "logprobs": []}]}
-    chat = structure(sent, ChatCompletion)
+    chat = structure_leniently(sent, ChatCompletion)
     assert [choice.message for choice in chat.choices] == [ChatMessage(), ChatMessage()]
-    assert structure(
+    assert structure_leniently(
         {"usage": {"total_tokens": "3", "prompt_tokens": {}}}, Completion
     ).usage == Usage(total_tokens=3)
-    chunk = structure({"choices": [{"delta": "x"}, {"delta": {"content": 7}}]}, CompletionChunk)
+    chunk = structure_leniently(
+        {"choices": [{"delta": "x"}, {"delta": {"content": 7}}]}, CompletionChunk
+    )
     assert [choice.delta for choice in chunk.choices] == [None, {"content": 7}]
 
 
@@ -171,7 +173,7 @@ def test_objects_within() -> None:
 def test_what_is_no_object(sent: Any, named: str) -> None:
     """What is no object at all is refused."""
     with pytest.raises(ValueError, match=f"^expected a JSON object, got {named}$"):
-        structure(sent, Completion)
+        structure_leniently(sent, Completion)
 
 
 JSON = st.recursive(
@@ -197,7 +199,7 @@ def test_nothing_crashes(into: type[Model], sent: Any) -> None:
     """Any JSON object becomes an instance; anything else is a `ValueError`."""
     given: object = sent
     if isinstance(given, dict):
-        assert isinstance(structure(sent, into), into)
+        assert isinstance(structure_leniently(sent, into), into)
     else:
         with pytest.raises(ValueError, match="expected a JSON object"):
-            structure(sent, into)
+            structure_leniently(sent, into)

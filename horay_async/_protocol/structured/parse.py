@@ -11,7 +11,7 @@ import msgspec
 
 from horay_async._protocol.structured.hints import named
 from horay_async._protocol.structured.mismatch import Mismatches
-from horay_async._protocol.structured.structuring import structured
+from horay_async._protocol.structured.structuring import structure_strictly
 from horay_async._protocol.structured.values import decimal
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.unknown import unknown_of
@@ -54,7 +54,7 @@ def parse_text(into: type[T], text: str) -> T:
     except (ValueError, SeveralValuesError) as error:
         raise _mismatch(into, text, [("$", str(error))]) from error
     try:
-        found: T = structured(value, into)
+        found: T = structure_strictly(value, into)
     except Mismatches as error:
         pairs = [(mismatch.path, mismatch.message) for mismatch in error.found]
         raise _mismatch(into, text, pairs) from error

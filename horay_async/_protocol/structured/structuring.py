@@ -35,10 +35,10 @@ from horay_async._protocol.structured.schema import check
 from horay_async._protocol.structured.unions import remembering, union_hook
 from horay_async._protocol.structured.values import SCALARS, Hook, anything, choice_hook
 
-__all__ = ["structured"]
+__all__ = ["structure_strictly"]
 
 
-def structured(value: Any, into: Any) -> Any:
+def structure_strictly(value: Any, into: Any) -> Any:
     """`value`, decoded JSON whose fractions are `Decimal`s, as an instance of `into`.
 
     Raises `Mismatches`, or `TypeError` where `into` can't be made of JSON at all.

@@ -142,7 +142,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         else:
             self._add(chunks)
         found = drift_of(chunks[-1]) if chunks else None
-        if found is not None and not (found.translated or found.adds):
+        if found is not None and not (found.normalized or found.adds):
             last = chunks[-1]
             if self._template.take(
                 last._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
@@ -196,7 +196,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             found = drift_of(chunk)
             if found:
                 self._note(chunk, found)
-            if found.translated and not self._drop_repeated(chunk):
+            if found.normalized and not self._drop_repeated(chunk):
                 self._fail(
                     self._bad(
                         "has a whole message at its end that isn't the text of its pieces",

@@ -20,7 +20,7 @@ from horay_async._protocol.wire.description import (
     outline_of,
 )
 from horay_async._protocol.wire.dialects import (
-    translate,
+    normalize,
     unrecognised_images,
     unrecognised_in_response,
 )
@@ -244,18 +244,18 @@ class Decoder(Generic[R]):
         found = Findings()
         if is_object(inner):
             found.extend(self._differences(decoded))
-            found.translated = translate(inner, self._into)
+            found.normalized = normalize(inner, self._into)
         response = None
-        if self._json is not None and inner is decoded and not found.translated:
+        if self._json is not None and inner is decoded and not found.normalized:
             try:
                 response = self._json.decode(data)
             except MALFORMED:
                 response = None
         if response is None:
-            from horay_async.models._converter import structure  # noqa: PLC0415 - loads cattrs
+            from horay_async.models._converter import structure_leniently  # noqa: PLC0415 - loads cattrs
 
             try:
-                response = structure(cast("Any", inner), self._into)
+                response = structure_leniently(cast("Any", inner), self._into)
             except ValueError as error:
                 raise InvalidBody(f"isn't what the API describes: {error}") from error
         if response == self._blank:
@@ -265,8 +265,8 @@ class Decoder(Generic[R]):
         if self._numbers and (where := unrecognised_in_response(inner, self._into)):
             raise InvalidBody(f"is finished and holds nothing that is known, but {where}", response)
         if found and self._wire.content_in:
-            found.adds = keep_unknown(inner, response, translated=found.translated)
-        response._drift = found if found or found.translated else None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+            found.adds = keep_unknown(inner, response, normalized=found.normalized)
+        response._drift = found if found or found.normalized else None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
         return response
 
     def _differences(self, decoded: Any) -> list[Finding]:

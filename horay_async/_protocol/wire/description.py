@@ -65,7 +65,7 @@ def list_differences(sent: list[Any], into: type[Response], path: str = "$") -> 
 
 def outline_of(into: type[Model]) -> msgspec.json.Decoder[Any]:
     """What decodes JSON of the types that `into` describes if `differences` finds nothing in it, and no `FINISH_REASON`
-    is to be translated, and raises otherwise. To make it takes as long as a thousand uses. One thread at a time can call it
+    is to be normalized, and raises otherwise. To make it takes as long as a thousand uses. One thread at a time can call it
     (see `FIRST_USE`).
     """
     # mypy takes the classes for unhashable, as their instances are.

@@ -24,7 +24,7 @@ from horay_async.models._base import Response
 __all__ = [
     "decode_base64",
     "from_messages",
-    "translate",
+    "normalize",
     "unrecognised_images",
     "unrecognised_in_chunk",
     "unrecognised_in_response",
@@ -75,7 +75,7 @@ class Changes:
         self.made = True
 
 
-def translate(sent: JSON, into: type[Response]) -> bool:
+def normalize(sent: JSON, into: type[Response]) -> bool:
     """Puts what `sent` has elsewhere where `into` has it. Says whether anything was put anywhere."""
     place = into.__wire__.content_in
     changes = Changes()
@@ -98,7 +98,7 @@ def translate(sent: JSON, into: type[Response]) -> bool:
 
 def unrecognised_in_response(sent: JSON, into: type[Response]) -> str | None:
     """Where a whole response has something unknown, if its choices are finished and hold nothing known. `sent`
-    was translated. None where nothing is amiss.
+    was normalized. None where nothing is amiss.
     """
     place = into.__wire__.content_in
     choices = _objects(sent.get("choices"))
@@ -121,7 +121,7 @@ def unrecognised_in_response(sent: JSON, into: type[Response]) -> str | None:
 
 
 def unrecognised_images(sent: JSON, into: type[Response]) -> str | None:
-    """What a response about images holds in their place, where it has none that is known. `sent` was translated. None
+    """What a response about images holds in their place, where it has none that is known. `sent` was normalized. None
     where nothing is amiss.
     """
     if into.__wire__.list_field != "images":

@@ -32,17 +32,17 @@ E = TypeVar("E", bound=Extensible)
 READ_ELSEWHERE = frozenset({"index", "reasoning", "reasoning_text", "thinking"})
 """Names whose values known fields have: a place in a list, and texts that are `reasoning_content` here."""
 
-TRANSLATED = frozenset({"text", "function_call", "name", "arguments", "parameters", "message", "delta"})  # fmt: skip
-"""Names whose values are put into known fields where something was translated."""
+NORMALIZED = frozenset({"text", "function_call", "name", "arguments", "parameters", "message", "delta"})  # fmt: skip
+"""Names whose values are put into known fields where something was normalized."""
 
 JOINED = frozenset({("audio", "data"), ("audio", "transcript"), ("custom", "input")})
 """Strings that come in pieces; `data` in base64."""
 
 
-def keep_unknown(sent: Any, made: Extensible, *, translated: bool) -> bool:
+def keep_unknown(sent: Any, made: Extensible, *, normalized: bool) -> bool:
     """Keeps in `made`, and in the objects within it, what `sent`, decoded JSON, has in fields that their classes don't
     know. Says whether a chunk has some that its like has to bring as well, since it adds to what others bring, in a delta, or stands
-    in this chunk's object alone; `translated` whether something in `sent` was put where the API describes it.
+    in this chunk's object alone; `normalized` whether something in `sent` was put where the API describes it.
     """
     adds = False
     known = _known_fields(cast(Any, type(made)))
@@ -52,7 +52,7 @@ def keep_unknown(sent: Any, made: Extensible, *, translated: bool) -> bool:
         for name, value in sent.items()
         if value is not None
         and name not in known
-        and (as_sent or not _is_read_elsewhere(name, value, translated=translated))
+        and (as_sent or not _is_read_elsewhere(name, value, normalized=normalized))
     }
     if unknown:
         made._unknown = unknown  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
@@ -67,13 +67,13 @@ def keep_unknown(sent: Any, made: Extensible, *, translated: bool) -> bool:
             if not isinstance(item, Extensible):
                 break
             if is_object(item_sent):
-                adds = keep_unknown(item_sent, item, translated=translated) or adds
+                adds = keep_unknown(item_sent, item, normalized=normalized) or adds
     return adds
 
 
-def _is_read_elsewhere(name: str, value: Any, *, translated: bool) -> bool:
+def _is_read_elsewhere(name: str, value: Any, *, normalized: bool) -> bool:
     """Whether known fields of a choice, of its message or of what is in that have the value of a field."""
-    if translated and name in TRANSLATED:
+    if normalized and name in NORMALIZED:
         return True
     return name in READ_ELSEWHERE and isinstance(value, str | int)
 

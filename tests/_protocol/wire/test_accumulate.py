@@ -15,7 +15,7 @@ from horay_async._protocol.wire.accumulate import (
     CompletionAccumulator,
 )
 from horay_async._protocol.wire.bounds import MAX_OBJECTS
-from horay_async.models._converter import structure
+from horay_async.models._converter import structure_leniently
 from horay_async.models.chat import ChatCompletion, FunctionCall, ToolCall
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
@@ -39,7 +39,7 @@ def chat(expected: int, *chunks: JSON) -> ChatAccumulator:
     """Chat chunks, merged."""
     merged = ChatAccumulator(expected)
     for chunk in chunks:
-        merged.add(structure(chunk, ChatCompletionChunk))
+        merged.add(structure_leniently(chunk, ChatCompletionChunk))
     return merged
 
 
@@ -47,7 +47,7 @@ def text(expected: int, *chunks: JSON) -> CompletionAccumulator:
     """Completion chunks, merged."""
     merged = CompletionAccumulator(expected)
     for chunk in chunks:
-        merged.add(structure(chunk, CompletionChunk))
+        merged.add(structure_leniently(chunk, CompletionChunk))
     return merged
 
 
@@ -198,7 +198,7 @@ def test_completion_is_whole_again(made: tuple[JSON, list[JSON]]) -> None:
     """Whatever the split, the merged completion is the one that would have come whole."""
     whole, chunks = made
     merged = text(len(whole["choices"]), *chunks)
-    assert merged.result() == structure(whole, Completion)
+    assert merged.result() == structure_leniently(whole, Completion)
     assert merged.complete
 
 
@@ -207,7 +207,7 @@ def test_chat_is_whole_again(made: tuple[JSON, list[JSON]]) -> None:
     """Whatever the split, the merged chat completion is the one that would have come whole."""
     whole, chunks = made
     merged = chat(len(whole["choices"]), *chunks)
-    assert merged.result() == structure(whole, ChatCompletion)
+    assert merged.result() == structure_leniently(whole, ChatCompletion)
     assert merged.complete
 
 
@@ -238,9 +238,9 @@ def test_results_on_the_way(made: tuple[JSON, list[JSON]], data: st.DataObject) 
     early = merged.result()
     before = copy.deepcopy(early)
     for chunk in chunks[at:]:
-        merged.add(structure(chunk, ChatCompletionChunk))
+        merged.add(structure_leniently(chunk, ChatCompletionChunk))
     assert early == before
-    assert merged.result() == structure(whole, ChatCompletion)
+    assert merged.result() == structure_leniently(whole, ChatCompletion)
 
 
 @given(completions())
@@ -250,10 +250,10 @@ def test_completion_results_on_the_way(made: tuple[JSON, list[JSON]]) -> None:
     merged = CompletionAccumulator()
     early: list[tuple[Completion, Completion]] = []
     for chunk in chunks:
-        merged.add(structure(chunk, CompletionChunk))
+        merged.add(structure_leniently(chunk, CompletionChunk))
         early.append((merged.result(), copy.deepcopy(merged.result())))
     assert all(taken == before for taken, before in early)
-    assert merged.result() == structure(whole, Completion)
+    assert merged.result() == structure_leniently(whole, Completion)
 
 
 @given(conversations())
@@ -263,7 +263,7 @@ def test_events_tell_the_same(made: tuple[JSON, list[JSON]]) -> None:
     merged = ChatAccumulator(1)
     events: list[ChatEvent] = []
     for chunk in chunks:
-        merged.add(structure(chunk, ChatCompletionChunk), events)
+        merged.add(structure_leniently(chunk, ChatCompletionChunk), events)
     kinds: dict[str, type[TextDelta | ReasoningDelta | RefusalDelta]] = {
         "content": TextDelta,
         "reasoning_content": ReasoningDelta,
@@ -279,7 +279,7 @@ def test_events_tell_the_same(made: tuple[JSON, list[JSON]]) -> None:
             (call["id"], call["function"]["name"]) for call in calls
         ]
         assert [e.tool_call for e in own if isinstance(e, ToolCallDone)] == [
-            structure(call, ToolCall) for call in calls
+            structure_leniently(call, ToolCall) for call in calls
         ]
         for number, call in enumerate(calls):
             told = "".join(
@@ -300,7 +300,7 @@ def test_end_of_a_stream_ends_its_choices() -> None:
         [delta(0, tool_calls=[call]), delta(1, "stop", content="x")],
         [delta(2, content="y")],
     ):
-        merged.add(structure({"choices": choices}, ChatCompletionChunk), [])
+        merged.add(structure_leniently({"choices": choices}, ChatCompletionChunk), [])
     events: list[ChatEvent] = []
     merged.end(events)
     done = ToolCallDone(0, 0, ToolCall(id="a", function=FunctionCall(name="f", arguments="{}")))
@@ -316,7 +316,7 @@ def test_call_behind_the_finish_reason_is_told_at_the_end() -> None:
     for number in (0, 1):
         call = {"index": number, "id": f"c{number}", "function": {"name": "f", "arguments": "{}"}}
         choices = [delta(0, "tool_calls", tool_calls=[call])]
-        merged.add(structure({"choices": choices}, ChatCompletionChunk), events)
+        merged.add(structure_leniently({"choices": choices}, ChatCompletionChunk), events)
     for _ in range(2):
         merged.end(events)
     done = [event.tool_call.id for event in events if isinstance(event, ToolCallDone)]
@@ -362,7 +362,7 @@ def test_choices_in_any_order() -> None:
     )
     assert [choice.message.content for choice in merged.result().choices] == ["a", "b", "c"]
     assert not merged.complete
-    merged.add(structure({"choices": [delta(1, finish="length")]}, ChatCompletionChunk))
+    merged.add(structure_leniently({"choices": [delta(1, finish="length")]}, ChatCompletionChunk))
     assert merged.complete
 
 
@@ -407,21 +407,26 @@ def test_a_finish_reason_that_comes_twice() -> None:
     events: list[CompletionEvent] = []
     merged = CompletionAccumulator()
     for reason in ("stop", "length"):
-        merged.add(structure({"choices": [piece(finish_reason=reason)]}, CompletionChunk), events)
+        merged.add(
+            structure_leniently({"choices": [piece(finish_reason=reason)]}, CompletionChunk), events
+        )
     assert events == [ChoiceFinished(0, "stop")]
     assert merged.result().choices[0].finish_reason == "length"
     assert merged.complete
     chat_events: list[ChatEvent] = []
     chatty = ChatAccumulator()
     for reason in ("stop", "length"):
-        chatty.add(structure({"choices": [delta(finish=reason)]}, ChatCompletionChunk), chat_events)
+        chatty.add(
+            structure_leniently({"choices": [delta(finish=reason)]}, ChatCompletionChunk),
+            chat_events,
+        )
     assert chat_events == [ChoiceFinished(0, "stop")]
     assert chatty.complete
 
 
 def test_text_as_a_chat_delta() -> None:
     """Text that comes as `delta.content` on the path of completions is the chunk's text too."""
-    chunk = structure({"choices": [{"delta": {"content": "Hi"}}]}, CompletionChunk)
+    chunk = structure_leniently({"choices": [{"delta": {"content": "Hi"}}]}, CompletionChunk)
     merged = CompletionAccumulator()
     events: list[CompletionEvent] = []
     assert merged.add(chunk, events)
@@ -431,14 +436,14 @@ def test_text_as_a_chat_delta() -> None:
     odd: list[Any] = [None, 7, [], {}]
     for content in odd:
         sent: JSON = {"choices": [{"delta": {"content": content}}]}
-        assert not merged.add(structure(sent, CompletionChunk))
+        assert not merged.add(structure_leniently(sent, CompletionChunk))
     assert merged.result().choices[0].text == "Hi"
 
 
 def test_adding_a_chunk_again_elsewhere() -> None:
     """A chunk can be merged in two places: the first leaves it fit for the second."""
     sent: JSON = {"choices": [{"delta": {"content": "a"}}, {"delta": {"content": "b"}}]}
-    chunk = structure(sent, CompletionChunk)
+    chunk = structure_leniently(sent, CompletionChunk)
     results: list[Completion] = []
     for _ in range(2):
         merged = CompletionAccumulator(2)
@@ -453,7 +458,7 @@ def test_what_is_content() -> None:
     merged = ChatAccumulator()
 
     def add(**fields: Any) -> bool:
-        return merged.add(structure({"choices": [delta(**fields)]}, ChatCompletionChunk))
+        return merged.add(structure_leniently({"choices": [delta(**fields)]}, ChatCompletionChunk))
 
     assert add(content="a")
     assert add(reasoning_content="a")
@@ -462,11 +467,13 @@ def test_what_is_content() -> None:
     assert not add(role="assistant")
     assert not add(content="")
     assert not add(finish="stop")
-    assert not merged.add(structure({"choices": [], "usage": {}}, ChatCompletionChunk))
-    assert not merged.add(structure({}, ChatCompletionChunk))
+    assert not merged.add(structure_leniently({"choices": [], "usage": {}}, ChatCompletionChunk))
+    assert not merged.add(structure_leniently({}, ChatCompletionChunk))
     plain = CompletionAccumulator()
-    assert plain.add(structure({"choices": [piece(text="a")]}, CompletionChunk))
-    assert not plain.add(structure({"choices": [piece(finish_reason="stop")]}, CompletionChunk))
+    assert plain.add(structure_leniently({"choices": [piece(text="a")]}, CompletionChunk))
+    assert not plain.add(
+        structure_leniently({"choices": [piece(finish_reason="stop")]}, CompletionChunk)
+    )
 
 
 def test_the_head_comes_late() -> None:
@@ -493,7 +500,7 @@ def test_usage_of_each_chunk() -> None:
 def test_usage_event_of_a_completion() -> None:
     """Usage is told by an event."""
     events: list[CompletionEvent] = []
-    chunk = structure({"choices": [], "usage": {"total_tokens": 2}}, CompletionChunk)
+    chunk = structure_leniently({"choices": [], "usage": {"total_tokens": 2}}, CompletionChunk)
     CompletionAccumulator().add(chunk, events)
     assert isinstance(events[0], UsageReported)
     assert events[0].usage.total_tokens == 2
@@ -589,7 +596,7 @@ def test_tool_calls_without_index_are_numbered() -> None:
     """The events number such calls as they come."""
     merged, events = ChatAccumulator(), list[ChatEvent]()
     for chunk in (tool(id="a"), tool(id="b"), tool(id="c")):
-        merged.add(structure(chunk, ChatCompletionChunk), events)
+        merged.add(structure_leniently(chunk, ChatCompletionChunk), events)
     assert [e.tool_index for e in events if isinstance(e, ToolCallStarted)] == [0, 1, 2]
 
 

@@ -153,7 +153,7 @@ def test_parts_of_unknown_types() -> None:
 def test_finish_reason_null_where_the_text_is_elsewhere(
     choice: dict[str, Any], reason: str | None
 ) -> None:
-    """The word "null" is no finish reason, whatever else the choice must be translated for."""
+    """The word "null" is no finish reason, whatever else the choice must be normalized for."""
     sent = {"id": "c", "created": 1, "model": "m", "choices": [{"index": 0, **choice}]}
     response = decoder(ChatCompletionChunk).decode(json.dumps(sent).encode())
     assert (response.choices[0].delta.content, response.choices[0].finish_reason) == ("x", reason)
