@@ -182,7 +182,9 @@ async def decode_response(
             call.error_body = body
             raise envelope_failure(body, context=response.context) from None
         except InvalidBody as error:
-            problem, partial = str(error), error.response or _readable(into, body)
+            problem, partial = str(error), error.response
+            if partial is None:  # one of embeddings without a vector is false
+                partial = _readable(into, body)
             if partial is not None:
                 partial.meta = meta
         else:

@@ -298,6 +298,36 @@ async def test_what_can_be_read(
         assert len(partial.to_dict()["data"]) == 2
 
 
+@pytest.mark.parametrize(
+    "items",
+    [
+        [],
+        [{"embedding": [0.25]}, {"embedding": [0.5]}],
+        [{"index": 0, "embedding": [0.25]}, {"index": 0, "embedding": [0.5]}],
+        [{"index": 0, "embedding": "AAA"}, {"index": 1}],
+    ],
+    ids=["none", "no index", "one index", "unreadable"],
+)
+async def test_no_vector_that_can_be_read(
+    fault_server: FaultServer, connect: Connect, items: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """A response is in the error, and in a batch's output and totals, even where none of its vectors can be told."""
+    usage = {"prompt_tokens": 2, "total_tokens": 2}
+    body = {"object": "list", "model": "m", "data": items, "usage": usage}
+    fault_server.always(json_response(body))
+    asked = {"model": "m", "input": ["a", "b"]}
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/embeddings", "body": asked}
+    (tmp_path / "in.jsonl").write_text(json.dumps(line) + "\n")
+    async with connect() as client:
+        with pytest.raises(APIResponseError) as caught:
+            await client.embeddings.create(model="m", input=["a", "b"])
+        progress = await client.batch.run_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    partial = caught.value.partial
+    assert (partial.data, partial.usage.total_tokens, partial.to_dict()) == ([], 2, body)
+    assert (progress.failed, progress.total_tokens) == (1, 2)
+    assert json.loads((tmp_path / "out.jsonl").read_text())["response"]["body"] == body
+
+
 async def test_lengths_of_several_requests(fault_server: FaultServer, connect: Connect) -> None:
     """Vectors of different lengths are in the error, since they are paid for."""
 
