@@ -5,17 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from horay_async._attempt import Attempt
 from horay_async._observer_defaults import LogOnce
 from horay_async._observers import CallEnded, CallObserver, CallStarted
+from horay_async.errors import APIError
+from horay_async.models._base import Response
 from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
-
-if TYPE_CHECKING:
-    from horay_async._attempt import Attempt
-    from horay_async.errors import APIError
-    from horay_async.models._base import Response
-    from horay_async.options import ClientOptions
+from horay_async.options import ClientOptions
 
 __all__ = ["Hooks"]
 

@@ -145,12 +145,6 @@ def _without_password(url: str | None) -> str:
     return repr(url) if url is None or "@" not in url else f"'…@{url.rpartition('@')[2]}'"
 
 
-def _query_values(
-    value: Mapping[str, str | int | float | bool],
-) -> dict[str, str | int | float | bool]:
-    return {**value}
-
-
 def _policy(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, RetryPolicy):
         raise ConfigurationError(f"retry must be a RetryPolicy; got {value!r}")
@@ -214,7 +208,8 @@ class ClientOptions(FrozenRecord):
     )
     """Sent with each request to the API."""
     default_query: dict[str, str | int | float | bool] = attrs.field(
-        factory=dict[str, "str | int | float | bool"], converter=_query_values
+        factory=dict[str, "str | int | float | bool"],
+        converter=dict,
     )
     """Added to each URL's query."""
     proxy: str | None = attrs.field(default=None, converter=check_proxy, repr=_without_password)

@@ -28,7 +28,7 @@ from horay_async._bridge.blocking_iterator import BlockingReader, Prefetcher
 from horay_async._bridge.thread import LoopHandle
 from horay_async._extras import missing_extra
 from horay_async._protocol.wire.check_parameters import check_parameters
-from horay_async._protocol.wire.request import Request, forwarded
+from horay_async._protocol.wire.request import forwarded
 from horay_async._timeouts import Timeouts
 from horay_async.client import AsyncHoray
 from horay_async.errors import HorayError
@@ -89,22 +89,18 @@ class _Forwarder:
 
     async def send(self, request: httpx2.Request, content: bytes) -> Forwarded:
         """Sends a request whose body is `content`."""
-        prepared, stream = self._prepared(request, content)
-        return await forward(self.client._transport, prepared, stream=stream)
-
-    def _prepared(self, request: httpx2.Request, content: bytes) -> tuple[Request, bool]:
         path, external = self._path(request.url)
-        options = _options(request.extensions)
-        return forwarded(
+        prepared, stream = forwarded(
             request.method,
             path,
             request.headers,
             content if content or "content-length" in request.headers else None,
-            options,
+            _options(request.extensions),
             self.client.options,
             new_idempotency_key=new_idempotency_key(),
             external=external,
         )
+        return await forward(self.client._transport, prepared, stream=stream)
 
     def _path(self, url: httpx2.URL) -> tuple[str, bool]:
         """What of a URL is below the base URL, else all of it; and whether it is on another host."""

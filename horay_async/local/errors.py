@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, field
+
 
 class LocalServerError(RuntimeError):
     """The server can't start, or was used in a state that doesn't allow it; one plain sentence."""
 
 
+@dataclass(eq=False)
 class ApiProblem(Exception):
     """A refusal that a client gets, as an HTTP status and the API's error body."""
 
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        type: str = "invalid_request_error",
-        param: str | None = None,
-        code: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.type = type
-        self.param = param
-        self.code = code
+    status: int
+    message: str
+    type: str = field(default="invalid_request_error", kw_only=True)
+    param: str | None = field(default=None, kw_only=True)
+    code: str | None = field(default=None, kw_only=True)
+
+    def __str__(self) -> str:
+        return self.message
 
     def body(self) -> dict[str, object]:
         """The JSON object that goes over the wire, `{"error": {...}}`."""
-        return {
-            "error": {
-                "message": self.message,
-                "type": self.type,
-                "param": self.param,
-                "code": self.code,
-            }
-        }
+        told = asdict(self)
+        del told["status"]
+        return {"error": told}

@@ -52,9 +52,9 @@ async def _exchange(
         request.complete = await read_body(wire, head, body, most)
     finally:
         request.body = bytes(body)
-        handler.received(request)
+        handler.recording.received(request)
     response = request.response = handler.respond(scripted, request)
-    await play(wire, response, lambda: handler.executed(request))
+    await play(wire, response, lambda: handler.recording.executed(request))
     if request.complete:
         return response.then
     # What wasn't read of a body can't be told from the next request; and closing with it unread would reset

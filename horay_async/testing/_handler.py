@@ -21,7 +21,7 @@ BASE_PATH = "/v1"
 class RequestHandler:
     """Where the requests of one connection arrive. `key` is what they must carry, unless None."""
 
-    _recording: Recording
+    recording: Recording
     _script: Script
     _connection: Connection
     _origin: str = attrs.field(kw_only=True, alias="origin")
@@ -52,10 +52,6 @@ class RequestHandler:
                 return error(401, "the API key is missing or wrong", type="authentication_error")
         return self._script.next(request.method, request.path)
 
-    def received(self, request: Request) -> None:
-        """As much of it has come as will be read."""
-        self._recording.received(request)
-
     def respond(self, scripted: Scripted, request: Request) -> ScriptedResponse:
         """The response itself; one of 500, and the problem on record, where a handler raises."""
         try:
@@ -63,10 +59,6 @@ class RequestHandler:
         except BaseException as problem:  # noqa: BLE001 - raised in the test, whose handler it is
             self._problems.append(problem)
             return error(500, f"the test's handler raised {problem!r}", name="handler failed")
-
-    def executed(self, request: Request) -> None:
-        """It counts as executed, if it came whole."""
-        self._recording.executed(request)
 
 
 def _path(target: str) -> str:
