@@ -76,24 +76,18 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
     },
     "Images": {
         "create": "it is generate(model=..., prompt=..., image_size=...)",
-        "edit": REQUEST,
-        "create_variation": REQUEST,
+        **dict.fromkeys(("edit", "create_variation"), REQUEST),
     },
     "Models": {"delete": REQUEST},
     "ChatCompletion": {
-        "json": JSON,
-        "dict": JSON,
-        "text": "it is choices[0].message.content",
-        "content": "it is choices[0].message.content",
+        **dict.fromkeys(("json", "dict"), JSON),
+        **dict.fromkeys(("text", "content", "output_text"), "it is choices[0].message.content"),
         "message": "it is choices[0].message",
-        "output_text": "it is choices[0].message.content",
         "parsed": "it is choices[0].message.parsed, of parse(...)",
     },
     "Completion": {
-        "json": JSON,
-        "dict": JSON,
-        "text": "it is choices[0].text",
-        "content": "it is choices[0].text",
+        **dict.fromkeys(("json", "dict"), JSON),
+        **dict.fromkeys(("text", "content"), "it is choices[0].text"),
     },
     "Stream": {
         **dict.fromkeys(("choices", "usage", "model", "json"), STREAMED),
@@ -110,13 +104,14 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "usage": "it is in final()",
         "response": ".meta has the headers, the status and the request_id",
         "request_id": "it is meta.request_id",
-        "text_stream": "it is text(), with parentheses",
-        "text_deltas": "it is text(), with parentheses",
+        **dict.fromkeys(("text_stream", "text_deltas"), "it is text(), with parentheses"),
         "until_done": "final() reads to the end, and returns the whole response",
-        "get_final_completion": "it is final(), which returns the whole response",
+        **dict.fromkeys(
+            ("get_final_completion", "get_final_response"),
+            "it is final(), which returns the whole response",
+        ),
         "get_final_message": "it is final(); the message is final().choices[0].message",
         "get_final_text": "it is final(); the text is final().choices[0].message.content",
-        "get_final_response": "it is final(), which returns the whole response",
         "current_completion_snapshot": "it is snapshot",
     },
     "ToolRun": {
@@ -183,22 +178,22 @@ ADVICE: dict[str, str] = {
 
 OPTIONS: dict[str, dict[str, str]] = {
     "Timeouts": {
-        "read": "it is first_byte, until the response begins, and idle, between two pieces of it",
-        "sock_read": "it is first_byte, until the response begins, and idle, between two pieces of it",
+        **dict.fromkeys(
+            ("read", "sock_read"),
+            "it is first_byte, until the response begins, and idle, between two pieces of it",
+        ),
         "write": "it is first_byte, which counts from the sending of the request",
         "pool": "it is queue",
         "sock_connect": "it is connect",
-        "timeout": "it is total",
-        "deadline": "it is total",
+        **dict.fromkeys(("timeout", "deadline"), "it is total"),
     },
     "RetryPolicy": {
-        "retries": "it is max_retries",
-        "total": "it is max_retries",
-        "attempts": "it is max_retries, the attempts after the first",
-        "max_attempts": "it is max_retries, the attempts after the first",
+        **dict.fromkeys(("retries", "total"), "it is max_retries"),
+        **dict.fromkeys(
+            ("attempts", "max_attempts"), "it is max_retries, the attempts after the first"
+        ),
         "backoff_factor": "it is initial_backoff, in seconds",
-        "backoff_max": "it is max_backoff, in seconds",
-        "max_delay": "it is max_backoff, in seconds",
+        **dict.fromkeys(("backoff_max", "max_delay"), "it is max_backoff, in seconds"),
         "status_forcelist": "it is statuses",
     },
     "Limits": {
@@ -211,13 +206,12 @@ OPTIONS: dict[str, dict[str, str]] = {
 """By class, options that have another name here; those of a client stand below."""
 
 CLIENT_OPTIONS: dict[str, str] = {
-    "api_base": "it is base_url",
-    "azure_endpoint": "it is base_url",
-    "endpoint": "it is base_url",
-    "openai_api_key": "it is api_key",
-    "token": "it is api_key",
-    "organization": "this API has none; a header of another server's goes into default_headers={...}",
-    "project": "this API has none; a header of another server's goes into default_headers={...}",
+    **dict.fromkeys(("api_base", "azure_endpoint", "endpoint"), "it is base_url"),
+    **dict.fromkeys(("openai_api_key", "token"), "it is api_key"),
+    **dict.fromkeys(
+        ("organization", "project"),
+        "this API has none; a header of another server's goes into default_headers={...}",
+    ),
     "admin_api_key": "this API has none; the key is api_key",
     "webhook_secret": "this API sends no webhooks",
     "websocket_base_url": "this API has no WebSocket; the address is base_url",
@@ -226,8 +220,7 @@ CLIENT_OPTIONS: dict[str, str] = {
     "azure_ad_token_provider": "api_key takes a function, too",
     "http_client": "requests are sent by aiohttp: max_connections, proxy, ssl_context and trust_env set its client "
     "up, and session=aiohttp.ClientSession(...) brings your own",
-    "verify": "it is ssl_context, an ssl.SSLContext",
-    "verify_ssl": "it is ssl_context, an ssl.SSLContext",
+    **dict.fromkeys(("verify", "verify_ssl"), "it is ssl_context, an ssl.SSLContext"),
     "cert": "it is ssl_context, an ssl.SSLContext with the certificate loaded",
     "proxies": "it is proxy, one URL",
     "headers": "it is default_headers",
@@ -251,15 +244,13 @@ EXPORTS: dict[str, str] = {
     "APIResponseValidationError": "it is APIResponseError here",
     "LengthFinishReasonError": "it is AnswerError here, with reason 'length'",
     "ContentFilterFinishReasonError": "it is AnswerError here, with reason 'content_filter'",
-    "NOT_GIVEN": "leave the parameter out",
-    "NotGiven": "leave the parameter out",
-    "omit": "leave the parameter out",
-    "DefaultHttpxClient": CLIENT_OPTIONS["http_client"],
-    "DefaultAsyncHttpxClient": CLIENT_OPTIONS["http_client"],
-    "DefaultAioHttpClient": CLIENT_OPTIONS["http_client"],
+    **dict.fromkeys(("NOT_GIVEN", "NotGiven", "omit"), "leave the parameter out"),
+    **dict.fromkeys(
+        ("DefaultHttpxClient", "DefaultAsyncHttpxClient", "DefaultAioHttpClient"),
+        CLIENT_OPTIONS["http_client"],
+    ),
     "api_key": "settings belong to a client: Horay(api_key=...)",
-    "api_base": "settings belong to a client: Horay(base_url=...)",
-    "base_url": "settings belong to a client: Horay(base_url=...)",
+    **dict.fromkeys(("api_base", "base_url"), "settings belong to a client: Horay(base_url=...)"),
     "organization": CLIENT_OPTIONS["organization"],
     "chat": "calls belong to a client: Horay().chat.completions.create(...)",
     "completions": "calls belong to a client: Horay().completions.create(...)",
