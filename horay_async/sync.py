@@ -67,7 +67,28 @@ class _Reading(BlockingWrapper):
         self._wrapped._close_nowait()
         self._prefetcher.stop()
 
+    def __enter__(self) -> Self:
+        return self
+
     def __exit__(self, *_: object) -> None:
+        self._close_nowait()
+
+
+class _ChunkReading(_Reading):
+    """What both streams of a response share."""
+
+    @property
+    def meta(self) -> ResponseMeta:
+        """How the response came about; its later times are filled in as they pass."""
+        meta: ResponseMeta = self._wrapped.meta
+        return meta
+
+    def text(self) -> Iterator[str]:
+        """The text alone, of the first choice (index 0), piece by piece."""
+        return self._loop(texts_of)
+
+    def close(self) -> None:
+        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
         self._close_nowait()
 
 
@@ -80,9 +101,6 @@ class _NextReading(BlockingReader[ItemT_co], _Reading):
         super().__init__(Prefetcher(handle, wrapped._read_ready, made_in=made_in), all_of)
         BlockingWrapper.__init__(self, wrapped, handle)
 
-    def __enter__(self) -> Self:
-        return self
-
     def __iter__(self) -> Iterator[ItemT_co]:
         return self._loop(all_of)
 
@@ -92,7 +110,7 @@ class _NextReading(BlockingReader[ItemT_co], _Reading):
             self._close_nowait()
 
 
-class Stream(_NextReading[ChunkT], Generic[ChunkT], of=AsyncStream):
+class Stream(_ChunkReading, _NextReading[ChunkT], Generic[ChunkT], of=AsyncStream):
     """The chunks of one response, as they come: the blocking form of `AsyncStream`.
 
     Iterate over it, best within a `with` block: leaving the loop or the block early closes the connection at once.
@@ -104,32 +122,14 @@ class Stream(_NextReading[ChunkT], Generic[ChunkT], of=AsyncStream):
         # Of the process that the call was made in, whose connection this is.
         super().__init__(wrapped, handle, made_in=handle.shared)
 
-    @property
-    def meta(self) -> ResponseMeta:
-        """How the response came about; its later times are filled in as they pass."""
-        return self._wrapped.meta
 
-    def text(self) -> Iterator[str]:
-        """The text alone, of the first choice (index 0), piece by piece."""
-        return self._loop(texts_of)
-
-    def close(self) -> None:
-        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
-        self._close_nowait()
-
-
-class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
+class EventStream(_ChunkReading, Generic[EventT, ResponseT], of=AsyncEventStream):
     """What happens while a response is generated, event by event, and the whole response at the end, `final()`: the
     blocking form of `AsyncEventStream`. To be used in a `with` block, which sends the request.
     """
 
     _wrapped: AsyncEventStream[EventT, ResponseT]
     _chunks: Stream[Any] | None = None
-
-    @property
-    def meta(self) -> ResponseMeta:
-        """How the response came about; its later times are filled in as they pass."""
-        return self._wrapped.meta
 
     @property
     def snapshot(self) -> ResponseT:
@@ -162,14 +162,6 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
     def __iter__(self) -> Iterator[EventT]:
         return self._loop(self._wrapped._events_of)
 
-    def text(self) -> Iterator[str]:
-        """The text alone, of the first choice (index 0), piece by piece."""
-        return self._loop(texts_of)
-
-    def close(self) -> None:
-        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
-        self._close_nowait()
-
     def final(self) -> ResponseT:
         """The whole response. Reads what is left of the stream; raises as iteration does."""
         self._wrapped._finishing = True
@@ -194,9 +186,6 @@ class ToolRun(_Reading, of=AsyncToolRun):
     def messages(self) -> list[Any]:
         """The conversation so far: the messages given, the model's, and the tools'."""
         return self._wrapped.messages
-
-    def __enter__(self) -> Self:
-        return self
 
     def __iter__(self) -> Iterator[ToolRunEvent]:
         return self._loop(all_of)

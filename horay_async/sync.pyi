@@ -78,23 +78,11 @@ class _Reading(BlockingWrapper):
     _read_to_end: ClassVar[str]
     def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]: ...
     def _close_nowait(self) -> None: ...
+    def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
 
-class _NextReading(BlockingReader[ItemT_co], _Reading):
-    """One that is an iterator itself, and is closed when it is dropped."""
-    def __init__(self, wrapped: Any, handle: LoopHandle, made_in: object = None) -> None: ...
-    def __enter__(self) -> Self: ...
-    def __iter__(self) -> Iterator[ItemT_co]: ...
-    def __del__(self) -> None: ...
-
-class Stream(_NextReading[ChunkT], Generic[ChunkT], of=AsyncStream):
-    """The chunks of one response, as they come: the blocking form of `AsyncStream`.
-
-    Iterate over it, best within a `with` block: leaving the loop or the block early closes the connection at once.
-    """
-
-    _wrapped: AsyncStream[ChunkT]
-    def __init__(self, wrapped: AsyncStream[ChunkT], handle: LoopHandle) -> None: ...
+class _ChunkReading(_Reading):
+    """What both streams of a response share."""
     @property
     def meta(self) -> ResponseMeta:
         """How the response came about; its later times are filled in as they pass."""
@@ -103,16 +91,28 @@ class Stream(_NextReading[ChunkT], Generic[ChunkT], of=AsyncStream):
     def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
 
-class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
+class _NextReading(BlockingReader[ItemT_co], _Reading):
+    """One that is an iterator itself, and is closed when it is dropped."""
+    def __init__(self, wrapped: Any, handle: LoopHandle, made_in: object = None) -> None: ...
+    def __iter__(self) -> Iterator[ItemT_co]: ...
+    def __del__(self) -> None: ...
+
+class Stream(_ChunkReading, _NextReading[ChunkT], Generic[ChunkT], of=AsyncStream):
+    """The chunks of one response, as they come: the blocking form of `AsyncStream`.
+
+    Iterate over it, best within a `with` block: leaving the loop or the block early closes the connection at once.
+    """
+
+    _wrapped: AsyncStream[ChunkT]
+    def __init__(self, wrapped: AsyncStream[ChunkT], handle: LoopHandle) -> None: ...
+
+class EventStream(_ChunkReading, Generic[EventT, ResponseT], of=AsyncEventStream):
     """What happens while a response is generated, event by event, and the whole response at the end, `final()`: the
     blocking form of `AsyncEventStream`. To be used in a `with` block, which sends the request.
     """
 
     _wrapped: AsyncEventStream[EventT, ResponseT]
     _chunks: Stream[Any] | None
-    @property
-    def meta(self) -> ResponseMeta:
-        """How the response came about; its later times are filled in as they pass."""
     @property
     def snapshot(self) -> ResponseT:
         """The response merged from the events handed out so far; from all that has come, once `final` was called. Merging
@@ -125,10 +125,6 @@ class EventStream(_Reading, Generic[EventT, ResponseT], of=AsyncEventStream):
     def _close_nowait(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __iter__(self) -> Iterator[EventT]: ...
-    def text(self) -> Iterator[str]:
-        """The text alone, of the first choice (index 0), piece by piece."""
-    def close(self) -> None:
-        """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
     def final(self) -> ResponseT:
         """The whole response. Reads what is left of the stream; raises as iteration does."""
 
@@ -143,7 +139,6 @@ class ToolRun(_Reading, of=AsyncToolRun):
     @property
     def messages(self) -> list[Any]:
         """The conversation so far: the messages given, the model's, and the tools'."""
-    def __enter__(self) -> Self: ...
     def __iter__(self) -> Iterator[ToolRunEvent]: ...
     def close(self) -> None:
         """Stops the run, unless it is over. Closing twice is fine."""

@@ -15,7 +15,7 @@ from horay_async._protocol.structured.structuring import structure_strictly
 from horay_async._protocol.structured.values import decimal
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.unknown import unknown_of
-from horay_async.errors import AnswerError
+from horay_async.errors import AnswerError, AnswerFault
 from horay_async.models._base import Extensible
 from horay_async.models.chat import ChatChoice, ChatCompletion, ToolCall
 from horay_async.models.parsed import (
@@ -27,6 +27,7 @@ from horay_async.models.parsed import (
 )
 
 __all__ = [
+    "CUTS",
     "NO_SECRETS",
     "OPENING",
     "mask",
@@ -39,6 +40,12 @@ __all__ = [
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Extensible)
+
+CUTS: dict[str | None, tuple[AnswerFault, str]] = {
+    "length": ("length", "the response was cut at the token limit: raise max_tokens"),
+    "content_filter": ("content_filter", "the server's content filter cut the response"),
+}
+"""The finish reasons of a response that isn't whole: the `reason` and the message of the error."""
 
 NO_SECRETS = Cleaner()
 DECODE = msgspec.json.Decoder(float_hook=decimal).decode
@@ -165,14 +172,9 @@ def parse_choice(
         raise AnswerError(
             f"the model declined: {message.refusal}", reason="refusal", text=message.refusal
         )
-    if choice.finish_reason == "length":
-        raise AnswerError(
-            "the response was cut at the token limit: raise max_tokens", reason="length", text=text
-        )
-    if choice.finish_reason == "content_filter":
-        raise AnswerError(
-            "the server's content filter cut the response", reason="content_filter", text=text
-        )
+    if choice.finish_reason in CUTS:
+        reason, problem = CUTS[choice.finish_reason]
+        raise AnswerError(problem, reason=reason, text=text)
     calls = [_parse_call(call, tools) for call in message.tool_calls or ()]
     parsed = None if into is None or (calls and not text) else parse_text(into, text)
     return _choice(choice, parsed, calls)

@@ -10,16 +10,10 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableGenerator
 from langchain_core.utils.json import parse_json_markdown
 
-from horay_async.errors import AnswerError, AnswerFault
+from horay_async._protocol.structured.parse import CUTS
+from horay_async.errors import AnswerError
 
-__all__ = ["CUTS", "refuse_cut"]
-
-CUTS: dict[str, tuple[AnswerFault, str]] = {
-    "length": ("length", "the response was cut at the token limit: raise max_tokens"),
-    "content_filter": ("content_filter", "the server's content filter cut the response"),
-}
-"""The finish reasons of a response that isn't whole: the `reason` and the message of the error."""
-
+__all__ = ["refuse_cut"]
 
 WHOLE_JSON = partial(json.loads, strict=False)
 """How LangChain's parsers read JSON that they needn't complete."""
@@ -56,7 +50,7 @@ def _check(message: AIMessage, said: list[str]) -> str | None:
     said.append(str(message.text))
     told = message.response_metadata
     request_id: str | None = told.get("request_id")
-    cut = CUTS.get(told.get("finish_reason") or "")
+    cut = CUTS.get(told.get("finish_reason"))
     if cut is None:
         return request_id
     reason, problem = cut

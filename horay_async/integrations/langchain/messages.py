@@ -19,9 +19,9 @@ from langchain_core.output_parsers.openai_tools import make_invalid_tool_call, p
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from horay_async._json import is_object
+from horay_async._protocol.structured.parse import CUTS
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError
-from horay_async.integrations.langchain._cuts import CUTS
 from horay_async.models import events
 from horay_async.models._dump import dump_all
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
@@ -197,9 +197,7 @@ def _calls(choice: ChatChoice) -> tuple[list[ToolCall], list[InvalidToolCall]]:
 
 def _broken(response: ChatCompletion, choice: ChatChoice, call: InvalidToolCall) -> AnswerError:
     """The error for a tool call that isn't whole."""
-    reason, problem = CUTS.get(
-        choice.finish_reason or "", ("mismatch", "its arguments are no JSON")
-    )
+    reason, problem = CUTS.get(choice.finish_reason, ("mismatch", "its arguments are no JSON"))
     return AnswerError(
         f"a tool call isn't whole: {problem}",
         reason=reason,
