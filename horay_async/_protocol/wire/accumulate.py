@@ -363,11 +363,11 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
         if delta.tool_calls:
             if choice.tools is None:
                 choice.tools = ToolCalls()
-            before = len(choice.tools)
+            before = choice.tools.kept
             for position, call in enumerate(delta.tool_calls):
-                self.kept += choice.tools.add(call, position, piece.index, events)
-            self.kept += len(delta.tool_calls) + len(choice.tools) - before
-            content = True
+                if choice.tools.add(call, position, piece.index, events):
+                    content = True
+            self.kept += choice.tools.kept - before
         return content
 
     def drop_repeated(self, piece: ChatChunkChoice, *, may_be_piece: bool) -> bool:

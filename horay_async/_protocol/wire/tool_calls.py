@@ -6,6 +6,7 @@ do so, and which call a piece belongs to is decided by what it has:
 | the piece has | it |
 | --- | --- |
 | an index that is new | begins a call |
+| the id of a call and all of its arguments once more | says nothing new: some servers end with the whole message |
 | an id that is known | goes on with that call |
 | an index that is known, or none | goes on with the newest call of that index, or of all, but for: |
 | a new id and a name, and the arguments so far are whole | begins a call: some servers give all index 0 |
@@ -40,15 +41,24 @@ INSIDE = re.compile(r"[\"\\]")
 class Arguments:
     """The pieces of a call's arguments, JSON text."""
 
-    __slots__ = ("_depth", "_in_string", "_opened", "_read", "_skips", "pieces")
+    __slots__ = ("_depth", "_in_string", "_length", "_opened", "_read", "_skips", "pieces")
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
+        self._length = 0
         self._read = 0  # of the pieces, by `whole`
         self._depth = 0  # of objects and lists that are open
         self._opened = False
         self._in_string = False
         self._skips = False  # the next character: a backslash ended the last piece
+
+    def add(self, piece: str) -> None:
+        self.pieces.append(piece)
+        self._length += len(piece)
+
+    def are(self, text: str) -> bool:
+        """Whether the pieces are whole, and `text`. Takes no longer than `text` is long."""
+        return len(text) == self._length and self.whole and text == "".join(self.pieces)
 
     @property
     def whole(self) -> bool:
@@ -100,10 +110,20 @@ class MergedCall:
         """Whether `name` is the name so far. Takes no longer than `name` is long."""
         return len(name) == self._name_length and name == self.name
 
-    def add_name(self, piece: str) -> None:
-        if not self.is_named(piece):
-            self._names.append(piece)
-            self._name_length += len(piece)
+    def add_name(self, piece: str) -> bool:
+        """Adds to the name; returns whether `piece` is any news."""
+        if not piece or self.is_named(piece):
+            return False
+        self._names.append(piece)
+        self._name_length += len(piece)
+        return True
+
+    def add_id(self, id_: str | None) -> bool:
+        """Keeps the first id; returns whether this is it."""
+        if not id_ or self.id:
+            return False
+        self.id = id_
+        return True
 
     def result(self) -> ToolCall:
         function = FunctionCall(name=self.name, arguments="".join(self.arguments.pieces))
@@ -125,9 +145,11 @@ class MergedCall:
 class ToolCalls:
     """The tool calls of one choice. To add a piece takes constant time, however many calls there are."""
 
-    __slots__ = ("_by_id", "_by_index", "_calls", "_newest", "_next")
+    __slots__ = ("_by_id", "_by_index", "_calls", "_newest", "_next", "kept")
 
     def __init__(self) -> None:
+        self.kept = 0
+        """Objects that pieces have left here: each piece, each call, and values in fields that their classes don't know."""
         self._calls: dict[int, MergedCall] = {}  # by number
         self._by_index: dict[int, MergedCall] = {}  # the newest of each index
         self._by_id: dict[str, MergedCall] = {}  # by the first id that each had
@@ -143,33 +165,35 @@ class ToolCalls:
 
     def add(
         self, delta: ToolCallDelta, position: int, choice: int, events: list[ChatEvent] | None
-    ) -> int:
-        """Adds the piece that stands at `position` in its chunk; `choice` is the choice's index. Returns how many
-        values it adds in fields that its classes don't know.
+    ) -> bool:
+        """Adds the piece that stands at `position` in its chunk; `choice` is the choice's index. Returns whether there
+        was anything new in it.
         """
         function = delta.function
         name = (function.name if function is not None else None) or ""
         arguments = (function.arguments if function is not None else None) or ""
         index = None if delta.index is None or delta.index < 0 else delta.index
         call = self._find(delta.id, index)
+        if call is not None and delta.id and delta.id == call.id and call.arguments.are(arguments):
+            arguments = ""
         started = call is None or self._begins(call, delta.id, index, name, arguments, position)
         if call is None or started:
             call = self._begin(index)
         self._newest = call
-        if delta.id and not call.id:
-            call.id = delta.id
-            self._by_id[delta.id] = call
+        identified = call.add_id(delta.id)
+        if identified:
+            self._by_id[call.id] = call
         if delta.type:
             call.type = delta.type
-        if name:
-            call.add_name(name)
+        named = call.add_name(name)
         if started and events is not None:
             events.append(ToolCallStarted(choice, call.number, call.id, call.name))
         if arguments:
-            call.arguments.pieces.append(arguments)
+            call.arguments.add(arguments)
             if events is not None:
                 events.append(ToolCallArgumentsDelta(choice, call.number, arguments))
-        return call.add_unknown(delta)
+        self.kept += 1 + started + call.add_unknown(delta)
+        return started or identified or named or bool(arguments)
 
     def _find(self, id_: str | None, index: int | None) -> MergedCall | None:
         """The call that a piece goes on with, unless it begins one."""

@@ -466,6 +466,7 @@ def test_what_is_content() -> None:
     assert add(tool_calls=[{"index": 0, "function": {"arguments": "{"}}])
     assert not add(role="assistant")
     assert not add(content="")
+    assert not add(refusal="", reasoning_content="", tool_calls=[])
     assert not add(finish="stop")
     assert not merged.add(structure_leniently({"choices": [], "usage": {}}, ChatCompletionChunk))
     assert not merged.add(structure_leniently({}, ChatCompletionChunk))
@@ -608,6 +609,78 @@ def test_tool_call_in_pieces() -> None:
         tool(index=0, function={"name": "time"}),
         tool(index=1, function=None),
     ) == [("a", "get_time", ""), ("b", "g", "")]
+
+
+WHOLE: JSON = {
+    "index": 0,
+    "id": "a",
+    "type": "function",
+    "function": {"name": "pay", "arguments": '{"n": 5}'},
+}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        [WHOLE],
+        [{"index": 0, "id": "a", "function": {"name": "pay", "arguments": ""}}]
+        + [{"index": 0, "function": {"arguments": part}} for part in ('{"n"', ": 5}")],
+    ],
+    ids=["whole", "in pieces"],
+)
+@pytest.mark.parametrize("without", ["", "index", "name"])
+def test_a_call_that_is_repeated_is_one_call(first: list[JSON], without: str) -> None:
+    """Its id and all of its arguments once more are nothing new, as some servers end with the whole message."""
+    function = {k: v for k, v in WHOLE["function"].items() if k != without}
+    again = {k: v for k, v in {**WHOLE, "function": function}.items() if k != without}
+    other = {"index": 1, "id": "b", "function": {"name": "pay", "arguments": '{"n": 5}'}}
+    calls = [("a", "pay", '{"n": 5}'), ("b", "pay", '{"n": 5}')]
+    chunks = [*(tool(**one) for one in first), tool(**again)]
+    assert calls_of(*chunks) == calls[:1]
+    if without != "index":
+        whole = {"choices": [delta(tool_calls=[again, other], finish="tool_calls")]}
+        assert calls_of(*chunks[:-1], tool(**other), whole) == calls
+    merged, events = ChatAccumulator(), list[ChatEvent]()
+    told = [merged.add(structure(chunk, ChatCompletionChunk), events) for chunk in chunks]
+    assert told == [*[True] * len(first), False]
+    assert len([e for e in events if isinstance(e, ToolCallStarted)]) == 1
+
+
+def test_calls_of_one_id_that_differ_are_kept() -> None:
+    """Where a server gives different calls the same id, none is lost."""
+    other = {**WHOLE, "function": {"name": "pay", "arguments": '{"n": 6}'}}
+    assert calls_of(tool(**WHOLE), tool(**other)) == [
+        ("a", "pay", '{"n": 5}'),
+        ("a", "pay", '{"n": 6}'),
+    ]
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        {"index": 0},
+        {"index": 0, "function": {}},
+        {"index": 0, "function": {"arguments": ""}},
+        {"index": 0, "function": {"name": "", "arguments": ""}},
+        {"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": ""}},
+        {"id": "a"},
+        {"function": {"name": "f"}},
+    ],
+    ids=str,
+)
+def test_pieces_of_calls_that_hold_nothing_new_are_no_content(again: JSON) -> None:
+    """However often they come; the first piece of a call, its name and its id are."""
+    merged = ChatAccumulator()
+
+    def add(fields: JSON) -> bool:
+        return merged.add(structure(tool(**fields), ChatCompletionChunk))
+
+    assert add({"index": 0})
+    assert add({"index": 0, "id": "a"})
+    assert add({"index": 0, "function": {"name": "f"}})
+    assert not any(add(again) for _ in range(3))
+    assert add({"index": 0, "function": {"arguments": "{"}})
+    assert not any(add(again) for _ in range(3))
 
 
 def test_what_only_looks_on() -> None:
