@@ -468,20 +468,35 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
 
 
 def _extended(have: CompletionLogprobs | None, more: CompletionLogprobs) -> CompletionLogprobs:
-    """`have` with `more` behind it; a copy of `more` where there is none yet."""
+    """`have` with `more` behind it; a copy of `more` where there is none yet. All stays aligned with the tokens, also where
+    some of the chunks lack a list: None fills the gap, and offsets, which can't be None, are left out.
+    """
     if have is None:
         have = CompletionLogprobs()
-    if more.top_logprobs is not None and have.top_logprobs is None:
+    before, count = len(have.tokens), max(len(more.tokens), len(more.token_logprobs))
+    if have.token_logprobs or more.token_logprobs:
+        _extend(have.token_logprobs, before, more.token_logprobs, count)
+    if have.top_logprobs is None and more.top_logprobs is not None:
         have.top_logprobs = []
-    if have.top_logprobs or more.top_logprobs:
-        # Aligned with the tokens, also where only some of the chunks have alternatives.
-        have.top_logprobs = top = have.top_logprobs or []
-        top.extend([None] * (len(have.tokens) - len(top)))
-        top.extend(more.top_logprobs or [None] * len(more.tokens))
+    if have.top_logprobs is not None and (have.top_logprobs or more.top_logprobs):
+        _extend(have.top_logprobs, before, more.top_logprobs or [], count)
+    offsets = more.text_offset or []
+    if len(offsets) != count:
+        have.text_offset = None
+    elif not before:
+        have.text_offset = None if more.text_offset is None else [*offsets]
+    elif have.text_offset is not None:
+        have.text_offset.extend(offsets)
     have.tokens.extend(more.tokens)
-    have.token_logprobs.extend(more.token_logprobs)
-    have.text_offset = _joined(have.text_offset, more.text_offset)
+    have.tokens.extend([""] * (count - len(more.tokens)))
     return have
+
+
+def _extend(have: list[T | None], before: int, more: Sequence[T | None], count: int) -> None:
+    """Adds `count` values to a list of `before`: those of `more`, and None for each that is missing in either."""
+    have.extend([None] * (before - len(have)))
+    have.extend(more)
+    have.extend([None] * (count - len(more)))
 
 
 def _extended_chat(have: ChatLogprobs | None, more: ChatLogprobs) -> ChatLogprobs:

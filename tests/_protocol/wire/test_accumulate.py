@@ -557,6 +557,31 @@ def test_logprobs_of_some_chunks() -> None:
     assert empty.choices[0].logprobs.top_logprobs == []
 
 
+@pytest.mark.parametrize("lacking", [{"token_logprobs": None}, {}, {"token_logprobs": []}])
+@pytest.mark.parametrize("behind", [False, True])
+def test_logprobs_stay_beside_their_tokens(lacking: dict[str, Any], *, behind: bool) -> None:
+    """A chunk that has tokens, and no probabilities of them, moves no others to them; nor do probabilities alone."""
+    without = {"tokens": ["A"], **lacking}
+    with_all = {"tokens": ["B"], "token_logprobs": [-0.2], "text_offset": [1]}
+    order = [with_all, without] if behind else [without, with_all]
+    log = text(1, *({"choices": [piece(logprobs=one)]} for one in order)).result()
+    have = log.choices[0].logprobs
+    assert have is not None
+    assert dict(zip(have.tokens, have.token_logprobs, strict=True)) == {"A": None, "B": -0.2}
+    assert have.text_offset is None
+    ended = text(1, *({"choices": [piece(logprobs=one)]} for one in (with_all, {"tokens": []})))
+    assert (whole := ended.result().choices[0].logprobs) is not None
+    assert whole.text_offset == [1]
+    bare = text(
+        1,
+        {"choices": [piece(logprobs={"tokens": [], "token_logprobs": [-0.1]})]},
+        {"choices": [piece(logprobs=with_all)]},
+    ).result()
+    assert bare.choices[0].logprobs is not None
+    assert bare.choices[0].logprobs.tokens == ["", "B"]
+    assert bare.choices[0].logprobs.token_logprobs == [-0.1, -0.2]
+
+
 def test_logprobs_of_a_refusal() -> None:
     """Log probabilities of a refusal are joined like those of the text."""
     chunks: list[JSON] = [
