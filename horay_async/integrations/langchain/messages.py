@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any, Never, cast
 
 from langchain_core.messages import (
     AIMessage,
@@ -14,8 +15,7 @@ from langchain_core.messages import (
     convert_to_openai_messages,
 )
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
-from langchain_core.messages.tool import tool_call_chunk
-from langchain_core.output_parsers.openai_tools import make_invalid_tool_call, parse_tool_call
+from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from horay_async._json import is_object
@@ -37,6 +37,8 @@ MESSAGE_EXTRAS = "message_extras"
 
 CALL_EXTRAS = "tool_call_extras"
 """The key in `additional_kwargs` of what tool calls have beside their function, by the calls' ids."""
+
+NO_OBJECT = "arguments are no JSON object"
 
 
 def sent_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
@@ -176,28 +178,36 @@ def _message(
 
 
 def _calls(choice: ChatChoice) -> tuple[list[ToolCall], list[InvalidToolCall]]:
-    """The tool calls with arguments that are JSON, and the others."""
+    """The tool calls whose arguments are a JSON object, as they have to be, or none; and the others."""
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
     for call in choice.message.tool_calls or ():
-        function = {"name": call.function.name, "arguments": call.function.arguments or "{}"}
-        raw = {"id": call.id, "function": function}
-        if not call.function.arguments and choice.finish_reason in CUTS:
-            function["arguments"] = ""
-            invalid.append(make_invalid_tool_call(raw, CUTS[choice.finish_reason][1]))
-            continue
+        name, text = call.function.name, call.function.arguments
         try:
-            parsed = parse_tool_call(raw, return_id=True)
+            arguments = {} if not text and choice.finish_reason not in CUTS else _object(text)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with them is told as LangChain does
-            invalid.append(make_invalid_tool_call(raw, str(error)))
+            problem = CUTS.get(choice.finish_reason, ("", f"{NO_OBJECT}: {error}"))[1]
+            invalid.append(invalid_tool_call(name=name, args=text, id=call.id, error=problem))
         else:
-            calls.append(cast("ToolCall", parsed))
+            calls.append(tool_call(name=name, args=arguments, id=call.id))
     return calls, invalid
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A JSON object; its strings may hold line ends, as LangChain reads them. Raises `ValueError` for all else."""
+    found = json.loads(text, strict=False, parse_constant=_no_json)
+    if not is_object(found):
+        raise ValueError(f"it is of type {type(found).__name__}")
+    return found
+
+
+def _no_json(constant: str) -> Never:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _broken(response: ChatCompletion, choice: ChatChoice, call: InvalidToolCall) -> AnswerError:
     """The error for a tool call that isn't whole."""
-    reason, problem = CUTS.get(choice.finish_reason, ("mismatch", "its arguments are no JSON"))
+    reason, problem = CUTS.get(choice.finish_reason, ("mismatch", f"its {NO_OBJECT}"))
     return AnswerError(
         f"a tool call isn't whole: {problem}",
         reason=reason,

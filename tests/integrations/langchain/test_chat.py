@@ -316,6 +316,45 @@ async def test_cut_tool_call(fault_server: FaultServer, connect: Connect, argume
     await model.aclose()
 
 
+@pytest.mark.parametrize("arguments", ["[1]", "[]", "5", "0", '"x"', '""', "true", "null", " "])
+async def test_arguments_that_are_no_object(
+    fault_server: FaultServer, connect: Connect, arguments: str
+) -> None:
+    """Such a call is invalid, in a response as in a stream; text, usage and the other calls stay."""
+    message = {**_calling('{"count": 1}', arguments), "content": "paid for"}
+    fault_server.always(_cut_script(message, "tool_calls"))
+    model = connect()
+    streamed: AIMessageChunk | None = None
+    for chunk in model.stream("hi"):
+        assert isinstance(chunk, AIMessageChunk)
+        streamed = chunk if streamed is None else streamed + chunk
+    assert streamed is not None
+    for response in (model.invoke("hi"), await model.ainvoke("hi"), streamed):
+        assert response.content == "paid for"
+        assert [one["args"] for one in response.tool_calls] == [{"count": 1}]
+        assert [one["args"] for one in response.invalid_tool_calls] == [arguments]
+    told = model.invoke("hi").invalid_tool_calls[0]["error"] or ""
+    assert told.startswith("arguments are no JSON object: ")
+    await model.aclose()
+
+
+@pytest.mark.parametrize("arguments", ['{"count": NaN}', '{"count": [-Infinity]}'])
+async def test_numbers_that_json_lacks(
+    fault_server: FaultServer, connect: Connect, arguments: str
+) -> None:
+    """A call with one is invalid; a stream raises, with the response, since LangChain would take it."""
+    fault_server.always(_cut_script(_calling('{"count": 1}', arguments), "tool_calls"))
+    model = connect()
+    response = await model.ainvoke("hi")
+    assert [one["id"] for one in response.tool_calls] == ["0"]
+    assert [one["args"] for one in response.invalid_tool_calls] == [arguments]
+    with pytest.raises(AnswerError, match="no JSON object") as streamed:
+        _ = [chunk async for chunk in model.astream("hi")]
+    assert (streamed.value.reason, streamed.value.text) == ("mismatch", arguments)
+    assert streamed.value.completion is not None
+    await model.aclose()
+
+
 def test_broken_tool_call_streamed(fault_server: FaultServer, connect: Connect) -> None:
     """Arguments that LangChain would complete raise, whatever the reason; whole ones and none are left."""
     fault_server.always(_cut_script(_calling('{"count": 1'), "tool_calls"))
