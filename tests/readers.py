@@ -9,6 +9,7 @@ from horay_async._protocol.wire.accumulate import (
     ChatAccumulator,
     CompletionAccumulator,
 )
+from horay_async._protocol.wire.bounds import MAX_OBJECTS
 from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import decoder
@@ -52,6 +53,7 @@ def reader_of(
     max_event_bytes: int = 10_000,
     drift: DriftWatch | None = None,
     meta: ResponseMeta | None = None,
+    max_objects: int = MAX_OBJECTS,
 ) -> ChunkReader[Any, Any]:
     """A reader of a stream with so many choices."""
     return ChunkReader(
@@ -61,4 +63,5 @@ def reader_of(
         context=ErrorContext(label=label, clean=Cleaner(KEY), status=200, request_id="req-1"),
         max_event_bytes=max_event_bytes,
         drift=drift or DriftWatch(None),
+        max_objects=max_objects,
     )

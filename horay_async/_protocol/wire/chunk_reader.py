@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 
 from horay_async._protocol.wire.accumulate import Accumulator
-from horay_async._protocol.wire.bounds import MAX_OBJECTS
+from horay_async._protocol.wire.bounds import BOM, MAX_OBJECTS
 from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.chunk_template import ChunkTemplate
 from horay_async._protocol.wire.decode import (
@@ -17,15 +17,17 @@ from horay_async._protocol.wire.decode import (
     ErrorInBody,
     InvalidBody,
     can_decode,
+    check_size,
     drift_of,
     has_error_field,
+    parsed,
 )
 from horay_async._protocol.wire.description import Finding
 from horay_async._protocol.wire.dialects import from_messages, unrecognised_in_chunk
 from horay_async._protocol.wire.drift import DriftWatch, masked
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.sse import NamedEvent
-from horay_async._protocol.wire.sse_reader import DONE, ERROR, SSEReader
+from horay_async._protocol.wire.sse_reader import DONE, ERROR, PINGS, SSEReader
 from horay_async.errors import APIError, DriftError, DriftWarning
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -67,6 +69,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         self._unrecognised: str | None = None  # a field that may hold content, and isn't known
         self._template = ChunkTemplate()
         self._split = SplitCharacters()
+        self._names = set[str]()  # under which chunks have come
         self._texts: list[str] | None = None  # of the newest chunks, where they are the template's
         # Where the texts of the template's chunks go; None where more is new in each.
         self._text_of_all: list[str] | None = None
@@ -298,10 +301,29 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
                 self._fail(stream_error(data, context=self._context))
                 break
             except InvalidBody as problem:
-                if name:
-                    continue  # an event of some other kind, such as `event: ping`
+                if self._is_of_other_kind(name, data):
+                    continue
                 self._fail(self._bad(f"has an event that {problem}", data))
                 break
-            if not name or self._decoder.says_something(chunk):
+            if name and cast("Any", chunk).choices:
+                self._names.add(name)
+            if not name or name in self._names or self._decoder.says_something(chunk):
                 chunks.append(chunk)
         return chunks
+
+    def _is_of_other_kind(self, name: str, data: bytes) -> bool:
+        """Whether an event whose data can't be decoded as a chunk isn't meant as one, as `event: ping` isn't.
+
+        Where chunks have come under its name, it is one that is broken, as in a stream without names. Under another
+        name so is an object that isn't whole or valid JSON: it may be the first chunk. All else is passed over.
+        """
+        if not name or name in self._names:
+            return False
+        if name in PINGS or not data.removeprefix(BOM).lstrip().startswith(OBJECT):
+            return True
+        try:
+            check_size(data, self._max_objects)
+            parsed(data)
+        except InvalidBody:
+            return False
+        return True

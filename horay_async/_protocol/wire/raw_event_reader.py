@@ -12,16 +12,13 @@ import msgspec
 from horay_async._protocol.wire.decode import MALFORMED, can_decode, has_error_field
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.sse import NamedEvent
-from horay_async._protocol.wire.sse_reader import DONE, ERROR, SSEReader
+from horay_async._protocol.wire.sse_reader import DONE, ERROR, PINGS, SSEReader
 from horay_async.errors import APIError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
 
 __all__ = ["RawEventReader"]
-
-PINGS = frozenset({"ping", "keepalive", "keep-alive", "heartbeat"})
-"""Names of events that keep a connection alive and are no progress."""
 
 
 class _Typed(msgspec.Struct):

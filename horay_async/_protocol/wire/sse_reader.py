@@ -12,12 +12,14 @@ from horay_async._protocol.wire.sse import EventTooLarge, SSEDecoder
 from horay_async.errors import APIError, DriftWarning, StreamTruncatedError
 from horay_async.models.meta import ResponseMeta
 
-__all__ = ["DONE", "ERROR", "SSEReader"]
+__all__ = ["DONE", "ERROR", "PINGS", "SSEReader"]
 
 DONE = b"[DONE]"
 """The data that ends a stream of OpenAI's family, whatever else ends it."""
 ERROR = "error"
 """The name of an event that reports a failure, whatever its data."""
+PINGS = frozenset({"ping", "keepalive", "keep-alive", "heartbeat"})
+"""Names of events that keep a connection alive and are no progress."""
 OPENING = 2**14
 """Bytes that are kept of a body without an event: an error that was sent as one is hardly longer."""
 

@@ -168,6 +168,65 @@ def test_chunks_under_a_name() -> None:
     assert reader.feed(usage)[0].usage is not None
 
 
+BROKEN = [
+    piece("NOT ")[6:-6],
+    piece("NOT ")[6:-2] + b"}",
+    piece("N\xd6T", seen=float("nan"))[6:-2],
+    piece("NOT ")[6:-2].replace(b"O", b"\xd6"),
+    b'{"choices": [' + b"[" * 5_000,
+    b'{"choices": [' + b"{}," * 30_000 + b"{}]}",
+]
+"""Data of chunks that aren't JSON, or are too much of it."""
+
+
+@pytest.mark.parametrize("first", [b"", piece("Do ")], ids=["first", "behind one"])
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda data: data[:40])
+def test_broken_chunks_under_a_name(broken: bytes, first: bytes) -> None:
+    """They fail the stream, as those without a name do: passed over, they would leave a hole in the text."""
+    ways: list[str | None] = []
+    for name in (b"", b"event: chunk\n", b"event: completion\n"):
+        reader = reader_of(CompletionChunk, 1, max_event_bytes=100_000, max_objects=10_000)
+        before = texts(reader.feed(name + first)) if first else ""
+        assert reader.feed(name + b"data: " + broken + b"\n\n" + name + piece("press.")) == []
+        failure = reader.take_failure()
+        assert isinstance(failure, APIResponseError)
+        assert failure.partial is None if not first else failure.partial.choices[0].text == "Do "
+        ways.append(before + str(failure))
+    assert len(set(ways)) == 1
+
+
+@pytest.mark.parametrize("data", ["hello", "[1]", "12", '"Once"', "\\", '"choices": []}'])
+def test_what_is_no_object_under_a_name_of_chunks(data: str) -> None:
+    """Fails the stream from the first chunk of that name on, as without a name; a name of its own is passed over."""
+    reader = text_reader()
+    assert texts(reader.feed(event(data, "chunk") + b"event: chunk\n" + piece("a"))) == "a"
+    assert reader.feed(event(data, "status")) == []
+    assert reader.take_failure() is None
+    assert reader.feed(event(data, "chunk")) == []
+    assert isinstance(reader.take_failure(), APIResponseError)
+
+
+@pytest.mark.parametrize("name", ["ping", "keep-alive", "heartbeat", "keepalive"])
+@pytest.mark.parametrize("data", ["ok", "{", '{"time": 12:30}', '{"id": "p", "created": 1}'])
+def test_signs_of_life_may_hold_anything(name: str, data: str) -> None:
+    """Names of which every client knows that they are no chunks."""
+    reader = text_reader()
+    for _ in range(2):
+        reader.feed(event(data, name) + b"event: chunk\n" + piece("a"))
+    assert reader.take_failure() is None
+    assert merged(reader) == "aa"
+
+
+def test_bare_objects_under_a_name_of_chunks() -> None:
+    """Are handed on as those without a name are; under a name of their own they are of another kind."""
+    reader = text_reader()
+    state = {"x_state": "queued"}
+    assert reader.feed(event(state, "chunk")) == []
+    reader.feed(b"event: chunk\n" + piece("a"))
+    assert reader.feed(event(state, "chunk"))[0].to_dict() == state
+    assert reader.feed(event(state, "status")) == []
+
+
 # Errors in the stream.
 
 ERRORS = [
