@@ -70,7 +70,9 @@ class SSEDecoder:
         self.named = False
         """Whether any event so far had a name."""
         self.stray = b""
-        """The latest lines that are no field of an event, but begin as JSON does: an error that was sent as one."""
+        """The latest lines that are no field of an event, but begin as JSON does, or as a field behind blanks or a byte-order
+        mark: an error or a chunk that was sent as one.
+        """
         self._keep_ids = keep_ids
         self._id = ""  # the last that has come
         self._max_event_bytes = max_event_bytes
@@ -170,8 +172,10 @@ class SSEDecoder:
         name = ""
         for line in text.split(b"\n"):
             if not line:
-                if unknown and unknown[0].startswith(b"{"):
-                    self.stray = b"\n".join(unknown)
+                for at, each in enumerate(unknown):
+                    if each.removeprefix(BOM).lstrip().startswith((b"{", b"data:")):
+                        self.stray = b"\n".join(unknown[at:])
+                        break
                 unknown = []
                 if lines:
                     data = b"\n".join(lines)

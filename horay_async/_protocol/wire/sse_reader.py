@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
+from horay_async._json import is_object
 from horay_async._protocol.wire.bounds import BOM
-from horay_async._protocol.wire.decode import is_error_envelope
+from horay_async._protocol.wire.decode import InvalidBody, is_error_envelope, parsed
 from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
-from horay_async._protocol.wire.sse import EventTooLarge, SSEDecoder
+from horay_async._protocol.wire.sse import EventTooLarge, SSEDecoder, begins_events
 from horay_async.errors import APIError, DriftWarning, StreamTruncatedError
 from horay_async.models.meta import ResponseMeta
 
@@ -148,10 +149,16 @@ class SSEReader(ABC, Generic[T]):
             self._fail(failure)
 
     def _check_stray(self) -> None:
-        """Fails with an error that was sent as JSON between the events, unless one came before it."""
-        stray, self._sse.stray = self._sse.stray, b""
-        if self._failure is None and is_error_envelope(stray):
+        """Fails with an error that was sent as JSON between the events, unless one came before it; or with one that says that
+        a chunk was sent so: the stream would go on behind a gap.
+        """
+        stray, self._sse.stray = self._sse.stray.removeprefix(BOM).lstrip(), b""
+        if self._failure is not None:
+            return
+        if is_error_envelope(stray):
             self._fail(stream_error(stray, context=self._context))
+        elif (self._opening is None or begins_events(self._opening)) and _is_chunk(stray):
+            self._fail(self._bad("has a chunk on a line that is no event's", stray))
 
     def _misnamed(self) -> APIError | None:
         """What a body is that was sent as an event stream and isn't one: JSON, or a page."""
@@ -168,6 +175,18 @@ class SSEReader(ABC, Generic[T]):
     def _fail(self, error: APIError) -> None:
         self.done = True
         self._failure = error
+
+
+def _is_chunk(stray: bytes) -> bool:
+    """Whether lines that are no field of an event hold a chunk: one of them, or all together."""
+    for text in (stray, *stray.split(b"\n")):
+        try:
+            decoded = parsed(text.removeprefix(BOM).lstrip().removeprefix(b"data:").strip())
+        except InvalidBody:
+            continue
+        if is_object(decoded) and decoded.get("choices"):
+            return True
+    return False
 
 
 def _has_field(held: bytes) -> bool:

@@ -611,6 +611,35 @@ def test_error_behind_events_that_is_no_event(
     assert failure.partial.choices[0].text == "a"
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        piece("not ")[6:],
+        b"\xef\xbb\xbf" + piece("not "),
+        b" " + piece("not "),
+        b" " + piece("not ")[:-1] + b"\t" + piece("at all "),
+        b"note: one\n" + piece("not ")[6:],
+        b'{\n  "choices": [\n    {"text": "not "}\n  ]\n}\n\n',
+    ],
+    ids=["bare", "BOM", "blank", "two", "behind another", "over lines"],
+)
+@pytest.mark.parametrize("end", [b"", DONE])
+@pytest.mark.parametrize("before", [piece("Do "), b": waiting\n\n"])
+def test_chunk_that_is_no_event(lines: bytes, before: bytes, end: bytes) -> None:
+    """The standard says to ignore such lines; then the stream would go on behind a gap, and look complete."""
+    reader = text_reader()
+    reader.feed(before)
+    reader.feed(lines)
+    reader.feed(piece("press.", "stop") + end)
+    ended(reader)
+    failure = reader.take_failure()
+    assert isinstance(failure, APIResponseError)
+    assert "has a chunk on a line that is no event's" in str(failure)
+    assert (failure.partial and failure.partial.choices[0].text) == (
+        "Do " if b"Do" in before else None
+    )
+
+
 def test_json_between_events_that_is_no_error() -> None:
     """Isn't any part of the response, nor are two errors more than the first."""
     reader = text_reader()
