@@ -248,7 +248,7 @@ def unpacked(function: Function) -> str | None:
 ARGUMENTS = re.compile(r"\n\nArgs:\n((?:[ ]{4}.*\n?)+)")
 
 
-def described(docstring: str) -> tuple[str, dict[str, str]]:
+def parse_docstring(docstring: str) -> tuple[str, dict[str, str]]:
     """A docstring without its section `Args:`, and what that says of each parameter."""
     found = ARGUMENTS.search(docstring)
     if not found:
@@ -434,7 +434,7 @@ def write_class(module: str, node: ast.ClassDef, out: Stub) -> None:
     stripped.decorator_list = [
         item
         for item in node.decorator_list
-        if ast.unparse(item) not in ("describe_fields", "described")
+        if ast.unparse(item) not in ("describe_fields", "with_signatures")
     ]
     for item in [*node.bases, *stripped.decorator_list, *(k.value for k in node.keywords)]:
         out.uses(module, item)
@@ -442,7 +442,7 @@ def write_class(module: str, node: ast.ClassDef, out: Stub) -> None:
     text = ast.get_docstring(node)
     if text and (made := functions(node, "__init__")) and unpacked(made[-1]):
         # jedi shows a class's docstring where the class is called.
-        _, told = described(ast.get_docstring(made[-1]) or "")
+        _, told = parse_docstring(ast.get_docstring(made[-1]) or "")
         text = with_arguments(text, parameters(module, made[-1], told))
     body = docstring(text, "    ") if text else []
     done: set[str] = set()
@@ -532,7 +532,7 @@ def write_method(module: str, node: ast.ClassDef, item: Function, out: Stub) -> 
     group = functions(node, item.name)
     if len(group) > 1 and not is_overload(item) and any(map(is_overload, group)):
         return []
-    summary, told = described(ast.get_docstring(group[-1]) or "")
+    summary, told = parse_docstring(ast.get_docstring(group[-1]) or "")
     return write_function(module, item, told, summary, out, "    ")
 
 
@@ -542,7 +542,7 @@ def write_blocking(module: str, name: str, call: ast.Call, out: Stub) -> list[st
     cls, _, method = ast.unparse(argument).partition(".")
     there, node = class_of(module, cls)
     group = functions(node, method)
-    summary, told = described(ast.get_docstring(group[-1]) or "")
+    summary, told = parse_docstring(ast.get_docstring(group[-1]) or "")
     lines: list[str] = []
     out.blocking = True
     for function in group:
@@ -566,7 +566,7 @@ def stub(module: str) -> str:
             write_class(module, statement, out)
             body += out.lines
         elif isinstance(statement, Function) and not statement.name.startswith("_"):
-            summary, told = described(ast.get_docstring(statement) or "")
+            summary, told = parse_docstring(ast.get_docstring(statement) or "")
             body += write_function(module, statement, told, summary, out, "")
         elif isinstance(statement, ast.Assign | ast.AnnAssign):
             target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
@@ -615,7 +615,7 @@ def table() -> str:
                     continue
                 chosen = max(names, key=lambda one: len(declared(module, one)))
                 classes[chosen] = declared(module, chosen)
-                _, told = described(ast.get_docstring(group[-1]) or "")
+                _, told = parse_docstring(ast.get_docstring(group[-1]) or "")
                 methods[f"{node.name}.{name}"] = (chosen, merged(module, group, told, chosen))
     lines = [
         HEADER,

@@ -23,7 +23,7 @@ from horay_async._class_docs import (
 from horay_async._generated_parameters import CLASSES, METHODS, Row
 from horay_async._type_hints import resolvable
 
-__all__ = ["Names", "blocking_form", "described"]
+__all__ = ["Names", "blocking_form", "with_signatures"]
 
 C = TypeVar("C", bound=type[Any])
 
@@ -34,7 +34,7 @@ Names = Callable[[], Mapping[str, str]]
 """Gives the names of asynchronous classes, and of the blocking ones in their place."""
 
 
-def described(cls: C) -> C:
+def with_signatures(cls: C) -> C:
     """Gives a class's methods their signatures and docstrings, where they take a parameter class."""
     for name, given in vars(cls).items():
         function = given.__func__ if isinstance(given, staticmethod) else given

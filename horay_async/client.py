@@ -17,7 +17,7 @@ from horay_async._protocol.wire.request import (
     may_be_billed,
     streamed_body,
 )
-from horay_async._signatures import described
+from horay_async._signatures import with_signatures
 from horay_async._suggestions import no_attribute
 from horay_async.models.drift import Drift
 from horay_async.models.options import CallOptions, GenerationOptions
@@ -52,7 +52,7 @@ def _caller() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-@described
+@with_signatures
 class AsyncHoray:
     """A client of the Horay API. Its connections open with the first request.
 

@@ -15,7 +15,7 @@ from horay_async._bridge.thread import LoopHandle
 from horay_async._bridge.wrapper import BlockingWrapper, blocking
 from horay_async._class_attributes import Group
 from horay_async._keys import KeyFunction
-from horay_async._signatures import described
+from horay_async._signatures import with_signatures
 from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchProgress, BatchResult
 from horay_async.batch.run import READ_TO_END as BATCH_READ_TO_END
 from horay_async.client import AsyncHoray
@@ -295,7 +295,7 @@ class Embeddings(BlockingWrapper, of=AsyncEmbeddings):
     def create(self) -> Any: ...
 
 
-@described
+@with_signatures
 class Horay(BlockingWrapper, of=AsyncHoray):
     """A blocking client of the Horay API: `AsyncHoray` with the same methods, called without waiting.
 

@@ -61,7 +61,9 @@ first.start()
 assert amid.wait(60), "msgspec looks at classes in another way: stop elsewhere"
 """
 
-AT = pytest.mark.parametrize("at", [2, 5, 14], ids=["the class", "a field of it", "its outline"])
+AT = pytest.mark.parametrize(
+    "at", [2, 5, 14], ids=["the class", "a field of it", "its strict decoder"]
+)
 """How many classes msgspec has looked at by then."""
 
 

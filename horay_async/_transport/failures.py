@@ -74,7 +74,7 @@ _TIMEOUT_MESSAGES: dict[Clock, str] = {
 def chain(failure: HorayError, cause: BaseException, clean: Cleaner) -> HorayError:
     """`failure` with its cause, or with what stands for it, so that no traceback shows what `clean` masks."""
     shown = _can_be_shown(cause, clean)
-    failure.__cause__ = cause if shown else LibraryError(_outline(cause, clean))
+    failure.__cause__ = cause if shown else LibraryError(_summary(cause, clean))
     if shown and isinstance(cause, aiohttp.ClientConnectorError):
         # Its text says it all, and `os_error` is the system's own. Some fifty lines of frames in the libraries beneath, the
         # same ones for every server that is down, would stand above what went wrong.
@@ -101,7 +101,7 @@ def _can_be_shown(cause: BaseException, clean: Cleaner) -> bool:
     return True
 
 
-def _outline(cause: BaseException, clean: Cleaner) -> str:
+def _summary(cause: BaseException, clean: Cleaner) -> str:
     kind = f"{type(cause).__module__}.{type(cause).__qualname__}"
     if isinstance(cause, aiohttp.ClientResponseError):
         return clean(f"{kind}: {cause.status}, {first_line(cause.message)}")

@@ -10,7 +10,7 @@ import attrs
 from horay_async._class_docs import describe_fields
 from horay_async._protocol.wire.check_parameters import check_parameter_names
 from horay_async._protocol.wire.request import Operation
-from horay_async._signatures import described
+from horay_async._signatures import with_signatures
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_params import ChatParams
@@ -25,7 +25,7 @@ ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 
 
 @describe_fields
-@described
+@with_signatures
 @attrs.frozen
 class BatchRequest(Generic[ResponseT_co]):
     """A request for a batch, made by one of the methods below, which take what the operations take.

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, Iterable, Mapping, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, Unpack, cast, overload
 
-from horay_async._signatures import described
+from horay_async._signatures import with_signatures
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.options import BatchOptions, Settings, check_interval
 from horay_async.batch.results import BatchProgress, ShowProgress
@@ -53,7 +53,7 @@ def _path(name: str, given: object) -> Path:
 ResponseT = TypeVar("ResponseT", bound=Response)
 
 
-@described
+@with_signatures
 class AsyncBatch:
     """Sends any number of requests at the pace that the server can take."""
 

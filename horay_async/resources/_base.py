@@ -17,7 +17,7 @@ from horay_async._protocol.wire.decode import (
 )
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.request import Operation, Request, build
-from horay_async._signatures import described
+from horay_async._signatures import with_signatures
 from horay_async._suggestions import no_attribute
 from horay_async.models._base import Response
 
@@ -55,7 +55,7 @@ class Resource:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        described(cls)
+        with_signatures(cls)
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

@@ -13,7 +13,7 @@ import attrs
 
 from horay_async._json import is_object
 from horay_async._protocol.structured.classes import is_record, own_docstring
-from horay_async._protocol.structured.docstrings import described
+from horay_async._protocol.structured.docstrings import parse_docstring
 from horay_async._protocol.structured.hints import admits_null
 
 __all__ = ["Signature", "signature_of"]
@@ -54,8 +54,8 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
     """The signature of a tool. Raises `TypeError` for one that a schema can't describe."""
     if is_record(function):
         cls = cast("type[Any]", function)
-        return Signature(arguments=cls, text=described(own_docstring(cls)).text)
-    docs = described(inspect.getdoc(function) or "")
+        return Signature(arguments=cls, text=parse_docstring(own_docstring(cls)).text)
+    docs = parse_docstring(inspect.getdoc(function) or "")
     # First: from Python 3.14 on, `signature` evaluates the hints as well, and explains no failure.
     hints = _hints(function, name)
     parameters = inspect.signature(function).parameters

@@ -13,7 +13,7 @@ from itertools import takewhile
 
 import attrs
 
-__all__ = ["ParsedDocstring", "described"]
+__all__ = ["ParsedDocstring", "parse_docstring"]
 
 LISTS = frozenset(
     {"args", "arguments", "parameters", "params", "attributes", "other parameters", "keyword args"}
@@ -57,7 +57,7 @@ class ParsedDocstring:
     """Descriptions by name, each on one line."""
 
 
-def described(docstring: str) -> ParsedDocstring:
+def parse_docstring(docstring: str) -> ParsedDocstring:
     """What `docstring` says; empty where it says nothing."""
     lines = cleandoc(docstring).splitlines()
     starts = [(place, found) for place in range(len(lines)) if (found := _start(lines, place))]

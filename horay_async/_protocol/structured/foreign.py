@@ -15,7 +15,7 @@ import attrs
 import msgspec
 
 from horay_async._json import is_array, is_object
-from horay_async._protocol.structured.docstrings import described
+from horay_async._protocol.structured.docstrings import parse_docstring
 from horay_async._protocol.structured.hints import named, remembered
 from horay_async._protocol.structured.mismatch import InvalidValue, Mismatch, NestedMismatches, step
 from horay_async._protocol.structured.values import Hook, same
@@ -179,7 +179,7 @@ class _Strict:
         if "properties" not in form:
             self.strict = False
             return {**form, "additionalProperties": self.of(True if more is None else more)}
-        docs = described(form.get("description", ""))
+        docs = parse_docstring(form.get("description", ""))
         properties = {name: self.of(value) for name, value in form["properties"].items()}
         for name, text in docs.arguments.items():
             if name in properties and "description" not in properties[name]:

@@ -29,7 +29,7 @@ from horay_async._protocol.structured.classes import (
     own_docstring,
 )
 from horay_async._protocol.structured.constraints import Constraint, constraints_of
-from horay_async._protocol.structured.docstrings import described
+from horay_async._protocol.structured.docstrings import parse_docstring
 
 T = TypeVar("T")
 
@@ -158,7 +158,7 @@ class _Parser:
             raise TypeError(
                 f"{path}: a class needs a name that Python can read, not {cls.__name__!r}"
             )
-        docs = described(own_docstring(cls))
+        docs = parse_docstring(own_docstring(cls))
         shape = self._shapes[hint] = nodes.Shape(hint=hint, cls=cls, text=docs.text)
         shape.members = tuple(
             nodes.Member(

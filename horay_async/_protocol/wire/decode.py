@@ -17,7 +17,7 @@ from horay_async._protocol.wire.description import (
     Finding,
     differences,
     list_differences,
-    outline_of,
+    strict_decoder_of,
 )
 from horay_async._protocol.wire.dialects import (
     normalize,
@@ -119,7 +119,7 @@ class Decoder(Generic[R]):
         self._json: msgspec.json.Decoder[R] | None = (
             msgspec.json.Decoder(into) if direct and wire.case == "snake" else None
         )
-        self._outline: msgspec.json.Decoder[Any] | None = None
+        self._strict_decoder: msgspec.json.Decoder[Any] | None = None
         self._list_of: Callable[[R], Any] = (
             attrgetter(wire.list_field) if wire.list_field else _nothing
         )
@@ -180,8 +180,8 @@ class Decoder(Generic[R]):
             or (
                 all(map(self._list_of, responses))
                 and (lines.isascii() or _is_utf8(lines))
-                and (outline := self._find_outline()) is not None
-                and can_decode(outline.decode_lines, lines)
+                and (strict_decoder := self._find_strict_decoder()) is not None
+                and can_decode(strict_decoder.decode_lines, lines)
             )
         ):
             return [self.decode(data, max_objects=max_objects, split=split) for data in datas]
@@ -208,26 +208,26 @@ class Decoder(Generic[R]):
         """Whether any known field of `response` was sent."""
         return response != self._blank
 
-    def _find_outline(self) -> msgspec.json.Decoder[Any] | None:
-        """The outline, made when it is first needed; None where it can't be made now."""
+    def _find_strict_decoder(self) -> msgspec.json.Decoder[Any] | None:
+        """The strict decoder, made when it is first needed; None where it can't be made now."""
 
         def make() -> msgspec.json.Decoder[Any]:
-            if self._outline is None:  # none was made while this thread waited
-                self._outline = outline_of(self._into)
-            return self._outline
+            if self._strict_decoder is None:  # none was made while this thread waited
+                self._strict_decoder = strict_decoder_of(self._into)
+            return self._strict_decoder
 
-        return self._outline or FIRST_USE.alone(make, lambda: None)
+        return self._strict_decoder or FIRST_USE.alone(make, lambda: None)
 
     def _decode_directly(self, data: bytes) -> R | None:
         """`data` as an instance, where it is all as described; None where it needs a closer look."""
         if self._json is None:
             return None
-        outline = self._find_outline()
-        if outline is None:
+        strict_decoder = self._find_strict_decoder()
+        if strict_decoder is None:
             return None
         try:
             response = self._json.decode(data)
-            outline.decode(data)
+            strict_decoder.decode(data)
         except MALFORMED:
             return None
         if not self._list_of(response) or not (data.isascii() or _is_utf8(data)):

@@ -15,7 +15,7 @@ from horay_async._json import is_array, is_object
 from horay_async.errors import DriftKind
 from horay_async.models._base import Model, Response, WireForm, camel
 
-__all__ = ["Envelope", "Finding", "differences", "list_differences", "outline_of"]
+__all__ = ["Envelope", "Finding", "differences", "list_differences", "strict_decoder_of"]
 
 Finding = tuple[str, DriftKind]
 """A path, and what is the matter there."""
@@ -63,43 +63,43 @@ def list_differences(sent: list[Any], into: type[Response], path: str = "$") -> 
     return found
 
 
-def outline_of(into: type[Model]) -> msgspec.json.Decoder[Any]:
+def strict_decoder_of(into: type[Model]) -> msgspec.json.Decoder[Any]:
     """What decodes JSON of the types that `into` describes if `differences` finds nothing in it, and no `FINISH_REASON`
     is to be normalized, and raises otherwise. To make it takes as long as a thousand uses. One thread at a time can call it
     (see `FIRST_USE`).
     """
     # mypy takes the classes for unhashable, as their instances are.
-    return msgspec.json.Decoder(_outline_of(cast(Any, into)))
+    return msgspec.json.Decoder(_strict_struct_of(cast(Any, into)))
 
 
-# The outlines of the models
+# The strict structs of the models
 
 
 @lru_cache(maxsize=64)
-def _outline_of(into: type[Model]) -> type[msgspec.Struct]:
+def _strict_struct_of(into: type[Model]) -> type[msgspec.Struct]:
     """A struct that takes an object with the fields of `into` and no others."""
     always = into.__wire__.required
     fields: list[Any] = []
     for name, type_ in _fields_of(into):
-        outline: Any = FINISH_REASON | None if name == "finish_reason" else _outlined(type_)
-        fields.append((name, outline) if name in always else (name, outline, None))
+        strict: Any = FINISH_REASON | None if name == "finish_reason" else _strict_type_of(type_)
+        fields.append((name, strict) if name in always else (name, strict, None))
     # Without the collector: what is thrown away at once has no use for it.
     return msgspec.defstruct(
         into.__name__, fields, kw_only=True, forbid_unknown_fields=True, gc=False
     )
 
 
-def _outlined(type_: Any) -> Any:
-    """`type_` with outlines in place of models. Lists and dicts without models are skipped, not read."""
+def _strict_type_of(type_: Any) -> Any:
+    """`type_` with strict structs in place of models. Lists and dicts without models are skipped, not read."""
     arguments = get_args(type_)
     if NoneType in arguments:
-        inner = _outlined(_without_null(arguments))
+        inner = _strict_type_of(_without_null(arguments))
         return inner if inner is msgspec.Raw else inner | None
     if get_origin(type_) is list and _is_model(arguments[0]):
-        return GenericAlias(list, _outline_of(arguments[0]))
+        return GenericAlias(list, _strict_struct_of(arguments[0]))
     if arguments or type_ is Any:
         return msgspec.Raw
-    return _outline_of(type_) if _is_model(type_) else type_
+    return _strict_struct_of(type_) if _is_model(type_) else type_
 
 
 # Field by field

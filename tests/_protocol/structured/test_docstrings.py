@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from horay_async._protocol.structured.docstrings import described
+from horay_async._protocol.structured.docstrings import parse_docstring
 
 GOOGLE = """The weather of a city.
 
@@ -67,7 +67,7 @@ SPHINX = """The weather of a city.
 @pytest.mark.parametrize("docstring", [GOOGLE, NUMPY, SPHINX], ids=["google", "numpy", "sphinx"])
 def test_forms(docstring: str) -> None:
     """Text before the first section is the description; entries go to their arguments."""
-    found = described(docstring)
+    found = parse_docstring(docstring)
     assert found.text == "The weather of a city.\n\nAsks the national service."
     assert found.arguments == {
         "city": "Its name, in English.",
@@ -87,8 +87,8 @@ def test_forms(docstring: str) -> None:
 )
 def test_no_sections(docstring: str, text: str) -> None:
     """Without sections all is description."""
-    assert described(docstring).text == text
-    assert described(docstring).arguments == {}
+    assert parse_docstring(docstring).text == text
+    assert parse_docstring(docstring).arguments == {}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_no_sections(docstring: str, text: str) -> None:
 )
 def test_strays(docstring: str) -> None:
     """What isn't an entry takes nothing away from those that are."""
-    found = described(docstring)
+    found = parse_docstring(docstring)
     assert found.text == "Sums up."
     assert found.arguments["x"].startswith("One.")
     assert "prose" not in found.arguments["x"]
@@ -111,6 +111,6 @@ def test_strays(docstring: str) -> None:
 
 def test_empty_section() -> None:
     """A section without entries, or an entry without words, says nothing."""
-    assert described("Sums up.\n\nArgs:\n").arguments == {}
-    assert described("Sums up.\n\nArgs:\n    x:\n").arguments == {}
-    assert described("Sums up.\n\n:param: what?").arguments == {}
+    assert parse_docstring("Sums up.\n\nArgs:\n").arguments == {}
+    assert parse_docstring("Sums up.\n\nArgs:\n    x:\n").arguments == {}
+    assert parse_docstring("Sums up.\n\n:param: what?").arguments == {}

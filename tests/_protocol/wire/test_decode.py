@@ -100,11 +100,11 @@ def test_while_msgspec_cannot_learn_the_class() -> None:
         assert made.decode_described(data) is None
         return [made.decode(data), *made.decode_many([data, data], data + b"\n" + data)]
 
-    def read_without_outline() -> list[Completion]:
+    def read_without_strict_decoder() -> list[Completion]:
         made = Decoder(Completion)
         return [made.decode(data), *made.decode_many([data, data], data + b"\n" + data)]
 
-    for way in (read, read_without_outline):
+    for way in (read, read_without_strict_decoder):
         responses = FIRST_USE.alone(way, list)
         assert responses == [Decoder(Completion).decode(data)] * 3
         assert drift_of(responses[0]) == drift_of(Decoder(Completion).decode(data))
