@@ -316,7 +316,7 @@ class AsyncStream(Generic[ChunkT]):
         if not reader.done:
             clock = response.loop.time
             response.waiting_since = clock() - self._waited
-            reader.content = False
+            reader.has_content = False
             try:
                 while not reader.done:
                     # A flood of small events takes long to decode: others, and the timeouts, have their turn in between.
@@ -325,7 +325,7 @@ class AsyncStream(Generic[ChunkT]):
                     piece = await response.next_piece()
                     if chunks := reader.feed(piece):
                         response.execution = "executed"
-                        if reader.content and response.meta.first_token is None:
+                        if reader.has_content and response.meta.first_token is None:
                             response.meta.first_token = self._call.since_attempt()
                         return chunks
                     if not piece:
@@ -348,7 +348,7 @@ class AsyncStream(Generic[ChunkT]):
                     error.partial = reader.partial()
                     raise
             finally:
-                self._waited = 0.0 if reader.content else clock() - response.waiting_since
+                self._waited = 0.0 if reader.has_content else clock() - response.waiting_since
                 response.waiting_since = None
         if failure := reader.take_failure():
             response.close()

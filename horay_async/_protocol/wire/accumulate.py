@@ -43,7 +43,7 @@ __all__ = ["Accumulator", "ChatAccumulator", "CompletionAccumulator"]
 
 ResponseT = TypeVar("ResponseT", bound=Response)
 ChunkT = TypeVar("ChunkT", bound=Response)
-PieceT = TypeVar("PieceT", CompletionChunk, ChatCompletionChunk)
+ChoiceChunkT = TypeVar("ChoiceChunkT", CompletionChunk, ChatCompletionChunk)
 T = TypeVar("T")
 
 ALTERNATIVES_PER_OBJECT = 4
@@ -145,8 +145,8 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
     def add_unknown(self, chunk: ChunkT) -> None:
         """Takes in the fields of `chunk`, which was added, that its classes don't know."""
 
-    def drop_repeated(self, piece: Any, *, may_be_piece: bool) -> bool:
-        """Takes out of `piece`, a choice's end that came as a whole message, what has come before. False where
+    def drop_repeated(self, chunk_choice: Any, *, may_be_delta: bool) -> bool:
+        """Takes out of `chunk_choice`, a choice's end that came as a whole message, what has come before. False where
         that isn't how the message begins.
         """
         return True
@@ -162,12 +162,12 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
         return None
 
 
-class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
+class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
     """Merges chunks choice by choice; what a choice has is for the derived classes to say."""
 
     _ended = False
 
-    def add(self, chunk: PieceT, events: Events = None) -> bool:
+    def add(self, chunk: ChoiceChunkT, events: Events = None) -> bool:
         """Takes in `chunk`; says whether it held any generated content.
 
         `events`, where given, gets what the chunk means appended, as events.
@@ -178,20 +178,25 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
         if len(choices) > 1:
             number_choices(choices)
         content = False
-        for piece in choices:
-            choice = self._choices.get(piece.index) or self._begin(piece.index)
-            if self._add_piece(choice, piece, events):
+        for chunk_choice in choices:
+            choice = self._choices.get(chunk_choice.index) or self._begin(chunk_choice.index)
+            if self._add_choice(choice, chunk_choice, events):
                 content = True
-            if piece.finish_reason:  # some send "" until then
+            if chunk_choice.finish_reason:  # some send "" until then
                 if choice.finish_reason is None:
                     self._unfinished -= 1
                     if events is not None:
-                        self._tell_end(choice, piece.index, piece.finish_reason, events)
-                    choice.finish_reason = piece.finish_reason
-                elif choice.finish_reason not in CUT_SHORT and piece.finish_reason in CUT_SHORT:
-                    choice.finish_reason = piece.finish_reason
-            if piece.logprobs is not None:
-                self._add_logprobs(choice, piece.logprobs)
+                        self._tell_end(
+                            choice, chunk_choice.index, chunk_choice.finish_reason, events
+                        )
+                    choice.finish_reason = chunk_choice.finish_reason
+                elif (
+                    choice.finish_reason not in CUT_SHORT
+                    and chunk_choice.finish_reason in CUT_SHORT
+                ):
+                    choice.finish_reason = chunk_choice.finish_reason
+            if chunk_choice.logprobs is not None:
+                self._add_logprobs(choice, chunk_choice.logprobs)
         # Behind counts, an empty object, or one of zeros, is as good as none.
         if chunk.usage is not None and (self._usage is None or chunk.usage != NO_TOKENS):
             self._usage = chunk.usage
@@ -204,27 +209,27 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
             self.add_unknown(chunk)
         return content
 
-    def add_unknown(self, chunk: PieceT) -> None:
+    def add_unknown(self, chunk: ChoiceChunkT) -> None:
         """Takes in the fields of `chunk`, which was added, that its classes don't know."""
         if fields := unknown_of(chunk):
             self.kept += self._unknown.replace(fields)
         choices: Any = chunk.choices
-        for piece in choices:
-            choice = self._choices[piece.index]
-            if fields := unknown_of(piece):
+        for chunk_choice in choices:
+            choice = self._choices[chunk_choice.index]
+            if fields := unknown_of(chunk_choice):
                 choice.unknown = choice.unknown or UnknownFields()
                 self.kept += choice.unknown.replace(fields)
-            if fields := unknown_of(piece.delta):
+            if fields := unknown_of(chunk_choice.delta):
                 choice.unknown_in_message = choice.unknown_in_message or UnknownFields()
                 self.kept += choice.unknown_in_message.add(fields)
-            if fields := unknown_of(piece.logprobs):
+            if fields := unknown_of(chunk_choice.logprobs):
                 choice.unknown_in_logprobs = choice.unknown_in_logprobs or UnknownFields()
                 self.kept += choice.unknown_in_logprobs.add(fields)
-            if piece.logprobs is not None:
-                self.kept += self._count_unknown_of_tokens(piece.logprobs)
+            if chunk_choice.logprobs is not None:
+                self.kept += self._count_unknown_of_tokens(chunk_choice.logprobs)
 
     @abstractmethod
-    def _add_piece(self, choice: MergedChoice, piece: Any, events: Events) -> bool:
+    def _add_choice(self, choice: MergedChoice, chunk_choice: Any, events: Events) -> bool:
         """Adds what a chunk has of one choice; says whether there was any."""
 
     @abstractmethod
@@ -236,7 +241,7 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
         return 0
 
     @abstractmethod
-    def _add_rest(self, chunk: PieceT) -> None:
+    def _add_rest(self, chunk: ChoiceChunkT) -> None:
         """Adds what a chunk has beside its choices."""
 
     def end(self, events: list[Any]) -> None:
@@ -252,13 +257,17 @@ class ChoiceAccumulator(Accumulator[PieceT, ResponseT]):
     ) -> None:
         events.append(ChoiceFinished(index, reason))
 
-    def _only_piece(self, chunk: PieceT) -> Any:
-        """The piece of the only choice in `chunk`, if nothing is counted or ends with it."""
+    def _only_choice(self, chunk: ChoiceChunkT) -> Any:
+        """The only choice in `chunk`, if nothing is counted or ends with it."""
         choices: Any = chunk.choices
         if len(choices) != 1 or chunk.usage is not None:
             return None
-        piece = choices[0]
-        return None if piece.finish_reason or piece.logprobs is not None else piece
+        chunk_choice = choices[0]
+        return (
+            None
+            if chunk_choice.finish_reason or chunk_choice.logprobs is not None
+            else chunk_choice
+        )
 
     def _begin(self, index: int) -> MergedChoice:
         choice = self._choices[index] = MergedChoice()
@@ -275,18 +284,18 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
 
     _prompt: Any = None
 
-    def _add_piece(
-        self, choice: MergedChoice, piece: CompletionChunkChoice, events: Events
+    def _add_choice(
+        self, choice: MergedChoice, chunk_choice: CompletionChunkChoice, events: Events
     ) -> bool:
-        if piece.delta is not None and not piece.text:
+        if chunk_choice.delta is not None and not chunk_choice.text:
             # Some servers stream chat deltas on this path too.
-            sent = piece.delta.get("content")
-            piece.text = sent if isinstance(sent, str) else ""
-        if not piece.text:
+            sent = chunk_choice.delta.get("content")
+            chunk_choice.text = sent if isinstance(sent, str) else ""
+        if not chunk_choice.text:
             return False
-        choice.text.append(piece.text)
+        choice.text.append(chunk_choice.text)
         if events is not None:
-            events.append(TextDelta(piece.index, piece.text))
+            events.append(TextDelta(chunk_choice.index, chunk_choice.text))
         return True
 
     def _add_logprobs(self, choice: MergedChoice, more: CompletionLogprobs) -> None:
@@ -301,10 +310,10 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
         return [chunk.choices[0].text for chunk in chunks if chunk.choices]
 
     def only_text_of(self, chunk: CompletionChunk) -> list[str] | None:
-        piece = self._only_piece(chunk)
-        if piece is None or piece.delta is not None or chunk.prompt is not None:
+        chunk_choice = self._only_choice(chunk)
+        if chunk_choice is None or chunk_choice.delta is not None or chunk.prompt is not None:
             return None
-        return self._choices[piece.index].text
+        return self._choices[chunk_choice.index].text
 
     def result(self) -> Completion:
         first = self._first or CompletionChunk()
@@ -340,44 +349,46 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
 
     _service_tier: str | None = None
 
-    def _add_piece(self, choice: MergedChoice, piece: ChatChunkChoice, events: Events) -> bool:
-        delta = piece.delta
+    def _add_choice(
+        self, choice: MergedChoice, chunk_choice: ChatChunkChoice, events: Events
+    ) -> bool:
+        delta = chunk_choice.delta
         content = False
         if delta.content:
             choice.text.append(delta.content)
             content = True
             if events is not None:
-                events.append(TextDelta(piece.index, delta.content))
+                events.append(TextDelta(chunk_choice.index, delta.content))
         if delta.role:
             choice.role = delta.role
         if delta.reasoning_content:
             choice.reasoning.append(delta.reasoning_content)
             content = True
             if events is not None:
-                events.append(ReasoningDelta(piece.index, delta.reasoning_content))
+                events.append(ReasoningDelta(chunk_choice.index, delta.reasoning_content))
         if delta.refusal:
             choice.refusal.append(delta.refusal)
             content = True
             if events is not None:
-                events.append(RefusalDelta(piece.index, delta.refusal))
+                events.append(RefusalDelta(chunk_choice.index, delta.refusal))
         if delta.tool_calls:
             if choice.tools is None:
                 choice.tools = ToolCalls()
             before = choice.tools.kept
             for position, call in enumerate(delta.tool_calls):
-                if choice.tools.add(call, position, piece.index, events):
+                if choice.tools.add(call, position, chunk_choice.index, events):
                     content = True
             self.kept += choice.tools.kept - before
         return content
 
-    def drop_repeated(self, piece: ChatChunkChoice, *, may_be_piece: bool) -> bool:
-        choice, delta = self._choices.get(piece.index), piece.delta
+    def drop_repeated(self, chunk_choice: ChatChunkChoice, *, may_be_delta: bool) -> bool:
+        choice, delta = self._choices.get(chunk_choice.index), chunk_choice.delta
         if choice is None or choice.empty:
             return True
-        if may_be_piece and not (len(choice.text) > 1 and delta.content == "".join(choice.text)):
+        if may_be_delta and not (len(choice.text) > 1 and delta.content == "".join(choice.text)):
             return True
-        for name, pieces in (("content", choice.text), ("reasoning_content", choice.reasoning)):
-            so_far, whole = "".join(pieces), getattr(delta, name) or ""
+        for name, texts in (("content", choice.text), ("reasoning_content", choice.reasoning)):
+            so_far, whole = "".join(texts), getattr(delta, name) or ""
             if whole and not whole.startswith(so_far):
                 return False
             setattr(delta, name, whole[len(so_far) :] or None)
@@ -426,13 +437,13 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
         ]
 
     def only_text_of(self, chunk: ChatCompletionChunk) -> list[str] | None:
-        piece = self._only_piece(chunk)
-        if piece is None or piece.delta.refusal or piece.delta.tool_calls:
+        chunk_choice = self._only_choice(chunk)
+        if chunk_choice is None or chunk_choice.delta.refusal or chunk_choice.delta.tool_calls:
             return None
-        content, reasoning = piece.delta.content, piece.delta.reasoning_content
+        content, reasoning = chunk_choice.delta.content, chunk_choice.delta.reasoning_content
         if content and reasoning:
             return None
-        choice = self._choices[piece.index]
+        choice = self._choices[chunk_choice.index]
         return choice.text if content else choice.reasoning
 
     def result(self) -> ChatCompletion:

@@ -74,7 +74,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         # Where the texts of the template's chunks go; None where more is new in each.
         self._text_of_all: list[str] | None = None
         self._others_came = False  # since the last chunk of the template
-        self._in_messages = False  # whether pieces come as `message`
+        self._in_messages = False  # whether deltas come as `message`
         self._marked = False  # once `[DONE]` has come
 
     def take_failure(self) -> APIError | DriftWarning | None:
@@ -112,18 +112,18 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         result.meta = self._meta
         return result
 
-    def feed(self, piece: bytes) -> list[C]:
-        # Where the server isn't hurried, each piece is one event: another chunk like the one before.
+    def feed(self, data: bytes) -> list[C]:
+        # Where the server isn't hurried, each read is one event: another chunk like the one before.
         if (
             not self.done
-            and piece.startswith(b"data: ")
-            and piece.find(b"\n\n") == len(piece) - 2
-            and len(piece) <= self._max_event_bytes
+            and data.startswith(b"data: ")
+            and data.find(b"\n\n") == len(data) - 2
+            and len(data) <= self._max_event_bytes
             and self._sse.is_between_events
-            and (known := self._known(piece[6:-2])) is not None
+            and (known := self._known(data[6:-2])) is not None
         ):
             return known
-        return super().feed(piece)
+        return super().feed(data)
 
     def _is_whole(self, data: bytes, *, ended: bool) -> bool:
         if isinstance(data, NamedEvent) and data.name == ERROR:
@@ -194,7 +194,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
 
     def _added_one_by_one(self, chunks: list[C]) -> list[C]:
         """Merges chunks some of which differ from the description; those up to the first that can't be."""
-        content = False
+        has_content = False
         for at, chunk in enumerate(chunks):
             found = drift_of(chunk)
             if found:
@@ -210,8 +210,8 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
                 break
             self._add([chunk])
             self.merged.add_unknown(chunk)
-            content = content or self.content
-        self.content = content
+            has_content = has_content or self.has_content
+        self.has_content = has_content
         return chunks
 
     def _drop_repeated(self, chunk: C) -> bool:
@@ -221,9 +221,9 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         in_messages = from_messages(chunk.to_dict())
         choices: list[Any] = cast("Any", chunk).choices
         for position in in_messages:
-            piece = choices[position]
-            if piece.finish_reason:
-                if not self.merged.drop_repeated(piece, may_be_piece=self._in_messages):
+            choice = choices[position]
+            if choice.finish_reason:
+                if not self.merged.drop_repeated(choice, may_be_delta=self._in_messages):
                     return False
             else:
                 self._in_messages = True
@@ -241,19 +241,19 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         for chunk in chunks:
             chunk.meta = meta
         self._text_of_all.extend(filter(None, texts))
-        self.content = any(texts)
+        self.has_content = any(texts)
         self._count(chunks)
 
     def _add(self, chunks: list[C]) -> None:
         """Merges chunks."""
-        content = False
+        has_content = False
         meta = self._meta
         add = self.merged.add
         for chunk in chunks:
             chunk.meta = meta
             if add(chunk):
-                content = True
-        self.content = content
+                has_content = True
+        self.has_content = has_content
         self._count(chunks)
 
     def _count(self, chunks: list[C]) -> None:

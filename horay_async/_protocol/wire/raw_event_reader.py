@@ -64,7 +64,7 @@ class RawEventReader(SSEReader[ServerSentEvent]):
 
     def _read(self, datas: list[bytes]) -> list[ServerSentEvent]:
         events: list[ServerSentEvent] = []
-        content = False
+        has_content = False
         for data in datas:
             name = data.name if isinstance(data, NamedEvent) else ""
             if name == ERROR or (b'"error"' in data and has_error_field(data)):
@@ -87,12 +87,12 @@ class RawEventReader(SSEReader[ServerSentEvent]):
             made: Response = event
             made.meta = self._meta
             events.append(event)
-            content = content or (name not in PINGS and bool(data.strip()))
+            has_content = has_content or (name not in PINGS and bool(data.strip()))
             if last:
                 self.done = True
                 break
-        self.content = content
-        self._began |= content
+        self.has_content = has_content
+        self._began |= has_content
         return events
 
     def _is_last(self, data: bytes) -> bool:

@@ -81,35 +81,35 @@ class SSEDecoder:
         self._at_start = True  # until a byte-order mark is ruled out
         self._after_cr = False  # the last piece ended in CR: an LF that comes next belongs to it
 
-    def feed(self, piece: bytes) -> list[bytes]:
-        """The events that `piece` completes, in order.
+    def feed(self, data: bytes) -> list[bytes]:
+        """The events that `data` completes, in order.
 
         Raises `EventTooLarge` once an event is over the limit; nothing can be fed after that.
         """
         if self._at_start:
-            piece = self._strip_bom(piece)
-        if self._after_cr and piece:
-            piece = piece.removeprefix(b"\n")
+            data = self._strip_bom(data)
+        if self._after_cr and data:
+            data = data.removeprefix(b"\n")
             self._after_cr = False
-        if b"\r" in piece:
+        if b"\r" in data:
             # A CR ends its line at once, so that an event isn't held up by waiting for an LF.
-            self._after_cr = piece.endswith(b"\r")
-            piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        # An event ends at an empty line. Looking for it in the new piece alone, and keeping the
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        # An event ends at an empty line. Looking for it in the new data alone, and keeping the
         # pieces apart until then, makes an event that comes in many pieces cost linear time.
-        end = piece.rfind(b"\n\n") + 2
+        end = data.rfind(b"\n\n") + 2
         if end == 1:
-            closes_line = piece.startswith(b"\n") and self._held and self._held[-1].endswith(b"\n")
+            closes_line = data.startswith(b"\n") and self._held and self._held[-1].endswith(b"\n")
             end = 1 if closes_line else 0
         if end == 0:
-            self._hold(piece, [])
+            self._hold(data, [])
             return []
-        whole = piece[:end]
+        whole = data[:end]
         if self._held:
             whole = self._take_held() + whole
         events = self._bounded(whole) if len(whole) > self._max_event_bytes else self._events(whole)
-        if len(piece) > end:
-            self._hold(piece[end:], events)
+        if len(data) > end:
+            self._hold(data[end:], events)
         return events
 
     @property
@@ -132,16 +132,16 @@ class SSEDecoder:
         self._held_bytes = 0
         return held
 
-    def _hold(self, piece: bytes, events: list[bytes]) -> None:
+    def _hold(self, data: bytes, events: list[bytes]) -> None:
         """Keeps the beginning of an event; `events` are those that are to be delivered before it."""
-        if piece:
-            self._held.append(piece)
-            self._held_bytes += len(piece)
+        if data:
+            self._held.append(data)
+            self._held_bytes += len(data)
         if self._held_bytes > self._max_event_bytes:
             raise EventTooLarge(events)
 
-    def _strip_bom(self, piece: bytes) -> bytes:
-        start = self._take_held() + piece
+    def _strip_bom(self, data: bytes) -> bytes:
+        start = self._take_held() + data
         if len(start) < len(BOM) and BOM.startswith(start):
             self._hold(start, [])
             return b""

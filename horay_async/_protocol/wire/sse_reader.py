@@ -43,7 +43,7 @@ class SSEReader(ABC, Generic[T]):
     ) -> None:
         self.done = False
         """Whether the end has come, or a failure: nothing after it counts."""
-        self.content = False
+        self.has_content = False
         """Whether the newest events were more than signs of life."""
         self._failure: APIError | None = None
         self._sse = SSEDecoder(max_event_bytes=max_event_bytes, keep_ids=keep_ids)
@@ -54,17 +54,17 @@ class SSEReader(ABC, Generic[T]):
         self.body: bytes = b""
         """The body, once it has ended without an event: it may be JSON."""
 
-    def feed(self, piece: bytes) -> list[T]:
-        """What is made of the events that `piece` completes; nothing once the stream is done."""
+    def feed(self, data: bytes) -> list[T]:
+        """What is made of the events that `data` completes; nothing once the stream is done."""
         if self.done:
             return []
         try:
-            datas = self._sse.feed(piece)
+            datas = self._sse.feed(data)
         except EventTooLarge as overrun:
             before = self._read(overrun.events) if overrun.events else []
             if not self.done:  # what came before the event may have been the end
                 self._fail(
-                    self._bad(f"has an event of more than {self._max_event_bytes:,} bytes", piece)
+                    self._bad(f"has an event of more than {self._max_event_bytes:,} bytes", data)
                 )
             return before
         made: list[T] = []
@@ -72,7 +72,7 @@ class SSEReader(ABC, Generic[T]):
             self._opening = None
             made = self._read(datas)
         elif self._opening is not None and len(self._opening) < OPENING:
-            self._opening += piece
+            self._opening += data
         if self._sse.stray:
             self._check_stray()
         return made

@@ -713,7 +713,7 @@ def test_what_only_looks_on() -> None:
     base: Any = Accumulator
     merged = ChatAccumulator()
     assert base.texts_in(merged, [ChatCompletionChunk()]) == []
-    assert base.drop_repeated(merged, None, may_be_piece=True)
+    assert base.drop_repeated(merged, None, may_be_delta=True)
 
 
 def test_the_longest_stream_with_logprobs_fits() -> None:

@@ -88,10 +88,10 @@ def test_a_stream() -> None:
 def test_content_is_told() -> None:
     """After each feed it is known whether anything generated was in it."""
     reader = text_reader()
-    told: list[bool] = [reader.content]
+    told: list[bool] = [reader.has_content]
     for wire in (piece("a"), piece("", finish="stop"), piece("b") + piece("")):
         reader.feed(wire)
-        told.append(reader.content)
+        told.append(reader.has_content)
     assert told == [False, True, False, True]
 
 
@@ -135,9 +135,9 @@ def test_empty_events_are_passed_over(empty: bytes) -> None:
     reader = text_reader()
     assert reader.feed(empty) == []
     assert texts(reader.feed(empty + piece("a") + empty + piece("b") + empty)) == "ab"
-    reader.content = False
+    reader.has_content = False
     assert reader.feed(empty + empty) == []
-    assert not reader.content
+    assert not reader.has_content
     assert not is_done(reader)
 
 
@@ -146,7 +146,7 @@ def test_bare_objects_pass() -> None:
     reader = text_reader()
     chunks = reader.feed(event({"x_state": "queued"}))
     assert chunks[0].to_dict() == {"x_state": "queued"}
-    assert not reader.content
+    assert not reader.has_content
 
 
 @pytest.mark.parametrize("name", ["ping", "status", "größe"])
@@ -477,7 +477,7 @@ def test_chunk_without_its_blank_line() -> None:
     reader = text_reader()
     assert reader.feed(piece("a", "stop").rstrip()) == []
     assert texts(ended(reader)) == "a"
-    assert reader.content
+    assert reader.has_content
     assert reader.take_failure() is None
 
 

@@ -119,7 +119,7 @@ def merged_in(
     for at in range(0, len(events), at_once):
         for chunk in reader.feed(b"".join(events[at : at + at_once])):
             assert chunk.meta is META
-        content.append(reader.content)
+        content.append(reader.has_content)
     assert reader.take_failure() is None
     return reader.merged.result().model_dump(), content, reader.merged.kept
 

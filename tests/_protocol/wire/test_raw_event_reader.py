@@ -158,10 +158,10 @@ def test_signs_of_life() -> None:
     """Pings are handed out, and are no progress."""
     stream = reader()
     assert len(stream.feed(b'event: ping\ndata: {"type": "ping"}\n\n')) == 1
-    seen = [stream.content]
+    seen = [stream.has_content]
     for event in (b"data: 1\n\n", b"data:\n\n"):
         stream.feed(event)
-        seen.append(stream.content)
+        seen.append(stream.has_content)
     assert seen == [False, True, False]
 
 
