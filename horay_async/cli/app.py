@@ -17,12 +17,16 @@ from horay_async.cli.doctor import doctor
 from horay_async.cli.errors import print_error, report_error
 from horay_async.cli.exit_codes import MEANINGS, ExitCode
 from horay_async.cli.interrupts import interrupt_command
+from horay_async.cli.output import note, replace_missing
 from horay_async.cli.terminal import columns
 
 __all__ = ["app", "run"]
 
 WIDEST_HELP: Final = 100
 """Columns of help at most: longer lines are hard to read."""
+
+KEEPS_ALL: Final = "PYTHONIOENCODING=utf-8"
+"""The setting of Python with which every character is written, in any locale."""
 
 UsageError: Final = cast("type[Exception]", typer.BadParameter.__base__)
 """The command line's own complaints. Typer shows the class under no name of its own, and where it comes
@@ -129,9 +133,8 @@ def _open_closed_streams() -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line, `sys.argv` unless others are given, and gives the exit status."""
     _open_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        # A character that the encoding lacks is no reason to fail.
-        cast("Any", stream).reconfigure(errors="replace")
+    cast("Any", sys.stderr).reconfigure(errors="replace")
+    replaced, encoding = replace_missing(sys.stdout), sys.stdout.encoding
     try:
         status = app(arguments, prog_name="horay", standalone_mode=False)
     except UsageError as error:
@@ -148,4 +151,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
             status = status or report_error(error)
             # Python would try once more when it ends, and complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    if replaced():
+        note(f'(characters that {encoding} lacks are written as "?"; {KEEPS_ALL} keeps them)')
     return status if isinstance(status, int) else ExitCode.DONE

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from horay_async._files import is_regular, replacing, resolved
 from horay_async.cli.exit_codes import CommandError
@@ -19,6 +21,7 @@ __all__ = [
     "for_stdout",
     "free_name",
     "note",
+    "replace_missing",
     "write_file",
     "write_json",
     "write_stderr",
@@ -28,6 +31,25 @@ __all__ = [
 def for_stdout(text: str) -> str:
     """`text` as standard output should get it: as it is, unless that is a terminal."""
     return printable(text) if sys.stdout.isatty() else text
+
+
+REPLACE: Final = "horay-replace"
+
+
+def replace_missing(stream: Any) -> Callable[[], bool]:
+    """Makes `stream` write "?" for a character that its encoding lacks, which is no reason to fail. Returns what tells
+    whether there was one.
+    """
+    replaced = False
+
+    def replace(error: UnicodeError) -> tuple[str | bytes, int]:
+        nonlocal replaced
+        replaced = True
+        return codecs.replace_errors(error)
+
+    codecs.register_error(REPLACE, replace)
+    stream.reconfigure(errors=REPLACE)
+    return lambda: replaced
 
 
 def write_json(value: Any) -> None:

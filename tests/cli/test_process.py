@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -29,13 +30,42 @@ def test_pipe(environment: Mapping[str, str], fault_server: FaultServer) -> None
     assert fault_server.requests[0].json()["prompt"] == "The capital of Germany is"
 
 
-def test_characters_beyond_ascii(environment: Mapping[str, str], fault_server: FaultServer) -> None:
-    """An output that can't spell a character gets a question mark, no failure."""
-    fault_server.reply("Grüße 🌍")
-    environment = {**environment, "PYTHONIOENCODING": "latin-1"}
-    process = start("complete", "x", environment=environment, encoding="latin-1")
+@pytest.mark.parametrize("encoding", ["iso8859-1", "ascii"])
+@pytest.mark.parametrize("options", [[], ["--stream"]], ids=["whole", "streamed"])
+@pytest.mark.parametrize("command", ["complete", "chat"])
+def test_characters_that_the_encoding_lacks(
+    environment: Mapping[str, str],
+    fault_server: FaultServer,
+    command: str,
+    options: list[str],
+    encoding: str,
+) -> None:
+    """An output that can't spell a character gets a question mark, and a note says so once; that is no failure."""
+    text = "Grüße 🌍"
+    answer = fault_server.stream if options else fault_server.reply
+    answer(text)
+    environment = {**environment, "PYTHONIOENCODING": encoding}
+    process = start(command, "x", *options, environment=environment, encoding=encoding)
     out, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, out, err) == (ExitCode.DONE, "Grüße ?\n", "")
+    written = text.encode(encoding, "replace").decode(encoding)
+    told = f'(characters that {encoding} lacks are written as "?"; PYTHONIOENCODING=utf-8 keeps them)\n'
+    assert (process.returncode, out, err) == (ExitCode.DONE, f"{written}\n", told)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "options"), [("utf-8", []), ("ascii", ["--json"])], ids=["utf-8", "json"]
+)
+def test_characters_that_are_kept(
+    environment: Mapping[str, str], fault_server: FaultServer, encoding: str, options: list[str]
+) -> None:
+    """UTF-8 has every character, and JSON spells it in ASCII: there is nothing to note."""
+    fault_server.reply("Grüße 🌍")
+    environment = {**environment, "PYTHONIOENCODING": encoding}
+    process = start("complete", "x", *options, environment=environment, encoding=encoding)
+    out, err = process.communicate(timeout=PATIENCE)
+    if options:
+        out = json.loads(out)["choices"][0]["text"] + "\n"
+    assert (process.returncode, out, err) == (ExitCode.DONE, "Grüße 🌍\n", "")
 
 
 def test_interrupt(environment: Mapping[str, str], fault_server: FaultServer) -> None:
