@@ -155,7 +155,7 @@ class Call:
         attempt.seconds = self.since_attempt()
         attempt.error = type(error).__name__
         attempt.execution = error.execution
-        error.repeatable = self.request.only_reads
+        error.repeatable = self.request.is_safe
         error.attempts = tuple(self.attempts)
         if isinstance(error, APIStatusError) and self.meta is not None:
             # The response's own are a view, which can't be pickled.

@@ -156,7 +156,7 @@ async def decode_response(
     without_content: Callable[[], ResponseT] | None = None,
 ) -> ResponseT:
     """What `response` holds."""
-    if not call.request.only_reads:
+    if not call.request.is_safe:
         response.execution = "executed"
     limit = call.request.max_body_bytes
     body, over = response.read_nowait(limit) or await response.read(limit)

@@ -66,7 +66,7 @@ class Operation(Record, Generic[ResponseT]):
 
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-"""Methods that only read (RFC 9110, section 9.2.1)."""
+"""Methods that only read: HTTP calls them safe (RFC 9110, section 9.2.1)."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -98,8 +98,10 @@ class Request(Record):
     """Whether `path` is a whole URL on a host that the key and the default headers aren't meant for."""
 
     @property
-    def only_reads(self) -> bool:
-        """Whether it runs nothing at the server, so that it can be sent again whatever became of it."""
+    def is_safe(self) -> bool:
+        """Whether its method is safe, in HTTP's word: it runs nothing at the server, so that it can be sent again whatever
+        became of it.
+        """
         return self.method in SAFE_METHODS
 
     @property
