@@ -16,7 +16,7 @@ from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder,
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import no_attribute, no_item
-from horay_async._transport.connection_slots import CLOSED
+from horay_async._transport.connection_slots import CLIENT_CLOSED
 from horay_async._transport.loops import runs_here, this_task
 from horay_async.errors import (
     APIConnectionError,
@@ -43,7 +43,7 @@ ResponseT = TypeVar("ResponseT", bound=Response)
 EventT = TypeVar("EventT")
 ItemT = TypeVar("ItemT")
 
-LEFT = "the stream is closed: its loop was left early, or close() was called"
+STREAM_LEFT = "the stream is closed: its loop was left early, or close() was called"
 """What reading on says after that."""
 
 
@@ -69,7 +69,7 @@ def no_end(error: StopAsyncIteration) -> RuntimeError:
     return told
 
 
-CLIENT_CLOSED = (
+CLIENT_CLOSED_UNREAD = (
     "the client was closed before its stream was read: read it within the client's with block"
 )
 """What the first reading says then."""
@@ -246,7 +246,7 @@ class AsyncStream(Generic[ChunkT]):
         if self._failure is not None:
             raise self._failure
         if self._closed:
-            raise HorayError(LEFT)
+            raise HorayError(STREAM_LEFT)
         if self._exhausted:
             return False
         if self._reading:
@@ -273,10 +273,10 @@ class AsyncStream(Generic[ChunkT]):
             self._end(error)
             raise
         except ConfigurationError as error:
-            if error.args != (CLOSED,):
+            if error.args != (CLIENT_CLOSED,):
                 self._failure = error
             else:  # told to a retry, since the connection was closed with the client
-                self._failure = HorayError(CLIENT_CLOSED)
+                self._failure = HorayError(CLIENT_CLOSED_UNREAD)
             self._end(error)
             self._close_nowait()
             raise self._failure from None
@@ -300,7 +300,7 @@ class AsyncStream(Generic[ChunkT]):
         """The first chunks of `response`: this one's, or another attempt's."""
         if self._closed:  # by another task, between two attempts
             response.close()
-            raise HorayError(LEFT)
+            raise HorayError(STREAM_LEFT)
         if response is not self._response:
             self._begin(await require_event_stream(response, self._whole))
         return await self._receive()
@@ -336,7 +336,7 @@ class AsyncStream(Generic[ChunkT]):
                     await self._call.yield_to_others()
             except APIError as error:
                 if self._closed:  # by another task, which ends what this one waits for
-                    raise HorayError(LEFT) from None
+                    raise HorayError(STREAM_LEFT) from None
                 if isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError):
                     if chunks := self._cut(error.message, error):
                         return chunks

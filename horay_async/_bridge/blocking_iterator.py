@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from horay_async._bridge import thread
 from horay_async._bridge.thread import FORKED, BlockingCall, LoopHandle
 from horay_async.errors import ConfigurationError, HorayError
-from horay_async.streaming import FINAL, LEFT, LastReader, Select, interrupted
+from horay_async.streaming import FINAL, STREAM_LEFT, LastReader, Select, interrupted
 
 __all__ = ["BlockingIterator", "BlockingReader", "Prefetcher"]
 
@@ -24,7 +24,7 @@ MAX_PREFETCHED = 64
 """Lists of items that are read ahead of a slow caller, a network read each: enough to keep a fast
 caller from ever waiting for the other thread, and at 32 KiB a read at most 2 MiB."""
 
-CLOSED = "the stream was closed while it was being read"
+STREAM_CLOSED = "the stream was closed while it was being read"
 
 BUSY = "the stream is being read by another thread: read it in one"
 """What a second thread is told that reads while the first one waits, and so does a signal handler."""
@@ -132,7 +132,7 @@ class Prefetcher(Generic[T]):
     def stop(self, error: HorayError | None = None) -> None:
         """Cancels the reading, unless the source has come to its end; reading on raises `error`."""
         if not self.over and self._failure is None:
-            self._failure = error or HorayError(LEFT)
+            self._failure = error or HorayError(STREAM_LEFT)
             none_of(self.ready)  # which every loop goes through
         if self._call is not None:
             self._call.cancel()
@@ -145,7 +145,7 @@ class Prefetcher(Generic[T]):
 
     def _ended(self) -> None:
         lost = self._call is not None and self._call.lost
-        self._lists.put(ConfigurationError(FORKED if lost else CLOSED))
+        self._lists.put(ConfigurationError(FORKED if lost else STREAM_CLOSED))
 
     async def _run(self) -> None:
         import asyncio  # noqa: PLC0415 - loaded by now
@@ -162,7 +162,7 @@ class Prefetcher(Generic[T]):
                     if self._lists.qsize() >= MAX_PREFETCHED // 2:
                         await room.wait()
         except asyncio.CancelledError:
-            put(ConfigurationError(CLOSED))
+            put(ConfigurationError(STREAM_CLOSED))
             raise
         except BaseException as error:  # noqa: BLE001 - raised where the caller waits
             put(error)

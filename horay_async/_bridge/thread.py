@@ -16,6 +16,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from horay_async._transport.connection_slots import CLIENT_CLOSED
 from horay_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ __all__ = ["LoopHandle"]
 
 R = TypeVar("R")
 
-CLOSED = "the client is closed: make a new one"
-CLOSED_MEANWHILE = "the client was closed while the call was under way"
+CLIENT_CLOSED_MEANWHILE = "the client was closed while the call was under way"
 EXITED_MEANWHILE = "the program ended while the call was under way"
 OWN_THREAD = (
     "a blocking client can't be called on the thread that runs its calls, where it would wait for itself: "
@@ -150,7 +150,7 @@ class BlockingCall(Generic[R]):
         error, self._error = self._error, None
         if error is None:
             failure = None if self._thread is None else self._thread.failure
-            ended = EXITED_MEANWHILE if _exiting.is_set() else CLOSED_MEANWHILE
+            ended = EXITED_MEANWHILE if _exiting.is_set() else CLIENT_CLOSED_MEANWHILE
             error = ConfigurationError(f"{NO_THREAD}: {failure!r}" if failure else ended)
         try:
             raise error
@@ -372,7 +372,7 @@ class _Shared:
             # A signal handler's call may have come up to here, and what it did holds. None comes between these
             # lines, which call nothing, and the last.
             if handle.closed:
-                raise ConfigurationError(CLOSED)
+                raise ConfigurationError(CLIENT_CLOSED)
             before = handle.thread
             if before is not None and not before.ending and handle.shared is self:
                 return before

@@ -27,7 +27,7 @@ import aiohttp
 from horay_async._protocol.wire.bounds import MAX_HEADER_BYTES, MAX_HEADERS
 from horay_async._transport.aiohttp_internals import DirectSender
 from horay_async._transport.connection import Connector
-from horay_async._transport.connection_slots import CLOSED, ConnectionSlots
+from horay_async._transport.connection_slots import CLIENT_CLOSED, ConnectionSlots
 from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async._transport.loops import kept_by
 from horay_async._transport.open_files import connections_allowed, log_waiting
@@ -258,7 +258,7 @@ class ConnectionPools:
         Raises `ConfigurationError` once the client is closed.
         """
         if self.closed:
-            raise ConfigurationError(CLOSED)
+            raise ConfigurationError(CLIENT_CLOSED)
         known = self._pools.get(_key_of(here, options, external=external))
         pool = None if known is None else known()
         if pool is not None and user not in pool.users:
@@ -294,7 +294,7 @@ class ConnectionPools:
         if self.closed:  # by another thread, which may not have seen this one
             self._pools.pop(key, None)
             await pool.close()
-            raise ConfigurationError(CLOSED)
+            raise ConfigurationError(CLIENT_CLOSED)
         if known.pools == 2:  # with more of them, it is being looked at already
             _look_later(self, here)
         return pool

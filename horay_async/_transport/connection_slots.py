@@ -7,9 +7,9 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["CLOSED", "ConnectionSlots"]
+__all__ = ["CLIENT_CLOSED", "ConnectionSlots"]
 
-CLOSED = "the client is closed: make a new one"
+CLIENT_CLOSED = "the client is closed: make a new one"
 """What those are told who still wait to send, or begin to."""
 
 

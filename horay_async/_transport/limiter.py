@@ -20,7 +20,7 @@ from horay_async._protocol.limits.retry_after import parse_retry_after
 from horay_async._protocol.limits.server_window import LONGEST_HOLD, ServerWindow
 from horay_async._protocol.limits.token_estimate import TokenEstimate, are_believable
 from horay_async._protocol.limits.tokens_used import tokens_used
-from horay_async._transport.connection_slots import CLOSED
+from horay_async._transport.connection_slots import CLIENT_CLOSED
 from horay_async._transport.open_files import most_connections
 from horay_async.errors import ConfigurationError
 from horay_async.models._rate_headers import parse_rate_limits
@@ -156,7 +156,7 @@ class Limiter:
     def admit_nowait(self, request: LimitedRequest) -> bool:
         """Admits a request where nobody waits and it needn't wait either; returns whether it did."""
         if self._closed:
-            raise ConfigurationError(CLOSED)
+            raise ConfigurationError(CLIENT_CLOSED)
         if self._queues:
             return False
         now = asyncio.get_running_loop().time()
@@ -168,7 +168,7 @@ class Limiter:
     async def admit(self, request: LimitedRequest) -> None:
         """Waits until a request is admitted. After a wait that was given up, the same one can wait again."""
         if self._closed:
-            raise ConfigurationError(CLOSED)
+            raise ConfigurationError(CLIENT_CLOSED)
         self._serial += 1
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(request, self._serial, admitted)
@@ -266,7 +266,7 @@ class Limiter:
         for queue in queues.values():
             for waiter in queue:
                 if not waiter.admitted.done():
-                    waiter.admitted.set_exception(ConfigurationError(CLOSED))
+                    waiter.admitted.set_exception(ConfigurationError(CLIENT_CLOSED))
 
     # Who is admitted next
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from horay_async._suggestions import no_item
 from horay_async.batch.results import BatchProgress, BatchResult
-from horay_async.batch.runner import CLOSED, BatchRunner
+from horay_async.batch.runner import BATCH_CLOSED, BatchRunner
 from horay_async.errors import HorayError
 from horay_async.models._base import Response
 from horay_async.streaming import no_end
@@ -74,7 +74,7 @@ class AsyncBatchRun(Generic[ResponseT_co]):
 
     async def _take(self, get: Callable[[BatchRunner], Awaitable[T]], *, threaded: bool) -> T:
         if self._left:
-            raise HorayError(CLOSED)
+            raise HorayError(BATCH_CLOSED)
         if self._runner is None:
             self._runner = self._start(threaded)
         try:

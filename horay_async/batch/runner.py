@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from horay_async._transport.transport import Transport
     from horay_async.batch.bar import ProgressBar
 
-__all__ = ["CLOSED", "BatchRunner"]
+__all__ = ["BATCH_CLOSED", "BatchRunner"]
 
-CLOSED = "the batch was left: its loop was ended early, or close() was called"
+BATCH_CLOSED = "the batch was left: its loop was ended early, or close() was called"
 
 SOURCE_CANCELLED = (
     "the iterable of requests raised CancelledError: something that it awaited was cancelled. The requests before it "
@@ -164,15 +164,15 @@ class BatchRunner:
         turn.
         """
         if runs_here(self._loop):
-            self.stop(HorayError(CLOSED))
+            self.stop(HorayError(BATCH_CLOSED))
         elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.stop, HorayError(CLOSED))
+            self._loop.call_soon_threadsafe(self.stop, HorayError(BATCH_CLOSED))
         elif self._bar is not None:
             self._bar.stop()
 
     async def close(self) -> None:
         """Cancels what is under way, and waits until it is gone."""
-        self.stop(HorayError(CLOSED))
+        self.stop(HorayError(BATCH_CLOSED))
         tasks = [self._dispatcher, *self._sending]
         await asyncio.gather(*tasks, return_exceptions=True)
 

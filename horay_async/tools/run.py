@@ -56,7 +56,7 @@ RUN_IS_OVER = (
 )
 """What a loop says that begins after that."""
 
-STOPPED = "the run was stopped: its loop was left early, or close() was called"
+RUN_STOPPED = "the run was stopped: its loop was left early, or close() was called"
 """What reading says during that, and after it."""
 
 Events = list[ToolRunEvent]
@@ -215,7 +215,7 @@ class AsyncToolRun:
         if self._failure is not None:
             raise self._failure
         if self._closed:
-            raise HorayError(STOPPED)
+            raise HorayError(RUN_STOPPED)
         if self._reading:
             raise HorayError(BUSY)
         if self._loop is not None and not runs_here(self._loop):
@@ -233,7 +233,7 @@ class AsyncToolRun:
                 with nullcontext() if self._observer is None else self._observer.activate():
                     events = await self._in_time(step)
                 if self._closed:  # by another task
-                    raise HorayError(STOPPED)
+                    raise HorayError(RUN_STOPPED)
                 step = self._next
                 if step is None:
                     self._observe_end(None)
@@ -286,7 +286,7 @@ class AsyncToolRun:
                 return await step()
         except Exception as error:
             if self._closed:  # by another task, which ends what this one waits for
-                raise HorayError(STOPPED) from None
+                raise HorayError(RUN_STOPPED) from None
             if not (isinstance(error, TimeoutError) and limit.expired()):
                 raise
             raise APITimeoutError(
