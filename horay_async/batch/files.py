@@ -16,6 +16,7 @@ from horay_async.batch.ids import IdTable
 from horay_async.batch.inputs import RequestFile
 from horay_async.batch.journal import FinishedCounts, Journal
 from horay_async.batch.options import Settings
+from horay_async.batch.requests import is_of_setup
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import BatchRunner
 from horay_async.batch.spool import input_file
@@ -84,7 +85,7 @@ async def run_file(
             ordered=False,
             threaded=True,
             bar=bar,
-            needs_server=True,
+            ends_with=is_of_setup,
         )
 
         async def finish() -> None:

@@ -39,7 +39,10 @@ from horay_async.errors import (
     APIError,
     APIStatusError,
     APITimeoutError,
+    AuthenticationError,
     ConfigurationError,
+    HorayError,
+    InsufficientBalanceError,
 )
 from horay_async.models.meta import Attempt
 from horay_async.options import ClientOptions, RetryPolicy
@@ -50,7 +53,9 @@ __all__ = [
     "Line",
     "Preparer",
     "WorkItem",
+    "is_of_setup",
     "is_overloaded",
+    "is_refused_key",
     "is_unreachable",
     "name_of",
 ]
@@ -143,6 +148,18 @@ def is_unreachable(error: APIError) -> bool:
     """Whether no connection could be made."""
     late = isinstance(error, APITimeoutError) and error.clock == "total"
     return isinstance(error, APIConnectionError) and error.execution == "not_sent" and not late
+
+
+def is_refused_key(error: HorayError) -> bool:
+    """Whether the server refused the key or its balance, so that no other request would fare better. With a 403 another one
+    may: it can be of the model, or of what is in the request.
+    """
+    return isinstance(error, AuthenticationError | InsufficientBalanceError)
+
+
+def is_of_setup(error: HorayError) -> bool:
+    """Whether the server can't be reached, or refuses the key, or there is no key: nothing about the request itself."""
+    return not isinstance(error, APIError) or is_unreachable(error) or is_refused_key(error)
 
 
 class Preparer:

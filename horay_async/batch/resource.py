@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, Unpack, cast, overloa
 from horay_async._signatures import with_signatures
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.options import BatchOptions, Settings, check_interval
+from horay_async.batch.requests import is_refused_key
 from horay_async.batch.results import BatchProgress, ShowProgress
 from horay_async.batch.run import AsyncBatchRun
 from horay_async.batch.runner import BatchRunner
@@ -98,7 +99,9 @@ class AsyncBatch:
         error, where that is a terminal, and in a notebook; `"always"` draws it elsewhere too. The other
         parameters are those of `BatchOptions`.
 
-        A request that fails, or can't be sent, gives a result with an `error`; the others go on. Raises
+        A request that fails, or can't be sent, gives a result with an `error`; the others go on. But where the server
+        refuses the key of all the first requests, or its balance is exhausted, the loop raises that
+        `AuthenticationError` or `InsufficientBalanceError`, without results for them. `run` itself raises
         `ConfigurationError` for an option that can't work, `TypeError` for one of a wrong name, or for
         `requests` that can't be iterated over, and `ImportError` for `progress` without rich, which comes with
         `pip install 'horay-async[cli]'`.
@@ -128,6 +131,7 @@ class AsyncBatch:
                 ordered=ordered,
                 threaded=threaded,
                 bar=bar,
+                ends_with=is_refused_key,
             )
 
         return AsyncBatchRun(start, run)
@@ -162,9 +166,10 @@ class AsyncBatch:
         that isn't one of a batch; for one that something else removes or truncates meanwhile; for requests that are
         edited meanwhile, other than by appending; for what is no file; and for a full disk, before anything is sent
         where it is full at the start. A request that can't be sent, or
-        whose line can't be read further than its id, is no error, but a line of the output. Where none of the first
-        requests reaches the server, the run ends with their `APIConnectionError`, or the `ConfigurationError` of an `api_key` function that raises, and nothing is
-        written for them. Further raises
+        whose line can't be read further than its id, is no error, but a line of the output. Where the server refuses the
+        key of all the first requests, or its balance is exhausted, or none of them reaches the server, the run ends with their
+        `AuthenticationError`, `InsufficientBalanceError` or `APIConnectionError`, or the `ConfigurationError` of an `api_key`
+        function that raises, and nothing is written for them. Further raises
         `OSError` for files that can't be opened, and what `run` raises.
 
         Args:

@@ -30,8 +30,8 @@ class AsyncBatchRun(Generic[ResponseT_co]):
 
     Iterate over it: that starts the batch, and leaving the loop early cancels what is under way. The
     requests are read as they are needed. Iteration raises what iterating over the requests raised, and
-    `HorayError` in the place of `CancelledError`; `ConfigurationError` when the client is closed meanwhile; and
-    what a retry policy of your own raises: each once the requests under way are done and their results were
+    `HorayError` in the place of `CancelledError`; `ConfigurationError` when the client is closed meanwhile;
+    `AuthenticationError` or `InsufficientBalanceError` where all of the first requests meet it; and what a retry policy of your own raises: each once the requests under way are done and their results were
     handed out. With `fail_fast` it raises the error of the first failure, at once.
 
     Several tasks may iterate over one run, or take from it with `anext`: each result goes to one of them. Where one leaves

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +15,14 @@ from horay_async._transport.loops import runs_here
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.notifier import Notifier
 from horay_async.batch.options import Settings
-from horay_async.batch.requests import Preparer, WorkItem, is_overloaded, is_unreachable, name_of
+from horay_async.batch.requests import (
+    Preparer,
+    WorkItem,
+    is_overloaded,
+    is_refused_key,
+    is_unreachable,
+    name_of,
+)
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.sources import ENDED, PENDING, source_of
@@ -47,13 +54,18 @@ SOURCE_CANCELLED = (
     "were sent, and there may be more"
 )
 
+LEAST_REFUSED = 3
+"""Requests whose key the server refuses before no more are sent, unless there are fewer: a single one may have met a server
+that was just starting.
+"""
+
 
 class BatchRunner:
     """One batch run on one event loop: a task that sends, and one for each request under way.
 
     `concurrency` and `rate_limiter` take the place of those that the settings call for, to be shared by several runners.
-    A rate limiter that doesn't know for how long it holds back requests has to wake the client's limiter. With `needs_server`
-    the run ends where none of the first requests reaches the server, instead of failing all of them.
+    A rate limiter that doesn't know for how long it holds back requests has to wake the client's limiter. `ends_with` tells
+    the errors with which the run ends where all of the first requests meet them, instead of failing one after the other.
     """
 
     def __init__(
@@ -68,7 +80,7 @@ class BatchRunner:
         concurrency: ConcurrencyLimit | None = None,
         rate_limiter: AnyRateLimiter | None = None,
         bar: ProgressBar | None = None,
-        needs_server: bool = False,
+        ends_with: Callable[[HorayError], bool] | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
@@ -87,9 +99,11 @@ class BatchRunner:
         self._read = 0  # how many items the source has prepared
         self._index = 0  # of the next item to send
         self._again: deque[WorkItem] = deque()  # put off, to be sent again before anything else
-        self._unreached: list[tuple[WorkItem, HorayError]] | None = [] if needs_server else None
-        """Those that didn't reach the server while nothing else had: no more are sent until those under way have
-        ended, and either one of them was responded to, and these are sent again, or the run ends without results for them.
+        self._ends_with = ends_with
+        self._accepted = False  # whether the server has taken the key of one of this run's requests
+        self._set_aside: list[tuple[WorkItem, HorayError]] = []
+        """Those that met such an error before it was known whether others fare better: no more are sent, beyond a few, until those under way
+        have ended, and either one of them did, and these are sent again, or the run ends without results for them.
         """
         self._failure: BaseException | None = None
         self._over = False
@@ -180,15 +194,14 @@ class BatchRunner:
 
     async def _dispatch(self) -> None:
         while True:
-            if self._unreached:
-                if self._throttle.reached:
-                    self._again.extend(work for work, _ in self._unreached)
-                    self._unreached.clear()
-                elif self._sending:
-                    await self._dispatch_notifier.wait()
-                    continue
-                else:
-                    raise self._down(self._unreached)
+            if self._set_aside:
+                self._again.extend(work for work, error in self._set_aside if self._passed(error))
+                self._set_aside = [one for one in self._set_aside if not self._passed(one[1])]
+            if self._is_hopeless():
+                if not self._sending:
+                    raise self._none_passed()
+                await self._dispatch_notifier.wait()
+                continue
             full = self._broken is None and self._buffer.full(self._index, self._concurrency.limit)
             if full and not self._again:
                 await self._dispatch_notifier.wait()
@@ -199,6 +212,8 @@ class BatchRunner:
             elif work is ENDED:
                 if self._broken is not None:
                     raise self._broken
+                if self._set_aside:
+                    raise self._none_passed()
                 return
             elif work is not None:
                 await self._send(work)
@@ -265,7 +280,7 @@ class BatchRunner:
         began = clock()
         if work.started is None:
             work.started = began
-        else:
+        elif work.attempts:  # none where the function for the API key raised
             last = work.attempts[-1]
             last.backoff = began - work.started - last.started - (last.seconds or 0.0)
         try:
@@ -279,13 +294,12 @@ class BatchRunner:
         except APIError as error:
             now = clock()
             self._record(work, error.attempts, began)
-            self._throttle.reached |= error.attempts[-1].status is not None
+            self._note_status(error)
             if is_overloaded(error) or (is_unreachable(error) and self._throttle.reached):
                 self._put_off(work, permit, error, now)
-            elif self._unreached is not None and is_unreachable(error):
+            elif self._is_set_aside(work, error, now):
                 admission.end(permit)
                 work.last_error = error
-                self._set_aside(self._unreached, work, error, now)
             else:
                 admission.end(permit)
                 self._failed(work, error, now)
@@ -295,20 +309,18 @@ class BatchRunner:
             # The function for the API key raised, for example: one result's matter, and the next request asks it again.
             admission.end(permit)
             now = clock()
-            if self._unreached is not None and not self._throttle.reached:
-                self._set_aside(self._unreached, work, error, now)
-            else:
+            if not self._is_set_aside(work, error, now):
                 self._done(work, now, error=error)
         except DriftWarning as warning:
             # Of a program that makes errors of warnings: one result's matter, as with `strict="raise"`.
             response = warning.response
             self._record(work, response.meta.attempts, began)
-            self._throttle.reached = True
+            self._throttle.reached = self._accepted = True
             admission.end(permit)
             self._failed(work, self._drift_error(warning), clock())
         else:
             now = clock()
-            self._throttle.reached = True
+            self._throttle.reached = self._accepted = True
             meta = response.meta
             single = len(meta.attempts) == 1
             admission.succeeded(permit, now, latency=now - began if single else None)
@@ -353,23 +365,47 @@ class BatchRunner:
         else:
             self._again.append(work)
 
-    def _set_aside(
-        self,
-        unreached: list[tuple[WorkItem, HorayError]],
-        work: WorkItem,
-        error: HorayError,
-        now: float,
-    ) -> None:
-        """Keeps a request that didn't reach the server until it is known whether any does."""
-        self._throttle.limiter.correct(-work.tokens, self._rate_limiter, now)
-        unreached.append((work, error))
+    def _note_status(self, error: APIError) -> None:
+        """Learns from a failure whether the server responds, and whether it takes the key. A refusal for its load and a fault
+        of its own say nothing of the key.
+        """
+        status = error.attempts[-1].status
+        if status is None:
+            return
+        self._throttle.reached = True
+        if not (is_refused_key(error) or is_overloaded(error) or status >= 500):
+            self._accepted = True
 
-    def _down(self, unreached: list[tuple[WorkItem, HorayError]]) -> HorayError:
-        """The error for a run of which no request has reached the server."""
-        _, error = unreached[-1]
+    def _is_set_aside(self, work: WorkItem, error: HorayError, now: float) -> bool:
+        """Keeps a request without a result, if it isn't known yet whether the others meet the same error."""
+        if self._ends_with is None or not self._ends_with(error) or self._passed(error):
+            return False
+        if self._settings.fail_fast:  # then any failure ends the run, at once
+            return False
+        self._throttle.limiter.correct(-work.tokens, self._rate_limiter, now)
+        self._set_aside.append((work, error))
+        return True
+
+    def _passed(self, error: HorayError) -> bool:
+        """Whether another request got past what stopped this one."""
+        return self._accepted if is_refused_key(error) else self._throttle.reached
+
+    def _is_hopeless(self) -> bool:
+        """Whether no more is to be sent until one of those under way gets past what stopped others."""
+        refused = sum(is_refused_key(error) for _, error in self._set_aside)
+        return refused < len(self._set_aside) or refused >= LEAST_REFUSED
+
+    def _none_passed(self) -> HorayError:
+        """The error for a run of which no request has reached the server, or none with a key that it takes."""
+        _, error = self._set_aside[-1]
+        count = len(self._set_aside)
+        what = (
+            f"the server refused the key of the first {count} requests"
+            if is_refused_key(error)
+            else f"none of its first {count} requests reached the server"
+        )
         error.add_note(
-            f"the batch ends here: none of its first {len(unreached)} requests reached the server. Nothing was written for "
-            "them: the next start sends them"
+            f"the batch ends here: {what}. They have no results: the next run sends them"
         )
         return error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import json
 import os
 import random
@@ -23,9 +24,12 @@ from aiohttp import web
 
 from horay_async import (
     APIConnectionError,
+    APIStatusError,
     AsyncHoray,
+    AuthenticationError,
     BadRequestError,
     ConfigurationError,
+    InsufficientBalanceError,
     RetryPolicy,
 )
 from horay_async.batch import AsyncBatch, BatchFileError, BatchProgress, BatchResult, inputs
@@ -996,6 +1000,60 @@ async def test_key_function_that_raises(stub: Stub, files: Files) -> None:
             await client.batch.run_file(files.requests, files.results, concurrency=4)
     assert "none of its first" in raised.value.__notes__[0]
     assert (files.outcomes, stub.requests) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, AuthenticationError), (402, InsufficientBalanceError)]
+)
+async def test_wrong_key(
+    batch: AsyncBatch, stub: Stub, files: Files, status: int, kind: type[APIStatusError]
+) -> None:
+    """The run ends with the server's word, and the next one, with a right key, sends the requests."""
+    files.ask(*lines(100))
+    stub.reply = lambda _: web.json_response({"message": "no"}, status=status)
+    with pytest.raises(kind) as raised:
+        await batch.run_file(files.requests, files.results, concurrency=4)
+    sent = len(stub.requests)
+    assert f"the server refused the key of the first {sent} requests" in raised.value.__notes__[0]
+    assert 3 <= sent <= 8  # none of them waited for the others
+    assert files.outcomes == {}
+    stub.reply = completion
+    progress = await batch.run_file(files.requests, files.results, concurrency=4)
+    assert (progress.done, progress.failed) == (100, 0)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+async def test_request_whose_key_alone_is_refused(
+    batch: AsyncBatch, stub: Stub, files: Files, concurrency: int
+) -> None:
+    """Among others that aren't, it is its own result; what the server has a fault with says nothing of the key."""
+    files.ask(*lines(9))
+    statuses = {"prompt 0": 401, "prompt 1": 500}
+
+    def reply(body: Json) -> web.Response:
+        status = statuses.get(body["prompt"])
+        return web.json_response({"message": "no"}, status=status) if status else completion(body)
+
+    stub.reply = reply
+    progress = await batch.run_file(files.requests, files.results, concurrency=concurrency)
+    assert (progress.done, progress.failed) == (7, 2)
+    assert [body["prompt"] for body in stub.requests].count("prompt 0") == 2  # once it was alone
+    assert len(files.outcomes) == 9
+
+
+async def test_key_function_that_raises_first(stub: Stub, files: Files) -> None:
+    """What it was asked for is sent when another request has reached the server."""
+    asked = itertools.count()
+
+    def key() -> str:
+        if next(asked) == 0:
+            raise OSError("the vault is away")
+        return KEY
+
+    files.ask(*lines(9))
+    async with AsyncHoray(key, base_url=stub.base_url) as client:
+        progress = await client.batch.run_file(files.requests, files.results, concurrency=2)
+    assert (progress.done, progress.failed) == (9, 0)
 
 
 async def test_request_that_reaches_the_server_late(

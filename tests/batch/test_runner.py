@@ -19,6 +19,7 @@ from horay_async import (
     APIStatusError,
     APITimeoutError,
     AsyncHoray,
+    AuthenticationError,
     BadRequestError,
     ConfigurationError,
     DriftError,
@@ -26,6 +27,7 @@ from horay_async import (
     HorayError,
     InternalServerError,
     MessageDict,
+    PermissionDeniedError,
     RateLimitError,
     RetryPolicy,
 )
@@ -632,6 +634,27 @@ async def test_item_that_cant_be_read_is_one_result(
     assert isinstance(lazy.error, InvalidRequestError)
     assert lazy.error.__cause__ is error
     assert type(error).__name__ in str(lazy.error)
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_wrong_key_ends_the_run(batch: AsyncBatch, stub: Stub, ordered: bool) -> None:
+    """Its iteration raises the server's error, and no more is sent than went at once."""
+    stub.reply = lambda _: web.json_response({"message": "no"}, status=401)
+    run = batch.run(lines(100), concurrency=4, ordered=ordered)
+    seen, error = await results_until_failure(run)
+    assert seen == []
+    assert 3 <= len(stub.requests) <= 8  # none of them waited for the others
+    assert isinstance(error, AuthenticationError)
+    assert "refused the key" in error.__notes__[0]
+    assert (run.progress.failed, run.progress.in_flight) == (0, 0)
+
+
+async def test_forbidden_request_is_a_result(batch: AsyncBatch, stub: Stub) -> None:
+    """A 403 may be of the model: the others go on."""
+    stub.reply = lambda _: web.json_response({"message": "not this model"}, status=403)
+    results = await results_of(batch.run(lines(9), concurrency=2))
+    assert all(isinstance(result.error, PermissionDeniedError) for result in results)
+    assert len(results) == 9
 
 
 async def test_key_function_that_raises_once_fails_one_request(stub: Stub) -> None:

@@ -112,6 +112,17 @@ def test_server_that_is_down(horay: Horay, requests: Path, results: Path) -> Non
     assert not results.read_bytes()
 
 
+def test_wrong_key(horay: Horay, requests: Path, results: Path, fault_server: FaultServer) -> None:
+    """It is said once, with the status of its own; the same command with a right key sends all."""
+    result = horay("batch", str(requests), str(results), "--api-key", "bad")
+    assert result.exit_code == ExitCode.REFUSED
+    assert "401 from POST /chat/completions" in result.stderr
+    assert "refused the key of the first 3 requests" in result.stderr
+    assert not results.read_bytes()
+    assert horay("batch", str(requests), str(results)).exit_code == ExitCode.DONE
+    assert ids(results) == ["r-0", "r-1", "r-2"]
+
+
 def test_bad_line(horay: Horay, requests: Path, results: Path, fault_server: FaultServer) -> None:
     """A line that can't be read is told by its number, before anything is sent."""
     requests.write_text(line(0) + "{\n", encoding="utf-8")
