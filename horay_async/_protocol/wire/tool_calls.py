@@ -10,6 +10,7 @@ do so, and which call a piece belongs to is decided by what it has:
 | an id that is known | goes on with that call |
 | an index that is known, or none | goes on with the newest call of that index, or of all, but for: |
 | a new id and a name, and the arguments so far are whole | begins a call: some servers give all index 0 |
+| a new id and a name, and a `{` that the arguments so far have no place for | begins a call: the one before is broken |
 | a new id and another name | begins a call |
 | a name and arguments, and the arguments so far are whole | begins a call: nothing can follow whole JSON |
 | a name, and a new id or neither index nor id, behind a piece of the same call in one chunk | begins a call |
@@ -36,6 +37,10 @@ OUTSIDE = re.compile(r"[{}\[\]\"]")
 """What counts between the strings of JSON."""
 INSIDE = re.compile(r"[\"\\]")
 """What counts within one."""
+REST_OF_STRING = re.compile(r"(?:[^\"\\]|\\.)*+(?:\"\s*+(?:[,:}\]]|\Z)|\\?\Z)", re.DOTALL)
+"""The rest of a string up to what may follow it, or as much of that as has come."""
+BEFORE_OBJECT = ("", "[", ":", ",")
+"""What an object within another can follow; "" where a piece of spaces doesn't tell."""
 
 
 class Arguments:
@@ -67,6 +72,14 @@ class Arguments:
             self._look_at(self.pieces[self._read])
             self._read += 1
         return self._opened and self._depth <= 0 and not self._in_string
+
+    def may_go_on_with(self, piece: str) -> bool:
+        """Whether `piece`, behind what isn't whole, is no new object by its `{`. Takes no longer than two pieces are long."""
+        if not piece.lstrip().startswith("{"):
+            return True
+        if not self.whole and self._in_string:
+            return REST_OF_STRING.match(piece, 1 if self._skips else 0) is not None
+        return self.pieces[-1].rstrip()[-1:] in BEFORE_OBJECT
 
     def _look_at(self, piece: str) -> None:
         at = 1 if self._skips and piece else 0
@@ -220,7 +233,9 @@ class ToolCalls:
             return True
         if not call.arguments.pieces:
             return new_id and index is None
-        return call.arguments.whole and (new_id or bool(arguments.strip()))
+        if call.arguments.whole:
+            return new_id or bool(arguments.strip())
+        return new_id and not call.arguments.may_go_on_with(arguments)
 
     def _begin(self, index: int | None) -> MergedCall:
         number = self._next if index is None or index in self._calls else index

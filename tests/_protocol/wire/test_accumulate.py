@@ -680,6 +680,45 @@ def test_calls_of_one_id_that_differ_are_kept() -> None:
     ]
 
 
+@pytest.mark.parametrize("index", [{}, {"index": 0}], ids=["no index", "index 0"])
+@pytest.mark.parametrize("rest", ["", "}"])
+@pytest.mark.parametrize(
+    "broken", ['{"n": 5', '{"n": "5', '{"n": "\\"', "{", '{"n": "\\', '{"n": 5 ']
+)
+def test_a_call_behind_one_that_is_broken(index: JSON, rest: str, broken: str) -> None:
+    """It keeps its id and its arguments, though the call before it, of the same function, isn't whole, or comes in turn."""
+    chunks = [
+        tool(**index, id="a", type="function", function={"name": "pay", "arguments": broken}),
+        tool(**index, id="b", function={"name": "pay", "arguments": '{"n": 6}'}),
+        tool(**index, id="a", function={"arguments": rest}),
+    ]
+    assert calls_of(*chunks) == [("a", "pay", broken + rest), ("b", "pay", '{"n": 6}')]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ('{"a": ', '{"b": 1}', "}"),
+        ('{"a": [', ' {"b": 1}', ", ", '{"b": 2}', "]}"),
+        ('{"a": ', " ", "{}", "}"),
+        ('{"a": "x = ', "{", '}"}'),
+        ('{"a": "x = ', '{\\"b\\": 1}"', "}"),
+        ('{"a": "x = ', '{y}" , "b": 1}'),
+        ('{"a": "\\', '\\{y}"}'),
+        ('{"', '{x}": 1}'),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("index", [{}, {"index": 0}], ids=["no index", "index 0"])
+def test_pieces_with_an_id_of_their_own(index: JSON, parts: tuple[str, ...]) -> None:
+    """They are of one call as long as their arguments can go on with those so far."""
+    chunks = [
+        tool(**index, id=str(at), function={"name": "f", "arguments": part})
+        for at, part in enumerate(parts)
+    ]
+    assert calls_of(*chunks) == [("0", "f", "".join(parts))]
+
+
 @pytest.mark.parametrize(
     "again",
     [
