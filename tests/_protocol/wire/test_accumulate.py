@@ -562,7 +562,7 @@ def test_logprobs_of_some_chunks() -> None:
 def test_logprobs_stay_beside_their_tokens(lacking: dict[str, Any], *, behind: bool) -> None:
     """A chunk that has tokens, and no probabilities of them, moves no others to them; nor do probabilities alone."""
     without = {"tokens": ["A"], **lacking}
-    with_all = {"tokens": ["B"], "token_logprobs": [-0.2], "text_offset": [1]}
+    with_all: JSON = {"tokens": ["B"], "token_logprobs": [-0.2], "text_offset": [1]}
     order = [with_all, without] if behind else [without, with_all]
     log = text(1, *({"choices": [piece(logprobs=one)]} for one in order)).result()
     have = log.choices[0].logprobs
