@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
 from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder, is_error_envelope
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
+from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import no_attribute, no_item
 from horay_async._transport.connection_slots import CLIENT_CLOSED

@@ -9,12 +9,12 @@ from horay_async._protocol.wire.accumulate import (
     ChatAccumulator,
     CompletionAccumulator,
 )
-from horay_async._protocol.wire.bounds import MAX_OBJECTS
 from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.decode import decoder
 from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import ErrorContext
+from horay_async._protocol.wire.size_limits import MAX_OBJECTS
 from horay_async.models._base import Response
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import CompletionChunk

@@ -28,7 +28,7 @@ from horay_async import (
     streaming,
     tool,
 )
-from horay_async._protocol.wire.bounds import MAX_PIECE_BYTES
+from horay_async._protocol.wire.size_limits import MAX_PIECE_BYTES
 from horay_async.testing import (
     Cut,
     Ending,

@@ -18,7 +18,7 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from horay_async._first_use import MadeOnce
-from horay_async._protocol.wire.bounds import MAX_HEADER_BYTES, MAX_HEADERS
+from horay_async._protocol.wire.size_limits import MAX_HEADER_BYTES, MAX_HEADERS
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
 
 if TYPE_CHECKING:

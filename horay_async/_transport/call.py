@@ -15,11 +15,11 @@ from horay_async._attempt import Attempt
 from horay_async._checks import check_delay
 from horay_async._keys import Secret
 from horay_async._protocol.limits.retry_budget import RetryBudget
-from horay_async._protocol.wire.bounds import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.drift import DriftWatch
 from horay_async._protocol.wire.errors import bad_response, status_error
 from horay_async._protocol.wire.request import Request
+from horay_async._protocol.wire.size_limits import MAX_ERROR_BYTES, MAX_ERROR_SECONDS
 from horay_async._transport.aiohttp_internals import HTTPResponse
 from horay_async._transport.connection import PendingRequest
 from horay_async._transport.connection_pool import ConnectionPool

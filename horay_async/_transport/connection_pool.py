@@ -24,7 +24,7 @@ from weakref import WeakSet, WeakValueDictionary
 
 import aiohttp
 
-from horay_async._protocol.wire.bounds import MAX_HEADER_BYTES, MAX_HEADERS
+from horay_async._protocol.wire.size_limits import MAX_HEADER_BYTES, MAX_HEADERS
 from horay_async._transport.aiohttp_internals import DirectSender
 from horay_async._transport.connection import Connector
 from horay_async._transport.connection_slots import CLIENT_CLOSED, ConnectionSlots

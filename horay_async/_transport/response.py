@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import aiohttp
 from multidict import istr
 
-from horay_async._protocol.wire.bounds import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._protocol.wire.request import Request
+from horay_async._protocol.wire.size_limits import DRAIN_BYTES, DRAIN_SECONDS, MAX_PIECE_BYTES
 from horay_async._transport.aiohttp_internals import (
     HTTPResponse,
     available,

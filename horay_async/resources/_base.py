@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from horay_async._protocol.wire.bounds import BOM, LARGE_BODY
 from horay_async._protocol.wire.decode import (
     BodyDecoder,
     ErrorInBody,
@@ -17,6 +16,7 @@ from horay_async._protocol.wire.decode import (
 )
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.request import Operation, Request, build
+from horay_async._protocol.wire.size_limits import BOM, LARGE_BODY
 from horay_async._signatures import with_signatures
 from horay_async._suggestions import no_attribute
 from horay_async.models._base import Response

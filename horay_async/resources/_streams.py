@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from horay_async._protocol.wire.bounds import MAX_EVENT_BYTES
 from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.decode import decoder
 from horay_async._protocol.wire.raw_event_reader import RawEventReader
 from horay_async._protocol.wire.request import Request
+from horay_async._protocol.wire.size_limits import MAX_EVENT_BYTES
 from horay_async.models._base import Response
 from horay_async.models.raw import ServerSentEvent
 from horay_async.streaming import AsyncStream, require_event_stream

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final, Unpack
 from urllib.parse import unquote
 
 from horay_async._argument_errors import by_position
-from horay_async._protocol.wire.bounds import MAX_IMAGE_BYTES
 from horay_async._protocol.wire.dialects import decode_base64
 from horay_async._protocol.wire.errors import bad_response
 from horay_async._protocol.wire.request import Operation, download
+from horay_async._protocol.wire.size_limits import MAX_IMAGE_BYTES
 from horay_async.errors import ConfigurationError
 from horay_async.models.images import GeneratedImage, ImageParams, ImageResponse
 from horay_async.models.options import CallOptions

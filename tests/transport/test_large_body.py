@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from horay_async import APIResponseError, AsyncHoray
-from horay_async._protocol.wire.bounds import LARGE_BODY
 from horay_async._protocol.wire.decode import Decoder
+from horay_async._protocol.wire.size_limits import LARGE_BODY
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("internals")]
 

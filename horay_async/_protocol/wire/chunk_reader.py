@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 
 from horay_async._protocol.wire.accumulate import Accumulator
-from horay_async._protocol.wire.bounds import BOM, MAX_OBJECTS
 from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.chunk_template import ChunkTemplate
 from horay_async._protocol.wire.decode import (
@@ -26,6 +25,7 @@ from horay_async._protocol.wire.description import Finding
 from horay_async._protocol.wire.dialects import from_messages, unrecognised_in_chunk
 from horay_async._protocol.wire.drift import DriftWatch, masked
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
+from horay_async._protocol.wire.size_limits import BOM, MAX_OBJECTS
 from horay_async._protocol.wire.sse import NamedEvent
 from horay_async._protocol.wire.sse_reader import DONE, ERROR, PINGS, SSEReader
 from horay_async.errors import APIError, DriftError, DriftWarning

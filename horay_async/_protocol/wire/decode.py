@@ -10,7 +10,6 @@ import msgspec
 
 from horay_async._first_use import FIRST_USE
 from horay_async._json import is_array, is_object
-from horay_async._protocol.wire.bounds import BOM, MAX_OBJECTS, VALUES_PER_OBJECT, too_many_objects
 from horay_async._protocol.wire.characters import SplitCharacters, whole_characters
 from horay_async._protocol.wire.description import (
     Envelope,
@@ -23,6 +22,12 @@ from horay_async._protocol.wire.dialects import (
     normalize,
     unrecognised_images,
     unrecognised_in_response,
+)
+from horay_async._protocol.wire.size_limits import (
+    BOM,
+    MAX_OBJECTS,
+    VALUES_PER_OBJECT,
+    too_many_objects,
 )
 from horay_async._protocol.wire.unknown import keep_unknown
 from horay_async.models._base import Findings, Response, parse_json

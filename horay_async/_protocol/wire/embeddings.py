@@ -16,9 +16,9 @@ import attrs
 import msgspec
 
 from horay_async._json import is_array
-from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.check_parameters import TEXTUAL, check_parameters
 from horay_async._protocol.wire.decode import MALFORMED, InvalidBody, decoder, drift_of
+from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async.errors import APIError, APIResponseError
 from horay_async.models._base import Response
 from horay_async.models.embeddings import (

@@ -9,8 +9,8 @@ import attrs
 import msgspec
 
 from horay_async._json import is_array, is_object
-from horay_async._protocol.wire.bounds import BOM
 from horay_async._protocol.wire.clean import Cleaner, printable
+from horay_async._protocol.wire.size_limits import BOM
 from horay_async._record import Record
 
 __all__ = ["SHOWN", "ErrorBody", "beginning", "read", "status_of"]

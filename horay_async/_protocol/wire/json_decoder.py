@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from horay_async._protocol.wire.bounds import BOM, MAX_OBJECTS
 from horay_async._protocol.wire.characters import whole_characters
 from horay_async._protocol.wire.decode import check_size, parsed, unwrapped
+from horay_async._protocol.wire.size_limits import BOM, MAX_OBJECTS
 from horay_async.models._base import Response
 from horay_async.models.raw import JSONResponse
 

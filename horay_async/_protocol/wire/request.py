@@ -13,9 +13,9 @@ import msgspec
 
 from horay_async._checks import CONNECTION_FIELDS, check_headers, http_url
 from horay_async._json import is_object, plain_value
-from horay_async._protocol.wire.bounds import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.check_parameters import check_parameters
 from horay_async._protocol.wire.decode import MALFORMED
+from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._record import Record
 from horay_async._suggestions import about_field

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from horay_async._protocol.wire.bounds import BOM
+from horay_async._protocol.wire.size_limits import BOM
 
 __all__ = ["EventTooLarge", "NamedEvent", "SSEDecoder", "begins_events"]
 

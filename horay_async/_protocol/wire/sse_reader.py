@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
 from horay_async._json import is_object
-from horay_async._protocol.wire.bounds import BOM
 from horay_async._protocol.wire.decode import InvalidBody, is_error_envelope, parsed
 from horay_async._protocol.wire.errors import ErrorContext, bad_response, stream_error
+from horay_async._protocol.wire.size_limits import BOM
 from horay_async._protocol.wire.sse import EventTooLarge, SSEDecoder, begins_events
 from horay_async.errors import APIError, DriftWarning, StreamTruncatedError
 from horay_async.models.meta import ResponseMeta

@@ -14,7 +14,7 @@ from horay_async._protocol.wire.accumulate import (
     ChatAccumulator,
     CompletionAccumulator,
 )
-from horay_async._protocol.wire.bounds import MAX_OBJECTS
+from horay_async._protocol.wire.size_limits import MAX_OBJECTS
 from horay_async.models._converter import structure_leniently
 from horay_async.models.chat import ChatCompletion, FunctionCall, ToolCall
 from horay_async.models.chat_chunks import ChatCompletionChunk

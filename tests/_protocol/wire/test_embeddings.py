@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from horay_async._protocol.wire.bounds import MAX_BODY_BYTES
 from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder, drift_of
 from horay_async._protocol.wire.embeddings import (
     MAX_INPUT_BYTES,
@@ -27,6 +26,7 @@ from horay_async._protocol.wire.embeddings import (
     parts,
     prepare,
 )
+from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async.errors import APIResponseError
 from horay_async.models._base import Response
 from horay_async.models.embeddings import EmbeddingResponse, EmbeddingUsage, SentEmbeddings

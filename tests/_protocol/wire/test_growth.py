@@ -98,7 +98,7 @@ def test_a_body_with_many_quotes() -> None:
     """To count objects outside of texts takes linear time, whatever the texts are."""
     assert_linear(
         """
-        from horay_async._protocol.wire.bounds import too_many_objects
+        from horay_async._protocol.wire.size_limits import too_many_objects
         def prepare(n):
             return b'[' + b'"{,\\\\"",' * n * 20 + b'"' + b'{\\\\' * n * 20
         def work(data):

@@ -14,8 +14,8 @@ from horay_async._protocol.wire.accumulate import (
     ChatAccumulator,
     CompletionAccumulator,
 )
-from horay_async._protocol.wire.bounds import MAX_EVENT_BYTES
 from horay_async._protocol.wire.decode import decoder
+from horay_async._protocol.wire.size_limits import MAX_EVENT_BYTES
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import CompletionChunk
 from tests.readers import made_meta, reader_of
