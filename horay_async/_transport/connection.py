@@ -23,7 +23,7 @@ from horay_async._transport import aiohttp_internals
 from horay_async._transport.aiohttp_internals import awaits_head, has_unrequested_bytes
 from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async._transport.failures import NoResponse
-from horay_async._transport.loops import kept_by
+from horay_async._transport.loops import registry_of
 from horay_async._transport.tcp_keepalive import make_socket
 
 __all__ = [
@@ -366,7 +366,7 @@ class Connector(aiohttp.TCPConnector):
 
     def __init__(self, *, tcp_keepalive: float | None, **options: Any) -> None:
         self._connections: WeakSet[ConnectionProtocol] = WeakSet()
-        self._kept = kept_by(asyncio.get_running_loop())
+        self._registry = registry_of(asyncio.get_running_loop())
         super().__init__(socket_factory=partial(make_socket, tcp_keepalive), **options)  # pyright: ignore[reportUnknownMemberType] - aiohttp types an address as a bare tuple
         self._buffer = shared_buffer(asyncio.get_running_loop())
 
@@ -403,10 +403,10 @@ class Connector(aiohttp.TCPConnector):
     @property
     def closed(self) -> bool:
         """Whether it is closed; also once its loop is collected, of which asyncio tells, so that the session doesn't."""
-        return super().closed or self._kept.gone
+        return super().closed or self._registry.loop_collected
 
     def __del__(self, *args: Any) -> None:
-        if not self._kept.gone:
+        if not self._registry.loop_collected:
             super().__del__(*args)
 
     def abort_all(self) -> bool:

@@ -29,7 +29,7 @@ from horay_async._transport.aiohttp_internals import DirectSender
 from horay_async._transport.connection import Connector
 from horay_async._transport.connection_slots import CLIENT_CLOSED, ConnectionSlots
 from horay_async._transport.deadline_timer import DeadlineTimer
-from horay_async._transport.loops import kept_by
+from horay_async._transport.loops import registry_of
 from horay_async._transport.open_files import connections_allowed, log_waiting
 from horay_async._transport.sweep import SweepMark
 from horay_async.errors import ConfigurationError
@@ -169,15 +169,15 @@ class ConnectionPool:
 
     async def _close_with_loop(self) -> AsyncGenerator[None, None]:
         _live[id(self)] = self
-        kept = kept_by(self.loop)
-        kept.add(self)
+        registry = registry_of(self.loop)
+        registry.add(self)
         try:
             yield
         finally:
-            if not kept.gone:
+            if not registry.loop_collected:
                 self._end = None  # who closes it a second time would be told that it runs already
                 _live.pop(id(self), None)
-                kept.discard(self)
+                registry.discard(self)
                 self.timer.close()
                 if self.owned:
                     await self.session.close()

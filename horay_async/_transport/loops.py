@@ -6,9 +6,9 @@ import asyncio
 import sys
 import weakref
 
-__all__ = ["Kept", "kept_by", "runs_here", "this_task"]
+__all__ = ["LoopRegistry", "registry_of", "runs_here", "this_task"]
 
-_KEPT = "_kept_by_horay_async"
+_REGISTRY = "_horay_async_registry"
 
 
 def runs_here(loop: asyncio.AbstractEventLoop) -> bool:
@@ -27,36 +27,36 @@ def this_task() -> object:
         return None
 
 
-class Kept(set[object]):
+class LoopRegistry(set[object]):
     """What lives as long as an event loop, and no longer."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
-        self._gone: list[bool] = []
+        self._collected: list[bool] = []
         # Python calls this before it finalizes anything of the loop's.
-        weakref.finalize(loop, self._gone.append, True).atexit = False
+        weakref.finalize(loop, self._collected.append, True).atexit = False
         self._finalizing = sys.is_finalizing  # modules lose their names before that ends
 
     @property
-    def gone(self) -> bool:
+    def loop_collected(self) -> bool:
         """Whether the loop is being collected, or the process ends: what is open ends with what holds it."""
-        return bool(self._gone) or self._finalizing()
+        return bool(self._collected) or self._finalizing()
 
 
-def kept_by(loop: asyncio.AbstractEventLoop) -> Kept:
+def registry_of(loop: asyncio.AbstractEventLoop) -> LoopRegistry:
     """An attribute of the loop: what is kept elsewhere, and refers to the loop, would keep a loop for ever that is forgotten
     without being closed.
     """
-    kept: Kept | None = getattr(loop, _KEPT, _kept.get(loop))
-    if kept is None:
-        kept = Kept(loop)
+    registry: LoopRegistry | None = getattr(loop, _REGISTRY, _registries.get(loop))
+    if registry is None:
+        registry = LoopRegistry(loop)
         # Not by way of its `__dict__`: CPython 3.11 looks up all of a loop's attributes more slowly once that was asked for.
         try:
-            setattr(loop, _KEPT, kept)
+            setattr(loop, _REGISTRY, registry)
         except AttributeError:
-            kept = _kept.setdefault(loop, kept)
-    return kept
+            registry = _registries.setdefault(loop, registry)
+    return registry
 
 
-_kept: dict[asyncio.AbstractEventLoop, Kept] = {}
+_registries: dict[asyncio.AbstractEventLoop, LoopRegistry] = {}
 """By the loop, for those whose class lets them take no attributes: they are kept for ever."""

@@ -7,7 +7,7 @@ import gc
 import weakref
 from typing import Any, cast
 
-from horay_async._transport.loops import kept_by
+from horay_async._transport.loops import registry_of
 
 
 class Bare:
@@ -23,16 +23,16 @@ def test_kept_as_long_as_the_loop() -> None:
     class Owner:
         def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
             self.loop = loop
-            self.kept = kept_by(loop)
-            self.kept.add(self)
+            self.registry = registry_of(loop)
+            self.registry.add(self)
 
         def __del__(self) -> None:
-            told.append(self.kept.gone)
+            told.append(self.registry.loop_collected)
 
     loop = asyncio.new_event_loop()
     owner = Owner(loop)
-    assert kept_by(loop) is owner.kept
-    assert not owner.kept.gone
+    assert registry_of(loop) is owner.registry
+    assert not owner.registry.loop_collected
     gone = weakref.ref(loop)
     loop.close()
     del loop, owner
@@ -44,5 +44,5 @@ def test_kept_as_long_as_the_loop() -> None:
 def test_loop_without_attributes() -> None:
     """One that can't keep anything is kept itself."""
     first, second = cast("Any", Bare()), cast("Any", Bare())
-    assert kept_by(first) is kept_by(first)
-    assert kept_by(first) is not kept_by(second)
+    assert registry_of(first) is registry_of(first)
+    assert registry_of(first) is not registry_of(second)
