@@ -29,9 +29,9 @@ from horay_async._transport.aiohttp_internals import DirectSender
 from horay_async._transport.connection import Connector
 from horay_async._transport.connection_slots import CLIENT_CLOSED, ConnectionSlots
 from horay_async._transport.deadline_timer import DeadlineTimer
+from horay_async._transport.eviction import EvictionThreshold
 from horay_async._transport.loops import registry_of
 from horay_async._transport.open_files import connections_allowed, log_waiting
-from horay_async._transport.sweep import SweepMark
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions
 
@@ -66,13 +66,13 @@ class SlotsByLimit(dict[int, ConnectionSlots]):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._loop = loop
-        self._sweep = SweepMark(MAX_LIMITS)
+        self._eviction = EvictionThreshold(MAX_LIMITS)
 
     def __missing__(self, limit: int) -> ConnectionSlots:
-        if len(self) >= self._sweep.at:
+        if len(self) >= self._eviction.at:
             for other in [other for other, slots in self.items() if not slots.in_use]:
                 del self[other]
-            self._sweep.swept(len(self))
+            self._eviction.evicted(len(self))
         allowed = connections_allowed(self._loop)
         if limit <= allowed:
             return self.setdefault(limit, ConnectionSlots(limit))
@@ -211,7 +211,7 @@ parent, so they can be neither used nor closed here."""
 class _PoolsOfLoop:
     """What the pools of a client on one event loop have in common."""
 
-    __slots__ = ("__weakref__", "owner", "pools", "slots", "sweep")
+    __slots__ = ("__weakref__", "eviction", "owner", "pools", "slots")
 
     def __init__(self, owner: object, loop: asyncio.AbstractEventLoop) -> None:
         self.owner: object = owner
@@ -219,7 +219,7 @@ class _PoolsOfLoop:
         self.slots: SlotsByLimit = SlotsByLimit(loop)
         self.pools: int = 0
         """How many there are."""
-        self.sweep: SweepMark = SweepMark(2 * MAX_UNUSED)
+        self.eviction: EvictionThreshold = EvictionThreshold(2 * MAX_UNUSED)
 
 
 class ConnectionPools:
@@ -278,7 +278,7 @@ class ConnectionPools:
         if known is None:
             self._forget_closed_loops()
             known = self._loops[id(here)] = _PoolsOfLoop(self._token, here)
-        elif known.pools >= known.sweep.at:
+        elif known.pools >= known.eviction.at:
             self._close_unused(known, keep=MAX_UNUSED)
         key = _key_of(here, options, external=external)
         pool = ConnectionPool(
@@ -330,7 +330,7 @@ class ConnectionPools:
             if self._pools.pop(pool.key, None) is not None:
                 pool_close_soon(pool)
         known.pools = len(mine) - len(unused[keep:])
-        known.sweep.swept(known.pools)
+        known.eviction.evicted(known.pools)
 
     async def close(self) -> None:
         """Closes the pools of every loop; a loop that isn't running has closed, or will close, its own."""

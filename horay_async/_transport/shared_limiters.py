@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from horay_async._transport.sweep import SweepMark
+from horay_async._transport.eviction import EvictionThreshold
 from horay_async.options import ClientOptions, Limits
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class LimitersOfLoop(dict[tuple[str, Limits | None], "Limiter"]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sweep: SweepMark = SweepMark(MAX_UNUSED)
+        self.eviction: EvictionThreshold = EvictionThreshold(MAX_UNUSED)
 
 
 class SharedLimiters:
@@ -72,7 +72,7 @@ class SharedLimiters:
         if limiter is None:
             from horay_async._transport.limiter import Limiter  # noqa: PLC0415 - for limits and batches alone
 
-            if len(limiters) >= limiters.sweep.at:
+            if len(limiters) >= limiters.eviction.at:
                 self._forget_unused(limiters, loop.time())
             limiter = limiters[key] = Limiter(options)
         return limiter
@@ -81,7 +81,7 @@ class SharedLimiters:
         for key, limiter in list(limiters.items()):
             if key not in self._members and limiter.is_idle(now):
                 del limiters[key]
-        limiters.sweep.swept(len(limiters))
+        limiters.eviction.evicted(len(limiters))
 
     def close(self) -> None:
         """Ends all waits, on every loop."""

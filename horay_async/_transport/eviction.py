@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["SweepMark"]
+__all__ = ["EvictionThreshold"]
 
 
-class SweepMark:
+class EvictionThreshold:
     """From how many entries on the unused ones are looked for: `least` to begin with, then twice as many as were left
     the last time, so that looking costs each new one the same, however many there are.
 
@@ -19,6 +19,6 @@ class SweepMark:
         self._least = least
         self.at: int = least
 
-    def swept(self, left: int) -> None:
+    def evicted(self, left: int) -> None:
         """The unused entries were removed; so many are `left`."""
         self.at = max(self._least, 2 * left)
