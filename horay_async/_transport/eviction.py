@@ -1,4 +1,4 @@
-"""When a cache is swept: its unused entries are looked for as new ones come, and not each time."""
+"""When the unused entries of a cache are evicted: as new ones come, and not with each of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ __all__ = ["EvictionThreshold"]
 
 
 class EvictionThreshold:
-    """From how many entries on the unused ones are looked for: `least` to begin with, then twice as many as were left
-    the last time, so that looking costs each new one the same, however many there are.
+    """The number of entries from which on the unused ones are evicted: `least` to begin with, then twice as many as were
+    left the last time, so that looking for them costs each new entry the same, however many there are.
 
-    Unused is what a new entry would do the same as. So an entry counts as used from the moment it is handed out: who is
+    An entry is unused where a new one would do the same. So it counts as used from the moment it is handed out: who is
     given one that looks unused must use it before anything is awaited, or hold what keeps it.
     """
 
@@ -20,5 +20,5 @@ class EvictionThreshold:
         self.at: int = least
 
     def evicted(self, left: int) -> None:
-        """The unused entries were removed; so many are `left`."""
+        """The unused entries were evicted; so many are `left`."""
         self.at = max(self._least, 2 * left)
