@@ -256,7 +256,7 @@ def test_call_of_a_closed_loop_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
     loop.close()
     call.cancel_on_interrupt()
     assert not task.done()
-    call.lose()
+    call.abandon_after_fork()
     call.cancel_on_interrupt()
 
 

@@ -144,8 +144,8 @@ class Prefetcher(Generic[T]):
             self._call.cancel_on_interrupt()
 
     def _ended(self) -> None:
-        lost = self._call is not None and self._call.lost
-        self._lists.put(ConfigurationError(FORKED if lost else STREAM_CLOSED))
+        forked_away = self._call is not None and self._call.forked_away
+        self._lists.put(ConfigurationError(FORKED if forked_away else STREAM_CLOSED))
 
     async def _run(self) -> None:
         import asyncio  # noqa: PLC0415 - loaded by now

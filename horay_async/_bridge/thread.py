@@ -73,7 +73,7 @@ class BlockingCall(Generic[R]):
         "_returned",
         "_task",
         "_thread",
-        "lost",
+        "forked_away",
     )
 
     def __init__(
@@ -84,7 +84,7 @@ class BlockingCall(Generic[R]):
         """`on_end` is called when it is over, however that came, on the loop's thread mostly; maybe twice."""
         self._func = func
         self._on_end = on_end
-        self.lost: bool = False
+        self.forked_away: bool = False
         """Whether it runs in another process: this one was forked meanwhile."""
         self._cancelled = False
         self._returned = False
@@ -117,9 +117,9 @@ class BlockingCall(Generic[R]):
         if self._on_end is not None:
             self._on_end()
 
-    def lose(self) -> None:
+    def abandon_after_fork(self) -> None:
         """In a forked child: its loop has no thread here, so nobody but this would wake who waits."""
-        self.lost = True
+        self.forked_away = True
         self.ended()
 
     async def run(self) -> None:
@@ -143,7 +143,7 @@ class BlockingCall(Generic[R]):
         """What it returned, once it is over. Raises what it raised, and `ConfigurationError` where it was
         kept from its end.
         """
-        if self.lost:
+        if self.forked_away:
             raise ConfigurationError(FORKED)
         if self._returned:
             return cast("R", self._result)
@@ -160,7 +160,7 @@ class BlockingCall(Generic[R]):
     def cancel(self) -> None:
         """Cancels what runs, or keeps it from starting."""
         self._cancelled = True
-        if (task := self._task) is not None and not self.lost:
+        if (task := self._task) is not None and not self.forked_away:
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 task.get_loop().call_soon_threadsafe(task.cancel)
 
@@ -178,7 +178,7 @@ class BlockingCall(Generic[R]):
         while (
             (task := self._task) is not None
             and not task.get_loop().is_closed()
-            and not self.lost
+            and not self.forked_away
             and (left := due - time.monotonic()) > 0
             and not self._done.acquire(timeout=min(left, CANCEL_POLL))
         ):
@@ -230,7 +230,7 @@ class LoopThread:
         if self._over:  # it may have missed this one
             call.ended()
         if self._shared is not _shared:  # forked since the handle gave this thread
-            call.lose()
+            call.abandon_after_fork()
 
     def end_soon(self) -> None:
         """Cancels what still runs and ends the thread."""
@@ -440,7 +440,7 @@ def _after_fork_in_child() -> None:
     before, _shared = _shared, _Shared()
     for thread in {*before.threads.values(), before.thread}:
         for call in () if thread is None else tuple(thread.calls):
-            call.lose()
+            call.abandon_after_fork()
 
 
 _exiting = threading.Event()
