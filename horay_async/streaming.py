@@ -320,7 +320,7 @@ class AsyncStream(Generic[ChunkT]):
             try:
                 while not reader.done:
                     # A flood of small events takes long to decode: others, and the timeouts, have their turn in between.
-                    if response.rest:
+                    if response.buffered:
                         await self._call.yield_to_others()
                     piece = await response.next_piece()
                     if chunks := reader.feed(piece):
@@ -378,8 +378,8 @@ async def require_event_stream(
     media = response.content_type
     if media in ("", "text/event-stream"):
         return response
-    opening = await response.opening(lambda begun: begins_events(begun) is not None)
-    if begins_events(opening):
+    beginning = await response.peek(lambda begun: begins_events(begun) is not None)
+    if begins_events(beginning):
         return response
     body, _ = await response.read(MAX_BODY_BYTES)
     if is_error_envelope(body):

@@ -88,9 +88,9 @@ class RawResponse:
         self._timer = pool.timer
         self._slots = slots
         self._permit = permit
-        self.rest: bytes = b""
+        self.buffered: bytes = b""
         """What had come with the last piece and is more than it holds: the next one is there without waiting."""
-        # The body: `rest`, from `_offset` on, then what is still in `content`, then what the server will send.
+        # The body: `buffered`, from `_offset` on, then what is still in `content`, then what the server will send.
         self._offset = 0
         self.finished: bool = False
         """Whether the connection is in the pool again, or closed."""
@@ -134,7 +134,7 @@ class RawResponse:
     def read_nowait(self, limit: int) -> tuple[bytes, bool] | None:
         """What `read` returns, where the body is there: it came with the head, or soon after; None where it isn't."""
         content = self.content
-        if not content.is_eof() or content.exception() is not None or self.rest:
+        if not content.is_eof() or content.exception() is not None or self.buffered:
             return None
         body = content.read_nowait()
         self._finish()
@@ -154,14 +154,14 @@ class RawResponse:
             if size > limit:
                 self.close()
                 return b"".join(pieces), True
-            if not self.rest and content.at_eof():
+            if not self.buffered and content.at_eof():
                 self._finish()
                 break
             if not piece.isspace():  # some gateways send blanks while they wait for the response
                 self.waiting_since = self.loop.time()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), False
 
-    async def opening(self, enough: Callable[[bytes], bool]) -> bytes:
+    async def peek(self, enough: Callable[[bytes], bool]) -> bytes:
         """How the body begins, waiting for as much as is `enough`, or for its end. Reading begins there all the same."""
         self.waiting_since = self.loop.time()
         begun = b""
@@ -171,16 +171,16 @@ class RawResponse:
             and (piece := await self.next_piece())
         ):
             begun += piece
-        self.rest = begun + self.rest[self._offset :]
+        self.buffered = begun + self.buffered[self._offset :]
         self._offset = 0
         self.waiting_since = None
         return begun
 
     async def next_piece(self) -> bytes:
         """What has come of the body, `MAX_PIECE_BYTES` at most, waiting for some; empty at its end."""
-        if self.rest:
+        if self.buffered:
             self._check_total()
-            return self._next_of_rest()
+            return self._next_of_buffered()
         content = self.content
         # This is left out where nothing has to be waited for: responses mostly come in one piece.
         if not self._watched and not content.is_eof():
@@ -194,13 +194,13 @@ class RawResponse:
         except Exception as error:  # noqa: BLE001 - whatever the libraries beneath raise is mapped
             # What had come by then counts; reading on raises the same error again.
             piece = take_unread_body(content)
-            if not piece and not self.rest:
+            if not piece and not self.buffered:
                 failure = self._failure(error)
             self.close()
         except BaseException:
             self.close()
             raise
-        if not piece and not self.rest and failure is None and (lost := self._broken_by()):
+        if not piece and not self.buffered and failure is None and (lost := self._broken_by()):
             failure = self._failure(lost)
             self.close()
         if failure is not None:
@@ -210,9 +210,9 @@ class RawResponse:
             finally:
                 del failure  # it knows this frame
         # Something may have been saved when the connection was lost, while this waited.
-        if self.rest or len(piece) > MAX_PIECE_BYTES:
-            self.rest += piece
-            return self._next_of_rest()
+        if self.buffered or len(piece) > MAX_PIECE_BYTES:
+            self.buffered += piece
+            return self._next_of_buffered()
         if not piece:
             self._finish()
         return piece
@@ -227,23 +227,23 @@ class RawResponse:
         return connection.broken_by
 
     def _check_total(self) -> None:
-        """Drops the rest once the deadline has passed: what is there already can take long to decode, too.
+        """Drops what is buffered once the deadline has passed: what is there already can take long to decode, too.
 
         The idle timeout is another matter: what has come in time counts, however late it is read.
         """
         if self._deadline is None or self.loop.time() < self._deadline:
             return
-        self.rest = b""
+        self.buffered = b""
         self._offset = 0
         self._expire("total")
         raise self._failure(TimeoutError())
 
-    def _next_of_rest(self) -> bytes:
+    def _next_of_buffered(self) -> bytes:
         end = self._offset + MAX_PIECE_BYTES
-        piece = self.rest[self._offset : end]
+        piece = self.buffered[self._offset : end]
         self._offset = end
-        if end >= len(self.rest):
-            self.rest = b""
+        if end >= len(self.buffered):
+            self.buffered = b""
             self._offset = 0
         return piece
 
@@ -251,8 +251,8 @@ class RawResponse:
         """Reads the last few bytes, so that the connection can be used again; closes it if they don't
         come soon.
         """
-        read = len(self.rest) - self._offset
-        self.rest = b""
+        read = len(self.buffered) - self._offset
+        self.buffered = b""
         self._offset = 0
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
@@ -349,7 +349,7 @@ class RawResponse:
         content = self.content
         if not self.finished and content.exception() is None and not content.is_eof():
             try:
-                self.rest = self.rest[self._offset :] + content.read_nowait()
+                self.buffered = self.buffered[self._offset :] + content.read_nowait()
                 self._offset = 0
             except RuntimeError:  # somebody waits for data: there is none
                 pass
