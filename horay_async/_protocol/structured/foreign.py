@@ -7,47 +7,33 @@ all else is pydantic's to judge. Nothing here loads pydantic before a class of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from decimal import Decimal
 from typing import Any, cast
 
-import attrs
 import msgspec
 
 from horay_async._json import is_array, is_object
 from horay_async._protocol.structured.docstrings import parse_docstring
+from horay_async._protocol.structured.exact_decimals import ExactDecimals
+from horay_async._protocol.structured.foreign_check import (
+    ALSO,
+    DECIMAL,
+    DEFS,
+    OWN,
+    RAW,
+    ForeignSchema,
+    Json,
+    SchemaCheck,
+)
 from horay_async._protocol.structured.hints import named, remembered
-from horay_async._protocol.structured.mismatch import InvalidValue, Mismatch, NestedMismatches, step
-from horay_async._protocol.structured.values import Hook, same
+from horay_async._protocol.structured.mismatch import Mismatch, NestedMismatches, step
+from horay_async._protocol.structured.values import Hook
 
 __all__ = ["DEFS", "ForeignSchema", "foreign_hook", "foreign_schema"]
 
-Json = dict[str, Any]
-
-DEFS = "#/$defs/"
-ALSO = "also"
-"""Our own keyword: names under which pydantic finds fields beside the ones that its schema tells."""
-DROPPED = ("title", "default", "examples", "discriminator", "uniqueItems", ALSO)
+DROPPED = ("title", "default", "examples", "discriminator", "uniqueItems", *OWN)
 """Keywords that the strict form doesn't know. An array may then repeat what becomes a set: it parses all the same."""
 LOOSE = ("prefixItems", "patternProperties", "propertyNames", "not", "if", "dependentRequired")
 """Keywords that it doesn't know either, but without which the schema would say something else."""
-
-
-@attrs.frozen
-class ForeignSchema:
-    """What pydantic tells of a class."""
-
-    root: Json
-    """Its schema, strict as far as it goes."""
-    defs: dict[str, Json]
-    """The classes within it, by the names that references to them have."""
-    strict: bool
-    """Whether all of it is in the strict form."""
-    by_name: bool
-    """Whether fields have to be found by their names: an alias that is a path is no property."""
-    checked: Json
-    """The root as pydantic tells it, to check values against; so are these:"""
-    checked_defs: dict[str, Json]
 
 
 @remembered
@@ -56,9 +42,10 @@ def foreign_schema(hint: Any) -> ForeignSchema:
     told = _told(hint)
     defs: dict[str, Json] = told.pop("$defs", {})
     writer = _Strict()
+    exact = _has_decimals([told, defs]) and _is_parsed_by_pydantic(hint)
     root = writer.of(told)
     strict_defs = {name: writer.of(form) for name, form in defs.items()}
-    return ForeignSchema(root, strict_defs, writer.strict, _by_name(told, defs), told, defs)
+    return ForeignSchema(root, strict_defs, writer.strict, _by_name(told, defs), told, defs, exact)
 
 
 def _told(hint: Any) -> Json:
@@ -71,7 +58,13 @@ def _told(hint: Any) -> Json:
         """Numbers for decimals, since grammars can't follow the pattern of their strings; and all aliases."""
 
         def decimal_schema(self, schema: Any) -> Json:
-            return self.float_schema(_as_float(schema))
+            return {**self.float_schema(_as_float(schema)), DECIMAL: True}
+
+        def function_before_schema(self, schema: Any) -> Json:
+            return _raw(schema, super().function_before_schema(schema))
+
+        def function_wrap_schema(self, schema: Any) -> Json:
+            return _raw(schema, super().function_wrap_schema(schema))
 
         def _fields(self, fields: dict[str, Any], form: Json) -> Json:
             also = [
@@ -98,6 +91,30 @@ def _told(hint: Any) -> Json:
         return pydantic.TypeAdapter(hint).json_schema(schema_generator=Generator)
     except (PydanticUserError, NameError) as error:
         raise TypeError(f"{_culprit(hint)} has no JSON schema: {error}") from error
+
+
+def _raw(schema: Any, form: Json) -> Json:
+    """`form`, marked where it is a function of the user's that gets the value. Pydantic's own pass on what they get."""
+    module: str = getattr(schema["function"]["function"], "__module__", None) or ""
+    return form if module.startswith("pydantic.") else {**form, RAW: True}
+
+
+def _has_decimals(form: Any) -> bool:
+    """Whether there is a `Decimal` anywhere in a schema."""
+    if is_object(form):
+        return DECIMAL in form or any(map(_has_decimals, form.values()))
+    return is_array(form) and any(map(_has_decimals, form))
+
+
+def _is_parsed_by_pydantic(hint: Any) -> bool:
+    """Whether JSON is parsed by pydantic's own method, and not by one that the class has in its place."""
+    import pydantic  # noqa: PLC0415 - see above
+
+    parse = getattr(hint, "model_validate_json", None)
+    return getattr(parse, "__func__", None) in (
+        None,
+        cast("Any", pydantic.BaseModel.model_validate_json).__func__,
+    )
 
 
 def _as_float(schema: Any) -> Any:
@@ -163,6 +180,9 @@ class _Strict:
         for keyword in ("anyOf", "prefixItems"):
             if keyword in kept:
                 kept[keyword] = [self.of(each) for each in kept[keyword]]
+        if "patternProperties" in kept:
+            patterns = kept["patternProperties"]
+            kept["patternProperties"] = {name: self.of(each) for name, each in patterns.items()}
         if "items" in kept:
             kept["items"] = self.of(kept["items"])
         if kept.get("type") == "object":
@@ -209,8 +229,11 @@ def foreign_hook(hint: Any) -> Hook:
         validate = pydantic.TypeAdapter(hint).validate_json
 
     def hook(value: Any) -> Any:
-        if found := list(_Check(form).of(form.checked, value, "")):
+        check = SchemaCheck(form)
+        if found := list(check.of(form.checked, value, "")):
             raise NestedMismatches(found)
+        if form.exact:
+            value = ExactDecimals(form, check).of(form.checked, value, "")
         try:
             return validate(encode(value), **names)
         except ValueError as error:
@@ -219,94 +242,3 @@ def foreign_hook(hint: Any) -> Hook:
             raise NestedMismatches(told or [Mismatch("", str(error))]) from error
 
     return hook
-
-
-KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "null": ("null", lambda value: value is None),
-    "boolean": ("true or false", lambda value: isinstance(value, bool)),
-    "string": ("a string", lambda value: isinstance(value, str)),
-    "number": (
-        "a number",
-        lambda value: isinstance(value, int | Decimal) and not isinstance(value, bool),
-    ),
-    "integer": (
-        "an integer",
-        lambda value: (
-            (isinstance(value, int) and not isinstance(value, bool))
-            or (isinstance(value, Decimal) and value.is_finite() and value % 1 == 0)
-        ),
-    ),
-    "array": ("an array", is_array),
-    "object": ("an object", is_object),
-}
-"""JSON Schema's types: as text, and what is of them."""
-
-
-class _Check:
-    """Holds one value against the types and properties of a schema."""
-
-    def __init__(self, form: ForeignSchema) -> None:
-        self._defs = form.checked_defs
-        self._seen: dict[tuple[int, str], list[Mismatch]] = {}
-        """What was found by schema and place: options of unions within unions would ask over and over."""
-
-    def of(self, schema: Any, value: Any, path: str) -> Iterator[Mismatch]:
-        """What doesn't fit."""
-        if not is_object(schema):
-            return
-        if "$ref" in schema:
-            yield from self.of(self._defs[schema["$ref"].removeprefix(DEFS)], value, path)
-        if options := schema.get("anyOf") or schema.get("oneOf"):
-            yield from self._one_of(options, value, path)
-        kind = schema.get("type")
-        if kind is not None and not KINDS[kind][1](value):
-            yield Mismatch(path, str(InvalidValue(KINDS[kind][0], value)))
-            return
-        choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
-        if choices is not None and not any(same(choice, value) for choice in choices):
-            allowed = msgspec.json.encode(choices).decode()
-            yield Mismatch(path, str(InvalidValue(f"one of {allowed[1:-1]}", value)))
-        if is_object(value):
-            yield from self._object(schema, value, path)
-        if is_array(value):
-            first = schema.get("prefixItems", [])
-            for place, item in enumerate(value):
-                each = first[place] if place < len(first) else schema.get("items")
-                yield from self.of(each, item, f"{path}[{place}]")
-
-    def _object(self, schema: Json, value: Json, path: str) -> Iterator[Mismatch]:
-        properties = schema.get("properties", {})
-        more = schema.get("additionalProperties", "properties" not in schema)
-        for name, entry in value.items():
-            there = f"{path}{step(name)}"
-            if name in properties:
-                yield from self.of(properties[name], entry, there)
-            elif (
-                more is False
-                and name not in schema.get(ALSO, ())
-                and "patternProperties" not in schema
-            ):
-                yield Mismatch(there, f"{schema.get('title', 'the object')} has no such field")
-            else:
-                yield from self.of(more, entry, there)
-
-    def _one_of(self, options: list[Json], value: Any, path: str) -> Iterator[Mismatch]:
-        found: list[list[Mismatch]] = []
-        for option in options:
-            key = (id(option), path)
-            if key not in self._seen:
-                self._seen[key] = list(self.of(option, value, path))
-            if not self._seen[key]:
-                return
-            found.append(self._seen[key])
-        likely = [each for each in found if each[0].path != path]
-        if len(likely) == 1 or len(found) == 1:  # of the right type, at least
-            yield from (likely or found)[0]
-        else:
-            expected = " or ".join(dict.fromkeys(self._expected(option) for option in options))
-            yield Mismatch(path, str(InvalidValue(expected, value)))
-
-    def _expected(self, option: Json) -> str:
-        form = self._defs[option["$ref"].removeprefix(DEFS)] if "$ref" in option else option
-        kind = form.get("type")
-        return form.get("title") or (KINDS[kind][0] if kind else "something else")

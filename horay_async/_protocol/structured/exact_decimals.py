@@ -1,0 +1,81 @@
+"""Decimals of pydantic's classes, digit by digit. Pure.
+
+Pydantic reads a number of JSON as a float before it makes a `Decimal` of it, and digits are lost; of a string it takes
+all of them, in its strict mode too. So a fraction is written as a string where the class has a `Decimal`. It stays a
+number where that could be noticed: where a function of the user's gets what was sent, and in a union whose other options
+take such a number, or such a string.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from horay_async._json import is_array, is_object
+from horay_async._protocol.structured.foreign_check import (
+    DECIMAL,
+    DEFS,
+    RAW,
+    ForeignSchema,
+    Json,
+    SchemaCheck,
+)
+from horay_async._protocol.structured.mismatch import step
+
+__all__ = ["ExactDecimals"]
+
+
+class ExactDecimals:
+    """Writes the decimals of one value, in which `check` has found nothing that doesn't fit."""
+
+    def __init__(self, form: ForeignSchema, check: SchemaCheck) -> None:
+        self._form = form
+        self._check = check
+        self._seen: dict[tuple[int, str], Any] = {}
+        """What became of a value by union and place: unions within unions would ask over and over."""
+
+    def of(self, schema: Any, value: Any, path: str) -> Any:
+        """`value` with strings for its decimals; the rest as it is."""
+        if not is_object(schema) or RAW in schema:
+            return value
+        if "$ref" in schema:
+            return self.of(self._form.checked_defs[schema["$ref"].removeprefix(DEFS)], value, path)
+        if options := schema.get("anyOf") or schema.get("oneOf"):
+            key = (id(options), path)
+            if key not in self._seen:
+                self._seen[key] = self._one_of(options, value, path)
+            return self._seen[key]
+        if isinstance(value, Decimal):
+            return str(value) if DECIMAL in schema else value
+        if is_object(value):
+            properties = schema.get("properties", {})
+            # A dictionary's values have one schema, whether its keys have a pattern or not.
+            patterns = schema.get("patternProperties") or {"": schema.get("additionalProperties")}
+            more = next(iter(patterns.values()))
+            return {
+                name: self.of(properties.get(name, more), entry, f"{path}{step(name)}")
+                for name, entry in value.items()
+            }
+        if is_array(value):
+            first = schema.get("prefixItems", [])
+            return [
+                self.of(
+                    first[at] if at < len(first) else schema.get("items"), item, f"{path}[{at}]"
+                )
+                for at, item in enumerate(value)
+            ]
+        return value
+
+    def _one_of(self, options: list[Json], value: Any, path: str) -> Any:
+        """`value` as all options that it fits write it; as it is where they don't agree, or another would fit then."""
+        fits = [not self._check.once(option, value, path) for option in options]
+        forms = [
+            self.of(option, value, path) for option, fit in zip(options, fits, strict=True) if fit
+        ]
+        if not forms or any(form != forms[0] for form in forms):
+            return value
+        then = SchemaCheck(self._form, decimals_as_text=True)
+        for option, fit in zip(options, fits, strict=True):
+            if not fit and next(then.of(option, forms[0], path), None) is None:
+                return value
+        return forms[0]

@@ -1,0 +1,148 @@
+"""Holds values against the types and properties of pydantic's schemas. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import msgspec
+
+from horay_async._json import is_array, is_object
+from horay_async._protocol.structured.mismatch import InvalidValue, Mismatch, step
+from horay_async._protocol.structured.values import same
+
+__all__ = ["ALSO", "DECIMAL", "DEFS", "OWN", "RAW", "ForeignSchema", "Json", "SchemaCheck"]
+
+Json = dict[str, Any]
+
+DEFS = "#/$defs/"
+ALSO = "also"
+"""Our own keyword: names under which pydantic finds fields beside the ones that its schema tells."""
+DECIMAL = "decimal"
+"""Another one: whether a number becomes a `Decimal`."""
+RAW = "raw"
+"""Another one: whether a function of the user's gets what was sent there, before pydantic has made anything of it."""
+OWN = (ALSO, DECIMAL, RAW)
+
+
+@attrs.frozen
+class ForeignSchema:
+    """What pydantic tells of a class."""
+
+    root: Json
+    """Its schema, strict as far as it goes."""
+    defs: dict[str, Json]
+    """The classes within it, by the names that references to them have."""
+    strict: bool
+    """Whether all of it is in the strict form."""
+    by_name: bool
+    """Whether fields have to be found by their names: an alias that is a path is no property."""
+    checked: Json
+    """The root as pydantic tells it, to check values against; so are these:"""
+    checked_defs: dict[str, Json]
+    exact: bool
+    """Whether decimals can be handed to pydantic as strings: there are some, and no parser of the class's own."""
+
+
+KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "null": ("null", lambda value: value is None),
+    "boolean": ("true or false", lambda value: isinstance(value, bool)),
+    "string": ("a string", lambda value: isinstance(value, str)),
+    "number": (
+        "a number",
+        lambda value: isinstance(value, int | Decimal) and not isinstance(value, bool),
+    ),
+    "integer": (
+        "an integer",
+        lambda value: (
+            (isinstance(value, int) and not isinstance(value, bool))
+            or (
+                isinstance(value, Decimal)
+                and value.is_finite()
+                and value == value.to_integral_value()
+            )
+        ),
+    ),
+    "array": ("an array", is_array),
+    "object": ("an object", is_object),
+}
+"""JSON Schema's types: as text, and what is of them."""
+
+
+class SchemaCheck:
+    """Holds one value against the types and properties of a schema."""
+
+    def __init__(self, form: ForeignSchema, *, decimals_as_text: bool = False) -> None:
+        self._decimals_as_text = decimals_as_text
+        self._defs = form.checked_defs
+        self._seen: dict[tuple[int, str], list[Mismatch]] = {}
+        """What was found by schema and place: options of unions within unions would ask over and over."""
+
+    def of(self, schema: Any, value: Any, path: str) -> Iterator[Mismatch]:
+        """What doesn't fit."""
+        if not is_object(schema):
+            return
+        if "$ref" in schema:
+            yield from self.of(self._defs[schema["$ref"].removeprefix(DEFS)], value, path)
+        if options := schema.get("anyOf") or schema.get("oneOf"):
+            yield from self._one_of(options, value, path)
+        kind = schema.get("type")
+        written = self._decimals_as_text and DECIMAL in schema and isinstance(value, str)
+        if kind is not None and not KINDS[kind][1](value) and not written:
+            yield Mismatch(path, str(InvalidValue(KINDS[kind][0], value)))
+            return
+        choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
+        if choices is not None and not any(same(choice, value) for choice in choices):
+            allowed = msgspec.json.encode(choices).decode()
+            yield Mismatch(path, str(InvalidValue(f"one of {allowed[1:-1]}", value)))
+        if is_object(value):
+            yield from self._object(schema, value, path)
+        if is_array(value):
+            first = schema.get("prefixItems", [])
+            for place, item in enumerate(value):
+                each = first[place] if place < len(first) else schema.get("items")
+                yield from self.of(each, item, f"{path}[{place}]")
+
+    def once(self, option: Json, value: Any, path: str) -> list[Mismatch]:
+        """The same for an option of a union: found once for each place."""
+        key = (id(option), path)
+        if key not in self._seen:
+            self._seen[key] = list(self.of(option, value, path))
+        return self._seen[key]
+
+    def _object(self, schema: Json, value: Json, path: str) -> Iterator[Mismatch]:
+        properties = schema.get("properties", {})
+        more = schema.get("additionalProperties", "properties" not in schema)
+        for name, entry in value.items():
+            there = f"{path}{step(name)}"
+            if name in properties:
+                yield from self.of(properties[name], entry, there)
+            elif (
+                more is False
+                and name not in schema.get(ALSO, ())
+                and "patternProperties" not in schema
+            ):
+                yield Mismatch(there, f"{schema.get('title', 'the object')} has no such field")
+            else:
+                yield from self.of(more, entry, there)
+
+    def _one_of(self, options: list[Json], value: Any, path: str) -> Iterator[Mismatch]:
+        found: list[list[Mismatch]] = []
+        for option in options:
+            mismatches = self.once(option, value, path)
+            if not mismatches:
+                return
+            found.append(mismatches)
+        likely = [each for each in found if each[0].path != path]
+        if len(likely) == 1 or len(found) == 1:  # of the right type, at least
+            yield from (likely or found)[0]
+        else:
+            expected = " or ".join(dict.fromkeys(self._expected(option) for option in options))
+            yield Mismatch(path, str(InvalidValue(expected, value)))
+
+    def _expected(self, option: Json) -> str:
+        form = self._defs[option["$ref"].removeprefix(DEFS)] if "$ref" in option else option
+        kind = form.get("type")
+        return form.get("title") or (KINDS[kind][0] if kind else "something else")
