@@ -34,6 +34,7 @@ __all__ = [
     "Resource",
     "decode_response",
     "fetch",
+    "has_no_content",
     "new_idempotency_key",
 ]
 

@@ -23,7 +23,7 @@ from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
-from horay_async.resources._base import JSON_TYPES, decode_response
+from horay_async.resources._base import JSON_TYPES, decode_response, has_no_content
 from horay_async.resources._streams import chunk_reader, raw_event_reader
 from horay_async.streaming import AsyncStream, require_event_stream
 
@@ -102,6 +102,8 @@ async def _receive(call: Call, stream: bool, response: RawResponse) -> Response 
     if stream:
         return await require_event_stream(response)
     described = DESCRIBED.get(path)
+    if described is None and has_no_content(call.request.method, response.meta):
+        return response  # whatever its head says of a type
     named_json = media in JSON_TYPES or media.endswith("+json")
     if described is None and (
         not named_json or path.endswith("/content")

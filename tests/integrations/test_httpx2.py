@@ -77,14 +77,24 @@ async def test_responses_as_they_were_sent(side: Side, coding: Any) -> None:
     assert side.server.requests[0].json() == {"b": 1}
 
 
-async def test_empty_bodies(side: Side) -> None:
-    """Requests and responses without a body."""
-    client = side.client()
-    for method in ("DELETE", "POST", "GET"):
-        side.server.add(respond(b"", 204, content_type=""), path="/x")
-        found = await side.send(client, method, "/x")
-        assert (found.status_code, found.content) == (204, b"")
-    assert [request.body for request in side.server.requests] == [b"", b"", b""]
+@pytest.mark.parametrize("media", ["", "application/json"])
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [("DELETE", 204), ("POST", 204), ("PUT", 205), ("GET", 204), ("HEAD", 200)],
+)
+async def test_empty_bodies(side: Side, method: str, status: int, media: str) -> None:
+    """Requests and responses without a body, whatever type of content these name."""
+    side.server.add(respond(b"", status, content_type=media), method=method, path="/x")
+    found = await side.send(side.client(), method, "/x")
+    assert (found.status_code, found.content) == (status, b"")
+    assert [request.body for request in side.server.requests] == [b""]
+
+
+async def test_generation_without_content(side: Side) -> None:
+    """A chat has to have a response."""
+    side.server.add(respond(b"", 204))
+    with pytest.raises(httpx2.RemoteProtocolError, match="empty"):
+        await side.send(side.client(), "POST", "/chat/completions", json=CHAT)
 
 
 async def test_queries(side: Side) -> None:

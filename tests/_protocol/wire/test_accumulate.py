@@ -569,7 +569,8 @@ def test_logprobs_stay_beside_their_tokens(lacking: dict[str, Any], *, behind: b
     assert have is not None
     assert dict(zip(have.tokens, have.token_logprobs, strict=True)) == {"A": None, "B": -0.2}
     assert have.text_offset is None
-    ended = text(1, *({"choices": [piece(logprobs=one)]} for one in (with_all, {"tokens": []})))
+    without = {"tokens": list[str]()}
+    ended = text(1, *({"choices": [piece(logprobs=one)]} for one in (with_all, without)))
     assert (whole := ended.result().choices[0].logprobs) is not None
     assert whole.text_offset == [1]
     bare = text(
