@@ -50,7 +50,7 @@ async def run_file(
     )  # raises for one that can't be reached, before files are made
     await asyncio.to_thread(_check_names, requests, results)
 
-    def look() -> tuple[int, FinishedCounts]:
+    def read_both_files() -> tuple[int, FinishedCounts]:
         total = source.index()
         progress.unfinished_line = source.unfinished_line
         finished = journal.open(ids, retry_failed=retry_failed)
@@ -75,7 +75,7 @@ async def run_file(
     async with contextlib.AsyncExitStack() as opened:
         journal = opened.enter_context(contextlib.closing(Journal(results)))
         source = RequestFile(await opened.enter_async_context(input_file(requests)), ids)
-        progress.total, finished = await _in_thread(look)
+        progress.total, finished = await _in_thread(read_both_files)
         progress.skipped, progress.skipped_failed = finished
         runner = BatchRunner(
             transport,

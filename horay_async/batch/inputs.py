@@ -10,7 +10,12 @@ from horay_async._transport.log import LOG
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import LISTED, IdTable
 from horay_async.batch.jsonl import BUFFER
-from horay_async.batch.lines import Line, ResultLineError, is_unfinished, parse_line
+from horay_async.batch.request_lines import (
+    RequestLine,
+    ResultLineError,
+    is_unfinished,
+    parse_request_line,
+)
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -66,7 +71,7 @@ class RequestFile:
             )
         return total
 
-    def unfinished(self) -> Iterator[Line]:
+    def unfinished(self) -> Iterator[RequestLine]:
         """The requests that aren't finished, once the file was indexed.
 
         What was appended to it since is left to the next start, whose index will have it. Raises `BatchFileError`
@@ -80,10 +85,10 @@ class RequestFile:
         """The number of the first line with an id."""
         return next(number for number, line in self._read() if line.custom_id == custom_id)
 
-    def _read(self) -> Iterator[tuple[int, Line]]:
+    def _read(self) -> Iterator[tuple[int, RequestLine]]:
         return self._requests(_Comparer(self._path, self._blocks))
 
-    def _requests(self, blocks: _Blocks) -> Iterator[tuple[int, Line]]:
+    def _requests(self, blocks: _Blocks) -> Iterator[tuple[int, RequestLine]]:
         """The requests with the numbers of their lines, from 1; blank lines are left out, and so is an unfinished one."""
         path = self._path
         self.unfinished_line = None
@@ -96,7 +101,7 @@ class RequestFile:
                     self.unfinished_line = number
                     return
                 try:
-                    line = parse_line(text)
+                    line = parse_request_line(text)
                 except ResultLineError as error:
                     raise BatchFileError(
                         f"{path}, line {number}: this is a file of results, which has nothing to send: "

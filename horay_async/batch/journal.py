@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import FINISHED, LISTED, IdTable
 from horay_async.batch.jsonl import BUFFER
-from horay_async.batch.lines import is_unfinished
 from horay_async.batch.locks import FileLock
-from horay_async.batch.outputs import HEAD, Outcome, RequestLineError, line_of, read_outcome
+from horay_async.batch.outputs import HEAD, RequestLineError, ResultLine, line_of, read_result_line
+from horay_async.batch.request_lines import is_unfinished
 from horay_async.batch.results import BatchResult
 
 __all__ = ["FinishedCounts", "Journal"]
@@ -159,20 +159,20 @@ class Journal:
         """Marks what is finished; returns how many of the listed ids are, and how many failures to drop."""
         finished = failed = dropped = size = 0
         ours = found = False  # whether a line was written here, and whether one is a result
-        foreign: BatchFileError | None = None
+        not_a_result: BatchFileError | None = None
         raw = b"\n"
         for number, raw in enumerate(self._lines(), 1):
             ours |= raw.startswith(HEAD)
             outcome = None
             try:
-                outcome = _outcome(raw)
+                outcome = _result_line(raw)
             except RequestLineError as error:
-                raise self._foreign(number, error) from error
+                raise self._not_a_result_error(number, error) from error
             except ValueError as error:
                 # In a file without any result it may be the beginning of something else.
                 if _torn(raw) and (found or _begins_as_ours(raw)):
                     break
-                foreign = foreign or self._foreign(number, error)
+                not_a_result = not_a_result or self._not_a_result_error(number, error)
                 self.unreadable.append(number)
             if outcome is None and not raw.strip(b"\0"):
                 break
@@ -185,8 +185,8 @@ class Journal:
             elif ids.mark(outcome.custom_id, FINISHED) == LISTED:
                 finished += 1
                 failed += outcome.failed
-        if foreign is not None and not ours:
-            raise foreign
+        if not_a_result is not None and not ours:
+            raise not_a_result
         self._end_in_a_line(size, raw)
         return FinishedCounts(finished, failed), dropped
 
@@ -209,7 +209,7 @@ class Journal:
             file.seek(0)
             yield from file
 
-    def _foreign(self, number: int, error: Exception) -> BatchFileError:
+    def _not_a_result_error(self, number: int, error: Exception) -> BatchFileError:
         return BatchFileError(
             f"{self._path}, line {number}: not a line of a batch's results: {error}; to leave that file as "
             "it is, write to another one",
@@ -233,15 +233,15 @@ class Journal:
             raise self._failure(error) from error
 
 
-def _outcome(raw: bytes) -> Outcome | None:
+def _result_line(raw: bytes) -> ResultLine | None:
     """The outcome in a line, None for a blank one. Raises `ValueError` for what is no line of responses."""
-    return read_outcome(raw) if raw.strip(BLANK) else None
+    return read_result_line(raw) if raw.strip(BLANK) else None
 
 
 def _has_failed(raw: bytes, ids: IdTable) -> bool:
     """Whether a line is the failure of one of `ids`: what isn't sent again stays, with the response that it may hold."""
     try:
-        outcome = _outcome(raw)
+        outcome = _result_line(raw)
     except ValueError:
         return False
     return outcome is not None and outcome.failed and ids.lists(outcome.custom_id)

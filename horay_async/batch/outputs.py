@@ -15,7 +15,7 @@ from horay_async.errors import APIStatusError, HorayError
 from horay_async.models._base import Response
 from horay_async.resources._base import new_idempotency_key
 
-__all__ = ["HEAD", "Outcome", "RequestLineError", "line_of", "read_outcome"]
+__all__ = ["HEAD", "RequestLineError", "ResultLine", "line_of", "read_result_line"]
 
 _encode = msgspec.json.encode
 
@@ -33,8 +33,8 @@ class _Status(msgspec.Struct):
     status_code: int = 0
 
 
-class Outcome(msgspec.Struct):
-    """A line of which only the outcome is of interest; the response itself is skipped, not built."""
+class ResultLine(msgspec.Struct):
+    """A line of a file of results, of which only the outcome is of interest: the response itself is skipped, not built."""
 
     custom_id: str
     response: _Status | msgspec.UnsetType | None = msgspec.UNSET
@@ -73,19 +73,19 @@ class RequestLineError(ValueError):
         super().__init__("it is a request")
 
 
-_decode_outcome = msgspec.json.Decoder(Outcome).decode
+_decode_result_line = msgspec.json.Decoder(ResultLine).decode
 
 _WRITING = (UnicodeError, ValueError, TypeError, OverflowError, RecursionError)
 """What making a line can raise: text that isn't Unicode, numbers out of range, nesting beyond the stack."""
 
 
-def read_outcome(raw: bytes) -> Outcome:
+def read_result_line(raw: bytes) -> ResultLine:
     """The outcome that a line of responses holds. Raises `ValueError` for a line of which no id can be told, or that says
     nothing of a result, and `RequestLineError` for a request, even one that is cut off.
 
     A line that msgspec can't decode is read by its brackets and strings; without a status it has failed.
     """
-    outcome = _read_outcome(raw)
+    outcome = _read_result_line(raw)
     if outcome.is_request:
         raise RequestLineError
     if not outcome.is_result:
@@ -93,9 +93,9 @@ def read_outcome(raw: bytes) -> Outcome:
     return outcome
 
 
-def _read_outcome(raw: bytes) -> Outcome:
+def _read_result_line(raw: bytes) -> ResultLine:
     try:
-        return _decode_outcome(raw)
+        return _decode_result_line(raw)
     except UNREADABLE as error:
         try:
             fields = fields_of(raw)
@@ -107,7 +107,7 @@ def _read_outcome(raw: bytes) -> Outcome:
         custom_id = text_of(fields.get("custom_id", b""))
         if custom_id is None:
             raise ValueError(str(error)) from error
-        return Outcome(
+        return ResultLine(
             custom_id,
             _status_of(fields.get("response", b"")),
             *(msgspec.Raw(fields.get(name, b"")) for name in ("error", "url", "body")),
@@ -130,17 +130,17 @@ def line_of(result: BatchResult[Any]) -> bytes:
     """
     try:
         line = _line_of(result)
-        if _reads_back(line, result, _decode_outcome):
+        if _reads_back(line, result, _decode_result_line):
             return line
         line = whole_characters(line)
-        if _reads_back(line, result, read_outcome):
+        if _reads_back(line, result, read_result_line):
             return line
     except _WRITING:
         pass
     return _failed_line(result.custom_id, result.error, "it can't be written as a line of JSON")
 
 
-def _reads_back(line: bytes, result: BatchResult[Any], read: Callable[[bytes], Outcome]) -> bool:
+def _reads_back(line: bytes, result: BatchResult[Any], read: Callable[[bytes], ResultLine]) -> bool:
     """Whether the next start finds the same outcome."""
     try:
         found = read(line)

@@ -33,7 +33,7 @@ from horay_async._transport.limiter import OVERLOAD_STATUSES
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.jsonl import UNREADABLE
-from horay_async.batch.lines import Line
+from horay_async.batch.request_lines import RequestLine
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -50,8 +50,8 @@ from horay_async.resources import chat, completions, embeddings, images
 from horay_async.resources._base import new_idempotency_key
 
 __all__ = [
-    "Line",
     "Preparer",
+    "RequestLine",
     "WorkItem",
     "is_of_setup",
     "is_overloaded",
@@ -186,7 +186,7 @@ class Preparer:
         return work
 
     def _prepare(self, item: object, index: int) -> WorkItem:
-        if isinstance(item, Line):
+        if isinstance(item, RequestLine):
             return _from_line(item, item, index, self._options)
         if isinstance(item, BatchRequest):
             return _from_request(cast("BatchRequest[Any]", item), index, self._options)
@@ -229,7 +229,7 @@ def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -
     )
 
 
-def _as_line(item: Mapping[str, Any]) -> Line:
+def _as_line(item: Mapping[str, Any]) -> RequestLine:
     custom_id = item.get("custom_id")
     if custom_id is None and not item.keys() & LINE_FIELDS:
         raise InvalidRequestError(
@@ -239,10 +239,10 @@ def _as_line(item: Mapping[str, Any]) -> Line:
         raise InvalidRequestError(f"custom_id must be a string; {_got(custom_id)}")
     body = item.get("body")
     raw = encode(dict(cast("Mapping[str, Any]", body)) if isinstance(body, Mapping) else body)
-    return Line(custom_id, item.get("method"), item.get("url"), msgspec.Raw(raw))
+    return RequestLine(custom_id, item.get("method"), item.get("url"), msgspec.Raw(raw))
 
 
-def _from_line(line: Line, item: object, index: int, options: ClientOptions) -> WorkItem:
+def _from_line(line: RequestLine, item: object, index: int, options: ClientOptions) -> WorkItem:
     if line.problem is not None:
         raise InvalidRequestError(line.problem)
     if line.method != "POST":

@@ -17,7 +17,7 @@ from horay_async.batch import BatchFileError, InvalidRequestError, inputs
 from horay_async.batch.ids import FINISHED, IdTable
 from horay_async.batch.inputs import RequestFile
 from horay_async.batch.jsonl import fields_of, text_of
-from horay_async.batch.lines import Line, is_unfinished, parse_line
+from horay_async.batch.request_lines import RequestLine, is_unfinished, parse_request_line
 from horay_async.batch.requests import Preparer
 from horay_async.options import ClientOptions
 
@@ -214,7 +214,7 @@ def test_line_cut_anywhere(data: st.DataObject) -> None:
     ).encode()
     cut = raw[: data.draw(st.integers(0, len(raw)))]
     try:
-        found = parse_line(cut).custom_id
+        found = parse_request_line(cut).custom_id
     except ValueError:
         whole = raw.index(b', "body"')
         assert len(cut) < whole
@@ -321,7 +321,7 @@ def test_file_that_changes_meanwhile(
     times = path.stat()
     write(path, changed(raw))
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    found: list[Line] = []
+    found: list[RequestLine] = []
     with pytest.raises(BatchFileError, match=r"in\.jsonl was changed while its requests were sent"):
         found.extend(requests.unfinished())
     sent = b"".join(bytes(item.body) for item in found)
@@ -366,10 +366,10 @@ def test_lines_that_are_appended_meanwhile(
 def test_any_bytes_as_a_line(raw: bytes) -> None:
     """A line is a request with an id, or refused before anything is sent; the id is the same both times."""
     try:
-        parsed = parse_line(raw)
+        parsed = parse_request_line(raw)
     except ValueError:
         return
-    assert parse_line(raw).custom_id == parsed.custom_id
+    assert parse_request_line(raw).custom_id == parsed.custom_id
     with contextlib.suppress(InvalidRequestError):
         Preparer(OPTIONS).prepare(parsed, 0)
 
@@ -399,9 +399,13 @@ JSON = st.recursive(
 def test_any_object_with_an_id_is_a_request(item: dict[str, object]) -> None:
     """It gives a job, or says what is wrong; and the careful way finds the same id as the fast one."""
     raw = json.dumps(item).encode()
-    assert parse_line(raw).custom_id == item["custom_id"] == text_of(fields_of(raw)["custom_id"])
+    assert (
+        parse_request_line(raw).custom_id
+        == item["custom_id"]
+        == text_of(fields_of(raw)["custom_id"])
+    )
     with contextlib.suppress(InvalidRequestError):
-        Preparer(OPTIONS).prepare(parse_line(raw), 0)
+        Preparer(OPTIONS).prepare(parse_request_line(raw), 0)
 
 
 def test_names_that_arent_text_are_passed_over() -> None:

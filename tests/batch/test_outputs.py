@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from horay_async import APITimeoutError, BadRequestError, RateLimitError
 from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.batch import BatchResult, InvalidRequestError
-from horay_async.batch.outputs import Outcome, line_of, read_outcome
+from horay_async.batch.outputs import ResultLine, line_of, read_result_line
 from horay_async.errors import APIStatusError, HorayError
 from horay_async.models._base import Response
 from tests.readers import made_meta
@@ -34,8 +34,8 @@ def failed(error: HorayError) -> dict[str, Any]:
     return line
 
 
-def outcome(raw: bytes) -> Outcome:
-    return msgspec.json.decode(raw, type=Outcome)
+def outcome(raw: bytes) -> ResultLine:
+    return msgspec.json.decode(raw, type=ResultLine)
 
 
 def test_response_stands_there_as_the_server_wrote_it() -> None:
@@ -106,7 +106,7 @@ def test_deep_response_is_written_as_it_is() -> None:
     response.meta = made_meta()
     line = line_of(BatchResult(index=0, custom_id="a", request=None, response=response))
     assert response._raw in line
-    found = read_outcome(line)
+    found = read_result_line(line)
     assert (found.custom_id, found.failed) == ("a", False)
 
 
@@ -148,7 +148,7 @@ def test_any_response_gives_a_line_that_can_be_read(raw: bytes, name: str, text:
     for result in results:
         line = line_of(result)
         assert line.count(b"\n") == 1
-        assert read_outcome(line).custom_id == name
+        assert read_result_line(line).custom_id == name
 
 
 def test_failure_that_the_server_answered_with() -> None:

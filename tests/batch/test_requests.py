@@ -24,8 +24,8 @@ from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.batch import BatchRequest, InvalidRequestError
 from horay_async.batch.requests import (
     OPERATIONS,
-    Line,
     Preparer,
+    RequestLine,
     WorkItem,
     _Body,
     is_unreachable,
@@ -114,7 +114,7 @@ def test_lines(url: str) -> None:
 def test_body_of_a_file_is_sent_as_it_is_written() -> None:
     """Byte by byte, so that nothing is lost on the way."""
     raw = b'{"prompt": "x", "model":"m",  "seed": 1.0e0, "stream": false, "n": 3}'
-    item = Line("a", "POST", "/v1/completions", msgspec.Raw(raw))
+    item = RequestLine("a", "POST", "/v1/completions", msgspec.Raw(raw))
     work = prepare(item)
     assert work.request.body == raw
     assert work.size.length == len(raw)
@@ -150,7 +150,10 @@ def test_every_request_has_its_idempotency_key() -> None:
         (line("a", url="//elsewhere/x"), "the path starts with one '/'"),
         (line("a", body=None), "body must be a JSON object; it is missing"),
         (line("a", method=10**5000), "method must be .* got a value of type int"),
-        (Line("a", "POST", "/v1/completions", msgspec.Raw(b'{"x": "\xff"}')), "body must be UTF-8"),
+        (
+            RequestLine("a", "POST", "/v1/completions", msgspec.Raw(b'{"x": "\xff"}')),
+            "body must be UTF-8",
+        ),
         (line("a", body=[1]), r"body must be a JSON object; got \[1\]"),
         (line("a", body={"prompt": object(), "model": "m"}), "prompt can't be sent as JSON"),
         (line("a", body={"model": "m"}), "body.prompt is missing"),

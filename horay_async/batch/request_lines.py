@@ -8,11 +8,11 @@ import msgspec
 
 from horay_async.batch.jsonl import UNREADABLE, UnfinishedError, fields_of, id_of
 
-__all__ = ["Line", "ResultLineError", "is_unfinished", "parse_line"]
+__all__ = ["RequestLine", "ResultLineError", "is_unfinished", "parse_request_line"]
 
 
-class Line(msgspec.Struct):
-    """A line of a batch file. Its fields are as they were found, its body in the bytes that it is written in."""
+class RequestLine(msgspec.Struct):
+    """A line of a file of requests. Its fields are as they were found, its body in the bytes that it is written in."""
 
     custom_id: str
     method: Any = None
@@ -51,7 +51,7 @@ _fields = msgspec.json.Decoder(_Fields).decode
 _any = msgspec.json.Decoder().decode
 
 
-def parse_line(raw: bytes) -> Line:
+def parse_request_line(raw: bytes) -> RequestLine:
     """The request that a line holds; one that can't be read further than its id has a `problem`.
 
     Raises `ValueError` for a line of which no `custom_id` can be told, and `ResultLineError` for a result.
@@ -62,13 +62,13 @@ def parse_line(raw: bytes) -> Line:
         custom_id = id_of(raw)
         if custom_id is None:
             raise ValueError(str(error)) from error
-        return Line(custom_id, problem=f"the line can't be read: {error}")
+        return RequestLine(custom_id, problem=f"the line can't be read: {error}")
     if fields.is_result:
         raise ResultLineError
     try:
-        return Line(fields.custom_id, _any(fields.method), _any(fields.url), fields.body)
+        return RequestLine(fields.custom_id, _any(fields.method), _any(fields.url), fields.body)
     except UNREADABLE as error:
-        return Line(fields.custom_id, problem=f"method or url can't be read: {error}")
+        return RequestLine(fields.custom_id, problem=f"method or url can't be read: {error}")
 
 
 def is_unfinished(raw: bytes) -> bool:
