@@ -434,10 +434,10 @@ class Loop(Generic[ItemT]):
                     raise StopAsyncIteration
                 self._refused = False
                 last = self._stream._last_reader
-                if last.token is not self._token:
+                if changes := last.token is not self._token:
                     last.check(self._after)
                 more = await self._stream._advance()
-                if more and last.token is not self._token:
+                if changes and more:
                     last.change(self._token)
                     self._after = self._token
                 self._items = self._select(self._stream._ready if more else None)

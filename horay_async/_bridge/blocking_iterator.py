@@ -204,10 +204,10 @@ class BlockingReader(Generic[T_co]):
                 if not more:
                     raise StopIteration
                 last = self._prefetcher.last_reader
-                if self._is_loop and last.token is not self._token:
+                if (changes := last.token is not self._token) and self._is_loop:
                     last.check(self._after)
                 more = self._prefetcher.advance()
-                if more and last.token is not self._token:
+                if changes and more:
                     last.change(self._token)
                     self._after = self._token
                 self._refused = False
