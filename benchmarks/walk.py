@@ -1,4 +1,4 @@
-"""How far a request walks through the package: files entered, and moves from one file to another.
+"""The path of a request through the package: files entered, and moves from one file to another.
 
     python -m benchmarks.walk
 

@@ -9,8 +9,8 @@
 `Horay` is the same client for code that doesn't await. Importing this package loads next to nothing: each
 name brings its module when it is first used, and aiohttp comes with the first client.
 
-Its layers, from the lowest up. A module imports from lower layers and from its own, for types too; nothing imports
-the leaves.
+Its layers, from the lowest up. A module imports from lower layers and from its own, for types too. The
+leaves are imported by no other layer; only the command line loads `local`, when it starts a local server.
 
     _argument_errors, _first_use, _type_hints
     _class_docs

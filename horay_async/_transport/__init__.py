@@ -1,7 +1,9 @@
-"""Sending and receiving over aiohttp. Nothing else in the client imports it, and this module doesn't either: what of
-the package needs no aiohttp, such as the `Limiter`, is loaded without it.
+"""Sending and receiving over aiohttp.
 
-A request walks straight:
+Apart from `local` and `testing`, only modules of this package import aiohttp at run time. This `__init__` imports nothing,
+so that modules which don't need aiohttp, such as the `Limiter`'s, are loaded without it.
+
+The path of a request:
 
 1. `resources` build a `Request` (`_protocol.wire.request`), and `Transport.call` makes a `Call` of it.
 2. `Call.run` is the one loop that tries again, for calls and for streams: attempt, receive, or wait and go on.

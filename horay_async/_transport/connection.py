@@ -225,12 +225,11 @@ def shared_buffer(loop: asyncio.AbstractEventLoop) -> memoryview | None:
 
 
 class UnreadData:
-    """Looks at the data before a timeout that has passed is believed.
+    """When a timeout has passed: waits until the data that had come by then is read, before the timeout is raised.
 
-    A process that was stopped, or a loop that was busy, finds a timeout passed and the response in the socket. So
-    the wait goes on as long as data keeps coming in turn after turn of the loop, and ends once nothing has
-    come for a few turns: by then, whoever waits for it has seen all that there was. What can't have been on its way
-    when the timeout passed doesn't count.
+    Where a process was stopped, or its loop was busy, the timeout has passed while the response lies in the socket, unread.
+    So the wait goes on while each turn of the loop brings data, and ends once a few turns have brought none: by then,
+    whoever waits has seen all that had come. Data that can't have been on its way when the timeout passed doesn't count.
     """
 
     __slots__ = ("_last", "_quiet", "_received", "_turns")

@@ -99,8 +99,8 @@ class _Waiter:
 
 
 class Limiter:
-    """Admits requests when concurrency, rates, pauses and the server's own windows allow it: those of calls and, below the
-    client's batches' `Throttle`, those of batches.
+    """Admits requests when concurrency, rates, pauses and the server's own windows allow it: those of calls, and
+    those of batches, which come by way of a `Throttle`.
 
     Those that wait stand in queues, one for each priority, concurrency limit and rate limiter. In a queue, first come is
     first served. Of the first of each queue, those that may be sent now are admitted, the one that came first before the

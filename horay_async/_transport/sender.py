@@ -67,8 +67,10 @@ class _Bearer(Secret):
 
 
 class Sender:
-    """Sends requests for one client, over its own session or a caller's. Its calls hold it longer than the client may
-    live, and with it what `membership` keeps.
+    """Sends requests for one client, over its own session or a caller's.
+
+    Calls hold their sender, and may go on when the client is collected. So the sender holds the client's `membership`, and
+    the limiter that the client shares with others isn't forgotten before its calls end.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class Sender:
     ) -> None:
         self.options = options
         self.pools = pools
-        self._membership = membership  # never read
+        self._membership = membership  # held, and never read
         self._urls: dict[str, URL] = {}
         self._proxies: dict[URL, URL | None] = {}  # of the environment, by origin
         self._common: dict[str, CommonHeaders] = {}  # of requests with a body, by what they accept

@@ -61,11 +61,12 @@ that was just starting.
 
 
 class BatchRunner:
-    """One batch run on one event loop: a task that sends, and one for each request under way.
+    """One batch run on one event loop: one task takes requests from the source, and another one sends each of them.
 
-    `concurrency` and `rate_limiter` take the place of those that the settings call for, to be shared by several runners.
-    A rate limiter that doesn't know for how long it holds back requests has to wake the client's limiter. `ends_with` tells
-    the errors with which the run ends where all of the first requests meet them, instead of failing one after the other.
+    `concurrency` and `rate_limiter`, where they are given, are used in place of the settings' own: several runners can share
+    them. A rate limiter that can't say for how many seconds it holds back requests has to call `Limiter.wake` when it no
+    longer does. `ends_with` says which errors end the run when all of its first requests meet them: then the others aren't
+    sent, to fail one after the other.
     """
 
     def __init__(

@@ -24,8 +24,8 @@ __all__ = ["BatchAttemptLimiter", "Patience", "Throttle", "throttle_of", "unboun
 
 
 class Throttle:
-    """Has the requests of a client's batches admitted by its `Limiter`, and adds to that what batches alone have: a
-    concurrency and rates of their own, and an end of their patience with a server that refuses everything.
+    """Passes the requests of a client's batches to its `Limiter`, which admits them, and adds what batches alone have: a
+    concurrency and rates of their own, and an end of the wait for a server that refuses everything.
     """
 
     def __init__(self, options: ClientOptions, limiter: Limiter | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What a type hint is a tree of. Pure."""
+"""The nodes of the tree that a type hint is parsed into. Pure."""
 
 from __future__ import annotations
 

@@ -156,8 +156,8 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
         return []
 
     def only_text_of(self, chunk: ChunkT) -> list[str] | None:
-        """The list that the text of `chunk`, which was added and has one, is in now, if that is all that chunks which
-        differ from it in the text add: theirs can be put there without looking at the rest. None where they add more.
+        """The list to which the text of `chunk`, which was added and has one, was appended. Chunks that differ from it in the
+        text alone need no more than that: their texts can be appended to the list, too. None where they add more than text.
         """
         return None
 

@@ -40,9 +40,11 @@ JOINED = frozenset({("audio", "data"), ("audio", "transcript"), ("custom", "inpu
 
 
 def keep_unknown(sent: Any, made: Extensible, *, normalized: bool) -> bool:
-    """Keeps in `made`, and in the objects within it, what `sent`, decoded JSON, has in fields that their classes don't
-    know. Says whether a chunk has some that its like has to bring as well, since it adds to what others bring, in a delta, or stands
-    in this chunk's object alone; `normalized` whether something in `sent` was put where the API describes it.
+    """Keeps the fields of `sent`, decoded JSON, that the classes don't know: in `made`, and in the objects within it.
+
+    `normalized` says whether something in `sent` was put where the API describes it. Returns whether a field of a chunk adds
+    to the merged response: one in a delta adds to what other chunks bring, and one in the chunk's own object is that
+    chunk's alone. Then the next chunks that differ from this one in the text alone have to be merged field by field, too.
     """
     adds = False
     known = _known_fields(cast(Any, type(made)))
