@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any, Never, cast
 
 from langchain_core.messages import (
@@ -21,7 +22,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from horay_async._json import is_object
 from horay_async._protocol.structured.parse import CUTS
 from horay_async._protocol.wire.unknown import unknown_of
-from horay_async.errors import AnswerError
+from horay_async.errors import AnswerError, AnswerFault
 from horay_async.models import events
 from horay_async.models._dump import dump_all
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
@@ -38,6 +39,7 @@ MESSAGE_EXTRAS = "message_extras"
 CALL_EXTRAS = "tool_call_extras"
 """The key in `additional_kwargs` of what tool calls have beside their function, by the calls' ids."""
 
+NO_CHOICE = "the response holds no choice"
 NO_OBJECT = "arguments are no JSON object"
 
 
@@ -77,14 +79,16 @@ def _beside(message: ChatMessage) -> dict[str, Any]:
 
 
 def result_of(response: ChatCompletion) -> ChatResult:
-    """A response as LangChain's result: one generation for each choice."""
+    """A response as LangChain's result: one generation for each choice. Raises `AnswerError` where it has none."""
+    if not response.choices:
+        raise _answer_error(response, NO_CHOICE)
     usage = _usage(response.usage)
     generations = [
         ChatGeneration(
             message=_message(response, choice, usage if number == 0 else None),
             generation_info=_choice_info(choice),
         )
-        for number, choice in enumerate(response.choices)
+        for number, choice in enumerate(sorted(response.choices, key=attrgetter("index")))
     ]
     output: dict[str, Any] = {"model_name": response.model, "id": response.id}
     if usage is not None:
@@ -128,9 +132,11 @@ class StreamedMessage:
         """What is known once the message is whole: finish reason, usage, log probabilities.
 
         Raises `AnswerError` for a tool call that isn't whole: LangChain completes its arguments when it merges chunks,
-        and would have a valid call of them.
+        and would have a valid call of them. Raises it without a choice, too.
         """
-        choice = next((one for one in response.choices if one.index == 0), ChatChoice())
+        choice = next((one for one in response.choices if one.index == 0), None)
+        if choice is None:
+            raise _answer_error(response, NO_CHOICE)
         for call in _calls(choice)[1]:
             merged = tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=0)
             if AIMessageChunk(content="", tool_call_chunks=[merged]).tool_calls:
@@ -208,10 +214,18 @@ def _no_json(constant: str) -> Never:
 def _broken(response: ChatCompletion, choice: ChatChoice, call: InvalidToolCall) -> AnswerError:
     """The error for a tool call that isn't whole."""
     reason, problem = CUTS.get(choice.finish_reason, ("mismatch", f"its {NO_OBJECT}"))
+    return _answer_error(
+        response, f"a tool call isn't whole: {problem}", reason=reason, text=call["args"] or ""
+    )
+
+
+def _answer_error(
+    response: ChatCompletion, problem: str, *, reason: AnswerFault = "mismatch", text: str = ""
+) -> AnswerError:
     return AnswerError(
-        f"a tool call isn't whole: {problem}",
+        problem,
         reason=reason,
-        text=call["args"] or "",
+        text=text,
         completion=response,
         request_id=response.meta.request_id,
         attempts=response.meta.attempts,

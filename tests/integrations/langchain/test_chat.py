@@ -125,6 +125,41 @@ def test_odd_tool_calls(fault_server: FaultServer, connect: Connect) -> None:
     assert (made["name"], made["args"], made["id"]) == ("get_weather", {"a": 1}, "1")
 
 
+async def test_no_choice(fault_server: FaultServer, connect: Connect) -> None:
+    """A response without a choice raises, and is in the error: its tokens are paid for."""
+    usage = {"prompt_tokens": 9, "completion_tokens": 0, "total_tokens": 9}
+
+    def respond_without(request: Request) -> ScriptedResponse:
+        body = {"id": "c", "model": "m", "choices": [], "usage": usage}
+        if not request.json().get("stream"):
+            return json_response(body)
+        return respond([sse(body), sse("[DONE]")], content_type="text/event-stream")
+
+    fault_server.always(respond_without)
+    model = connect()
+    with pytest.raises(AnswerError, match="no choice") as invoked:
+        model.invoke("hi")
+    with pytest.raises(AnswerError, match="no choice") as awaited:
+        await model.ainvoke("hi")
+    with pytest.raises(AnswerError, match="no choice") as streamed:
+        list(model.stream("hi"))
+    for one in (invoked, awaited, streamed):
+        assert one.value.completion.usage.total_tokens == 9
+    await model.aclose()
+
+
+def test_choices_in_any_order(fault_server: FaultServer, connect: Connect) -> None:
+    """They are in the order of their indexes, so that the message is the one that a stream gives."""
+    choices = [
+        {"index": at, "finish_reason": "stop", "message": {"role": "assistant", "content": str(at)}}
+        for at in (2, 0, 1)
+    ]
+    fault_server.always(json_response({"id": "c", "model": "m", "choices": choices}))
+    assert connect().invoke("hi", n=3).text == "0"
+    [generations] = connect().generate([[HumanMessage("hi")]], n=3).generations
+    assert [one.text for one in generations] == ["0", "1", "2"]
+
+
 @attrs.define
 class Order:
     """An order."""
