@@ -16,6 +16,7 @@ __all__ = [
     "about_option",
     "about_parameter",
     "about_value",
+    "closely_spelt",
     "did_you_mean",
     "no_attribute",
     "no_item",
@@ -323,6 +324,22 @@ def did_you_mean(name: str, declared: Iterable[str]) -> str:
 
     close = get_close_matches(name, declared, n=1)
     return f"did you mean {close[0]!r}? " if close else ""
+
+
+def closely_spelt(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is spelt nearly the same, apart from capitals and underscores; None where none is.
+
+    Stricter than `did_you_mean`, for names that may well be right: `min_tokens` isn't `max_tokens`.
+    """
+    from difflib import get_close_matches  # noqa: PLC0415 - only needed for a mistake
+
+    letters = {_letters(one): one for one in known}
+    close = get_close_matches(_letters(name), letters, n=1, cutoff=0.85)
+    return letters[close[0]] if close else None
+
+
+def _letters(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

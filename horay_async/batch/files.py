@@ -57,10 +57,10 @@ async def run_file(
         progress.unreadable = tuple(journal.unreadable)
         if journal.unreadable:
             LOG.warning(
-                "%s: lines that can't be read stay there, and their requests are sent again: %d, the first is line %d",
+                "%s, line %d%s: can't be read: left there, and what it was for counts as not sent",
                 results,
-                len(journal.unreadable),
                 journal.unreadable[0],
+                f" and {more:,} more" if (more := len(journal.unreadable) - 1) else "",
             )
         if finished.total < total:
             journal.check_room()

@@ -30,10 +30,13 @@ from horay_async._protocol.wire.request import (
     may_be_billed,
 )
 from horay_async._transport.limiter import OVERLOAD_STATUSES
+from horay_async._transport.log import LOG
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.jsonl import UNREADABLE
-from horay_async.batch.request_lines import RequestLine
+from horay_async.batch.misspelt import SHOWN, Misspelt, doubts
+from horay_async.batch.operations import OPERATIONS, path_below_version
+from horay_async.batch.request_lines import LINE_FIELDS, RequestLine
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -46,7 +49,7 @@ from horay_async.errors import (
 )
 from horay_async.models.meta import Attempt
 from horay_async.options import ClientOptions, RetryPolicy
-from horay_async.resources import chat, completions, embeddings, images
+from horay_async.resources import embeddings
 from horay_async.resources._base import new_idempotency_key
 
 __all__ = [
@@ -60,12 +63,6 @@ __all__ = [
     "name_of",
 ]
 
-OPERATIONS: dict[str, Operation[Any]] = {
-    operation.path: operation
-    for operation in (chat.CREATE, completions.CREATE, embeddings.CREATE, images.GENERATE)
-}
-"""Those whose responses have a class, by path."""
-
 UNUSABLE = (TypeError, ValueError, OverflowError, RecursionError, ConfigurationError)
 """What building a request raises where an item's values can't be sent."""
 
@@ -73,9 +70,6 @@ UNREADABLE_ITEM = (Exception, asyncio.CancelledError)
 """What an item of the caller's own class can raise where it is read. Nothing is awaited there, so that a `CancelledError` is
 none of the batch.
 """
-
-VERSION = "/v1"
-"""What paths of batch files begin with; here it is part of the base URL."""
 
 
 class _Body(msgspec.Struct):
@@ -168,6 +162,7 @@ class Preparer:
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
         self._deferred = _Deferred(policy=options.retry)
+        self._misspelt = Misspelt()
 
     def prepare(self, item: object, index: int) -> WorkItem:
         """The work item for what the caller passed. Raises `InvalidRequestError` that names what is wrong with it."""
@@ -191,14 +186,17 @@ class Preparer:
         if isinstance(item, BatchRequest):
             return _from_request(cast("BatchRequest[Any]", item), index, self._options)
         if isinstance(item, Mapping):
-            line = _as_line(cast("Mapping[str, Any]", item))
+            fields = cast("Mapping[str, Any]", item)
+            line = _as_line(fields)
+            if self._misspelt.count < SHOWN:
+                where = f"request {index}, {line.custom_id!r}"
+                if self._misspelt.add(where, doubts(line, fields)):
+                    LOG.warning("%s (it is sent as it is)", self._misspelt.first[-1])
             return _from_line(line, cast(object, item), index, self._options)
         raise InvalidRequestError(f"{TAKEN}; got a value of type {type(item).__qualname__}")
 
 
 TAKEN = "a batch takes BatchRequest objects, or mappings with custom_id, method, url and body"
-
-LINE_FIELDS = frozenset({"custom_id", "method", "url", "body"})
 
 
 def name_of(item: object, index: int) -> str:
@@ -251,9 +249,7 @@ def _from_line(line: RequestLine, item: object, index: int, options: ClientOptio
         raise InvalidRequestError(
             f'url must be a path such as "/v1/chat/completions"; {_got(line.url)}'
         )
-    path = line.url
-    if path.startswith(f"{VERSION}/"):
-        path = path.removeprefix(VERSION)
+    path = path_below_version(line.url)
     operation = OPERATIONS.get(path)
     raw = bytes(line.body)
     try:

@@ -14,7 +14,7 @@ from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.inputs import END_OF_INPUT, STDIN, parse_path, piped
 from horay_async.cli.interrupts import interrupt_command
 from horay_async.cli.options import Server, expand_groups
-from horay_async.cli.output import note, write_json
+from horay_async.cli.output import note, warnings_noted, write_json
 from horay_async.cli.session import open_client
 
 __all__ = ["batch"]
@@ -98,7 +98,7 @@ def batch(
         note(f"type or paste the requests, one a line; {END_OF_INPUT} ends them")
     with open_client(server) as client:
         try:
-            with show_progress(progress, bar=not typed):
+            with show_progress(progress, bar=not typed), warnings_noted():
                 client.batch.run_file(
                     piped(requests),
                     results,
@@ -112,20 +112,12 @@ def batch(
     note(f"{_told(progress)}, in {timedelta(seconds=round(progress.seconds))}")
     if as_json:
         write_json({name: getattr(progress, name) for name in TOLD})
-    if bad := progress.unreadable:
-        rest = f" and {len(bad) - 1:,} more" if bad[1:] else ""
-        note(
-            f"{results}, line {bad[0]}{rest}: can't be read: left there, and what it was for counts as not sent"
-        )
     if progress.main_error:
         note(f"the most frequent error: {progress.main_error}")
     failed = progress.failed + progress.skipped_failed
     if failed:
         note(f"{results} says what failed; --retry-failed sends it again")
-    if cut := progress.unfinished_line:
-        name = "standard input" if requests == STDIN else requests
-        note(f"{name}: the last line, {cut}, is unfinished, and left to the next start")
-    if failed or cut:
+    if failed or progress.unfinished_line:
         raise typer.Exit(ExitCode.PARTLY)
 
 

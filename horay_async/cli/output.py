@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import contextlib
 import json
+import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -22,6 +23,7 @@ __all__ = [
     "free_name",
     "note",
     "replace_missing",
+    "warnings_noted",
     "write_file",
     "write_json",
     "write_stderr",
@@ -106,6 +108,28 @@ def note(text: str, *, indent: int = 0) -> None:
     """
     text = wrapped(printable(text), sys.stderr, indent=indent)
     write_stderr(f"{styled(text, 'dim', sys.stderr)}\n")
+
+
+class _NoteHandler(logging.Handler):
+    """Shows what is logged as a note."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage())
+
+
+@contextlib.contextmanager
+def warnings_noted() -> Generator[None]:
+    """Shows the warnings of the package's log until the block ends, unless `HORAY_LOG` has it shown anyway."""
+    log = logging.getLogger("horay_async")
+    if any(not isinstance(handler, logging.NullHandler) for handler in log.handlers):
+        yield
+        return
+    handler = _NoteHandler(logging.WARNING)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
 
 
 class Spinner:

@@ -825,8 +825,7 @@ async def test_line_of_the_results_that_cant_be_read(
     files.results.write_bytes(b"\n".join((first, second[:-9], third, b"")))
     progress = await batch.run_file(files.requests, files.results)
     assert (progress.unreadable, progress.skipped, progress.done) == ((2,), 2, 1)
-    assert "out.jsonl: lines that can't be read stay there" in caplog.text
-    assert "1, the first is line 2" in caplog.text
+    assert "out.jsonl, line 2: can't be read: left there" in caplog.text
 
 
 @pytest.mark.parametrize("interval", [0, 0.001])

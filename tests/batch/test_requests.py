@@ -22,8 +22,8 @@ from horay_async._protocol.wire.decode import decoder
 from horay_async._protocol.wire.embeddings import EmbeddingDecoder
 from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.batch import BatchRequest, InvalidRequestError
+from horay_async.batch.operations import OPERATIONS
 from horay_async.batch.requests import (
-    OPERATIONS,
     Preparer,
     RequestLine,
     WorkItem,

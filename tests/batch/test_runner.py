@@ -649,6 +649,19 @@ async def test_wrong_key_ends_the_run(batch: AsyncBatch, stub: Stub, ordered: bo
     assert (run.progress.failed, run.progress.in_flight) == (0, 0)
 
 
+async def test_misspelt_fields_of_mappings_are_logged(
+    batch: AsyncBatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those of the first few, each before it is sent."""
+    body = {"model": "m", "prompt": "Once", "max_token": 3}
+    results = await results_of(batch.run([line(f"id-{n}", body=body) for n in range(9)]))
+    assert all(result.response is not None for result in results)
+    assert caplog.messages == [
+        f"request {n}, 'id-{n}': body.max_token: did you mean 'max_tokens'? (it is sent as it is)"
+        for n in range(3)
+    ]
+
+
 async def test_forbidden_request_is_a_result(batch: AsyncBatch, stub: Stub) -> None:
     """A 403 may be of the model: the others go on."""
     stub.reply = lambda _: web.json_response({"message": "not this model"}, status=403)

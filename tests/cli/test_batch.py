@@ -123,6 +123,22 @@ def test_wrong_key(horay: Horay, requests: Path, results: Path, fault_server: Fa
     assert ids(results) == ["r-0", "r-1", "r-2"]
 
 
+def test_misspelt_field(
+    horay: Horay, requests: Path, results: Path, fault_server: FaultServer
+) -> None:
+    """Is told before anything else, with the line; the request is sent as it is."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "?"}], "max_token": 30}
+    request = {"custom_id": "odd", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    requests.write_text(line(0) + json.dumps(request) + "\n", encoding="utf-8")
+    result = horay("batch", str(requests), str(results))
+    assert result.exit_code == ExitCode.DONE
+    assert result.stderr.startswith(
+        f"{requests}: 1 of the 2 lines may have a mistake, and are sent as they are: "
+        "line 2: body.max_token: did you mean 'max_tokens'?\n"
+    )
+    assert fault_server.requests[-1].json()["max_token"] == 30
+
+
 def test_bad_line(horay: Horay, requests: Path, results: Path, fault_server: FaultServer) -> None:
     """A line that can't be read is told by its number, before anything is sent."""
     requests.write_text(line(0) + "{\n", encoding="utf-8")
