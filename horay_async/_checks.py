@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
@@ -47,7 +47,7 @@ LARGEST = sys.float_info.max
 """The largest number that isn't infinite."""
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     """Whether a value is a number that there is a float for: an integer can be larger."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
