@@ -27,6 +27,7 @@ from horay_async.models import events
 from horay_async.models._dump import dump_all
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
 from horay_async.models.usage import Usage
+from horay_async.resources._base import new_idempotency_key
 
 __all__ = ["StreamedMessage", "result_of", "sent_messages"]
 
@@ -81,7 +82,11 @@ def _beside(message: ChatMessage) -> dict[str, Any]:
 def result_of(response: ChatCompletion) -> ChatResult:
     """A response as LangChain's result: one generation for each choice. Raises `AnswerError` where it has none."""
     if not response.choices:
-        raise _answer_error(response, NO_CHOICE)
+        raise _mismatch(response, NO_CHOICE)
+    for choice in response.choices:
+        ids: dict[int, str] = {}
+        for number, call in enumerate(choice.message.tool_calls or ()):
+            call.id = _id_for(number, call.id, ids)
     usage = _usage(response.usage)
     generations = [
         ChatGeneration(
@@ -102,6 +107,8 @@ class StreamedMessage:
     def __init__(self) -> None:
         self._names: dict[int, str] = {}
         """What was told of each tool call's name, by the call's number."""
+        self._ids: dict[int, str] = {}
+        """The tool calls' ids, by the calls' numbers."""
 
     def chunks(self, event: events.ChatEvent) -> Iterator[ChatGenerationChunk]:
         """What an event adds: no chunk, or one."""
@@ -118,13 +125,14 @@ class StreamedMessage:
                 yield _chunk(AIMessageChunk(content="", additional_kwargs={"refusal": text}))
             case events.ToolCallStarted(tool_index=number, id=id_, name=name):
                 self._names[number] = name
-                yield _tool_chunk(number, id_, name, "")
+                yield _tool_chunk(number, id_ and _id_for(number, id_, self._ids), name, "")
             case events.ToolCallArgumentsDelta(tool_index=number, arguments=arguments):
                 yield _tool_chunk(number, None, None, arguments)
             case events.ToolCallDone(tool_index=number, tool_call=call):
                 rest = call.function.name.removeprefix(self._names.get(number, ""))
-                if rest:  # a name that came in pieces
-                    yield _tool_chunk(number, None, rest, "")
+                late = None if number in self._ids else _id_for(number, call.id, self._ids)
+                if rest or late:  # a name that came in pieces, or an id behind it
+                    yield _tool_chunk(number, late, rest or None, "")
             case _:
                 pass
 
@@ -136,10 +144,14 @@ class StreamedMessage:
         """
         choice = next((one for one in response.choices if one.index == 0), None)
         if choice is None:
-            raise _answer_error(response, NO_CHOICE)
+            raise _mismatch(response, NO_CHOICE)
+        for number, merged in zip(
+            sorted(self._names), choice.message.tool_calls or (), strict=False
+        ):
+            merged.id = self._ids.get(number, merged.id)
         for call in _calls(choice)[1]:
-            merged = tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=0)
-            if AIMessageChunk(content="", tool_call_chunks=[merged]).tool_calls:
+            told = tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=0)
+            if AIMessageChunk(content="", tool_call_chunks=[told]).tool_calls:
                 raise _broken(response, choice, call)
         return ChatGenerationChunk(
             message=AIMessageChunk(
@@ -151,6 +163,16 @@ class StreamedMessage:
             ),
             generation_info=_choice_info(choice),
         )
+
+
+def _id_for(number: int, id_: str, ids: dict[int, str]) -> str:
+    """The id of a message's tool call, and puts it into the `ids` by the calls' numbers. Some servers send none, or the same
+    twice, by which no result could be told from another.
+    """
+    if not id_ or id_ in ids.values():
+        id_ = f"call_{new_idempotency_key()}"
+    ids[number] = id_
+    return id_
 
 
 def _chunk(message: AIMessageChunk) -> ChatGenerationChunk:
@@ -214,12 +236,12 @@ def _no_json(constant: str) -> Never:
 def _broken(response: ChatCompletion, choice: ChatChoice, call: InvalidToolCall) -> AnswerError:
     """The error for a tool call that isn't whole."""
     reason, problem = CUTS.get(choice.finish_reason, ("mismatch", f"its {NO_OBJECT}"))
-    return _answer_error(
+    return _mismatch(
         response, f"a tool call isn't whole: {problem}", reason=reason, text=call["args"] or ""
     )
 
 
-def _answer_error(
+def _mismatch(
     response: ChatCompletion, problem: str, *, reason: AnswerFault = "mismatch", text: str = ""
 ) -> AnswerError:
     return AnswerError(

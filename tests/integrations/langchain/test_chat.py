@@ -130,7 +130,7 @@ async def test_no_choice(fault_server: FaultServer, connect: Connect) -> None:
     usage = {"prompt_tokens": 9, "completion_tokens": 0, "total_tokens": 9}
 
     def respond_without(request: Request) -> ScriptedResponse:
-        body = {"id": "c", "model": "m", "choices": [], "usage": usage}
+        body: dict[str, Any] = {"id": "c", "model": "m", "choices": [], "usage": usage}
         if not request.json().get("stream"):
             return json_response(body)
         return respond([sse(body), sse("[DONE]")], content_type="text/event-stream")
@@ -432,6 +432,66 @@ async def test_fields_without_a_name(fault_server: FaultServer, connect: Connect
         assert sent[1]["audio"] == {"id": "a1"}
         assert sent[1]["annotations"] == [{"url": "u"}]
         assert [one.get("extra_content") for one in sent[1]["tool_calls"]] == [None, signature]
+    await model.aclose()
+
+
+@pytest.mark.parametrize("id_", ["", "same"])
+async def test_calls_without_ids_of_their_own(
+    fault_server: FaultServer, connect: Connect, id_: str
+) -> None:
+    """They get one each, by which results and what came beside them go with the call that they are of."""
+    message = _calling('{"count": 1}', "{oops", '{"count": 2}')
+    for at, call in enumerate(message["tool_calls"]):
+        call.update(id=id_, extra_content=f"of {at}")
+    fault_server.always(_cut_script(message, "tool_calls"))
+    model = connect()
+    for response in (model.invoke("hi"), await model.ainvoke("hi")):
+        ids = [one["id"] for one in (*response.tool_calls, *response.invalid_tool_calls)]
+        assert (len(set(ids)), all(ids)) == (3, True)
+        results = [ToolMessage("done", tool_call_id=str(one)) for one in ids[:2]]
+        model.invoke([HumanMessage("hi"), response, *results])
+        sent = cast("dict[str, Any]", fault_server.requests[-1].json())["messages"]
+        calls = sent[1]["tool_calls"]
+        assert [one["extra_content"] for one in calls] == ["of 0", "of 2"]
+        assert [one["id"] for one in calls] == [one["tool_call_id"] for one in sent[2:]]
+    await model.aclose()
+
+
+@pytest.mark.parametrize("ids", [("", ""), ("same", "same"), (None, None), ("a", "b")])
+@pytest.mark.parametrize("late", [False, True])
+async def test_streamed_calls_without_ids_of_their_own(
+    fault_server: FaultServer, connect: Connect, ids: tuple[Any, Any], *, late: bool
+) -> None:
+    """The same in a stream, whose ids may come behind the names."""
+    deltas: list[dict[str, Any]] = []
+    for index, id_ in enumerate(ids):
+        at = {"index": index}
+        function = {"name": "f", "arguments": f'{{"at": {index}}}'}
+        deltas.append({**at, "id": None if late else id_, "function": function})
+        deltas.append({**at, "id": id_, "extra_content": f"of {index}"})
+    events = [sse({"choices": [{"index": 0, "delta": {"tool_calls": [one]}}]}) for one in deltas]
+    events.append(sse({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}))
+    script = respond([*events, sse("[DONE]")], content_type="text/event-stream")
+    fault_server.add(script)
+    fault_server.add(script)
+    fault_server.reply("fine")
+    model = connect()
+    whole: Any = None
+    for chunk in model.stream("hi"):
+        whole = chunk if whole is None else whole + chunk
+    again: Any = None
+    async for chunk in model.astream("hi"):
+        again = chunk if again is None else again + chunk
+    for response in (whole, again):
+        found = [one["id"] for one in response.tool_calls]
+        assert (len(set(found)), all(found)) == (2, True)
+        assert found[0] == ids[0] or not ids[0]
+        assert found[1] == ids[1] or ids[0] == ids[1]
+    results = [ToolMessage("done", tool_call_id=one["id"]) for one in whole.tool_calls]
+    await model.ainvoke([HumanMessage("hi"), whole, *results])
+    sent = cast("dict[str, Any]", fault_server.requests[-1].json())["messages"]
+    assert [one["extra_content"] for one in sent[1]["tool_calls"]] == ["of 0", "of 1"]
+    assert [one["id"] for one in sent[1]["tool_calls"]] == [one["id"] for one in whole.tool_calls]
     await model.aclose()
 
 
