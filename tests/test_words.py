@@ -31,10 +31,14 @@ METAPHORS = {
     "ledger": "recorder",
     "misfit": "mismatch",
     "outbox": "result buffer",
+    "outline": "strict decoder, or summary",
     "plunge": "decrease",
     "recess": "pause",
     "storm": "rate limits",
     "strikes": "refusals",
+    "sweep": "eviction",
+    "swept": "evicted",
+    "ticket": "limited request",
     "twin": "the blocking class, or the asynchronous one",
     "unfit": "invalid value",
     "words": "message, or text",
@@ -49,6 +53,7 @@ TIMEOUT = re.compile(
 
 MEANT = {
     "*": r"Answer(Error|Fault|Parsed)\b|\bmodel's (whole )?answer",  # what a model says, as text
+    "_transport/connection.py": r"TLS may have sent session tickets",
     "cli/terminal.py": r"\bwords, such as paths|break_long_words",  # of a text that is wrapped
     "integrations/ray/*.py": r"[\"`]answer[\"`]|answers/",  # the column of the model's text
     "local/templates.py": r"answer with its name|Hugging Face",  # the model's own template; a name
