@@ -1,12 +1,15 @@
-"""Responses that were cut: LangChain's parsers complete the JSON of these, so they have to be refused."""
+"""Responses that were cut, or aren't whole: LangChain's parsers complete the JSON of these, so they have to be refused."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
+from typing import Any, cast
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.output_parsers import BaseLLMOutputParser
+from langchain_core.outputs import ChatGeneration
 from langchain_core.runnables import RunnableGenerator
 from langchain_core.utils.json import parse_json_markdown
 
@@ -19,59 +22,88 @@ WHOLE_JSON = partial(json.loads, strict=False)
 """How LangChain's parsers read JSON that they needn't complete."""
 
 
-def refuse_cut(*, text_is_json: bool) -> RunnableGenerator[AIMessage, AIMessage]:
-    """Passes a message on, whole or in chunks. Raises `AnswerError` where it ends cut, as its finish reason says; and with
-    `text_is_json` where the text does, whatever that says: servers have other names for it.
+def refuse_cut(parser: object, *, text_is_json: bool) -> RunnableGenerator[AIMessage, AIMessage]:
+    """Passes a message on to `parser`, whole or in chunks. Raises `AnswerError` where it ends cut, as its finish reason says;
+    and where the text, with `text_is_json`, or else the tool call isn't whole, whatever that says: servers have other names
+    for it. LangChain's parsers pass over what doesn't fit in chunks; for the whole of these `parser` raises here.
     """
 
     def checked(messages: Iterator[AIMessage]) -> Iterator[AIMessage]:
-        said: list[str] = []
-        request_id = None
+        whole = _Whole(parser, text_is_json=text_is_json)
         for message in messages:
-            request_id = _check(message, said) or request_id
+            whole.add(message)
             yield message
-        if text_is_json:
-            _check_json("".join(said), request_id)
+        whole.check()
 
     async def achecked(messages: AsyncIterator[AIMessage]) -> AsyncIterator[AIMessage]:
-        said: list[str] = []
-        request_id = None
+        whole = _Whole(parser, text_is_json=text_is_json)
         async for message in messages:
-            request_id = _check(message, said) or request_id
+            whole.add(message)
             yield message
-        if text_is_json:
-            _check_json("".join(said), request_id)
+        whole.check()
 
     return RunnableGenerator(checked, achecked)
 
 
-def _check(message: AIMessage, said: list[str]) -> str | None:
-    """Adds to what was `said`, and raises where the message was cut; its request's id."""
-    said.append(str(message.text))
-    told = message.response_metadata
-    request_id: str | None = told.get("request_id")
-    cut = CUTS.get(told.get("finish_reason"))
-    if cut is None:
-        return request_id
-    reason, problem = cut
-    text = "".join(said)
-    if not text and message.invalid_tool_calls:
-        text = message.invalid_tool_calls[-1]["args"] or ""
-    raise AnswerError(problem, reason=reason, text=text, request_id=request_id)
+class _Whole:
+    """The message so far."""
+
+    def __init__(self, parser: object, *, text_is_json: bool) -> None:
+        self._parser = parser
+        self._text_is_json = text_is_json
+        self._messages: list[AIMessage] = []
+        self._request_id: str | None = None
+
+    def add(self, message: AIMessage) -> None:
+        """Takes in a message or a chunk of it. Raises where it was cut."""
+        self._messages.append(message)
+        told = message.response_metadata
+        self._request_id = told.get("request_id") or self._request_id
+        if (cut := CUTS.get(told.get("finish_reason"))) is not None:
+            reason, problem = cut
+            raise self._error(problem, reason, self._text() or _broken_call(message))
+
+    def check(self) -> None:
+        """Raises where the message isn't whole, or where chunks come to what doesn't fit."""
+        if self._text_is_json:
+            self._check_text(self._text())
+        message = self._message()
+        if message is None:
+            return
+        if not self._text_is_json and message.invalid_tool_calls and not message.tool_calls:
+            problem = message.invalid_tool_calls[-1]["error"] or "its arguments are no JSON object"
+            text = _broken_call(message)
+            raise self._error(f"a tool call isn't whole: {problem}", "mismatch", text)
+        parser: Any = self._parser
+        if len(self._messages) > 1 and isinstance(parser, BaseLLMOutputParser):
+            cast("Any", parser).parse_result([ChatGeneration(message=message)])
+
+    def _text(self) -> str:
+        return "".join(str(message.text) for message in self._messages)
+
+    def _message(self) -> AIMessage | None:
+        """The message, merged of its chunks; None where none came."""
+        chunks = [one for one in self._messages if isinstance(one, AIMessageChunk)]
+        if len(chunks) > 1:
+            return chunks[0].__add__(chunks[1:])
+        return self._messages[0] if self._messages else None
+
+    def _check_text(self, text: str) -> None:
+        """Raises where LangChain takes `text` for JSON only since it completes it."""
+        try:
+            parse_json_markdown(text)
+        except json.JSONDecodeError:
+            return  # its parser raises, too
+        try:
+            parse_json_markdown(text, parser=WHOLE_JSON)
+        except json.JSONDecodeError as error:
+            problem = f"the response is no whole JSON: {error}"
+            raise self._error(problem, "mismatch", text) from error
+
+    def _error(self, problem: str, reason: Any, text: str) -> AnswerError:
+        return AnswerError(problem, reason=reason, text=text, request_id=self._request_id)
 
 
-def _check_json(text: str, request_id: str | None) -> None:
-    """Raises where LangChain takes `text` for JSON only since it completes it."""
-    try:
-        parse_json_markdown(text)
-    except json.JSONDecodeError:
-        return  # its parser raises, too
-    try:
-        parse_json_markdown(text, parser=WHOLE_JSON)
-    except json.JSONDecodeError as error:
-        raise AnswerError(
-            f"the response is no whole JSON: {error}",
-            reason="mismatch",
-            text=text,
-            request_id=request_id,
-        ) from error
+def _broken_call(message: AIMessage) -> str:
+    """The arguments of the last tool call that isn't whole; empty where there is none."""
+    return (message.invalid_tool_calls[-1]["args"] or "") if message.invalid_tool_calls else ""

@@ -22,7 +22,12 @@ from pydantic import BaseModel, create_model
 
 from horay_async.integrations.langchain._clients import HasClients
 from horay_async.integrations.langchain._cuts import refuse_cut
-from horay_async.integrations.langchain.messages import StreamedMessage, result_of, sent_messages
+from horay_async.integrations.langchain.messages import (
+    StreamedMessage,
+    kept_arguments,
+    result_of,
+    sent_messages,
+)
 from horay_async.models.chat_params import ChatSettings
 from horay_async.parsing import parse_text
 
@@ -35,6 +40,9 @@ SETTINGS = tuple(
 )
 """The parameters of `create` that are settings of the model. `stream_usage` stands for `stream_options`; what LangChain
 has another use for, as `metadata`, goes into `extra_body`."""
+
+KEEP_ARGUMENTS = "keep_arguments"
+"""The name of a setting of ours for one call: whether its message keeps the text of the arguments of tool calls."""
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
@@ -131,9 +139,10 @@ class ChatHoray(Parameters):
         **kwargs: Any,
     ) -> ChatResult:
         kwargs.pop("stream_usage", None)
+        keep = kwargs.pop(KEEP_ARGUMENTS, False)
         sent = self._sent(messages, stop, kwargs)
         completions: Any = self._blocking.chat.completions
-        return result_of(completions.create(**sent))
+        return result_of(completions.create(**sent), keep_arguments=keep)
 
     async def _agenerate(
         self,
@@ -143,9 +152,10 @@ class ChatHoray(Parameters):
         **kwargs: Any,
     ) -> ChatResult:
         kwargs.pop("stream_usage", None)
+        keep = kwargs.pop(KEEP_ARGUMENTS, False)
         sent = self._sent(messages, stop, kwargs)
         completions: Any = self._awaiting.chat.completions
-        return result_of(await completions.create(**sent))
+        return result_of(await completions.create(**sent), keep_arguments=keep)
 
     def _stream(
         self,
@@ -154,7 +164,7 @@ class ChatHoray(Parameters):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        message = StreamedMessage()
+        message = StreamedMessage(keep_arguments=kwargs.pop(KEEP_ARGUMENTS, False))
         sent = self._streamed(messages, stop, kwargs)
         completions: Any = self._blocking.chat.completions
         with completions.stream(**sent) as events:
@@ -169,7 +179,7 @@ class ChatHoray(Parameters):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        message = StreamedMessage()
+        message = StreamedMessage(keep_arguments=kwargs.pop(KEEP_ARGUMENTS, False))
         sent = self._streamed(messages, stop, kwargs)
         completions: Any = self._awaiting.chat.completions
         async with completions.stream(**sent) as events:
@@ -218,7 +228,7 @@ class ChatHoray(Parameters):
         A stream gives the object as it grows, and raises at its end.
         """
         call, parse = _structured(schema, method, True if strict is None else strict)
-        parser = refuse_cut(text_is_json=method != "function_calling") | parse
+        parser = refuse_cut(parse, text_is_json=method != "function_calling") | parse
         call["ls_structured_output_format"] = {
             "kwargs": {"method": method, "strict": strict},
             "schema": schema,
@@ -295,12 +305,10 @@ def _structured(
         return call, PydanticToolsParser(
             tools=[cast("TypeBaseModel", schema)], first_tool_only=True
         )
-    arguments = JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
     if not ours:
-        return call, arguments
-    import json  # noqa: PLC0415 - for this case alone
+        return call, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
 
-    def made(values: Any) -> Any:
-        return parse_text(cast("type[Any]", schema), json.dumps(values))
+    def read_call(message: Any) -> Any:
+        return parse_text(cast("type[Any]", schema), kept_arguments(message, name) or "null")
 
-    return call, arguments | RunnableLambda(made)
+    return {**call, KEEP_ARGUMENTS: True}, RunnableLambda(read_call)

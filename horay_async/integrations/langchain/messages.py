@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
@@ -29,7 +30,7 @@ from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
 from horay_async.models.usage import Usage
 from horay_async.resources._base import new_idempotency_key
 
-__all__ = ["StreamedMessage", "result_of", "sent_messages"]
+__all__ = ["StreamedMessage", "kept_arguments", "result_of", "sent_messages"]
 
 PROVIDER = "horay"
 """What LangChain's metadata calls this API."""
@@ -39,6 +40,9 @@ MESSAGE_EXTRAS = "message_extras"
 
 CALL_EXTRAS = "tool_call_extras"
 """The key in `additional_kwargs` of what tool calls have beside their function, by the calls' ids."""
+
+CALL_TEXTS = "tool_calls"
+"""The key in `additional_kwargs` of tool calls as they came, which is LangChain's name for these."""
 
 NO_CHOICE = "the response holds no choice"
 NO_OBJECT = "arguments are no JSON object"
@@ -79,8 +83,37 @@ def _beside(message: ChatMessage) -> dict[str, Any]:
     return {**named, **_known(**{MESSAGE_EXTRAS: fields or None, CALL_EXTRAS: extras or None})}
 
 
-def result_of(response: ChatCompletion) -> ChatResult:
-    """A response as LangChain's result: one generation for each choice. Raises `AnswerError` where it has none."""
+def _texts(message: ChatMessage) -> dict[str, Any]:
+    """The tool calls of a message, with the text of their arguments."""
+    return {CALL_TEXTS: dump_all(message.tool_calls or [])}
+
+
+def kept_arguments(message: BaseMessage, name: str) -> str | None:
+    """The JSON text of the arguments of the first call of `name`, in a message that keeps it; None where there is none.
+
+    LangChain's messages have them parsed, and a number with a fraction as a float, which may lack digits.
+    """
+    for call in message.additional_kwargs.get(CALL_TEXTS) or ():
+        if call["function"]["name"] == name:
+            return _strict_json(call["function"]["arguments"] or "{}")
+    return None
+
+
+def _strict_json(text: str) -> str:
+    """JSON whose strings may hold line ends, as they have to be written; what is no JSON as it is."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        with contextlib.suppress(json.JSONDecodeError):
+            return json.dumps(json.loads(text, strict=False))
+    return text
+
+
+def result_of(response: ChatCompletion, *, keep_arguments: bool = False) -> ChatResult:
+    """A response as LangChain's result: one generation for each choice. Raises `AnswerError` where it has none.
+
+    `keep_arguments` is for `kept_arguments`.
+    """
     if not response.choices:
         raise _mismatch(response, NO_CHOICE)
     for choice in response.choices:
@@ -90,7 +123,12 @@ def result_of(response: ChatCompletion) -> ChatResult:
     usage = _usage(response.usage)
     generations = [
         ChatGeneration(
-            message=_message(response, choice, usage if number == 0 else None),
+            message=_message(
+                response,
+                choice,
+                usage if number == 0 else None,
+                _texts(choice.message) if keep_arguments else {},
+            ),
             generation_info=_choice_info(choice),
         )
         for number, choice in enumerate(sorted(response.choices, key=attrgetter("index")))
@@ -104,7 +142,8 @@ def result_of(response: ChatCompletion) -> ChatResult:
 class StreamedMessage:
     """The chunks of one streamed message, from the client's events. Further choices are left out."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep_arguments: bool = False) -> None:
+        self._keep_arguments = keep_arguments
         self._names: dict[int, str] = {}
         """What was told of each tool call's name, by the call's number."""
         self._ids: dict[int, str] = {}
@@ -156,7 +195,10 @@ class StreamedMessage:
         return ChatGenerationChunk(
             message=AIMessageChunk(
                 content="",
-                additional_kwargs=_beside(choice.message),
+                additional_kwargs={
+                    **_beside(choice.message),
+                    **(_texts(choice.message) if self._keep_arguments else {}),
+                },
                 usage_metadata=_usage(response.usage),
                 response_metadata=_metadata(response, choice),
                 chunk_position="last",
@@ -188,7 +230,10 @@ def _tool_chunk(
 
 
 def _message(
-    response: ChatCompletion, choice: ChatChoice, usage: UsageMetadata | None
+    response: ChatCompletion,
+    choice: ChatChoice,
+    usage: UsageMetadata | None,
+    texts: dict[str, Any],
 ) -> AIMessage:
     sent = choice.message
     calls, invalid = _calls(choice)
@@ -199,6 +244,7 @@ def _message(
         additional_kwargs={
             **_known(refusal=sent.refusal, reasoning_content=sent.reasoning_content),
             **_beside(sent),
+            **texts,
         },
         usage_metadata=usage,
         response_metadata=_metadata(response, choice),

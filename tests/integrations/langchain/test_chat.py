@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any, cast
 
 import attrs
@@ -14,7 +15,7 @@ pytest.importorskip("langchain_core", reason="LangChain has an environment of it
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import tool
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from horay_async import (
     AnswerError,
@@ -222,10 +223,10 @@ def _cut_script(message: dict[str, Any], reason: str) -> Callable[[Any], Any]:
     return script
 
 
-def _calling(*arguments: str) -> dict[str, Any]:
-    """A message that calls `Joke` with each of `arguments`."""
+def _calling(*arguments: str, name: str = "Joke") -> dict[str, Any]:
+    """A message that calls `name` with each of `arguments`."""
     calls = [
-        {"id": str(at), "type": "function", "function": {"name": "Joke", "arguments": one}}
+        {"id": str(at), "type": "function", "function": {"name": name, "arguments": one}}
         for at, one in enumerate(arguments)
     ]
     return {"role": "assistant", "content": None, "tool_calls": calls}
@@ -267,6 +268,102 @@ async def test_structured_cut(
     both: Any = model.with_structured_output(form, method=method, include_raw=True).invoke("hi")
     assert both["parsed"] is None
     assert both["parsing_error"].reason == reason
+    await model.aclose()
+
+
+@attrs.define
+class Bill:
+    """A bill."""
+
+    amount: Decimal
+
+
+AMOUNTS = ["12345678901234567.89", "0.10", "1E+400"]
+
+
+@pytest.mark.parametrize("amount", AMOUNTS)
+@pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling"])
+async def test_decimals_are_exact(
+    fault_server: FaultServer, connect: Connect, method: Any, amount: str
+) -> None:
+    """Each digit of the text comes back, by whatever method, and with line ends in other strings too."""
+    text = f'{{"amount": {amount}}}'
+    message: dict[str, Any] = {"role": "assistant", "content": text}
+    if method == "function_calling":
+        message = _calling(text, name="Bill")
+    fault_server.always(_cut_script(message, "stop"))
+    model = connect()
+    bound: Any = model.with_structured_output(Bill, method=method)
+    made = [bound.invoke("hi"), await bound.ainvoke("hi"), *bound.stream("hi")]
+    made += [one async for one in bound.astream("hi")]
+    assert [str(one.amount) for one in made] == [amount] * 4
+    both: Any = model.with_structured_output(Bill, method=method, include_raw=True).invoke("hi")
+    assert str(both["parsed"].amount) == amount
+    await model.aclose()
+
+
+def test_line_ends_in_arguments(fault_server: FaultServer, connect: Connect) -> None:
+    """LangChain reads them in strings, where JSON has them escaped."""
+    fault_server.always(
+        _cut_script(_calling('{"drink": "a\nb", "count": 1}', name="Order"), "stop")
+    )
+    bound: Any = connect().with_structured_output(Order, method="function_calling")
+    assert bound.invoke("hi") == Order("a\nb", 1)
+
+
+@pytest.mark.parametrize("reason", ["tool_calls", "stop", "max_tokens"])
+@pytest.mark.parametrize("text", ['{"setup": "a man', '{"setup": "a", "count": 1', '["a"]', "no"])
+@pytest.mark.parametrize("form", [Order, Joke, JOKE_SCHEMA], ids=["attrs", "pydantic", "schema"])
+async def test_calls_that_are_not_whole(
+    fault_server: FaultServer, connect: Connect, form: Any, text: str, reason: str
+) -> None:
+    """They raise where the finish reason says nothing of a cut, and are no missing object."""
+    name = "Order" if form is Order else "Joke"
+    fault_server.always(_cut_script(_calling(text, name=name), reason))
+    model = connect()
+    bound = model.with_structured_output(form, method="function_calling")
+    for one in await _errors_of(bound):
+        assert (one.reason, one.text) == ("mismatch", text)
+    both: Any = model.with_structured_output(
+        form, method="function_calling", include_raw=True
+    ).invoke("hi")
+    assert both["parsed"] is None
+    assert isinstance(both["parsing_error"], AnswerError)
+    await model.aclose()
+
+
+def test_broken_call_beside_a_whole_one(fault_server: FaultServer, connect: Connect) -> None:
+    """The one that is whole is the response; of an attrs class the first call is."""
+    fault_server.always(_cut_script(_calling('{"setup": "a", "count": 1}', '{"setup'), "stop"))
+    bound: Any = connect().with_structured_output(Joke, method="function_calling")
+    assert bound.invoke("hi") == Joke(setup="a", count=1)
+    fault_server.always(
+        _cut_script(_calling('{"drink', '{"drink": "a", "count": 1}', name="Order"), "stop")
+    )
+    ours = connect().with_structured_output(Order, method="function_calling")
+    with pytest.raises(AnswerError):
+        ours.invoke("hi")
+
+
+@pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling"])
+@pytest.mark.parametrize("form", [Order, Joke], ids=["attrs", "pydantic"])
+async def test_what_does_not_fit_raises_in_streams(
+    fault_server: FaultServer, connect: Connect, form: Any, method: Any
+) -> None:
+    """As it does where the response comes whole, and not as a stream without any object."""
+    text = '{"town": "Rome"}'
+    message: dict[str, Any] = {"role": "assistant", "content": text}
+    if method == "function_calling":
+        message = _calling(text, name=form.__name__)
+    fault_server.always(_cut_script(message, "stop"))
+    model = connect()
+    bound: Any = model.with_structured_output(form, method=method)
+    with pytest.raises((AnswerError, OutputParserException, ValidationError)) as invoked:
+        bound.invoke("hi")
+    with pytest.raises(invoked.type):
+        list(bound.stream("hi"))
+    with pytest.raises(invoked.type):
+        _ = [part async for part in bound.astream("hi")]
     await model.aclose()
 
 
