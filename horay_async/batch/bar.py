@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import IO, TYPE_CHECKING, cast
 
 from horay_async._extras import missing_extra
@@ -119,7 +120,10 @@ def _made(progress: BatchProgress, console: Console, *, transient: bool, counted
                     completed=progress.skipped + progress.done + progress.failed,
                 )
                 failed = f"{progress.skipped_failed + progress.failed:,} failed"
-                self._fit(task, [f"{failed}, {progress.total_tokens:,} tokens", failed])
+                told = f"{progress.total_tokens:,} tokens"
+                if seconds := progress.seconds_unreached:
+                    told = f"server unreachable for {timedelta(seconds=round(seconds))}"
+                self._fit(task, [f"{failed}, {told}", failed])
             yield self.make_tasks_table(self.tasks)
 
         def _fit(self, task: rich.Task, texts: list[str]) -> None:

@@ -20,6 +20,9 @@ __all__ = ["BatchProgress", "BatchResult", "ShowProgress", "response_in"]
 MOST_ERRORS = 100
 """Different texts of errors that are counted; the text may name what is the request's alone."""
 
+TOLD_AFTER = 5.0
+"""Seconds without a connection after which that is told: less may be the restart of a server."""
+
 ShowProgress: TypeAlias = bool | Literal["always"]
 """Whether to draw a bar: True where standard error is a terminal, or in a notebook; `"always"` elsewhere too."""
 
@@ -92,6 +95,7 @@ class BatchProgress(Record):
     """Tokens that the responses report."""
     _started: float | None = attrs.field(default=None, init=False, repr=False)
     _ended: float | None = attrs.field(default=None, init=False, repr=False)
+    _unreached_since: float | None = attrs.field(default=None, init=False, repr=False, eq=False)
     _errors: Counter[str] = attrs.field(factory=Counter[str], init=False, repr=False, eq=False)
 
     @property
@@ -107,6 +111,15 @@ class BatchProgress(Record):
         return self._errors.most_common(1)[0][0] if self._errors else None
 
     @property
+    def seconds_unreached(self) -> float:
+        """How long ago the first attempt failed to connect since the server last responded; 0 up to 5 seconds, and while it
+        responds. The batch goes on trying for `give_up_after`.
+        """
+        since = self._unreached_since
+        seconds = 0.0 if since is None or self._ended is not None else time.monotonic() - since
+        return seconds if seconds >= TOLD_AFTER else 0.0
+
+    @property
     def total_tokens(self) -> int:
         """Tokens that the responses report, of prompts and completions."""
         return self.prompt_tokens + self.completion_tokens
@@ -120,6 +133,13 @@ class BatchProgress(Record):
         """Stops the clock."""
         if self._ended is None:
             self._ended = time.monotonic()
+
+    def set_reached(self, reached: bool) -> None:
+        """Notes that the server has responded, or that an attempt couldn't connect to it."""
+        if reached:
+            self._unreached_since = None
+        elif self._unreached_since is None:
+            self._unreached_since = time.monotonic()
 
     def count(self, response: Response | None, error: HorayError | None = None) -> None:
         """Counts a request that has ended, with None and its error for a failed one."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.admission import Permit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
+from horay_async._transport.log import LOG
 from horay_async._transport.loops import runs_here
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.notifier import Notifier
@@ -102,6 +103,7 @@ class BatchRunner:
         self._again: deque[WorkItem] = deque()  # put off, to be sent again before anything else
         self._ends_with = ends_with
         self._accepted = False  # whether the server has taken the key of one of this run's requests
+        self._outage_logged = False  # since the server last responded
         self._set_aside: list[tuple[WorkItem, HorayError]] = []
         """Those that met such an error before it was known whether others fare better: no more are sent, beyond a few, until those under way
         have ended, and either one of them did, and these are sent again, or the run ends without results for them.
@@ -316,12 +318,12 @@ class BatchRunner:
             # Of a program that makes errors of warnings: one result's matter, as with `strict="raise"`.
             response = warning.response
             self._record(work, response.meta.attempts, began)
-            self._throttle.reached = self._accepted = True
+            self._responded(accepted=True)
             admission.end(permit)
             self._failed(work, self._drift_error(warning), clock())
         else:
             now = clock()
-            self._throttle.reached = self._accepted = True
+            self._responded(accepted=True)
             meta = response.meta
             single = len(meta.attempts) == 1
             admission.succeeded(permit, now, latency=now - began if single else None)
@@ -352,6 +354,8 @@ class BatchRunner:
         asked = self._throttle.refused(permit, error, now)
         limiter.correct(-work.tokens, self._rate_limiter, now)
         self._progress.refused += 1
+        if is_unreachable(error):
+            self._note_outage(error)
         if work.put_off_since is None:
             work.put_off_since = now
         work.last_error = error
@@ -373,9 +377,29 @@ class BatchRunner:
         status = error.attempts[-1].status
         if status is None:
             return
+        self._responded(
+            accepted=not (is_refused_key(error) or is_overloaded(error) or status >= 500)
+        )
+
+    def _responded(self, *, accepted: bool) -> None:
+        """Learns that the server responds, and whether it takes the key."""
         self._throttle.reached = True
-        if not (is_refused_key(error) or is_overloaded(error) or status >= 500):
-            self._accepted = True
+        self._accepted |= accepted
+        self._progress.set_reached(True)
+        self._outage_logged = False
+
+    def _note_outage(self, error: APIError) -> None:
+        """Learns that an attempt couldn't connect to a server that has responded before. Others may still be under way there."""
+        self._progress.set_reached(False)
+        seconds = self._progress.seconds_unreached
+        if seconds and not self._outage_logged:
+            self._outage_logged = True
+            LOG.warning(
+                "the server can't be reached for %.0f s: %s. The batch goes on trying, each request for %g s",
+                seconds,
+                error.message,
+                self._settings.give_up_after,
+            )
 
     def _is_set_aside(self, work: WorkItem, error: HorayError, now: float) -> bool:
         """Keeps a request without a result, if it isn't known yet whether the others meet the same error."""

@@ -54,6 +54,10 @@ def describe(progress: horay_async.BatchProgress, total: int) -> str:
     finished = progress.skipped + ended
     rate = ended / progress.seconds if progress.seconds else 0.0
     left = f" · {timedelta(seconds=round((total - finished) / rate))} left" if rate else ""
+    if seconds := progress.seconds_unreached:
+        left = (
+            f" · the server can't be reached for {timedelta(seconds=round(seconds))}, trying again"
+        )
     return (
         f"{finished:,} of {total:,} · {rate:.1f}/s · {progress.total_tokens:,} tokens · "
         f"{progress.failed:,} failed{left}"

@@ -38,6 +38,16 @@ async def test_nothing_is_drawn_where_nobody_looks(
     assert capsys.readouterr() == ("", "")
 
 
+async def test_outage_is_shown(
+    batch: AsyncBatch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the place of the tokens."""
+    monkeypatch.setattr(BatchProgress, "seconds_unreached", 20.4)
+    async for _ in batch.run(list(lines(3)), progress="always"):
+        pass
+    assert "0 failed, server unreachable for 0:00:20" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("forced", ["by the argument", "by the environment"])
 async def test_bar_is_drawn(
     stub: Stub,

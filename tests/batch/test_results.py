@@ -52,6 +52,27 @@ def test_the_most_frequent_error_is_kept() -> None:
     assert progress.failed == MOST_ERRORS + 7
 
 
+def test_seconds_without_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count from the first attempt that failed; a few aren't told, and none once the server responds or the batch is over."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    progress = BatchProgress()
+    seen = [progress.seconds_unreached]
+    for reached in (False, False, True, False):
+        progress.set_reached(reached)
+        seen.append(progress.seconds_unreached)
+        now[0] += 4
+    now[0] += 2
+    seen.append(progress.seconds_unreached)
+    progress.end()
+    seen.append(progress.seconds_unreached)
+    assert seen == [0, 0, 0, 0, 0, 6, 0]
+    progress = BatchProgress()
+    progress.set_reached(False)
+    now[0] += 20
+    assert progress.seconds_unreached == 20
+
+
 def test_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """It runs from the start to the end, and starts and ends once."""
     now = [100.0]

@@ -34,6 +34,7 @@ from horay_async import (
 from horay_async._protocol.limits.shared_pause import SharedPause
 from horay_async._transport.shared_limiters import MAX_UNUSED
 from horay_async.batch import AsyncBatch, BatchRequest, BatchResult, InvalidRequestError, runner
+from horay_async.batch import results as results_module
 from horay_async.batch.options import Settings
 from horay_async.batch.throttle import Throttle, throttle_of
 from horay_async.models.chat import ChatCompletion
@@ -170,9 +171,13 @@ async def test_unreachable_server(stub: Stub) -> None:
 
 
 async def test_outage_is_waited_for(
-    stub: Stub, batch: AsyncBatch, monkeypatch: pytest.MonkeyPatch
+    stub: Stub,
+    batch: AsyncBatch,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A server that has answered and can't be reached any more will come back."""
+    """A server that has answered and can't be reached any more will come back; the log says so."""
+    monkeypatch.setattr(results_module, "TOLD_AFTER", 0.0)
     calls = itertools.count()
 
     async def fetch(transport: Any, request: Any, into: Any) -> Any:
@@ -188,6 +193,9 @@ async def test_outage_is_waited_for(
     await client.close()
     assert all(result.error is None for result in results)
     assert run.progress.refused == 20
+    assert run.progress.seconds_unreached == 0
+    assert "can't be reached for 0 s: POST /completions: can't connect to 127.0.0.1" in caplog.text
+    assert len(caplog.messages) < 6  # once, and again after each response that was under way then
     assert max(len(result.attempts) for result in results) > 1
 
 

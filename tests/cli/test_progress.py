@@ -19,3 +19,12 @@ def test_describe(seconds: float, line: str, monkeypatch: pytest.MonkeyPatch) ->
     """What earlier runs finished counts, but makes no rate; without a rate nobody knows how long it takes."""
     monkeypatch.setattr(BatchProgress, "seconds", seconds)
     assert describe(BatchProgress(skipped=10, done=4, failed=1), 40) == line
+
+
+def test_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands in the place of the time left."""
+    monkeypatch.setattr(BatchProgress, "seconds", 10.0)
+    monkeypatch.setattr(BatchProgress, "seconds_unreached", 20.4)
+    assert describe(BatchProgress(done=10), 40) == (
+        "10 of 40 · 1.0/s · 0 tokens · 0 failed · the server can't be reached for 0:00:20, trying again"
+    )
