@@ -87,6 +87,7 @@ class BatchRunner:
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._throttle = throttle_of(transport)
+        self._throttle.evict_unused(self._began)
         self._concurrency = (
             self._throttle.concurrency(settings) if concurrency is None else concurrency
         )

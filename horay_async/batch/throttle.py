@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakValueDictionary
 
 from horay_async._protocol.limits.admission import Admission, Permit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from horay_async._transport.transport import Transport
 
 __all__ = ["BatchAttemptLimiter", "Patience", "Throttle", "throttle_of", "unbound"]
+
+Rates = tuple[float | None, float | None]
+"""Requests and tokens a minute."""
 
 
 class Throttle:
@@ -47,7 +51,9 @@ class Throttle:
             asyncio.Timeout, Patience
         ] = {}  # of those that wait to be admitted: when each gives up
         self._session_limit = session_limit(options)
-        self._rate_limiters: dict[tuple[float | None, float | None], RateLimiter] = {}
+        self._rate_limiters: dict[Rates, RateLimiter] = {}
+        self._held: WeakValueDictionary[Rates, RateLimiter] = WeakValueDictionary()
+        """The same, by which those are found that a batch holds."""
 
     def concurrency(self, settings: Settings) -> ConcurrencyLimit:
         """The limit that a batch keeps to. Raises `ConfigurationError` where it can't be reached."""
@@ -70,8 +76,17 @@ class Throttle:
 
     def rate_limiter(self, settings: Settings) -> RateLimiter:
         """What keeps a batch to its `rpm` and `tpm`; batches with the same ones share it."""
-        key = (settings.rpm, settings.tpm)
-        return self._rate_limiters.setdefault(key, RateLimiter(*key))
+        rates = (settings.rpm, settings.tpm)
+        limiter = self._rate_limiters.get(rates)
+        if limiter is None:
+            limiter = self._rate_limiters[rates] = self._held[rates] = RateLimiter(*rates)
+        return limiter
+
+    def evict_unused(self, now: float) -> None:
+        """Drops the rate limiters that no batch holds and that are as good as new, of rates that may not come again."""
+        for rates in [rates for rates, one in self._rate_limiters.items() if one.is_idle(now)]:
+            del self._rate_limiters[rates]
+        self._rate_limiters.update(self._held)
 
     def is_idle(self, now: float) -> bool:
         """Whether a new one would admit the same."""

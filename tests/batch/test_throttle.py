@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import sys
+import weakref
 
 import aiohttp
 import pytest
@@ -66,6 +67,29 @@ def test_levels() -> None:
     fixed = throttle.concurrency(Settings.of(concurrency=3))
     assert fixed.limit == 3
     assert throttle.concurrency(Settings.of(concurrency=3)) is not fixed
+
+
+def test_unused_rate_limiters_are_evicted() -> None:
+    """One stays as long as a batch holds it, or what it has let go counts; afterwards nothing is left of it."""
+    throttle = Throttle(OPTIONS)
+    held, used = (
+        throttle.rate_limiter(Settings.of(rpm=1)),
+        throttle.rate_limiter(Settings.of(rpm=60)),
+    )
+    used.take(0, 10.0)
+    refs = [weakref.ref(held), weakref.ref(used)]
+    refs += [weakref.ref(throttle.rate_limiter(Settings.of(rpm=rpm))) for rpm in range(2, 50)]
+    del used
+    throttle.evict_unused(10.5)
+    assert [ref() is not None for ref in refs] == [True, True] + [False] * 48
+    assert throttle.rate_limiter(Settings.of(rpm=1)) is held
+    assert throttle.rate_limiter(Settings.of(rpm=60)) is refs[1]()
+    held.take(0, 12.0)
+    del held
+    throttle.evict_unused(12.0)
+    assert [ref() is not None for ref in refs[:2]] == [True, False]
+    throttle.evict_unused(100.0)
+    assert refs[0]() is None
 
 
 def test_rate_limiters() -> None:
