@@ -26,7 +26,7 @@ class Limits:
     """
 
     rpm: float | None = attrs.field(default=None, validator=check_positive)
-    """Most requests a minute, retries included. They go evenly spaced: a server that allows so many a minute mostly
+    """Most requests a minute, retries included. They are sent evenly spaced: a server that allows so many a minute mostly
     enforces it over shorter times."""
     tpm: float | None = attrs.field(default=None, validator=check_positive)
     """Most tokens a minute, of prompts and responses together: estimated from a request's length and its `max_tokens`, and

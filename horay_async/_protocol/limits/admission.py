@@ -1,14 +1,14 @@
-"""Whether the next request may go, and what a refusal is taken for.
+"""Whether the next request is admitted, and what a refusal is taken for.
 
 **How `concurrency="auto"` finds the limit.** A server that is asked for too much can refuse (429 or 503; a *refusal* is no
 model's, here), or respond more slowly. What it allows isn't known, and it may be one of two things: a number of requests at once, or a rate. The client
-finds out by trying, with three parts that are asked before each request goes:
+finds out by trying, with three parts that are asked before each request is admitted:
 
 - `ConcurrencyLimit` limits how many requests are under way. It begins with 16 and doubles, as TCP's slow start does, until
   the server first resists. From then on it tries a step up now and then, and compares: if more succeeded in the same
   time the step is kept, and if the responses only got slower it is taken back. So the limit settles where a queue would
   begin. A refusal cuts it to just below the number that was let through.
-- `LearnedRate` limits how many requests go in a second. There is no such limit until refusals show that one exists. It
+- `LearnedRate` limits how many requests are sent in a second. There is no such limit until refusals show that one exists. It
   starts as what the server let through lately, and grows in small steps for as long as nothing is refused.
 - `SharedPause` stops all requests for a time: for as long as `Retry-After` says, or for half a second that doubles up to
   16 while nothing succeeds. Afterwards requests return one by one, spread over a moment.
@@ -42,7 +42,7 @@ from horay_async._protocol.limits.shared_pause import SharedPause
 __all__ = ["Admission", "Permit"]
 
 PROBE_AFTER = 3
-"""Consecutive refusals after which one request at a time goes, until one succeeds."""
+"""Consecutive refusals after which one request at a time is sent, until one succeeds."""
 
 MIN_EVIDENCE = 5
 """So many of the latest responses at a number under way, or above, show that it is no reason to refuse."""
@@ -57,7 +57,7 @@ counts requests under way says to come back soon."""
 
 @attrs.define(eq=False)
 class Permit:
-    """A request that was let go."""
+    """A request that was admitted."""
 
     concurrency: ConcurrencyLimit
     epoch: int
@@ -74,7 +74,7 @@ class Permit:
     adaptive: bool
     """Whether something is learnt from what it meets."""
     probe: bool = False
-    """Whether it went to find out if the server is back, whatever pause there was."""
+    """Whether it was sent to find out if the server is back, whatever pause there was."""
     open: bool = True
     """Whether it wasn't taken back yet."""
     undecided: bool = True
@@ -128,7 +128,7 @@ class Admission:
         self._pause = SharedPause(random)
         self._rate = LearnedRate()
         self._rate_holds = False
-        """Whether the rate has held back the request that goes next; set by `hold_back`, taken by `begin`."""
+        """Whether the rate has held back the request that is sent next; set by `hold_back`, taken by `begin`."""
         self._pressed = False
         """Whether more is to be sent than can be: always with a batch, with calls where the limit has held one back. Set by
         `hold_back`, taken by `begin`."""
@@ -144,7 +144,7 @@ class Admission:
         """Refusals in a row, each of the request that was sent next after the one before was known; 0 once an
         informed request succeeds."""
         self._halted = False
-        """Whether nothing goes until a request that is under way ends; set by a refusal without `Retry-After`."""
+        """Whether nothing is sent until a request that is under way ends; set by a refusal without `Retry-After`."""
         self._episode: _OverloadEpisode | None = None
         """The refusals that aren't over; None while all is well."""
 
@@ -157,7 +157,7 @@ class Admission:
         self._pause.pause(seconds, sharers=concurrency.limit, now=now)
 
     def hold_back(self, concurrency: ConcurrencyLimit, now: float, *, paced: bool = True) -> float:
-        """Seconds until a request may go under `concurrency`, infinite until one that is under way ends; notes what holds
+        """Seconds until a request is admitted under `concurrency`, infinite until one that is under way ends; notes what holds
         it back. `paced` is whether it keeps to the pace at which the limit is filled: a batch does, which always has more
         to send.
         """
@@ -184,7 +184,7 @@ class Admission:
         adaptive: bool = True,
         probe: bool = False,
     ) -> Permit:
-        """Lets one go under `concurrency`. Each permit goes to one of `succeeded`, `refused` and `end`. `adaptive` is False
+        """Admits one under `concurrency`. Each permit goes to one of `succeeded`, `refused` and `end`. `adaptive` is False
         for one that asked `hold_back_fixed`, `probe` True for one that didn't ask.
         """
         alone = not self.in_flight

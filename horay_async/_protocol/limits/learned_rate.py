@@ -160,11 +160,11 @@ class LearnedRate:
         return None if self._rate is None else self._rate.per_second
 
     def wait(self, now: float) -> float:
-        """Seconds until the next request may go."""
+        """Seconds until the next request is admitted."""
         return 0.0 if self._rate is None else self._rate.wait(now)
 
     def begin(self, now: float, *, waited: bool | None) -> None:
-        """Counts a request that goes; `waited` says whether the rate held it back, None that it doesn't keep to it."""
+        """Counts a request that is sent; `waited` says whether the rate held it back, None that it doesn't keep to it."""
         self._throughput.sent(now)
         rate = self._rate
         if rate is None:

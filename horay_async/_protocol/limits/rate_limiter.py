@@ -7,7 +7,7 @@ import math
 __all__ = ["GCRA", "RateLimiter"]
 
 BURST_SECONDS = 0.1
-"""How much of a rate may go at once, in addition to one: timers fire late by some milliseconds, and what was
+"""How much of a rate may be sent at once, in addition to one: timers fire late by some milliseconds, and what was
 missed is caught up with."""
 
 MINUTE = 60.0
@@ -15,10 +15,10 @@ MINUTE = 60.0
 
 
 class GCRA:
-    """Spaces out what it lets go, `per_second` units each second.
+    """Spaces out what it admits, `per_second` units each second.
 
     The generic cell rate algorithm of ATM networks, in its virtual-scheduling form: no more than
-    `per_second * seconds + burst` go in any `seconds`, a last one that goes over it included.
+    `per_second * seconds + burst` are admitted in any `seconds`, a last one beyond that included.
     """
 
     __slots__ = ("_burst", "_due", "per_second")
@@ -26,25 +26,25 @@ class GCRA:
     def __init__(self, per_second: float, burst: float = 1.0) -> None:
         self.per_second = per_second
         self._burst = burst
-        self._due = -math.inf  # when all that was let go would be through at the exact rate
+        self._due = -math.inf  # when all that was admitted would be through at the exact rate
 
     def wait(self, now: float) -> float:
-        """Seconds until the next may go."""
+        """Seconds until the next one is admitted."""
         return max(0.0, self._due - (self._burst - 1) / self.per_second - now)
 
     def is_idle(self, now: float) -> bool:
-        """Whether all that was let go is through, so that it is as good as new."""
+        """Whether all that was admitted is through, so that it is as good as new."""
         return now >= self._due
 
     def take(self, units: float, now: float) -> None:
-        """Lets go `units`, or takes some back where it is negative."""
+        """Admits `units`, or takes some back where it is negative."""
         self._due = max(self._due, now) + units / self.per_second
 
 
 class RateLimiter:
     """Keeps within `rpm` requests and `tpm` tokens a minute, each None for no limit.
 
-    They go evenly spaced: what a server allows a minute, it mostly enforces over shorter times. Times are
+    They are sent evenly spaced: what a server allows a minute, it mostly enforces over shorter times. Times are
     passed in, in seconds of one steady clock.
     """
 
@@ -53,7 +53,7 @@ class RateLimiter:
         self._tokens = _per_minute(tpm)
 
     def wait(self, now: float) -> float:
-        """Seconds until the next request may go, whatever its size."""
+        """Seconds until the next request is admitted, whatever its size."""
         return max(self._requests.wait(now), self._tokens.wait(now))
 
     def is_idle(self, now: float) -> bool:

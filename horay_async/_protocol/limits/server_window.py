@@ -28,17 +28,17 @@ class ServerWindow:
         """When the window begins anew."""
 
     def wait(self, units: float, now: float) -> float:
-        """Seconds until a request of so many units may go."""
+        """Seconds until a request of so many units is admitted."""
         if now >= self._until:
             self._left = math.inf
         return self._until - now if self._left < units else 0.0
 
     def is_idle(self, now: float) -> bool:
-        """Whether nothing of the server's word is left to go by."""
+        """Whether nothing of the server's word holds any longer."""
         return now >= self._until
 
     def take(self, units: float) -> None:
-        """Counts a request that goes."""
+        """Counts a request that is sent."""
         self.taken += units
         self._left -= units
 
@@ -50,7 +50,7 @@ class ServerWindow:
     def update(
         self, *, remaining: int | None, reset: float | None, taken: float, now: float
     ) -> None:
-        """Takes in what the response to a request says. `taken` is `self.taken` just after that request went: what went
+        """Takes in what the response to a request says. `taken` is `self.taken` just after that request was sent: what was sent
         since then isn't in the server's count yet.
         """
         if remaining is None or not reset:

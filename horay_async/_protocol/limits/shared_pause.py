@@ -42,13 +42,13 @@ class SharedPause:
         return max(0.0, self._next - now)
 
     def begin(self, now: float) -> None:
-        """Counts one that is sent: during the return, the next goes a little later."""
+        """Counts one that is sent: during the return, the next one is sent a little later."""
         if now < self._spread_until:
-            self._next = max(self._next, now + self._gap)  # a probe goes during the pause
+            self._next = max(self._next, now + self._gap)  # a probe is sent during the pause
 
     def pause(self, seconds: float | None, *, sharers: int, now: float) -> float:
         """Pauses for the `seconds` that the server asked for, or for as long as seems fit; gives how much
-        longer nothing is sent because of it. `sharers` is how many will want to go when it is over.
+        longer nothing is sent because of it. `sharers` is how many will want to send when it is over.
         """
         if seconds is None:
             spread = self.LEAST_SPREAD

@@ -105,7 +105,7 @@ class SlicedRateLimiter:
     ) -> None:
         self._requests = GCRA(math.inf if rpm is None else rpm / MINUTE * EXACT)
         self._tokens = GCRA(math.inf if tpm is None else tpm / MINUTE * EXACT)
-        # What a request takes. It goes when the whole of it is held: a hundred workers that were each in debt
+        # What a request takes. It is admitted when the whole of it is held: a hundred workers that were each in debt
         # by a part of it would together be far over the rate.
         self._slot = 1.0 / self._requests.per_second
         self._slices = Slices()
@@ -115,7 +115,7 @@ class SlicedRateLimiter:
         self._mean = TokenEstimate.COMPLETION_TOKENS  # tokens of a request
 
     def wait(self, now: float) -> float:
-        """Seconds until the next request may go; infinite until more slices have come."""
+        """Seconds until the next request is admitted; infinite until more slices have come."""
         self._slices.forget(now - GRACE)
         # On the clock of the slices, which began at 0: a rate's wait from there is when it is due.
         due = max(self._slices.at(now - GRACE), self._requests.wait(0.0), self._tokens.wait(0.0))
