@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["by_position", "named", "naming_method"]
-
 PACKAGE = str(Path(__file__).parent)
 
 

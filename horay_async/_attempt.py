@@ -8,8 +8,6 @@ import attrs
 
 from horay_async._record import Record
 
-__all__ = ["Attempt", "Execution"]
-
 Execution = Literal["not_sent", "unknown", "executed"]
 """What is known of the request behind an error: `"not_sent"`, surely not run, since it never left;
 `"executed"`, surely run, since its result began to arrive; `"unknown"`, anything between: it was sent, and no response

@@ -11,25 +11,6 @@ import attrs
 
 from horay_async.errors import ConfigurationError
 
-__all__ = [
-    "CONNECTION_FIELDS",
-    "check_base_url",
-    "check_concurrency",
-    "check_count",
-    "check_delay",
-    "check_headers",
-    "check_keepalive",
-    "check_key",
-    "check_positive",
-    "check_proxy",
-    "check_seconds",
-    "check_statuses",
-    "check_wait",
-    "http_url",
-    "is_loopback",
-    "is_true",
-]
-
 SEPARATORS = frozenset('"(),/:;<=>?@[\\]{} ')
 """Printable characters that can't stand in a header's name (RFC 9110, section 5.6.2)."""
 

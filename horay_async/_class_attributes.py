@@ -8,8 +8,6 @@ from typing import Any, Generic, TypeVar, overload
 
 from horay_async._first_use import FIRST_USE
 
-__all__ = ["Group", "OnInstances"]
-
 T = TypeVar("T")
 
 

@@ -17,16 +17,6 @@ import attrs
 
 from horay_async._type_hints import resolvable
 
-__all__ = [
-    "NOT_GIVEN",
-    "ClassDoc",
-    "LazySignature",
-    "WrittenType",
-    "describe_fields",
-    "written",
-    "written_parameters",
-]
-
 C = TypeVar("C", bound=type[Any])
 
 

@@ -8,8 +8,6 @@ import sys
 import threading
 from collections.abc import Iterator
 
-__all__ = ["DescriptorReader"]
-
 CHUNK_SIZE = 2**20
 """Bytes that are read at once, at most: no more comes from a pipe of Linux (`/proc/sys/fs/pipe-max-size`)."""
 

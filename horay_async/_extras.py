@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-__all__ = ["missing_extra"]
-
 
 def missing_extra(part: str, extra: str, *libraries: str) -> str | None:
     """One sentence that says what to install for `part`; None where all `libraries` are there.

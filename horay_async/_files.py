@@ -12,8 +12,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["is_regular", "remove_leftovers", "replacing", "resolved", "sync_folder"]
-
 
 def is_regular(path: Path) -> bool:
     """Whether there is a file of the usual kind, or none. Raises `OSError` where that can't be told."""

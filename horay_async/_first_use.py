@@ -15,8 +15,6 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Generic, TypeVar, overload
 
-__all__ = ["FIRST_USE", "FirstUse", "MadeOnce"]
-
 T = TypeVar("T")
 
 WAIT_TIMEOUT = 1.0

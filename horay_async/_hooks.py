@@ -15,8 +15,6 @@ from horay_async.models._base import Response
 from horay_async.models.hooks import RequestEvent, ResponseEvent, RetryEvent
 from horay_async.options import ClientOptions
 
-__all__ = ["Hooks"]
-
 _numbers = itertools.count(1)
 
 

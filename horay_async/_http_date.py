@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["seconds_until", "unix_time"]
-
 _DATE = r"[A-Za-z0-9 ,:+-]+"
 """What dates are made of. The parser of dates would read other scripts' digits, and digits with `_` between."""
 

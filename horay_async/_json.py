@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
-__all__ = ["fields_of", "is_array", "is_object", "plain_value"]
-
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
     """Whether a decoded value is a JSON object."""

@@ -10,16 +10,6 @@ from typing import Any, ClassVar, NoReturn, TypeAlias, cast
 from horay_async._checks import check_key
 from horay_async.errors import ConfigurationError
 
-__all__ = [
-    "SHORTEST_SECRET",
-    "EnvironmentSecret",
-    "KeyFunction",
-    "ProvidedKey",
-    "ProvidedKeys",
-    "Secret",
-    "copied_keys",
-]
-
 SHORTEST_SECRET = 8
 """Characters: the least that NIST SP 800-63B (revision 3, section 5.1.1.2) allows a password. What is shorter can be guessed, and is
 no secret, but a placeholder such as `local`."""

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from horay_async._observers import TelemetryObserver
 
-__all__ = ["LogOnce", "process_defaults"]
-
 LOG = logging.getLogger("horay_async")
 
 

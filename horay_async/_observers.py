@@ -15,19 +15,6 @@ from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.usage import Usage
 
-__all__ = [
-    "CallEnded",
-    "CallObserver",
-    "CallStarted",
-    "Observer",
-    "RunEnded",
-    "RunObserver",
-    "RunStarted",
-    "TelemetryObserver",
-    "ToolEnded",
-    "ToolStarted",
-]
-
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class CallStarted(Record):

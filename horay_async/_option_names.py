@@ -7,8 +7,6 @@ from typing import Any, TypeVar
 
 from horay_async._suggestions import about_option, unknown
 
-__all__ = ["naming_options"]
-
 C = TypeVar("C", bound=type[Any])
 
 

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from horay_async._class_docs import describe_fields
 
-__all__ = ["FrozenRecord", "Record"]
-
 
 class Record:
     """An attrs class that is equal to another of its class with equal fields, and shows its fields.

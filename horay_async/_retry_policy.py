@@ -18,8 +18,6 @@ from horay_async.errors import (
     StreamTruncatedError,
 )
 
-__all__ = ["RetryPolicy"]
-
 
 @naming_options
 @attrs.frozen(kw_only=True, eq=False, repr=False)

@@ -23,8 +23,6 @@ from horay_async._class_docs import (
 from horay_async._generated_parameters import CLASSES, METHODS, Row
 from horay_async._type_hints import resolvable
 
-__all__ = ["Names", "blocking_form", "with_signatures"]
-
 C = TypeVar("C", bound=type[Any])
 
 INDENT = "" if sys.version_info >= (3, 13) else " " * 8

@@ -10,19 +10,6 @@ from typing import Any, cast
 
 from horay_async._class_attributes import OnInstances
 
-__all__ = [
-    "EXPORTS",
-    "about_field",
-    "about_option",
-    "about_parameter",
-    "about_value",
-    "closely_spelt",
-    "did_you_mean",
-    "no_attribute",
-    "no_item",
-    "unknown",
-]
-
 REQUEST = "there is no method for it: client.request(method, path, body=...) reaches every path"
 
 JSON = "to_dict() returns the JSON that the server sent, to_json() its text, and model_dump() the known fields"

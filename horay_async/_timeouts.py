@@ -8,8 +8,6 @@ from horay_async._checks import check_seconds
 from horay_async._option_names import naming_options
 from horay_async._record import FrozenRecord
 
-__all__ = ["Timeouts"]
-
 
 @naming_options
 @attrs.frozen(eq=False, repr=False)

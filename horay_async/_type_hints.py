@@ -8,8 +8,6 @@ from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from functools import cache
 from typing import Any, TypeVar
 
-__all__ = ["resolvable"]
-
 T = TypeVar("T")
 
 

@@ -15,8 +15,6 @@ from horay_async._bridge.thread import FORKED, BlockingCall, LoopHandle
 from horay_async.errors import ConfigurationError, HorayError
 from horay_async.streaming import FINAL, STREAM_LEFT, LastReader, Select, interrupted
 
-__all__ = ["BlockingIterator", "BlockingReader", "Prefetcher"]
-
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from anyio.from_thread import BlockingPortal
 
-__all__ = ["LoopHandle"]
-
 R = TypeVar("R")
 
 CLIENT_CLOSED_MEANWHILE = "the client was closed while the call was under way"

@@ -17,8 +17,6 @@ from horay_async._suggestions import no_attribute
 if TYPE_CHECKING:
     from horay_async._bridge.thread import LoopHandle
 
-__all__ = ["BlockingWrapper", "blocking"]
-
 T = TypeVar("T")
 
 CO_COROUTINE = 0x80

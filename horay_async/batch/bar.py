@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.text import Text
 
-__all__ = ["ProgressBar"]
-
 SHORTEST = 4
 """Columns of a bar that shows something."""
 

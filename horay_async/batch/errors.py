@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from horay_async.errors import HorayError
 
-__all__ = ["BatchFileError", "InvalidRequestError"]
-
 
 class InvalidRequestError(HorayError):
     """An item of a batch can't be sent; the message names the field. Nothing was sent for it."""

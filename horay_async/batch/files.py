@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from horay_async._transport.transport import Transport
     from horay_async.batch.bar import ProgressBar
 
-__all__ = ["run_file"]
-
 T = TypeVar("T")
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from array import array
 
-__all__ = ["FINISHED", "LISTED", "IdTable"]
-
 FINISHED = 1
 """There is a response for it in the output."""
 LISTED = 2

@@ -21,8 +21,6 @@ from horay_async.batch.request_lines import (
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["InputFile", "RequestFile"]
-
 CHECKED = 10_000
 """Lines whose fields' names are looked at: a program that writes a file makes its mistakes early. It takes some 4 µs a line."""
 

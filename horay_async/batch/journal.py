@@ -16,9 +16,6 @@ from horay_async.batch.outputs import HEAD, RequestLineError, ResultLine, line_o
 from horay_async.batch.request_lines import is_unfinished
 from horay_async.batch.results import BatchResult
 
-__all__ = ["FinishedCounts", "Journal"]
-
-
 BLANK = b" \t\r\n\0"
 """What a line is blank of which nothing else is left. A file system that was cut off from power may leave zeros."""
 

@@ -14,16 +14,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-__all__ = [
-    "BUFFER",
-    "UNREADABLE",
-    "UnfinishedError",
-    "fields_of",
-    "first_fields_of",
-    "id_of",
-    "text_of",
-]
-
 BUFFER = 2**20
 """Bytes of a file that are read at once."""
 

@@ -13,9 +13,6 @@ from weakref import WeakSet
 from horay_async._files import remove_leftovers, replacing, resolved, sync_folder
 from horay_async.batch.errors import BatchFileError
 
-__all__ = ["FileLock"]
-
-
 _open_locks: WeakSet[FileLock] = WeakSet()
 """The locks of this process."""
 

@@ -16,8 +16,6 @@ from horay_async.batch.jsonl import UNREADABLE
 from horay_async.batch.operations import OPERATIONS, VERSION, path_below_version
 from horay_async.batch.request_lines import LINE_FIELDS, RequestLine
 
-__all__ = ["SHOWN", "Misspelt", "doubts"]
-
 SHOWN = 3
 """Lines that are told of one by one."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-__all__ = ["Notifier"]
-
 
 class Notifier:
     """Those who wait. All are woken at once, in the order they came, to look for themselves."""

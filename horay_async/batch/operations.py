@@ -7,8 +7,6 @@ from typing import Any
 from horay_async._protocol.wire.request import Operation
 from horay_async.resources import chat, completions, embeddings, images
 
-__all__ = ["OPERATIONS", "VERSION", "path_below_version"]
-
 OPERATIONS: dict[str, Operation[Any]] = {
     operation.path: operation
     for operation in (chat.CREATE, completions.CREATE, embeddings.CREATE, images.GENERATE)

@@ -11,8 +11,6 @@ from horay_async._checks import check_concurrency, check_positive
 from horay_async._suggestions import unknown
 from horay_async.errors import ConfigurationError
 
-__all__ = ["BatchOptions", "Settings", "check_interval"]
-
 
 class BatchOptions(TypedDict, total=False):
     """Taken by `batch.run` and `batch.run_file`."""

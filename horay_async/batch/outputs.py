@@ -15,8 +15,6 @@ from horay_async.errors import APIStatusError, HorayError
 from horay_async.models._base import Response
 from horay_async.resources._base import new_idempotency_key
 
-__all__ = ["HEAD", "RequestLineError", "ResultLine", "line_of", "read_result_line"]
-
 _encode = msgspec.json.encode
 
 HEAD = b'{"id":"batch_req_'

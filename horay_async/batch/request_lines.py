@@ -8,8 +8,6 @@ import msgspec
 
 from horay_async.batch.jsonl import UNREADABLE, UnfinishedError, fields_of, id_of
 
-__all__ = ["LINE_FIELDS", "RequestLine", "ResultLineError", "is_unfinished", "parse_request_line"]
-
 LINE_FIELDS = frozenset({"custom_id", "method", "url", "body"})
 """What a request has."""
 

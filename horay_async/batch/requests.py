@@ -52,17 +52,6 @@ from horay_async.options import ClientOptions, RetryPolicy
 from horay_async.resources import embeddings
 from horay_async.resources._base import new_idempotency_key
 
-__all__ = [
-    "Preparer",
-    "RequestLine",
-    "WorkItem",
-    "is_of_setup",
-    "is_overloaded",
-    "is_refused_key",
-    "is_unreachable",
-    "name_of",
-]
-
 UNUSABLE = (TypeError, ValueError, OverflowError, RecursionError, ConfigurationError)
 """What building a request raises where an item's values can't be sent."""
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from horay_async.batch.results import BatchResult
 
-__all__ = ["ResultBuffer"]
-
 LEAST = 16
 """Results that may wait for the caller, or as many as there may be requests under way if that is more."""
 

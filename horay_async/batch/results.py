@@ -15,8 +15,6 @@ from horay_async.models._base import Response
 from horay_async.models.meta import Attempt
 from horay_async.models.usage import Usage
 
-__all__ = ["BatchProgress", "BatchResult", "ShowProgress", "response_in"]
-
 MOST_ERRORS = 100
 """Different texts of errors that are counted; the text may name what is the request's alone."""
 

@@ -16,8 +16,6 @@ from horay_async.errors import HorayError
 from horay_async.models._base import Response
 from horay_async.streaming import no_end
 
-__all__ = ["READ_TO_END", "AsyncBatchRun"]
-
 READ_TO_END = "the results of the batch were read to their end: keep them in a list"
 """What a loop says that begins after that."""
 

@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from horay_async._transport.transport import Transport
     from horay_async.batch.bar import ProgressBar
 
-__all__ = ["BATCH_CLOSED", "BatchRunner"]
-
 BATCH_CLOSED = "the batch was left: its loop was ended early, or close() was called"
 
 SOURCE_CANCELLED = (

@@ -19,8 +19,6 @@ from collections.abc import (
 )
 from typing import Any, Protocol
 
-__all__ = ["ENDED", "PENDING", "Source", "source_of"]
-
 PENDING = object()
 """Nothing is there yet."""
 ENDED = object()

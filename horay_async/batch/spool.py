@@ -17,8 +17,6 @@ from horay_async._descriptors import DescriptorReader
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.inputs import InputFile
 
-__all__ = ["STDIN", "input_file"]
-
 STDIN = 0
 """The descriptor of standard input."""
 

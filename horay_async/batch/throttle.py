@@ -21,8 +21,6 @@ from horay_async.options import ClientOptions
 if TYPE_CHECKING:
     from horay_async._transport.transport import Transport
 
-__all__ = ["BatchAttemptLimiter", "Patience", "Throttle", "throttle_of", "unbound"]
-
 Rates = tuple[float | None, float | None]
 """Requests and tokens a minute."""
 

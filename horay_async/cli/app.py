@@ -20,8 +20,6 @@ from horay_async.cli.interrupts import interrupt_command
 from horay_async.cli.output import note, replace_missing
 from horay_async.cli.terminal import columns
 
-__all__ = ["app", "run"]
-
 WIDEST_HELP: Final = 100
 """Columns of help at most: longer lines are hard to read."""
 

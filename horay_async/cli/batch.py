@@ -17,8 +17,6 @@ from horay_async.cli.options import Server, expand_groups
 from horay_async.cli.output import note, warnings_noted, write_json
 from horay_async.cli.session import open_client
 
-__all__ = ["batch"]
-
 TOLD: Final = (
     *("total", "skipped", "skipped_failed", "done", "failed", "refused"),
     *("prompt_tokens", "completion_tokens", "seconds"),

@@ -13,8 +13,6 @@ from horay_async.cli.options import ChatModel, Output, Sampling, Server, Text, e
 from horay_async.cli.responses import print_response
 from horay_async.cli.session import open_client
 
-__all__ = ["chat"]
-
 
 @expand_groups
 def chat(

@@ -11,8 +11,6 @@ from horay_async.cli.options import ChatModel, Output, Sampling, Server, Text, e
 from horay_async.cli.responses import print_response
 from horay_async.cli.session import open_client
 
-__all__ = ["complete"]
-
 
 @expand_groups
 def complete(

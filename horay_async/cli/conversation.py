@@ -21,8 +21,6 @@ from horay_async.cli.interrupts import interrupt_line, interrupt_response
 from horay_async.cli.output import note, write_file
 from horay_async.cli.terminal import has_colours, styled
 
-__all__ = ["Conversation"]
-
 ROLES: Final = frozenset({"system", "user", "assistant"})
 WAYS_OUT: Final = f"{END_OF_INPUT} or /exit leaves"
 

@@ -11,8 +11,6 @@ from horay_async.cli.exit_codes import ExitCode, exit_code_of
 from horay_async.cli.output import write_stderr
 from horay_async.cli.terminal import printable, wrapped
 
-__all__ = ["is_broken_pipe", "print_error", "report_error"]
-
 IN_OPTIONS: Final = {
     "pass allow_insecure_http=True": "pass --allow-insecure-http",
     "pass api_key=...": "pass --api-key",

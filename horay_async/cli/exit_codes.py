@@ -7,8 +7,6 @@ from typing import Final
 
 import horay_async
 
-__all__ = ["MEANINGS", "CommandError", "ExitCode", "exit_code_of"]
-
 
 class ExitCode(IntEnum):
     """The exit statuses of `horay`, as `MEANINGS` explains them."""

@@ -22,8 +22,6 @@ from horay_async.cli.output import Spinner, check_writable, free_name, note, wri
 from horay_async.cli.preview import show
 from horay_async.cli.session import open_client
 
-__all__ = ["image"]
-
 DEFAULT_MODEL: Final = "black-forest-labs/FLUX.1-schnell"
 """The one that the API's reference names for pictures."""
 

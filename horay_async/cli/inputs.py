@@ -19,16 +19,6 @@ from horay_async._descriptors import DescriptorReader
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.output import Spinner
 
-__all__ = [
-    "Content",
-    "decode",
-    "decode_argument",
-    "parse_path",
-    "piped",
-    "read_content",
-    "read_file",
-]
-
 STDIN: Final = Path("-")
 
 END_OF_INPUT: Final = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"

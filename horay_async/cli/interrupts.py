@@ -11,8 +11,6 @@ from horay_async.cli.errors import print_error
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.output import note
 
-__all__ = ["interrupt_command", "interrupt_line", "interrupt_response"]
-
 
 def interrupt_command(sentence: str = "stopped") -> typer.Exit:
     """Reports it as an error, and returns what ends the command with `ExitCode.INTERRUPTED`."""

@@ -10,8 +10,6 @@ from horay_async.cli.options import AsJson, Server, expand_groups, literal_optio
 from horay_async.cli.output import for_stdout, write_json
 from horay_async.cli.session import open_client
 
-__all__ = ["models", "user"]
-
 
 @expand_groups
 def models(

@@ -24,8 +24,6 @@ from rich.text import Text
 
 from horay_async.cli.terminal import cursor_hidden, make_console, printable
 
-__all__ = ["MarkdownWriter", "print_markdown"]
-
 REFRESHES: Final = 10
 """Drawings of the last block a second."""
 

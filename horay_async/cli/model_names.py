@@ -16,8 +16,6 @@ import typer
 
 from horay_async.cli.terminal import printable
 
-__all__ = ["complete_models"]
-
 MAX_AGE: Final = 3600.0
 """Seconds until names are asked for again: new models are rare."""
 

@@ -22,9 +22,6 @@ from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.inputs import decode_argument, parse_path
 from horay_async.cli.model_names import complete_models
 
-__all__ = ["AsJson", "ChatModel", "Output", "Sampling", "Server", "Text"]
-__all__ += ["expand_groups", "literal_option"]
-
 T = TypeVar("T")
 
 DEFAULT_MODEL: Final = "meta-llama/Meta-Llama-3.1-8B-Instruct"

@@ -16,19 +16,6 @@ from horay_async._files import is_regular, replacing, resolved
 from horay_async.cli.exit_codes import CommandError
 from horay_async.cli.terminal import is_dumb, printable, styled, wrapped
 
-__all__ = [
-    "Spinner",
-    "check_writable",
-    "for_stdout",
-    "free_name",
-    "note",
-    "replace_missing",
-    "warnings_noted",
-    "write_file",
-    "write_json",
-    "write_stderr",
-]
-
 
 def for_stdout(text: str) -> str:
     """`text` as standard output should get it: as it is, unless that is a terminal."""

@@ -10,8 +10,6 @@ from typing import Final, Literal
 
 from horay_async.cli.terminal import columns
 
-__all__ = ["show"]
-
 Protocol = Literal["kitty", "iterm"]
 
 WIDEST: Final = 60

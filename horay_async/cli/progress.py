@@ -14,8 +14,6 @@ from horay_async.batch.bar import ProgressBar
 from horay_async.cli.output import note
 from horay_async.cli.terminal import cursor_hidden
 
-__all__ = ["show_progress"]
-
 EVERY: Final = 5.0
 """Seconds between two lines."""
 

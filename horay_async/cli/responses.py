@@ -26,8 +26,6 @@ from horay_async.cli.output import (
 )
 from horay_async.cli.terminal import is_dumb, styled
 
-__all__ = ["Ending", "print_response", "write_stream"]
-
 BETWEEN_CHOICES = "\n---\n"
 """What separates several choices."""
 

@@ -6,8 +6,6 @@ from typing import Any
 
 import typer
 
-__all__ = ["load_command", "serve"]
-
 
 def serve() -> None:
     """Serve the Horay API on this machine, on a real model."""

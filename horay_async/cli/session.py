@@ -11,8 +11,6 @@ from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.options import Server
 from horay_async.cli.output import Spinner
 
-__all__ = ["client_params", "open_client", "open_server"]
-
 NO_KEY = "there is no API key: set HORAY_API_KEY, or try --local, which needs none"
 
 

@@ -12,8 +12,6 @@ from rich.table import Table
 import horay_async
 from horay_async.cli.terminal import make_console, printable
 
-__all__ = ["show"]
-
 
 def show(models: Sequence[horay_async.ModelInfo]) -> None:
     """Prints what is known of the models; what is known of none has no column."""

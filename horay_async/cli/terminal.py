@@ -18,17 +18,6 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = [
-    "columns",
-    "cursor_hidden",
-    "has_colours",
-    "is_dumb",
-    "make_console",
-    "printable",
-    "styled",
-    "wrapped",
-]
-
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """C0, DEL and C1 but tab and line feed: they can move the cursor, change colours or retitle the window."""
 

@@ -13,8 +13,6 @@ from horay_async.errors import APIResponseError, DriftKind
 from horay_async.models._dump import dump, dump_all, to_text
 from horay_async.models.meta import ResponseMeta
 
-__all__ = ["Extensible", "Findings", "Model", "Response", "WireForm", "camel", "parse_json"]
-
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class WireForm(Record):

@@ -19,8 +19,6 @@ import msgspec
 from horay_async._json import is_array, is_object
 from horay_async.models._base import Model, camel
 
-__all__ = ["structure_leniently"]
-
 M = TypeVar("M", bound=Model)
 
 Hook = Callable[[Any, Any], Any]

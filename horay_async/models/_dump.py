@@ -9,8 +9,6 @@ from typing import Any, Literal, cast
 import attrs
 import msgspec
 
-__all__ = ["dump", "dump_all", "to_text"]
-
 
 def dump(value: Any, *, mode: Literal["python", "json"], exclude_none: bool) -> Any:
     """`value` with its models as dicts of their known fields. In JSON mode, what JSON has no type for is text."""

@@ -10,8 +10,6 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-__all__ = ["lines", "markdown"]
-
 FENCE = re.compile(r"(`{3,})[^`]*$|(~{3,})")
 """What begins a block of code; only at a line's beginning, where it is in no list that could end it."""
 

@@ -13,8 +13,6 @@ from pydantic_core import CoreSchema, core_schema
 
 from horay_async._class_docs import ClassDoc
 
-__all__ = ["json_schema", "schema"]
-
 
 def schema(cls: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
     """What pydantic validates and serialises `cls` by: an instance, or a mapping of its known fields."""

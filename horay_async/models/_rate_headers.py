@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from horay_async._http_date import seconds_until
 from horay_async.models.rate_limits import RateLimit, RateLimits
 
-__all__ = ["parse_rate_limits"]
-
 MARK = "ratelimit"
 """What all names of such headers have in them, in lower case; alone it is a draft's header."""
 

@@ -29,15 +29,6 @@ if TYPE_CHECKING:
     from horay_async.models.meta import ResponseMeta
     from horay_async.streaming import AsyncEventStream, AsyncStream
 
-__all__ = [
-    "JSON_TYPES",
-    "Resource",
-    "decode_response",
-    "fetch",
-    "has_no_content",
-    "new_idempotency_key",
-]
-
 ResponseT = TypeVar("ResponseT", bound=Response)
 ChunkT = TypeVar("ChunkT", bound=Response)
 

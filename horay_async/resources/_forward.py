@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from horay_async._transport.response import RawResponse
     from horay_async._transport.transport import Transport
 
-__all__ = ["Forwarded", "ForwardedBody", "ForwardedStream", "forward"]
-
 
 @attrs.frozen
 class Forwarded:

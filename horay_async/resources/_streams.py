@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from horay_async._transport.response import RawResponse
     from horay_async._transport.transport import Transport
 
-__all__ = ["chunk_reader", "open_stream", "raw_event_reader", "send_sse"]
-
 ChunkT = TypeVar("ChunkT", bound=Response)
 
 

@@ -13,8 +13,6 @@ from horay_async.testing.failures import error
 from horay_async.testing.responses import ScriptedResponse, Then, raw
 from horay_async.testing.steps import Fin, Reset
 
-__all__ = ["converse"]
-
 _UNDER: dict[Then, ScriptedResponse] = {
     "close_under_next": raw(Fin(), read=0, name="closed under the request"),
     "reset_under_next": raw(Reset(), read=0, name="reset under the request"),

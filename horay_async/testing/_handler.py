@@ -11,8 +11,6 @@ from horay_async.testing.records import Connection, Request
 from horay_async.testing.responses import ScriptedResponse
 from horay_async.testing.script import Script, Scripted, made
 
-__all__ = ["BASE_PATH", "RequestHandler"]
-
 BASE_PATH = "/v1"
 """The path of the API on the server, as on the real one."""
 

@@ -7,8 +7,6 @@ import attrs
 from horay_async.testing._server_connection import ServerConnection
 from horay_async.testing.records import Headers
 
-__all__ = ["BadRequest", "Head", "read_body", "read_head"]
-
 
 class BadRequest(Exception):
     """What came isn't HTTP/1.1."""

@@ -8,8 +8,6 @@ from typing import Literal
 from horay_async.testing.records import Connection, Request
 from horay_async.testing.watch import Watch
 
-__all__ = ["Recording"]
-
 
 class Recording:
     """The records, written by one thread and read by any."""

@@ -8,8 +8,6 @@ from horay_async.testing._server_connection import ClientLeft, ServerConnection
 from horay_async.testing.responses import ScriptedResponse
 from horay_async.testing.steps import Fin, Gate, MarkExecuted, Pause, Repeat, Reset, Send, Stall
 
-__all__ = ["play"]
-
 
 async def play(
     wire: ServerConnection, response: ScriptedResponse, executed: Callable[[], None]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-__all__ = ["ENTRY_POINTS", "as_tool"]
-
 ENTRY_POINTS = "horay_async.tools"
 """The group of the entry points that make a `Tool` of a class's instances, each named as a top-level package."""
 

@@ -26,8 +26,6 @@ from horay_async.tools.define import Approve, Tool
 if TYPE_CHECKING:
     from horay_async._observers import TelemetryObserver
 
-__all__ = ["ToolCaller", "stopped", "tool_message"]
-
 
 @attrs.define(eq=False)
 class ToolCaller:

@@ -16,15 +16,6 @@ from typing import Any
 
 from horay_async._transport.in_thread import in_thread
 
-__all__ = [
-    "CLEANUP",
-    "UserCodeEnded",
-    "call_to_its_end",
-    "call_user_code",
-    "contain",
-    "message_of",
-]
-
 CLEANUP = 1.0
 """Seconds that a cancelled coroutine has to clean up before it isn't waited for any longer."""
 

@@ -16,8 +16,6 @@ from horay_async._protocol.structured.classes import is_record, own_docstring
 from horay_async._protocol.structured.docstrings import parse_docstring
 from horay_async._protocol.structured.hints import admits_null
 
-__all__ = ["Signature", "signature_of"]
-
 
 @attrs.frozen(kw_only=True)
 class Signature:

@@ -23,9 +23,9 @@ from horay_async._protocol.wire.embeddings import EmbeddingDecoder
 from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.batch import BatchRequest, InvalidRequestError
 from horay_async.batch.operations import OPERATIONS
+from horay_async.batch.request_lines import RequestLine
 from horay_async.batch.requests import (
     Preparer,
-    RequestLine,
     WorkItem,
     _Body,
     is_unreachable,

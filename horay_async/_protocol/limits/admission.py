@@ -39,8 +39,6 @@ from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.learned_rate import LearnedRate
 from horay_async._protocol.limits.shared_pause import SharedPause
 
-__all__ = ["Admission", "Permit"]
-
 PROBE_AFTER = 3
 """Consecutive refusals after which one request at a time is sent, until one succeeds."""
 

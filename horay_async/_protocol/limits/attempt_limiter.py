@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-__all__ = ["AttemptLimiter", "AttemptPermit"]
-
 
 class AttemptPermit(Protocol):
     """What one attempt holds of the limits, from when it is admitted until its connection is free again."""

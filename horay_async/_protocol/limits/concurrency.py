@@ -9,14 +9,6 @@ import attrs
 
 from horay_async._protocol.limits.latency import Sample, gain
 
-__all__ = [
-    "COOLDOWN_PER_PAUSE",
-    "COOLDOWN_PER_REFUSAL",
-    "DECREASE",
-    "LONGEST_COOLDOWN",
-    "ConcurrencyLimit",
-]
-
 # What happens on a refusal.
 
 STEP_BACK = 0.97

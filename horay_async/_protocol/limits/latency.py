@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["Sample", "gain"]
-
 SHORTEST = 1e-6
 """Seconds: what a clock without the resolution to see a latency is taken to have seen."""
 

@@ -13,8 +13,6 @@ from horay_async._protocol.limits.concurrency import (
 )
 from horay_async._protocol.limits.rate_limiter import BURST_SECONDS, GCRA
 
-__all__ = ["LearnedRate"]
-
 SHORTEST = 1e-3
 """Seconds: a time that is divided by is at least so long."""
 

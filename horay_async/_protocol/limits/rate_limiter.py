@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["GCRA", "RateLimiter"]
-
 BURST_SECONDS = 0.1
 """How much of a rate may be sent at once, in addition to one: timers fire late by some milliseconds, and what was
 missed is caught up with."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import attrs
 import msgspec
 
-__all__ = ["RequestSize", "number_in", "size_of"]
-
 MOST_DIGITS = 9
 """Digits of a number in a body that counts in estimates; one of more is the server's to refuse."""
 

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 
 from horay_async._http_date import seconds_until, unix_time
 
-__all__ = ["parse_retry_after"]
-
 _NUMBER = r"[ \t]*(-?[0-9]+(?:\.[0-9]+)?)[ \t]*"
 """RFC 9110 has whole seconds; servers send fractions and negative numbers too. `float` would read far more."""
 

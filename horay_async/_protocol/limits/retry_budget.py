@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["RetryBudget"]
-
 
 class RetryBudget:
     """A token bucket that all calls of a client take their retries from.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["LONGEST_HOLD", "ServerWindow"]
-
 LONGEST_HOLD = 120.0
 """Seconds for which a response's word is believed: windows are mostly of a minute. Then a request asks anew; so a server
 with a daily window that is used up refuses one every two minutes."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["MAX_TOKENS", "TokenEstimate", "are_believable"]
-
 MAX_TOKENS = 10_000_000
 """Of one request, its prompt and its responses: the longest context of a model that is served."""
 

@@ -7,8 +7,6 @@ from typing import Any
 from horay_async._json import fields_of, is_object
 from horay_async.models.usage import Usage
 
-__all__ = ["tokens_used"]
-
 
 def tokens_used(response: object) -> tuple[Any, Any, Any]:
     """Tokens of the prompt, of the response and of both together, as a response says them; 0 for what it doesn't. They are

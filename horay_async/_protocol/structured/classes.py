@@ -14,8 +14,6 @@ import attrs
 from horay_async._class_docs import ClassDoc
 from horay_async._protocol.structured.constraints import Constraint, constraints_of_validator
 
-__all__ = ["Field", "fields_of", "filled", "is_pydantic", "is_record", "own_docstring"]
-
 
 @attrs.frozen(kw_only=True)
 class Field:

@@ -17,8 +17,6 @@ import attrs
 
 from horay_async._json import is_array
 
-__all__ = ["Constraint", "constraints_of", "constraints_of_validator"]
-
 NUMBERS = (int, float, Decimal)
 MAX_EXPONENT = 400
 """Of the numbers whose remainder is asked for: those beyond would fill the memory; floats end at 1e308."""

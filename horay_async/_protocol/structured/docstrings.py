@@ -13,8 +13,6 @@ from itertools import takewhile
 
 import attrs
 
-__all__ = ["ParsedDocstring", "parse_docstring"]
-
 LISTS = frozenset(
     {"args", "arguments", "parameters", "params", "attributes", "other parameters", "keyword args"}
 )

@@ -22,8 +22,6 @@ from horay_async._protocol.structured.foreign_check import (
 )
 from horay_async._protocol.structured.mismatch import step
 
-__all__ = ["ExactDecimals"]
-
 
 class ExactDecimals:
     """Writes the decimals of one value, in which `check` has found nothing that doesn't fit."""

@@ -17,7 +17,6 @@ from horay_async._protocol.structured.exact_decimals import ExactDecimals
 from horay_async._protocol.structured.foreign_check import (
     ALSO,
     DECIMAL,
-    DEFS,
     OWN,
     RAW,
     ForeignSchema,
@@ -27,8 +26,6 @@ from horay_async._protocol.structured.foreign_check import (
 from horay_async._protocol.structured.hints import named, remembered
 from horay_async._protocol.structured.mismatch import Mismatch, NestedMismatches, step
 from horay_async._protocol.structured.values import Hook
-
-__all__ = ["DEFS", "ForeignSchema", "foreign_hook", "foreign_schema"]
 
 DROPPED = ("title", "default", "examples", "discriminator", "uniqueItems", *OWN)
 """Keywords that the strict form doesn't know. An array may then repeat what becomes a set: it parses all the same."""

@@ -13,8 +13,6 @@ from horay_async._json import is_array, is_object
 from horay_async._protocol.structured.mismatch import InvalidValue, Mismatch, step
 from horay_async._protocol.structured.values import same
 
-__all__ = ["ALSO", "DECIMAL", "DEFS", "OWN", "RAW", "ForeignSchema", "Json", "SchemaCheck"]
-
 Json = dict[str, Any]
 
 DEFS = "#/$defs/"

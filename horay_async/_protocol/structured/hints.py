@@ -33,14 +33,6 @@ from horay_async._protocol.structured.docstrings import parse_docstring
 
 T = TypeVar("T")
 
-__all__ = [
-    "MAX_REMEMBERED",
-    "admits_null",
-    "named",
-    "parse_hint",
-    "remembered",
-]
-
 MAX_REMEMBERED = 128
 """Hints whose tree, schema and hook are remembered, the longest unused forgotten first: a service that makes a
 class for each request isn't to grow with them. Making all three anew takes about a millisecond a class."""

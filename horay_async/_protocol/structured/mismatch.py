@@ -10,8 +10,6 @@ from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 
 from horay_async._protocol.structured.hints import named
 
-__all__ = ["InvalidValue", "Mismatch", "Mismatches", "NestedMismatches", "found_in", "step"]
-
 
 @attrs.frozen
 class Mismatch:

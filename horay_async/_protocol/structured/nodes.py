@@ -8,22 +8,6 @@ import attrs
 
 from horay_async._protocol.structured.constraints import Constraint
 
-__all__ = [
-    "Anything",
-    "Array",
-    "Choice",
-    "ClassNode",
-    "Constrained",
-    "FixedArray",
-    "Foreign",
-    "Map",
-    "Member",
-    "Node",
-    "Options",
-    "Scalar",
-    "Shape",
-]
-
 
 @attrs.frozen(eq=False, kw_only=True)
 class Node:

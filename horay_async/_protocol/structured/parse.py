@@ -26,18 +26,6 @@ from horay_async.models.parsed import (
     ParsedToolCall,
 )
 
-__all__ = [
-    "CUTS",
-    "NO_SECRETS",
-    "OPENING",
-    "mask",
-    "parse_choice",
-    "parse_completion",
-    "parse_text",
-    "so_far",
-    "upgraded",
-]
-
 T = TypeVar("T")
 M = TypeVar("M", bound=Extensible)
 

@@ -23,8 +23,6 @@ from horay_async.models.events import (
 )
 from horay_async.models.parsed import ParsedChoice, ParsedCompletion
 
-__all__ = ["TypedAccumulator"]
-
 T = TypeVar("T")
 
 

@@ -14,8 +14,6 @@ import msgspec
 
 from horay_async._protocol.structured.parse import OPENING
 
-__all__ = ["PartialJSON"]
-
 DECODE = msgspec.json.Decoder().decode
 
 PLAIN = re.compile(r'[^"\\]*')

@@ -35,8 +35,6 @@ from horay_async._protocol.structured.schema import check
 from horay_async._protocol.structured.unions import remembering, union_hook
 from horay_async._protocol.structured.values import SCALARS, Hook, anything, choice_hook
 
-__all__ = ["structure_strictly"]
-
 
 def structure_strictly(value: Any, into: Any) -> Any:
     """`value`, decoded JSON whose fractions are `Decimal`s, as an instance of `into`.

@@ -21,8 +21,6 @@ from horay_async._protocol.structured.hints import named
 from horay_async._protocol.structured.mismatch import InvalidValue
 from horay_async._protocol.structured.values import Hook, same
 
-__all__ = ["remembering", "union_hook"]
-
 TRIED: dict[type[Any], tuple[Any, ...]] = {
     NoneType: (NoneType,),
     bool: (bool,),

@@ -19,8 +19,6 @@ import msgspec
 from horay_async._json import is_array, is_object
 from horay_async._protocol.structured.mismatch import InvalidValue
 
-__all__ = ["SCALARS", "Hook", "anything", "choice_hook", "decimal", "same"]
-
 Hook = Callable[[Any], Any]
 
 

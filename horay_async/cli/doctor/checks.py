@@ -16,8 +16,6 @@ from horay_async.cli.doctor.service import check_service
 from horay_async.cli.options import Server
 from horay_async.cli.session import client_params
 
-__all__ = ["run_checks"]
-
 DEADLINE: Final = 30.0
 """Seconds for each question to the API, where none is set: far more than one token takes."""
 

@@ -8,8 +8,6 @@ from typing import Final
 
 from horay_async.cli.doctor.findings import Finding, fault, ok, unknown, warning
 
-__all__ = ["compare_clocks"]
-
 FAULT: Final = timedelta(minutes=5)
 """From here on protocols refuse: it is what Kerberos and signed requests commonly tolerate."""
 

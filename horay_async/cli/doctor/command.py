@@ -16,8 +16,6 @@ from horay_async.cli.output import Spinner, for_stdout, write_json
 from horay_async.cli.session import open_client, open_server
 from horay_async.cli.terminal import columns, styled
 
-__all__ = ["doctor"]
-
 SHOWN: Final[dict[State, tuple[str, str]]] = {
     "ok": ("ok", "green"),
     "unknown": ("?", "dim"),

@@ -9,8 +9,6 @@ from typing import Final
 
 from horay_async.cli.doctor.findings import Finding, fault
 
-__all__ = ["ADVICE", "describe", "tls_fault"]
-
 ADVICE: Final = {
     "DNS": "Check the name in HORAY_BASE_URL or --base-url for a typing error, and whether this "
     "machine is online and has a name server.",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Finding", "State", "fault", "ok", "unknown", "warning"]
-
 State = Literal["ok", "unknown", "warning", "fault"]
 
 

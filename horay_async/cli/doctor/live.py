@@ -18,8 +18,6 @@ from horay_async._protocol.wire.clean import Cleaner, with_texts
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.output import Spinner, note, write_stderr
 
-__all__ = ["Plan", "confirm", "describe_report", "run_live"]
-
 IMAGE_MODEL: Final = "black-forest-labs/FLUX.1-schnell"
 IMAGE_SIZE: Final = "768x512"
 """The smallest of the sizes that the API's reference lists."""

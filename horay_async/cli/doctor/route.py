@@ -16,8 +16,6 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from horay_async.cli.doctor.explanations import ADVICE, describe, tls_fault
 from horay_async.cli.doctor.findings import Finding, fault, ok
 
-__all__ = ["HostPort", "Route"]
-
 PATIENCE: Final = 10.0
 """Seconds for each step: a server that takes longer to accept a connection isn't well."""
 

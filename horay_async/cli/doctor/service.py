@@ -8,8 +8,6 @@ from typing import Final
 import horay_async
 from horay_async.cli.doctor.findings import Finding, fault, ok, unknown, warning
 
-__all__ = ["check_service"]
-
 PUBLISHED: Final = "https://api.horay.ai/v1"
 """The base URL that the API's reference gives."""
 

@@ -13,8 +13,6 @@ import horay_async
 from horay_async.cli.doctor.findings import Finding, fault, ok, warning
 from horay_async.cli.options import Server
 
-__all__ = ["address", "key", "proxy_for", "proxy_of_environment", "versions"]
-
 SHOWN = ("aiohttp", "anyio", "msgspec", "attrs", "cattrs")
 
 

@@ -13,8 +13,6 @@ from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
 from horay_async import AsyncHoray, Horay
 
-__all__ = ["HasClients"]
-
 ClientT = TypeVar("ClientT", Horay, AsyncHoray)
 
 

@@ -16,8 +16,6 @@ from langchain_core.utils.json import parse_json_markdown
 from horay_async._protocol.structured.parse import CUTS
 from horay_async.errors import AnswerError
 
-__all__ = ["refuse_cut"]
-
 WHOLE_JSON = partial(json.loads, strict=False)
 """How LangChain's parsers read JSON that they needn't complete."""
 

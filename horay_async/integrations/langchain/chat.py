@@ -31,8 +31,6 @@ from horay_async.integrations.langchain.messages import (
 from horay_async.models.chat_params import ChatSettings
 from horay_async.parsing import parse_text
 
-__all__ = ["ChatHoray"]
-
 SETTINGS = tuple(
     name
     for name in get_type_hints(ChatSettings)

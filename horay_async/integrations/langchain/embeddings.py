@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from horay_async import AsyncHoray, Horay
 
-__all__ = ["HorayEmbeddings"]
-
 
 class HorayEmbeddings(HasClients, Embeddings):
     """Embeddings of the Horay API. Any number of texts can be passed: they are sent in as many requests as it takes.

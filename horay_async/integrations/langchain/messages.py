@@ -30,8 +30,6 @@ from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
 from horay_async.models.usage import Usage
 from horay_async.resources._base import new_idempotency_key
 
-__all__ = ["StreamedMessage", "kept_arguments", "result_of", "sent_messages"]
-
 PROVIDER = "horay"
 """What LangChain's metadata calls this API."""
 

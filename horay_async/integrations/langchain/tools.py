@@ -9,8 +9,6 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from horay_async.tools.define import Tool
 
-__all__ = ["tool_of"]
-
 
 def tool_of(tool: BaseTool) -> Tool[..., Any]:
     """A LangChain tool as one of `run_tools`. It checks its arguments itself."""

@@ -21,8 +21,6 @@ from horay_async.models.chat import ChatCompletion, ChatMessage
 from horay_async.models.completions import Completion
 from horay_async.models.images import ImageResponse
 
-__all__ = ["input_messages", "output_messages", "set_content", "tool_definitions", "tool_result"]
-
 Part = dict[str, Any]
 
 

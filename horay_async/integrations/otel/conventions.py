@@ -6,8 +6,6 @@ from typing import Final, Literal
 
 from horay_async.errors import ConfigurationError
 
-__all__ = ["LATEST", "OLD", "SCHEMA_URLS", "Version", "version_of"]
-
 Version = Literal["latest", "1.41.1"]
 
 LATEST: Final[Version] = "latest"

@@ -12,8 +12,6 @@ from opentelemetry.context import Context
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.spans import message_of
 
-__all__ = ["exception_event"]
-
 NAME: Final = "gen_ai.client.operation.exception"
 
 

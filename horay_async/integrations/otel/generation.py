@@ -17,8 +17,6 @@ from horay_async.integrations.otel.spans import CallSpan, outcome
 from horay_async.models._base import Response
 from horay_async.models.usage import Usage
 
-__all__ = ["Generation"]
-
 
 class Generation(CallSpan):
     """The span and the measurements of one call."""

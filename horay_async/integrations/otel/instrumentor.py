@@ -8,8 +8,6 @@ from typing import Any, Unpack, cast
 from horay_async._observer_defaults import process_defaults
 from horay_async.integrations.otel.telemetry import Telemetry, TelemetryParams
 
-__all__ = ["HorayInstrumentor"]
-
 LOG = logging.getLogger("horay_async")
 
 

@@ -14,8 +14,6 @@ from horay_async.integrations.otel.conventions import LATEST, Version
 from horay_async.integrations.otel.values import whole
 from horay_async.models.usage import Usage
 
-__all__ = ["Metrics", "RunMetrics", "metrics_of", "usage_of"]
-
 SECONDS: Final = tuple(0.01 * 2**power for power in range(14))
 """0.01 to 81.92, doubling."""
 

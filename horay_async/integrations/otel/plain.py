@@ -13,8 +13,6 @@ from horay_async.integrations.otel.requests import server
 from horay_async.integrations.otel.spans import CallSpan
 from horay_async.models._base import Response
 
-__all__ = ["PlainCall"]
-
 TEMPLATES = frozenset({"/models", "/user/info"})
 """Paths of which there aren't any number, so that they may stand in a span's name."""
 

@@ -15,8 +15,6 @@ from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.conventions import LATEST, OLD, Version
 from horay_async.integrations.otel.values import real, texts, whole
 
-__all__ = ["PROVIDER", "DescribedRequest", "SentBody", "generation_of", "run_of", "server"]
-
 PROVIDER = "horay"
 """`gen_ai.provider.name`: none of the conventions' well-known values is this API."""
 

@@ -15,8 +15,6 @@ from horay_async.integrations.otel.requests import DescribedRequest
 from horay_async.integrations.otel.settings import TelemetrySettings
 from horay_async.integrations.otel.spans import OwnSpan, message_of, outcome
 
-__all__ = ["RunSpan"]
-
 NOT_OF_RUNS: Final = {
     "gen_ai.request.reasoning.level",
     "gen_ai.request.stream",

@@ -9,8 +9,6 @@ from opentelemetry.trace import Tracer
 from horay_async.integrations.otel.conventions import Version
 from horay_async.integrations.otel.metrics import Metrics, RunMetrics
 
-__all__ = ["TelemetrySettings"]
-
 
 @attrs.frozen(kw_only=True)
 class TelemetrySettings:

@@ -23,8 +23,6 @@ from horay_async._observers import CallEnded
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.errors import APIConnectionError, APIError, APIStatusError
 
-__all__ = ["CallSpan", "OwnSpan", "message_of", "outcome"]
-
 
 def outcome(error_type: str | None, *, complete: bool) -> dict[str, Any]:
     """How a call, a run or a tool ended, as attributes of its span and of its measurements."""

@@ -34,8 +34,6 @@ from horay_async.integrations.otel.settings import TelemetrySettings
 from horay_async.integrations.otel.tools import ToolSpan
 from horay_async.options import content_captured
 
-__all__ = ["Telemetry", "TelemetryParams"]
-
 SUPPRESSED = ("suppress_instrumentation", "suppress_http_instrumentation")
 """What OpenTelemetry's instrumentations set in the context of calls that are to have no spans."""
 

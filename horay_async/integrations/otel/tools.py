@@ -16,8 +16,6 @@ from horay_async.integrations.otel.content import set_content, tool_result
 from horay_async.integrations.otel.settings import TelemetrySettings
 from horay_async.integrations.otel.spans import OwnSpan, outcome
 
-__all__ = ["ToolSpan", "mcp_call"]
-
 CURRENT = create_key("horay-tool-span")
 """Under which the `ToolSpan` of the tool that is run is found."""
 

@@ -7,8 +7,6 @@ from typing import Any, Final
 from horay_async._json import is_array
 from horay_async._protocol.wire.clean import well_formed
 
-__all__ = ["real", "texts", "whole"]
-
 INT64: Final = 2**63
 """OpenTelemetry's protocol sends integers as int64: an exporter fails on others, with all spans of its batch."""
 

@@ -19,8 +19,6 @@ from horay_async.integrations.ray.rows import Rows
 from horay_async.integrations.ray.worker import Worker
 from horay_async.options import ClientParams
 
-__all__ = ["complete_dataset", "embed_dataset"]
-
 BATCHES = 16
 """Batches that a worker has under way, where the concurrency is found by itself: 1,024 rows by default. The
 end of one is no gap, since the others go on."""

@@ -14,8 +14,6 @@ from horay_async.integrations.ray.rows import ERROR, Table, check_columns, failu
 from horay_async.models.embeddings import EmbeddingResponse
 from horay_async.resources import embeddings
 
-__all__ = ["EMBEDDING_COLUMNS", "EmbeddingRows"]
-
 EMBEDDING_COLUMNS: Final[Any] = pa.schema([("embedding", pa.list_(pa.float32())), ERROR])
 """What is added to a dataset."""
 

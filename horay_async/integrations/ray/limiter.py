@@ -13,8 +13,6 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from horay_async.integrations.ray.slices import Allotment
 
-__all__ = ["ClusterLimits"]
-
 LISTEN_SECONDS = 20.0
 """How long a worker's question for the next pause is kept: what a worker that has died has asked is forgotten."""
 

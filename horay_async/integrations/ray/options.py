@@ -8,8 +8,6 @@ from horay_async._keys import KeyFunction
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions, ClientParams
 
-__all__ = ["SealedOptions"]
-
 BOUND = ("session", "ssl_context", "telemetry")
 """Options that belong to a process."""
 

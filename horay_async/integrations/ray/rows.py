@@ -19,8 +19,6 @@ from horay_async.models.completions import Completion
 from horay_async.models.usage import Usage
 from horay_async.resources import chat, completions
 
-__all__ = ["COLUMNS", "ERROR", "Rows", "Table", "check_columns", "failure", "pa"]
-
 pa: Any = import_module("pyarrow")  # it comes without types
 
 Table: TypeAlias = Any

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from horay_async._protocol.limits.rate_limiter import GCRA, MINUTE
 from horay_async._protocol.limits.token_estimate import TokenEstimate
 
-__all__ = ["Allotment", "SlicedRateLimiter"]
-
 LATE = 0.25
 """Seconds: a slice may begin so far in the past. What nobody asked for in time, because the question was
 under way, is made up for."""

@@ -17,8 +17,6 @@ from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.rows import Rows, Table
 from horay_async.integrations.ray.slices import SlicedRateLimiter
 
-__all__ = ["Worker"]
-
 
 class Worker:
     """A callable class for Ray Data, one instance a node.
