@@ -964,7 +964,15 @@ CLASSES: dict[str, tuple[Row, ...]] = {
 METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
     "BatchRequest.chat": (
         "ChatParams",
-        (("custom_id", "str | None", "None", "Names the request in its result."),),
+        (
+            (
+                "response_format",
+                "type[T] | ResponseFormatDict | None",
+                "...",
+                "The form that the response must have: a class to parse it into, or the API's JSON form.",
+            ),
+            ("custom_id", "str | None", "None", "Names the request in its result."),
+        ),
     ),
     "BatchRequest.completion": (
         "CompletionParams",

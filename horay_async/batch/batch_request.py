@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Generic, TypeVar, Unpack
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar, Unpack, overload
 
 import attrs
 
@@ -13,14 +13,16 @@ from horay_async._protocol.wire.request import Operation
 from horay_async._signatures import with_signatures
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
-from horay_async.models.chat_params import ChatParams
+from horay_async.models.chat_params import ChatParams, ConversationParams
 from horay_async.models.completions import Completion, CompletionParams
 from horay_async.models.embeddings import EmbeddingParams, EmbeddingResponse
 from horay_async.models.images import ImageParams, ImageResponse
+from horay_async.models.parsed import ParsedCompletion
 from horay_async.resources import chat, completions, embeddings, images
 
 __all__ = ["BatchRequest"]
 
+T = TypeVar("T")
 ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 
 
@@ -41,17 +43,41 @@ class BatchRequest(Generic[ResponseT_co]):
     custom_id: str | None = None
     """Names the request in its result."""
 
+    parse: Callable[..., ResponseT_co] | None = attrs.field(default=None, repr=False)
+    """What makes the result's response of the server's, where a class was given as `response_format`."""
+
+    @overload
+    @staticmethod
+    def chat(
+        *,
+        custom_id: str | None = None,
+        response_format: type[T],
+        **params: Unpack[ConversationParams],
+    ) -> BatchRequest[ParsedCompletion[T]]: ...
+
+    @overload
     @staticmethod
     def chat(
         *, custom_id: str | None = None, **params: Unpack[ChatParams]
-    ) -> BatchRequest[ChatCompletion]:
-        """A request for a chat completion, as `chat.completions.create` sends it.
+    ) -> BatchRequest[ChatCompletion]: ...
+
+    @staticmethod
+    def chat(*, custom_id: str | None = None, **params: Any) -> BatchRequest[Any]:
+        """A request for a chat completion, as `chat.completions.create` sends it; with a class as `response_format`, as
+        `chat.completions.parse` does.
+
+        Then the response is a `ParsedCompletion`, and an `AnswerError` is the result's error where it doesn't fit.
+        Raises `TypeError` for a class that no schema can describe. `params["response_format"]` is the schema.
 
         Args:
             custom_id: Names the request in its result.
+            response_format: The form that the response must have: a class to parse it into, or the API's JSON form.
         """
         check_parameter_names(params, ChatParams)
-        return BatchRequest(chat.CREATE, params, custom_id)
+        parse = None
+        if not isinstance(params.get("response_format", {}), Mapping | None):
+            parse = chat.parser_of(params)
+        return BatchRequest(chat.CREATE, params, custom_id, parse)
 
     @staticmethod
     def completion(

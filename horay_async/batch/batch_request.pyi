@@ -2,8 +2,8 @@
 
 """A request for a batch."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Literal, TypeVar, overload
 
 import attrs
 
@@ -21,9 +21,11 @@ from horay_async.models.dicts import (
 )
 from horay_async.models.embeddings import EmbeddingInput, EmbeddingResponse
 from horay_async.models.images import ImageResponse, ImageSize
+from horay_async.models.parsed import ParsedCompletion
 from horay_async.models.tools import HasTool, ToolBase
 
 __all__ = ["BatchRequest"]
+T = TypeVar("T")
 ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 
 @attrs.frozen
@@ -40,6 +42,129 @@ class BatchRequest(Generic[ResponseT_co]):
     """The operation's parameters, by name."""
     custom_id: str | None = ...
     """Names the request in its result."""
+    parse: Callable[..., ResponseT_co] | None = ...
+    """What makes the result's response of the server's, where a class was given as `response_format`."""
+    @overload
+    @staticmethod
+    def chat(
+        *,
+        model: str,
+        messages: Sequence[MessageDict | Message],
+        response_format: type[T],
+        custom_id: str | None = None,
+        on_truncation: Literal["raise", "return"] = ...,
+        max_tokens: int | None = ...,
+        stop: str | Sequence[str] | None = ...,
+        temperature: float | None = ...,
+        top_p: float | None = ...,
+        top_k: int | None = ...,
+        min_p: float | None = ...,
+        repetition_penalty: float | None = ...,
+        presence_penalty: float | None = ...,
+        frequency_penalty: float | None = ...,
+        logit_bias: Mapping[str, float] | None = ...,
+        n: int | None = ...,
+        seed: int | None = ...,
+        stream_options: StreamOptionsDict | None = ...,
+        user: str | None = ...,
+        max_completion_tokens: int | None = ...,
+        parallel_tool_calls: bool | None = ...,
+        logprobs: bool | None = ...,
+        top_logprobs: int | None = ...,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | str | None = ...,
+        verbosity: Literal["low", "medium", "high"] | str | None = ...,
+        service_tier: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        store: bool | None = ...,
+        modalities: Sequence[str] | None = ...,
+        audio: Mapping[str, object] | None = ...,
+        prediction: Mapping[str, object] | None = ...,
+        web_search_options: Mapping[str, object] | None = ...,
+        prompt_cache_key: str | None = ...,
+        safety_identifier: str | None = ...,
+        tools: Sequence[ToolDict | ToolBase | HasTool] | None = ...,
+        tool_choice: Literal["auto", "none", "required"] | str | ToolChoiceDict | None = ...,
+        max_retries: int = ...,
+        idempotency_key: str = ...,
+        bulk: bool = ...,
+        timeout: float | Timeouts | None = ...,
+        extra_headers: Mapping[str, str] = ...,
+        extra_query: Mapping[str, str | int | float | bool] = ...,
+        extra_body: Mapping[str, object] = ...,
+    ) -> BatchRequest[ParsedCompletion[T]]:
+        """A request for a chat completion, as `chat.completions.create` sends it; with a class as `response_format`, as
+        `chat.completions.parse` does.
+
+        Then the response is a `ParsedCompletion`, and an `AnswerError` is the result's error where it doesn't fit.
+        Raises `TypeError` for a class that no schema can describe. `params["response_format"]` is the schema.
+
+        Args:
+            model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.
+            messages: The conversation, oldest first: objects with `role` and `content`, instances
+                of the message classes, and responses' messages.
+            response_format: The form that the response must have: a class to parse it into, or the
+                API's JSON form.
+            custom_id: Names the request in its result.
+            on_truncation: What to do when a stream ends without `[DONE]` and without a finish
+                reason for every choice: raise `StreamTruncatedError` (the default), or take what
+                came as the response, for servers that never mark the end.
+            max_tokens: Most tokens to generate.
+            stop: Sequences that end the output; they aren't part of it.
+            temperature: Randomness; described for 0 to 1, where 0 takes the likeliest token each
+                time.
+            top_p: Nucleus threshold: samples from the likeliest tokens that make up this
+                probability.
+            top_k: Samples from this many of the likeliest tokens.
+            min_p: Leaves out tokens less likely than this part of the likeliest one's probability.
+            repetition_penalty: A higher value repeats less; 1 changes nothing.
+            presence_penalty: -2.0 to 2.0; above 0 favours tokens that haven't appeared yet.
+            frequency_penalty: -2.0 to 2.0; above 0 disfavours tokens by how often they appeared.
+            logit_bias: Token id, as a string, to the bias added to it, e.g. `{"105": 21.4, "1024":
+                -10.5}`.
+            n: How many choices to generate, 1 to 128.
+            seed: For responses that repeat, as far as the server can.
+            stream_options: `{"include_usage": True}` asks for a last chunk with the usage.
+            user: An id of your end user, for the server's abuse checks.
+            max_completion_tokens: Most tokens to generate, reasoning included, for models that
+                distinguish the two.
+            parallel_tool_calls: Whether one response may ask for several calls.
+            logprobs: Asks for the log probabilities of the sampled tokens.
+            top_logprobs: How many alternatives to report for each token, with `logprobs=True`.
+            reasoning_effort: How much to reason before the response; another word where the model
+                knows one.
+            verbosity: How long the response is to be.
+            service_tier: How the request is served, in the server's word, e.g. `"auto"` or
+                `"flex"`.
+            metadata: Names and values kept with the request, where the server stores it.
+            store: Whether the server keeps the response.
+            modalities: The kinds of output, e.g. `["text", "audio"]`.
+            audio: The voice and the format of spoken output, e.g. `{"voice": "alloy", "format":
+                "wav"}`.
+            prediction: Text that the response is likely to repeat: `{"type": "content", "content":
+                ...}`.
+            web_search_options: How the model is to search the web, where it can; `{}` for the
+                server's defaults.
+            prompt_cache_key: Requests with the same key are likely to share the server's prompt
+                cache.
+            safety_identifier: A stable name of the end user, best hashed, by which the server
+                notices misuse.
+            tools: The functions that the model may ask to be called: made by `@tool`, in the API's
+                JSON form, or other software's (see `HasTool`).
+            tool_choice: `"auto"`, `"none"`, `"required"`, or the one tool to use.
+            max_retries: Most attempts after the first.
+            idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits
+                unless given.
+            bulk: Whether the call gives way to those without it, where the client has `limits` and
+                it has to wait: for work that nobody waits for. False.
+            timeout: The total deadline in seconds, over all attempts and backoffs; None is none;
+                `Timeouts` sets each of the five timeouts.
+            extra_headers: Sent in addition to the client's own, which they override; none that the
+                connection sets by itself, such as `Host` and `Content-Length`.
+            extra_query: Added to the URL's query.
+            extra_body: Fields that this client doesn't know, put into the JSON body over those that
+                it does.
+        """
+    @overload
     @staticmethod
     def chat(
         *,
@@ -87,7 +212,11 @@ class BatchRequest(Generic[ResponseT_co]):
         extra_query: Mapping[str, str | int | float | bool] = ...,
         extra_body: Mapping[str, object] = ...,
     ) -> BatchRequest[ChatCompletion]:
-        """A request for a chat completion, as `chat.completions.create` sends it.
+        """A request for a chat completion, as `chat.completions.create` sends it; with a class as `response_format`, as
+        `chat.completions.parse` does.
+
+        Then the response is a `ParsedCompletion`, and an `AnswerError` is the result's error where it doesn't fit.
+        Raises `TypeError` for a class that no schema can describe. `params["response_format"]` is the schema.
 
         Args:
             model: The model's name, e.g. `"meta-llama/Meta-Llama-3.1-8B-Instruct"`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import attrs
@@ -88,6 +88,8 @@ class WorkItem:
     """The caller's; the request's own leaves refusals to the batch."""
     size: RequestSize
     """What its tokens are estimated from."""
+    parse: Callable[..., Any] | None = None
+    """See `BatchRequest`."""
     tokens: float = 0.0
     """Estimated for the request and its response, when it was sent last."""
     attempts: list[Attempt] = attrs.field(factory=list[Attempt])
@@ -213,6 +215,7 @@ def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -
         policy=request.retry,
         into=_decoder(item.operation, request, params.get("input")),
         size=RequestSize(len(request.body or b""), most, request.choices),
+        parse=item.parse,
     )
 
 

@@ -10,7 +10,7 @@ import attrs
 
 from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._record import Record
-from horay_async.errors import DriftError, HorayError
+from horay_async.errors import AnswerError, DriftError, HorayError
 from horay_async.models._base import Response
 from horay_async.models.meta import Attempt
 from horay_async.models.usage import Usage
@@ -58,7 +58,11 @@ def response_in(error: HorayError | None) -> Response | None:
     """The response that a request failed with, where one came, and is paid for: with fields that `strict="raise"` refuses, or
     with something in it that can't be used.
     """
-    found = error.response if isinstance(error, DriftError) else getattr(error, "partial", None)
+    found = getattr(error, "partial", None)
+    if isinstance(error, DriftError):
+        found = error.response
+    elif isinstance(error, AnswerError):
+        found = error.completion
     return found if isinstance(found, Response) and hasattr(found, "_raw") else None
 
 

@@ -29,6 +29,7 @@ from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.sources import ENDED, PENDING, source_of
 from horay_async.batch.throttle import BatchAttemptLimiter, Patience, throttle_of, unbound
 from horay_async.errors import (
+    AnswerError,
     APIError,
     APIResponseError,
     APIStatusError,
@@ -329,7 +330,16 @@ class BatchRunner:
             self._record(work, meta.attempts, began)
             meta.attempts = tuple(work.attempts)
             self._correct(work, response, now)
-            self._done(work, now, response=response)
+            try:
+                parsed = (
+                    response
+                    if work.parse is None
+                    else work.parse(response, clean=self._transport.clean)
+                )
+            except AnswerError as error:
+                self._failed(work, error, now)
+            else:
+                self._done(work, now, response=parsed)
 
     def _drift_error(self, warning: DriftWarning) -> DriftError:
         """The error that stands for a raised warning in a result, whose errors are all `HorayError`s."""

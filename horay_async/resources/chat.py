@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast, overload
 
 import attrs
@@ -137,16 +138,9 @@ class AsyncChatCompletions(Resource):
         """
         if positional:
             raise by_position(self.parse, positional)
-        from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see `stream`
-        from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - see `stream`
-
-        _adapt_tools(params)
-        into = params.pop("response_format", None)
-        if into is not None:
-            params["response_format"] = response_format(into)
-        classes = _argument_classes(params.get("tools"))
+        parse = parser_of(params)
         completion = await self._response(CREATE, params)
-        return parse_completion(completion, into, classes, self._transport.clean)
+        return parse(completion, clean=self._transport.clean)
 
     def run_tools(
         self,
@@ -230,6 +224,18 @@ class AsyncChatCompletions(Resource):
             telemetry=telemetry,
             first_body=None if telemetry is None else first.body,
         )
+
+
+def parser_of(params: dict[str, Any]) -> Callable[..., ParsedCompletion[Any]]:
+    """Puts the schema of the class that is given as `response_format` in its place, and returns what parses a response into it."""
+    from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see `stream`
+    from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - see `stream`
+
+    _adapt_tools(params)
+    into = params.pop("response_format", None)
+    if into is not None:
+        params["response_format"] = response_format(into)
+    return partial(parse_completion, into=into, tools=_argument_classes(params.get("tools")))
 
 
 def _streamed() -> tuple[type[ChatCompletionChunk], type[ChatAccumulator]]:

@@ -3,7 +3,7 @@
 """Chat completions: `POST /chat/completions`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal, TypeVar, overload
+from typing import Any, Final, Literal, TypeVar, overload
 
 from horay_async._protocol.wire.request import Operation
 from horay_async._timeouts import Timeouts
@@ -1005,6 +1005,9 @@ class AsyncChatCompletions(Resource):
             extra_body: Fields that this client doesn't know, put into the JSON body over those that
                 it does.
         """
+
+def parser_of(params: dict[str, Any]) -> Callable[..., ParsedCompletion[Any]]:
+    """Puts the schema of the class that is given as `response_format` in its place, and returns what parses a response into it."""
 
 class AsyncChat:
     """The chat operations."""

@@ -8,13 +8,15 @@ import itertools
 import json
 import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 from weakref import WeakSet, ref
 
+import attrs
 import pytest
 from aiohttp import web
 
 from horay_async import (
+    AnswerError,
     APIConnectionError,
     APIStatusError,
     APITimeoutError,
@@ -124,6 +126,46 @@ async def test_operations_can_be_mixed(stub: Stub, batch: AsyncBatch) -> None:
         "/v1/image/generations",
         "/v1/rerank",
     ]
+
+
+@attrs.define
+class Label:
+    """What a text is."""
+
+    label: Literal["praise", "complaint"]
+
+
+async def test_class_to_parse_into(stub: Stub, batch: AsyncBatch) -> None:
+    """Its schema is sent, the response holds an instance, and what doesn't fit is the error of its result."""
+    texts = iter(['{"label": "praise"}', '{"label": "so so"}'])
+
+    def reply(body: Json) -> web.Response:
+        message = {"role": "assistant", "content": next(texts)}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return web.json_response({"id": "c", "choices": [choice], "usage": USAGE})
+
+    stub.reply = reply
+    messages: list[MessageDict] = [{"role": "user", "content": "?"}]
+    requests = [
+        BatchRequest.chat(model="m", messages=messages, response_format=Label) for _ in range(2)
+    ]
+    run = batch.run(requests, concurrency=1)
+    fitting, other = await results_of(run)
+    assert stub.requests[0]["response_format"] == requests[0].params["response_format"]
+    assert requests[0].params["response_format"]["json_schema"]["name"] == "Label"
+    assert fitting.unwrap().choices[0].message.parsed == Label("praise")
+    assert isinstance(other.error, AnswerError)
+    assert other.error.path == "$.label"
+    assert other.error.attempts == other.attempts
+    assert other.error.completion.choices[0].message.content == '{"label": "so so"}'
+    assert (run.progress.done, run.progress.failed) == (1, 1)
+    assert run.progress.total_tokens == 10
+
+
+def test_class_that_no_schema_describes() -> None:
+    """It is refused where the request is made."""
+    with pytest.raises(TypeError, match="is needed; got <class 'int'>"):
+        BatchRequest.chat(model="m", messages=[], response_format=int)
 
 
 async def test_bad_items_dont_stop_the_rest(stub: Stub, batch: AsyncBatch) -> None:

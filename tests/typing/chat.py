@@ -16,6 +16,7 @@ from horay_async import (
     AsyncEventStream,
     AsyncHoray,
     AsyncToolRun,
+    BatchRequest,
     ChatCompletion,
     ChatEvent,
     ChatMessage,
@@ -71,6 +72,16 @@ def weather(city: str, days: int = 1) -> str:
 async def look(what: str) -> int:
     """A tool that is awaited."""
     return len(what)
+
+
+async def batch(client: AsyncHoray) -> None:
+    """A class in the requests of a batch."""
+    request = BatchRequest.chat(model="m", messages=MESSAGES, response_format=Invoice)
+    assert_type(request, BatchRequest[ParsedCompletion[Invoice]])
+    async for result in client.batch.run([request]):
+        assert_type(result.unwrap().choices[0].message.parsed, Invoice | None)
+    plain = BatchRequest.chat(model="m", messages=MESSAGES, response_format={"type": "text"})
+    assert_type(plain, BatchRequest[ChatCompletion])
 
 
 async def awaited(client: AsyncHoray) -> None:
