@@ -62,6 +62,7 @@ class BlockingCall(Generic[R]):
     """
 
     __slots__ = (
+        "_caller",
         "_cancelled",
         "_done",
         "_error",
@@ -84,6 +85,7 @@ class BlockingCall(Generic[R]):
         self._on_end = on_end
         self.forked_away: bool = False
         """Whether it runs in another process: this one was forked meanwhile."""
+        self._caller = threading.get_ident()
         self._cancelled = False
         self._returned = False
         self._result: R | None = None  # once it has returned
@@ -124,6 +126,9 @@ class BlockingCall(Generic[R]):
         """Runs the function, on the thread's loop. Raises nothing: the error would end the calls beside it."""
         import asyncio  # noqa: PLC0415 - loaded by now
 
+        from horay_async._transport.loops import BLOCKED_THREAD  # noqa: PLC0415 - needs asyncio
+
+        BLOCKED_THREAD.set(self._caller)
         self._task = asyncio.current_task()
         try:
             if not self._is_cancelled:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 import weakref
+from contextvars import ContextVar
 
-__all__ = ["LoopRegistry", "registry_of", "runs_here", "this_task"]
+__all__ = ["BLOCKED_THREAD", "LoopRegistry", "registry_of", "runs_here", "this_task"]
 
 _REGISTRY = "_horay_async_registry"
+
+BLOCKED_THREAD: ContextVar[int | None] = ContextVar("BLOCKED_THREAD", default=None)
+"""The thread that waits for what runs here, by its ident, where a blocking client has started that: its event loop can't run
+meanwhile.
+"""
 
 
 def runs_here(loop: asyncio.AbstractEventLoop) -> bool:

@@ -17,13 +17,17 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from importlib import import_module
 from inspect import signature
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
+import attrs
+
 from horay_async._extras import missing_extra
-from horay_async.errors import HorayError
+from horay_async._transport.loops import BLOCKED_THREAD
+from horay_async.errors import ConfigurationError, HorayError
 from horay_async.models.messages import ImagePart, ImageURL, TextPart
 from horay_async.tools.define import Tool
 
@@ -33,6 +37,11 @@ if _missing := missing_extra(__name__, "mcp", "mcp"):
 __all__ = ["MCPToolError", "Session", "tools_of"]
 
 T = TypeVar("T")
+
+BLOCKED = (
+    "the event loop of the MCP session runs in the thread that waits for this call, and can't run meanwhile: use AsyncHoray "
+    "there, or make the call in another thread"
+)
 
 MAX_PAGES = 1_000
 """Pages of a list of tools that are read: a server whose list never ends is told apart from a long list."""
@@ -61,13 +70,16 @@ async def tools_of(session: Session) -> list[Tool[..., Any]]:
 
     `session` is an `mcp.Client` or an initialized `mcp.ClientSession`, of version 1 or 2. The tools can be used as
     long as it is open, from any event loop while its own is running. Raises what the session raises.
+
+    A run with one of them raises `HorayError` where the session's loop doesn't run any more, and `ConfigurationError` on the
+    blocking client in the thread of that loop, as in a cell of a notebook: there each would wait for the other.
     """
-    loop = asyncio.get_running_loop()
+    home = _Home(asyncio.get_running_loop(), threading.get_ident())
     found: list[Tool[..., Any]] = []
     cursor: str | None = None
     for _ in range(MAX_PAGES):
         page = await _page(session, cursor)
-        found.extend(_tool(session, loop, one) for one in page.tools)
+        found.extend(_tool(session, home, one) for one in page.tools)
         cursor = _either(page, "next_cursor", "nextCursor")
         if not cursor:
             return found
@@ -83,24 +95,40 @@ async def _page(session: Any, cursor: str | None) -> Any:
         return await session.list_tools(params=_types().PaginatedRequestParams(cursor=cursor))
 
 
-def _tool(session: Any, home: asyncio.AbstractEventLoop, described: Any) -> Tool[..., Any]:
+@attrs.frozen(eq=False)
+class _Home:
+    """Where a session belongs."""
+
+    loop: asyncio.AbstractEventLoop
+    thread: int
+    """The ident of the loop's thread."""
+
+    def check(self) -> None:
+        """Raises where calls from here would wait for ever."""
+        if not self.loop.is_running():  # nothing would ever come of it
+            raise HorayError("the event loop of the MCP session has ended, or doesn't run")
+        if BLOCKED_THREAD.get() == self.thread:
+            raise ConfigurationError(BLOCKED)
+
+    async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Awaits on the session's own loop, which may be another thread's. Raises as `check` does."""
+        if asyncio.get_running_loop() is self.loop:
+            return await work()
+        self.check()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), self.loop))
+
+
+def _tool(session: Any, home: _Home, described: Any) -> Tool[..., Any]:
     name: str = described.name
 
     async def call(**arguments: Any) -> Any:
-        return _result(await _on(home, lambda: _call(session, name, arguments)))
+        return _result(await home.run(lambda: _call(session, name, arguments)))
 
-    return Tool.from_schema(
+    made = Tool.from_schema(
         name, described.description or "", _either(described, "input_schema", "inputSchema"), call
     )
-
-
-async def _on(home: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Awaits on the session's own loop, which may be another thread's. Raises `HorayError` where that doesn't run."""
-    if asyncio.get_running_loop() is home:
-        return await work()
-    if not home.is_running():  # nothing would ever come of it
-        raise HorayError("the event loop of the MCP session has ended, or doesn't run")
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), home))
+    made._check = home.check  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
+    return made
 
 
 async def _call(session: Any, name: str, arguments: dict[str, Any]) -> Any:

@@ -59,6 +59,8 @@ class Tool(ToolBase, Generic[P, R]):
         self._description = description
         self._schema: dict[str, Any] | None = None
         """The parameters' schema, where it was given."""
+        self._check: Callable[[], None] | None = None
+        """Raises where no call can succeed; asked before each round of a run, which would be paid for nothing."""
 
     @staticmethod
     def from_schema(

@@ -313,6 +313,9 @@ class AsyncToolRun:
                 completion=self._response,
             )
         self._check_tokens()
+        for tool in self._tools.values():
+            if tool._check is not None:
+                tool._check()
         self._round += 1
         self._next = self._send
         return [RoundStarted(self._round)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.metadata import version
@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("mcp", reason="the extra `mcp`")
 
-from horay_async import AsyncHoray, Horay, HorayError, MessageDict, ToolResult
+from horay_async import AsyncHoray, ConfigurationError, Horay, HorayError, MessageDict, ToolResult
 from horay_async.integrations.mcp import MCPToolError, tools_of
 from horay_async.testing import FaultServer
 from horay_async.testing.canned import PNG
@@ -146,9 +146,33 @@ async def test_blocking(fault_server: FaultServer, connect_blocking: ConnectBloc
             assert await asyncio.to_thread(run, client) == "The tool says: 6"
 
 
+@pytest.mark.parametrize("how", ["final", "loop", "next"])
+async def test_blocking_in_the_thread_of_the_session(
+    fault_server: FaultServer, connect: Connect, connect_blocking: ConnectBlocking, how: str
+) -> None:
+    """As in a notebook: it raises before anything is sent, where each would wait for the other."""
+    fault_server.always(scripted_model)
+    async with session_of(Server()) as session:
+        tools = [tool for tool in await tools_of(session) if tool.name == "add"]
+        messages: list[MessageDict] = [{"role": "user", "content": "3 and 3"}]
+        with connect_blocking() as client:
+            run = client.chat.completions.run_tools(model="m", messages=messages, tools=tools)
+            ways: dict[str, Callable[[], object]] = {
+                "final": run.final,
+                "loop": lambda: list(run),
+                "next": lambda: next(iter(run)),
+            }
+            with pytest.raises(ConfigurationError, match="MCP session runs in the thread"):
+                ways[how]()
+        async with connect() as awaiting:
+            again = awaiting.chat.completions.run_tools(model="m", messages=messages, tools=tools)
+            assert (await again.final()).choices[0].message.content == "The tool says: 6"
+    assert len(fault_server.requests) == 2
+
+
 @pytest.mark.parametrize("closed", [False, True])
-async def test_loop_that_has_ended(closed: bool) -> None:
-    """A tool of a session whose loop doesn't run any more says so at once."""
+async def test_loop_that_has_ended(connect: Connect, closed: bool) -> None:
+    """A tool of a session whose loop doesn't run any more says so at once, and a run before it sends anything."""
 
     class Listing:
         async def list_tools(self) -> Any:
@@ -166,5 +190,8 @@ async def test_loop_that_has_ended(closed: bool) -> None:
         function: Any = add.function
         with pytest.raises(HorayError, match="the event loop of the MCP session"):
             await function()
+        run = connect().chat.completions.run_tools(model="m", messages=[], tools=[add])
+        with pytest.raises(HorayError, match="the event loop of the MCP session"):
+            await run.final()
     finally:
         home.close()
