@@ -107,7 +107,8 @@ class _ErrorWithAttributes(HorayError):
 class APIError(_ErrorWithAttributes):
     """A call that failed.
 
-    `str()` of it is the message and, in brackets, the request id and the number of attempts.
+    `str()` of it is the message and, in brackets, the request id and the number of attempts. Its other attributes, and
+    those of the classes below it, are keyword arguments of their class.
     """
 
     message: str = _by_position(kw_only=False)

@@ -40,6 +40,11 @@ class Described(griffe.Extension):
         if text := inspect.getdoc(found):
             func.docstring = griffe.Docstring(text, parent=func)
 
+    def on_attribute(self, *, attr: griffe.Attribute, **_: Any) -> None:
+        """Called once for each attribute that was read: a value that a private function makes says nothing to a reader."""
+        if str(attr.value).startswith("_"):
+            attr.value = None
+
 
 def _parameter(one: inspect.Parameter, func: griffe.Function) -> griffe.Parameter:
     annotation: Any = None
