@@ -190,6 +190,10 @@ OPTIONS: dict[str, dict[str, str]] = {
         "requests_per_minute": "it is rpm",
         "tokens_per_minute": "it is tpm",
     },
+    "BatchRequest": dict.fromkeys(
+        ("model", "messages", "prompt", "input"),
+        "write BatchRequest.chat(model=..., messages=...), or .completion, .embedding or .image with their parameters",
+    ),
 }
 """By class, options that have another name here; those of a client stand below."""
 
@@ -219,6 +223,24 @@ CLIENT_OPTIONS: dict[str, str] = {
     "model": "name it in each call",
 }
 """Options of a client that have another name here."""
+
+BATCH_OPTIONS: dict[str, str] = {
+    **dict.fromkeys(
+        ("max_retries", "retry", "timeout"),
+        "it is set on the client, client.with_options(...).batch, or on each request, BatchRequest.chat(...)",
+    ),
+    **dict.fromkeys(
+        ("model", "messages", "temperature", "max_tokens", "response_format"),
+        "it belongs to each request: BatchRequest.chat(model=..., messages=...)",
+    ),
+    **dict.fromkeys(
+        ("max_concurrency", "max_workers", "workers", "n_jobs", "max_connections"),
+        "it is concurrency",
+    ),
+    "callback": "there is none: read run.progress in the loop",
+    "on_progress": "there is none: read run.progress in the loop",
+}
+"""Options of a batch that are set elsewhere, or have another name here."""
 
 EXPORTS: dict[str, str] = {
     "OpenAI": "it is Horay here: from horay_async import Horay as OpenAI",
@@ -334,6 +356,16 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     options = ", ".join(sorted(known))
     close = did_you_mean(name, known)
     return f"unknown {what} {name!r}{f': {close}T' if close else '; t'}he options are {options}"
+
+
+def about_batch_item(item: object) -> str:
+    """What to write in the place of what is no request of a batch."""
+    if isinstance(item, str):
+        text = f"{item[:20]}..." if len(item) > 23 else item
+        return f"write BatchRequest.chat(model=..., messages=[{{'role': 'user', 'content': {text!r}}}])"
+    if callable(item) or hasattr(item, "__await__"):
+        return "write BatchRequest.chat(model=..., messages=...) in the place of a call: the batch makes the calls"
+    return "write BatchRequest.chat(model=..., messages=...)"
 
 
 def about_field(name: str, value: object) -> str:

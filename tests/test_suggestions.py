@@ -36,6 +36,7 @@ from horay_async._protocol.wire.check_parameters import check_parameters
 from horay_async._suggestions import (
     ADVICE,
     ATTRIBUTES,
+    BATCH_OPTIONS,
     CLIENT_OPTIONS,
     EXPORTS,
     OPTIONS,
@@ -211,6 +212,56 @@ def test_each_option_of_a_class(cls: str, name: str) -> None:
     assert name not in made.__annotations__
     with pytest.raises(TypeError, match=re.escape(OPTIONS[cls][name])):
         made(**{name: 3})
+
+
+@pytest.mark.parametrize("name", BATCH_OPTIONS)
+def test_each_option_of_a_batch(name: str) -> None:
+    """It says where that is set."""
+    given: Any = {name: 3}
+    with pytest.raises(TypeError, match=re.escape(BATCH_OPTIONS[name])):
+        AsyncHoray("key").batch.run([], **given)
+
+
+async def call() -> None:
+    """What others hand to `gather`."""
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ("Hi", "messages=[{'role': 'user', 'content': 'Hi'}]"),
+        ("x" * 99, f"'content': '{'x' * 20}...'}}]"),
+        (call, "in the place of a call: the batch makes the calls"),
+        (5, "write BatchRequest.chat(model=..., messages=...)"),
+    ],
+)
+@pytest.mark.anyio
+async def test_items_of_a_batch_that_are_no_requests(item: Any, words: str) -> None:
+    """A list of texts or calls is refused at once; what comes from elsewhere, or is just one of many, is told in its result."""
+    async with AsyncHoray("key") as client:
+        if item != 5:
+            with pytest.raises(TypeError, match=re.escape(words)):
+                client.batch.run([item])
+        unusable: Any = iter([item])
+        (result,) = [result async for result in client.batch.run(unusable)]
+        assert words in str(result.error)
+
+
+@pytest.mark.anyio
+async def test_list_of_coroutines() -> None:
+    """As the batch makes the calls, it takes none that were made."""
+    made: Any = call()
+    async with AsyncHoray("key") as client:
+        with pytest.raises(TypeError, match="coroutine: write BatchRequest"):
+            client.batch.run([made])
+    await made
+
+
+def test_function_for_progress() -> None:
+    """What others call a function with is read."""
+    show: Any = print
+    with pytest.raises(ConfigurationError, match=r"read run\.progress in the loop"):
+        AsyncHoray("key").batch.run([], progress=show)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar, Unpack, overload
 import attrs
 
 from horay_async._class_docs import describe_fields
+from horay_async._option_names import naming_options
 from horay_async._protocol.wire.check_parameters import check_parameter_names
 from horay_async._protocol.wire.request import Operation
 from horay_async._signatures import with_signatures
@@ -28,6 +29,7 @@ ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 
 @describe_fields
 @with_signatures
+@naming_options
 @attrs.frozen
 class BatchRequest(Generic[ResponseT_co]):
     """A request for a batch, made by one of the methods below, which take what the operations take.

@@ -7,6 +7,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 import attrs
 
+from horay_async._option_names import naming_options
 from horay_async._protocol.wire.request import Operation
 from horay_async._timeouts import Timeouts
 from horay_async.models._base import Response
@@ -28,6 +29,7 @@ __all__ = ["BatchRequest"]
 T = TypeVar("T")
 ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 
+@naming_options
 @attrs.frozen
 class BatchRequest(Generic[ResponseT_co]):
     """A request for a batch, made by one of the methods below, which take what the operations take.

@@ -29,6 +29,7 @@ from horay_async._protocol.wire.request import (
     encode,
     may_be_billed,
 )
+from horay_async._suggestions import about_batch_item
 from horay_async._transport.limiter import OVERLOAD_STATUSES
 from horay_async._transport.log import LOG
 from horay_async.batch.batch_request import BatchRequest
@@ -184,10 +185,15 @@ class Preparer:
                 if self._misspelt.add(where, doubts(line, fields)):
                     LOG.warning("%s (it is sent as it is)", self._misspelt.first[-1])
             return _from_line(line, cast(object, item), index, self._options)
-        raise InvalidRequestError(f"{TAKEN}; got a value of type {type(item).__qualname__}")
+        raise InvalidRequestError(not_taken(item))
 
 
 TAKEN = "a batch takes BatchRequest objects, or mappings with custom_id, method, url and body"
+
+
+def not_taken(item: object) -> str:
+    """What is wrong with an item that is no request."""
+    return f"{TAKEN}; got a value of type {type(item).__qualname__}: {about_batch_item(item)}"
 
 
 def name_of(item: object, index: int) -> str:
@@ -222,9 +228,7 @@ def _from_request(item: BatchRequest[Any], index: int, options: ClientOptions) -
 def _as_line(item: Mapping[str, Any]) -> RequestLine:
     custom_id = item.get("custom_id")
     if custom_id is None and not item.keys() & LINE_FIELDS:
-        raise InvalidRequestError(
-            f"{TAKEN}; got a mapping without these: write BatchRequest.chat(model=..., messages=...)"
-        )
+        raise InvalidRequestError(f"{TAKEN}; got a mapping without these: {about_batch_item(item)}")
     if not isinstance(custom_id, str):
         raise InvalidRequestError(f"custom_id must be a string; {_got(custom_id)}")
     body = item.get("body")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, Unpack, cast, overloa
 from horay_async._signatures import with_signatures
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.options import BatchOptions, Settings, check_interval
-from horay_async.batch.requests import is_refused_key
+from horay_async.batch.requests import is_refused_key, not_taken
 from horay_async.batch.results import BatchProgress, ShowProgress
 from horay_async.batch.run import AsyncBatchRun
 from horay_async.batch.runner import BatchRunner
@@ -31,7 +31,12 @@ def bar_for(progress: BatchProgress, show: ShowProgress) -> ProgressBar | None:
     if show is False:
         return None
     if show is not True and show != "always":
-        raise ConfigurationError(f'progress must be True, False or "always"; got {show!r}')
+        instead = (
+            ": no function is called; read run.progress in the loop, or hand run_file a BatchProgress to read"
+            if callable(show)
+            else ""
+        )
+        raise ConfigurationError(f'progress must be True, False or "always"; got {show!r}{instead}')
     from horay_async.batch.bar import ProgressBar  # noqa: PLC0415 - what only a bar needs
 
     return ProgressBar(progress, show)
@@ -118,6 +123,10 @@ class AsyncBatch:
                 "requests must be an iterable of BatchRequest objects or mappings, "
                 f"not a value of type {type(requests).__qualname__}"
             )
+        items = cast("Iterable[object]", given) if isinstance(given, list | tuple) else ()
+        first = next(iter(items), None)
+        if isinstance(first, str) or callable(first) or hasattr(first, "__await__"):
+            raise TypeError(not_taken(first))  # the others are hardly requests either
 
         run = BatchProgress(total=len(requests) if isinstance(requests, Sized) else None)
         bar = bar_for(run, progress)
