@@ -16,7 +16,7 @@ leaves are imported by no other layer; only the command line loads `local`, when
     _class_docs
     _class_attributes, _descriptors, _extras, _files, _http_date, _json, _record, _version
     _suggestions
-    _attempt, _option_names
+    _attempt
     errors
     _checks
     _keys

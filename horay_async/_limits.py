@@ -8,7 +8,7 @@ import attrs
 
 from horay_async._checks import check_concurrency, check_positive
 from horay_async._class_docs import describe_fields
-from horay_async._option_names import naming_options
+from horay_async._suggestions import naming_options
 
 
 # Every call of a client with limits looks its limiter up by them, so that their hash is to be quick.

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import attrs
 
 from horay_async._checks import check_count, check_statuses, check_wait
-from horay_async._option_names import naming_options
 from horay_async._record import FrozenRecord
+from horay_async._suggestions import naming_options
 from horay_async.errors import (
     APIConnectionError,
     APIError,

@@ -6,9 +6,12 @@ Looked at when an attribute, a parameter or an option doesn't exist, or a value 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Any, cast
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from horay_async._class_attributes import OnInstances
+
+C = TypeVar("C", bound=type[Any])
 
 REQUEST = "there is no method for it: client.request(method, path, body=...) reaches every path"
 
@@ -366,6 +369,30 @@ def about_batch_item(item: object) -> str:
     if callable(item) or hasattr(item, "__await__"):
         return "write BatchRequest.chat(model=..., messages=...) in the place of a call: the batch makes the calls"
     return "write BatchRequest.chat(model=..., messages=...)"
+
+
+def naming_options(cls: C) -> C:
+    """Has the constructor of an attrs class say of an unknown option which one may be meant, and which there are. Above
+    `attrs.frozen`, as a decorator.
+    """
+    make = cls.__init__
+    known = [field.alias for field in cls.__attrs_attrs__ if field.init]
+
+    @wraps(make)
+    def construct(self: Any, *values: Any, **options: Any) -> None:
+        try:
+            make(self, *values, **options)
+        except TypeError as error:
+            strange = next((name for name in options if name not in known), None)
+            if strange is None:
+                raise
+            what = f"{cls.__name__} option"
+            if habit := about_option(strange, cls.__name__):
+                raise TypeError(f"unknown {what} {strange!r}: {habit}") from error.__cause__
+            raise TypeError(unknown(what, strange, known)) from error.__cause__
+
+    cls.__init__ = construct
+    return cls
 
 
 def about_field(name: str, value: object) -> str:

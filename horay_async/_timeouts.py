@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from horay_async._checks import check_seconds
-from horay_async._option_names import naming_options
 from horay_async._record import FrozenRecord
+from horay_async._suggestions import naming_options
 
 
 @naming_options

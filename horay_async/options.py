@@ -21,10 +21,9 @@ from horay_async._checks import (
 )
 from horay_async._keys import SHORTEST_SECRET, EnvironmentSecret, KeyFunction, ProvidedKeys, Secret
 from horay_async._limits import Limits
-from horay_async._option_names import naming_options
 from horay_async._record import FrozenRecord
 from horay_async._retry_policy import RetryPolicy
-from horay_async._suggestions import about_option, about_value, unknown
+from horay_async._suggestions import about_option, about_value, naming_options, unknown
 from horay_async._timeouts import Timeouts
 from horay_async._type_hints import resolvable
 from horay_async.errors import ConfigurationError

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Sequence
+from typing import Any, Final
+
+from opentelemetry._logs import Logger, LogRecord, SeverityNumber
+from opentelemetry.context import Context
 
 from horay_async._observers import CallEnded
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.content import output_messages, set_content, set_input
 from horay_async.integrations.otel.conventions import OLD
-from horay_async.integrations.otel.events import exception_event
 from horay_async.integrations.otel.metrics import usage_of
 from horay_async.integrations.otel.requests import DescribedRequest
-from horay_async.integrations.otel.settings import TelemetrySettings
-from horay_async.integrations.otel.spans import CallSpan, outcome
+from horay_async.integrations.otel.spans import CallSpan, TelemetrySettings, message_of, outcome
 from horay_async.models._base import Response
 from horay_async.models.usage import Usage
 
@@ -102,3 +105,32 @@ class Generation(CallSpan):
             cut = "" if old else None
             set_content(span, "gen_ai.output.messages", lambda: output_messages(response, cut=cut))
         return usage
+
+
+FAILED: Final = "gen_ai.client.operation.exception"
+
+
+def exception_event(logger: Logger, error: Exception, context: Context, *, capture: bool) -> None:
+    """Tells of `error`, in the context of its call's span. Its message is given as a span's status gives it."""
+    kind = type(error)
+    # Without its causes: what other libraries' errors say isn't cleaned of keys and passwords.
+    trace = (
+        traceback.format_exception(error, chain=False)
+        if capture
+        else traceback.format_tb(error.__traceback__)
+    )
+    attributes: dict[str, Any] = {
+        "exception.type": f"{kind.__module__}.{kind.__qualname__}",
+        "exception.stacktrace": well_formed("".join(trace)),
+    }
+    if (message := message_of(error, capture=capture)) is not None:
+        attributes["exception.message"] = message
+    logger.emit(
+        LogRecord(
+            timestamp=time.time_ns(),
+            context=context,
+            severity_number=SeverityNumber.WARN,
+            event_name=FAILED,
+            attributes=attributes,
+        )
+    )

@@ -12,8 +12,7 @@ from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.content import output_messages, set_content, set_input
 from horay_async.integrations.otel.metrics import RunMetrics, usage_of
 from horay_async.integrations.otel.requests import DescribedRequest
-from horay_async.integrations.otel.settings import TelemetrySettings
-from horay_async.integrations.otel.spans import OwnSpan, message_of, outcome
+from horay_async.integrations.otel.spans import OwnSpan, TelemetrySettings, message_of, outcome
 
 NOT_OF_RUNS: Final = {
     "gen_ai.request.reasoning.level",

@@ -1,4 +1,4 @@
-"""What the spans of all calls have in common."""
+"""What the spans of all calls have in common, and what they are made with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+import attrs
 from opentelemetry import propagate
+from opentelemetry._logs import Logger
 from opentelemetry.context import Context
 from opentelemetry.trace import (
     Span,
@@ -22,6 +24,25 @@ from horay_async._attempt import Attempt
 from horay_async._observers import CallEnded
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.errors import APIConnectionError, APIError, APIStatusError
+from horay_async.integrations.otel.conventions import Version
+from horay_async.integrations.otel.metrics import Metrics, RunMetrics
+
+
+@attrs.frozen(kw_only=True)
+class TelemetrySettings:
+    """What spans, metrics and events are made with."""
+
+    tracer: Tracer
+    metrics: Metrics
+    run_metrics: RunMetrics | None
+    """None where the version of the conventions has none: no spans are made of runs then, either."""
+    logger: Logger | None
+    """Takes the events; None where there are to be none."""
+    version: Version
+    capture: bool
+    """Whether prompts, responses and tools' arguments and results are recorded."""
+    propagate: bool
+    """Whether trace context is sent."""
 
 
 def outcome(error_type: str | None, *, complete: bool) -> dict[str, Any]:

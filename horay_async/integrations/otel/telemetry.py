@@ -30,7 +30,7 @@ from horay_async.integrations.otel.metrics import RunMetrics, metrics_of
 from horay_async.integrations.otel.plain import PlainCall
 from horay_async.integrations.otel.requests import generation_of, run_of
 from horay_async.integrations.otel.runs import RunSpan
-from horay_async.integrations.otel.settings import TelemetrySettings
+from horay_async.integrations.otel.spans import TelemetrySettings
 from horay_async.integrations.otel.tools import ToolSpan
 from horay_async.options import content_captured
 

@@ -13,8 +13,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from horay_async._observers import ToolEnded, ToolStarted
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.integrations.otel.content import set_content, tool_result
-from horay_async.integrations.otel.settings import TelemetrySettings
-from horay_async.integrations.otel.spans import OwnSpan, outcome
+from horay_async.integrations.otel.spans import OwnSpan, TelemetrySettings, outcome
 
 CURRENT = create_key("horay-tool-span")
 """Under which the `ToolSpan` of the tool that is run is found."""
