@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from weakref import WeakSet
 
 from horay_async._suggestions import no_item
+from horay_async._transport.loops import this_task
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import BATCH_CLOSED, BatchRunner
 from horay_async.errors import HorayError
@@ -33,14 +35,18 @@ class AsyncBatchRun(Generic[ResponseT_co]):
     handed out. With `fail_fast` it raises the error of the first failure, at once.
 
     Several tasks may iterate over one run, or take from it with `anext`: each result goes to one of them. Where one leaves
-    its loop early, the run ends for all.
+    its loop early, or is cancelled in it, the run ends for all; a task that begins its loop after the last result finds none.
+    Waiting with `anext` can be given up, and another task goes on.
     """
 
     def __init__(self, start: Callable[[bool], BatchRunner], progress: BatchProgress) -> None:
         self._start = start
         self._runner: BatchRunner | None = None
         self._left = False
-        self._exhausted = False  # once the last result was handed out: no further loop may begin
+        self._exhausted = False
+        """Whether the last result was handed out: no further loop may begin then in the tasks that had one, and"""
+        self._readers = WeakSet[Any]()
+        """these are they. A worker that comes too late in a task of its own finds nothing, as with a queue."""
         self._progress = progress
 
     if not TYPE_CHECKING:
@@ -52,8 +58,11 @@ class AsyncBatchRun(Generic[ResponseT_co]):
         return self._progress
 
     def __aiter__(self) -> AsyncIterator[BatchResult[ResponseT_co]]:
-        if self._exhausted:
+        task = this_task()
+        if self._exhausted and task in self._readers:
             raise HorayError(READ_TO_END)
+        if task is not None:
+            self._readers.add(task)
         return _Loop(self)
 
     async def __anext__(self) -> BatchResult[ResponseT_co]:
@@ -120,6 +129,11 @@ class _Loop(Generic[ResponseT_co]):
             return await anext(self._run)
         except StopAsyncIteration:
             self._ended = True
+            raise
+        except BaseException as error:
+            # Cancelled, for one: whoever keeps the error keeps this loop too, and the batch would go on.
+            if not isinstance(error, Exception):
+                self._run._close_nowait()
             raise
 
     def __del__(self) -> None:

@@ -195,6 +195,60 @@ async def test_every_worker_hears_of_the_failure(batch: AsyncBatch) -> None:
     assert sorted(taken) == list(range(30))
 
 
+async def test_worker_that_comes_too_late_finds_nothing(batch: AsyncBatch) -> None:
+    """A loop that begins in a task of its own after the last result ends at once; one more in the same task is refused."""
+    run = batch.run(lines(3))
+    come = asyncio.Event()
+
+    async def late() -> int:
+        await come.wait()
+        return len([result async for result in run])
+
+    worker = asyncio.create_task(late())
+    assert len([result async for result in run]) == 3
+    come.set()
+    assert await worker == 0
+    with pytest.raises(HorayError, match="read to their end"):
+        aiter(run)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+async def test_loop_that_is_cancelled_ends_the_batch(
+    stub: Stub, batch: AsyncBatch, workers: int
+) -> None:
+    """Also while the error is kept, which keeps the loop; beside it the others hear of it."""
+    stub.open.clear()
+    run = batch.run((line("a") for _ in itertools.count()), concurrency=5)
+
+    async def work() -> None:
+        async for _ in run:
+            raise AssertionError
+
+    tasks = [asyncio.create_task(work()) for _ in range(workers)]
+    await stub.reached(lambda: stub.under_way == 5)
+    tasks[0].cancel()
+    kept, *others = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 20)
+    await asyncio.wait_for(gone(stub, batch), 20)
+    assert isinstance(kept, asyncio.CancelledError)
+    assert all("was left" in str(error) for error in others)
+    assert len(stub.requests) == 5
+
+
+async def test_deadline_around_a_loop_ends_the_batch(stub: Stub, batch: AsyncBatch) -> None:
+    """While its error is handled, as where what has come is saved."""
+    stub.open.clear()
+    run = batch.run((line("a") for _ in itertools.count()), concurrency=5)
+    try:
+        async with asyncio.timeout(None) as deadline:
+            read = asyncio.ensure_future(stub.reached(lambda: stub.under_way == 5))
+            read.add_done_callback(lambda _: deadline.reschedule(0))
+            async for _ in run:
+                raise AssertionError
+    except TimeoutError:
+        await asyncio.wait_for(gone(stub, batch), 20)
+    assert len(stub.requests) == 5
+
+
 CHANGED = 200
 """Requests that one generator makes of one list: more than are ever read ahead."""
 
