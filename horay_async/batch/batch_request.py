@@ -8,10 +8,10 @@ from typing import Any, Generic, TypeVar, Unpack, overload
 import attrs
 
 from horay_async._class_docs import describe_fields
-from horay_async._option_names import naming_options
 from horay_async._protocol.wire.check_parameters import check_parameter_names
 from horay_async._protocol.wire.request import Operation
 from horay_async._signatures import with_signatures
+from horay_async._suggestions import naming_options
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_params import ChatParams, ConversationParams

@@ -7,8 +7,8 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 import attrs
 
-from horay_async._option_names import naming_options
 from horay_async._protocol.wire.request import Operation
+from horay_async._suggestions import naming_options
 from horay_async._timeouts import Timeouts
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion, Message
