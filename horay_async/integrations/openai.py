@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, get_args, get_origin
 
 from horay_async._extras import missing_extra
@@ -73,11 +74,15 @@ def _openai_error(error: HorayError, request: httpx2.Request) -> Exception:
     return openai.APIConnectionError(message=text, request=request)
 
 
-class _Failure:
-    """Whether a stream may be read on. openai's streams are generators, which just end after an error, as if complete."""
+class _Checked:
+    """Reads `iterator`, and raises where it is read on after an error: openai's are generators, which just end after one,
+    as if complete.
+    """
 
-    response: httpx2.Response
-    _failure: openai.OpenAIError | None = None
+    def __init__(self, iterator: Any, response: httpx2.Response) -> None:
+        self._iterator = iterator
+        self._response = response
+        self._failure: openai.OpenAIError | None = None
 
     def _check(self) -> None:
         if self._failure is not None:
@@ -87,17 +92,17 @@ class _Failure:
         """Has reading on raise `error`, or what says that it ended a reading."""
         if not isinstance(error, openai.OpenAIError):
             text = str(interrupted(error))
-            error = openai.APIConnectionError(message=text, request=self.response.request)
+            error = openai.APIConnectionError(message=text, request=self._response.request)
         self._failure = error
 
 
-class _Stream(openai.Stream[T], _Failure):
-    """openai's stream; reading on after an error, or after Ctrl-C, raises."""
+class _CheckedIterator(_Checked):
+    """Also after Ctrl-C."""
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> T:
+    def __next__(self) -> Any:
         self._check()
         try:
             return self._iterator.__next__()
@@ -108,13 +113,13 @@ class _Stream(openai.Stream[T], _Failure):
             raise
 
 
-class _AsyncStream(openai.AsyncStream[T], _Failure):
-    """openai's stream; reading on after an error, or after a cancelled read, raises."""
+class _CheckedAsyncIterator(_Checked):
+    """Also after a read that was cancelled."""
 
-    def __aiter__(self) -> AsyncIterator[T]:
+    def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> T:
+    async def __anext__(self) -> Any:
         self._check()
         try:
             return await self._iterator.__anext__()
@@ -125,10 +130,70 @@ class _AsyncStream(openai.AsyncStream[T], _Failure):
             raise
 
 
+class _Stream(openai.Stream[T]):
+    """openai's stream, with its iterator checked."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._iterator: Any = _CheckedIterator(self._iterator, self.response)
+
+    def __iter__(self) -> Iterator[T]:
+        return self._iterator  # type: ignore[no-any-return] # its items are of `T`
+
+
+class _AsyncStream(openai.AsyncStream[T]):
+    """The same of an asynchronous client."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._iterator: Any = _CheckedAsyncIterator(self._iterator, self.response)
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self._iterator  # type: ignore[no-any-return] # its items are of `T`
+
+
 STREAMS: Final[dict[type[Any], type[Any]]] = {
     openai.Stream: _Stream,
     openai.AsyncStream: _AsyncStream,
 }
+
+
+class _HelperManager:
+    """What openai's helper `stream(...)` of a resource returns, to be entered. The helper reads a stream by a generator of
+    its own, which would end after an error, too.
+    """
+
+    def __init__(self, manager: Any) -> None:
+        self._manager = manager
+
+    def __enter__(self) -> Any:
+        helper = self._manager.__enter__()
+        helper._iterator = _CheckedIterator(helper._iterator, helper._response)  # noqa: SLF001 - no other way in
+        return helper
+
+    def __exit__(self, *error: object) -> None:
+        self._manager.__exit__(*error)
+
+    async def __aenter__(self) -> Any:
+        helper = await self._manager.__aenter__()
+        helper._iterator = _CheckedAsyncIterator(helper._iterator, helper._response)  # noqa: SLF001 - as above
+        return helper
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._manager.__aexit__(*error)
+
+
+def _check_helper(resource: Any) -> None:
+    """Has the helper `stream(...)` of a resource raise where it is read on after an error."""
+    if "stream" in vars(resource):
+        return
+    open_stream = resource.stream
+
+    @wraps(open_stream)
+    def stream(*arguments: Any, **options: Any) -> _HelperManager:
+        return _HelperManager(open_stream(*arguments, **options))
+
+    resource.stream = stream
 
 
 class _OnHoray:
@@ -215,6 +280,24 @@ class _OnHoray:
             return super().copy(**options, _extra_kwargs=extra)
 
         with_options = copy
+
+        @property
+        def chat(self) -> Any:
+            chat = super().chat
+            _check_helper(chat.completions)
+            return chat
+
+        @property
+        def responses(self) -> Any:
+            responses = super().responses
+            _check_helper(responses)
+            return responses
+
+        @property
+        def beta(self) -> Any:
+            beta = super().beta
+            _check_helper(beta.chat.completions)
+            return beta
 
 
 def _given(value: Any, *, none: bool = False) -> bool:

@@ -207,6 +207,59 @@ def test_interrupted_stream_never_looks_complete(fault_server: FaultServer) -> N
                 next(items)
 
 
+def helpers_of(client: Any) -> list[Any]:
+    """The managers of openai's helpers for streams, each of a request of its own."""
+    chat: Any = {"model": "m", "messages": MESSAGES}
+    return [
+        client.chat.completions.stream(**chat),
+        client.with_options(max_retries=0).beta.chat.completions.stream(**chat),
+        client.responses.stream(model="m", input="Hello"),
+    ]
+
+
+async def test_helpers_of_cut_streams_never_look_complete(side: Side) -> None:
+    """A helper raises the failure again, where it is read on, and where it is asked for the whole."""
+    side.server.always(stream(["one", " two"], done=False, finish_reason=None))
+    created: Any = {"type": "response.created", "response": RESPONSE, "sequence_number": 0}
+    event = sse(created, event="response.created")
+    side.server.always(respond([event], content_type="text/event-stream"), path="/responses")
+
+    def get_whole(helper: Any) -> Any:
+        return (getattr(helper, "get_final_completion", None) or helper.get_final_response)()
+
+    def read_blocking(manager: Any) -> None:
+        with manager as helper:
+            for read in (list, list, next, get_whole):
+                with pytest.raises(openai.APIConnectionError, match="is incomplete"):
+                    read(helper)
+
+    async def read(manager: Any) -> None:
+        async with manager as helper:
+            for reading in (side.read, side.read, anext, get_whole):
+                with pytest.raises(openai.APIConnectionError, match="is incomplete"):
+                    await reading(helper)
+
+    for manager in helpers_of(side.client(max_retries=0)):
+        await (asyncio.to_thread(read_blocking, manager) if side.blocking else read(manager))
+
+
+async def test_helper_of_a_cancelled_read_never_looks_complete(fault_server: FaultServer) -> None:
+    """What had come isn't returned as the whole."""
+    side = Side(fault_server, blocking=False)
+    fault_server.stream(["one", " two"], Hang(at=-60))
+    chat = side.client().chat.completions
+    async with chat.stream(model="m", messages=MESSAGES) as helper:
+        reading = asyncio.create_task(side.read(helper, waiting := asyncio.Event()))
+        await waiting.wait()
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        for again in (side.read(helper), helper.get_final_completion()):
+            with pytest.raises(openai.APIConnectionError, match="CancelledError ended"):
+                await again
+    await side.close()
+
+
 async def test_reset_stream_is_an_error(side: Side) -> None:
     """One whose connection is reset is one too, of the same class."""
     side.server.stream(["one", " two"], Cut(-120, by="rst"))
