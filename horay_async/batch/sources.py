@@ -70,7 +70,10 @@ class _Inline:
         self._items: Iterator[Any] = map(prepare, items)
 
     def poll(self) -> Any:
-        return next(self._items, ENDED)
+        item = next(self._items, ENDED)
+        if item is ENDED:
+            self.stop()  # `prepare` is the run's: with it, only garbage collection would end the run's life
+        return item
 
     def stop(self) -> None:
         self._items = iter(())
