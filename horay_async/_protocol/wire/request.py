@@ -12,7 +12,7 @@ import attrs
 import msgspec
 
 from horay_async._checks import CONNECTION_FIELDS, check_headers, http_url
-from horay_async._json import is_object, plain_value
+from horay_async._json import is_array, is_object, plain_value
 from horay_async._protocol.wire.check_parameters import check_parameters
 from horay_async._protocol.wire.decode import MALFORMED
 from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES, MAX_OBJECTS
@@ -240,10 +240,18 @@ def _retry(call: Mapping[str, Any], options: ClientOptions) -> RetryPolicy:
 
 def _choices(body: Any) -> int:
     """How many choices `body` asks for."""
-    if not isinstance(body, dict) or "n" not in body:
+    if not is_object(body) or not ("n" in body or "prompt" in body):
         return 1
-    count = cast("dict[str, Any]", body)["n"]
-    return count if isinstance(count, int) and count > 0 else 1
+    return _count_choices(body.get("n"), body.get("prompt"))
+
+
+def _count_choices(n: Any, prompt: Any) -> int:
+    """How many choices `n` and `prompt` ask for: `n` for each prompt of a list, which holds texts or lists of tokens. A
+    list of tokens is one prompt.
+    """
+    several = is_array(prompt) and bool(prompt) and not isinstance(prompt[0], int)
+    prompts = len(prompt) if several else 1
+    return prompts * n if isinstance(n, int) and n > 0 else prompts
 
 
 def download(url: str, options: ClientOptions, call: Mapping[str, Any]) -> Request:
@@ -279,6 +287,7 @@ class _Asked(msgspec.Struct):
 
     stream: Any = None
     n: Any = None
+    prompt: Any = None
 
 
 _asked = msgspec.json.Decoder(_Asked).decode
@@ -329,7 +338,7 @@ def forwarded(
         timeouts=_timeouts(call, options),
         retry=_retry(call, options),
         billed_per_run=may_be_billed(method, path),
-        choices=asked.n if isinstance(asked.n, int) and asked.n > 0 else 1,
+        choices=_count_choices(asked.n, asked.prompt),
         max_objects=options.max_response_objects,
         keep_truncated=call.get("on_truncation", options.on_truncation) == "return",
         external=external,

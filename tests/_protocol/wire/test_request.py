@@ -173,6 +173,21 @@ def test_choices(given: dict[str, Any], choices: int) -> None:
     assert build_request("POST", "/x", {}, options(), body=["n"]).choices == 1
 
 
+@pytest.mark.parametrize(
+    ("prompt", "prompts"),
+    [(["a"], 1), (["a", "b"], 2), ([[1, 2], [3], []], 3), ([1, 2, 3], 1), ([], 1), (None, 1)],
+    ids=str,
+)
+@pytest.mark.parametrize("n", [None, 3])
+def test_choices_of_several_prompts(prompt: object, prompts: int, n: int | None) -> None:
+    """Each prompt of a list has its own, in whatever way the request is made; a list of tokens is one prompt."""
+    body = {"prompt": prompt, "n": n}
+    expected = prompts * (n or 1)
+    assert text(extra_body=body).choices == expected
+    assert build_request("POST", "/completions", {}, options(), body=body).choices == expected
+    assert passed_on({}, json.dumps(body).encode())[0].choices == expected
+
+
 def test_images_are_paid_by_the_piece() -> None:
     """An image's request says so."""
     params = {"model": "m", "prompt": "p", "image_size": "1024x1024"}
