@@ -165,9 +165,9 @@ class AsyncStream(Generic[ChunkT]):
     async def __anext__(self) -> ChunkT:
         try:
             while True:
+                if self._last_reader.token is not NEXT and self._take_ready():
+                    self._last_reader.change(NEXT)
                 for chunk in self._ready:
-                    if self._last_reader.token is not NEXT:
-                        self._last_reader.change(NEXT)
                     return chunk
                 if not await self._advance():
                     raise StopAsyncIteration
@@ -230,6 +230,12 @@ class AsyncStream(Generic[ChunkT]):
             self._end(error)
             deque(self._ready, maxlen=0)  # which every loop goes through
             self._close_nowait()
+
+    def _take_ready(self) -> bool:
+        """Takes what is ready out of the hands of the loop that had it; whether there is anything."""
+        chunks = list(self._ready)
+        self._ready = iter(chunks)
+        return bool(chunks)
 
     async def _read_ready(self) -> list[ChunkT]:
         """The chunks that have come, waiting for at least one; none at the end of the stream."""
@@ -417,7 +423,7 @@ class Loop(Generic[ItemT]):
             raise HorayError(read_to_end)
         self._stream = stream
         self._select = select
-        self._items = select(stream._ready)
+        self._items: Iterator[ItemT] = iter(())
         self._token = object()
         self._after = stream._last_reader.token
 
@@ -433,14 +439,12 @@ class Loop(Generic[ItemT]):
                 if not more:
                     raise StopAsyncIteration
                 self._refused = False
-                last = self._stream._last_reader
-                if changes := last.token is not self._token:
-                    last.check(self._after)
-                more = await self._stream._advance()
-                if changes and more:
-                    last.change(self._token)
-                    self._after = self._token
-                self._items = self._select(self._stream._ready if more else None)
+                stream = self._stream
+                if stream._last_reader.token is self._token:
+                    more = await stream._advance()
+                else:
+                    more = await self._take_over(stream)
+                self._items = self._select(stream._ready if more else None)
         except StopAsyncIteration:
             raise
         except HorayError as error:
@@ -449,6 +453,16 @@ class Loop(Generic[ItemT]):
         except BaseException as error:
             self._stream._interrupt(error)
             raise
+
+    async def _take_over(self, stream: AsyncStream[Any]) -> bool:
+        """Reads behind another reader, or as the first one: what is ready already, out of its hands, or what comes."""
+        # What was read before it began is no gap, unless that was all.
+        if self._after is self._token or stream._exhausted:
+            stream._last_reader.check(self._after)
+        if more := stream._take_ready() or await stream._advance():
+            stream._last_reader.change(self._token)
+            self._after = self._token
+        return more
 
     def __del__(self) -> None:
         if not self._refused:

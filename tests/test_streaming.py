@@ -805,6 +805,51 @@ async def test_another_task_reads_on_while_a_loop_is_busy(
         assert (await events.final()).choices[0].message.content == "Grüße 🌍"
 
 
+@pytest.mark.parametrize("other", ["events", "final", "loop", "next"])
+async def test_another_task_takes_what_came_in_one_read(
+    fault_server: FaultServer, connect: Connect, other: str
+) -> None:
+    """Where all is there already, a loop ends with an error, too, or it has all."""
+    fault_server.always(sse_response(b"".join(CHAT)))
+    async with (
+        connect() as client,
+        client.chat.completions.stream(model="m", messages=[]) as events,
+    ):
+        pieces = events.text()
+        texts = [await anext(pieces)]
+
+        async def read_on() -> Any:
+            if other == "final":
+                return await events.final()
+            if other == "next":
+                return await anext(events.chunks)
+            return [each async for each in (events if other == "events" else events.chunks)]
+
+        await asyncio.create_task(read_on())
+        if other == "final":  # which left to the loop what it had
+            await take(pieces, texts)
+            assert "".join(texts) == "Grüße 🌍"
+        else:
+            with pytest.raises(HorayError, match="another task has read on"):
+                await take(pieces, texts)
+
+
+async def test_loop_that_another_task_begins(fault_server: FaultServer, connect: Connect) -> None:
+    """What was read before its first step is no gap: a first look, for the status of a service's response; but all is."""
+    fault_server.always(sse_response(*CHAT))
+    async with connect() as client:
+        chunks: AsyncStream[Any] = await chat(client)
+        pieces, texts = chunks.text(), [""]
+        texts[0] = (await anext(chunks)).text
+        await asyncio.create_task(take(pieces, texts))
+        assert "".join(texts) == "Grüße 🌍"
+        async with client.chat.completions.stream(model="m", messages=[]) as events:
+            pieces = events.text()
+            await events.final()
+            with pytest.raises(HorayError, match="another task has read on"):
+                await asyncio.create_task(take(pieces, []))
+
+
 async def test_one_task_reads_in_several_ways(fault_server: FaultServer, connect: Connect) -> None:
     """Who takes what is left within a loop knows of it, and a loop that has all needn't be told."""
     fault_server.always(sse_response(*CHAT))

@@ -413,13 +413,16 @@ def test_second_thread_that_reads_is_refused(
         assert "".join(texts) == chunks._wrapped._merged().choices[0].message.content
 
 
+@pytest.mark.parametrize("at_once", [False, True])
 @pytest.mark.parametrize("other", ["final", "loop", "next"])
 def test_another_thread_reads_on_while_a_loop_is_busy(
-    fault_server: FaultServer, connect_blocking: ConnectBlocking, other: str
+    fault_server: FaultServer, connect_blocking: ConnectBlocking, other: str, *, at_once: bool
 ) -> None:
     """The loop goes on with an error, and not behind a gap; nor does it end as if that had been all."""
     gate = Gate()
-    fault_server.add(sse_response(*CHAT[:2], gate, *CHAT[2:]))
+    fault_server.add(
+        sse_response(b"".join(CHAT)) if at_once else sse_response(*CHAT[:2], gate, *CHAT[2:])
+    )
     with (
         connect_blocking() as client,
         client.chat.completions.stream(model="m", messages=[]) as events,

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from horay_async._bridge import thread
 from horay_async._bridge.thread import FORKED, BlockingCall, LoopHandle
 from horay_async.errors import ConfigurationError, HorayError
-from horay_async.streaming import FINAL, STREAM_LEFT, LastReader, Select, interrupted
+from horay_async.streaming import STREAM_LEFT, LastReader, Select, interrupted
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -86,12 +86,6 @@ class Prefetcher(Generic[T]):
 
     def exhaust(self) -> None:
         """Goes through what is left, and drops it. Raises as `advance` does."""
-        try:
-            if deque(self.ready, maxlen=1):  # another thread's loop has more to hand out
-                self.last_reader.change(FINAL)
-        except BaseException as error:
-            self.interrupt(error)
-            raise
         for _ in BlockingReader(self, none_of):
             pass
 
@@ -184,7 +178,7 @@ class BlockingReader(Generic[T_co]):
     def __init__(self, prefetcher: Prefetcher[Any], select: Select[T_co]) -> None:
         self._prefetcher = prefetcher
         self._select = select
-        self._items = select(prefetcher.ready)
+        self._items: Iterator[T_co] = iter(())
         self._token = object()
         self._after = prefetcher.last_reader.token
         # Whether it met another thread's reading, which is then not its to end.
@@ -202,8 +196,11 @@ class BlockingReader(Generic[T_co]):
                 if not more:
                     raise StopIteration
                 last = self._prefetcher.last_reader
-                if (changes := last.token is not self._token) and self._is_loop:
-                    last.check(self._after)
+                if changes := last.token is not self._token:
+                    # What was read before it began is no gap, unless that was all.
+                    begun = self._after is self._token or self._prefetcher.over
+                    if begun and self._is_loop:
+                        last.check(self._after)
                 more = self._prefetcher.advance()
                 if changes and more:
                     last.change(self._token)

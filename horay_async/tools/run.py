@@ -158,8 +158,8 @@ class AsyncToolRun:
         return [*self._messages, *self._tool_messages()]
 
     def __aiter__(self) -> AsyncIterator[ToolRunEvent]:
-        # The loop of streams needs nothing of a stream but `_ready`, `_advance`, `_interrupt`, `_close_nowait`, `_exhausted` and
-        # `_last_reader`.
+        # The loop of streams needs nothing of a stream but `_ready`, `_advance`, `_interrupt`, `_close_nowait`, `_exhausted`,
+        # `_last_reader` and `_take_ready`.
         return Loop(cast(Any, self), all_of, RUN_IS_OVER)
 
     async def final(self) -> ChatCompletion:
@@ -199,6 +199,12 @@ class AsyncToolRun:
             self._failure = interrupted(error, "the run")
             deque(self._ready, maxlen=0)
             self._close_nowait()
+
+    def _take_ready(self) -> bool:
+        """As a stream's."""
+        events = list(self._ready)
+        self._ready = iter(events)
+        return bool(events)
 
     async def _read_ready(self) -> Events:
         """The events that have come, waiting for at least one; none at the end of the run."""

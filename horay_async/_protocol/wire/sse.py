@@ -71,7 +71,8 @@ class SSEDecoder:
         """Whether any event so far had a name."""
         self.stray = b""
         """The latest lines that are no field of an event, but begin as JSON does, or as a field behind blanks or a byte-order
-        mark: an error or a chunk that was sent as one.
+        mark: an error or a chunk that was sent as one. Of a field `error`, as llama.cpp's server has it, the JSON of such
+        a body.
         """
         self._keep_ids = keep_ids
         self._id = ""  # the last that has come
@@ -173,6 +174,9 @@ class SSEDecoder:
         for line in text.split(b"\n"):
             if not line:
                 for at, each in enumerate(unknown):
+                    if each.startswith(b"error:") and each[6:].lstrip().startswith(b"{"):
+                        self.stray = b'{"error":%b}' % each[6:]
+                        break
                     if each.removeprefix(BOM).lstrip().startswith((b"{", b"data:")):
                         self.stray = b"\n".join(unknown[at:])
                         break

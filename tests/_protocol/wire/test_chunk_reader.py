@@ -596,6 +596,7 @@ def test_cut_between_events_can_be_the_end(rest: bytes) -> None:
     [
         b'{"error": {"message": "out of memory"}}',
         b'{\n  "error": {\n    "message": "out of memory"\n  }\n}',
+        b'error: {"message": "out of memory"}',
     ],
 )
 def test_error_behind_events_that_is_no_event(
@@ -609,6 +610,18 @@ def test_error_behind_events_that_is_no_event(
     assert isinstance(failure, StreamError)
     assert "out of memory" in failure.message
     assert failure.partial.choices[0].text == "a"
+
+
+@pytest.mark.parametrize("before", [b"", piece("a")])
+def test_error_in_a_field_of_its_own(before: bytes) -> None:
+    """As llama.cpp's server sends it, with the end of a stream behind it."""
+    reader = text_reader()
+    error = b'error: {"code": 500, "message": "out of memory", "type": "server_error"}\n\n'
+    reader.feed(before + error + DONE)
+    ended(reader)
+    failure = reader.take_failure()
+    assert isinstance(failure, errors.InternalServerError)
+    assert "out of memory" in str(failure)
 
 
 @pytest.mark.parametrize(
