@@ -378,6 +378,19 @@ class _Translation:
         sizes: dict[str, int] = {}
         open_: set[str] = set()
 
+        def size_of(name: str, schema: Any) -> int:
+            """The size of a definition; the root's name is empty."""
+            if name in open_:
+                pointer = next(key for key, value in self._names.items() if value == name)
+                raise self._refuse(pointer, "refers to itself without end")
+            if name not in sizes:
+                if len(open_) > MAX_DEPTH:
+                    raise self._refuse("", f"has more than {MAX_DEPTH} references in a row")
+                open_.add(name)
+                sizes[name] = size(schema)
+                open_.discard(name)
+            return sizes[name]
+
         def size(schema: Any) -> int:
             """How many subschemas one value has to fit, this one included."""
             if not is_object(schema):
@@ -385,30 +398,17 @@ class _Translation:
             total = 1
             if "$ref" in schema:
                 name = schema["$ref"].removeprefix("#/$defs/")
-                if name in open_:
-                    pointer = next(key for key, value in self._names.items() if value == name)
-                    raise self._refuse(pointer, "refers to itself without end")
-                if name not in sizes:
-                    if len(open_) > MAX_DEPTH:
-                        raise self._refuse("", f"has more than {MAX_DEPTH} references in a row")
-                    open_.add(name)
-                    sizes[name] = size(self._defs[name])
-                    open_.discard(name)
-                total += sizes[name]
-            for keyword in _IN_PLACE:
-                total += sum(size(one) for one in schema.get(keyword, ()))
-            for keyword in ("not", "if", "then", "else"):
-                total += size(schema.get(keyword))
-            total += sum(size(one) for one in schema.get("dependentSchemas", {}).values())
+                total += size_of(name, self._defs[name])
+            parts = [one for keyword in _IN_PLACE for one in schema.get(keyword, ())]
+            parts += [schema.get(keyword) for keyword in ("not", "if", "then", "else")]
+            parts += schema.get("dependentSchemas", {}).values()
+            total += sum(map(size, parts))
             if total > MAX_ALTERNATIVES:
                 raise self._refuse("", f"has more than {MAX_ALTERNATIVES} schemas for one value")
             return total
 
-        for name, schema in (("", whole), *self._defs.items()):
-            if name not in sizes:
-                open_.add(name)
-                sizes[name] = size(schema)
-                open_.discard(name)
+        for name, schema in {"": whole, **self._defs}.items():
+            size_of(name, schema)
 
     def _refuse_endless(self, whole: Json) -> None:
         """Refuse a schema that no finite value fits, as each would have to hold another one."""
