@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from horay_async.testing._parse import Head
-from horay_async.testing._recording import Recording
 from horay_async.testing.failures import error
+from horay_async.testing.recorder import Recording
 from horay_async.testing.records import Connection, Request
 from horay_async.testing.responses import ScriptedResponse
 from horay_async.testing.script import Script, Scripted, made
