@@ -6,7 +6,7 @@ do so, and which call a piece belongs to is decided by what it has:
 | the piece has | it |
 | --- | --- |
 | an index that is new | begins a call |
-| the id of a call and all of its arguments once more | says nothing new: some servers end with the whole message |
+| the id of a call, or its index and name without one, and all of its arguments once more, not in the chunk that begins it | says nothing new: some servers end with the whole message |
 | an id that is known | goes on with that call |
 | an index that is known, or none | goes on with the newest call of that index, or of all, but for: |
 | a new id and a name, and the arguments so far are whole | begins a call: some servers give all index 0 |
@@ -25,7 +25,9 @@ from __future__ import annotations
 import re
 
 import attrs
+import msgspec
 
+from horay_async._protocol.wire.decode import MALFORMED
 from horay_async._protocol.wire.unknown import UnknownFields, unknown_of, with_unknown
 from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.chat_chunks import ToolCallDelta
@@ -41,6 +43,11 @@ REST_OF_STRING = re.compile(r"(?:[^\"\\]|\\.)*+(?:\"\s*+(?:[,:}\]]|\Z)|\\?\Z)", 
 """The rest of a string up to what may follow it, or as much of that as has come."""
 BEFORE_OBJECT = ("", "[", ":", ",")
 """What an object within another can follow; "" where a piece of spaces doesn't tell."""
+
+
+MOST_BLANKS = 4
+"""How many times longer arguments may be than the same ones written more closely, to be compared: an indented object is
+about twice as long."""
 
 
 class Arguments:
@@ -62,8 +69,18 @@ class Arguments:
         self._length += len(piece)
 
     def are(self, text: str) -> bool:
-        """Whether the pieces are whole, and `text`. Takes no longer than `text` is long."""
-        return len(text) == self._length and self.whole and text == "".join(self.pieces)
+        """Whether the pieces are whole, and the JSON that `text` is, however it is written. Takes no longer than a few times
+        `text` is long.
+        """
+        if not self.whole or self._length > MOST_BLANKS * len(text):
+            return False
+        have = "".join(self.pieces)
+        if text == have:
+            return True
+        try:
+            return bool(msgspec.json.decode(text) == msgspec.json.decode(have))
+        except MALFORMED:
+            return False
 
     @property
     def whole(self) -> bool:
@@ -187,7 +204,7 @@ class ToolCalls:
         arguments = (function.arguments if function is not None else None) or ""
         index = None if delta.index is None or delta.index < 0 else delta.index
         call = self._find(delta.id, index)
-        if call is not None and delta.id and delta.id == call.id and call.arguments.are(arguments):
+        if call is not None and self._is_repeat(call, delta.id, index, name, arguments, position):
             arguments = ""
         started = call is None or self._begins(call, delta.id, index, name, arguments, position)
         if call is None or started:
@@ -213,6 +230,21 @@ class ToolCalls:
         if id_ and (known := self._by_id.get(id_)) is not None and index in (None, known.index):
             return known
         return self._newest if index is None else self._by_index.get(index)
+
+    def _is_repeat(
+        self,
+        call: MergedCall,
+        id_: str | None,
+        index: int | None,
+        name: str,
+        arguments: str,
+        position: int,
+    ) -> bool:
+        """Whether a piece says once more what `call` is. Where no call has an id, it may be another one like it."""
+        if not call.id or not arguments or (position > 0 and call is self._newest):
+            return False
+        known = id_ == call.id if id_ else bool(name) and index is not None
+        return known and (not name or call.is_named(name)) and call.arguments.are(arguments)
 
     def _begins(
         self,

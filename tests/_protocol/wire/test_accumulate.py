@@ -654,10 +654,12 @@ WHOLE: JSON = {
     ],
     ids=["whole", "in pieces"],
 )
-@pytest.mark.parametrize("without", ["", "index", "name"])
-def test_a_call_that_is_repeated_is_one_call(first: list[JSON], without: str) -> None:
+@pytest.mark.parametrize("written", ['{"n": 5}', '{"n":5}', '{\n  "n": 5\n}'])
+@pytest.mark.parametrize("without", ["", "index", "name", "id"])
+def test_a_call_that_is_repeated_is_one_call(first: list[JSON], without: str, written: str) -> None:
     """Its id and all of its arguments once more are nothing new, as some servers end with the whole message."""
-    function = {k: v for k, v in WHOLE["function"].items() if k != without}
+    function = {"name": "pay", "arguments": written}
+    function = {k: v for k, v in function.items() if k != without}
     again = {k: v for k, v in {**WHOLE, "function": function}.items() if k != without}
     other = {"index": 1, "id": "b", "function": {"name": "pay", "arguments": '{"n": 5}'}}
     calls = [("a", "pay", '{"n": 5}'), ("b", "pay", '{"n": 5}')]
@@ -670,6 +672,35 @@ def test_a_call_that_is_repeated_is_one_call(first: list[JSON], without: str) ->
     told = [merged.add(structure_leniently(chunk, ChatCompletionChunk), events) for chunk in chunks]
     assert told == [*[True] * len(first), False]
     assert len([e for e in events if isinstance(e, ToolCallStarted)]) == 1
+
+
+def test_calls_in_one_chunk_are_no_repetition() -> None:
+    """Though they are alike, and a server gives all the same id."""
+    calls = [{"id": "null", "function": {"name": "pay", "arguments": '{"n": 5}'}}] * 2
+    chunk = {"choices": [delta(tool_calls=calls)]}
+    assert calls_of(chunk) == [("null", "pay", '{"n": 5}')] * 2
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        {"index": 0, "function": {"name": "pay", "arguments": '{"n": 5}'}},
+        {"function": {"name": "pay", "arguments": '{"n": 5}'}},
+    ],
+    ids=str,
+)
+def test_calls_without_ids_are_no_repetition(again: JSON) -> None:
+    """A server that sends no ids may mean another call that is alike."""
+    assert calls_of(tool(**again), tool(**again)) == [("", "pay", '{"n": 5}')] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"), [('{"n": 5', "pay"), ('{"n": 5}}', "pay"), ('{"n": 5}', "repay")]
+)
+def test_what_is_no_repetition_is_kept(arguments: str, name: str) -> None:
+    """Arguments that aren't whole, and those of another function."""
+    other = {"index": 0, "id": "a", "function": {"name": name, "arguments": arguments}}
+    assert calls_of(tool(**WHOLE), tool(**other))[1:] == [("a", name, arguments)]
 
 
 def test_calls_of_one_id_that_differ_are_kept() -> None:
