@@ -54,6 +54,10 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "delete": 'use client.request("DELETE", path)',
         "max_retries": "it is client.options.retry.max_retries; client.with_options(max_retries=...) makes a copy",
         "messages": "use client.chat.completions",
+        "completion": "use client.completions.create, or client.chat.completions.create",
+        "chat_completions": "use client.chat.completions.create",
+        "embedding": "use client.embeddings.create",
+        "image": "use client.images.generate",
     },
     "Chat": {
         "create": "use client.chat.completions.create",
@@ -75,6 +79,20 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         **dict.fromkeys(("text", "content", "output_text"), "it is choices[0].message.content"),
         "message": "it is choices[0].message",
         "parsed": "it is choices[0].message.parsed, of parse(...)",
+    },
+    "ChatChoice": {
+        "text": "it is message.content",
+        "content": "it is message.content",
+        "delta": "it is message; chunks of a stream have delta",
+        "parsed": "it is message.parsed, of parse(...)",
+    },
+    "ChatMessage": {
+        "text": "it is content",
+        "parsed": "only the response of parse(...) has it, and of stream(...) with a class; create(...) parses nothing",
+    },
+    "CompletionChoice": {
+        "message": "it is text; chat.completions.create returns messages",
+        "content": "it is text",
     },
     "Completion": {
         **dict.fromkeys(("json", "dict"), JSON),
@@ -288,6 +306,36 @@ def no_attribute(self: object, name: str) -> Any:
     raise AttributeError(message, name=name, obj=self)
 
 
+class MixedUpError(AttributeError, TypeError):
+    """A context manager is used by the wrong statement. As an `AttributeError` it leaves `hasattr` as it was."""
+
+
+class NoContextManager:
+    """`__enter__` of an asynchronous class, and `__aenter__` of a blocking one: raises what says which statement to write.
+
+    Where it isn't a method, a `with` statement raises this, and who looks for context managers still finds none.
+    """
+
+    def __init__(self, statement: str, method: str) -> None:
+        self._statement = statement
+        self._method = method  # that the statement needs
+
+    def __get__(self, instance: object, owner: type[Any]) -> Any:
+        if instance is None:
+            raise AttributeError
+        instead = f": write `{self._statement}`" if hasattr(owner, self._method) else ""
+        raise MixedUpError(f"{owner.__name__!r} object is no context manager of this kind{instead}")
+
+
+ONLY_ASYNC = NoContextManager("async with", "__aenter__")
+ONLY_BLOCKING = NoContextManager("with", "__enter__")
+
+
+def no_await(self: object) -> Any:
+    """As `__await__` of an asynchronous iterator: raises the `TypeError`, which says how it is read."""
+    raise TypeError(f"{type(self).__name__!r} object can't be awaited: read it with `async for`")
+
+
 def no_item(self: object, key: object) -> Any:
     """As `__getitem__` of a model or an asynchronous stream: raises the `TypeError` of what has no items, and says what
     there is instead.
@@ -318,6 +366,12 @@ def no_item(self: object, key: object) -> Any:
 
 def about_parameter(name: str, declared: Container[str]) -> str:
     """What to type instead of an unknown parameter, of those that are declared; empty where nobody knows."""
+    if name == "stream":
+        return (
+            "leave it out; the method stream(...) streams events, and create(..., stream=True) chunks"
+            if "stream_options" in declared
+            else "leave it out: there is nothing to stream"
+        )
     for meant in PARAMETERS.get(name, ()):
         if meant in declared:
             advice = ADVICE.get(name)
@@ -421,6 +475,9 @@ def about_value(name: str, value: object) -> str:
         return "leave the parameter out instead"
     if name == "response_format" and isinstance(value, type):
         return f"parse(..., response_format={value.__name__}) and stream(...) take a class"
+    if name == "messages" and isinstance(value, str):
+        text = f"{value[:20]}..." if len(value) > 23 else value
+        return f"write messages=[{{'role': 'user', 'content': {text!r}}}]"
     if name != "timeout":
         return ""
     package = kind.__module__.partition(".")[0]

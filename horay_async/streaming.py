@@ -15,7 +15,7 @@ from horay_async._protocol.wire.decode import ErrorInBody, InvalidBody, decoder,
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async._protocol.wire.sse import begins_events
-from horay_async._suggestions import no_attribute, no_item
+from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_await, no_item
 from horay_async._transport.connection_slots import CLIENT_CLOSED
 from horay_async._transport.loops import runs_here, this_task
 from horay_async.errors import (
@@ -158,6 +158,7 @@ class AsyncStream(Generic[ChunkT]):
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
         __getitem__ = no_item
+        __enter__ = ONLY_ASYNC
 
     def __aiter__(self) -> AsyncIterator[ChunkT]:
         return Loop(self, all_of)
@@ -414,6 +415,10 @@ class Loop(Generic[ItemT]):
 
     __slots__ = ("_after", "_items", "_refused", "_select", "_stream", "_token")
 
+    if not TYPE_CHECKING:
+        __getitem__ = no_item
+        __await__ = no_await
+
     def __init__(
         self, stream: AsyncStream[Any], select: Select[ItemT], read_to_end: str = READ_TO_END
     ) -> None:
@@ -501,6 +506,7 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
         __getitem__ = no_item
+        __enter__ = ONLY_ASYNC
 
     @property
     def chunks(self) -> AsyncStream[Any]:

@@ -8,6 +8,7 @@ import inspect
 import pickle
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
 from typing import Any
 
 import aiohttp
@@ -151,6 +152,64 @@ async def test_loop_over_what_is_asynchronous(fault_server: FaultServer) -> None
                 list(each)
             assert not isinstance(each, Iterable)
         await stream.close()
+
+
+@pytest.mark.anyio
+async def test_wrong_with(fault_server: FaultServer) -> None:
+    """The statement to write is named, and tools that look still see what there is."""
+    client: Any = AsyncHoray(fault_server.api_key, base_url=fault_server.base_url)
+    blocking: Any = Horay(fault_server.api_key, base_url=fault_server.base_url)
+    stream = await client.completions.create(model="m", prompt="p", stream=True)
+    events = client.completions.stream(model="m", prompt="p")
+    tools = client.chat.completions.run_tools(model="m", messages=[], tools=[])
+    for each in (client, stream, events, client.batch.run([]), tools):
+        name = type(each).__name__
+        with pytest.raises(TypeError, match=f"'{name}' .* write `async with`"), each:
+            pass
+        assert not isinstance(each, AbstractContextManager)
+        assert not hasattr(each, "__enter__")
+        with pytest.raises(TypeError, match="context manager"):
+            ExitStack().enter_context(each)
+    for each in (blocking, blocking.batch.run([])):
+        with pytest.raises(TypeError, match=f"'{type(each).__name__}' .* write `with`"):
+            async with each:
+                pass
+        assert not isinstance(each, AbstractAsyncContextManager)
+    with pytest.raises(TypeError, match=r"context manager of this kind$"):
+        async with blocking.chat:
+            pass
+    await stream.close()
+    await client.close()
+    blocking.close()
+
+
+@pytest.mark.anyio
+async def test_text_of_an_asynchronous_stream(fault_server: FaultServer) -> None:
+    """It is neither awaited nor read by a plain `for`."""
+    async with AsyncHoray(fault_server.api_key, base_url=fault_server.base_url) as client:
+        stream: Any = await client.completions.create(model="m", prompt="p", stream=True)
+        text = stream.text()
+        with pytest.raises(TypeError, match="can't be awaited: read it with `async for`"):
+            await text
+        with pytest.raises(TypeError, match=r"not iterable .*: read it with `async for`"):
+            list(text)
+        await stream.close()
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [(ChatParams, "the method stream"), (ImageParams, "there is nothing to stream")],
+)
+def test_stream_where_it_is_no_parameter(declared: type, words: str) -> None:
+    """Methods that don't take it name those that stream."""
+    with pytest.raises(TypeError, match=f"unknown parameter 'stream': leave it out.*{words}"):
+        check_parameters({"stream": True}, declared)
+
+
+def test_text_for_messages() -> None:
+    """It is shown in its place."""
+    with pytest.raises(TypeError, match=r"write messages=\[{'role': 'user', 'content': 'Hi'}\]$"):
+        check_parameters({"model": "m", "messages": "Hi"}, ChatParams)
 
 
 def test_subclasses() -> None:

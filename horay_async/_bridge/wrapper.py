@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from horay_async._argument_errors import naming_method
 from horay_async._signatures import blocking_form
-from horay_async._suggestions import no_attribute
+from horay_async._suggestions import ONLY_BLOCKING, no_attribute
 
 if TYPE_CHECKING:
     from horay_async._bridge.thread import LoopHandle
@@ -41,6 +41,7 @@ class BlockingWrapper:
 
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
+        __aenter__ = ONLY_BLOCKING
 
     def __repr__(self) -> str:
         """As the asynchronous object shows itself, where it does, under this class's name."""

@@ -75,6 +75,9 @@ class ChatMessage(Message):
     def __attrs_pre_init__(self) -> None:
         self.content = self.refusal = self.reasoning_content = self.tool_calls = None
 
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
+
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class TopLogprob(Extensible):
@@ -136,6 +139,9 @@ class ChatChoice(Extensible):
     `"content_filter"`, by which the text isn't whole."""
     logprobs: ChatLogprobs | None = None
     """Probabilities of the tokens, where they were asked for."""
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

@@ -68,6 +68,9 @@ class CompletionChoice(Extensible):
     logprobs: CompletionLogprobs | None = None
     """Probabilities of the tokens, where they were asked for."""
 
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
+
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class PromptEcho(Extensible):

@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from horay_async._protocol.limits.token_estimate import are_believable
-from horay_async._suggestions import no_attribute, no_item
+from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_item
 from horay_async._transport.loops import runs_here, this_task
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion
@@ -151,6 +151,7 @@ class AsyncToolRun:
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
         __getitem__ = no_item
+        __enter__ = ONLY_ASYNC
 
     @property
     def messages(self) -> list[Any]:

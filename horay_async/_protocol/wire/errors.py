@@ -32,6 +32,9 @@ _CLASSES: dict[int, type[APIStatusError]] = {
 _VERSION = r"/v[0-9]+[a-z0-9]*$"
 """The end of a base URL that leads to one version of an API."""
 
+_OPERATION = r"(/chat)?/completions$|/chat$|/embeddings$|/models$|/images?/generations$"
+"""The end of a URL that leads to one operation, which some other software takes in the place of a base URL."""
+
 _BALANCE = r"\bbalance\b|\bquota\b|\binsufficient (funds|credit)"
 
 
@@ -75,6 +78,11 @@ def status_error(
         message = (
             f"redirected to {place}; redirects aren't followed, so that the key stays with the host "
             "it was meant for: set base_url if the API has moved"
+        )
+    elif status in (404, 405) and base_url and (path := re.search(_OPERATION, base_url)):
+        message = (
+            f"{message.rstrip('.')}; base_url {base_url!r} ends too late: the path of the call is put behind it, so leave "
+            f"{path[0]!r} out"
         )
     elif (
         status in (404, 405)

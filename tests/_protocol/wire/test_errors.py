@@ -67,6 +67,27 @@ def test_missing_version(status: int, body: bytes, base_url: str | None, asked: 
 
 
 @pytest.mark.parametrize(
+    ("base_url", "path"),
+    [
+        ("https://h.example/v1/chat/completions", "/chat/completions"),
+        ("https://h.example/v1/completions", "/completions"),
+        ("https://h.example/v1/embeddings", "/embeddings"),
+        ("https://h.example/v1/images/generations", "/images/generations"),
+        ("https://h.example/v1", None),
+        ("https://h.example", None),
+        ("https://h.example/completions/v1", None),
+    ],
+)
+def test_base_url_that_ends_too_late(base_url: str, path: str | None) -> None:
+    """Where no path is found below the path of an operation, the error says what to leave out."""
+    error = status_error("", {}, b"", context=context(404, None), now=0.0, base_url=base_url)
+    assert (
+        f"ends too late: the path of the call is put behind it, so leave {path!r} out"
+        in error.message
+    ) is (path is not None)
+
+
+@pytest.mark.parametrize(
     ("status", "cls"),
     [
         (400, errors.BadRequestError),
