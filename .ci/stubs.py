@@ -434,7 +434,7 @@ def write_class(module: str, node: ast.ClassDef, out: Stub) -> None:
     stripped.decorator_list = [
         item
         for item in node.decorator_list
-        if ast.unparse(item) not in ("describe_fields", "with_signatures")
+        if ast.unparse(item) not in ("describe_fields", "naming_options", "with_signatures")
     ]
     for item in [*node.bases, *stripped.decorator_list, *(k.value for k in node.keywords)]:
         out.uses(module, item)

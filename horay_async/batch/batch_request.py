@@ -27,9 +27,9 @@ T = TypeVar("T")
 ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 
 
+@naming_options
 @describe_fields
 @with_signatures
-@naming_options
 @attrs.frozen
 class BatchRequest(Generic[ResponseT_co]):
     """A request for a batch, made by one of the methods below, which take what the operations take.

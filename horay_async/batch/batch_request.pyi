@@ -8,7 +8,6 @@ from typing import Any, Generic, Literal, TypeVar, overload
 import attrs
 
 from horay_async._protocol.wire.request import Operation
-from horay_async._suggestions import naming_options
 from horay_async._timeouts import Timeouts
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion, Message
@@ -29,7 +28,6 @@ __all__ = ["BatchRequest"]
 T = TypeVar("T")
 ResponseT_co = TypeVar("ResponseT_co", bound=Response, covariant=True)
 
-@naming_options
 @attrs.frozen
 class BatchRequest(Generic[ResponseT_co]):
     """A request for a batch, made by one of the methods below, which take what the operations take.
