@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -17,7 +16,7 @@ from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_await, no_item
 from horay_async._transport.connection_slots import CLIENT_CLOSED
-from horay_async._transport.loops import runs_here, this_task
+from horay_async._transport.loops import runs_here
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -80,41 +79,6 @@ BUSY = "the stream is being read by another task: read it in one"
 ELSEWHERE = "the stream belongs to another event loop than the one that runs here: read it on the loop that its request was made on"
 """What a task is told that reads on another loop; the stream is left as it is."""
 
-TAKEN = "another task has read on in the stream: read it in one, and hand what comes to the others"
-"""What a loop is told behind what another task, or `final()` there, has read in between."""
-
-
-class LastReader:
-    """Who read a stream last. A loop that goes on after another task, or thread, has read in between would go on behind a gap,
-    or look complete: it raises `HorayError`. Who reads in between within its own task knows of it.
-    """
-
-    __slots__ = ("_here", "_taken", "_where", "token")
-
-    def __init__(self, here: Callable[[], object], taken: str) -> None:
-        """`here` returns the task, or thread, that asks; `taken` is what a loop is told."""
-        self.token: object = None
-        """Stands for the reader, which it doesn't keep alive; None before the first one."""
-        self._here = here
-        self._taken = taken
-        self._where: weakref.ref[object] | None = None  # the task that it began in
-
-    def check(self, after: object) -> None:
-        """Raises `HorayError` unless the last reader was the one with the token `after`, or read here."""
-        if self.token is not after and (self._where is None or self._where() is not self._here()):
-            raise HorayError(self._taken)
-
-    def change(self, token: object) -> None:
-        """The reader with that `token` has read."""
-        here = self._here()
-        self.token = token
-        self._where = None if here is None else weakref.ref(here)
-
-
-NEXT, FINAL = object(), object()
-"""The tokens of who calls `anext` of a stream itself, and of `final()`."""
-
-
 Select = Callable[[Iterator[Any] | None], Iterator[ItemT]]
 """Makes the items of a loop from the chunks that are ready; from None, what is left to hand out at the end."""
 
@@ -147,7 +111,7 @@ class AsyncStream(Generic[ChunkT]):
         self._exhausted = False  # once the last chunk was handed out: no further loop may begin
         self._closed = False  # once it was left early
         self._reading = False  # while a task is in `_advance`
-        self._last_reader = LastReader(this_task, TAKEN)
+        self._loops = 0  # that may go on, and so are to find what `final` reads
         self._begin(response)
 
     @property
@@ -166,8 +130,6 @@ class AsyncStream(Generic[ChunkT]):
     async def __anext__(self) -> ChunkT:
         try:
             while True:
-                if self._last_reader.token is not NEXT and self._take_ready():
-                    self._last_reader.change(NEXT)
                 for chunk in self._ready:
                     return chunk
                 if not await self._advance():
@@ -232,12 +194,6 @@ class AsyncStream(Generic[ChunkT]):
             deque(self._ready, maxlen=0)  # which every loop goes through
             self._close_nowait()
 
-    def _take_ready(self) -> bool:
-        """Takes what is ready out of the hands of the loop that had it; whether there is anything."""
-        chunks = list(self._ready)
-        self._ready = iter(chunks)
-        return bool(chunks)
-
     async def _read_ready(self) -> list[ChunkT]:
         """The chunks that have come, waiting for at least one; none at the end of the stream."""
         if chunks := list(self._ready):
@@ -255,7 +211,9 @@ class AsyncStream(Generic[ChunkT]):
         if self._closed:
             raise HorayError(STREAM_LEFT)
         if self._exhausted:
-            return False
+            chunks = list(self._ready)  # what `final` has read, where a loop goes on
+            self._ready = iter(chunks)
+            return bool(chunks)
         if self._reading:
             raise HorayError(BUSY)
         if not runs_here(self._response.loop):
@@ -413,7 +371,7 @@ class Loop(Generic[ItemT]):
     end raises `HorayError`, as it would look like an empty response.
     """
 
-    __slots__ = ("_after", "_items", "_refused", "_select", "_stream", "_token")
+    __slots__ = ("_items", "_refused", "_select", "_stream")
 
     if not TYPE_CHECKING:
         __getitem__ = no_item
@@ -422,15 +380,14 @@ class Loop(Generic[ItemT]):
     def __init__(
         self, stream: AsyncStream[Any], select: Select[ItemT], read_to_end: str = READ_TO_END
     ) -> None:
+        self._stream = stream
+        stream._loops += 1
         # Whether it may not read: then the stream is not its to end.
         self._refused = stream._exhausted
         if stream._exhausted:
             raise HorayError(read_to_end)
-        self._stream = stream
         self._select = select
-        self._items: Iterator[ItemT] = iter(())
-        self._token = object()
-        self._after = stream._last_reader.token
+        self._items = select(stream._ready)
 
     def __aiter__(self) -> Self:
         return self
@@ -444,32 +401,19 @@ class Loop(Generic[ItemT]):
                 if not more:
                     raise StopAsyncIteration
                 self._refused = False
-                stream = self._stream
-                if stream._last_reader.token is self._token:
-                    more = await stream._advance()
-                else:
-                    more = await self._take_over(stream)
-                self._items = self._select(stream._ready if more else None)
+                more = await self._stream._advance()
+                self._items = self._select(self._stream._ready if more else None)
         except StopAsyncIteration:
             raise
         except HorayError as error:
-            self._refused = error.args in ((BUSY,), (ELSEWHERE,), (TAKEN,))
+            self._refused = error.args in ((BUSY,), (ELSEWHERE,))
             raise
         except BaseException as error:
             self._stream._interrupt(error)
             raise
 
-    async def _take_over(self, stream: AsyncStream[Any]) -> bool:
-        """Reads behind another reader, or as the first one: what is ready already, out of its hands, or what comes."""
-        # What was read before it began is no gap, unless that was all.
-        if self._after is self._token or stream._exhausted:
-            stream._last_reader.check(self._after)
-        if more := stream._take_ready() or await stream._advance():
-            stream._last_reader.change(self._token)
-            self._after = self._token
-        return more
-
     def __del__(self) -> None:
+        self._stream._loops -= 1
         if not self._refused:
             self._stream._close_nowait()
 
@@ -482,6 +426,17 @@ def all_of(chunks: Iterator[ItemT] | None) -> Iterator[ItemT]:
 def texts_of(chunks: Iterator[Any] | None) -> Iterator[str]:
     """The text of the first choice, where there is some."""
     return filter(None, (chunk.text for chunk in all_of(chunks)))
+
+
+async def read_to_end(stream: AsyncStream[Any]) -> None:
+    """Reads what is left, for `final`. A loop that is under way, in whichever task, still gets all of it."""
+    if stream._exhausted and stream._failure is None:
+        return
+    left: list[Any] = []
+    while await stream._advance():
+        if stream._loops:
+            left.extend(stream._ready)
+    stream._ready = iter(left)
 
 
 class AsyncEventStream(Generic[EventT, ResponseT]):
@@ -548,9 +503,7 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
     async def final(self) -> ResponseT:
         """The whole response. Reads what is left of the stream; raises as iteration does."""
         chunks, self._finishing = self.chunks, True
-        while await chunks._advance():
-            if chunks._last_reader.token is not FINAL:
-                chunks._last_reader.change(FINAL)
+        await read_to_end(chunks)
         return self._merged()
 
     def _merged(self) -> ResponseT:

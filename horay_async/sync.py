@@ -95,8 +95,6 @@ class _ChunkReading(_Reading):
 class _NextReading(BlockingReader[ItemT_co], _Reading):
     """One that is an iterator itself, and is closed when it is dropped."""
 
-    _is_loop = False
-
     def __init__(self, wrapped: Any, handle: LoopHandle, made_in: object = None) -> None:
         super().__init__(Prefetcher(handle, wrapped._read_ready, made_in=made_in), all_of)
         BlockingWrapper.__init__(self, wrapped, handle)

@@ -774,99 +774,54 @@ async def test_second_task_asks_for_the_final_response(
         assert "".join(texts) == (await events.final()).choices[0].message.content
 
 
-@pytest.mark.parametrize("other", ["final", "loop", "next"])
-async def test_another_task_reads_on_while_a_loop_is_busy(
-    fault_server: FaultServer, connect: Connect, other: str
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("here", [False, True])
+async def test_final_leaves_a_loop_what_it_reads(
+    fault_server: FaultServer, connect: Connect, *, here: bool, at_once: bool
 ) -> None:
-    """The loop goes on with an error, and not behind a gap; nor does it end as if that had been all."""
+    """A loop that is busy with a chunk meanwhile, in whichever task, neither goes on behind a gap nor looks complete."""
     gate = Gate()
-    fault_server.always(lambda _: sse_response(*CHAT[:2], gate, *CHAT[2:]))
-    async with (
-        connect() as client,
-        client.chat.completions.stream(model="m", messages=[]) as events,
-    ):
-        pieces = events.text()
-        assert await anext(pieces) == "Grü"
-        gate.open()
-
-        async def read_on() -> Any:
-            if other == "next":
-                return await anext(events.chunks)
-            if other == "loop":
-                return [chunk async for chunk in events.chunks]
-            return (await events.final()).choices[0].message.content
-
-        before = await asyncio.create_task(read_on())
-        with pytest.raises(HorayError, match="another task has read on"):
-            await take(pieces, [])
-        if other == "final":
-            assert before == "Grüße 🌍"
-        del pieces  # which was told so, and doesn't close the stream
-        assert (await events.final()).choices[0].message.content == "Grüße 🌍"
-
-
-@pytest.mark.parametrize("other", ["events", "final", "loop", "next"])
-async def test_another_task_takes_what_came_in_one_read(
-    fault_server: FaultServer, connect: Connect, other: str
-) -> None:
-    """Where all is there already, a loop ends with an error, too, or it has all."""
-    fault_server.always(sse_response(b"".join(CHAT)))
+    fault_server.add(
+        sse_response(b"".join(CHAT)) if at_once else sse_response(*CHAT[:2], gate, *CHAT[2:])
+    )
     async with (
         connect() as client,
         client.chat.completions.stream(model="m", messages=[]) as events,
     ):
         pieces = events.text()
         texts = [await anext(pieces)]
-
-        async def read_on() -> Any:
-            if other == "final":
-                return await events.final()
-            if other == "next":
-                return await anext(events.chunks)
-            return [each async for each in (events if other == "events" else events.chunks)]
-
-        await asyncio.create_task(read_on())
-        if other == "final":  # which left to the loop what it had
-            await take(pieces, texts)
-            assert "".join(texts) == "Grüße 🌍"
-        else:
-            with pytest.raises(HorayError, match="another task has read on"):
-                await take(pieces, texts)
-
-
-async def test_loop_that_another_task_begins(fault_server: FaultServer, connect: Connect) -> None:
-    """What was read before its first step is no gap: a first look, for the status of a service's response; but all is."""
-    fault_server.always(sse_response(*CHAT))
-    async with connect() as client:
-        chunks: AsyncStream[Any] = await chat(client)
-        pieces, texts = chunks.text(), [""]
-        texts[0] = (await anext(chunks)).text
-        await asyncio.create_task(take(pieces, texts))
-        assert "".join(texts) == "Grüße 🌍"
-        async with client.chat.completions.stream(model="m", messages=[]) as events:
-            pieces = events.text()
-            await events.final()
-            with pytest.raises(HorayError, match="another task has read on"):
-                await asyncio.create_task(take(pieces, []))
-
-
-async def test_one_task_reads_in_several_ways(fault_server: FaultServer, connect: Connect) -> None:
-    """Who takes what is left within a loop knows of it, and a loop that has all needn't be told."""
-    fault_server.always(sse_response(*CHAT))
-    async with connect() as client:
-        async with client.chat.completions.stream(model="m", messages=[]) as events:
-            texts = [
-                (text, (await events.final()).choices[0].message.content)
-                async for text in events.text()
-            ]
-        assert texts[0][1] == "Grüße 🌍"
-        async with client.chat.completions.stream(model="m", messages=[]) as events:
-            pieces = events.text()
-            texts_alone = [await anext(pieces)]
-            while "".join(texts_alone) != "Grüße 🌍":
-                texts_alone.append(await anext(pieces))
-            final = await asyncio.create_task(events.final())
+        gate.open()
+        for _ in range(2):
+            final = await (events.final() if here else asyncio.create_task(events.final()))
             assert final.choices[0].message.content == "Grüße 🌍"
+        await take(pieces, texts)
+        assert "".join(texts) == "Grüße 🌍"
+        with pytest.raises(HorayError, match="read to its end"):
+            events.text()
+
+
+async def test_final_keeps_nothing_for_nobody(fault_server: FaultServer, connect: Connect) -> None:
+    """Without a loop there is nothing to hand out behind it."""
+    fault_server.add(sse_response(*CHAT))
+    async with (
+        connect() as client,
+        client.chat.completions.stream(model="m", messages=[]) as events,
+    ):
+        await events.final()
+        assert [chunk async for chunk in Ended(events.chunks)] == []
+
+
+class Ended:
+    """Reads a stream by `anext` alone."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> Any:
+        return self
+
+    async def __anext__(self) -> Any:
+        return await anext(self._stream)
 
 
 @pytest.mark.parametrize("what", ["chunks", "text"])

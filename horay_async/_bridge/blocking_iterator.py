@@ -6,14 +6,15 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
+from itertools import chain
 from queue import Empty, SimpleQueue
-from threading import Lock, current_thread
-from typing import Any, ClassVar, Generic, TypeVar
+from threading import Lock
+from typing import Any, Generic, TypeVar
 
 from horay_async._bridge import thread
 from horay_async._bridge.thread import FORKED, BlockingCall, LoopHandle
 from horay_async.errors import ConfigurationError, HorayError
-from horay_async.streaming import STREAM_LEFT, LastReader, Select, interrupted
+from horay_async.streaming import STREAM_LEFT, Select, interrupted
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -26,11 +27,6 @@ STREAM_CLOSED = "the stream was closed while it was being read"
 
 BUSY = "the stream is being read by another thread: read it in one"
 """What a second thread is told that reads while the first one waits, and so does a signal handler."""
-
-TAKEN = (
-    "another thread has read on in the stream: read it in one, and hand what comes to the others"
-)
-"""What a loop is told behind what another thread, or `final()` there, has read in between."""
 
 
 class Prefetcher(Generic[T]):
@@ -58,7 +54,8 @@ class Prefetcher(Generic[T]):
         """Whether the source came to its end, and all items were handed out."""
         self._failure: BaseException | None = None
         self._reading = Lock()  # held while a thread waits
-        self.last_reader: LastReader = LastReader(current_thread, TAKEN)
+        self.loops: int = 0
+        """Loops that may go on, and so are to find what `exhaust` reads."""
         self.ready: Iterator[T] = iter(())
         """What has come and wasn't handed out yet."""
 
@@ -71,27 +68,52 @@ class Prefetcher(Generic[T]):
         if self._failure is not None:
             raise self._failure
         if self.over:
-            return False
+            return self._is_ready()  # what `exhaust` has read, where a loop goes on
+        self._acquire()
+        try:
+            # Another thread may have come to the end just now.
+            return self._is_ready() if self.over else self._receive()
+        finally:
+            self._reading.release()
+
+    def _acquire(self) -> None:
         if not self._reading.acquire(blocking=False):
             # A forked child inherits the lock as the parent's thread held it.
             raise HorayError(BUSY) if self._is_own() else ConfigurationError(FORKED)
-        try:
-            # Another thread may have come to the end just now.
-            return not self.over and self._receive()
-        finally:
-            self._reading.release()
 
     def _is_own(self) -> bool:
         return self._made_in in (None, thread.this_process())
 
     def exhaust(self) -> None:
-        """Goes through what is left, and drops it. Raises as `advance` does."""
-        for _ in BlockingReader(self, none_of):
-            pass
+        """Reads what is left, which a loop that is under way, in whichever thread, still gets. Raises as `advance` does."""
+        if self._failure is not None:
+            raise self._failure
+        left: list[T] = []
+        try:
+            self._acquire()
+            try:
+                while not self.over and self._receive():
+                    if self.loops:
+                        left.extend(self.ready)
+                    self.ready = iter(())
+                self.ready = chain(self.ready, left)
+            finally:
+                self._reading.release()
+        except HorayError:
+            raise
+        except BaseException as error:
+            self.over = False  # what was read for the loops may be lost
+            self.interrupt(error)
+            raise
+
+    def _is_ready(self) -> bool:
+        """Whether there is something that came and wasn't handed out."""
+        items = list(self.ready)
+        self.ready = iter(items)
+        return bool(items)
 
     def _receive(self) -> bool:
-        if received := list(self.ready):  # by another thread, which has let go of the lock just now
-            self.ready = iter(received)
+        if self._is_ready():  # by another thread, which has let go of the lock just now
             return True
         self._handle.check_thread()
         if self._call is None:
@@ -170,17 +192,12 @@ class BlockingReader(Generic[T_co]):
     So no step after the first lies outside `try`, and none may be left to a generator, which would just end.
     """
 
-    __slots__ = ("_after", "_items", "_prefetcher", "_refused", "_select", "_token")
-
-    _is_loop: ClassVar[bool] = True
-    """Whether it may not go on behind what another thread has read; each `next` of a stream stands for itself."""
+    __slots__ = ("_items", "_prefetcher", "_refused", "_select")
 
     def __init__(self, prefetcher: Prefetcher[Any], select: Select[T_co]) -> None:
         self._prefetcher = prefetcher
         self._select = select
-        self._items: Iterator[T_co] = iter(())
-        self._token = object()
-        self._after = prefetcher.last_reader.token
+        self._items = select(prefetcher.ready)
         # Whether it met another thread's reading, which is then not its to end.
         self._refused = False
 
@@ -195,16 +212,7 @@ class BlockingReader(Generic[T_co]):
                     return item
                 if not more:
                     raise StopIteration
-                last = self._prefetcher.last_reader
-                if changes := last.token is not self._token:
-                    # What was read before it began is no gap, unless that was all.
-                    begun = self._after is self._token or self._prefetcher.over
-                    if begun and self._is_loop:
-                        last.check(self._after)
                 more = self._prefetcher.advance()
-                if changes and more:
-                    last.change(self._token)
-                    self._after = self._token
                 self._refused = False
                 self._items = self._select(self._prefetcher.ready if more else None)
         except StopIteration:
@@ -218,7 +226,7 @@ class BlockingReader(Generic[T_co]):
 
     def _on_error(self, error: HorayError) -> None:
         """Is called before `error` is raised, and may raise another one."""
-        self._refused = error.args in ((BUSY,), (TAKEN,))
+        self._refused = error.args == (BUSY,)
 
 
 class BlockingIterator(BlockingReader[T_co]):
@@ -230,9 +238,12 @@ class BlockingIterator(BlockingReader[T_co]):
         self, prefetcher: Prefetcher[Any], select: Select[T_co], close_nowait: Callable[[], None]
     ) -> None:
         self._close_nowait = close_nowait
+        prefetcher.loops += 1
         super().__init__(prefetcher, select)
 
     def __del__(self) -> None:
+        if hasattr(self, "_prefetcher"):
+            self._prefetcher.loops -= 1
         if not getattr(self, "_refused", True):  # __init__ may have been interrupted
             self._close_nowait()
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_item
-from horay_async._transport.loops import runs_here, this_task
+from horay_async._transport.loops import runs_here
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion
 from horay_async.models.events import (
@@ -29,14 +29,12 @@ from horay_async.models.events import (
 from horay_async.streaming import (
     BUSY,
     ELSEWHERE,
-    FINAL,
-    TAKEN,
     AsyncEventStream,
-    LastReader,
     Loop,
     all_of,
     interrupted,
     no_end,
+    read_to_end,
 )
 
 if TYPE_CHECKING:
@@ -125,7 +123,8 @@ class AsyncToolRun:
         """Whether its last event was handed out."""
         self._reading = False
         """Whether a task is in `_advance`."""
-        self._last_reader = LastReader(this_task, TAKEN)
+        self._loops = 0
+        """Loops that may go on, and so are to find what `final` reads."""
         self._limit: asyncio.Timeout | None = None
         """What bounds the step that it takes; None between steps."""
 
@@ -159,14 +158,13 @@ class AsyncToolRun:
         return [*self._messages, *self._tool_messages()]
 
     def __aiter__(self) -> AsyncIterator[ToolRunEvent]:
-        # The loop of streams needs nothing of a stream but `_ready`, `_advance`, `_interrupt`, `_close_nowait`, `_exhausted`,
-        # `_last_reader` and `_take_ready`.
+        # The loop of streams needs nothing of a stream but `_ready`, `_advance`, `_interrupt`, `_close_nowait`, `_exhausted` and
+        # `_loops`.
         return Loop(cast(Any, self), all_of, RUN_IS_OVER)
 
     async def final(self) -> ChatCompletion:
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""
-        while await self._advance():
-            self._last_reader.change(FINAL)
+        await read_to_end(cast(Any, self))
         return self._merged()
 
     async def close(self) -> None:
@@ -201,12 +199,6 @@ class AsyncToolRun:
             deque(self._ready, maxlen=0)
             self._close_nowait()
 
-    def _take_ready(self) -> bool:
-        """As a stream's."""
-        events = list(self._ready)
-        self._ready = iter(events)
-        return bool(events)
-
     async def _read_ready(self) -> Events:
         """The events that have come, waiting for at least one; none at the end of the run."""
         return list(self._ready) if await self._advance() else []
@@ -223,6 +215,10 @@ class AsyncToolRun:
             raise self._failure
         if self._closed:
             raise HorayError(RUN_STOPPED)
+        if self._exhausted:
+            events = list(self._ready)  # what `final` has read, where a loop goes on
+            self._ready = iter(events)
+            return bool(events)
         if self._reading:
             raise HorayError(BUSY)
         if self._loop is not None and not runs_here(self._loop):
