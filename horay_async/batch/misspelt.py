@@ -32,7 +32,7 @@ class Misspelt:
     """Those of one file or run: how many lines have some, and what is wrong with the first of them."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int = 0
         self.first: list[str] = []
 
     def add(self, where: str, doubts: Iterator[str]) -> bool:

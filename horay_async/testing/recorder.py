@@ -22,7 +22,7 @@ class Recording:
     """The records, written by one thread and read by any."""
 
     def __init__(self) -> None:
-        self.watch = Watch()
+        self.watch: Watch = Watch()
         """Wakes whenever something is written."""
         self.requests: list[Request] = []
         self.connections: list[Connection] = []
