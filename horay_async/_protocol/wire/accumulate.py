@@ -119,6 +119,11 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
         return bool(self._choices) and all(choice.empty for choice in self._choices.values())
 
     @property
+    def without_choices(self) -> bool:
+        """Whether no chunk had a choice."""
+        return not self._choices
+
+    @property
     def partly_finished(self) -> bool:
         """Whether some choices have their finish reason, and others don't."""
         return 0 < self._unfinished < len(self._choices)
@@ -504,9 +509,11 @@ def _extended(have: CompletionLogprobs | None, more: CompletionLogprobs) -> Comp
 
 
 def _extend(have: list[T | None], before: int, more: Sequence[T | None], count: int) -> None:
-    """Adds `count` values to a list of `before`: those of `more`, and None for each that is missing in either."""
+    """Adds `count` values to a list of `before`: those of `more`, and None for each that is missing in either. What is more
+    than that belongs to no token.
+    """
     have.extend([None] * (before - len(have)))
-    have.extend(more)
+    have.extend(more[:count])
     have.extend([None] * (count - len(more)))
 
 

@@ -22,7 +22,11 @@ from horay_async._protocol.wire.decode import (
     parsed,
 )
 from horay_async._protocol.wire.description import Finding
-from horay_async._protocol.wire.dialects import from_messages, unrecognised_in_chunk
+from horay_async._protocol.wire.dialects import (
+    from_messages,
+    unrecognised_beside_choices,
+    unrecognised_in_chunk,
+)
 from horay_async._protocol.wire.drift import DriftWatch, masked
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.size_limits import BOM, MAX_OBJECTS
@@ -67,6 +71,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         self._max_objects = max_objects
         self._drift = drift
         self._unrecognised: str | None = None  # a field that may hold content, and isn't known
+        self._beside: str | None = None  # the same beside the choices
         self._template = ChunkTemplate()
         self._split = SplitCharacters()
         self._names = set[str]()  # under which chunks have come
@@ -92,7 +97,9 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         """What is wrong with a stream that ended as one that is complete does."""
         if not self.done:
             return None
-        if self._unrecognised is not None and self.merged.holds_nothing:
+        if self._beside is not None and self.merged.without_choices:
+            what = f"is finished and holds nothing that is known, but {self._beside}"
+        elif self._unrecognised is not None and self.merged.holds_nothing:
             what = f"is finished and holds nothing that is known, but {self._unrecognised}"
         elif self._marked and self.merged.partly_finished:
             what = "ends with [DONE], and not all of its choices are finished"
@@ -273,8 +280,12 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         """Counts how `chunk` drifts, and remembers the first field with something unknown in it."""
         error = self._drift.note(found, chunk, context=self._context)
         self._drift_error = self._drift_error or error
-        if self._unrecognised is None and any(kind == "unknown" for _, kind in found):
-            self._unrecognised = unrecognised_in_chunk(chunk.to_dict(), type(chunk))
+        if any(kind == "unknown" for _, kind in found):
+            sent = chunk.to_dict()
+            if self._unrecognised is None:
+                self._unrecognised = unrecognised_in_chunk(sent, type(chunk))
+            if self._beside is None and self.merged.without_choices:
+                self._beside = unrecognised_beside_choices(sent, type(chunk))
 
     def _until_done(self, datas: list[bytes]) -> list[bytes]:
         """The events before `[DONE]`, without the empty ones that only keep the connection alive."""

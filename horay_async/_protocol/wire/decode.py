@@ -300,11 +300,12 @@ class Decoder(Generic[R]):
     def _check_blank(self, fields: dict[str, Any], response: R) -> None:
         """Raises where an object without a value in any known field is no response.
 
-        - `message` or `detail`: a server's message in place of a response, which are a failure;
+        - `message`, `detail` or `errors`: a server's message in place of a response, which are a failure;
         - the list that the response is about, empty: a response with nothing in it;
         - neither: of a chunk, a sign that the stream is alive; of anything else, no response.
         """
-        if isinstance(fields.get("message") or fields.get("detail"), str | list):
+        told = fields.get("message") or fields.get("detail") or fields.get("errors")
+        if isinstance(told, str | list) or fields.get("success") is False:
             raise ErrorInBody
         if is_array(fields.get(self._wire.list_field)) or self._wire.allow_empty:
             return

@@ -18,6 +18,8 @@ from base64 import b64decode
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+import attrs
+
 from horay_async._json import is_array, is_object
 from horay_async.models._base import Response
 
@@ -25,6 +27,7 @@ __all__ = [
     "decode_base64",
     "from_messages",
     "normalize",
+    "unrecognised_beside_choices",
     "unrecognised_images",
     "unrecognised_in_chunk",
     "unrecognised_in_response",
@@ -146,6 +149,15 @@ def unrecognised_in_chunk(sent: JSON, into: type[Response]) -> str | None:
     for choice in _objects(sent.get("choices")):
         if unrecognised := _unrecognised(choice, place):
             return unrecognised
+    return None
+
+
+def unrecognised_beside_choices(sent: JSON, into: type[Response]) -> str | None:
+    """Where a chunk has an unknown text beside its choices, or in their place; None where it has none."""
+    known = WITHOUT_CONTENT.union(field.name for field in attrs.fields(cast("Any", into)))
+    for name, value in sent.items():
+        if value and isinstance(value, str) and name not in known:
+            return repr(name[:100])
     return None
 
 

@@ -88,8 +88,8 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
     inner = decoded.get("error")
     fields = inner if is_object(inner) else decoded
     message = fields.get("message") or (inner if isinstance(inner, str) else decoded.get("message"))
-    if not message and fields.get("detail"):
-        message = _from_detail(fields["detail"])
+    if not message and (complaints := fields.get("detail") or fields.get("errors")):
+        message = _from_complaints(complaints)
     code = clean.json(fields.get("code"))
     return ErrorBody(
         # A body of an unknown shape is shown as it is, rather than none.
@@ -156,16 +156,16 @@ def _from_text(text: str) -> str:
     return f"an HTML page, {' '.join(title.group(1).split())[:SHOWN]!r}"
 
 
-def _from_detail(detail: Any) -> str:
-    """`detail` is text, or a list of complaints that each name the place they are about."""
-    if not is_array(detail):
-        return _text(detail)
+def _from_complaints(told: Any) -> str:
+    """`detail` and `errors` are text, or a list of complaints, which may each name the place they are about."""
+    if not is_array(told):
+        return _text(told)
     complaints: list[str] = []
-    for entry in detail:
+    for entry in told:
         if is_object(entry):
             place = entry.get("loc")
             path = ".".join(map(_text, place)) if is_array(place) else ""
-            text = _text(entry.get("msg") or "not valid")
+            text = _text(entry.get("msg") or entry.get("message") or "not valid")
             complaints.append(f"{path}: {text}" if path else text)
         else:
             complaints.append(_text(entry))

@@ -795,3 +795,14 @@ def test_the_longest_stream_with_logprobs_fits() -> None:
     before, after = chat(1, one).kept, chat(1, one, one).kept
     assert after - before > 1
     assert (after - before + 1) * 131_072 < MAX_OBJECTS
+
+
+def test_logprobs_of_no_token_are_left_out() -> None:
+    """More alternatives or values than tokens in a chunk don't shift those behind it."""
+    first = {"tokens": ["a"], "token_logprobs": [-1.0], "top_logprobs": [{"a": -1.0}, {"z": -9.0}]}
+    second = {"tokens": ["b"], "token_logprobs": [-2.0], "top_logprobs": [{"b": -2.0}]}
+    have = text(1, *({"choices": [piece(logprobs=one)]} for one in (first, second)))
+    logprobs = have.result().choices[0].logprobs
+    assert logprobs is not None
+    assert (logprobs.tokens, logprobs.token_logprobs) == (["a", "b"], [-1.0, -2.0])
+    assert logprobs.top_logprobs == [{"a": -1.0}, {"b": -2.0}]

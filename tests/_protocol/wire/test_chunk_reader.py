@@ -141,6 +141,22 @@ def test_empty_events_are_passed_over(empty: bytes) -> None:
     assert not is_done(reader)
 
 
+@pytest.mark.parametrize("before", [b"", event({}), event({"response": ""})])
+def test_text_in_place_of_choices(before: bytes) -> None:
+    """A stream that is finished and has but texts of unknown fields raises: it isn't an empty response."""
+    reader = text_reader()
+    reader.feed(before + event({"response": "Hello"}) + DONE)
+    failure = reader.take_failure()
+    assert isinstance(failure, APIResponseError)
+    assert "nothing that is known, but 'response'" in str(failure)
+    reader = text_reader()
+    reader.feed(before + event({"x_state": "queued"}) + piece(finish="stop") + DONE)
+    assert reader.take_failure() is None
+    reader = text_reader()
+    reader.feed(event({"id": "c", "x": 1, "usage": {"total_tokens": 1}}) + DONE)
+    assert reader.take_failure() is None
+
+
 def test_bare_objects_pass() -> None:
     """An object that says nothing is handed on: what it holds can be known to the caller."""
     reader = text_reader()
@@ -245,6 +261,9 @@ ERRORS = [
     (event({"status": False, "message": "No."}), StreamError),
     (event({"message": "No."}), StreamError),
     (event({"detail": "No."}), StreamError),
+    (event({"success": False, "errors": [{"message": "No.", "code": 5}], "result": None}), StreamError),
+    (event({"success": False, "errors": "No."}), StreamError),
+    (event({"errors": ["No."]}), StreamError),
     (event({"object": "error", "message": "No.", "type": "InternalServerError", "code": None}), errors.InternalServerError),
 ]  # fmt: skip
 
