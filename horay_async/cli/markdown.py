@@ -22,7 +22,7 @@ from rich.markdown import Markdown
 from rich.segment import ControlType, Segment, Segments
 from rich.text import Text
 
-from horay_async.cli.terminal import cursor_hidden, make_console, printable
+from horay_async.cli.terminal import drawing, make_console, printable
 
 REFRESHES: Final = 10
 """Drawings of the last block a second."""
@@ -129,7 +129,7 @@ class MarkdownWriter:
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
-            self._guard.enter_context(cursor_hidden(self._out))
+            self._guard.enter_context(drawing(self._out))
             self._live.start(refresh=True)
             self._stopped = Event()
             Thread(target=self._draw, args=(self._live, self._stopped), daemon=True).start()

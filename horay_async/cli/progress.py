@@ -12,7 +12,7 @@ from typing import Final
 import horay_async
 from horay_async.batch.bar import ProgressBar
 from horay_async.cli.output import note
-from horay_async.cli.terminal import cursor_hidden
+from horay_async.cli.terminal import drawing
 
 EVERY: Final = 5.0
 """Seconds between two lines."""
@@ -23,7 +23,7 @@ def show_progress(progress: horay_async.BatchProgress, *, bar: bool) -> Generato
     """Shows the progress until the block ends. Without `bar` none is drawn: it would be drawn over what is typed."""
     if bar and sys.stderr.isatty():
         drawn = ProgressBar(progress, "always", transient=True, counted=True)
-        with cursor_hidden(sys.stderr):
+        with drawing(sys.stderr):
             drawn.start()
             try:
                 yield

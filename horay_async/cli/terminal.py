@@ -13,7 +13,13 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TextIO
+
+posix: Any = os  # checkers for Windows, which has no groups of processes, miss names there
+termios: Any = None
+with suppress(ImportError):  # on Windows, whose console shows what is typed when it is read
+    termios = import_module("termios")
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -96,18 +102,25 @@ def wrapped(text: str, out: TextIO, *, indent: int = 0) -> str:
 DEADLY: Final = ("SIGTERM", "SIGHUP", "SIGQUIT")
 """Signals that end a process without another word, where the platform has them. Python makes an exception of SIGINT."""
 
+LOCAL_FLAGS: Final = 3
+"""Where `termios` has `c_lflag`, with ECHO in it."""
+
 RESET: Final = b"\x1b[?7h\x1b[?25h\n"
 """DECAWM and DECTCEM: lines wrap, and the cursor is seen. What is typed next begins a line."""
 
 
 @contextmanager
-def cursor_hidden(out: TextIO) -> Generator[None]:
-    """While something is drawn that hides the cursor: a signal that ends the process shows it again first."""
+def drawing(out: TextIO) -> Generator[None]:
+    """While something is drawn over and over, with the cursor hidden. What is typed isn't shown meanwhile, since it would
+    move the lines that are drawn over; it is kept for what reads next. A signal that ends the process undoes both first.
+    """
     before: dict[int, Any] = {}
+    echo = _Echo(out)
 
     def show_again(number: int, _: object) -> None:
         with suppress(OSError):
             os.write(out.fileno(), RESET)
+        echo.restore()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
@@ -117,10 +130,43 @@ def cursor_hidden(out: TextIO) -> Generator[None]:
             if signal.getsignal(number) is signal.SIG_DFL:
                 before[number] = signal.signal(number, show_again)
     try:
+        echo.turn_off()
         yield
     finally:
+        echo.restore()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class _Echo:
+    """Whether a terminal shows what is typed, where this process may say so: on its own terminal, in the foreground. A process
+    in the background would be stopped.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._before: list[Any] | None = None  # the settings to restore
+
+    def turn_off(self) -> None:
+        if termios is None or not self._is_ours():
+            return
+        with suppress(termios.error):
+            settings = termios.tcgetattr(self._out.fileno())
+            self._before = [*settings]
+            settings[LOCAL_FLAGS] &= ~termios.ECHO
+            termios.tcsetattr(self._out.fileno(), termios.TCSANOW, settings)
+
+    def restore(self) -> None:
+        if termios is None or self._before is None or not self._is_ours():
+            return
+        with suppress(termios.error):
+            termios.tcsetattr(self._out.fileno(), termios.TCSANOW, self._before)
+
+    def _is_ours(self) -> bool:
+        try:
+            return bool(posix.tcgetpgrp(self._out.fileno()) == posix.getpgrp())
+        except (OSError, ValueError):  # no terminal, or another one than that of the session
+            return False
 
 
 def make_console(out: TextIO) -> Console:

@@ -88,6 +88,10 @@ class Terminal:
         r"""Presses keys: `\r` is Enter, `\x03` Ctrl-C, `\x04` Ctrl-D."""
         os.write(self._master, keys.encode())
 
+    def echoes(self) -> bool:
+        """Whether it shows what is typed."""
+        return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
+
     def signal(self, number: int) -> None:
         """Sends the command a signal."""
         self._process.send_signal(number)

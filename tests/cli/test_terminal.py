@@ -83,12 +83,47 @@ def test_conversation(open_terminal: Open, fault_server: FaultServer) -> None:
     assert said == ["Count", "One two", "Count slowly"]
 
 
+def test_typing_while_a_response_is_drawn(open_terminal: Open, fault_server: FaultServer) -> None:
+    """It isn't shown among the lines that are drawn over, and is the next line of the conversation."""
+    gate = Gate()
+    fault_server.stream(["One", gate, " two"])
+    fault_server.reply("Fine.")
+    terminal = open_terminal("chat")
+    terminal.until("> ")
+    terminal.type("Count\r")
+    terminal.until("One")
+    assert not terminal.echoes()
+    terminal.type("Go on\r")
+    gate.open()
+    assert "Go on" not in terminal.until("One two\n")
+    terminal.until("Fine.\n")
+    terminal.until("> ")
+    terminal.type("\x04")
+    assert terminal.end() == ExitCode.DONE
+    said = [message["content"] for message in fault_server.requests[1].json()["messages"]]
+    assert said == ["Count", "One two", "Go on"]
+    assert terminal.echoes()
+
+
+def test_interrupt_restores_the_echo(open_terminal: Open, fault_server: FaultServer) -> None:
+    """Ctrl-C leaves the terminal as it was."""
+    gate = Gate()
+    fault_server.stream(["One", gate, " two"])
+    terminal = open_terminal("chat", "Count")
+    terminal.until("One")
+    assert not terminal.echoes()
+    terminal.type("\x03")
+    assert terminal.end() == ExitCode.INTERRUPTED
+    assert terminal.echoes()
+    gate.open()
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT"])
 @pytest.mark.parametrize("command", ["chat", "batch"])
 def test_signal_leaves_the_cursor(
     open_terminal: Open, fault_server: FaultServer, tmp_path: Path, command: str, name: str
 ) -> None:
-    """Whatever is being drawn: the terminal is as it was, and the process has ended by the signal."""
+    """Whatever is being drawn: the terminal is as it was, its echo too, and the process has ended by the signal."""
     gate = Gate()
     fault_server.stream(["One", gate, " two"])
     requests = tmp_path / "in.jsonl"
@@ -105,6 +140,7 @@ def test_signal_leaves_the_cursor(
     number = getattr(signal, name)
     terminal.signal(number)
     assert terminal.end() == -number
+    assert terminal.echoes()
     assert terminal.output.rfind("\x1b[?25h") > terminal.output.rfind("\x1b[?25l")
     assert terminal.output.rfind("\x1b[?7h") > terminal.output.rfind("\x1b[?7l")
     gate.open()
