@@ -37,8 +37,7 @@ def groups(client: Any, name: str) -> Iterator[tuple[str, Any]]:
     cls = cast("type[Any]", type(client))
     yield from members(cls, name)
     for attribute in dir(client):
-        value = getattr(client, attribute)
-        if attribute.startswith("_") or inspect.isroutine(value):
+        if attribute.startswith("_") or inspect.isroutine(value := getattr(client, attribute)):
             continue
         if type(value).__module__.startswith(PACKAGE):
             yield from groups(value, f"{name}.{attribute}")
