@@ -160,7 +160,7 @@ class Limiter:
         if self._queues:
             return False
         now = asyncio.get_running_loop().time()
-        if self._shared_wait(request.tokens, now) > TICK or self._own_wait(request, now) > TICK:
+        if self._shared_wait(request, now) > TICK or self._own_wait(request, now) > TICK:
             return False
         self._count(request, now)
         return True
@@ -277,9 +277,10 @@ class Limiter:
         held = False  # whether a call waits for what everybody has to wait for
         for waiter in heads:
             request = waiter.request
-            if request.bulk and held:
-                break
-            shared = self._shared_wait(request.tokens, now)
+            # One that has its permit may be what the call waits for.
+            if request.bulk and held and request.concurrency is not None:
+                continue
+            shared = self._shared_wait(request, now)
             delay = max(shared, self._own_wait(request, now))
             if delay <= TICK:
                 self._dequeue(waiter)
@@ -300,10 +301,14 @@ class Limiter:
         del self._queues[key]
         return None
 
-    def _shared_wait(self, tokens: float, now: float) -> float:
+    def _shared_wait(self, request: LimitedRequest, now: float) -> float:
         """Seconds until the client's own limits, and the server's windows, admit a request."""
-        rate_limiter = self._rate_limiter
-        if rate_limiter is not None and self.admission.in_flight >= self._concurrency.limit:
+        rate_limiter, tokens = self._rate_limiter, request.tokens
+        if (
+            rate_limiter is not None
+            and request.concurrency is not None  # one that has its permit is among those in flight
+            and self.admission.in_flight >= self._concurrency.limit
+        ):
             self._concurrency.hold_back()
             return FOREVER
         requests, of_tokens = self._windows

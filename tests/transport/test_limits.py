@@ -8,7 +8,7 @@ import json
 import math
 import time
 from collections.abc import AsyncIterator
-from typing import Any, Unpack, cast
+from typing import Any, Literal, Unpack, cast
 
 import pytest
 from aiohttp import web
@@ -28,7 +28,7 @@ from horay_async import (
 )
 from horay_async._protocol.wire.request import download
 from horay_async._transport.connection_pool import MAX_LIMITS
-from horay_async._transport.limiter import Limiter
+from horay_async._transport.limiter import START, Limiter
 from horay_async._transport.shared_limiters import MAX_UNUSED
 from horay_async.batch.throttle import Throttle
 
@@ -240,6 +240,28 @@ async def test_retries_count(counting: Counting) -> None:
             assert all(result.error is None for result in results)
         spread = counting.at[-1] - counting.at[0]
         assert spread >= (len(counting.at) - 4) / 20, "faster than 20 a second"
+
+
+@pytest.mark.parametrize("concurrency", [1, 4, "auto"])
+async def test_all_that_is_under_way_is_retried(
+    counting: Counting, concurrency: int | Literal["auto"]
+) -> None:
+    """After a short outage no request of a batch waits for the permit that it holds, nor behind a call that waits for it."""
+    retry = RetryPolicy(initial_backoff=0.0001, max_backoff=0.0001)
+    counting.fail_first = START if concurrency == "auto" else concurrency
+    counting.hold.clear()
+    async with client_of(counting, Limits(concurrency=concurrency), retry=retry) as client:
+        batch = asyncio.ensure_future(collect(client, 30))
+        await counting.reached(counting.fail_first)
+        call = asyncio.ensure_future(complete(client))
+        while not client._transport.limiter()._queues:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+        counting.hold.set()
+        async with asyncio.timeout(20):
+            await call
+            results = await batch
+        assert all(result.error is None for result in results)
+        assert client._transport.limiter().admission.in_flight == 0
 
 
 async def test_waiting_is_under_the_clocks(counting: Counting) -> None:
