@@ -108,6 +108,7 @@ class AsyncStream(Generic[ChunkT]):
         # Seconds since the last content, those in the caller's own code left out.
         self._waited = 0.0
         self._failure: HorayError | DriftWarning | None = None  # what reading on raises again
+        self._interrupted_by: type[BaseException] | None = None  # what ended a reading from outside
         self._exhausted = False  # once the last chunk was handed out: no further loop may begin
         self._closed = False  # once it was left early
         self._reading = False  # while a task is in `_advance`
@@ -155,6 +156,9 @@ class AsyncStream(Generic[ChunkT]):
 
     def _state(self) -> str:
         """How far it is, as text."""
+        if self._interrupted_by is not None:
+            name = self._interrupted_by.__name__
+            return "cancelled" if name == "CancelledError" else f"interrupted by {name}"
         if self._failure is not None:
             return f"ended by {type(self._failure).__name__}"
         if self._closed:
@@ -189,7 +193,7 @@ class AsyncStream(Generic[ChunkT]):
         handed out: reading on raises, instead of going on behind a gap or looking complete.
         """
         if self._failure is None:
-            self._failure = interrupted(error)
+            self._failure, self._interrupted_by = interrupted(error), type(error)
             self._end(error)
             deque(self._ready, maxlen=0)  # which every loop goes through
             self._close_nowait()
@@ -246,9 +250,10 @@ class AsyncStream(Generic[ChunkT]):
             self._close_nowait()
             raise self._failure from None
         except BaseException as error:
-            self._failure = (
-                error if isinstance(error, HorayError | DriftWarning) else interrupted(error)
-            )
+            if isinstance(error, HorayError | DriftWarning):
+                self._failure = error
+            else:
+                self._failure, self._interrupted_by = interrupted(error), type(error)
             self._end(error)
             self._close_nowait()
             if isinstance(error, StopAsyncIteration):

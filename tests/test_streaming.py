@@ -576,6 +576,28 @@ async def test_events_of_a_cut_stream(fault_server: FaultServer, connect: Connec
         assert contents(raised.value.partial) == {0: ("Grü", None)}
 
 
+async def test_cancelled_stream_says_so(fault_server: FaultServer, connect: Connect) -> None:
+    """What it shows of itself is what ended it, from outside."""
+    gate = Gate()
+    fault_server.stream(["One", gate, " two"])
+    read = asyncio.Event()
+    async with connect() as client:
+        chunks = await chat(client)
+
+        async def read_on() -> None:
+            async for chunk in chunks:
+                if chunk.choices[0].delta.content:
+                    read.set()
+
+        task = asyncio.create_task(read_on())
+        await read.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert repr(chunks) == "<AsyncStream of POST /chat/completions: cancelled>"
+        gate.open()
+
+
 async def test_read_stream_is_over(fault_server: FaultServer, connect: Connect) -> None:
     """After its end a stream gives nothing more: loops from before end, new ones raise. Closing it keeps the connection."""
     async with connect() as client:

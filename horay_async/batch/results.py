@@ -113,6 +113,11 @@ class BatchProgress(Record):
         return self._errors.most_common(1)[0][0] if self._errors else None
 
     @property
+    def main_error_count(self) -> int:
+        """How many requests of this run have failed with `main_error`."""
+        return self._errors.most_common(1)[0][1] if self._errors else 0
+
+    @property
     def seconds_unreached(self) -> float:
         """How long ago the first attempt failed to connect since the server last responded; 0 up to 5 seconds, and while it
         responds. The batch goes on trying for `give_up_after`.

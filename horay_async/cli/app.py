@@ -128,6 +128,11 @@ def _open_closed_streams() -> None:
             setattr(sys, name, stand_in)
 
 
+def _takes_text(context: Any) -> bool:
+    """Whether a command's first argument is a text, of which a shell makes several without quotes."""
+    return any(each.name in ("message", "prompt") for each in context.command.params)
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line, `sys.argv` unless others are given, and gives the exit status."""
     _open_closed_streams()
@@ -138,7 +143,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         usage = cast("Any", error)
         path = usage.ctx.command_path if usage.ctx else "horay"
-        print_error(f"{usage.format_message().rstrip('.')}; see {path} --help")
+        complaint = usage.format_message().rstrip(".")
+        if "unexpected extra argument" in complaint and _takes_text(usage.ctx):
+            complaint = f"{complaint}: put a text of several words in quotes"
+        print_error(f"{complaint}; see {path} --help")
         status = ExitCode.USAGE
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence
         status = report_error(error)

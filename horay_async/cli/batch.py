@@ -111,7 +111,12 @@ def batch(
     if as_json:
         write_json({name: getattr(progress, name) for name in TOLD})
     if progress.main_error:
-        note(f"the most frequent error: {progress.main_error}")
+        count = progress.main_error_count
+        which = "the error"
+        if count < progress.failed:
+            of = f"{count:,} of {progress.failed:,}"
+            which = f"the most frequent error ({of})" if count > 1 else "the first error"
+        note(f"{which}: {progress.main_error}")
     failed = progress.failed + progress.skipped_failed
     if failed:
         note(f"{results} says what failed; --retry-failed sends it again")

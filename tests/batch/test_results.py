@@ -48,6 +48,7 @@ def test_the_most_frequent_error_is_kept() -> None:
     for _ in range(2):
         progress.count(None, RateLimitError("no. 3"))
     assert progress.main_error == "no. 3"
+    assert progress.main_error_count == 3
     assert len(progress._errors) == MOST_ERRORS
     assert progress.failed == MOST_ERRORS + 7
 

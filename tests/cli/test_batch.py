@@ -79,9 +79,7 @@ def test_some_failed(
     result = horay("batch", str(requests), str(results))
     assert result.exit_code == ExitCode.PARTLY
     assert "3 of 3 finished, 1 failed" in result.stderr
-    assert (
-        "the most frequent error: 400 from POST /chat/completions: no such field\n" in result.stderr
-    )
+    assert "the error: 400 from POST /chat/completions: no such field\n" in result.stderr
     assert f"{results} says what failed; --retry-failed sends it again" in result.stderr
     result = horay("batch", str(requests), str(results))
     assert result.exit_code == ExitCode.PARTLY  # nothing to send, but not all is answered either
@@ -89,6 +87,28 @@ def test_some_failed(
     result = horay("batch", str(requests), str(results), "--retry-failed")
     assert result.exit_code == ExitCode.DONE
     assert ids(results) == ["r-0", "r-1", "r-2"]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "told"),
+    [
+        (["a", "b", "c"], "the first error: 400 from POST /chat/completions: a\n"),
+        (["a", "b", "b"], "the most frequent error (2 of 3): 400 from POST /chat/completions: b\n"),
+        (["a", "a", "a"], "the error: 400 from POST /chat/completions: a\n"),
+    ],
+)
+def test_which_error_is_told(
+    horay: Horay,
+    requests: Path,
+    results: Path,
+    fault_server: FaultServer,
+    reasons: list[str],
+    told: str,
+) -> None:
+    """One of several says so."""
+    fault_server.add(*(error(400, reason) for reason in reasons))
+    result = horay("batch", str(requests), str(results), "--concurrency", "1")
+    assert told in result.stderr
 
 
 def test_fail_fast(horay: Horay, requests: Path, results: Path, fault_server: FaultServer) -> None:
