@@ -26,7 +26,7 @@ from horay_async.batch.requests import (
 )
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchProgress, BatchResult
-from horay_async.batch.sources import ENDED, PENDING, source_of
+from horay_async.batch.sources import ENDED, PENDING, READ_ERRORS, source_of
 from horay_async.batch.throttle import BatchAttemptLimiter, Patience, throttle_of, unbound
 from horay_async.errors import (
     AnswerError,
@@ -110,7 +110,7 @@ class BatchRunner:
         """
         self._failure: BaseException | None = None
         self._over = False
-        self._broken: Exception | None = None
+        self._broken: BaseException | None = None
         """What reading the source raised, or a request that is no result of its own: it ends the run, once the requests
         under way are done.
         """
@@ -213,8 +213,11 @@ class BatchRunner:
             if work is PENDING or (work is ENDED and self._sending):
                 await self._dispatch_notifier.wait()
             elif work is ENDED:
-                if self._broken is not None:
-                    raise self._broken
+                if (
+                    self._broken is not None
+                ):  # not raised in this task: a `SystemExit` would end the loop
+                    self.stop(self._broken)
+                    return
                 if self._set_aside:
                     raise self._none_passed()
                 return
@@ -232,7 +235,7 @@ class BatchRunner:
             self._broken = HorayError(SOURCE_CANCELLED)
             self._broken.__cause__ = error
             return ENDED
-        except Exception as error:  # noqa: BLE001 - the caller's iterable can raise anything
+        except READ_ERRORS as error:
             self._broken = error
             return ENDED
         if item is PENDING or item is ENDED:

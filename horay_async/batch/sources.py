@@ -19,6 +19,9 @@ from collections.abc import (
 )
 from typing import Any, Protocol
 
+READ_ERRORS = (Exception, SystemExit, GeneratorExit)
+"""What an iterable can raise: anything, `sys.exit` included. Ctrl-C in its code ends the batch at once."""
+
 PENDING = object()
 """Nothing is there yet."""
 ENDED = object()
@@ -91,6 +94,7 @@ class _AsyncSource:
         self._room = asyncio.Event()
         self._room.set()
         self._stopped = False
+        self._error: BaseException | None = None
         self._task = asyncio.create_task(self._read(aiter(items)))
         self._task.add_done_callback(lambda _: changed())
 
@@ -101,6 +105,8 @@ class _AsyncSource:
             return item
         if not self._task.done():
             return PENDING
+        if self._error is not None:
+            raise self._error
         if not self._stopped:  # by which its task is cancelled
             self._task.result()
         return ENDED
@@ -118,6 +124,8 @@ class _AsyncSource:
                 if len(self._ready) >= MAX_PREFETCHED:
                     self._room.clear()
                     await self._room.wait()
+        except READ_ERRORS as error:  # not raised in this task: a `SystemExit` would end the loop
+            self._error = error
         finally:
             # A generator that is merely dropped is closed at some later time.
             if isinstance(items, AsyncGenerator):

@@ -99,6 +99,22 @@ def test_requests_can_come_from_the_same_client(client: Horay) -> None:
     assert texts == {"p0", "p1", "p2"}
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), KeyError("theirs")])
+def test_exits_of_the_iterable_lose_nothing(client: Horay, error: BaseException) -> None:
+    """They are raised behind the results of what was read before, and the client goes on."""
+
+    def failing() -> Iterator[dict[str, Any]]:
+        yield from lines(5)
+        raise error
+
+    indexes: list[int] = []
+    with pytest.raises(type(error)) as raised:
+        indexes.extend(result.index for result in client.batch.run(failing()))
+    assert raised.value is error
+    assert sorted(indexes) == list(range(5))
+    assert len(list(client.batch.run(lines(2)))) == 2
+
+
 def test_leaving_the_loop_cancels_what_is_under_way(client: Horay, server: Threaded) -> None:
     """At once."""
     for _ in client.batch.run(endless(), concurrency=5):

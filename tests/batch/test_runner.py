@@ -38,6 +38,7 @@ from horay_async._transport.shared_limiters import MAX_UNUSED
 from horay_async.batch import AsyncBatch, BatchRequest, BatchResult, InvalidRequestError, runner
 from horay_async.batch import results as results_module
 from horay_async.batch.options import Settings
+from horay_async.batch.runner import BatchRunner
 from horay_async.batch.throttle import Throttle, throttle_of
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.completions import Completion
@@ -550,6 +551,41 @@ async def test_what_the_iterable_raises_comes_after_its_responses(
 
     seen, error = await results_until_failure(batch.run(failing()))
     assert isinstance(error, KeyError)
+    assert sorted(seen) == list(range(5))
+
+
+@pytest.mark.parametrize("kind", ["inline", "threaded", "asynchronous"])
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), KeyError("theirs")])
+async def test_exits_of_the_iterable_lose_nothing(
+    stub: Stub, batch: AsyncBatch, kind: str, error: BaseException
+) -> None:
+    """Its `sys.exit` comes after the responses to what was read before, as its other errors do."""
+    stub.open.clear()
+
+    def plain() -> Iterator[Json]:
+        yield from lines(5)
+        raise error
+
+    async def asynchronous() -> AsyncIterator[Json]:
+        for item in lines(5):
+            yield item
+        raise error
+
+    run = batch.run(asynchronous() if kind == "asynchronous" else plain())
+    seen: list[int] = []
+
+    async def read() -> BaseException:
+        try:
+            while True:
+                results = await run._take(BatchRunner.get, threaded=kind == "threaded")
+                seen.extend(result.index for result in results)
+        except (SystemExit, GeneratorExit, KeyError) as raised:  # not raised in a task of the test
+            return raised
+
+    reading = asyncio.create_task(read())
+    await stub.reached(lambda: stub.under_way == 5)
+    stub.open.set()
+    assert await reading is error
     assert sorted(seen) == list(range(5))
 
 
