@@ -394,9 +394,13 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             return True
         for name, texts in (("content", choice.text), ("reasoning_content", choice.reasoning)):
             so_far, whole = "".join(texts), getattr(delta, name) or ""
-            if whole and not whole.startswith(so_far):
+            if whole.startswith(so_far):
+                whole = whole[len(so_far) :]
+            elif whole.strip() in so_far:  # some take blanks off its ends, or the reasoning out
+                whole = ""
+            else:
                 return False
-            setattr(delta, name, whole[len(so_far) :] or None)
+            setattr(delta, name, whole or None)
         if choice.tools:
             delta.tool_calls = None
         return True

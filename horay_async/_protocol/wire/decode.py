@@ -347,13 +347,16 @@ def is_error_envelope(body: bytes) -> bool:
     return False
 
 
-def has_error_field(data: bytes) -> bool:
-    """Whether `data` is a JSON object with an `error` in it, whatever else it holds."""
+def has_error_field(data: bytes, *, named: bool = False) -> bool:
+    """Whether `data` is a JSON object with an `error` in it that says something, whatever else it holds. In an event that has
+    a name of its own, `named`, that is an object: a text or a number can be data.
+    """
     try:
         decoded = parsed(whole_characters(data))
     except InvalidBody:
         return False
-    return is_object(decoded) and bool(decoded.get("error"))
+    error = decoded.get("error") if is_object(decoded) else None
+    return any(error.values()) if is_object(error) else bool(error) and not named
 
 
 _decoders: dict[Any, Decoder[Any]] = {}

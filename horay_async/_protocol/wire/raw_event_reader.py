@@ -67,7 +67,7 @@ class RawEventReader(SSEReader[ServerSentEvent]):
         has_content = False
         for data in datas:
             name = data.name if isinstance(data, NamedEvent) else ""
-            if name == ERROR or (b'"error"' in data and has_error_field(data)):
+            if name == ERROR or (b'"error"' in data and has_error_field(data, named=bool(name))):
                 self._fail(stream_error(data, context=self._context))
                 break
             last = self._is_last(data)

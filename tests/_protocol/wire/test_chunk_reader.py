@@ -18,6 +18,7 @@ from horay_async.errors import (
     StreamError,
     StreamTruncatedError,
 )
+from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from tests.readers import KEY, reader_of
 
@@ -800,3 +801,23 @@ def test_some_choices_are_finished(marked: bool) -> None:
     assert ("not all of its choices are finished" in str(failure)) == marked
     assert (failure is None) == (not marked)
     assert merged(reader) == "ab"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "last"),
+    [
+        (["\n\nHel", "lo"], "Hello"),
+        (["Hel", "lo\n"], "Hello"),
+        (["<think>Hm</think>", "Hello"], "Hello"),
+    ],
+)
+def test_whole_message_that_was_tidied_up(pieces: list[str], last: str) -> None:
+    """Some servers end with the whole message, without the blanks around it or the reasoning: nothing new."""
+    reader = reader_of(ChatCompletionChunk)
+    for text in pieces:
+        reader.feed(event({"choices": [{"index": 0, "delta": {"content": text}}]}))
+    message = {"role": "assistant", "content": last}
+    reader.feed(event({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}))
+    reader.feed(DONE)
+    assert reader.take_failure() is None
+    assert reader.result().choices[0].message.content == "".join(pieces)

@@ -472,6 +472,8 @@ def test_decoders_are_made_once() -> None:
         (b'{"error": "No."}', True, True),
         (b'{"error": "No.", "choices": [1]}', False, True),
         (b'{"error": null, "choices": []}', False, False),
+        (b'{"error": {"code": null, "message": ""}, "choices": [1]}', False, False),
+        (b'{"error": {"code": 1}, "choices": [1]}', False, True),
         (b'{"code": 7, "message": ""}', True, False),
         (b'{"choices": []}', False, False),
         (b"[]", False, False),

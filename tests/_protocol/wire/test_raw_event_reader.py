@@ -154,6 +154,21 @@ def test_errors(error: bytes, kind: type[APIError]) -> None:
     assert "full" in str(stream.take_failure())
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'event: tool_result\ndata: {"name": "f", "error": "file not found"}\n\n',
+        b'event: metrics\ndata: {"loss": 1, "error": 0.25}\n\n',
+        b'data: {"error": {"code": null, "message": ""}}\n\n',
+    ],
+)
+def test_error_that_is_data(data: bytes) -> None:
+    """A text or a number in an event with a name of its own, or an error that says nothing."""
+    made = reader()
+    assert len(made.feed(data)) == 1
+    assert made.take_failure() is None
+
+
 def test_signs_of_life() -> None:
     """Pings are handed out, and are no progress."""
     stream = reader()
