@@ -143,10 +143,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         usage = cast("Any", error)
         path = usage.ctx.command_path if usage.ctx else "horay"
-        complaint = usage.format_message().rstrip(".")
-        if "unexpected extra argument" in complaint and _takes_text(usage.ctx):
-            complaint = f"{complaint}: put a text of several words in quotes"
-        print_error(f"{complaint}; see {path} --help")
+        problem = usage.format_message().rstrip(".")
+        if "unexpected extra argument" in problem and _takes_text(usage.ctx):
+            problem = f"{problem}: put a text with spaces in quotes"
+        print_error(f"{problem}; see {path} --help")
         status = ExitCode.USAGE
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a sentence
         status = report_error(error)
