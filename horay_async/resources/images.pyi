@@ -79,7 +79,7 @@ class AsyncImages(Resource):
         """Fetches a picture, by a response's or any other URL, to a file, and gives the file's path.
 
         The file appears whole or not at all; one that is there already keeps its permissions, its owner and
-        the links that lead to it. Neither the key nor the client's headers go to the
+        the symbolic links that lead to it. Neither the key nor the client's headers go to the
         picture's host; `extra_headers` and `extra_query` do. Raises `APIError` in one of its classes
         when the picture can't be had, is over 64 MiB or is something else by its first bytes, and `OSError` when the file can't be written.
 
