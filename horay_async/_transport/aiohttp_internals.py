@@ -27,22 +27,6 @@ if TYPE_CHECKING:
     from yarl import URL
 
 
-__all__ = [
-    "ENABLED",
-    "SUPPORTED_AIOHTTP",
-    "DirectSender",
-    "HTTPResponse",
-    "available",
-    "awaits_head",
-    "complaint_of",
-    "failure_of",
-    "first_line",
-    "has_unrequested_bytes",
-    "is_cut_off",
-    "response_before_error",
-    "take_unread_body",
-]
-
 SUPPORTED_AIOHTTP = "3.14."
 """How the versions of aiohttp begin that this was tested with."""
 

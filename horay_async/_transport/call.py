@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from horay_async._transport.key_source import KeySource
     from horay_async._transport.observers import CallObservers
 
-__all__ = ["Call"]
-
 T = TypeVar("T")
 
 REQUEST_ID_HEADERS = (istr("x-request-id"), istr("request-id"), istr("x-trace-id"))

@@ -26,16 +26,6 @@ from horay_async._transport.failures import NoResponse
 from horay_async._transport.loops import registry_of
 from horay_async._transport.tcp_keepalive import make_socket
 
-__all__ = [
-    "CLOSED_HERE",
-    "FINISHED",
-    "ConnectionProtocol",
-    "Connector",
-    "PendingRequest",
-    "UnreadData",
-    "pending_request",
-]
-
 
 class Reader(Protocol):
     """Who reads the response on a connection."""

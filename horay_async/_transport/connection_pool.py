@@ -35,8 +35,6 @@ from horay_async._transport.open_files import connections_allowed, log_waiting
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions
 
-__all__ = ["ConnectionPool", "ConnectionPools"]
-
 KEEPALIVE_SECONDS = 15.0
 """How long an idle connection is kept: aiohttp's own default, below what servers commonly allow."""
 

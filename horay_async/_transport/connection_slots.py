@@ -7,8 +7,6 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["CLIENT_CLOSED", "ConnectionSlots"]
-
 CLIENT_CLOSED = "the client is closed: make a new one"
 """What those are told who still wait to send, or begin to."""
 

@@ -6,8 +6,6 @@ import asyncio
 import math
 from typing import Protocol
 
-__all__ = ["DeadlineTimer", "HasDeadline"]
-
 COALESCE = 0.02
 """How much later than due a timeout may be seen to have passed, as a part of the wait: looking at timeouts
 that are due at nearly the same time in one go is what keeps thousands of them cheap."""

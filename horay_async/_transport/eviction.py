@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["EvictionThreshold"]
-
 
 class EvictionThreshold:
     """The number of entries from which on the unused ones are evicted: `least` to begin with, then twice as many as were

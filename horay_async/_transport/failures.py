@@ -25,17 +25,6 @@ from horay_async.errors import (
     HorayError,
 )
 
-__all__ = [
-    "LIMITED",
-    "NoResponse",
-    "RedirectError",
-    "chain",
-    "describe",
-    "map_exception",
-    "map_read_exception",
-    "timed_out",
-]
-
 
 class NoResponse(aiohttp.ClientConnectionError):
     """A request had gone out, and its connection can't bring the response any more."""

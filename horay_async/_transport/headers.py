@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from multidict import CIMultiDict
 
-__all__ = ["CommonHeaders", "RequestHeaders"]
-
 ACCEPT_ENCODING = "accept-encoding"
 """The header that is added where a request is sent, and that others may set all the same."""
 

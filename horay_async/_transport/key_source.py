@@ -15,8 +15,6 @@ from horay_async._transport.failures import chain
 from horay_async._transport.in_thread import in_thread
 from horay_async.errors import ConfigurationError
 
-__all__ = ["KeySource"]
-
 MARGIN = 30.0
 """Seconds before its end at which a key isn't used any more, or a tenth of its time where that is less: a request takes a
 while to reach the server, and clocks differ."""

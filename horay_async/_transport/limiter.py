@@ -26,16 +26,6 @@ from horay_async.errors import ConfigurationError
 from horay_async.models._rate_headers import parse_rate_limits
 from horay_async.options import ClientOptions
 
-__all__ = [
-    "NO_LIMIT",
-    "OVERLOAD_STATUSES",
-    "TICK",
-    "AnyRateLimiter",
-    "CallAttemptPermit",
-    "LimitedRequest",
-    "Limiter",
-]
-
 START = 16
 """Requests that are sent at once to begin with: what small servers take without complaint."""
 

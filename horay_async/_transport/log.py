@@ -6,8 +6,6 @@ import logging
 
 from horay_async.options import log_level
 
-__all__ = ["LOG", "set_up"]
-
 LOG = logging.getLogger("horay_async")
 LOG.addHandler(logging.NullHandler())
 

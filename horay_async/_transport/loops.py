@@ -7,8 +7,6 @@ import sys
 import weakref
 from contextvars import ContextVar
 
-__all__ = ["BLOCKED_THREAD", "LoopRegistry", "registry_of", "runs_here", "this_task"]
-
 _REGISTRY = "_horay_async_registry"
 
 BLOCKED_THREAD: ContextVar[int | None] = ContextVar("BLOCKED_THREAD", default=None)

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from horay_async.errors import APIError
 
-__all__ = ["CallObservers"]
-
 ObserverT = TypeVar("ObserverT")
 
 

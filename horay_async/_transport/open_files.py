@@ -14,16 +14,6 @@ if sys.platform != "win32":
     # With the first client, not with the first call: a child that is forked meanwhile would wait for it for ever.
     import resource
 
-__all__ = [
-    "MOST",
-    "SPARE_FILES",
-    "connections_allowed",
-    "free_files",
-    "log_waiting",
-    "most_connections",
-    "session_limit",
-]
-
 MOST = 4096
 """Most requests under way that `"auto"` tries; a connection each."""
 

@@ -15,8 +15,6 @@ from horay_async._keys import Secret
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async.options import netrc_file
 
-__all__ = ["masking_proxy", "proxy_from_environment", "with_auth_apart"]
-
 
 def proxy_from_environment(url: URL) -> URL | None:
     """The proxy for `url`, its user and password in it; None where there is none.

@@ -38,8 +38,6 @@ from horay_async.models.meta import ResponseMeta
 if TYPE_CHECKING:
     from horay_async._protocol.limits.attempt_limiter import AttemptPermit
 
-__all__ = ["RawResponse"]
-
 CONTENT_LENGTH = istr("Content-Length")
 CONTENT_TYPE = istr("Content-Type")
 TRANSFER_ENCODING = istr("Transfer-Encoding")

@@ -26,8 +26,6 @@ from horay_async._transport.shared_limiters import Membership
 from horay_async._version import __version__
 from horay_async.options import ClientOptions
 
-__all__ = ["EVENT_STREAM", "JSON", "Sender"]
-
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 

@@ -13,8 +13,6 @@ from horay_async.options import ClientOptions, Limits
 if TYPE_CHECKING:
     from horay_async._transport.limiter import Limiter
 
-__all__ = ["Membership", "SharedLimiters"]
-
 MAX_UNUSED = 16
 """Limiters that are kept though no client has their limits any more: one that is made anew for each request is to
 find what the one before it has used up."""

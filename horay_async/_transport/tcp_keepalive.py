@@ -5,8 +5,6 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-__all__ = ["make_socket"]
-
 
 def make_socket(tcp_keepalive: float | None, address: Any) -> socket.socket:
     """A socket for `address`, as `getaddrinfo` returns it; `tcp_keepalive` is that option of the client, in seconds."""

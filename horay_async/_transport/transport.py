@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from horay_async._transport.key_source import KeySource
     from horay_async._transport.limiter import Limiter
 
-__all__ = ["Transport"]
-
 
 class Transport:
     """Makes the calls of one client. `made_at` is where in the caller's code the client was made."""

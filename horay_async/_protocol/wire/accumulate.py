@@ -39,8 +39,6 @@ from horay_async.models.events import (
 )
 from horay_async.models.usage import Usage
 
-__all__ = ["Accumulator", "ChatAccumulator", "CompletionAccumulator"]
-
 ResponseT = TypeVar("ResponseT", bound=Response)
 ChunkT = TypeVar("ChunkT", bound=Response)
 ChoiceChunkT = TypeVar("ChoiceChunkT", CompletionChunk, ChatCompletionChunk)

@@ -8,8 +8,6 @@ from typing import Any, Final
 
 from horay_async._json import fields_of, is_array, is_object
 
-__all__ = ["SplitCharacters", "whole_characters"]
-
 SURROGATE: Final = rb"\\u[dD][89a-fA-F]"
 """The escape of half a character."""
 

@@ -20,8 +20,6 @@ from typing import (
 
 from horay_async._suggestions import about_parameter, about_value, did_you_mean
 
-__all__ = ["TEXTUAL", "check_parameter_names", "check_parameters", "required_parameters"]
-
 Kinds = tuple[type, ...]
 
 TEXTUAL = frozenset({str, bytes, bytearray, memoryview})

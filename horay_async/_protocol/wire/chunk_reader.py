@@ -36,8 +36,6 @@ from horay_async.errors import APIError, DriftError, DriftWarning
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 
-__all__ = ["ChunkReader"]
-
 C = TypeVar("C", bound=Response)
 A = TypeVar("A", bound=Response)
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from horay_async._protocol.wire.description import Finding
 
-__all__ = ["ChunkTemplate"]
-
 BACKSLASH = ord("\\")
 
 

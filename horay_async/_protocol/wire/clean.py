@@ -22,8 +22,6 @@ from typing import Any, cast
 from horay_async._json import is_object
 from horay_async._keys import SHORTEST_SECRET
 
-__all__ = ["MASK", "Cleaner", "printable", "well_formed", "with_texts"]
-
 MASK = "[API key]"
 """What stands wherever a server echoed a secret."""
 

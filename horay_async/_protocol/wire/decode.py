@@ -32,24 +32,6 @@ from horay_async._protocol.wire.size_limits import (
 from horay_async._protocol.wire.unknown import keep_unknown
 from horay_async.models._base import Findings, Response, parse_json
 
-__all__ = [
-    "MALFORMED",
-    "NO_FINDINGS",
-    "BodyDecoder",
-    "Decoder",
-    "ErrorInBody",
-    "InvalidBody",
-    "can_decode",
-    "check_size",
-    "decoder",
-    "drift_of",
-    "has_error_field",
-    "is_error_envelope",
-    "number_choices",
-    "parsed",
-    "unwrapped",
-]
-
 R = TypeVar("R", bound=Response)
 R_co = TypeVar("R_co", bound=Response, covariant=True)
 

@@ -15,8 +15,6 @@ from horay_async._json import is_array, is_object
 from horay_async.errors import DriftKind
 from horay_async.models._base import Model, Response, WireForm, camel
 
-__all__ = ["Envelope", "Finding", "differences", "list_differences", "strict_decoder_of"]
-
 Finding = tuple[str, DriftKind]
 """A path, and what is the matter there."""
 

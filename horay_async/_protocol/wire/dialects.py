@@ -23,16 +23,6 @@ import attrs
 from horay_async._json import is_array, is_object
 from horay_async.models._base import Response
 
-__all__ = [
-    "decode_base64",
-    "from_messages",
-    "normalize",
-    "unrecognised_beside_choices",
-    "unrecognised_images",
-    "unrecognised_in_chunk",
-    "unrecognised_in_response",
-]
-
 JSON = dict[str, Any]
 
 CONTENT = ("content", "refusal", "reasoning_content", "tool_calls")

@@ -28,8 +28,6 @@ from horay_async.errors import DriftError, DriftWarning
 from horay_async.models._base import Response
 from horay_async.models.drift import Drift
 
-__all__ = ["DriftWatch", "masked"]
-
 PACKAGE = str(Path(__file__).parents[2])
 
 

@@ -31,20 +31,6 @@ from horay_async.models.embeddings import (
     floats,
 )
 
-__all__ = [
-    "CONCURRENT_REQUESTS",
-    "MAX_INPUTS",
-    "MAX_INPUT_BYTES",
-    "EmbeddingDecoder",
-    "add_partial",
-    "check_lengths",
-    "count_inputs",
-    "max_response_bytes",
-    "merge",
-    "parts",
-    "prepare",
-]
-
 MAX_INPUTS = 2048
 """Inputs of one request: what OpenAI's reference allows."""
 

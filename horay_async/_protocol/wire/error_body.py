@@ -13,8 +13,6 @@ from horay_async._protocol.wire.clean import Cleaner, printable
 from horay_async._protocol.wire.size_limits import BOM
 from horay_async._record import Record
 
-__all__ = ["SHOWN", "ErrorBody", "beginning", "read", "status_of"]
-
 SHOWN = 500
 """How many characters of a server's message or of an undecipherable body go into an error."""
 

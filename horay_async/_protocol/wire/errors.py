@@ -15,8 +15,6 @@ from horay_async._protocol.wire.error_body import ErrorBody, beginning, read, st
 from horay_async._record import Record
 from horay_async.errors import APIResponseError, APIStatusError, StreamError
 
-__all__ = ["ErrorContext", "bad_response", "envelope_failure", "status_error", "stream_error"]
-
 _CLASSES: dict[int, type[APIStatusError]] = {
     400: errors.BadRequestError,
     401: errors.AuthenticationError,

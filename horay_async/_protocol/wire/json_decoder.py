@@ -10,8 +10,6 @@ from horay_async._protocol.wire.size_limits import BOM, MAX_OBJECTS
 from horay_async.models._base import Response
 from horay_async.models.raw import JSONResponse
 
-__all__ = ["JSONDecoder"]
-
 
 class JSONDecoder:
     """Takes any JSON as it is."""

@@ -18,8 +18,6 @@ from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
 
-__all__ = ["RawEventReader"]
-
 
 class _Typed(msgspec.Struct):
     """The one field by which servers of several families say what an event is."""

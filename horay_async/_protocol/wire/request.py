@@ -27,20 +27,6 @@ from horay_async.options import ClientOptions, RetryPolicy, Timeouts, holds_key
 if TYPE_CHECKING:
     from horay_async._protocol.limits.attempt_limiter import AttemptLimiter
 
-__all__ = [
-    "IDEMPOTENCY",
-    "Operation",
-    "Request",
-    "build",
-    "build_request",
-    "check_path",
-    "download",
-    "forwarded",
-    "may_be_billed",
-    "streamed_body",
-    "to_jsonable",
-]
-
 ResponseT = TypeVar("ResponseT")
 
 OPTIONS = frozenset(CallOptions.__annotations__) | frozenset(GenerationOptions.__annotations__)

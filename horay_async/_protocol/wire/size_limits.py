@@ -6,23 +6,6 @@ import re
 
 from horay_async.options import MAX_RESPONSE_OBJECTS
 
-__all__ = [
-    "BOM",
-    "DRAIN_BYTES",
-    "DRAIN_SECONDS",
-    "MAX_BODY_BYTES",
-    "MAX_ERROR_BYTES",
-    "MAX_ERROR_SECONDS",
-    "MAX_EVENT_BYTES",
-    "MAX_HEADERS",
-    "MAX_HEADER_BYTES",
-    "MAX_IMAGE_BYTES",
-    "MAX_OBJECTS",
-    "MAX_PIECE_BYTES",
-    "VALUES_PER_OBJECT",
-    "too_many_objects",
-]
-
 BOM = b"\xef\xbb\xbf"
 """A byte-order mark, with which servers on .NET begin texts, JSON too. It says nothing."""
 

@@ -6,8 +6,6 @@ from typing import Self
 
 from horay_async._protocol.wire.size_limits import BOM
 
-__all__ = ["EventTooLarge", "NamedEvent", "SSEDecoder", "begins_events"]
-
 _BEGINNINGS = (b":", b"data:", b"event:", b"id:", b"retry:")
 
 

@@ -13,8 +13,6 @@ from horay_async._protocol.wire.sse import EventTooLarge, SSEDecoder, begins_eve
 from horay_async.errors import APIError, DriftWarning, StreamTruncatedError
 from horay_async.models.meta import ResponseMeta
 
-__all__ = ["DONE", "ERROR", "PINGS", "SSEReader"]
-
 DONE = b"[DONE]"
 """The data that ends a stream of OpenAI's family, whatever else ends it."""
 ERROR = "error"

@@ -33,8 +33,6 @@ from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.chat_chunks import ToolCallDelta
 from horay_async.models.events import ChatEvent, ToolCallArgumentsDelta, ToolCallStarted
 
-__all__ = ["ToolCalls"]
-
 OUTSIDE = re.compile(r"[{}\[\]\"]")
 """What counts between the strings of JSON."""
 INSIDE = re.compile(r"[\"\\]")

@@ -24,8 +24,6 @@ import attrs
 from horay_async._json import is_array, is_object
 from horay_async.models._base import Extensible
 
-__all__ = ["UnknownFields", "count_unknown", "keep_unknown", "unknown_of", "with_unknown"]
-
 JSON = dict[str, Any]
 E = TypeVar("E", bound=Extensible)
 
