@@ -19,7 +19,7 @@ import os
 import sys
 import warnings
 import weakref
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from weakref import WeakSet, WeakValueDictionary
 
 import aiohttp
@@ -353,8 +353,9 @@ class ConnectionPools:
         self._pools.clear()
         self._loops.clear()
 
-    def __del__(self) -> None:
-        if sys.is_finalizing():
+    # Modules lose their names before the interpreter has ended.
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if is_finalizing():
             return
         pools = self.live_pools()
         unclosed = not self.closed and any(pool.open for pool in pools)

@@ -6,10 +6,14 @@ its standard error.
 
 from __future__ import annotations
 
+import gc
+import sys
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
+from horay_async._transport import connection_pool
 from horay_async.testing import FaultServer, Stall, completion, raw, stream
 from tests.processes import run_python, unmeasured
 
@@ -318,3 +322,16 @@ def test_forgotten_loops(fault_server: FaultServer, clients: str, closed: bool) 
         """,
     )
     assert int(out) < 20
+
+
+def test_end_of_a_client_when_modules_have_lost_their_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As at the end of the interpreter, when what a test or a frame held goes last."""
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    pools = connection_pool.ConnectionPools("here")
+    monkeypatch.setattr(connection_pool, "sys", None)
+    del pools
+    gc.collect()
+    assert not told
