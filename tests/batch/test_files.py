@@ -1036,7 +1036,8 @@ async def test_request_whose_key_alone_is_refused(
     stub.reply = reply
     progress = await batch.run_file(files.requests, files.results, concurrency=concurrency)
     assert (progress.done, progress.failed) == (7, 2)
-    assert [body["prompt"] for body in stub.requests].count("prompt 0") == 2  # once it was alone
+    sent = [body["prompt"] for body in stub.requests].count("prompt 0")
+    assert sent in ((2,) if concurrency == 1 else (1, 2))  # once more where nothing else had come
     assert len(files.outcomes) == 9
 
 
