@@ -242,6 +242,8 @@ def test_bare_objects_under_a_name_of_chunks() -> None:
     reader.feed(b"event: chunk\n" + piece("a"))
     assert reader.feed(event(state, "chunk"))[0].to_dict() == state
     assert reader.feed(event(state, "status")) == []
+    assert reader.feed(event({"code": 20000, "data": 5}, "status")) == []
+    assert reader.take_failure() is None
 
 
 # Errors in the stream.
@@ -410,6 +412,7 @@ MISNAMED: list[tuple[bytes, type[errors.APIError], str]] = [
     (b'{"error": {"message": "No.", "code": 429}}', errors.RateLimitError, "No."),
     (b' \n{"code": 50505, "message": "Busy"}\n', errors.ServiceOverloadedError, "Busy"),
     (b'{"error": "No."}', StreamError, "No."),
+    (b'{"error":\n\n"No."}', StreamError, "No."),
     (b'{"choices": [{"text": "a"}]}', APIResponseError, "isn't an event stream"),
     (b'\xef\xbb\xbf{"choices": [{"text": "a"}]}', APIResponseError, "isn't an event stream"),
     (b'\xef\xbb\xbf{"error": {"message": "No.", "code": 429}}', errors.RateLimitError, "No."),
