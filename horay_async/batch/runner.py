@@ -59,6 +59,9 @@ LEAST_REFUSED = 3
 that was just starting.
 """
 
+LONGEST_SET_ASIDE = 1.0
+"""Seconds for which requests are set aside while nothing else goes on."""
+
 
 class BatchRunner:
     """One batch run on one event loop: one task takes requests from the source, and another one sends each of them.
@@ -207,11 +210,11 @@ class BatchRunner:
                 continue
             full = self._broken is None and self._buffer.full(self._index, self._concurrency.limit)
             if full and not self._again:
-                await self._dispatch_notifier.wait()
+                await self._wait_to_go_on()
                 continue
             work: Any = self._again.popleft() if self._again else self._next()
             if work is PENDING or (work is ENDED and self._sending):
-                await self._dispatch_notifier.wait()
+                await self._wait_to_go_on()
             elif work is ENDED:
                 if (
                     self._broken is not None
@@ -223,6 +226,26 @@ class BatchRunner:
                 return
             elif work is not None:
                 await self._send(work)
+
+    async def _wait_to_go_on(self) -> None:
+        """Waits until the results are taken, or the source has more. Where nothing is under way, either may wait for the
+        results of those that were set aside, which then are what they are: an iterable may ask for its last result before
+        it gives more, and in order nothing comes before the first one.
+        """
+        try:
+            async with asyncio.timeout(LONGEST_SET_ASIDE if self._stands_still() else None):
+                await self._dispatch_notifier.wait()
+        except TimeoutError:
+            if self._stands_still():
+                set_aside, self._set_aside = self._set_aside, []
+                for work, error in set_aside:
+                    if isinstance(error, APIError):
+                        error.attempts = tuple(work.attempts)
+                    self._done(work, self._loop.time(), error=error)
+
+    def _stands_still(self) -> bool:
+        """Whether some are set aside, nothing is under way, and there is no result to be taken."""
+        return bool(self._set_aside) and not self._sending and not self._buffer
 
     def _next(self) -> Any:
         """The next work item, `PENDING`, `ENDED`, or None for an item that isn't a request."""

@@ -735,6 +735,51 @@ async def test_wrong_key_ends_the_run(batch: AsyncBatch, stub: Stub, ordered: bo
     assert (run.progress.failed, run.progress.in_flight) == (0, 0)
 
 
+@pytest.mark.parametrize("status", [500, None])
+async def test_refused_key_of_the_first_in_order(
+    batch: AsyncBatch, stub: Stub, monkeypatch: pytest.MonkeyPatch, status: int | None
+) -> None:
+    """It is a result where all that waits behind it shows nothing of the key: another failure, or nothing that is sent."""
+    monkeypatch.setattr(runner, "LONGEST_SET_ASIDE", 0.01)
+
+    def reply(body: Json) -> web.Response:
+        first = body["prompt"] == "prompt 0"
+        return web.json_response({"message": "no"}, status=401 if first else 500)
+
+    stub.reply = reply
+    items = lines(60)
+    if status is None:
+        items[1:] = [{**item, "method": "GET"} for item in items[1:]]
+    async with asyncio.timeout(20):
+        results = await results_of(batch.run(items, concurrency=2, ordered=True))
+    assert [result.index for result in results] == list(range(60))
+    assert isinstance(results[0].error, AuthenticationError)
+    assert len(results[0].error.attempts) == 1
+
+
+async def test_refused_key_where_the_source_waits_for_the_result(
+    batch: AsyncBatch, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What yields a request only once the last one has its result gets that."""
+    monkeypatch.setattr(runner, "LONGEST_SET_ASIDE", 0.01)
+    stub.reply = lambda _: web.json_response({"message": "no"}, status=401)
+    had = asyncio.Event()
+
+    async def source() -> AsyncIterator[Any]:
+        for item in lines(3):
+            yield item
+            await had.wait()
+            had.clear()
+
+    results: list[BatchResult[Any]] = []
+    async with asyncio.timeout(20):
+        async for result in batch.run(source()):
+            results.append(result)
+            had.set()
+    assert len(results) == 3
+    assert all(isinstance(result.error, AuthenticationError) for result in results)
+
+
 async def test_misspelt_fields_of_mappings_are_logged(
     batch: AsyncBatch, caplog: pytest.LogCaptureFixture
 ) -> None:
