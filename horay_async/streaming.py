@@ -210,14 +210,16 @@ class AsyncStream(Generic[ChunkT]):
 
     async def _advance(self) -> bool:
         """Waits until chunks are in `_ready`; false at the end of the stream."""
-        if self._failure is not None:
-            raise self._failure
+        if self._failure is not None or self._exhausted:
+            if chunks := list(self._ready):  # what `final` has read, where a loop goes on
+                self._ready = iter(chunks)
+                return True
+            if self._failure is not None:
+                raise self._failure
         if self._closed:
             raise HorayError(STREAM_LEFT)
         if self._exhausted:
-            chunks = list(self._ready)  # what `final` has read, where a loop goes on
-            self._ready = iter(chunks)
-            return bool(chunks)
+            return False
         if self._reading:
             raise HorayError(BUSY)
         if not runs_here(self._response.loop):
@@ -438,10 +440,14 @@ async def read_to_end(stream: AsyncStream[Any]) -> None:
     if stream._exhausted and stream._failure is None:
         return
     left: list[Any] = []
-    while await stream._advance():
-        if stream._loops:
-            left.extend(stream._ready)
-    stream._ready = iter(left)
+    try:
+        while await stream._advance():
+            if stream._loops:
+                left.extend(stream._ready)
+            stream._ready = iter(())
+    finally:
+        if left:
+            stream._ready = iter(left)
 
 
 class AsyncEventStream(Generic[EventT, ResponseT]):

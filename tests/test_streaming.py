@@ -822,6 +822,28 @@ async def test_final_leaves_a_loop_what_it_reads(
             events.text()
 
 
+async def test_final_that_fails_leaves_a_loop_what_it_reads(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """The loop goes on to where the stream broke off, and raises there."""
+    gate = Gate()
+    fault_server.add(sse_response(*CHAT[:2], gate, *CHAT[2:4]))
+    async with (
+        connect() as client,
+        client.chat.completions.stream(model="m", messages=[]) as events,
+    ):
+        pieces = events.text()
+        texts = [await anext(pieces)]
+        gate.open()
+        with pytest.raises(StreamTruncatedError) as raised:
+            await asyncio.create_task(events.final())
+        with pytest.raises(StreamTruncatedError):
+            await asyncio.create_task(events.final())
+        with pytest.raises(StreamTruncatedError):
+            await take(pieces, texts)
+        assert "".join(texts) == raised.value.partial.choices[0].message.content
+
+
 async def test_final_keeps_nothing_for_nobody(fault_server: FaultServer, connect: Connect) -> None:
     """Without a loop there is nothing to hand out behind it."""
     fault_server.add(sse_response(*CHAT))

@@ -444,6 +444,28 @@ def test_final_leaves_a_loop_what_it_reads(
             events.text()
 
 
+def test_final_that_fails_leaves_a_loop_what_it_reads(
+    fault_server: FaultServer, connect_blocking: ConnectBlocking
+) -> None:
+    """The loop goes on to where the stream broke off, and raises there."""
+    gate = Gate()
+    fault_server.add(sse_response(*CHAT[:2], gate, *CHAT[2:4]))
+    with (
+        connect_blocking() as client,
+        client.chat.completions.stream(model="m", messages=[]) as events,
+    ):
+        pieces = events.text()
+        texts = [next(pieces)]
+        gate.open()
+        with pytest.raises(StreamTruncatedError) as raised:
+            events.final()
+        with pytest.raises(StreamTruncatedError):
+            events.final()
+        with pytest.raises(StreamTruncatedError):
+            texts.extend(pieces)
+        assert "".join(texts) == raised.value.partial.choices[0].message.content
+
+
 def test_threads_that_read_one_stream_all_end(
     fault_server: FaultServer, connect_blocking: ConnectBlocking
 ) -> None:

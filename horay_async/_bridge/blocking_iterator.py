@@ -65,10 +65,12 @@ class Prefetcher(Generic[T]):
         Raises what the source raised, and `HorayError` once it is stopped, each time anew; and a `HorayError` with
         `BUSY`, at once, while another thread waits.
         """
-        if self._failure is not None:
-            raise self._failure
-        if self.over:
-            return self._is_ready()  # what `exhaust` has read, where a loop goes on
+        if self._failure is not None or self.over:
+            if self._is_ready():  # what `exhaust` has read, where a loop goes on
+                return True
+            if self._failure is not None:
+                raise self._failure
+            return False
         self._acquire()
         try:
             # Another thread may have come to the end just now.
@@ -96,8 +98,8 @@ class Prefetcher(Generic[T]):
                     if self.loops:
                         left.extend(self.ready)
                     self.ready = iter(())
-                self.ready = chain(self.ready, left)
             finally:
+                self.ready = chain(self.ready, left)
                 self._reading.release()
         except HorayError:
             raise

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import math
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -18,6 +19,15 @@ from horay_async.errors import ConfigurationError
 MARGIN = 30.0
 """Seconds before its end at which a key isn't used any more, or a tenth of its time where that is less: a request takes a
 while to reach the server, and clocks differ."""
+
+
+WAITS_FOR_ITSELF = (
+    "the function for the API key makes a call that asks it for the key, and would wait for itself: use a client of its own "
+    "there"
+)
+
+_asking: ContextVar[tuple[object, ...]] = ContextVar("asking", default=())
+"""The tasks that ask such functions, of which the running code is a part."""
 
 
 class _RaisedInThread(Exception):
@@ -88,6 +98,8 @@ class KeySource:
         return current.key != refused
 
     async def _ask(self, current: _Current) -> Secret:
+        if current.task is not None and current.task in _asking.get():
+            raise ConfigurationError(WAITS_FOR_ITSELF)
         if current.task is None:
             current.task = asyncio.create_task(self._provide(current))
         task = current.task
@@ -117,6 +129,7 @@ class KeySource:
 
     async def _provide(self, current: _Current) -> Secret | BaseException:
         """The function's key, or what it raised: each who waits raises an error of its own."""
+        _asking.set((*_asking.get(), asyncio.current_task()))
         time = asyncio.get_running_loop().time
         asked = time()
         current.asks += 1

@@ -46,6 +46,8 @@ class Transport:
             from horay_async._transport.key_source import KeySource  # noqa: PLC0415 - seldom needed
 
             self._keys = (share and share._keys) or KeySource(key)  # noqa: SLF001 - see above
+        own_header = any(name.lower() == "authorization" for name in options.default_headers)
+        self._asked_keys = None if own_header else self._keys
         self._clean = Cleaner(str(key)) if self._keys is None else self._keys.clean
 
     def changed(self, options: ClientOptions) -> Transport:
@@ -63,7 +65,7 @@ class Transport:
             stream=stream,
             limiter=request.limiter if self.options.limits is None else self._limiter_of(request),
             started=started,
-            keys=None if request.external else self._keys,
+            keys=None if request.external else self._asked_keys,
         )
         telemetry, hooks = self.telemetry, self._hooks
         if telemetry is not None or hooks is not None:

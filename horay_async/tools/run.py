@@ -211,14 +211,16 @@ class AsyncToolRun:
 
     async def _advance(self) -> bool:
         """Waits until events are in `_ready`; false at the end of the run."""
-        if self._failure is not None:
-            raise self._failure
+        if self._failure is not None or self._exhausted:
+            if events := list(self._ready):  # what `final` has read, where a loop goes on
+                self._ready = iter(events)
+                return True
+            if self._failure is not None:
+                raise self._failure
         if self._closed:
             raise HorayError(RUN_STOPPED)
         if self._exhausted:
-            events = list(self._ready)  # what `final` has read, where a loop goes on
-            self._ready = iter(events)
-            return bool(events)
+            return False
         if self._reading:
             raise HorayError(BUSY)
         if self._loop is not None and not runs_here(self._loop):

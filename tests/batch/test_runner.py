@@ -747,9 +747,9 @@ async def test_refused_key_of_the_first_in_order(
         return web.json_response({"message": "no"}, status=401 if first else 500)
 
     stub.reply = reply
-    items = lines(60)
+    items = list(lines(60))
     if status is None:
-        items[1:] = [{**item, "method": "GET"} for item in items[1:]]
+        items[1:] = [line(item["custom_id"], method="GET") for item in items[1:]]
     async with asyncio.timeout(20):
         results = await results_of(batch.run(items, concurrency=2, ordered=True))
     assert [result.index for result in results] == list(range(60))

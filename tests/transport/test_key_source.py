@@ -146,6 +146,35 @@ async def test_first_key_that_is_refused(rotating: Rotating, plain: bool, fresh:
         assert rotating.served == (20 if fresh else 0)
 
 
+async def test_function_that_calls_by_the_client(rotating: Rotating) -> None:
+    """By a copy with a header of its own; else it would wait for itself, and is told so, whatever is between."""
+    clients: list[AsyncHoray] = []
+
+    async def provide() -> str:
+        await clients[0].completions.create(model="m", prompt="p")
+        return rotating.valid
+
+    async def provide_too() -> str:
+        await clients[1].completions.create(model="m", prompt="p")
+        return rotating.valid
+
+    async with (
+        AsyncHoray(provide, base_url=rotating.base_url) as client,
+        AsyncHoray(provide_too, base_url=rotating.base_url) as other,
+    ):
+        own = {"authorization": f"Bearer {rotating.valid}"}
+        for first in (client, other):
+            clients[:] = [first, client]
+            with pytest.raises(ConfigurationError) as raised:
+                await client.completions.create(model="m", prompt="p")
+            cause: BaseException | None = raised.value
+            while cause is not None and "wait for itself" not in str(cause):
+                cause = cause.__cause__
+            assert cause is not None
+        clients[:] = [client.with_options(default_headers=own)]
+        assert await client.completions.create(model="m", prompt="p")
+
+
 async def test_same_key_again_is_the_end(rotating: Rotating) -> None:
     """The server's refusal is raised, with no key in it."""
     async with client_of(rotating, lambda: "a-wrong-key-0123456789") as client:
