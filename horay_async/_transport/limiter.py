@@ -35,6 +35,9 @@ NO_LIMIT = 2**31
 OVERLOAD_STATUSES = frozenset({429, 503})
 """Statuses by which a server says that it is overloaded, so that everybody has to wait."""
 
+FIRST_UNKNOWN_STATUS = 500
+"""The first of the statuses that don't say whether the request was run; one below, that is no success, took no tokens."""
+
 TICK = 0.001
 """Seconds that a request may be admitted early: event loops' timers are no finer. asyncio would wait too long, and
 uvloop, whose clock stands still in between, would be asked again and again. A rate still counts from when a
@@ -393,6 +396,9 @@ class CallAttemptPermit:
             retry_after = None if asked is None else min(asked, LONGEST_HOLD)
             limiter.refused(request.permit, now, retry_after=retry_after)
             limiter.correct(-request.tokens, None, now)
+            limiter.wake()
+        elif status < FIRST_UNKNOWN_STATUS:
+            limiter.correct(-request.tokens, None, self._loop.time())
             limiter.wake()
 
     def complete(self, response: object) -> None:

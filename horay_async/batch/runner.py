@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.admission import Permit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
+from horay_async._transport.limiter import FIRST_UNKNOWN_STATUS
 from horay_async._transport.log import LOG
 from horay_async._transport.loops import runs_here
 from horay_async.batch.errors import InvalidRequestError
@@ -331,6 +332,8 @@ class BatchRunner:
                 work.last_error = error
             else:
                 admission.end(permit)
+                if isinstance(error, APIStatusError) and error.status_code < FIRST_UNKNOWN_STATUS:
+                    self._throttle.limiter.correct(-work.tokens, self._rate_limiter, now)
                 self._failed(work, error, now)
         except HorayError as error:
             if self._transport.pools.closed:

@@ -102,7 +102,7 @@ class Throttle:
         patience: Patience,
     ) -> LimitedRequest | None:
         """Waits until a request of about so many tokens is admitted, with a permit. None, at once, where it can't be sent within its patience: the server has asked to send nothing for longer, or has refused everything for
-        as long, what was sent after that time included, and nothing that it could accept is under way.
+        as long, what was sent after that time included, and nothing is under way that it may still accept.
         """
         limiter = self.limiter
         clock = asyncio.get_running_loop().time
@@ -112,7 +112,7 @@ class Throttle:
                 return request
             at = self._gives_up_at(patience)
             if at is not None and at <= clock():
-                if not self.admission.in_flight:
+                if not self.admission.undecided:
                     if self._refused_at >= at:
                         return None
                     request.probe = True  # it may be back, and nobody has asked it since

@@ -17,6 +17,7 @@ from horay_async import (
     APIConnectionError,
     APITimeoutError,
     AsyncHoray,
+    BadRequestError,
     BatchRequest,
     CallOptions,
     Completion,
@@ -44,6 +45,7 @@ class Counting:
         self.tokens = 20
         self.hold = asyncio.Event()
         self.hold.set()
+        self.closing = asyncio.Event()
         self.fail_first = 0
         self.headers = False
         self.prompts: list[str] = []
@@ -81,6 +83,8 @@ class Counting:
             return web.json_response(
                 {"error": {"message": "too much"}}, status=429, headers=headers
             )
+        if self.prompts[-1] == "bad":
+            return web.json_response({"error": {"message": "max_tokens is too large"}}, status=400)
         self.used.append((now, self.tokens))
         if self.fail_first:
             self.fail_first -= 1
@@ -102,6 +106,9 @@ class Counting:
             return web.json_response(body_sent, headers=headers)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **headers})
         await response.prepare(request)
+        if self.prompts[-1] == "open":
+            await response.write(b'data: {"choices": [{"text": "x"}]}\n\n')
+            await self.closing.wait()
         await response.write(b"data: " + json.dumps(body_sent).encode() + b"\n\ndata: [DONE]\n\n")
         return response
 
@@ -119,6 +126,7 @@ async def counting(anyio_backend: str) -> AsyncIterator[Counting]:
     server.base_url = f"http://{host}:{port}/v1"
     yield server
     server.hold.set()
+    server.closing.set()
     await runner.cleanup()
 
 
@@ -178,6 +186,30 @@ async def test_tokens_are_kept_to(counting: Counting) -> None:
             *(complete(client) for _ in range(150)), *(stream(client) for _ in range(50))
         )
     assert counting.refused == 0
+
+
+async def test_what_is_refused_as_wrong_takes_no_tokens(counting: Counting) -> None:
+    """What was estimated for it is given back, of calls and of batches: else a mistyped limit stops a client for an hour."""
+    large: dict[str, Any] = {"model": "m", "prompt": "bad", "max_tokens": 1_000_000}
+    async with client_of(counting, Limits(tpm=6000), timeout=Timeouts(queue=20)) as client:
+        with pytest.raises(BadRequestError):
+            await client.completions.create(**large)
+        await complete(client)
+    async with client_of(counting, None) as client, asyncio.timeout(20):
+        batch = [BatchRequest.completion(**large), *requests(5)]
+        results = [result async for result in client.batch.run(batch, tpm=6000, concurrency=1)]
+        assert [result.error is None for result in results] == [False, *[True] * 5]
+
+
+async def test_a_batch_gives_up_beside_an_open_stream(counting: Counting) -> None:
+    """The server has responded to that, and can't accept it any more."""
+    async with client_of(counting, Limits()) as client, asyncio.timeout(30):
+        opened = await client.completions.create(model="m", prompt="open", stream=True)
+        counting.rpm = 0
+        results = await collect(client, 200, give_up_after=0.5)
+        assert all(isinstance(result.error, RateLimitError) for result in results)
+        assert len(results) == 200
+        await opened.close()
 
 
 async def test_the_servers_headers_are_kept_to(counting: Counting) -> None:

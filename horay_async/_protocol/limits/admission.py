@@ -121,7 +121,7 @@ class Admission:
         """Requests under way, under all limits."""
         self.refusing_since: float | None = None
         """When the server began to refuse everything; None while it responds."""
-        self._undecided = 0
+        self.undecided: int = 0
         """Those of them that the server may still refuse: it has responded to the others, whose response isn't whole yet."""
         self._pause = SharedPause(random)
         self._rate = LearnedRate()
@@ -164,7 +164,7 @@ class Admission:
             self._pressed = True
             return math.inf
         probing = self._consecutive >= PROBE_AFTER and self._informed_in_flight
-        if self._undecided and (self._halted or probing):
+        if self.undecided and (self._halted or probing):
             return math.inf
         by_rate = self._rate.wait(now)
         self._rate_holds |= by_rate > 0
@@ -191,7 +191,7 @@ class Admission:
             waited_for_rate, self._rate_holds = self._rate_holds, False
             pressed, self._pressed = self._pressed, False
         self.in_flight += 1
-        self._undecided += 1
+        self.undecided += 1
         self._last_serial += 1
         self._informed_in_flight += 1
         concurrency.begin(now)
@@ -213,14 +213,14 @@ class Admission:
         """Takes back a permit whose request says nothing of the server's capacity."""
         permit.open = False
         self.in_flight -= 1
-        self._undecided -= permit.undecided
+        self.undecided -= permit.undecided
         self._informed_in_flight -= self._is_informed(permit)
         self._halted = False
         permit.concurrency.end()
 
     def accepted(self, permit: Permit) -> None:
         """Notes that the server responds to a request, whose response can take long to come: a stream's does."""
-        self._undecided -= permit.undecided
+        self.undecided -= permit.undecided
         permit.undecided = False
         self._halted = False
         if self._is_informed(permit):
@@ -265,7 +265,7 @@ class Admission:
             self._informed_after = self._last_serial
             self._informed_in_flight = 0
         self._attribute(permit, episode, now, informed=informed, asked=retry_after)
-        if retry_after is not None or (informed and (self._consecutive > 1 or not self._undecided)):
+        if retry_after is not None or (informed and (self._consecutive > 1 or not self.undecided)):
             sharers = permit.concurrency.limit
             episode.paused += self._pause.pause(retry_after, sharers=sharers, now=now)
         elif informed:
