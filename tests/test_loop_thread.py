@@ -737,6 +737,7 @@ def test_tool_that_ignores_every_cancellation() -> None:
             print("timed out")
         client.close()
         print("closed")
+        sys.stdout.flush()
         os._exit(0)
         """,
         before="from horay_async.testing import respond, sse\n",

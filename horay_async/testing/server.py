@@ -8,8 +8,9 @@ import socket
 import ssl
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Self, Unpack
 
 from horay_async.testing._connection import converse
@@ -180,22 +181,35 @@ class FaultServer(Recorder):
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         under_way: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
+        # A task that is cancelled before its first step, since the server ends, never gets to close its socket.
+        not_begun: set[socket.socket] = set()
+
+        def end(accepted: socket.socket, task: asyncio.Task[None]) -> None:
+            under_way.discard(task)
+            if accepted in not_begun:
+                accepted.close()
+            self._look_into(task)
+
         while True:
             accepted, _ = await loop.sock_accept(listener)
             # asyncio does so for sockets of its own making. Otherwise small pieces are held back until the
             # client's kernel acknowledges earlier ones, and a reset throws them away.
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _sockets.add(accepted)
-            task = loop.create_task(self._connection(accepted, self._recording.opened()))
+            not_begun.add(accepted)
+            began = partial(not_begun.discard, accepted)
+            task = loop.create_task(self._connection(accepted, self._recording.opened(), began))
             under_way.add(task)
-            task.add_done_callback(under_way.discard)
-            task.add_done_callback(self._look_into)
+            task.add_done_callback(partial(end, accepted))
 
     def _look_into(self, task: asyncio.Future[None]) -> None:
         if not task.cancelled() and (problem := task.exception()) is not None:
             self._problems.append(problem)
 
-    async def _connection(self, accepted: socket.socket, record: Connection) -> None:
+    async def _connection(
+        self, accepted: socket.socket, record: Connection, began: Callable[[], None]
+    ) -> None:
+        began()
         wire = ServerConnection(lambda who: self._recording.closed(record, who))
         fault = self._script.connect_fault() or self._always_on_connect
         handler = RequestHandler(

@@ -189,6 +189,22 @@ def fail(request: Request) -> str:
     raise KeyError(request.method)
 
 
+@pytest.mark.anyio
+async def test_a_connection_that_comes_as_the_server_ends() -> None:
+    """Its socket is closed, though its task is cancelled before the first step."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        accepting = asyncio.ensure_future(FaultServer()._accept(listener))
+        with socket.create_connection(listener.getsockname(), timeout=10) as client:
+            before = asyncio.all_tasks()
+            while not (new := asyncio.all_tasks() - before):  # noqa: ASYNC110 - nothing else tells
+                await asyncio.sleep(0)
+            for task in (accepting, *new):
+                task.cancel()
+            await asyncio.wait((accepting, *new))
+            assert client.recv(1) == b""
+
+
 def test_a_handler_that_raises() -> None:
     """The client is answered 500, and the test fails where the block ends."""
     server = FaultServer().__enter__()
