@@ -226,16 +226,22 @@ def _retry(call: Mapping[str, Any], options: ClientOptions) -> RetryPolicy:
 
 def _choices(body: Any) -> int:
     """How many choices `body` asks for."""
-    if not is_object(body) or not ("n" in body or "prompt" in body):
+    if not isinstance(body, dict) or not ("n" in body or "prompt" in body):
         return 1
-    return _count_choices(body.get("n"), body.get("prompt"))
+    fields = cast("dict[str, Any]", body)
+    return _count_choices(fields.get("n"), fields.get("prompt"))
 
 
 def _count_choices(n: Any, prompt: Any) -> int:
     """How many choices `n` and `prompt` ask for: `n` for each prompt of a list, which holds texts or lists of tokens. A
     list of tokens is one prompt.
     """
-    several = is_array(prompt) and bool(prompt) and not isinstance(prompt[0], int)
+    several = (
+        not isinstance(prompt, str)
+        and is_array(prompt)
+        and bool(prompt)
+        and not isinstance(prompt[0], int)
+    )
     prompts = len(prompt) if several else 1
     return prompts * n if isinstance(n, int) and n > 0 else prompts
 
