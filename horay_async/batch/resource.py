@@ -31,15 +31,20 @@ def bar_for(progress: BatchProgress, show: ShowProgress) -> ProgressBar | None:
     if show is False:
         return None
     if show is not True and show != "always":
-        instead = (
-            ": no function is called; read run.progress in the loop, or hand run_file a BatchProgress to read"
-            if callable(show)
-            else ""
-        )
-        raise ConfigurationError(f'progress must be True, False or "always"; got {show!r}{instead}')
+        raise ConfigurationError(_no_bar(show))
     from horay_async.batch.bar import ProgressBar  # noqa: PLC0415 - what only a bar needs
 
     return ProgressBar(progress, show)
+
+
+def _no_bar(given: object) -> str:
+    """What is wrong with a value for `progress`."""
+    instead = (
+        ": no function is called; read run.progress in the loop, or hand run_file a BatchProgress to read"
+        if callable(given)
+        else ""
+    )
+    return f'progress must be True, False or "always"; got {given!r}{instead}'
 
 
 def _is_descriptor(given: object) -> TypeGuard[int]:
