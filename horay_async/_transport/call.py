@@ -351,15 +351,15 @@ class Call:
         # that is over: there, the task has to be interrupted wherever it waits.
         bounded = self._deadline is not None or not pool.owned
         interrupt = asyncio.timeout_at(self._deadline) if bounded else None
-        pending = PendingRequest(pool.timer, interrupt, self.request.timeouts.first_byte)
+        pending = PendingRequest(self.request, pool.timer, interrupt)
         try:
             if interrupt is None:
-                raw = await self._sender.send(self.request, headers, pool, pending)
+                raw = await self._sender.send(pending, headers, pool)
             else:
                 async with interrupt:
                     if not pool.owned:
                         pending.dispatched(None)
-                    raw = await self._sender.send(self.request, headers, pool, pending)
+                    raw = await self._sender.send(pending, headers, pool)
             if not pending.expired:
                 return raw, pending
             raw.close()  # in the same moment

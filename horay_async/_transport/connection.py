@@ -19,6 +19,7 @@ from weakref import WeakSet
 
 import aiohttp
 
+from horay_async._protocol.wire.request import Request
 from horay_async._transport import aiohttp_internals
 from horay_async._transport.aiohttp_internals import awaits_head, has_unrequested_bytes
 from horay_async._transport.deadline_timer import DeadlineTimer
@@ -253,12 +254,10 @@ class UnreadData:
 class PendingRequest:
     """One request, from the search for a connection to its response's head.
 
-    `first_byte` is that timeout, in seconds. `interrupt` is what ends the wait where no connection is
-    known that could be broken off: in a caller's own session.
+    `interrupt` is what ends the wait where no connection is known that could be broken off: in a caller's own session.
     """
 
     __slots__ = (
-        "_first_byte",
         "_interrupt",
         "_loop",
         "_timer",
@@ -267,12 +266,14 @@ class PendingRequest:
         "dispatched_at",
         "expired",
         "number",
+        "request",
         "sent",
     )
 
     def __init__(
-        self, timer: DeadlineTimer, interrupt: asyncio.Timeout | None, first_byte: float | None
+        self, request: Request, timer: DeadlineTimer, interrupt: asyncio.Timeout | None
     ) -> None:
+        self.request: Request = request
         self.connection: ConnectionProtocol | None = None
         """Where the request is being written, from its dispatch on; None in a caller's own session."""
         self.dispatched_at: float | None = None
@@ -285,7 +286,6 @@ class PendingRequest:
         """Whether the timeout for the first byte has passed."""
         self._timer = timer
         self._interrupt = interrupt
-        self._first_byte = first_byte
         self._loop = timer.loop
         self._unread: UnreadData | None = None  # from the moment on when the timeout has passed
 
@@ -302,8 +302,9 @@ class PendingRequest:
         self.number = 0 if connection is None else connection.requests
         self.sent = True
         self.dispatched_at = now = self._loop.time()
-        if self._first_byte is not None:
-            self._timer.add(self, now=now, due=now + self._first_byte)
+        first_byte = self.request.timeouts.first_byte
+        if first_byte is not None:
+            self._timer.add(self, now=now, due=now + first_byte)
 
     def redirected(self) -> None:
         """The response's head has come, and points elsewhere: the request is sent there."""

@@ -143,14 +143,11 @@ class Sender:
         return proxy
 
     def send(
-        self,
-        request: Request,
-        headers: RequestHeaders,
-        pool: ConnectionPool,
-        pending: PendingRequest,
+        self, pending: PendingRequest, headers: RequestHeaders, pool: ConnectionPool
     ) -> Coroutine[Any, Any, HTTPResponse]:
         """Sends a request and waits for the response's head: past the session where that can be."""
-        url, direct, body = self.url(request.path), pool.direct, request.body
+        request, direct = pending.request, pool.direct
+        url, body = self.url(request.path), request.body
         if (
             direct is not None
             and body is not None
@@ -165,36 +162,34 @@ class Sender:
                 timer=_connect_timer(request.timeouts.connect),
                 on_dispatch=pending.dispatched,
             )
-        return self._send_indirectly(request, url, headers.merged(), pool, pending)
+        return self._send_indirectly(pending, url, headers.merged(), pool.session)
 
     async def _send_indirectly(
         self,
-        request: Request,
+        pending: PendingRequest,
         url: URL,
         headers: CIMultiDict[str],
-        pool: ConnectionPool,
-        pending: PendingRequest,
+        session: aiohttp.ClientSession,
     ) -> HTTPResponse:
         """Through the session, whose connector finds the request that waits in the task's context."""
         token: Token[PendingRequest | None] = pending_request.set(pending)
         try:
-            if request.external:
-                return await self._follow(request, url, headers, pool, pending)
-            return await self._send_via_session(request, url, headers, pool, pending)
+            if pending.request.external:
+                return await self._follow(pending, url, headers, session)
+            return await self._send_via_session(pending, url, headers, session)
         finally:
             pending_request.reset(token)
 
     async def _follow(
         self,
-        request: Request,
+        pending: PendingRequest,
         url: URL,
         headers: CIMultiDict[str],
-        pool: ConnectionPool,
-        pending: PendingRequest,
+        session: aiohttp.ClientSession,
     ) -> HTTPResponse:
         """Sends a request that may be redirected. The caller's headers stay with the host they are meant for."""
         for _ in range(MAX_REDIRECTS + 1):
-            raw = await self._send_via_session(request, url, headers, pool, pending)
+            raw = await self._send_via_session(pending, url, headers, session)
             location = raw.headers.get("Location")
             if raw.status not in REDIRECTS or not location:
                 return raw
@@ -208,15 +203,29 @@ class Sender:
 
     async def _send_via_session(
         self,
-        request: Request,
+        pending: PendingRequest,
         url: URL,
         headers: CIMultiDict[str],
-        pool: ConnectionPool,
-        pending: PendingRequest,
+        session: aiohttp.ClientSession,
     ) -> HTTPResponse:
         """Through the session, which may be the caller's."""
+        request = pending.request
+        proxy, proxy_headers = with_auth_apart(self.proxy(url))
         try:
-            return await self._session_response(request, url, headers, pool)
+            return await session.request(
+                request.method,
+                url,
+                data=_payload(request.body),
+                headers=headers,
+                allow_redirects=False,
+                proxy=proxy,
+                proxy_headers=proxy_headers,
+                ssl=self.options.ssl_context or True,
+                timeout=_connect_timer(request.timeouts.connect),
+                # A caller's own session may be set up otherwise.
+                raise_for_status=False,
+                auto_decompress=not request.external,
+            )
         except aiohttp.ClientResponseError:
             response = await response_before_error(
                 None if pending.connection is None else pending.connection.unparsed,
@@ -226,25 +235,6 @@ class Sender:
             if response is None:
                 raise
             return response
-
-    async def _session_response(
-        self, request: Request, url: URL, headers: CIMultiDict[str], pool: ConnectionPool
-    ) -> aiohttp.ClientResponse:
-        proxy, proxy_headers = with_auth_apart(self.proxy(url))
-        return await pool.session.request(
-            request.method,
-            url,
-            data=_payload(request.body),
-            headers=headers,
-            allow_redirects=False,
-            proxy=proxy,
-            proxy_headers=proxy_headers,
-            ssl=self.options.ssl_context or True,
-            timeout=_connect_timer(request.timeouts.connect),
-            # A caller's own session may be set up otherwise.
-            raise_for_status=False,
-            auto_decompress=not request.external,
-        )
 
 
 def _keep(cache: dict[KeyT, ValueT], key: KeyT, value: ValueT) -> None:
