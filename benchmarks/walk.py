@@ -38,11 +38,13 @@ class Walk:
     def __init__(self) -> None:
         self.files: set[str] = set()
         self.moves = 0
+        self.ended = False
+        """Whether no more is counted: a thread keeps its profile function for as long as it runs."""
         self._here = threading.local()
 
     def see(self, frame: FrameType, event: str, _: object) -> None:
         """Takes note of a step; a profile function."""
-        if event not in ("call", "return"):
+        if event not in ("call", "return") or self.ended:
             return
         name = frame.f_code.co_filename
         if event == "return" and frame.f_back is not None:
@@ -67,6 +69,7 @@ def walking(*, all_threads: bool = False) -> Generator[Walk]:
     try:
         yield walk
     finally:
+        walk.ended = True
         sys.setprofile(None)
         threading.setprofile(None)
         if all_threads and sys.version_info >= (3, 12):
@@ -119,19 +122,13 @@ def walks() -> dict[str, Walk]:
     with FaultServer() as server:
         counted = asyncio.run(_awaited(server))
         with Horay(server.api_key, base_url=server.base_url) as client:
-            with walking(
-                all_threads=True
-            ) as walk:  # its thread has to start with the profile function
-                pass
-            threading.setprofile(walk.see)
-            for _ in range(2):
+            # The client's thread has to start with the profile function.
+            with walking(all_threads=True) as walk:
+                for _ in range(2):
+                    client.completions.create(model="m", prompt="p")
+                walk.files.clear()
+                walk.moves = 0
                 client.completions.create(model="m", prompt="p")
-            walk.files.clear()
-            walk.moves = 0
-            sys.setprofile(walk.see)
-            client.completions.create(model="m", prompt="p")
-            sys.setprofile(None)
-            threading.setprofile(None)
             counted["a blocking call"] = walk
     return counted
 
