@@ -310,8 +310,12 @@ def can_decode(decode: Callable[[bytes], object], data: bytes) -> bool:
 
 
 def check_size(data: bytes, max_objects: int) -> None:
-    """Raises `InvalidBody` where `data` is JSON of more objects than may be made of it."""
-    if too_many_objects(data, max_objects):
+    """Raises `InvalidBody` where `data` is JSON of more objects than may be made of it.
+
+    Asked before anything is decoded. Each object takes two bytes at least, so that nothing has to be counted in what is short:
+    no chunk, and hardly any body.
+    """
+    if len(data) > 2 * max_objects and too_many_objects(data, max_objects):
         raise InvalidBody(
             f"holds more than {max_objects:,} JSON objects and lists, or {VALUES_PER_OBJECT} times as many "
             "values: pass max_response_objects=... to the client to take in more"

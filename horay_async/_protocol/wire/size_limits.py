@@ -60,13 +60,7 @@ STRING = rb'"[^"\\]*+(?:\\(?s:.)[^"\\]*+)*+"'
 
 
 def too_many_objects(data: bytes, limit: int) -> bool:
-    """Whether `data` is JSON of more than `limit` objects and lists, or of too many values.
-
-    Asked before anything is decoded. Each object takes two bytes at least, so that nothing has to be
-    counted in what is short: no chunk, and hardly any body.
-    """
-    if len(data) <= 2 * limit:
-        return False
+    """Whether `data` is JSON of more than `limit` objects and lists, or of too many values."""
     # Texts hold braces and commas, too, but seldom so many that they have to be told apart.
     return _counted(data, limit) and _counted(re.sub(STRING, b"", data), limit)
 
