@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 import attrs
@@ -25,13 +24,16 @@ TEXT_PATHS = frozenset({"/chat/completions", "/completions"})
 """What texts are for: a client that first asks for the models doesn't use one up."""
 
 
-@attrs.frozen
-class _Planned:
+@attrs.frozen(eq=False)
+class Planned:
+    """A response, and the requests that it is for: of any method and path where these are None."""
+
     scripted: Scripted
     method: str | None
     path: str | None
 
     def fits(self, method: str, path: str) -> bool:
+        """Whether it is for such a request."""
         if self.method not in (None, method):
             return False
         if self.path is None:
@@ -40,50 +42,29 @@ class _Planned:
 
 
 class Script:
-    """Responses in line, each for one request; below them, rules for all further ones."""
+    """Responses in line, each for one request; below them, rules for all further ones.
+
+    Any thread may add to the lists. The server's thread alone takes from them, so that no lock is needed.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._line: list[_Planned] = []
-        self._rules: list[_Planned] = []
-        self._connect_faults: list[ConnectFault] = []
-
-    def add(self, scripted: Scripted, method: str | None, path: str | None) -> None:
-        """Puts a response at the end of the line."""
-        with self._lock:
-            self._line.append(_Planned(scripted, method, path))
-
-    def always(self, scripted: Scripted, method: str | None, path: str | None) -> None:
-        """Puts a rule before the earlier ones."""
-        with self._lock:
-            self._rules.insert(0, _Planned(scripted, method, path))
-
-    def on_connect(self, fault: ConnectFault, times: int) -> None:
-        """Puts faults in line for connections to come."""
-        with self._lock:
-            self._connect_faults.extend(fault for _ in range(times))
-
-    @property
-    def waiting(self) -> int:
-        """How many responses are in line."""
-        return len(self._line)
+        self.line: list[Planned] = []
+        self.rules: list[Planned] = []
+        """The first one that fits counts."""
+        self.connect_faults: list[ConnectFault] = []
+        """In line, for connections to come."""
 
     def next(self, method: str, path: str) -> Scripted:
         """The response for a request: the first in line that fits is used up."""
-        with self._lock:
-            for place, planned in enumerate(self._line):
-                if planned.fits(method, path):
-                    del self._line[place]
-                    return planned.scripted
-            for planned in self._rules:
-                if planned.fits(method, path):
-                    return planned.scripted
-        return default
+        for planned in self.line:
+            if planned.fits(method, path):
+                self.line.remove(planned)
+                return planned.scripted
+        return next((rule.scripted for rule in self.rules if rule.fits(method, path)), default)
 
     def connect_fault(self) -> ConnectFault | None:
         """What the next connection meets."""
-        with self._lock:
-            return self._connect_faults.pop(0) if self._connect_faults else None
+        return self.connect_faults.pop(0) if self.connect_faults else None
 
 
 def made(scripted: Scripted, request: Request) -> ScriptedResponse:

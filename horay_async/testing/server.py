@@ -20,7 +20,7 @@ from horay_async.testing.canned import Piece, Reply, picture_url
 from horay_async.testing.recorder import Recorder
 from horay_async.testing.records import Connection
 from horay_async.testing.responses import Fault, MessageOptions
-from horay_async.testing.script import Script, Scripted
+from horay_async.testing.script import Planned, Script, Scripted
 from horay_async.testing.tls import TLSKind, certificates
 
 __all__ = ["FaultServer"]
@@ -116,23 +116,22 @@ class FaultServer(Recorder):
         """Puts responses in line, each for one request: of this method and path, where they are given, and of
         any else. The path is one below the base URL, such as `"/models"`.
         """
-        for response in responses:
-            self._script.add(response, method, path)
+        self._script.line.extend(Planned(response, method, path) for response in responses)
 
     def always(
         self, response: Scripted, *, method: str | None = None, path: str | None = None
     ) -> None:
         """Responds to all requests so that find nothing in line; later rules come before earlier ones."""
-        self._script.always(response, method, path)
+        self._script.rules.insert(0, Planned(response, method, path))
 
     def on_connect(self, fault: ConnectFault, *, times: int = 1) -> None:
         """Turns away the next connections."""
-        self._script.on_connect(fault, times)
+        self._script.connect_faults.extend(fault for _ in range(times))
 
     @property
     def waiting(self) -> int:
         """How many responses are still in line."""
-        return self._script.waiting
+        return len(self._script.line)
 
     # Its life.
 
