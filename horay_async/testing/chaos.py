@@ -113,7 +113,8 @@ class Chaos:
         if not 0 <= sum(rates.values()) <= 1 or any(rate < 0 for rate in rates.values()):
             raise ValueError("rates are probabilities: none below 0, and at most 1 together")
         self._seed = seed
-        self._rates = dict(rates)
+        self._kinds: list[ChaosKind] = [*rates, "good"]
+        self._weights = [*rates.values(), max(0.0, 1 - sum(rates.values()))]
         self._response = response
         self._longest_wait = longest_wait
         self._seen: Counter[bytes] = Counter()
@@ -137,18 +138,12 @@ class Chaos:
         self._seen[digest] += 1
         draw = random.Random(f"{self._seed} {digest.hex()} {self._seen[digest]}")
         good = made(self._response, request)
-        kind = self._kind(draw, streamed=good.name.endswith("stream"))
+        (kind,) = draw.choices(self._kinds, self._weights)
+        if kind in STREAMS_ONLY and not good.name.endswith("stream"):
+            kind = "good"
         response = attrs.evolve(_DEALERS[kind](good, draw, self._longest_wait), name=kind)
         self._dealt.append(Dealt(request, kind, good, response))
         return response
-
-    def _kind(self, draw: random.Random, *, streamed: bool) -> ChaosKind:
-        at = draw.random()
-        for kind, rate in self._rates.items():
-            at -= rate
-            if at < 0:
-                return "good" if kind in STREAMS_ONLY and not streamed else kind
-        return "good"
 
 
 Dealer = Callable[[ScriptedResponse, random.Random, float], ScriptedResponse]

@@ -8,7 +8,7 @@ from typing import Literal
 
 import attrs
 
-from horay_async.testing.responses import ScriptedResponse
+from horay_async.testing.responses import ScriptedResponse, Then
 from horay_async.testing.steps import Fin, Gate, MarkExecuted, Pause, Reset, Send, Stall, Step
 
 __all__ = ["CloseUnderNext", "Cut", "Delay", "Ending", "Executed", "Hang", "Split"]
@@ -118,9 +118,7 @@ class CloseUnderNext:
     """How the connection ends: `fin` closes it, `rst` resets it."""
 
     def __call__(self, response: ScriptedResponse) -> ScriptedResponse:
-        then: Literal["close_under_next", "reset_under_next"] = (
-            "reset_under_next" if self.by == "rst" else "close_under_next"
-        )
+        then: Then = "reset_under_next" if self.by == "rst" else "close_under_next"
         return attrs.evolve(response, then=then)
 
 
@@ -129,14 +127,12 @@ def _up_to(response: ScriptedResponse, at: int, within: Within) -> Iterator[Step
     base = response.head_size if within == "body" else 0
     left = base + at if at >= 0 else max(base, len(response.data) + at)
     for step in response.steps:
-        if not isinstance(step, Send):
-            yield step
-            continue
-        if left < len(step.data):
-            if left:
-                yield Send(step.data[:left])
-            return
-        left -= len(step.data)
+        if isinstance(step, Send):
+            if left < len(step.data):
+                if left:
+                    yield Send(step.data[:left])
+                return
+            left -= len(step.data)
         yield step
 
 
