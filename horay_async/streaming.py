@@ -366,9 +366,11 @@ def _unstreamed(body: bytes, whole: type[Response] | None, meta: ResponseMeta) -
     if whole is None:
         return None
     try:
-        made = decoder(whole).decode(body)
-    except (InvalidBody, ErrorInBody):
-        return None
+        made: Response = decoder(whole).decode(body)
+    except (InvalidBody, ErrorInBody) as error:
+        if error.response is None:
+            return None
+        made = error.response
     made.meta = meta
     return made
 

@@ -20,6 +20,7 @@ from horay_async import (
     AsyncStream,
     BatchRequest,
     HorayError,
+    InternalServerError,
     RateLimitError,
     RetryPolicy,
     StreamError,
@@ -42,6 +43,7 @@ from horay_async.testing import (
     Stall,
     Step,
     error_event,
+    json_response,
     respond,
     sse,
     stream,
@@ -322,6 +324,63 @@ async def test_response_that_is_not_streamed(fault_server: FaultServer, connect:
     whole = caught.value.partial
     assert whole.choices[0].message.content == "Paid for."
     assert whole.meta.status == 200
+
+
+@pytest.mark.parametrize("done", [True, False])
+@pytest.mark.parametrize("media", ["text/event-stream", "application/json"])
+async def test_stream_that_was_not_asked_for(
+    fault_server: FaultServer, connect: Connect, media: str, done: bool
+) -> None:
+    """What came of it is in the error, and it isn't asked for again: it is paid."""
+    fault_server.add(stream(["Paid ", "for."], done=done, usage=True, content_type=media))
+    async with connect(retries=2) as client:
+        with pytest.raises(APIResponseError, match="the response to POST /chat") as caught:
+            await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "?"}]
+            )
+    assert caught.value.partial.choices[0].message.content == "Paid for."
+    assert caught.value.partial.usage.total_tokens
+    assert caught.value.partial.meta.status == 200
+    assert caught.value.execution == "executed"
+    assert len(fault_server.requests) == 1
+
+
+async def test_stream_that_was_not_asked_for_and_fails(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """The error that it reports is raised, with what came before."""
+    events = sse({"choices": [{"text": "Paid"}]}) + sse({"error": {"message": "No.", "code": 500}})
+    fault_server.add(respond(events, content_type="text/event-stream"))
+    async with connect() as client:
+        with pytest.raises(InternalServerError, match=r"No\.") as caught:
+            await client.completions.create(model="m", prompt="p")
+    assert caught.value.partial.choices[0].text == "Paid"
+
+
+async def test_events_of_another_operation(fault_server: FaultServer, connect: Connect) -> None:
+    """Their text is in the error where no class describes them."""
+    fault_server.add(respond(sse("Paid for."), content_type="text/event-stream"))
+    async with connect() as client:
+        with pytest.raises(APIResponseError, match="isn't JSON, but text/event-stream") as caught:
+            await client.request("POST", "/responses", body={})
+    assert caught.value.partial == "data: Paid for.\n\n"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_error_of_a_choice(
+    fault_server: FaultServer, connect: Connect, streamed: bool
+) -> None:
+    """A whole response whose choice has an error is a failure, as OpenRouter sends it when a provider breaks off."""
+    choice = {"message": {"content": "Pa"}, "error": {"code": 502, "message": "Broke off."}}
+    fault_server.add(json_response({"choices": [{**choice, "finish_reason": "error"}]}))
+    async with connect() as client:
+        kind = APIResponseError if streamed else InternalServerError
+        with pytest.raises(kind, match="isn't an event stream" if streamed else "Broke") as caught:
+            await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "?"}], stream=streamed
+            )
+    assert caught.value.partial.choices[0].message.content == "Pa"
+    assert caught.value.partial.meta.status == 200
 
 
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n\n "])

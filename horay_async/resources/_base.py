@@ -17,8 +17,10 @@ from horay_async._protocol.wire.decode import (
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.request import Operation, Request, build
 from horay_async._protocol.wire.size_limits import BOM, LARGE_BODY
+from horay_async._protocol.wire.sse import begins_events
 from horay_async._signatures import with_signatures
 from horay_async._suggestions import no_attribute
+from horay_async.errors import APIError
 from horay_async.models._base import Response
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from horay_async.streaming import AsyncEventStream, AsyncStream
 
 ResponseT = TypeVar("ResponseT", bound=Response)
-ChunkT = TypeVar("ChunkT", bound=Response)
 
 JSON_TYPES = frozenset({"application/json", "text/json"})
 """Media types of JSON, beside those that end in `+json`."""
@@ -71,37 +72,31 @@ class Resource:
         return fetch(self._transport, request, decoder(operation.response))
 
     async def _stream(
-        self,
-        operation: Operation[Any],
-        params: Mapping[str, Any],
-        chunk: type[ChunkT],
-        merge: Callable[[int], Accumulator[ChunkT, Any]],
-    ) -> AsyncStream[ChunkT]:
+        self, operation: Operation[Any], params: Mapping[str, Any]
+    ) -> AsyncStream[Any]:
         """Sends a request for a streamed response."""
         request = self._request(operation, params, stream=True)
         from horay_async.resources._streams import open_stream  # noqa: PLC0415 - for streams alone
 
-        return await open_stream(self._transport, request, chunk, merge, operation.response)
+        return await open_stream(self._transport, request)
 
     def _typed_events(
         self,
-        operation: Operation[ResponseT],
+        operation: Operation[Any],
         params: Mapping[str, Any],
-        chunk: type[ChunkT],
-        merge: Callable[[int], Accumulator[ChunkT, Any]],
         events: Callable[[], Accumulator[Any, Any]] | None = None,
         finish: Callable[[Any], Any] | None = None,
     ) -> AsyncEventStream[Any, Any]:
-        """A stream of events, made by `events` if not by `merge`. Parameters that can't be sent are refused here,
+        """A stream of events, made by `events` where it is given. Parameters that can't be sent are refused here,
         where the mistake is; the request is sent when the stream is entered.
         """
         request = self._request(operation, params, stream=True)
-        from horay_async.resources._streams import open_stream  # noqa: PLC0415 - for streams alone
+        from horay_async.resources._streams import DESCRIBED, open_stream  # noqa: PLC0415 - for streams alone
         from horay_async.streaming import AsyncEventStream  # noqa: PLC0415 - see above
 
         return AsyncEventStream(
-            lambda: open_stream(self._transport, request, chunk, merge, operation.response),
-            events or (lambda: merge(1)),
+            lambda: open_stream(self._transport, request),
+            events or (lambda: DESCRIBED[operation.path].merge(1)),
             finish,
         )
 
@@ -153,6 +148,8 @@ async def decode_response(
     limit = call.request.max_body_bytes
     body, over = response.read_nowait(limit) or await response.read(limit)
     meta, media = response.meta, response.content_type
+    problem = ""
+    failure: APIError | None = None
     partial: Response | None = None
     if not body and without_content is not None and has_no_content(call.request.method, meta):
         made = without_content()
@@ -170,15 +167,13 @@ async def decode_response(
                 made = into.decode(body, max_objects=most)
             else:
                 made = await _decode_in_thread(into, body, most)
-        except ErrorInBody:
+        except ErrorInBody as error:
             call.error_body = body
-            raise envelope_failure(body, context=response.context) from None
+            failure, partial = envelope_failure(body, context=response.context), error.response
         except InvalidBody as error:
             problem, partial = str(error), error.response
             if partial is None:  # one of embeddings without a vector is false
                 partial = _readable(into, body)
-            if partial is not None:
-                partial.meta = meta
         else:
             made.meta = meta
             call.succeed(meta, lambda: made)
@@ -187,8 +182,14 @@ async def decode_response(
                 if drift_error is not None:
                     raise drift_error
             return made
-    failure = bad_response(problem, body, context=response.context)
-    failure.partial = partial
+    failure = failure or bad_response(problem, body, context=response.context)
+    if partial is not None:
+        partial.meta = meta
+        failure.partial = partial
+    if begins_events(body):
+        from horay_async.resources._streams import unasked_stream  # noqa: PLC0415 - seldom needed
+
+        failure = unasked_stream(call, response, body, failure)
     raise failure
 
 

@@ -6,29 +6,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import msgspec
 
-from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
 from horay_async._protocol.wire.decode import BodyDecoder, decoder
 from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.errors import APIError, APIStatusError, StreamError
 from horay_async.models._base import Response
-from horay_async.models.chat import ChatCompletion
-from horay_async.models.chat_chunks import ChatCompletionChunk
-from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
 from horay_async.resources._base import JSON_TYPES, decode_response, has_no_content
-from horay_async.resources._streams import chunk_reader, raw_event_reader
+from horay_async.resources._streams import DESCRIBED, chunk_reader, path_of, raw_event_reader
 from horay_async.streaming import AsyncStream, require_event_stream
 
 if TYPE_CHECKING:
-    from horay_async._protocol.wire.accumulate import Accumulator
     from horay_async._protocol.wire.request import Request
     from horay_async._transport.call import Call
     from horay_async._transport.response import RawResponse
@@ -45,20 +40,6 @@ class Forwarded:
     body: bytes | ForwardedBody | ForwardedStream
     """As a whole where it is short or JSON, else what reads it as it comes."""
 
-
-@attrs.frozen
-class _Described:
-    """An operation whose responses are described."""
-
-    whole: type[Response]
-    chunk: type[Response]
-    merge: Callable[[int], Accumulator[Any, Any]]
-
-
-DESCRIBED: Final[Mapping[str, _Described]] = {
-    "/chat/completions": _Described(ChatCompletion, ChatCompletionChunk, ChatAccumulator),
-    "/completions": _Described(Completion, CompletionChunk, CompletionAccumulator),
-}
 
 LAST_EVENTS: Final[Mapping[str, frozenset[str]]] = {
     "/responses": frozenset(
@@ -94,7 +75,7 @@ async def forward(transport: Transport, request: Request, *, stream: bool) -> Fo
 
 async def _receive(call: Call, stream: bool, response: RawResponse) -> Response | RawResponse:
     """The whole response where it is JSON; else the one whose body is still to be read."""
-    path, media = _path(call), response.content_type
+    path, media = path_of(call), response.content_type
     if media == "text/event-stream":
         return response
     if stream:
@@ -112,17 +93,13 @@ async def _receive(call: Call, stream: bool, response: RawResponse) -> Response 
     return decoded
 
 
-def _path(call: Call) -> str:
-    return call.request.path.partition("?")[0]
-
-
 def _stream(call: Call, response: RawResponse) -> ForwardedStream:
-    path = _path(call)
+    path = path_of(call)
     described = DESCRIBED.get(path)
     if described is None:
         read: Any = partial(raw_event_reader, LAST_EVENTS.get(path, frozenset[str]()))
     else:
-        read = partial(chunk_reader, call, described.chunk, described.merge)
+        read = partial(chunk_reader, call, described)
     return ForwardedStream(AsyncStream(call, response, read), described=described is not None)
 
 

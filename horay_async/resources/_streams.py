@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
+from horay_async._protocol.wire.accumulate import ChatAccumulator, CompletionAccumulator
 from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.decode import decoder
 from horay_async._protocol.wire.raw_event_reader import RawEventReader
 from horay_async._protocol.wire.request import Request
 from horay_async._protocol.wire.size_limits import MAX_EVENT_BYTES
+from horay_async.errors import APIError, APIStatusError, StreamError
 from horay_async.models._base import Response
+from horay_async.models.chat import ChatCompletion
+from horay_async.models.chat_chunks import ChatCompletionChunk
+from horay_async.models.completions import Completion, CompletionChunk
 from horay_async.models.raw import ServerSentEvent
 from horay_async.streaming import AsyncStream, require_event_stream
 
@@ -21,38 +28,66 @@ if TYPE_CHECKING:
     from horay_async._transport.response import RawResponse
     from horay_async._transport.transport import Transport
 
-ChunkT = TypeVar("ChunkT", bound=Response)
+
+@attrs.frozen
+class Described:
+    """The classes of an operation's responses."""
+
+    whole: type[Response]
+    chunk: type[Response]
+    merge: Callable[[int], Accumulator[Any, Any]]
+    """What merges the chunks of so many choices."""
 
 
-async def open_stream(
-    transport: Transport,
-    request: Request,
-    chunk: type[ChunkT],
-    merge: Callable[[int], Accumulator[ChunkT, Any]],
-    whole: type[Response],
-) -> AsyncStream[ChunkT]:
-    """Sends a request and returns the stream of chunks that comes back. `whole` is what the server might send instead."""
+DESCRIBED: Final[Mapping[str, Described]] = {
+    "/chat/completions": Described(ChatCompletion, ChatCompletionChunk, ChatAccumulator),
+    "/completions": Described(Completion, CompletionChunk, CompletionAccumulator),
+}
+"""The operations that stream, by their paths."""
+
+
+def path_of(call: Call) -> str:
+    """The path that `call` is sent to, without the query."""
+    return call.request.path.partition("?")[0]
+
+
+async def open_stream(transport: Transport, request: Request) -> AsyncStream[Any]:
+    """Sends a request and returns the stream of chunks that comes back."""
     call = transport.call(request, stream=True)
-    response = await call.run(partial(require_event_stream, whole=whole))
-    return AsyncStream(call, response, partial(chunk_reader, call, chunk, merge), whole)
+    described = DESCRIBED[path_of(call)]
+    response = await call.run(partial(require_event_stream, whole=described.whole))
+    return AsyncStream(call, response, partial(chunk_reader, call, described), described.whole)
 
 
-def chunk_reader(
-    call: Call,
-    chunk: type[ChunkT],
-    merge: Callable[[int], Accumulator[ChunkT, Any]],
-    response: RawResponse,
-) -> ChunkReader[ChunkT, Any]:
+def chunk_reader(call: Call, described: Described, response: RawResponse) -> ChunkReader[Any, Any]:
     """What makes chunks of a response's bytes."""
     return ChunkReader(
-        decoder(chunk),
-        merge(call.request.choices),
+        decoder(described.chunk),
+        described.merge(call.request.choices),
         meta=response.meta,
         context=response.context,
         max_event_bytes=MAX_EVENT_BYTES,
         drift=call.drift,
         max_objects=call.request.max_objects,
     )
+
+
+def unasked_stream(call: Call, response: RawResponse, body: bytes, failure: APIError) -> APIError:
+    """`failure`, which says that a whole body isn't a response, with what there is in it where it is an event stream: the
+    response, merged, or else its text. An error that the stream itself reports says more, and comes in its place.
+    """
+    described = DESCRIBED.get(path_of(call))
+    if described is None:
+        failure.partial = body.decode("utf-8", "replace")
+        return failure
+    reader = chunk_reader(call, described, response)
+    reader.feed(body)
+    reader.end("its body has ended", keep_truncated=True)
+    reported = reader.take_failure()
+    if isinstance(reported, APIStatusError | StreamError):
+        return reported
+    failure.partial = reader.partial()
+    return failure
 
 
 def raw_event_reader(names: Collection[str], response: RawResponse) -> RawEventReader:

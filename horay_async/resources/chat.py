@@ -18,7 +18,6 @@ from horay_async.models.chat_params import ChatParams, ConversationParams
 from horay_async.resources._base import Resource
 
 if TYPE_CHECKING:
-    from horay_async._protocol.wire.accumulate import ChatAccumulator
     from horay_async._transport.transport import Transport
     from horay_async.models.chat_chunks import ChatCompletionChunk
     from horay_async.models.events import ChatEvent, TypedChatEvent
@@ -69,7 +68,7 @@ class AsyncChatCompletions(Resource):
             raise by_position(self.create, positional)
         _adapt_tools(params)
         if stream is not False and is_true("stream", stream):
-            return await self._stream(CREATE, params, *_streamed())
+            return await self._stream(CREATE, params)
         return await self._response(CREATE, params)
 
     @overload
@@ -97,7 +96,7 @@ class AsyncChatCompletions(Resource):
         _adapt_tools(params)
         into = params.get("response_format")
         if into is None or isinstance(into, Mapping):
-            return self._typed_events(CREATE, params, *_streamed())
+            return self._typed_events(CREATE, params)
         # cattrs loads with them, which takes as long as all the rest.
         from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see above
         from horay_async._protocol.structured.parse_stream import TypedAccumulator  # noqa: PLC0415 - see above
@@ -109,7 +108,6 @@ class AsyncChatCompletions(Resource):
         return self._typed_events(
             CREATE,
             sent,
-            *_streamed(),
             lambda: TypedAccumulator(into, classes, clean),
             lambda response: parse_completion(response, into, classes, clean),
         )
@@ -209,7 +207,7 @@ class AsyncChatCompletions(Resource):
                     sent["tool_choice"] = "auto"
                 if "idempotency_key" in sent:  # it is another request, not the first one again
                     sent["idempotency_key"] = f"{sent['idempotency_key']}-{number}"
-            return self._typed_events(CREATE, sent, *_streamed())
+            return self._typed_events(CREATE, sent)
 
         telemetry = self._transport.telemetry
         return AsyncToolRun(
@@ -236,14 +234,6 @@ def parser_of(params: dict[str, Any]) -> Callable[..., ParsedCompletion[Any]]:
     if into is not None:
         params["response_format"] = response_format(into)
     return partial(parse_completion, into=into, tools=_argument_classes(params.get("tools")))
-
-
-def _streamed() -> tuple[type[ChatCompletionChunk], type[ChatAccumulator]]:
-    """The class of a stream's chunks, and what merges them."""
-    from horay_async._protocol.wire.accumulate import ChatAccumulator  # noqa: PLC0415 - for streams alone
-    from horay_async.models.chat_chunks import ChatCompletionChunk  # noqa: PLC0415 - see above
-
-    return ChatCompletionChunk, ChatAccumulator
 
 
 def _adapt_tools(params: Any) -> Sequence[Any]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final, Literal, Unpack, overload
 from horay_async._argument_errors import by_position
 from horay_async._checks import is_true
 from horay_async._protocol.wire.request import Operation
-from horay_async.models.completions import Completion, CompletionChunk, CompletionParams
+from horay_async.models.completions import Completion, CompletionParams
 from horay_async.resources._base import Resource
 
 if TYPE_CHECKING:
-    from horay_async._protocol.wire.accumulate import CompletionAccumulator
+    from horay_async.models.completions import CompletionChunk
     from horay_async.models.events import CompletionEvent
     from horay_async.streaming import AsyncEventStream, AsyncStream
 
@@ -54,7 +54,7 @@ class AsyncCompletions(Resource):
         if positional:
             raise by_position(self.create, positional)
         if stream is not False and is_true("stream", stream):
-            return await self._stream(CREATE, params, CompletionChunk, _merged)
+            return await self._stream(CREATE, params)
         return await self._response(CREATE, params)
 
     def stream(
@@ -67,11 +67,4 @@ class AsyncCompletions(Resource):
         """
         if positional:
             raise by_position(self.stream, positional)
-        return self._typed_events(CREATE, params, CompletionChunk, _merged)
-
-
-def _merged(choices: int) -> CompletionAccumulator:
-    """What merges the chunks of a stream with so many choices."""
-    from horay_async._protocol.wire.accumulate import CompletionAccumulator  # noqa: PLC0415 - loads all events
-
-    return CompletionAccumulator(choices)
+        return self._typed_events(CREATE, params)

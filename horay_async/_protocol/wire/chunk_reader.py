@@ -30,8 +30,8 @@ from horay_async._protocol.wire.dialects import (
 from horay_async._protocol.wire.drift import DriftWatch, masked
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.size_limits import BOM, MAX_OBJECTS
-from horay_async._protocol.wire.sse import NamedEvent
-from horay_async._protocol.wire.sse_reader import DONE, ERROR, PINGS, SSEReader
+from horay_async._protocol.wire.sse import ERROR, NamedEvent
+from horay_async._protocol.wire.sse_reader import DONE, PINGS, SSEReader
 from horay_async.errors import APIError, DriftError, DriftWarning
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta

@@ -23,6 +23,7 @@ from horay_async._protocol.wire.dialects import (
     unrecognised_images,
     unrecognised_in_response,
 )
+from horay_async._protocol.wire.error_body import error_in
 from horay_async._protocol.wire.size_limits import (
     BOM,
     MAX_OBJECTS,
@@ -55,6 +56,11 @@ class InvalidBody(Exception):
 
 class ErrorInBody(Exception):
     """The response reports a failure, under whatever status it came."""
+
+    def __init__(self, response: Response | None = None) -> None:
+        super().__init__()
+        self.response = response
+        """What it holds beside."""
 
 
 class BodyDecoder(Protocol[R_co]):
@@ -132,7 +138,7 @@ class Decoder(Generic[R]):
                 response = self._decode_leniently(data)
         except RecursionError as error:
             raise InvalidBody("is JSON nested too deep") from error
-        except InvalidBody as problem:
+        except (InvalidBody, ErrorInBody) as problem:
             if problem.response is not None:
                 problem.response._raw = data  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its maker
             raise
@@ -249,6 +255,9 @@ class Decoder(Generic[R]):
             self._check_blank(inner, response)
         if where := unrecognised_images(inner, self._into):
             raise InvalidBody(f"holds no image that is known, but {where}", response)
+        # One beside the choices is a remark.
+        if self._numbers and is_object(inner) and error_in({"choices": inner.get("choices")}):
+            raise ErrorInBody(response)
         if self._numbers and (where := unrecognised_in_response(inner, self._into)):
             raise InvalidBody(f"is finished and holds nothing that is known, but {where}", response)
         if found and self._wire.content_in:
@@ -334,15 +343,15 @@ def is_error_envelope(body: bytes) -> bool:
 
 
 def has_error_field(data: bytes, *, named: bool = False) -> bool:
-    """Whether `data` is a JSON object with an `error` in it that says something, whatever else it holds. In an event that has
+    """Whether `data` is JSON with an `error` in it, see `error_in`, whatever else it holds. In an event that has
     a name of its own, `named`, that is an object: a text or a number can be data.
     """
     try:
         decoded = parsed(whole_characters(data))
     except InvalidBody:
         return False
-    error = decoded.get("error") if is_object(decoded) else None
-    return any(error.values()) if is_object(error) else bool(error) and not named
+    error = error_in(decoded)
+    return is_object(error) or (bool(error) and not named)
 
 
 _decoders: dict[Any, Decoder[Any]] = {}

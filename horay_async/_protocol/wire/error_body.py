@@ -83,7 +83,7 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
         return ErrorBody(
             message=None if decoded is None else clean.mask(text)[:SHOWN], body=cleaned
         )
-    inner = decoded.get("error")
+    inner = error_in(decoded)
     fields = inner if is_object(inner) else decoded
     message = fields.get("message") or (inner if isinstance(inner, str) else decoded.get("message"))
     if not message and (complaints := fields.get("detail") or fields.get("errors")):
@@ -97,6 +97,20 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
         param=_string(clean.json(fields.get("param"))),
         body=cleaned,
     )
+
+
+def error_in(decoded: Any) -> Any:
+    """The `error` that says something in a JSON object: its own, Groq's in `x_groq`, or as OpenRouter has it that of a choice;
+    None where there is none.
+    """
+    if not is_object(decoded):
+        return None
+    choices = decoded.get("choices")
+    for holder in (decoded, decoded.get("x_groq"), *(choices if is_array(choices) else ())):
+        error = holder.get("error") if is_object(holder) else None
+        if any(error.values()) if is_object(error) else error:
+            return error
+    return None
 
 
 def status_of(parsed: ErrorBody) -> int | None:

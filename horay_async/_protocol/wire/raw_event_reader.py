@@ -11,8 +11,8 @@ import msgspec
 
 from horay_async._protocol.wire.decode import MALFORMED, can_decode, has_error_field
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
-from horay_async._protocol.wire.sse import NamedEvent
-from horay_async._protocol.wire.sse_reader import DONE, ERROR, PINGS, SSEReader
+from horay_async._protocol.wire.sse import ERROR, NamedEvent
+from horay_async._protocol.wire.sse_reader import DONE, PINGS, SSEReader
 from horay_async.errors import APIError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta

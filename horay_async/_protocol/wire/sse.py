@@ -6,6 +6,9 @@ from typing import Self
 
 from horay_async._protocol.wire.size_limits import BOM
 
+ERROR = "error"
+"""The name of an event that reports a failure, whatever its data, and also where it has none."""
+
 _BEGINNINGS = (b":", b"data:", b"event:", b"id:", b"retry:")
 
 
@@ -44,7 +47,8 @@ class NamedEvent(bytes):
 class SSEDecoder:
     """Fed the bytes of a stream in pieces of any size, gives the data of each event as it completes.
 
-    An event's data is `bytes`, or a `NamedEvent` where the event has a name, or with `keep_ids`. Comments and
+    An event's data is `bytes`, or a `NamedEvent` where the event has a name, or with `keep_ids`. One without data is passed
+    over, as the standard has it, unless it is named `error`. Comments and
     `retry:` lines are passed over, and without `keep_ids` the `id:` lines too: this API uses none of them.
     Only LF, CRLF and CR end a line.
 
@@ -179,7 +183,7 @@ class SSEDecoder:
                         self.stray = b"\n".join(unknown[at:])
                         break
                 unknown = []
-                if lines:
+                if lines or name == ERROR:
                     data = b"\n".join(lines)
                     keep = name or self._keep_ids
                     events.append(NamedEvent(data, name, self._id) if keep else data)

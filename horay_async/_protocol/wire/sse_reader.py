@@ -15,8 +15,6 @@ from horay_async.models.meta import ResponseMeta
 
 DONE = b"[DONE]"
 """The data that ends a stream of OpenAI's family, whatever else ends it."""
-ERROR = "error"
-"""The name of an event that reports a failure, whatever its data."""
 PINGS = frozenset({"ping", "keepalive", "keep-alive", "heartbeat"})
 """Names of events that keep a connection alive and are no progress."""
 OPENING = 2**14

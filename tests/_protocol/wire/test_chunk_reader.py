@@ -267,6 +267,9 @@ ERRORS = [
     (event({"success": False, "errors": [{"message": "No.", "code": 5}], "result": None}), StreamError),
     (event({"success": False, "errors": "No."}), StreamError),
     (event({"errors": ["No."]}), StreamError),
+    (event({"id": "c", "choices": [], "x_groq": {"id": "r", "error": "No."}}), StreamError),
+    (event({"choices": [{"text": ""}], "x_groq": {"error": {"message": "No."}}}), StreamError),
+    (event({"choices": [{"text": "", "finish_reason": "error", "error": {"code": 502, "message": "No."}}]}), errors.InternalServerError),
     (event({"object": "error", "message": "No.", "type": "InternalServerError", "code": None}), errors.InternalServerError),
 ]  # fmt: skip
 
@@ -309,7 +312,16 @@ def test_errors_in_the_middle(
         assert failure.partial.meta.request_id == "req-1"
 
 
-@pytest.mark.parametrize("data", ["event: error\ndata:\n\n", "event: error\ndata: \t\n\n"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "event: error\ndata:\n\n",
+        "event: error\ndata: \t\n\n",
+        "event: error\ndata: null\n\n",
+        "event: error\n\n",
+        "id: 1\r\nevent:error\r\n\r\n",
+    ],
+)
 def test_errors_without_words(data: str) -> None:
     """An error event that says nothing is one all the same."""
     reader = text_reader()
@@ -328,6 +340,8 @@ def test_errors_without_words(data: str) -> None:
         {"code": None, "message": None},
         {"x": {"error": "inner"}},
         {"error_code": "none"},
+        {"x_groq": {"error": None}},
+        {"x_groq": ["error"]},
     ],
     ids=str,
 )

@@ -143,6 +143,7 @@ def test_last_event_without_its_blank_line(rest: bytes, events: int, cut: bool) 
     ("error", "kind"),
     [
         (b'event: error\ndata: {"type":"error","error":{"message":"full"}}\n\n', StreamError),
+        (b'data: {"x_groq":{"error":{"message":"full"}}}\n\n', StreamError),
         (b'data: {"error":{"message":"full"}}\n\n', StreamError),
     ],
 )
@@ -152,6 +153,13 @@ def test_errors(error: bytes, kind: type[APIError]) -> None:
     assert len(stream.feed(b"data: 1\n\n" + error)) == 1
     assert isinstance(stream.take_failure(), kind)
     assert "full" in str(stream.take_failure())
+
+
+def test_error_without_data() -> None:
+    """The name alone tells of a failure."""
+    stream = reader()
+    assert len(stream.feed(b"data: 1\n\nevent: error\n\ndata: 2\n\n")) == 1
+    assert isinstance(stream.take_failure(), StreamError)
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def reference(wire: bytes) -> list[Event]:
     name, data = "", ""
     for line in [*re.split("\r\n|\r|\n", text), ""]:
         if line == "":
-            if data:
+            if data or name == "error":  # the standard passes over one without data
                 shown = "" if name == "message" else name
                 events.append((shown, data.removesuffix("\n").encode("utf-8", "surrogateescape")))
             name, data = "", ""
