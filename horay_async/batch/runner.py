@@ -500,12 +500,12 @@ class BatchRunner:
             error = work.last_error
             unsent = "the request wasn't sent again"
         asked = error.retry_after if isinstance(error, APIStatusError) else None
-        why = (
-            f"asked for a wait of {asked:g} s" if asked else "has refused everything for that long"
-        )
-        error.__notes__ = [
-            f"{unsent}: give_up_after is {self._settings.give_up_after:g} s, and the server {why}"
-        ]
+        patience = self._settings.give_up_after
+        why = "has refused everything for that long"
+        if asked:
+            wait = f"a wait of {asked:g} s"
+            why = f"asked for {wait}" if asked >= patience else f"{why}, with {wait} at last"
+        error.__notes__ = [f"{unsent}: give_up_after is {patience:g} s, and the server {why}"]
         if work.started is None:
             work.started = now
         self._failed(work, error, now)

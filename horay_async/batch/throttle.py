@@ -150,8 +150,10 @@ class Throttle:
         since = self.admission.refusing_since
         if since is None:
             return None
-        # Not while the server has asked to send nothing: what is sent then tells nothing.
-        return max(max(since, patience.began) + patience.seconds, self._not_before)
+        until = max(since, patience.began) + patience.seconds
+        # Not while the server has asked to send nothing: what is sent then tells nothing. But once it has refused what was
+        # sent after that, it says nothing new by asking for another wait.
+        return until if self._refused_at >= until else max(until, self._not_before)
 
 
 class Patience(NamedTuple):

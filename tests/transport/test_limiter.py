@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import selectors
-from collections.abc import Callable, Coroutine
-from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,36 +16,7 @@ from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport.limiter import CallAttemptPermit, LimitedRequest, Limiter
 from horay_async.batch.throttle import BatchAttemptLimiter
 from horay_async.options import ClientOptions
-
-P = ParamSpec("P")
-
-
-class Skipping(selectors.DefaultSelector):
-    """Waits for nothing: its clock jumps to when something happens."""
-
-    now = 1000.0
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        assert timeout is not None, "everything waits, and nothing will ever happen"
-        self.now += max(0.0, timeout)
-        return super().select(0)
-
-
-def skipping_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Runs a test on a loop with a clock of its own."""
-
-    @wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        selector = Skipping()
-        loop = asyncio.SelectorEventLoop(selector)
-        loop.time = lambda: selector.now  # type: ignore[method-assign] # the point of it
-        try:
-            loop.run_until_complete(test(*args, **kwargs))
-        finally:
-            loop.close()
-
-    return run
-
+from tests.skipping import skipping_time
 
 def limiter_of(limits: Limits) -> Limiter:
     """The limiter of a client with `limits`."""

@@ -1,0 +1,71 @@
+"""What a batch does while its server refuses or fails: without a server, in a time that skips all waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import attrs
+import pytest
+
+from horay_async import AsyncHoray, RateLimitError
+from horay_async._protocol.limits.shared_pause import SharedPause
+from horay_async.batch import runner
+from horay_async.models.meta import Attempt
+from tests.skipping import skipping_time
+
+from .conftest import lines
+
+
+@pytest.fixture(autouse=True)
+def real_pauses(short_pauses: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take no time here."""
+    monkeypatch.setattr(SharedPause, "FIRST", 0.5)
+    monkeypatch.setattr(SharedPause, "LONGEST", 16.0)
+    monkeypatch.setattr(SharedPause, "LEAST_SPREAD", 0.25)
+
+
+@attrs.define
+class Refusing:
+    """Refuses every request, a hundredth of a second after it was sent."""
+
+    retry_after: float | None
+    sent: list[float] = attrs.field(factory=list[float])
+    """When."""
+
+    async def fetch(self, *_: Any) -> Any:
+        """Stands for `fetch`."""
+        self.sent.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.01)
+        raise RateLimitError(
+            "too much",
+            status_code=429,
+            retry_after=self.retry_after,
+            attempts=(Attempt(started=0.0, status=429),),
+        )
+
+
+@pytest.mark.parametrize("retry_after", [None, 1.0, 2.0])
+@pytest.mark.parametrize("concurrency", [1, 2, "auto"])
+@skipping_time
+async def test_short_waits_that_are_asked_for_again_and_again(
+    monkeypatch: pytest.MonkeyPatch, retry_after: float | None, concurrency: Any
+) -> None:
+    """Nothing got through for `give_up_after`: all requests give up then, not one after each wait."""
+    loop, server = asyncio.get_running_loop(), Refusing(retry_after)
+    monkeypatch.setattr(runner, "fetch", server.fetch)
+    async with AsyncHoray("a-key-for-nothing") as client:
+        began = loop.time()
+        run = client.batch.run(lines(300), concurrency=concurrency, give_up_after=5)
+        results = [result async for result in run]
+        assert len(results) == 300
+        assert all(isinstance(result.error, RateLimitError) for result in results)
+        # What is refused first begins the time, and one more is sent at its end.
+        assert 5 <= loop.time() - began < 5 + 3 * (retry_after or 1.0)
+        assert loop.time() - server.sent[-1] < 0.1
+        note = "" if retry_after is None else f", with a wait of {retry_after:g} s at last"
+        assert results[-1].error is not None
+        assert results[-1].error.__notes__ == [
+            "the request wasn't sent: give_up_after is 5 s, and the server has refused everything "
+            f"for that long{note}"
+        ]
