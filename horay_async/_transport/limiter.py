@@ -66,8 +66,8 @@ class LimitedRequest:
 
     tokens: float
     """Estimated for the request and its response."""
-    concurrency: ConcurrencyLimit | None
-    """The limit on requests under way that it keeps to; None for one that has its permit."""
+    concurrency: ConcurrencyLimit
+    """The limit on requests under way that it keeps to."""
     rate_limiter: AnyRateLimiter | None = None
     """The rate that it keeps to beside the client's."""
     bulk: bool = attrs.field(kw_only=True)
@@ -75,7 +75,7 @@ class LimitedRequest:
     """Whether it waits for given rates alone, and is admitted during a pause that the client made up, too: to find out
     whether the server is back."""
     permit: Permit | None = attrs.field(default=None, init=False)
-    """Once it is admitted; None for one without a limit on concurrency."""
+    """Once it is admitted."""
     windows: tuple[float, float] = attrs.field(default=(0.0, 0.0), init=False)
     """Requests and tokens that had been sent when it was admitted."""
 
@@ -153,7 +153,7 @@ class Limiter:
         if self._queues:
             return False
         now = asyncio.get_running_loop().time()
-        if self._shared_wait(request, now) > TICK or self._own_wait(request, now) > TICK:
+        if self._shared_wait(request.tokens, now) > TICK or self._own_wait(request, now) > TICK:
             return False
         self._count(request, now)
         return True
@@ -270,10 +270,9 @@ class Limiter:
         held = False  # whether a call waits for what everybody has to wait for
         for waiter in heads:
             request = waiter.request
-            # One that has its permit may be what the call waits for.
-            if request.bulk and held and request.concurrency is not None:
-                continue
-            shared = self._shared_wait(request, now)
+            if request.bulk and held:
+                break
+            shared = self._shared_wait(request.tokens, now)
             delay = max(shared, self._own_wait(request, now))
             if delay <= TICK:
                 self._dequeue(waiter)
@@ -294,14 +293,10 @@ class Limiter:
         del self._queues[key]
         return None
 
-    def _shared_wait(self, request: LimitedRequest, now: float) -> float:
+    def _shared_wait(self, tokens: float, now: float) -> float:
         """Seconds until the client's own limits, and the server's windows, admit a request."""
-        rate_limiter, tokens = self._rate_limiter, request.tokens
-        if (
-            rate_limiter is not None
-            and request.concurrency is not None  # one that has its permit is among those in flight
-            and self.admission.in_flight >= self._concurrency.limit
-        ):
+        rate_limiter = self._rate_limiter
+        if rate_limiter is not None and self.admission.in_flight >= self._concurrency.limit:
             self._concurrency.hold_back()
             return FOREVER
         requests, of_tokens = self._windows
@@ -316,8 +311,6 @@ class Limiter:
         rate_limiter = request.rate_limiter
         if request.probe:
             delay = 0.0
-        elif concurrency is None:
-            delay = admission.paused(now)
         elif rate_limiter is not None or concurrency is self.auto:
             # The pace at which a limit is filled up is for batches: others ask one by one.
             delay = admission.hold_back(concurrency, now, paced=rate_limiter is not None)
@@ -336,11 +329,10 @@ class Limiter:
         concurrency, rate_limiter = request.concurrency, request.rate_limiter
         if rate_limiter is not None:
             rate_limiter.take(request.tokens, now)
-        if concurrency is not None:
-            adaptive = rate_limiter is not None or concurrency is self.auto
-            request.permit = self.admission.begin(
-                concurrency, now, adaptive=adaptive, probe=request.probe
-            )
+        adaptive = rate_limiter is not None or concurrency is self.auto
+        request.permit = self.admission.begin(
+            concurrency, now, adaptive=adaptive, probe=request.probe
+        )
 
     def _give_up(self, waiter: _Waiter) -> None:
         """Somebody waits no more: the next in queue may have been held back by it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable
-from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -62,6 +61,9 @@ that was just starting.
 
 LONGEST_SET_ASIDE = 1.0
 """Seconds for which requests are set aside while nothing else goes on."""
+
+MOST_UNFINISHED = 2
+"""Requests that were sent and have no result, as a multiple of how many may be under way: some wait to be retried."""
 
 
 class BatchRunner:
@@ -210,7 +212,8 @@ class BatchRunner:
                 await self._dispatch_notifier.wait()
                 continue
             full = self._broken is None and self._buffer.full(self._index, self._concurrency.limit)
-            if full and not self._again:
+            crowded = len(self._sending) >= MOST_UNFINISHED * self._concurrency.limit
+            if crowded or (full and not self._again):
                 await self._wait_to_go_on()
                 continue
             work: Any = self._again.popleft() if self._again else self._next()
@@ -286,27 +289,26 @@ class BatchRunner:
         limiter = self._throttle.limiter
         work.tokens = limiter.tokens_of(work.size)
         since = self._loop.time() if work.put_off_since is None else work.put_off_since
+        patience = Patience(self._began, since, self._settings.give_up_after)
         admitted = await self._throttle.acquire(
             self._concurrency,
             self._rate_limiter,
             work.tokens,
             bulk=self._settings.bulk,
-            patience=Patience(self._began, since, self._settings.give_up_after),
+            patience=patience,
         )
         if admitted is None:
             self._fail_unsent(work, self._loop.time())
             return
-        permit = admitted.permit
-        assert permit is not None
-        work.request.limiter = BatchAttemptLimiter(limiter, admitted)
+        attempts = work.request.limiter = BatchAttemptLimiter(self._throttle, admitted, patience)
         self._progress.in_flight += 1
-        task = self._loop.create_task(self._run(work, permit))
+        task = self._loop.create_task(self._run(work, attempts))
         self._sending.add(task)
-        task.add_done_callback(partial(self._sent, permit))
+        task.add_done_callback(partial(self._sent, attempts))
 
-    async def _run(self, work: WorkItem, permit: Permit) -> None:
+    async def _run(self, work: WorkItem, attempts: BatchAttemptLimiter) -> None:
         """Sends a request once, the retries that its policy allows included."""
-        clock, admission = self._loop.time, self._throttle.admission
+        clock = self._loop.time
         began = clock()
         if work.started is None:
             work.started = began
@@ -319,19 +321,19 @@ class BatchRunner:
             # A response that is nested to the very edge of the stack: one result's matter, not the batch's.
             failure = APIResponseError("the response is nested too deep")
             failure.__cause__ = error
-            admission.end(permit)
             self._failed(work, failure, clock())
         except APIError as error:
             now = clock()
             self._record(work, error.attempts, began)
             self._note_status(error)
-            if is_overloaded(error) or (is_unreachable(error) and self._throttle.reached):
-                self._put_off(work, permit, error, now)
+            if attempts.gave_up:
+                work.last_error = error
+                self._fail_unsent(work, now)
+            elif is_overloaded(error) or (is_unreachable(error) and self._throttle.reached):
+                self._put_off(work, attempts.permit, error, now)
             elif self._is_set_aside(work, error, now):
-                admission.end(permit)
                 work.last_error = error
             else:
-                admission.end(permit)
                 if isinstance(error, APIStatusError) and error.status_code < FIRST_UNKNOWN_STATUS:
                     self._throttle.limiter.correct(-work.tokens, self._rate_limiter, now)
                 self._failed(work, error, now)
@@ -339,7 +341,6 @@ class BatchRunner:
             if self._transport.pools.closed:
                 raise
             # The function for the API key raised, for example: one result's matter, and the next request asks it again.
-            admission.end(permit)
             now = clock()
             if not self._is_set_aside(work, error, now):
                 self._done(work, now, error=error)
@@ -348,14 +349,14 @@ class BatchRunner:
             response = warning.response
             self._record(work, response.meta.attempts, began)
             self._responded(accepted=True)
-            admission.end(permit)
             self._failed(work, self._drift_error(warning), clock())
         else:
             now = clock()
             self._responded(accepted=True)
             meta = response.meta
             single = len(meta.attempts) == 1
-            admission.succeeded(permit, now, latency=now - began if single else None)
+            latency = now - began if single else None
+            self._throttle.admission.succeeded(attempts.permit, now, latency=latency)
             self._record(work, meta.attempts, began)
             meta.attempts = tuple(work.attempts)
             self._correct(work, response, now)
@@ -493,8 +494,7 @@ class BatchRunner:
         was never sent, with the server's last one.
         """
         if work.last_error is None:
-            error = copy(cast(APIError, self._throttle.last_error))
-            error.execution = "not_sent"
+            error = self._throttle.last_refusal()
             unsent = "the request wasn't sent"
         else:
             error = work.last_error
@@ -549,10 +549,9 @@ class BatchRunner:
 
     # Tasks
 
-    def _sent(self, permit: Permit, task: asyncio.Task[None]) -> None:
+    def _sent(self, attempts: BatchAttemptLimiter, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)
-        if permit.open:  # it was cancelled, or never began to run
-            self._throttle.admission.end(permit)
+        self._throttle.admission.end(attempts.permit)  # if that isn't done yet
         self._throttle.limiter.wake()
         self._progress.in_flight -= 1
         error = _error_of(task)

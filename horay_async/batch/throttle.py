@@ -145,6 +145,13 @@ class Throttle:
                 wait.reschedule(max(now, at))
         return asked or 0.0
 
+    def last_refusal(self) -> APIError:
+        """What ends a request that isn't sent because the server refuses everything."""
+        error = copy(self.last_error)
+        assert error is not None
+        error.execution = "not_sent"
+        return error
+
     def _gives_up_at(self, patience: Patience) -> float | None:
         """When what waits has waited for long enough, on the loop's clock; None while the server responds."""
         since = self.admission.refusing_since
@@ -173,16 +180,27 @@ class Patience(NamedTuple):
 
 
 class BatchAttemptLimiter:
-    """Admits the attempts of one request of a batch: the first one is admitted already, those after it wait for the rates
-    alone, since the request keeps its permit until it is done.
+    """Admits the attempts of one request of a batch: the first one is admitted already, those after it wait as that did.
+    During the back-off between them others are sent in its place.
     """
 
-    __slots__ = ("_limiter", "_request", "_used")
+    __slots__ = ("_admitted", "_patience", "_succeeds", "_throttle", "_used", "gave_up")
 
-    def __init__(self, limiter: Limiter, request: LimitedRequest) -> None:
-        self._limiter = limiter
-        self._request = request
+    def __init__(self, throttle: Throttle, admitted: LimitedRequest, patience: Patience) -> None:
+        self.gave_up: bool = False
+        """Whether a retry couldn't be sent within the patience."""
+        self._throttle = throttle
+        self._admitted = admitted  # for the newest attempt
+        self._patience = patience
         self._used = False  # whether the first attempt was made
+        self._succeeds = False  # whether the newest one has a response with a status of success
+
+    @property
+    def permit(self) -> Permit:
+        """The newest attempt's."""
+        permit = self._admitted.permit
+        assert permit is not None
+        return permit
 
     def acquire_nowait(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter | None:
         """See `AttemptLimiter`."""
@@ -192,25 +210,40 @@ class BatchAttemptLimiter:
         return self
 
     async def acquire(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter:
-        """See `AttemptLimiter`."""
-        first = self._request
-        request = LimitedRequest(first.tokens, None, first.rate_limiter, bulk=first.bulk)
-        await self._limiter.admit(request)
-        self._request = request
+        """See `AttemptLimiter`. Raises the server's latest refusal where the retry can't be sent within the patience."""
+        last = self._admitted
+        assert last.rate_limiter is not None
+        admitted = await self._throttle.acquire(
+            last.concurrency,
+            last.rate_limiter,
+            last.tokens,
+            bulk=last.bulk,
+            patience=self._patience._replace(since=asyncio.get_running_loop().time()),
+        )
+        if admitted is None:
+            self.gave_up = True
+            raise self._throttle.last_refusal()
+        self._admitted, self._succeeds = admitted, False
         return self
 
     def received(self, status: int, headers: Mapping[str, str]) -> None:
         """See `AttemptPermit`."""
-        self._limiter.update_windows(headers, self._request)
+        self._throttle.limiter.update_windows(headers, self._admitted)
+        self._succeeds = 200 <= status < 300
 
     def complete(self, response: object) -> None:
         """Nothing: the batch corrects the tokens, when it is done with the response."""
 
     def unsent(self) -> None:
-        """Nothing: the batch gives the permit back, and what wasn't sent costs a place in the rate."""
+        """Gives the permit back; what wasn't sent costs a place in the rate."""
+        self.release(whole=False)
 
     def release(self, *, whole: bool) -> None:
-        """Nothing: the batch gives the permit back."""
+        """Gives the permit back where the request may be retried: else the batch does, when it knows what came of it."""
+        if not (whole and self._succeeds):
+            self._throttle.admission.end(self.permit)
+            # Not now: the batch may have to learn from a refusal first.
+            asyncio.get_running_loop().call_soon(self._throttle.limiter.wake)
 
 
 def unbound(transport: Transport) -> Transport:

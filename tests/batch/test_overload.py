@@ -65,7 +65,5 @@ async def test_short_waits_that_are_asked_for_again_and_again(
         assert loop.time() - server.sent[-1] < 0.1
         note = "" if retry_after is None else f", with a wait of {retry_after:g} s at last"
         assert results[-1].error is not None
-        assert results[-1].error.__notes__ == [
-            "the request wasn't sent: give_up_after is 5 s, and the server has refused everything "
-            f"for that long{note}"
-        ]
+        told = "give_up_after is 5 s, and the server has refused everything for that long"
+        assert results[-1].error.__notes__ == [f"the request wasn't sent: {told}{note}"]

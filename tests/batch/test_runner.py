@@ -46,7 +46,7 @@ from horay_async.models.images import ImageResponse
 from horay_async.models.raw import JSONResponse
 from horay_async.resources._base import fetch as fetch_
 
-from .conftest import USAGE, Json, Stub, client_of, completion, line, lines, refusal
+from .conftest import USAGE, Json, Stub, client_of, completion, line, lines, refusal, until
 
 pytestmark = pytest.mark.anyio
 
@@ -393,6 +393,31 @@ async def test_server_that_asks_for_longer_than_the_batch_has(stub: Stub, concur
         assert isinstance(result.error, RateLimitError)
         assert result.error.execution == "not_sent"
         assert "wasn't sent" in "".join(result.error.__notes__)
+
+
+async def test_retry_that_cant_be_sent_within_the_time(stub: Stub) -> None:
+    """It fails with the server's refusal as soon as that is known, and says that it wasn't sent again."""
+    async with client_of(stub) as client:
+        throttle = throttle_of(client._transport)
+
+        async def reply(body: Json) -> web.Response:
+            if body["prompt"] == "prompt 1":
+                return refusal(headers={"Retry-After": "3600"})
+            await until(lambda: throttle.last_error)
+            return web.json_response({"message": "oh"}, status=500)
+
+        stub.reply = reply
+        results = await results_of(client.batch.run(lines(2), concurrency=2, give_up_after=60))
+        assert throttle.admission.in_flight == 0
+    assert [[attempt.status for attempt in result.attempts] for result in results] == [
+        [500, None],
+        [429],
+    ]
+    error = results[0].error
+    assert isinstance(error, RateLimitError)
+    assert error.execution == "not_sent"
+    assert error.attempts == results[0].attempts
+    assert "wasn't sent again" in "".join(error.__notes__)
 
 
 async def test_waiting_request_hears_of_a_long_wait(stub: Stub) -> None:

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from horay_async import ConfigurationError, Limits
 from horay_async._protocol.limits.attempt_limiter import AttemptLimiter, AttemptPermit
+from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._transport.limiter import CallAttemptPermit, LimitedRequest, Limiter
 from horay_async.batch.throttle import BatchAttemptLimiter
 from horay_async.options import ClientOptions
 from tests.skipping import skipping_time
+
 
 def limiter_of(limits: Limits) -> Limiter:
     """The limiter of a client with `limits`."""
@@ -128,10 +130,14 @@ async def test_nobody_overtakes_without_waiting() -> None:
     """Going at once is for when nobody waits, and everything lets a request go."""
     limiter = limiter_of(Limits(concurrency=2, rpm=60))
     rate_limiter = RateLimiter(rpm=1)
-    assert limiter.admit_nowait(LimitedRequest(1.0, None, rate_limiter, bulk=True))
+    unlimited = ConcurrencyLimit(start=9, floor=9, ceiling=9)
+    first = LimitedRequest(1.0, unlimited, rate_limiter, bulk=True)
+    assert limiter.admit_nowait(first)
+    assert first.permit is not None
+    limiter.admission.end(first.permit)
     assert limiter.acquire_nowait(None, bulk=False) is None  # for the client's rate
     await asyncio.sleep(2)
-    own = LimitedRequest(1.0, None, rate_limiter, bulk=True)
+    own = LimitedRequest(1.0, unlimited, rate_limiter, bulk=True)
     assert not limiter.admit_nowait(own)  # for its own
     waiting = asyncio.ensure_future(limiter.admit(own))
     await asyncio.sleep(0)
@@ -139,6 +145,8 @@ async def test_nobody_overtakes_without_waiting() -> None:
     place = await limiter.acquire(None, bulk=False)
     place.release(whole=True)
     await waiting
+    assert own.permit is not None
+    limiter.admission.end(own.permit)
     await asyncio.sleep(2)
     places = [limiter.acquire_nowait(None, bulk=False)]
     await asyncio.sleep(2)

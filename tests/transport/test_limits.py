@@ -47,6 +47,7 @@ class Counting:
         self.hold.set()
         self.closing = asyncio.Event()
         self.fail_first = 0
+        self.fail_headers: dict[str, str] = {}
         self.headers = False
         self.prompts: list[str] = []
         self.at: list[float] = []
@@ -88,7 +89,8 @@ class Counting:
         self.used.append((now, self.tokens))
         if self.fail_first:
             self.fail_first -= 1
-            return web.json_response({"error": {"message": "oh"}}, status=500)
+            asked = self.fail_headers
+            return web.json_response({"error": {"message": "oh"}}, status=500, headers=asked)
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         try:
@@ -294,6 +296,31 @@ async def test_all_that_is_under_way_is_retried(
             results = await batch
         assert all(result.error is None for result in results)
         assert client._transport.limiter().admission.in_flight == 0
+
+
+@pytest.mark.parametrize("concurrency", [1, "auto"])
+async def test_retry_that_waits_holds_nobody_up(
+    counting: Counting, concurrency: int | Literal["auto"]
+) -> None:
+    """During a back-off of a batch's requests a call is sent in their place, and as many others of the batch as may be
+    under way, but no more.
+    """
+    counting.fail_headers = {"Retry-After": "100"}
+    limit = START if concurrency == "auto" else concurrency
+    counting.fail_first = 1000
+    async with client_of(counting, Limits(concurrency=concurrency), retry=RetryPolicy()) as client:
+        batch = asyncio.ensure_future(collect(client, 100, concurrency=concurrency))
+        admission = client._transport.limiter().admission
+        async with asyncio.timeout(20):
+            await counting.reached(2 * limit)
+            while admission.in_flight:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0)
+            counting.fail_first = 0
+            await complete(client)
+        assert (len(counting.prompts), admission.in_flight) == (2 * limit + 1, 0)
+        batch.cancel()
+        await asyncio.wait([batch])
+        assert admission.in_flight == 0
 
 
 async def test_waiting_is_under_the_clocks(counting: Counting) -> None:

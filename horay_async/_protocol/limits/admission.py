@@ -182,7 +182,7 @@ class Admission:
         adaptive: bool = True,
         probe: bool = False,
     ) -> Permit:
-        """Admits one under `concurrency`. Each permit goes to one of `succeeded`, `refused` and `end`. `adaptive` is False
+        """Admits one under `concurrency`. Each permit goes to one of `succeeded` and `refused`, or to `end`, before that or alone. `adaptive` is False
         for one that asked `hold_back_fixed`, `probe` True for one that didn't ask.
         """
         alone = not self.in_flight
@@ -210,7 +210,9 @@ class Admission:
         )
 
     def end(self, permit: Permit) -> None:
-        """Takes back a permit whose request says nothing of the server's capacity."""
+        """Takes back a permit whose request says nothing of the server's capacity, or nothing yet. Only the first time counts."""
+        if not permit.open:
+            return
         permit.open = False
         self.in_flight -= 1
         self.undecided -= permit.undecided
