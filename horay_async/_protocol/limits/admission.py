@@ -142,7 +142,10 @@ class Admission:
         """Refusals in a row, each of the request that was sent next after the one before was known; 0 once an
         informed request succeeds."""
         self._halted = False
-        """Whether nothing is sent until a request that is under way ends; set by a refusal without `Retry-After`."""
+        """Whether a request that is under way has to end before the next is sent; set by a refusal without `Retry-After`."""
+        self._halted_until = -math.inf
+        """When the next is sent even if none ends: it may be a response of minutes. Set by such a refusal, and while one request
+        at a time is sent, by each."""
         self._episode: _OverloadEpisode | None = None
         """The refusals that aren't over; None while all is well."""
 
@@ -164,8 +167,8 @@ class Admission:
             self._pressed = True
             return math.inf
         probing = self._consecutive >= PROBE_AFTER and self._informed_in_flight
-        if self.undecided and (self._halted or probing):
-            return math.inf
+        if self.undecided and (self._halted or probing) and now < self._halted_until:
+            return self._halted_until - now
         by_rate = self._rate.wait(now)
         self._rate_holds |= by_rate > 0
         return max(by_rate, self._pause.wait(now), concurrency.wait(now) if paced else 0.0)
@@ -196,6 +199,8 @@ class Admission:
         self._informed_in_flight += 1
         concurrency.begin(now)
         self._pause.begin(now)
+        if self._consecutive >= PROBE_AFTER:
+            self._halted_until = now + self._longest_halt(concurrency)
         self._rate.begin(now, waited=waited_for_rate if adaptive else None)
         return Permit(
             concurrency,
@@ -272,6 +277,13 @@ class Admission:
             episode.paused += self._pause.pause(retry_after, sharers=sharers, now=now)
         elif informed:
             self._halted = True
+            self._halted_until = now + self._longest_halt(permit.concurrency)
+
+    def _longest_halt(self, concurrency: ConcurrencyLimit) -> float:
+        """Seconds for which others wait for a request under way to end: the time that one mostly takes, as far as a pause
+        may be so long.
+        """
+        return min(SharedPause.LONGEST, max(SharedPause.FIRST, concurrency.latency))
 
     def _is_informed(self, permit: Permit) -> bool:
         return permit.serial > self._informed_after

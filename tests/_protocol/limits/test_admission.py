@@ -61,9 +61,31 @@ def test_refusal_waits_for_the_next_end() -> None:
     desk = RequestHandler()
     first, second, _ = desk.let_go(3)
     desk.refuse(first)
-    assert desk.wait == math.inf
+    assert desk.wait > 0
     desk.response(second)
-    assert desk.wait < math.inf
+    assert desk.wait == 0
+
+
+@pytest.mark.parametrize(
+    ("latency", "seconds"), [(None, 0.5), (0.1, 0.5), (2.0, 2.0), (90.0, 16.0)]
+)
+def test_refusal_waits_for_an_end_no_longer_than_for_a_pause(
+    latency: float | None, seconds: float
+) -> None:
+    """What is under way may be a response of minutes: after the time that one mostly takes the next goes, and is met by a
+    pause if it is refused.
+    """
+    desk = RequestHandler()
+    desk.response(*desk.let_go(), latency=latency)
+    first, _ = desk.let_go(2)
+    desk.now += 10.0
+    desk.refuse(first)
+    assert desk.wait == seconds
+    desk.now += seconds
+    assert desk.wait == 0
+    desk.refuse(*desk.let_go())
+    assert 0.25 <= desk.wait <= 0.5
+    assert desk.admission.paused(desk.now) == desk.wait
 
 
 def test_refusal_of_a_lone_request_pauses() -> None:
@@ -89,10 +111,23 @@ def test_after_three_refusals_one_goes_at_a_time() -> None:
     for _ in range(3):
         desk.refuse(*desk.let_go())
     (canary,) = desk.let_go()
-    assert desk.wait == math.inf
+    assert desk.wait == 0.5
+    desk.now += 0.1
     desk.response(canary)
-    assert desk.wait < math.inf
+    assert desk.wait < 0.1
     desk.let_go(2)
+
+
+def test_one_that_goes_alone_may_take_long() -> None:
+    """One that isn't refused by then was let through: the next goes, alone again."""
+    desk = RequestHandler()
+    for _ in range(3):
+        desk.refuse(*desk.let_go())
+    desk.let_go()
+    for _ in range(3):
+        assert desk.wait == 0.5
+        desk.now += 0.5
+        desk.let_go()
 
 
 def test_requested_wait_is_kept() -> None:
