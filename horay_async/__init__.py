@@ -12,7 +12,7 @@ name brings its module when it is first used, and aiohttp comes with the first c
 Its layers, from the lowest up. A module imports from lower layers and from its own, for types too. The
 leaves are imported by no other layer; only the command line loads `local`, when it starts a local server.
 
-    _argument_errors, _first_use, _type_hints
+    _argument_errors, _first_use, _type_hints, _user_code
     _class_docs
     _class_attributes, _descriptors, _extras, _files, _http_date, _json, _record, _version
     _suggestions

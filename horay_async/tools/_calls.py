@@ -16,11 +16,12 @@ import msgspec
 from horay_async._json import is_array, plain_value
 from horay_async._protocol.structured.parse import parse_text
 from horay_async._protocol.wire.clean import well_formed, with_texts
+from horay_async._user_code import contain
 from horay_async.errors import AnswerError
 from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.events import ToolResult
 from horay_async.models.messages import ImagePart, TextPart, ToolMessage
-from horay_async.tools._isolation import call_to_its_end, call_user_code, contain, message_of
+from horay_async.tools._isolation import call_to_its_end, call_user_code, message_of
 from horay_async.tools.define import Approve, Tool
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class ToolCaller:
         """
         began = time.perf_counter()
         try:
-            tool, arguments = contain(self._parsed, call)
+            tool, arguments = self._parsed(call)
         except Exception as error:  # noqa: BLE001 - the model is to know, and may do better
             with self._observed(call) as on_end:
                 return on_end(_failed(call, error, began))
@@ -62,7 +63,7 @@ class ToolCaller:
             if isinstance(approved, Mapping):
                 try:
                     call = _with_arguments(call, cast("Mapping[str, object]", approved))
-                    tool, arguments = contain(self._parsed, call)
+                    tool, arguments = self._parsed(call)
                 except AnswerError as error:
                     return _failed(call, error, began)
             elif approved is not None and approved is not True:

@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 from horay_async._transport.in_thread import in_thread
+from horay_async._user_code import UserCodeEnded, contain, is_main_thread
 
 CLEANUP = 1.0
 """Seconds that a cancelled coroutine has to clean up before it isn't waited for any longer."""
-
-
-class UserCodeEnded(RuntimeError):
-    """User code raised what would have ended more than itself: SystemExit, its own cancellation ..."""
 
 
 async def call_user_code(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -46,14 +42,6 @@ async def _call(call: Callable[[], Any], function: Callable[..., Any], *, to_its
         return await _in_task(call(), to_its_end=to_its_end)
     value = await _in_thread(call)
     return await _in_task(value, to_its_end=to_its_end) if inspect.isawaitable(value) else value
-
-
-def contain(function: Callable[..., Any], *args: Any) -> Any:
-    """What a plain function returns that runs user code here and now: validators, `model_dump` ..."""
-    try:
-        return function(*args)
-    except (SystemExit, asyncio.CancelledError) as error:
-        raise UserCodeEnded(f"it raised {type(error).__name__}") from error
 
 
 async def _in_task(awaitable: Awaitable[Any], *, to_its_end: bool) -> Any:
@@ -88,11 +76,6 @@ async def _guarded(awaitable: Awaitable[Any]) -> Any:
         raise UserCodeEnded(f"it raised {type(error).__name__}") from error
 
 
-def is_main_thread() -> bool:
-    """Whether signals arrive in this thread."""
-    return threading.current_thread() is threading.main_thread()
-
-
 async def _in_thread(function: Callable[[], Any]) -> Any:
     value, error = await in_thread(function, name="horay-tool")
     if error is None:
@@ -108,7 +91,7 @@ async def _in_thread(function: Callable[[], Any]) -> Any:
 def message_of(error: BaseException) -> str:
     """The error's kind and text, or its kind alone where it can't say more."""
     try:
-        text = str(error)
+        text = contain(str, error)
     except Exception:  # noqa: BLE001 - its own `__str__` may raise anything
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

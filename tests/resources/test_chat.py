@@ -12,6 +12,7 @@ import pytest
 from horay_async import (
     AsyncEventStream,
     AsyncHoray,
+    BatchRequest,
     MessageDict,
     ParsedCompletion,
     TypedChatEvent,
@@ -245,6 +246,34 @@ async def test_parse_text() -> None:
     assert parse_text(Point, '```json\n{"x": 1, "y": 2}\n```') == Point(1, 2)
     with pytest.raises(AnswerError, match=r"doesn't fit Point: \$\.z: Point has no such field"):
         parse_text(Point, '{"x": 1, "y": 2, "z": 3}')
+
+
+@attrs.define
+class Leaving:
+    """Looks as if its task were cancelled."""
+
+    def __attrs_post_init__(self) -> None:
+        raise asyncio.CancelledError
+
+
+async def test_classes_that_would_end_more_than_themselves(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """The response doesn't fit, and all else goes on."""
+    fault_server.always(chat("{}"))
+    asked: dict[str, Any] = {"model": "m", "messages": QUESTION}
+    async with connect() as client:
+        completions = cast("Any", client).chat.completions
+        with pytest.raises(AnswerError, match="it raised CancelledError") as caught:
+            await completions.parse(**asked, response_format=Leaving)
+        assert caught.value.completion.choices[0].message.content == "{}"
+        requests: list[BatchRequest[Any]] = [
+            BatchRequest.chat(**asked, response_format=Leaving) for _ in range(3)
+        ]
+        requests.append(BatchRequest.chat(**asked))
+        results = [result async for result in client.batch.run(requests)]
+    kinds = [type(result.error) for result in sorted(results, key=lambda each: each.index)]
+    assert kinds == [AnswerError, AnswerError, AnswerError, type(None)]
 
 
 @pytest.mark.parametrize("client_kind", ["async", "blocking"])

@@ -16,13 +16,14 @@ import attrs
 import pydantic
 import pytest
 
+from horay_async._user_code import UserCodeEnded
 from horay_async.errors import AnswerError, HorayError
 from horay_async.models.chat import ToolCall
 from horay_async.models.dicts import ToolDict
 from horay_async.models.events import ToolResult
 from horay_async.models.messages import ImagePart, ImageURL, TextPart, UserMessage
 from horay_async.testing import FaultServer, respond, sse
-from horay_async.tools._isolation import UserCodeEnded, call_user_code
+from horay_async.tools._isolation import call_user_code
 from horay_async.tools.define import Tool, tool
 
 from .responses import asked, calling, saying
@@ -194,7 +195,7 @@ async def test_results_that_hold_themselves(fault_server: FaultServer, connect: 
 async def test_arguments_that_end_the_program(fault_server: FaultServer, connect: Connect) -> None:
     """A class's validators are user code as well."""
     result = await result_of(fault_server, connect, Ending, {"x": 1})
-    assert result.content == "Error: UserCodeEnded: it raised SystemExit"
+    assert result.content == "Error: the arguments don't fit: $: it raised SystemExit"
 
 
 async def test_content_parts(fault_server: FaultServer, connect: Connect) -> None:

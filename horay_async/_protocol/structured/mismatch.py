@@ -9,6 +9,7 @@ import attrs
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 
 from horay_async._protocol.structured.hints import named
+from horay_async._user_code import contain
 
 
 @attrs.frozen
@@ -68,12 +69,11 @@ def found_in(error: BaseException, path: str) -> Iterator[Mismatch]:
 def _message_of(error: BaseException) -> str:
     """What an error says; a name alone, as of a key that isn't there, says too little without the error's."""
     name = type(error).__name__
-    if isinstance(error, LookupError):
-        return f"{name}: {error}"
-    if error.args and isinstance(error.args[0], str):
+    if not isinstance(error, LookupError) and error.args and isinstance(error.args[0], str):
         return error.args[0] or name
     try:
-        return str(error) or name
+        text = contain(str, error)
+        return f"{name}: {text}" if isinstance(error, LookupError) else text or name
     except Exception:  # noqa: BLE001 - an error of a user's own may be unable to say anything
         return name
 

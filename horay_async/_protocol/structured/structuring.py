@@ -34,6 +34,7 @@ from horay_async._protocol.structured.mismatch import (
 from horay_async._protocol.structured.schema import check
 from horay_async._protocol.structured.unions import remembering, union_hook
 from horay_async._protocol.structured.values import SCALARS, Hook, anything, choice_hook
+from horay_async._user_code import contain
 
 
 def structure_strictly(value: Any, into: Any) -> Any:
@@ -45,7 +46,7 @@ def structure_strictly(value: Any, into: Any) -> Any:
     try:
         try:
             with remembering():
-                return hook(value)
+                return contain(hook, value)
         except Exception as error:
             raise Mismatches(list(found_in(error, "$"))) from error
     except RecursionError as error:

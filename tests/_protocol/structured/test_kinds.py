@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import InitVar
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Final, Generic, Literal, NewType, Self, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, NewType, Self, TypeVar, cast
 
 import annotated_types as at
 import attrs
@@ -592,6 +594,65 @@ def test_what_classes_raise(error: Exception, words: str) -> None:
     with pytest.raises(AnswerError) as caught:
         parse_text(Picky, "{}")
     assert caught.value.errors == (("$.x", "is missing"),)
+
+
+class Quitting(LookupError):
+    """Ends the program when it is asked what is wrong."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (asyncio.CancelledError("mine"), "it raised CancelledError"),
+        (SystemExit(3), "it raised SystemExit"),
+        (GeneratorExit(), "it raised GeneratorExit"),
+        (BaseExceptionGroup("", [SystemExit()]), "it raised BaseExceptionGroup"),
+        (Quitting(), "Quitting"),
+    ],
+)
+def test_what_would_end_more_than_the_class(error: BaseException, words: str) -> None:
+    """It is a mismatch as any other: constructors and validators can't end a program, or look as if a task was cancelled."""
+
+    @attrs.define
+    class Picky:
+        x: int
+
+        def __attrs_post_init__(self) -> None:
+            raise error
+
+    class Validating(pydantic.BaseModel):
+        x: int
+
+        @pydantic.field_validator("x")
+        @classmethod
+        def leave(cls, value: int) -> int:
+            raise error
+
+    for into in (Picky, Validating, list[Picky], Picky | None):
+        text = '[{"x": 1}]' if into == list[Picky] else '{"x": 1}'
+        with pytest.raises(AnswerError) as caught:
+            parse_text(cast("Any", into), text)
+        assert caught.value.reason == "mismatch"
+        assert words in caught.value.message or isinstance(error, Quitting)
+
+
+def test_ctrl_c_in_a_class() -> None:
+    """In the main thread it is the user's; in another one it is the class's own."""
+
+    @attrs.define
+    class Interrupting:
+        def __attrs_post_init__(self) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        parse_text(Interrupting, "{}")
+    with ThreadPoolExecutor(1) as threads:
+        caught = threads.submit(parse_text, Interrupting, "{}").exception()
+    assert isinstance(caught, AnswerError)
+    assert isinstance(caught.__cause__, Exception)
 
 
 class Same:
