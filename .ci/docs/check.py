@@ -41,6 +41,13 @@ def lacking(site: Path) -> Iterator[str]:
         yield from (f"{top}.{name}" for name in names_of(top) if name not in shown)
 
 
+def unparsed(site: Path) -> Iterator[str]:
+    """Pages that show the parameters of a docstring as running text."""
+    for page in (site / "reference").glob("*.html"):
+        if "<p>Args:" in page.read_text(encoding="utf-8"):
+            yield page.name
+
+
 def wordless() -> Iterator[str]:
     """Public classes, functions, methods and attributes without a docstring of their own or of a base's."""
     package = griffe.load("horay_async", try_relative_path=False, resolve_aliases=True)
@@ -64,6 +71,7 @@ def wordless() -> Iterator[str]:
 
 if __name__ == "__main__":
     problems = [f"{name} isn't in the reference" for name in lacking(Path(sys.argv[1]))]
+    problems += [f"{page} shows parameters as text" for page in unparsed(Path(sys.argv[1]))]
     problems += [
         f"{path} has no docstring" for path in wordless() if not path.startswith(TOLD_ELSEWHERE)
     ]

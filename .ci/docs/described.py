@@ -38,7 +38,7 @@ class Described(griffe.Extension):
             *(_parameter(one, func) for one in inspect.signature(found).parameters.values())
         )
         if text := inspect.getdoc(found):
-            func.docstring = griffe.Docstring(text, parent=func)
+            func.docstring = griffe.Docstring(text, parent=func, parser="google")
 
     def on_attribute(self, *, attr: griffe.Attribute, **_: Any) -> None:
         """Called once for each attribute that was read: a value that a private function makes says nothing to a reader."""
