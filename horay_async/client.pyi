@@ -44,9 +44,11 @@ class AsyncHoray:
         base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL object
             of httpx or yarl is taken, too.
         timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
-            timeouts.
+            timeouts. Unless given, the defaults of `Timeouts`: 15 s to connect, 600 s to the first
+            byte, 120 s without content, no deadline.
         max_retries: Most attempts after the first; the other rules of retrying stay as they are. 2.
-        retry: The rules of retrying; `max_retries` changes just its count.
+        retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes just its
+            count.
         limits: Most requests and tokens a minute, and requests at once, for all calls; None, the
             default, is no limit. Copies with the same limits and `base_url` share them.
         max_connections: Most requests under way at once on one event loop; further ones wait in
@@ -54,27 +56,29 @@ class AsyncHoray:
             (`ulimit -n`); when that binds, the log says so.
         tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
             before the system gives the connection up; from 1 to 32,767, what Linux takes. Half of
-            them pass before it is probed. 60 s is below the 350 s and 240 s after which the load
-            balancers of two large clouds forget a silent connection. None leaves it to the system.
-            A copy that changes this has connections of its own.
+            them pass before it is probed. 60 s, the default, is below the 350 s and 240 s after
+            which the load balancers of two large clouds forget a silent connection. None leaves it
+            to the system. A copy that changes this has connections of its own.
         max_response_objects: Most JSON objects and lists in one response, or kept of one stream:
             they take up to 250 bytes of memory each, and a tenth of a byte to send. In a stream,
             four alternatives to a token count as one. 1,000,000; over it an `APIResponseError` is
             raised.
-        default_headers: Sent with each request to the API.
-        default_query: Added to each URL's query.
-        proxy: `http://host:port` of a proxy.
+        default_headers: Sent with each request to the API. None unless given.
+        default_query: Added to each URL's query. None unless given.
+        proxy: `http://host:port` of a proxy. None, the default, is no proxy but what `trust_env`
+            finds.
         ssl_context: For a private certificate authority or client certificates; the system's trust
             otherwise. A copy that changes this has connections of its own; make a context once and
             pass it again, since connections are kept by it.
         trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from
-            `.netrc`. False: the environment's proxy isn't used.
+            `.netrc`. False, the default: the environment's proxy isn't used.
         allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't this
-            machine.
-        on_truncation: `"return"` takes a stream that ends without a mark of its end as complete.
+            machine. False.
+        on_truncation: What to do where a stream ends without a mark of its end: `"raise"` a
+            `StreamTruncatedError`, the default, or `"return"` what came, as if it were complete.
         strict: What happens beside counting where a response differs from what the API describes
-            (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and kind;
-            `"raise"` raises a `DriftError`, which keeps the response.
+            (`client.drift`). None, the default: nothing; `"warn"` gives a `DriftWarning`, once for
+            each path and kind; `"raise"` raises a `DriftError`, which keeps the response.
         session: A session of the caller's to send with. It is never closed here; its connector
             decides on connections, TLS and proxies.
         on_request: Called with a `RequestEvent` just before each attempt is sent. The three hooks
@@ -122,10 +126,12 @@ class AsyncHoray:
             base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL
                 object of httpx or yarl is taken, too.
             timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
-                timeouts.
+                timeouts. Unless given, the defaults of `Timeouts`: 15 s to connect, 600 s to the
+                first byte, 120 s without content, no deadline.
             max_retries: Most attempts after the first; the other rules of retrying stay as they
                 are. 2.
-            retry: The rules of retrying; `max_retries` changes just its count.
+            retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes just
+                its count.
             limits: Most requests and tokens a minute, and requests at once, for all calls; None,
                 the default, is no limit. Copies with the same limits and `base_url` share them.
             max_connections: Most requests under way at once on one event loop; further ones wait in
@@ -133,28 +139,31 @@ class AsyncHoray:
                 (`ulimit -n`); when that binds, the log says so.
             tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
                 before the system gives the connection up; from 1 to 32,767, what Linux takes. Half
-                of them pass before it is probed. 60 s is below the 350 s and 240 s after which the
-                load balancers of two large clouds forget a silent connection. None leaves it to the
-                system. A copy that changes this has connections of its own.
+                of them pass before it is probed. 60 s, the default, is below the 350 s and 240 s
+                after which the load balancers of two large clouds forget a silent connection. None
+                leaves it to the system. A copy that changes this has connections of its own.
             max_response_objects: Most JSON objects and lists in one response, or kept of one
                 stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. In
                 a stream, four alternatives to a token count as one. 1,000,000; over it an
                 `APIResponseError` is raised.
-            default_headers: Sent with each request to the API.
-            default_query: Added to each URL's query.
-            proxy: `http://host:port` of a proxy.
+            default_headers: Sent with each request to the API. None unless given.
+            default_query: Added to each URL's query. None unless given.
+            proxy: `http://host:port` of a proxy. None, the default, is no proxy but what
+                `trust_env` finds.
             ssl_context: For a private certificate authority or client certificates; the system's
                 trust otherwise. A copy that changes this has connections of its own; make a context
                 once and pass it again, since connections are kept by it.
             trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
-                from `.netrc`. False: the environment's proxy isn't used.
+                from `.netrc`. False, the default: the environment's proxy isn't used.
             allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
-                this machine.
-            on_truncation: `"return"` takes a stream that ends without a mark of its end as
+                this machine. False.
+            on_truncation: What to do where a stream ends without a mark of its end: `"raise"` a
+                `StreamTruncatedError`, the default, or `"return"` what came, as if it were
                 complete.
             strict: What happens beside counting where a response differs from what the API
-                describes (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and
-                kind; `"raise"` raises a `DriftError`, which keeps the response.
+                describes (`client.drift`). None, the default: nothing; `"warn"` gives a
+                `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
+                keeps the response.
             session: A session of the caller's to send with. It is never closed here; its connector
                 decides on connections, TLS and proxies.
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
@@ -219,10 +228,12 @@ class AsyncHoray:
             base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL
                 object of httpx or yarl is taken, too.
             timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
-                timeouts.
+                timeouts. Unless given, the defaults of `Timeouts`: 15 s to connect, 600 s to the
+                first byte, 120 s without content, no deadline.
             max_retries: Most attempts after the first; the other rules of retrying stay as they
                 are. 2.
-            retry: The rules of retrying; `max_retries` changes just its count.
+            retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes just
+                its count.
             limits: Most requests and tokens a minute, and requests at once, for all calls; None,
                 the default, is no limit. Copies with the same limits and `base_url` share them.
             max_connections: Most requests under way at once on one event loop; further ones wait in
@@ -230,28 +241,31 @@ class AsyncHoray:
                 (`ulimit -n`); when that binds, the log says so.
             tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
                 before the system gives the connection up; from 1 to 32,767, what Linux takes. Half
-                of them pass before it is probed. 60 s is below the 350 s and 240 s after which the
-                load balancers of two large clouds forget a silent connection. None leaves it to the
-                system. A copy that changes this has connections of its own.
+                of them pass before it is probed. 60 s, the default, is below the 350 s and 240 s
+                after which the load balancers of two large clouds forget a silent connection. None
+                leaves it to the system. A copy that changes this has connections of its own.
             max_response_objects: Most JSON objects and lists in one response, or kept of one
                 stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. In
                 a stream, four alternatives to a token count as one. 1,000,000; over it an
                 `APIResponseError` is raised.
-            default_headers: Sent with each request to the API.
-            default_query: Added to each URL's query.
-            proxy: `http://host:port` of a proxy.
+            default_headers: Sent with each request to the API. None unless given.
+            default_query: Added to each URL's query. None unless given.
+            proxy: `http://host:port` of a proxy. None, the default, is no proxy but what
+                `trust_env` finds.
             ssl_context: For a private certificate authority or client certificates; the system's
                 trust otherwise. A copy that changes this has connections of its own; make a context
                 once and pass it again, since connections are kept by it.
             trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
-                from `.netrc`. False: the environment's proxy isn't used.
+                from `.netrc`. False, the default: the environment's proxy isn't used.
             allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
-                this machine.
-            on_truncation: `"return"` takes a stream that ends without a mark of its end as
+                this machine. False.
+            on_truncation: What to do where a stream ends without a mark of its end: `"raise"` a
+                `StreamTruncatedError`, the default, or `"return"` what came, as if it were
                 complete.
             strict: What happens beside counting where a response differs from what the API
-                describes (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and
-                kind; `"raise"` raises a `DriftError`, which keeps the response.
+                describes (`client.drift`). None, the default: nothing; `"warn"` gives a
+                `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
+                keeps the response.
             session: A session of the caller's to send with. It is never closed here; its connector
                 decides on connections, TLS and proxies.
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three

@@ -185,9 +185,10 @@ class ClientOptions(FrozenRecord):
     base_url: str = attrs.field(default=None, converter=_base_url)
     """From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL object of httpx or yarl is taken, too."""
     timeout: Timeouts = attrs.field(factory=Timeouts, converter=_timeouts)
-    """A number is the total deadline in seconds; `Timeouts` sets each of the five timeouts."""
+    """A number is the total deadline in seconds; `Timeouts` sets each of the five timeouts. Unless given, the defaults of
+    `Timeouts`: 15 s to connect, 600 s to the first byte, 120 s without content, no deadline."""
     retry: RetryPolicy = attrs.field(factory=RetryPolicy, validator=_policy)
-    """The rules of retrying; `max_retries` changes just its count."""
+    """The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes just its count."""
     limits: Limits | None = attrs.field(default=None, validator=_limits)
     """Most requests and tokens a minute, and requests at once, for all calls; None, the default, is no limit. Copies with
     the same limits and `base_url` share them."""
@@ -196,7 +197,7 @@ class ClientOptions(FrozenRecord):
     lets a process have files open, less 32 (`ulimit -n`); when that binds, the log says so."""
     tcp_keepalive: float | None = attrs.field(default=60.0, validator=check_keepalive)
     """Seconds: how long the other side of a connection may give no sign of life before the system gives the
-    connection up; from 1 to 32,767, what Linux takes. Half of them pass before it is probed. 60 s is below the
+    connection up; from 1 to 32,767, what Linux takes. Half of them pass before it is probed. 60 s, the default, is below the
     350 s and 240 s after which the load balancers of two large clouds forget a silent connection. None leaves it to the
     system. A copy that changes this has connections of its own."""
     max_response_objects: int = attrs.field(default=MAX_RESPONSE_OBJECTS, validator=check_count)
@@ -205,27 +206,28 @@ class ClientOptions(FrozenRecord):
     default_headers: dict[str, str] = attrs.field(
         factory=dict[str, str], converter=_headers, repr=_names
     )
-    """Sent with each request to the API."""
+    """Sent with each request to the API. None unless given."""
     default_query: dict[str, str | int | float | bool] = attrs.field(
         factory=dict[str, "str | int | float | bool"],
         converter=dict,
     )
-    """Added to each URL's query."""
+    """Added to each URL's query. None unless given."""
     proxy: str | None = attrs.field(default=None, converter=check_proxy, repr=_without_password)
-    """`http://host:port` of a proxy."""
+    """`http://host:port` of a proxy. None, the default, is no proxy but what `trust_env` finds."""
     ssl_context: ssl.SSLContext | None = None
     """For a private certificate authority or client certificates; the system's trust otherwise. A copy that changes this
     has connections of its own; make a context once and pass it again, since connections are kept by it."""
     trust_env: bool = False
-    """Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`. False: the environment's
-    proxy isn't used."""
+    """Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from `.netrc`. False, the default: the
+    environment's proxy isn't used."""
     allow_insecure_http: bool = False
-    """Whether the key may be sent over plain HTTP to a host that isn't this machine."""
+    """Whether the key may be sent over plain HTTP to a host that isn't this machine. False."""
     on_truncation: Literal["raise", "return"] = attrs.field(default="raise")
-    """`"return"` takes a stream that ends without a mark of its end as complete."""
+    """What to do where a stream ends without a mark of its end: `"raise"` a `StreamTruncatedError`, the default, or
+    `"return"` what came, as if it were complete."""
     strict: Literal["warn", "raise"] | None = None
-    """What happens beside counting where a response differs from what the API describes (`client.drift`):
-    `"warn"` gives a `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
+    """What happens beside counting where a response differs from what the API describes (`client.drift`). None, the
+    default: nothing; `"warn"` gives a `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
     keeps the response."""
     session: aiohttp.ClientSession | None = attrs.field(default=None, repr=False)
     """A session of the caller's to send with. It is never closed here; its connector decides on

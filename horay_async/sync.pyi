@@ -202,13 +202,13 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 `max_connections`; a session of the caller's is bound by its connector.
             rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
                 client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
-                this and the others.
+                this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its response reports.
+                corrected by what its response reports. None, the default, is no limit.
             bulk: Whether the batch's requests give way to the client's other calls, where the
                 client has `limits` and those have to wait. True.
-            fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
-                is a result like any other.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default:
+                a failure is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
                 responded before. Then that is the request's result; and of all requests that can't
@@ -257,13 +257,13 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 `max_connections`; a session of the caller's is bound by its connector.
             rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
                 client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
-                this and the others.
+                this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its response reports.
+                corrected by what its response reports. None, the default, is no limit.
             bulk: Whether the batch's requests give way to the client's other calls, where the
                 client has `limits` and those have to wait. True.
-            fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
-                is a result like any other.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default:
+                a failure is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
                 responded before. Then that is the request's result; and of all requests that can't
@@ -325,13 +325,13 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 `max_connections`; a session of the caller's is bound by its connector.
             rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
                 client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
-                this and the others.
+                this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its response reports.
+                corrected by what its response reports. None, the default, is no limit.
             bulk: Whether the batch's requests give way to the client's other calls, where the
                 client has `limits` and those have to wait. True.
-            fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
-                is a result like any other.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default:
+                a failure is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
                 responded before. Then that is the request's result; and of all requests that can't
@@ -1871,9 +1871,11 @@ class Horay(BlockingWrapper, of=AsyncHoray):
         base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL object
             of httpx or yarl is taken, too.
         timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
-            timeouts.
+            timeouts. Unless given, the defaults of `Timeouts`: 15 s to connect, 600 s to the first
+            byte, 120 s without content, no deadline.
         max_retries: Most attempts after the first; the other rules of retrying stay as they are. 2.
-        retry: The rules of retrying; `max_retries` changes just its count.
+        retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes just its
+            count.
         limits: Most requests and tokens a minute, and requests at once, for all calls; None, the
             default, is no limit. Copies with the same limits and `base_url` share them.
         max_connections: Most requests under way at once on one event loop; further ones wait in
@@ -1881,27 +1883,29 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             (`ulimit -n`); when that binds, the log says so.
         tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
             before the system gives the connection up; from 1 to 32,767, what Linux takes. Half of
-            them pass before it is probed. 60 s is below the 350 s and 240 s after which the load
-            balancers of two large clouds forget a silent connection. None leaves it to the system.
-            A copy that changes this has connections of its own.
+            them pass before it is probed. 60 s, the default, is below the 350 s and 240 s after
+            which the load balancers of two large clouds forget a silent connection. None leaves it
+            to the system. A copy that changes this has connections of its own.
         max_response_objects: Most JSON objects and lists in one response, or kept of one stream:
             they take up to 250 bytes of memory each, and a tenth of a byte to send. In a stream,
             four alternatives to a token count as one. 1,000,000; over it an `APIResponseError` is
             raised.
-        default_headers: Sent with each request to the API.
-        default_query: Added to each URL's query.
-        proxy: `http://host:port` of a proxy.
+        default_headers: Sent with each request to the API. None unless given.
+        default_query: Added to each URL's query. None unless given.
+        proxy: `http://host:port` of a proxy. None, the default, is no proxy but what `trust_env`
+            finds.
         ssl_context: For a private certificate authority or client certificates; the system's trust
             otherwise. A copy that changes this has connections of its own; make a context once and
             pass it again, since connections are kept by it.
         trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password from
-            `.netrc`. False: the environment's proxy isn't used.
+            `.netrc`. False, the default: the environment's proxy isn't used.
         allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't this
-            machine.
-        on_truncation: `"return"` takes a stream that ends without a mark of its end as complete.
+            machine. False.
+        on_truncation: What to do where a stream ends without a mark of its end: `"raise"` a
+            `StreamTruncatedError`, the default, or `"return"` what came, as if it were complete.
         strict: What happens beside counting where a response differs from what the API describes
-            (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and kind;
-            `"raise"` raises a `DriftError`, which keeps the response.
+            (`client.drift`). None, the default: nothing; `"warn"` gives a `DriftWarning`, once for
+            each path and kind; `"raise"` raises a `DriftError`, which keeps the response.
         session: A session of the caller's to send with. It is never closed here; its connector
             decides on connections, TLS and proxies.
         on_request: Called with a `RequestEvent` just before each attempt is sent. The three hooks
@@ -1951,10 +1955,12 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL
                 object of httpx or yarl is taken, too.
             timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
-                timeouts.
+                timeouts. Unless given, the defaults of `Timeouts`: 15 s to connect, 600 s to the
+                first byte, 120 s without content, no deadline.
             max_retries: Most attempts after the first; the other rules of retrying stay as they
                 are. 2.
-            retry: The rules of retrying; `max_retries` changes just its count.
+            retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes just
+                its count.
             limits: Most requests and tokens a minute, and requests at once, for all calls; None,
                 the default, is no limit. Copies with the same limits and `base_url` share them.
             max_connections: Most requests under way at once on one event loop; further ones wait in
@@ -1962,28 +1968,31 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 (`ulimit -n`); when that binds, the log says so.
             tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
                 before the system gives the connection up; from 1 to 32,767, what Linux takes. Half
-                of them pass before it is probed. 60 s is below the 350 s and 240 s after which the
-                load balancers of two large clouds forget a silent connection. None leaves it to the
-                system. A copy that changes this has connections of its own.
+                of them pass before it is probed. 60 s, the default, is below the 350 s and 240 s
+                after which the load balancers of two large clouds forget a silent connection. None
+                leaves it to the system. A copy that changes this has connections of its own.
             max_response_objects: Most JSON objects and lists in one response, or kept of one
                 stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. In
                 a stream, four alternatives to a token count as one. 1,000,000; over it an
                 `APIResponseError` is raised.
-            default_headers: Sent with each request to the API.
-            default_query: Added to each URL's query.
-            proxy: `http://host:port` of a proxy.
+            default_headers: Sent with each request to the API. None unless given.
+            default_query: Added to each URL's query. None unless given.
+            proxy: `http://host:port` of a proxy. None, the default, is no proxy but what
+                `trust_env` finds.
             ssl_context: For a private certificate authority or client certificates; the system's
                 trust otherwise. A copy that changes this has connections of its own; make a context
                 once and pass it again, since connections are kept by it.
             trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
-                from `.netrc`. False: the environment's proxy isn't used.
+                from `.netrc`. False, the default: the environment's proxy isn't used.
             allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
-                this machine.
-            on_truncation: `"return"` takes a stream that ends without a mark of its end as
+                this machine. False.
+            on_truncation: What to do where a stream ends without a mark of its end: `"raise"` a
+                `StreamTruncatedError`, the default, or `"return"` what came, as if it were
                 complete.
             strict: What happens beside counting where a response differs from what the API
-                describes (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and
-                kind; `"raise"` raises a `DriftError`, which keeps the response.
+                describes (`client.drift`). None, the default: nothing; `"warn"` gives a
+                `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
+                keeps the response.
             session: A session of the caller's to send with. It is never closed here; its connector
                 decides on connections, TLS and proxies.
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three
@@ -2047,10 +2056,12 @@ class Horay(BlockingWrapper, of=AsyncHoray):
             base_url: From `HORAY_BASE_URL` unless given, else `https://api.horay.ai/v1`. A URL
                 object of httpx or yarl is taken, too.
             timeout: A number is the total deadline in seconds; `Timeouts` sets each of the five
-                timeouts.
+                timeouts. Unless given, the defaults of `Timeouts`: 15 s to connect, 600 s to the
+                first byte, 120 s without content, no deadline.
             max_retries: Most attempts after the first; the other rules of retrying stay as they
                 are. 2.
-            retry: The rules of retrying; `max_retries` changes just its count.
+            retry: The rules of retrying, `RetryPolicy()` unless given; `max_retries` changes just
+                its count.
             limits: Most requests and tokens a minute, and requests at once, for all calls; None,
                 the default, is no limit. Copies with the same limits and `base_url` share them.
             max_connections: Most requests under way at once on one event loop; further ones wait in
@@ -2058,28 +2069,31 @@ class Horay(BlockingWrapper, of=AsyncHoray):
                 (`ulimit -n`); when that binds, the log says so.
             tcp_keepalive: Seconds: how long the other side of a connection may give no sign of life
                 before the system gives the connection up; from 1 to 32,767, what Linux takes. Half
-                of them pass before it is probed. 60 s is below the 350 s and 240 s after which the
-                load balancers of two large clouds forget a silent connection. None leaves it to the
-                system. A copy that changes this has connections of its own.
+                of them pass before it is probed. 60 s, the default, is below the 350 s and 240 s
+                after which the load balancers of two large clouds forget a silent connection. None
+                leaves it to the system. A copy that changes this has connections of its own.
             max_response_objects: Most JSON objects and lists in one response, or kept of one
                 stream: they take up to 250 bytes of memory each, and a tenth of a byte to send. In
                 a stream, four alternatives to a token count as one. 1,000,000; over it an
                 `APIResponseError` is raised.
-            default_headers: Sent with each request to the API.
-            default_query: Added to each URL's query.
-            proxy: `http://host:port` of a proxy.
+            default_headers: Sent with each request to the API. None unless given.
+            default_query: Added to each URL's query. None unless given.
+            proxy: `http://host:port` of a proxy. None, the default, is no proxy but what
+                `trust_env` finds.
             ssl_context: For a private certificate authority or client certificates; the system's
                 trust otherwise. A copy that changes this has connections of its own; make a context
                 once and pass it again, since connections are kept by it.
             trust_env: Whether to take the proxy from `HTTPS_PROXY` and its like, and its password
-                from `.netrc`. False: the environment's proxy isn't used.
+                from `.netrc`. False, the default: the environment's proxy isn't used.
             allow_insecure_http: Whether the key may be sent over plain HTTP to a host that isn't
-                this machine.
-            on_truncation: `"return"` takes a stream that ends without a mark of its end as
+                this machine. False.
+            on_truncation: What to do where a stream ends without a mark of its end: `"raise"` a
+                `StreamTruncatedError`, the default, or `"return"` what came, as if it were
                 complete.
             strict: What happens beside counting where a response differs from what the API
-                describes (`client.drift`): `"warn"` gives a `DriftWarning`, once for each path and
-                kind; `"raise"` raises a `DriftError`, which keeps the response.
+                describes (`client.drift`). None, the default: nothing; `"warn"` gives a
+                `DriftWarning`, once for each path and kind; `"raise"` raises a `DriftError`, which
+                keeps the response.
             session: A session of the caller's to send with. It is never closed here; its connector
                 decides on connections, TLS and proxies.
             on_request: Called with a `RequestEvent` just before each attempt is sent. The three

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import inspect
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -41,6 +44,24 @@ def lacking(site: Path) -> Iterator[str]:
         yield from (f"{top}.{name}" for name in names_of(top) if name not in shown)
 
 
+def undescribed(site: Path) -> Iterator[str]:
+    """Public classes and functions whose docstring's first sentence no page shows."""
+    pages = (page.read_text(encoding="utf-8") for page in (site / "reference").glob("*.html"))
+    shown = _plain(" ".join(html.unescape(re.sub("<[^>]+>", "", page)) for page in pages))
+    for top in TOPS:
+        for name in names_of(top):
+            found = getattr(import_module(top), name)
+            if callable(found) and (text := inspect.getdoc(found)):
+                first = re.split(r"[.:](?:\s|$)", text, maxsplit=1)[0]
+                if _plain(first) not in shown:
+                    yield f"{top}.{name}"
+
+
+def _plain(text: str) -> str:
+    """Without what Markdown takes away, and with one kind of space."""
+    return " ".join(text.replace("`", "").split())
+
+
 def unparsed(site: Path) -> Iterator[str]:
     """Pages that show the parameters of a docstring as running text."""
     for page in (site / "reference").glob("*.html"):
@@ -71,6 +92,7 @@ def wordless() -> Iterator[str]:
 
 if __name__ == "__main__":
     problems = [f"{name} isn't in the reference" for name in lacking(Path(sys.argv[1]))]
+    problems += [f"{path}: no page shows its docstring" for path in undescribed(Path(sys.argv[1]))]
     problems += [f"{page} shows parameters as text" for page in unparsed(Path(sys.argv[1]))]
     problems += [
         f"{path} has no docstring" for path in wordless() if not path.startswith(TOLD_ELSEWHERE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 from importlib import import_module
-from typing import Any
+from typing import Any, is_typeddict
 
 import griffe
 
@@ -22,16 +22,35 @@ KINDS = {
 }
 
 
+PUBLIC = frozenset(
+    getattr(import_module(top), name)
+    for top in ("horay_async", "horay_async.testing", "horay_async.integrations.otel")
+    for name in import_module(top).__all__
+    if isinstance(getattr(import_module(top), name), type)
+)
+"""The classes that the reference has a place for."""
+
+
 class Described(griffe.Extension):
     """Takes signature and docstring of methods from the object itself, where it has ones of its own."""
+
+    def on_class(self, *, cls: griffe.Class, **_: Any) -> None:
+        """Called once for each class that was read: bases that are no reader's business give way to theirs."""
+        found = _object_of(cls)
+        if isinstance(found, type) and not is_typeddict(found):
+            named = [
+                next((one for one in base.__mro__ if _is_known(one)), None)
+                for base in found.__bases__
+            ]
+            cls.bases = [
+                griffe.ExprName(one.__name__, parent=cls) for one in named if one is not None
+            ]
 
     def on_function(self, *, func: griffe.Function, **_: Any) -> None:
         """Called once for each function that was read."""
         if func.is_private or not isinstance(func.parent, griffe.Class):
             return
-        found: Any = import_module(func.module.path)
-        for name in func.path.removeprefix(f"{func.module.path}.").split("."):
-            found = getattr(found, name, None)
+        found = _object_of(func)
         if not hasattr(found, "__signature__"):
             return
         func.parameters = griffe.Parameters(
@@ -40,10 +59,36 @@ class Described(griffe.Extension):
         if text := inspect.getdoc(found):
             func.docstring = griffe.Docstring(text, parent=func, parser="google")
 
+    def on_module(self, *, mod: griffe.Module, **_: Any) -> None:
+        """Called once for each module that was read: a page has words of its own for what it shows of one."""
+        mod.docstring = None
+
     def on_attribute(self, *, attr: griffe.Attribute, **_: Any) -> None:
-        """Called once for each attribute that was read: a value that a private function makes says nothing to a reader."""
-        if str(attr.value).startswith("_"):
+        """Called once for each attribute that was read: how a value is made says nothing to a reader."""
+        attr.labels -= {"class-attribute", "instance-attribute"}
+        value = attr.value
+        if isinstance(value, griffe.ExprCall) and str(value.function) == "attrs.field":
+            given = {
+                one.name: one.value
+                for one in value.arguments
+                if isinstance(one, griffe.ExprKeyword)
+            }
+            attr.value = value = given.get("default")
+        if str(value).startswith("_"):
             attr.value = None
+
+
+def _object_of(described: griffe.Object) -> Any:
+    """What is described, as it is at run time; None where it isn't there."""
+    found: Any = import_module(described.module.path)
+    for name in described.path.removeprefix(f"{described.module.path}.").split("."):
+        found = getattr(found, name, None)
+    return found
+
+
+def _is_known(one: type) -> bool:
+    """Whether a base says something to a reader: a class of the reference, or an error of Python's."""
+    return one in PUBLIC or (one.__module__ == "builtins" and one is not object)
 
 
 def _parameter(one: inspect.Parameter, func: griffe.Function) -> griffe.Parameter:

@@ -22,16 +22,15 @@ class BatchOptions(TypedDict, total=False):
     client's `max_connections`; a session of the caller's is bound by its connector."""
     rpm: float | None
     """Most requests a minute, retries included; they go evenly spaced. Batches of the client with the same `rpm` and `tpm`
-    share them. The client's `limits` hold beside this and the others."""
+    share them. The client's `limits` hold beside this and the others. None, the default, is no limit."""
     tpm: float | None
     """Most tokens a minute: estimated from a request's length and its `max_tokens`, and corrected by what
-    its response reports."""
+    its response reports. None, the default, is no limit."""
     bulk: bool
     """Whether the batch's requests give way to the client's other calls, where the client has `limits` and those have to
     wait. True."""
     fail_fast: bool
-    """Whether the first failure ends the batch, with its error; otherwise a failure is a result like any
-    other."""
+    """Whether the first failure ends the batch, with its error. False, the default: a failure is a result like any other."""
     give_up_after: float
     """Seconds for which a request is put off and sent again, 600, where the server refuses it for its load
     (429, 503), or can't be reached though it has responded before. Then that is the request's result; and of all

@@ -66,13 +66,13 @@ class AsyncBatch:
                 `max_connections`; a session of the caller's is bound by its connector.
             rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
                 client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
-                this and the others.
+                this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its response reports.
+                corrected by what its response reports. None, the default, is no limit.
             bulk: Whether the batch's requests give way to the client's other calls, where the
                 client has `limits` and those have to wait. True.
-            fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
-                is a result like any other.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default:
+                a failure is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
                 responded before. Then that is the request's result; and of all requests that can't
@@ -121,13 +121,13 @@ class AsyncBatch:
                 `max_connections`; a session of the caller's is bound by its connector.
             rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
                 client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
-                this and the others.
+                this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its response reports.
+                corrected by what its response reports. None, the default, is no limit.
             bulk: Whether the batch's requests give way to the client's other calls, where the
                 client has `limits` and those have to wait. True.
-            fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
-                is a result like any other.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default:
+                a failure is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
                 responded before. Then that is the request's result; and of all requests that can't
@@ -189,13 +189,13 @@ class AsyncBatch:
                 `max_connections`; a session of the caller's is bound by its connector.
             rpm: Most requests a minute, retries included; they go evenly spaced. Batches of the
                 client with the same `rpm` and `tpm` share them. The client's `limits` hold beside
-                this and the others.
+                this and the others. None, the default, is no limit.
             tpm: Most tokens a minute: estimated from a request's length and its `max_tokens`, and
-                corrected by what its response reports.
+                corrected by what its response reports. None, the default, is no limit.
             bulk: Whether the batch's requests give way to the client's other calls, where the
                 client has `limits` and those have to wait. True.
-            fail_fast: Whether the first failure ends the batch, with its error; otherwise a failure
-                is a result like any other.
+            fail_fast: Whether the first failure ends the batch, with its error. False, the default:
+                a failure is a result like any other.
             give_up_after: Seconds for which a request is put off and sent again, 600, where the
                 server refuses it for its load (429, 503), or can't be reached though it has
                 responded before. Then that is the request's result; and of all requests that can't
