@@ -60,8 +60,9 @@ class Described(griffe.Extension):
             func.docstring = griffe.Docstring(text, parent=func, parser="google")
 
     def on_module(self, *, mod: griffe.Module, **_: Any) -> None:
-        """Called once for each module that was read: a page has words of its own for what it shows of one."""
-        mod.docstring = None
+        """Called once for each module that was read: a page has words of its own for what it shows of models."""
+        if mod.path.startswith("horay_async.models"):
+            mod.docstring = None
 
     def on_attribute(self, *, attr: griffe.Attribute, **_: Any) -> None:
         """Called once for each attribute that was read: how a value is made says nothing to a reader."""
