@@ -75,59 +75,40 @@ def _openai_error(error: HorayError, request: httpx2.Request) -> Exception:
 
 
 class _Checked:
-    """Reads `iterator`, and raises where it is read on after an error: openai's are generators, which just end after one,
-    as if complete.
+    """Reads `iterator`, and raises where it is read on after an error, also after a read that was cancelled or interrupted:
+    openai's are generators, which just end after one, as if complete. A read is a `with` block of it.
     """
 
     def __init__(self, iterator: Any, response: httpx2.Response) -> None:
         self._iterator = iterator
         self._response = response
-        self._failure: openai.OpenAIError | None = None
+        self._failure: BaseException | None = None
 
-    def _check(self) -> None:
+    def __enter__(self) -> None:
         if self._failure is not None:
             raise self._failure
 
-    def _fail(self, error: BaseException) -> None:
-        """Has reading on raise `error`, or what says that it ended a reading."""
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None or isinstance(error, StopIteration | StopAsyncIteration):
+            return
         if not isinstance(error, openai.OpenAIError):
             text = str(interrupted(error))
             error = openai.APIConnectionError(message=text, request=self._response.request)
         self._failure = error
 
-
-class _CheckedIterator(_Checked):
-    """Also after Ctrl-C."""
-
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Any:
-        self._check()
-        try:
+        with self:
             return self._iterator.__next__()
-        except StopIteration:
-            raise
-        except BaseException as error:
-            self._fail(error)
-            raise
-
-
-class _CheckedAsyncIterator(_Checked):
-    """Also after a read that was cancelled."""
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Any:
-        self._check()
-        try:
+        with self:
             return await self._iterator.__anext__()
-        except StopAsyncIteration:
-            raise
-        except BaseException as error:
-            self._fail(error)
-            raise
 
 
 class _Stream(openai.Stream[T]):
@@ -135,7 +116,7 @@ class _Stream(openai.Stream[T]):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._iterator: Any = _CheckedIterator(self._iterator, self.response)
+        self._iterator: Any = _Checked(self._iterator, self.response)
 
     def __iter__(self) -> Iterator[T]:
         return self._iterator  # type: ignore[no-any-return] # its items are of `T`
@@ -146,7 +127,7 @@ class _AsyncStream(openai.AsyncStream[T]):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._iterator: Any = _CheckedAsyncIterator(self._iterator, self.response)
+        self._iterator: Any = _Checked(self._iterator, self.response)
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self._iterator  # type: ignore[no-any-return] # its items are of `T`
@@ -168,7 +149,7 @@ class _HelperManager:
 
     def __enter__(self) -> Any:
         helper = self._manager.__enter__()
-        helper._iterator = _CheckedIterator(helper._iterator, helper._response)  # noqa: SLF001 - no other way in
+        helper._iterator = _Checked(helper._iterator, helper._response)  # noqa: SLF001 - no other way in
         return helper
 
     def __exit__(self, *error: object) -> None:
@@ -176,7 +157,7 @@ class _HelperManager:
 
     async def __aenter__(self) -> Any:
         helper = await self._manager.__aenter__()
-        helper._iterator = _CheckedAsyncIterator(helper._iterator, helper._response)  # noqa: SLF001 - as above
+        helper._iterator = _Checked(helper._iterator, helper._response)  # noqa: SLF001 - as above
         return helper
 
     async def __aexit__(self, *error: object) -> None:
