@@ -72,9 +72,7 @@ class HasClients(Serializable):
 
     @property
     def _blocking(self) -> Horay:
-        if self.client is not None:
-            return self.client
-        return self._made_once("_made", self._make)
+        return self.client or self._made_once("_made", self._make)
 
     def _make(self) -> Horay:
         made = Horay(**self._settings())
@@ -84,9 +82,7 @@ class HasClients(Serializable):
 
     @property
     def _awaiting(self) -> AsyncHoray:
-        if self.async_client is not None:
-            return self.async_client
-        return self._made_once("_made_async", self._make_async)
+        return self.async_client or self._made_once("_made_async", self._make_async)
 
     def _make_async(self) -> AsyncHoray:
         made = AsyncHoray(**self._settings())

@@ -113,6 +113,8 @@ class ChatHoray(Parameters):
     ) -> dict[str, Any]:
         """The parameters of one call."""
         sent = {"model": self.model, **self._set(), **call, "messages": sent_messages(messages)}
+        for ours in ("stream_usage", KEEP_ARGUMENTS):
+            sent.pop(ours, None)
         if stop is not None:
             sent["stop"] = stop
         return sent
@@ -120,10 +122,8 @@ class ChatHoray(Parameters):
     def _streamed(
         self, messages: list[BaseMessage], stop: list[str] | None, call: Mapping[str, Any]
     ) -> dict[str, Any]:
-        options = dict(call)
-        usage = options.pop("stream_usage", self.stream_usage)
-        sent = self._sent(messages, stop, options)
-        if usage:
+        sent = self._sent(messages, stop, call)
+        if call.get("stream_usage", self.stream_usage):
             sent.setdefault("stream_options", {"include_usage": True})
         if sent.get("n") not in (None, 1):
             raise ValueError("n: LangChain streams one choice; call `generate` for several")
@@ -136,11 +136,9 @@ class ChatHoray(Parameters):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        kwargs.pop("stream_usage", None)
-        keep = kwargs.pop(KEEP_ARGUMENTS, False)
-        sent = self._sent(messages, stop, kwargs)
         completions: Any = self._blocking.chat.completions
-        return result_of(completions.create(**sent), keep_arguments=keep)
+        response = completions.create(**self._sent(messages, stop, kwargs))
+        return result_of(response, keep_arguments=kwargs.get(KEEP_ARGUMENTS, False))
 
     async def _agenerate(
         self,
@@ -149,11 +147,9 @@ class ChatHoray(Parameters):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        kwargs.pop("stream_usage", None)
-        keep = kwargs.pop(KEEP_ARGUMENTS, False)
-        sent = self._sent(messages, stop, kwargs)
         completions: Any = self._awaiting.chat.completions
-        return result_of(await completions.create(**sent), keep_arguments=keep)
+        response = await completions.create(**self._sent(messages, stop, kwargs))
+        return result_of(response, keep_arguments=kwargs.get(KEEP_ARGUMENTS, False))
 
     def _stream(
         self,
@@ -162,10 +158,9 @@ class ChatHoray(Parameters):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        message = StreamedMessage(keep_arguments=kwargs.pop(KEEP_ARGUMENTS, False))
-        sent = self._streamed(messages, stop, kwargs)
+        message = StreamedMessage(keep_arguments=kwargs.get(KEEP_ARGUMENTS, False))
         completions: Any = self._blocking.chat.completions
-        with completions.stream(**sent) as events:
+        with completions.stream(**self._streamed(messages, stop, kwargs)) as events:
             for event in events:
                 yield from message.chunks(event)
             yield message.last(events.final())
@@ -177,10 +172,9 @@ class ChatHoray(Parameters):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        message = StreamedMessage(keep_arguments=kwargs.pop(KEEP_ARGUMENTS, False))
-        sent = self._streamed(messages, stop, kwargs)
+        message = StreamedMessage(keep_arguments=kwargs.get(KEEP_ARGUMENTS, False))
         completions: Any = self._awaiting.chat.completions
-        async with completions.stream(**sent) as events:
+        async with completions.stream(**self._streamed(messages, stop, kwargs)) as events:
             async for event in events:
                 for chunk in message.chunks(event):
                     yield chunk

@@ -71,19 +71,15 @@ def _add_beside(form: dict[str, Any], kept: dict[str, Any]) -> None:
         call.update(extras.get(call["id"], {}))
 
 
-def _beside(message: ChatMessage) -> dict[str, Any]:
-    """The fields of a message that have no name here, and are to be sent back."""
+def _beside(message: ChatMessage, *, keep_arguments: bool) -> dict[str, Any]:
+    """The fields of a message that have no name here, and are to be sent back; and what `kept_arguments` reads."""
     fields = dict(unknown_of(message) or {})
     named = _known(audio=fields.pop("audio", None), annotations=fields.pop("annotations", None))
-    extras = {
-        call.id: unknown for call in message.tool_calls or () if (unknown := unknown_of(call))
-    }
-    return {**named, **_known(**{MESSAGE_EXTRAS: fields or None, CALL_EXTRAS: extras or None})}
-
-
-def _texts(message: ChatMessage) -> dict[str, Any]:
-    """The tool calls of a message, with the text of their arguments."""
-    return {CALL_TEXTS: dump_all(message.tool_calls or [])}
+    calls = message.tool_calls or []
+    extras = {call.id: unknown for call in calls if (unknown := unknown_of(call))}
+    texts = dump_all(calls) if keep_arguments else None
+    kept = {MESSAGE_EXTRAS: fields or None, CALL_EXTRAS: extras or None, CALL_TEXTS: texts}
+    return {**named, **_known(**kept)}
 
 
 def kept_arguments(message: BaseMessage, name: str) -> str | None:
@@ -119,18 +115,22 @@ def result_of(response: ChatCompletion, *, keep_arguments: bool = False) -> Chat
         for number, call in enumerate(choice.message.tool_calls or ()):
             call.id = _id_for(number, call.id, ids)
     usage = _usage(response.usage)
-    generations = [
-        ChatGeneration(
-            message=_message(
-                response,
-                choice,
-                usage if number == 0 else None,
-                _texts(choice.message) if keep_arguments else {},
-            ),
-            generation_info=_choice_info(choice),
+    generations: list[ChatGeneration] = []
+    for number, choice in enumerate(sorted(response.choices, key=attrgetter("index"))):
+        sent = choice.message
+        calls, invalid = _calls(choice)
+        message = AIMessage(
+            content=sent.content or "",
+            tool_calls=calls,
+            invalid_tool_calls=invalid,
+            additional_kwargs={
+                **_known(refusal=sent.refusal, reasoning_content=sent.reasoning_content),
+                **_beside(sent, keep_arguments=keep_arguments),
+            },
+            usage_metadata=usage if number == 0 else None,
+            response_metadata=_metadata(response, choice),
         )
-        for number, choice in enumerate(sorted(response.choices, key=attrgetter("index")))
-    ]
+        generations.append(ChatGeneration(message=message, generation_info=_choice_info(choice)))
     output: dict[str, Any] = {"model_name": response.model, "id": response.id}
     if usage is not None:
         output["token_usage"] = response.to_dict().get("usage")
@@ -189,14 +189,13 @@ class StreamedMessage:
         for call in _calls(choice)[1]:
             told = tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=0)
             if AIMessageChunk(content="", tool_call_chunks=[told]).tool_calls:
-                raise _broken(response, choice, call)
+                reason, problem = CUTS.get(choice.finish_reason, ("mismatch", f"its {NO_OBJECT}"))
+                problem = f"a tool call isn't whole: {problem}"
+                raise _mismatch(response, problem, reason=reason, text=call["args"] or "")
         return ChatGenerationChunk(
             message=AIMessageChunk(
                 content="",
-                additional_kwargs={
-                    **_beside(choice.message),
-                    **(_texts(choice.message) if self._keep_arguments else {}),
-                },
+                additional_kwargs=_beside(choice.message, keep_arguments=self._keep_arguments),
                 usage_metadata=_usage(response.usage),
                 response_metadata=_metadata(response, choice),
                 chunk_position="last",
@@ -227,28 +226,6 @@ def _tool_chunk(
     return _chunk(AIMessageChunk(content="", tool_call_chunks=[piece]))
 
 
-def _message(
-    response: ChatCompletion,
-    choice: ChatChoice,
-    usage: UsageMetadata | None,
-    texts: dict[str, Any],
-) -> AIMessage:
-    sent = choice.message
-    calls, invalid = _calls(choice)
-    return AIMessage(
-        content=sent.content or "",
-        tool_calls=calls,
-        invalid_tool_calls=invalid,
-        additional_kwargs={
-            **_known(refusal=sent.refusal, reasoning_content=sent.reasoning_content),
-            **_beside(sent),
-            **texts,
-        },
-        usage_metadata=usage,
-        response_metadata=_metadata(response, choice),
-    )
-
-
 def _calls(choice: ChatChoice) -> tuple[list[ToolCall], list[InvalidToolCall]]:
     """The tool calls whose arguments are a JSON object, as they have to be, or none; and the others."""
     calls: list[ToolCall] = []
@@ -275,14 +252,6 @@ def _object(text: str) -> dict[str, Any]:
 
 def _no_json(constant: str) -> Never:
     raise ValueError(f"{constant} is no JSON")
-
-
-def _broken(response: ChatCompletion, choice: ChatChoice, call: InvalidToolCall) -> AnswerError:
-    """The error for a tool call that isn't whole."""
-    reason, problem = CUTS.get(choice.finish_reason, ("mismatch", f"its {NO_OBJECT}"))
-    return _mismatch(
-        response, f"a tool call isn't whole: {problem}", reason=reason, text=call["args"] or ""
-    )
 
 
 def _mismatch(
