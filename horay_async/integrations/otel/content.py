@@ -42,6 +42,17 @@ def set_input(span: Span, body: SentBody) -> None:
         set_content(span, "gen_ai.tool.definitions", lambda: tool_definitions(body))
 
 
+def set_output(span: Span, response: Response, *, capture: bool, old: bool = False) -> None:
+    """Sets how a response ended, and what the model said where that is captured; with `old` by version 1.41.1."""
+    reasons = [choice.finish_reason for choice in getattr(response, "choices", ())]
+    if reasons and not (old and None in reasons):
+        told = [well_formed(reason or "error") for reason in reasons]
+        span.set_attribute("gen_ai.response.finish_reasons", told)
+    if capture:
+        cut = "" if old else None
+        set_content(span, "gen_ai.output.messages", lambda: output_messages(response, cut=cut))
+
+
 def input_messages(body: SentBody) -> str | None:
     """What the model was sent: the conversation, or the prompt as a message of the user."""
     if bytes(body.messages):

@@ -12,7 +12,7 @@ from opentelemetry.context import Context
 
 from horay_async._observers import CallEnded
 from horay_async._protocol.wire.clean import well_formed
-from horay_async.integrations.otel.content import output_messages, set_content, set_input
+from horay_async.integrations.otel.content import set_input, set_output
 from horay_async.integrations.otel.conventions import OLD
 from horay_async.integrations.otel.metrics import usage_of
 from horay_async.integrations.otel.requests import DescribedRequest
@@ -92,18 +92,10 @@ class Generation(CallSpan):
             span.set_attribute("gen_ai.response.id", well_formed(name))
         if model := self._identity.get("gen_ai.response.model"):
             span.set_attribute("gen_ai.response.model", model)
-        reasons = [choice.finish_reason for choice in getattr(response, "choices", ())]
-        if reasons and not (old and None in reasons):
-            span.set_attribute(
-                "gen_ai.response.finish_reasons",
-                [well_formed(reason or "error") for reason in reasons],
-            )
         for name, tokens in usage.items():
             shown = name.replace("cache_write", "cache_creation") if old else name
             span.set_attribute(f"gen_ai.usage.{shown}", tokens)
-        if self._settings.capture:
-            cut = "" if old else None
-            set_content(span, "gen_ai.output.messages", lambda: output_messages(response, cut=cut))
+        set_output(span, response, capture=self._settings.capture, old=old)
         return usage
 
 

@@ -10,7 +10,6 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import Histogram, Meter
 
 from horay_async._protocol.limits.token_estimate import MAX_TOKENS, are_believable
-from horay_async.integrations.otel.conventions import LATEST, Version
 from horay_async.integrations.otel.values import whole
 from horay_async.models.usage import Usage
 
@@ -56,17 +55,27 @@ def usage_of(usage: Usage, operation: str) -> dict[str, int]:
     }
 
 
-class LatestMetrics:
+class _ChunkMetrics:
+    """Those of streams, named for a `kind` of calls."""
+
+    def __init__(self, meter: Meter, kind: str) -> None:
+        histogram = partial(_histogram, meter, unit="s", boundaries=SECONDS)
+        text = "From the call's begin to the first chunk of its stream."
+        self.first_chunk: Histogram = histogram(f"{kind}.time_to_first_chunk", description=text)
+        text = "From one chunk of a stream to the next."
+        self.per_chunk: Histogram = histogram(f"{kind}.time_per_output_chunk", description=text)
+
+
+class LatestMetrics(_ChunkMetrics):
     """Those of the latest version."""
 
     def __init__(self, meter: Meter) -> None:
+        super().__init__(meter, "inference")
         histogram = partial(_histogram, meter)
         self._durations = {
             "embeddings": histogram("embeddings.duration", "s", "Duration of embeddings.", SECONDS)
         }
         self._duration = histogram("inference.duration", "s", "Duration of generations.", SECONDS)
-        self.first_chunk: Histogram = _first_chunk(meter, "inference")
-        self.per_chunk: Histogram = _per_chunk(meter, "inference")
         self._counters = {
             name: meter.create_counter(
                 f"gen_ai.client.inference.usage.{name}", unit="{token}", description=text
@@ -106,14 +115,13 @@ class LatestMetrics:
                 histogram.record(tokens, attributes, context)
 
 
-class OldMetrics:
+class OldMetrics(_ChunkMetrics):
     """Those of version 1.41.1."""
 
     def __init__(self, meter: Meter) -> None:
+        super().__init__(meter, "operation")
         histogram = partial(_histogram, meter)
         self._duration = histogram("operation.duration", "s", "GenAI operation duration.", SECONDS)
-        self.first_chunk: Histogram = _first_chunk(meter, "operation")
-        self.per_chunk: Histogram = _per_chunk(meter, "operation")
         used = "Number of input and output tokens used."
         self._tokens = histogram("token.usage", "{token}", used, TOKENS)
 
@@ -152,11 +160,6 @@ class RunMetrics:
         )
 
 
-def metrics_of(meter: Meter, version: Version) -> Metrics:
-    """The instruments of a version."""
-    return LatestMetrics(meter) if version == LATEST else OldMetrics(meter)
-
-
 def _histogram(
     meter: Meter,
     name: str,
@@ -172,13 +175,3 @@ def _histogram(
         description=description,
         explicit_bucket_boundaries_advisory=boundaries,
     )
-
-
-def _first_chunk(meter: Meter, kind: str) -> Histogram:
-    text = "From the call's begin to the first chunk of its stream."
-    return _histogram(meter, f"{kind}.time_to_first_chunk", "s", text, SECONDS)
-
-
-def _per_chunk(meter: Meter, kind: str) -> Histogram:
-    text = "From one chunk of a stream to the next."
-    return _histogram(meter, f"{kind}.time_per_output_chunk", "s", text, SECONDS)

@@ -8,8 +8,7 @@ from typing import Any, Final
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from horay_async._observers import RunEnded
-from horay_async._protocol.wire.clean import well_formed
-from horay_async.integrations.otel.content import output_messages, set_content, set_input
+from horay_async.integrations.otel.content import set_input, set_output
 from horay_async.integrations.otel.metrics import RunMetrics, usage_of
 from horay_async.integrations.otel.requests import DescribedRequest
 from horay_async.integrations.otel.spans import OwnSpan, TelemetrySettings, message_of, outcome
@@ -67,12 +66,5 @@ class RunSpan(OwnSpan):
             told = [usage[name] for usage in spent if name in usage]
             if told and len(told) == len(ended.usages):  # a part would look like the whole
                 self.span.set_attribute(f"gen_ai.usage.{name}", sum(told))
-        response = ended.response
-        if response is None:
-            return
-        choices = getattr(response, "choices", ())
-        reasons = [well_formed(choice.finish_reason or "error") for choice in choices]
-        if reasons:
-            self.span.set_attribute("gen_ai.response.finish_reasons", reasons)
-        if self._settings.capture:
-            set_content(self.span, "gen_ai.output.messages", lambda: output_messages(response))
+        if ended.response is not None:
+            set_output(self.span, ended.response, capture=self._settings.capture)

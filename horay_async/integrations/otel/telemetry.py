@@ -26,7 +26,7 @@ from horay_async._suggestions import unknown
 from horay_async._version import __version__
 from horay_async.integrations.otel.conventions import LATEST, SCHEMA_URLS, Version, version_of
 from horay_async.integrations.otel.generation import Generation
-from horay_async.integrations.otel.metrics import RunMetrics, metrics_of
+from horay_async.integrations.otel.metrics import LatestMetrics, OldMetrics, RunMetrics
 from horay_async.integrations.otel.plain import PlainCall
 from horay_async.integrations.otel.requests import generation_of, run_of
 from horay_async.integrations.otel.runs import RunSpan
@@ -78,7 +78,7 @@ class Telemetry:
             tracer=trace.get_tracer(
                 "horay_async", __version__, params.get("tracer_provider"), schema_url=url
             ),
-            metrics=metrics_of(meter, version),
+            metrics=LatestMetrics(meter) if latest else OldMetrics(meter),
             run_metrics=RunMetrics(meter) if latest else None,
             logger=get_logger("horay_async", __version__, params.get("logger_provider"))
             if latest
@@ -118,19 +118,14 @@ class Telemetry:
         if span is None:
             yield lambda ended: None
             return
-        last: ToolEnded | None = None
-
-        def on_end(ended: ToolEnded) -> None:
-            nonlocal last
-            last = ended
-
+        ended: list[ToolEnded] = []
         token = attach(span.context)
         try:
-            yield on_end
+            yield ended.append
         finally:
             detach(token)
             with self._contained():
-                span.on_end(last)
+                span.on_end(ended[-1] if ended else None)
 
     @contextmanager
     def _contained(self) -> Generator[None, None, None]:
