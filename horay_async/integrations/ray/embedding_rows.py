@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final, cast
 
 import attrs
@@ -10,35 +10,27 @@ import attrs
 from horay_async._protocol.wire.embeddings import parts, prepare
 from horay_async.batch import BatchRequest, BatchResult, InvalidRequestError
 from horay_async.errors import APIStatusError
-from horay_async.integrations.ray.rows import ERROR, Table, check_columns, failure, pa
+from horay_async.integrations.ray.rows import ERROR, Table, TableRows, failure, pa
 from horay_async.models.embeddings import EmbeddingResponse
 from horay_async.resources import embeddings
-
-EMBEDDING_COLUMNS: Final[Any] = pa.schema([("embedding", pa.list_(pa.float32())), ERROR])
-"""What is added to a dataset."""
 
 REFUSED: Final = frozenset({400, 413, 422})
 """Statuses by which a server refuses a request for what is in it: one of its inputs may be the cause."""
 
 
 @attrs.frozen(kw_only=True)
-class EmbeddingRows:
+class EmbeddingRows(TableRows):
     """What is asked for the rows, and where the vectors go.
 
     The rows of a table go in one request, or in as many as it takes. Where the server refuses one for what is in
     it, each of its rows is asked for alone: the others don't fail with it.
     """
 
-    column: str
-    """With the texts, or lists of token ids."""
-    params: Mapping[str, Any]
-    """Further parameters of each request, the model among them."""
-    prefix: str = ""
-    """Stands before the names of the new columns."""
+    columns = pa.schema([("embedding", pa.list_(pa.float32())), ERROR])
 
     def requests(self, table: Table) -> list[BatchRequest[Any]]:
         """The requests for all rows. Raises `ConfigurationError` where the columns aren't as they must be."""
-        check_columns(table, self.column, [self.prefix + name for name in EMBEDDING_COLUMNS.names])
+        self.check(table)
         rows, at = self._usable(table), 0
         requests: list[BatchRequest[Any]] = []
         for part in parts(list(rows.values())) if rows else ():
@@ -68,11 +60,7 @@ class EmbeddingRows:
                     outcomes[place] = None, failure(result.error)
         asked = {row: outcomes[place] for place, row in enumerate(self._usable(table))}
         unusable = (None, failure(InvalidRequestError("the row has nothing to make a vector of")))
-        cells = [asked.get(row, unusable) for row in range(table.num_rows)]
-        for at, field in enumerate(EMBEDDING_COLUMNS):
-            column = pa.array([cell[at] for cell in cells], field.type)
-            table = table.append_column(self.prefix + field.name, column)
-        return table
+        return self.with_cells(table, [asked.get(row, unusable) for row in range(table.num_rows)])
 
     def _request(self, at: int, cells: list[Any]) -> BatchRequest[Any]:
         """A request for some of the usable rows, named by which these are."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, ClassVar, Final, TypeAlias, cast
 
 import attrs
 
@@ -32,32 +32,59 @@ ERROR: Final = (
 )
 """The column for what a row failed with."""
 
-COLUMNS: Final[Any] = pa.schema(
-    [
-        ("answer", pa.string()),
-        ("usage", pa.struct([(name, pa.int64()) for name in COUNTS])),
-        ERROR,
-    ]
-)
-"""What is added to a dataset. The types are fixed: a block in which nothing failed has them as well."""
-
 
 @attrs.frozen(kw_only=True)
-class Rows:
-    """What is asked for each row, and where the responses go."""
+class TableRows:
+    """What is asked for the rows of a table, and where the responses go."""
+
+    columns: ClassVar[Any]
+    """What is added to a dataset. The types are fixed: a block in which nothing failed has them as well."""
 
     column: str
-    """With the prompt, or the messages of a chat."""
-    chat: bool
-    """Whether it is chat completions that are asked for."""
+    """With what is sent: prompts, the messages of chats, or inputs to make vectors of."""
     params: Mapping[str, Any]
     """Further parameters of each request, the model among them."""
     prefix: str = ""
     """Stands before the names of the new columns."""
 
+    def check(self, table: Table) -> None:
+        """Raises `ConfigurationError` where the table has no such column, or has one of the new ones already."""
+        if self.column not in table.column_names:
+            raise ConfigurationError(
+                f"the dataset has no column {self.column!r}, but {', '.join(table.column_names)}"
+            )
+        for name in self.columns.names:
+            if self.prefix + name in table.column_names:
+                raise ConfigurationError(
+                    f"the dataset has a column {self.prefix + name!r} already: pass a prefix for the new ones"
+                )
+
+    def with_cells(self, table: Table, rows: Sequence[tuple[object, ...]]) -> Table:
+        """The table with the new columns, whose cells are given row by row."""
+        for at, field in enumerate(self.columns):
+            column = pa.array([row[at] for row in rows], field.type)
+            table = table.append_column(self.prefix + field.name, column)
+        return table
+
+
+@attrs.frozen(kw_only=True)
+class Rows(TableRows):
+    """A completion for each row."""
+
+    columns = pa.schema(
+        [
+            ("answer", pa.string()),
+            ("usage", pa.struct([(name, pa.int64()) for name in COUNTS])),
+            ERROR,
+        ]
+    )
+
+    chat: bool
+    """Whether it is chat completions that are asked for."""
+
     def requests(self, table: Table) -> list[BatchRequest[Any]]:
         """A request for each row. Raises `ConfigurationError` where the columns aren't as they must be."""
-        check_columns(table, self.column, [self.prefix + name for name in COLUMNS.names])
+        self.check(table)
         operation: Operation[Any] = chat.CREATE if self.chat else completions.CREATE
         name = "messages" if self.chat else "prompt"
         return [
@@ -78,24 +105,8 @@ class Rows:
 
     def with_results(self, table: Table, results: Iterable[BatchResult[Any]]) -> Table:
         """The table with what became of each row."""
-        cells = [_cells(result) for result in sorted(results, key=lambda result: result.index)]
-        for at, field in enumerate(COLUMNS):
-            column = pa.array([row[at] for row in cells], field.type)
-            table = table.append_column(self.prefix + field.name, column)
-        return table
-
-
-def check_columns(table: Table, column: str, new: Iterable[str]) -> None:
-    """Raises `ConfigurationError` where the table has no `column`, or has one of the `new` ones already."""
-    if column not in table.column_names:
-        raise ConfigurationError(
-            f"the dataset has no column {column!r}, but {', '.join(table.column_names)}"
-        )
-    for name in new:
-        if name in table.column_names:
-            raise ConfigurationError(
-                f"the dataset has a column {name!r} already: pass a prefix for the new ones"
-            )
+        ordered = sorted(results, key=lambda result: result.index)
+        return self.with_cells(table, [_cells(result) for result in ordered])
 
 
 def _without_nulls(value: object) -> object:

@@ -12,7 +12,7 @@ pytest.importorskip("ray", reason="horay_async.integrations.ray needs the extra 
 
 from horay_async import ConfigurationError
 from horay_async.batch.options import Settings
-from horay_async.integrations.ray.embedding_rows import EMBEDDING_COLUMNS, EmbeddingRows
+from horay_async.integrations.ray.embedding_rows import EmbeddingRows
 from horay_async.integrations.ray.options import SealedOptions
 from horay_async.integrations.ray.worker import Worker
 from horay_async.testing import FaultServer, Request, ScriptedResponse, embeddings, error
@@ -89,7 +89,7 @@ async def test_nothing_to_send(fault_server: FaultServer) -> None:
     ):
         done = await embedded(fault_server, table)
         assert [field.name for field in done.schema][-2:] == ["my_embedding", "my_error"]
-        assert done.schema.field("my_embedding").type == EMBEDDING_COLUMNS.field(0).type
+        assert done.schema.field("my_embedding").type == EmbeddingRows.columns.field(0).type
     assert not fault_server.requests
 
 

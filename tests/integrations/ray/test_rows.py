@@ -11,7 +11,7 @@ pytest.importorskip("ray", reason="horay_async.integrations.ray needs the extra 
 
 from horay_async import BatchResult, ConfigurationError, RateLimitError
 from horay_async._protocol.wire.decode import decoder
-from horay_async.integrations.ray.rows import COLUMNS, Rows
+from horay_async.integrations.ray.rows import Rows
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.completions import Completion
 
@@ -116,6 +116,6 @@ def test_what_doesnt_fit_its_column(tokens: bytes) -> None:
 def test_types_are_fixed() -> None:
     """A block without a response, or without a failure, has the types of all others."""
     table = PROMPTS.with_results(pa.table({"prompt": ["a"]}), [failed(0)])
-    assert [table.schema.field(field.name).type for field in COLUMNS] == [
-        field.type for field in COLUMNS
+    assert [table.schema.field(field.name).type for field in Rows.columns] == [
+        field.type for field in Rows.columns
     ]
