@@ -15,6 +15,8 @@ MAX_REPETITION: Final = 1000
 _CLASSES: Final = {"d": "0-9", "w": "A-Za-z0-9_", "s": " \\t\\n\\r"}
 _CONTROLS: Final = {"t": "\\t", "n": "\\n", "r": "\\r"}
 _PUNCTUATION: Final = frozenset(r"\^$.*+?()[]{}|/-\"'" + "&#%@!,:;<>=~`_ ")
+_CLASS: Final = re.compile(r"\[(?P<negated>\^?)(?P<inner>(?:\\.?|[^\\\]])*)(?P<end>\]?)", re.DOTALL)
+_IN_CLASS: Final = re.compile(r"\\(?P<letter>.?)|\[", re.DOTALL)
 _REPEATED: Final = re.compile(r"\{(\d{1,9})(?:(,)(\d{0,9}))?\}")
 
 
@@ -24,24 +26,18 @@ class UnsupportedPattern(ValueError):
 
 def anchored(pattern: str) -> str:
     """`pattern` as `^...$`, from what a grammar knows alone; raises `UnsupportedPattern`."""
-    body, start, end = pattern, "", ""
-    if body.startswith("^"):
-        body = body[1:]
-    else:
-        start = ".*"
-    if body.endswith("$") and not _is_escaped(body, len(body) - 1):
-        body = body[:-1]
-    else:
-        end = ".*"
+    body = pattern.removeprefix("^")
+    start = ".*" if body == pattern else ""
+    closed = body.endswith("$") and not _is_escaped(body, len(body) - 1)
+    end = "" if closed else ".*"
     parts: list[str] = []
-    branches = _translate(body, parts)
-    if branches and (start != "" or end != "" or "^" in pattern or "$" in pattern):
-        parts = ["(", *parts, ")"]
-    if branches and not (start == end == "") and not (start == end == ".*"):
+    if _translate(body.removesuffix("$") if closed else body, parts):
         # An anchor binds tighter than a branch: ^a|b$ is (^a)|(b$).
-        raise UnsupportedPattern("has an anchor in one of its branches alone")
-    if branches and start == end == "":
-        raise UnsupportedPattern("has an anchor in one of its branches alone; write ^(...)$")
+        if start != end:
+            raise UnsupportedPattern("has an anchor in one of its branches alone")
+        if not start:
+            raise UnsupportedPattern("has an anchor in one of its branches alone; write ^(...)$")
+        parts = ["(", *parts, ")"]
     return f"^{start}{''.join(parts)}{end}$"
 
 
@@ -124,9 +120,9 @@ def _repeat(body: str, place: int, parts: list[str], *, repeatable: bool) -> int
 def _escape(body: str, place: int) -> str:
     """The escape at `place`, outside of a class."""
     letter = body[place + 1 : place + 2]
-    if letter in _CLASSES and letter:
+    if letter in _CLASSES:
         return f"[{_CLASSES[letter]}]"
-    if letter.lower() in _CLASSES and letter:
+    if letter.lower() in _CLASSES:
         return f"[^{_CLASSES[letter.lower()]}]"
     return _single(letter)
 
@@ -134,31 +130,28 @@ def _escape(body: str, place: int) -> str:
 def _single(letter: str) -> str:
     if letter in _CONTROLS:
         return _CONTROLS[letter]
-    if letter and letter in _PUNCTUATION:
+    if letter in _PUNCTUATION:
         return "\\" + letter if letter in r"\^$.*+?()[]{}|-" else letter
     raise UnsupportedPattern(f"has the escape \\{letter}")
 
 
 def _class(body: str, place: int) -> tuple[str, int]:
     """The class at `place`, and the place after it."""
-    out, place = "[", place + 1
-    if body.startswith("^", place):
-        out, place = "[^", place + 1
-    while place < len(body) and body[place] != "]":
-        if body[place] == "\\":
-            letter = body[place + 1 : place + 2]
-            if letter and letter in _CLASSES:
-                out += _CLASSES[letter]
-            elif letter and letter.lower() in _CLASSES:
-                raise UnsupportedPattern(f"has \\{letter} in a class")
-            else:
-                out += _single(letter)
-            place += 2
-            continue
-        out += "\\[" if body[place] == "[" else body[place]
-        place += 1
-    if place >= len(body):
+    found = _CLASS.match(body, place)
+    assert found is not None
+    inner = _IN_CLASS.sub(_member, found["inner"])
+    if not found["end"]:
         raise UnsupportedPattern("leaves a class open")
-    if out in ("[", "[^"):
+    if not inner:
         raise UnsupportedPattern("has an empty class")
-    return out + "]", place + 1
+    return f"[{found['negated']}{inner}]", found.end()
+
+
+def _member(found: re.Match[str]) -> str:
+    """An escape in a class, or an opening bracket."""
+    letter = found["letter"]
+    if letter is None:
+        return "\\["
+    if letter.lower() in _CLASSES and letter not in _CLASSES:
+        raise UnsupportedPattern(f"has \\{letter} in a class")
+    return _CLASSES.get(letter) or _single(letter)

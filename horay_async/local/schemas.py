@@ -16,7 +16,8 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from importlib import import_module
+from typing import Any, Final, TypeGuard, cast
 from urllib.parse import unquote
 
 from horay_async._json import is_array, is_object
@@ -220,7 +221,7 @@ class _Translation:
         if values is not None:
             if any(_is_deep(value, MAX_DEPTH) for value in values):
                 raise self._refuse(pointer, f"has a value nested more than {MAX_DEPTH} levels deep")
-            fitting = [value for value in values if any(_is_of(value, str(one)) for one in types)]
+            fitting = [value for value in values if any(_is_of(value, one) for one in types)]
             if not fitting:
                 raise self._refuse(pointer, f"has no value of its type {schema['type']!r}")
             out["enum"] = fitting
@@ -256,12 +257,7 @@ class _Translation:
             out["uniqueItems"] = schema["uniqueItems"] is True
 
     def _count(self, value: object, keyword: str, pointer: str) -> int:
-        if (
-            not isinstance(value, int | float)
-            or not _is_number(value)
-            or value != int(value)
-            or value < 0
-        ):
+        if not (_is_number(value) and _is_of(value, "integer") and value >= 0):
             raise self._refuse(pointer, f"has a {keyword} that isn't a whole number from 0")
         if value > MAX_REPETITION:
             raise self._refuse(pointer, f"has {keyword} {value}, over {MAX_REPETITION}")
@@ -449,12 +445,8 @@ def _escaped(step: str) -> str:
     return step.replace("~", "~0").replace("/", "~1")
 
 
-def _is_number(value: object) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and (isinstance(value, int) or math.isfinite(value))
-    )
+def _is_number(value: object) -> TypeGuard[float]:
+    return _is_of(value, "number") and (isinstance(value, int) or math.isfinite(cast(Any, value)))
 
 
 def _are_names(value: object) -> bool:
@@ -470,22 +462,9 @@ def _is_deep(value: object, levels: int) -> bool:
     return is_array(value) and any(_is_deep(one, levels - 1) for one in value)
 
 
-def _is_of(value: object, type_: str) -> bool:
-    match value:
-        case None:
-            return type_ == "null"
-        case bool():
-            return type_ == "boolean"
-        case int():
-            return type_ in ("integer", "number")
-        case float():
-            return type_ == "number" or (type_ == "integer" and value.is_integer())
-        case str():
-            return type_ == "string"
-        case list():
-            return type_ == "array"
-        case _:
-            return type_ == "object"
+def _is_of(value: object, type_: object) -> bool:
+    checker = import_module("jsonschema").Draft202012Validator.TYPE_CHECKER
+    return bool(checker.is_type(value, type_))
 
 
 def _without_booleans(schema: Any) -> Any:
@@ -581,12 +560,11 @@ def _held(whole: Json) -> Json:
             elif key == "oneOf" and "anyOf" in schema:
                 choice = {"anyOf": [hold(one, closes=False) for one in value]}
                 out["allOf"] = [*out.get("allOf", []), choice]
-            elif key in _IN_PLACE:
-                alone = closes and len(own) == 1 and key != "allOf"
-                inner = [hold(one, closes=alone) for one in value]
+            elif key == "allOf":
+                out[key] = [*out.get(key, []), *(hold(one, closes=False) for one in value)]
+            elif key in ("anyOf", "oneOf"):
                 # Which one alone it is, is left to the check of the response.
-                to = "allOf" if key == "allOf" else "anyOf"
-                out[to] = [*out.get("allOf", []), *inner] if to == "allOf" else inner
+                out["anyOf"] = [hold(one, closes=closes and len(own) == 1) for one in value]
             else:
                 out[key] = value
         listed = out.get("properties", {})
