@@ -34,9 +34,13 @@ class _Draft:
         self.text: list[str] = []
         self.refusal: list[str] = []
         self.calls: list[ToolCallDone] = []
-        self.told = 0
+        self.told_calls = 0
         """How many of the calls were told, parsed."""
+        self.told_text: str | None = None
+        """The text whose instance was told."""
         self.end: ChoiceFinished | None = None
+        self.is_open = True
+        """Whether it is to be parsed at the end of the stream: it didn't fit, or something came behind its finish reason."""
 
     def choice(self, end: ChoiceFinished) -> ChatChoice:
         text, calls = "".join(self.text), [done.tool_call for done in self.calls]
@@ -47,7 +51,8 @@ class _Draft:
 
 
 class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
-    """Merges the chunks of a chat completion, and parses each choice as it finishes.
+    """Merges the chunks of a chat completion, and parses each choice as it finishes; once more at the end where it didn't fit, or
+    went on.
 
     `into` is the class of the text, None where there is none; `tools` maps the names of tools to the
     classes of their arguments.
@@ -73,7 +78,7 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         return self._merged.empty
 
     def add(self, chunk: ChatCompletionChunk, events: list[Any] | None = None) -> bool:
-        """Takes in `chunk`; raises `AnswerError` where it finishes a choice that doesn't fit."""
+        """Takes in `chunk`; raises `AnswerError` where it finishes a choice that can't become whole."""
         plain: list[ChatEvent] = []
         content = self._merged.add(chunk, plain)
         told = [] if events is None else events
@@ -82,14 +87,14 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         return content
 
     def end(self, events: list[Any]) -> None:
-        """Appends what the end means; raises `AnswerError` where a choice that ends with it doesn't fit."""
+        """Appends what the end means; raises `AnswerError` where a choice doesn't fit."""
         plain: list[ChatEvent] = []
         self._merged.end(plain)
         for event in plain:
             self._tell(event, events)
         for draft in self._drafts.values():
-            if draft.end is not None and draft.told < len(draft.calls):  # some came behind it
-                self._end(draft.end, events)
+            if draft.end is not None and draft.is_open:
+                self._parse(draft, draft.end, events)
 
     def result(self) -> ParsedCompletion[T]:
         return self.shaped(self._merged.result())
@@ -100,24 +105,29 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
 
     def _tell(self, event: ChatEvent, events: list[Any]) -> None:
         if isinstance(event, TextDelta):
-            draft = self._draft(event.index)
+            draft = self._open(event.index)
             draft.text.append(event.text)
             events.append(event)
             if self._into is not None and draft.json.feed(event.text):
                 events.append(PartialObject(event.index, draft.json))
         elif isinstance(event, ToolCallDone):
             # Told with its choice's end: only then is it known not to be cut.
-            self._draft(event.index).calls.append(event)
+            self._open(event.index).calls.append(event)
         elif isinstance(event, ChoiceFinished):
-            self._end(event, events)
+            draft = self._open(event.index)
+            draft.end = event
+            try:
+                self._parse(draft, event, events)
+            except AnswerError as error:
+                if error.reason != "mismatch":  # the rest may come behind it
+                    raise
             events.append(event)
         else:
             if isinstance(event, RefusalDelta):
-                self._draft(event.index).refusal.append(event.text)
+                self._open(event.index).refusal.append(event.text)
             events.append(event)
 
-    def _end(self, end: ChoiceFinished, events: list[Any]) -> None:
-        draft = self._draft(end.index)
+    def _parse(self, draft: _Draft, end: ChoiceFinished, events: list[Any]) -> None:
         try:
             choice = parse_choice(draft.choice(end), self._into, self._tools)
         except AnswerError as error:
@@ -126,15 +136,18 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
             raise
         self._whole[end.index] = choice
         calls = list(zip(draft.calls, choice.message.tool_calls or (), strict=True))
-        for done, call in calls[draft.told :]:
+        for done, call in calls[draft.told_calls :]:
             events.append(ToolCallDone(done.index, done.tool_index, call))
-        draft.told = len(calls)
-        again, draft.end = draft.end is not None, end
-        if choice.message.parsed is not None and not again:
+        draft.told_calls, draft.is_open = len(calls), False
+        text = "".join(draft.text).strip()
+        if choice.message.parsed is not None and text != draft.told_text:
             events.append(AnswerParsed(end.index, choice.message.parsed))
+            draft.told_text = text
 
-    def _draft(self, index: int) -> _Draft:
+    def _open(self, index: int) -> _Draft:
+        """The draft of a choice that goes on."""
         draft = self._drafts.get(index)
         if draft is None:
             draft = self._drafts[index] = _Draft()
+        draft.is_open = True
         return draft

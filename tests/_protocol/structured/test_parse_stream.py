@@ -153,7 +153,6 @@ def test_without_a_class() -> None:
 @pytest.mark.parametrize(
     ("chunks", "said"),
     [
-        ([chunk(content='{"x": "a"}'), chunk(finish_reason="stop")], r"\$\.x: expected an integer"),
         ([chunk(content='{"x'), chunk(finish_reason="length")], "cut at the token limit"),
         ([chunk(refusal="I "), chunk(refusal="won't", finish_reason="stop")], "declined: I won't"),
         ([call('{"x', "move"), chunk(finish_reason="length")], "cut at the token limit"),
@@ -169,6 +168,50 @@ def test_failures(chunks: list[ChatCompletionChunk], said: str) -> None:
     assert caught.value.completion.id == "c1"
     if chunks[0].choices[0].delta.refusal:
         assert events == [RefusalDelta(0, "I "), RefusalDelta(0, "won't")]
+
+
+@pytest.mark.parametrize("late", ["", " ", "}"])
+def test_what_does_not_fit(late: str) -> None:
+    """The end of the stream raises it, however often it is asked for: more may come behind the finish reason."""
+    merging = TypedAccumulator(Point, {})
+    events = told(merging, chunk(content='{"x": "a"}'), chunk(finish_reason="stop"))
+    events += told(merging, chunk(content=late))
+    assert ChoiceFinished(0, "stop") in events
+    for _ in range(2):
+        with pytest.raises(AnswerError, match=r"\$\.x: expected|is no JSON") as caught:
+            merging.end(events)
+        assert caught.value.text == '{"x": "a"}' + late
+        assert caught.value.completion.choices[0].message.content == '{"x": "a"}' + late
+
+
+@pytest.mark.parametrize(
+    ("before", "late", "values"),
+    [
+        ('{"x": ', "1}", [Point(1)]),
+        ("", '{"x": 1}', [Point(1)]),
+        ('{"x": 1}', "\n", [Point(1)]),
+        ("1", "2", [1, 12]),
+    ],
+)
+def test_text_behind_the_finish_reason(before: str, late: str, values: list[Any]) -> None:
+    """It is a part of the text: the object is made of the whole."""
+    merging: TypedAccumulator[Any] = TypedAccumulator(type(values[0]), {})
+    events = told(merging, chunk(content=before, finish_reason="stop"), chunk(content=late))
+    for _ in range(2):
+        merging.end(events)
+    parsed = [event for event in events if isinstance(event, AnswerParsed)]
+    assert parsed == [AnswerParsed(0, value) for value in values]
+    assert [event for event in events if isinstance(event, TextDelta)][-1] == TextDelta(0, late)
+    message = merging.result().choices[0].message
+    assert (message.content, message.parsed) == (before + late, values[-1])
+
+
+def test_refusal_behind_the_finish_reason() -> None:
+    """It counts, too."""
+    merging = TypedAccumulator(Point, {})
+    events = told(merging, chunk(content='{"x": 1}', finish_reason="stop"), chunk(refusal="No."))
+    with pytest.raises(AnswerError, match=r"declined: No\."):
+        merging.end(events)
 
 
 def test_merging_alone() -> None:
