@@ -1148,7 +1148,7 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
                 "image",
                 "GeneratedImage | str",
                 None,
-                "A picture of a response, or a URL; one with `data:` is decoded.",
+                "A picture of a response, or a URL; one with `data:` is decoded, and so is base64 in its place.",
             ),
             (
                 "path",

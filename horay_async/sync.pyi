@@ -1793,7 +1793,8 @@ class Images(BlockingWrapper, of=AsyncImages):
         when the picture can't be had, is over 64 MiB or is something else by its first bytes, and `OSError` when the file can't be written.
 
         Args:
-            image: A picture of a response, or a URL; one with `data:` is decoded.
+            image: A picture of a response, or a URL; one with `data:` is decoded, and so is base64
+                in its place.
             path: The file to write; one that is there is replaced.
             max_retries: Most attempts after the first.
             idempotency_key: Sent as `Idempotency-Key` with every attempt of a POST; 128 random bits

@@ -8,6 +8,7 @@ import attrs
 
 from horay_async._suggestions import no_attribute
 from horay_async.models._base import Model, Response, WireForm
+from horay_async.models._base64 import SCHEMES, data_url
 from horay_async.models.options import CallOptions
 
 __all__ = ["GeneratedImage", "ImageParams", "ImageResponse", "ImageSize", "ImageTimings"]
@@ -37,7 +38,11 @@ class GeneratedImage(Model):
 
     url: str = ""
     """Where to fetch it, without a key; `images.save` does. Such links expire. A `data:` URL where the server sent the
-    picture itself, as `b64_json`."""
+    picture itself, as `b64_json` or in place of the link."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.url and not self.url[:8].lower().startswith(SCHEMES):
+            self.url = data_url(self.url) or self.url
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, Unpack
 from urllib.parse import unquote
 
 from horay_async._argument_errors import by_position
-from horay_async._protocol.wire.dialects import decode_base64
 from horay_async._protocol.wire.errors import bad_response
 from horay_async._protocol.wire.request import Operation, download
 from horay_async._protocol.wire.size_limits import MAX_IMAGE_BYTES
 from horay_async.errors import ConfigurationError
+from horay_async.models._base64 import decode_base64
 from horay_async.models.images import GeneratedImage, ImageParams, ImageResponse
 from horay_async.models.options import CallOptions
 from horay_async.resources._base import Resource
@@ -63,7 +63,7 @@ class AsyncImages(Resource):
         when the picture can't be had, is over 64 MiB or is something else by its first bytes, and `OSError` when the file can't be written.
 
         Args:
-            image: A picture of a response, or a URL; one with `data:` is decoded.
+            image: A picture of a response, or a URL; one with `data:` is decoded, and so is base64 in its place.
             path: The file to write; one that is there is replaced.
         """
         url = _url_of(image)
@@ -97,7 +97,7 @@ PICTURE = re.compile(
 
 def _url_of(image: object) -> str:
     if isinstance(image, str):
-        return image
+        return GeneratedImage(url=image).url
     if isinstance(image, ImageResponse):
         raise TypeError(
             "that is the whole response: pass one of its pictures, such as response.images[0]"

@@ -376,6 +376,33 @@ async def test_forms_of_base64(
             assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("place", ["url", "item"])
+async def test_pictures_in_place_of_their_links(
+    fault_server: FaultServer, connect: Connect, tmp_path: Path, form: str, place: str
+) -> None:
+    """Base64 that a server sends as the link is the picture; so is what a caller passes."""
+    content = b"\x89PNG\r\n\x1a\n" + bytes(range(200, 256))
+    sent = FORMS[form](content)
+    fault_server.add(json_response({"images": [{"url": sent} if place == "url" else sent]}))
+    async with connect() as client:
+        response = await client.images.generate(**GENERATE)
+        assert response.images[0].url.lower().startswith("data:image/png;base64,")
+        for image in (response.images[0], sent):
+            path = await client.images.save(image, tmp_path / "x.png")
+            assert path.read_bytes() == content
+    assert response.to_dict()["images"][0] in (sent, {"url": sent})
+
+
+async def test_link_that_is_none(connect: Connect, tmp_path: Path) -> None:
+    """The error has its beginning alone: it may be long."""
+    async with connect() as client:
+        for url in ("files/abcd", "A" * 1_000_000):
+            with pytest.raises(ConfigurationError, match="https:// URL is needed") as caught:
+                await client.images.save(url, tmp_path / "x.png")
+            assert len(str(caught.value)) < 300
+
+
 UNKNOWN_IMAGES: list[tuple[Any, str]] = [
     ([{"image_url": "http://x/1"}], "'image_url'"),
     ([{"b64_json": "!"}], "'b64_json'"),

@@ -14,7 +14,6 @@ seems to hold nothing may hold something under a name that nobody has seen yet.
 from __future__ import annotations
 
 import json
-from base64 import b64decode
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -22,6 +21,7 @@ import attrs
 
 from horay_async._json import is_array, is_object
 from horay_async.models._base import Response
+from horay_async.models._base64 import SCHEMES, data_url
 
 JSON = dict[str, Any]
 
@@ -221,38 +221,15 @@ def _find_images(sent: JSON, changes: Changes) -> None:
 
 
 def _image(sent: Any) -> Any:
-    if isinstance(sent, str) and sent.lower().startswith(("http://", "https://", "data:")):
+    if isinstance(sent, str) and (sent[:8].lower().startswith(SCHEMES) or data_url(sent)):
         return {"url": sent}
     if is_object(sent) and not sent.get("url"):
         data = sent.get("b64_json")
         if isinstance(data, str) and data[:5].lower() == "data:":
             return {**sent, "url": data}
-        if isinstance(data, str) and (kind := _kind_of(data)):
-            return {**sent, "url": f"data:{kind};base64,{data}"}
+        if isinstance(data, str) and (url := data_url(data, unknown="application/octet-stream")):
+            return {**sent, "url": url}
     return sent
-
-
-def _kind_of(data: str) -> str | None:
-    """The media type of an image in base64, by its first bytes; None for what isn't base64."""
-    from horay_async.models.messages import media_type_of  # noqa: PLC0415 - seldom needed
-
-    try:
-        beginning = "".join(data[:80].split())[:64]  # a whole number of bytes
-        return media_type_of(decode_base64(beginning)) or "application/octet-stream"
-    except ValueError:
-        return None
-
-
-def decode_base64(text: str) -> bytes:
-    """The bytes that `text`, base64, stands for; it may be in the alphabet for URLs, have line breaks, and lack its
-    padding. Raises `ValueError` for what isn't base64.
-    """
-    packed = "".join(text.split()).rstrip("=").translate(URL_SAFE)
-    return b64decode(packed + "=" * (-len(packed) % 4), validate=True)
-
-
-URL_SAFE = str.maketrans("-_", "+/")
-"""From the alphabet for URLs to the common one (RFC 4648, 5)."""
 
 
 # What is in it

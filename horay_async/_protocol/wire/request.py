@@ -253,7 +253,7 @@ def download(url: str, options: ClientOptions, call: Mapping[str, Any]) -> Reque
     """
     check_parameters(call, CallOptions)
     if http_url(url) is None:
-        raise ConfigurationError(f"an http:// or https:// URL is needed; got {url!r}")
+        raise ConfigurationError(f"an http:// or https:// URL is needed; got {url[:200]!r}")
     request = build_request("GET", url, call, attrs.evolve(options, default_query={}))
     for name, value in request.headers.items():
         if holds_key(options, value):

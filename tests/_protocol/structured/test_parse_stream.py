@@ -195,11 +195,11 @@ def test_what_does_not_fit(late: str) -> None:
 )
 def test_text_behind_the_finish_reason(before: str, late: str, values: list[Any]) -> None:
     """It is a part of the text: the object is made of the whole."""
-    merging: TypedAccumulator[Any] = TypedAccumulator(type(values[0]), {})
+    merging: TypedAccumulator[Any] = TypedAccumulator(Point if before != "1" else int, {})
     events = told(merging, chunk(content=before, finish_reason="stop"), chunk(content=late))
     for _ in range(2):
         merging.end(events)
-    parsed = [event for event in events if isinstance(event, AnswerParsed)]
+    parsed: list[Any] = [event for event in events if isinstance(event, AnswerParsed)]
     assert parsed == [AnswerParsed(0, value) for value in values]
     assert [event for event in events if isinstance(event, TextDelta)][-1] == TextDelta(0, late)
     message = merging.result().choices[0].message
