@@ -10,7 +10,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
@@ -29,6 +29,8 @@ from .validation import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, refuse, validate
 # Generous for text, and far below what would hurt a laptop.
 MAX_BODY: Final = 4 * 1024 * 1024
 _RENDERER_NOTE: Final = f"{RENDERER} (computed by rule on this machine, no diffusion model)"
+KINDS: Final = (("text", ("chat", "embedding")), ("image", ("text-to-image",)))
+"""The `type` and the `sub_type`s of each model."""
 
 _log = logging.getLogger("horay_async.local")
 
@@ -44,10 +46,9 @@ class Service:
     """The address that the server was told to listen on, as it was given."""
     model: str
     """The local model's name, reported in every response whatever name was asked for."""
-    fingerprint: str
     api_key: str
-    image_store: ImageStore
-    started: int
+    image_store: ImageStore = field(default_factory=ImageStore)
+    started: int = field(default_factory=lambda: int(time.time()))
     """Unix time of the start, in seconds."""
 
     def app(self) -> web.Application:
@@ -133,7 +134,7 @@ class Service:
         wanted = validate(request.query, MODEL_FILTERS, ())
         data = [
             model
-            for model, kind, sub_kinds in self._models()
+            for model, (kind, sub_kinds) in zip(self._models(), KINDS, strict=True)
             if wanted.get("type", kind) == kind
             and wanted.get("sub_type", sub_kinds[0]) in sub_kinds
         ]
@@ -141,20 +142,16 @@ class Service:
 
     async def model_by_id(self, request: web.Request) -> web.Response:
         """`GET /models/{id}`: the model that a request with this name gets, under its own name."""
-        text, images = (model for model, _, _ in self._models())
+        text, images = self._models()
         return _json(images if makes_images(request.match_info["name"]) else text)
 
-    def _models(self) -> list[tuple[Json, str, tuple[str, ...]]]:
-        """Each model with its `type` and its `sub_type`s."""
+    def _models(self) -> list[Json]:
+        """The text model and the renderer."""
         return [
-            (
-                {"id": name, "object": "model", "created": self.started, "owned_by": owner},
-                kind,
-                sub_kinds,
-            )
-            for name, kind, sub_kinds, owner in (
-                (self.model, "text", ("chat", "embedding"), "llama.cpp on this machine"),
-                (RENDERER, "image", ("text-to-image",), "computed by rule, no diffusion model"),
+            {"id": name, "object": "model", "created": self.started, "owned_by": owner}
+            for name, owner in (
+                (self.model, "llama.cpp on this machine"),
+                (RENDERER, "computed by rule, no diffusion model"),
             )
         ]
 
@@ -177,13 +174,13 @@ class Service:
     async def completions(self, request: web.Request) -> web.StreamResponse:
         """`POST /completions`."""
         call = completion_call(await _body(request))
-        builder = CompletionResponseBuilder(call, self.model, self.fingerprint)
+        builder = CompletionResponseBuilder(call, self.model)
         return await self._generate(request, "completions", call, builder)
 
     async def chat_completions(self, request: web.Request) -> web.StreamResponse:
         """`POST /chat/completions`."""
         call = chat_call(await _body(request))
-        builder = ChatResponseBuilder(call, self.model, self.fingerprint)
+        builder = ChatResponseBuilder(call, self.model)
         return await self._generate(request, "chat_completions", call, builder)
 
     async def _generate(
@@ -287,12 +284,9 @@ def _refusal(problem: ApiProblem, **headers: str | None) -> web.Response:
 
 
 def _routing_problem(request: web.Request, refused: web.HTTPException) -> ApiProblem:
-    message = refused.reason
-    if refused.status == 404:
-        message = f"there is no {request.path} here"
-    elif refused.status == 405:
-        message = f"{request.path} doesn't take {request.method}"
-    elif refused.status == 413:
-        message = f"the body is larger than {MAX_BODY} bytes"
-    codes = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
-    return ApiProblem(refused.status, message, code=codes.get(refused.status, "bad_request"))
+    message, code = {
+        404: (f"there is no {request.path} here", "not_found"),
+        405: (f"{request.path} doesn't take {request.method}", "method_not_allowed"),
+        413: (f"the body is larger than {MAX_BODY} bytes", "request_too_large"),
+    }.get(refused.status, (refused.reason, "bad_request"))
+    return ApiProblem(refused.status, message, code=code)

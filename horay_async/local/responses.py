@@ -10,7 +10,7 @@ import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .checking import raise_mismatch
@@ -24,17 +24,14 @@ class ResponseBuilder(ABC):
 
     call: ModelCall
     model: str
-    fingerprint: str
-    id: str = ""
-    created: int = field(default_factory=lambda: int(time.time()))
-    usage: Json = field(default_factory=dict[str, Any])
 
     prefix: ClassVar[str]
     whole: ClassVar[str]
     piece: ClassVar[str]
 
     def __post_init__(self) -> None:
-        self.id = self.id or f"{self.prefix}-{secrets.token_hex(12)}"
+        self.id = f"{self.prefix}-{secrets.token_hex(12)}"
+        self.created = int(time.time())
         self.usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
         self._started: set[int] = set()
         self._texts: dict[int, str] = {}
@@ -86,7 +83,7 @@ class ResponseBuilder(ABC):
             "object": object_name,
             "created": self.created,
             "model": self.model,
-            "system_fingerprint": self.fingerprint,
+            "system_fingerprint": f"horay-local-{self.model}",
         }
 
     def _check(self, index: int, choice: Json) -> None:

@@ -9,7 +9,6 @@ import functools
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import replace
@@ -70,11 +69,10 @@ class LocalServer:
         slots: int = 8,
         verbose: bool = False,
     ) -> None:
-        for name, value, low in (("context", context, 16), ("slots", slots, 1)):
-            if value < low:
+        lowest = {"context": (context, 16), "slots": (slots, 1), "threads": (threads, 1)}
+        for name, (value, low) in lowest.items():
+            if value is not None and value < low:
                 raise LocalServerError(f"{name} must be at least {low}, got {value}.")
-        if threads is not None and threads < 1:
-            raise LocalServerError(f"threads must be at least 1, got {threads}.")
         if not 0 <= port <= 65535:
             raise LocalServerError(f"port must be from 0 to 65535, got {port}.")
         if not api_key.strip() or not api_key.isascii() or not api_key.isprintable():
@@ -195,17 +193,13 @@ class LocalServer:
         from aiohttp import web  # noqa: PLC0415 - see `_serve`
 
         from .app import Service  # noqa: PLC0415 - see `_serve`
-        from .images import ImageStore  # noqa: PLC0415 - see `_serve`
 
         service = Service(
             engine=engine,
             embedding_engine=embedding_engine,
             host=self._host,
             model=path.stem,
-            fingerprint=f"horay-local-{path.stem}",
             api_key=self.api_key,
-            image_store=ImageStore(),
-            started=int(time.time()),
         )
         return web.AppRunner(
             service.app(),

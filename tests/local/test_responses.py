@@ -30,13 +30,13 @@ def delta(finish: str | None = None, **parts: object) -> Json:
 def completion(**body: object) -> CompletionResponseBuilder:
     """A builder to a completion."""
     call = completion_call({"model": "m", "prompt": "Once", **body})
-    return CompletionResponseBuilder(call, "local-model", "fp")
+    return CompletionResponseBuilder(call, "local-model")
 
 
 def chat(**body: object) -> ChatResponseBuilder:
     """A builder to a chat completion."""
     call = chat_call({"model": "m", "messages": [{"role": "user", "content": "x"}], **body})
-    return ChatResponseBuilder(call, "local-model", "fp")
+    return ChatResponseBuilder(call, "local-model")
 
 
 def feed(builder: ResponseBuilder, *events: tuple[int, Json]) -> list[Json]:
@@ -53,7 +53,7 @@ def test_completion_whole() -> None:
     response = builder.response(parts)
     assert response["object"] == "text_completion"
     assert response["model"] == "local-model"
-    assert response["system_fingerprint"] == "fp"
+    assert response["system_fingerprint"] == "horay-local-local-model"
     assert response["usage"] == USAGE
     assert response["prompt"] == [{"text": "Once", "logprobs": None}]
     assert response["choices"] == [
@@ -91,7 +91,7 @@ def test_completion_chunk() -> None:
         "object": "text_completion",
         "created": builder.created,
         "model": "local-model",
-        "system_fingerprint": "fp",
+        "system_fingerprint": "horay-local-local-model",
         "choices": [{"index": 0, "text": " a", "finish_reason": None, "logprobs": None}],
     }
 
@@ -209,7 +209,4 @@ def test_ids_differ() -> None:
     assert completion().id.startswith("cmpl-")
     assert chat().id.startswith("chatcmpl-")
     assert completion().id != completion().id
-    assert (
-        CompletionResponseBuilder(ModelCall([{}], False, False), "m", "f").usage["total_tokens"]
-        == 0
-    )
+    assert CompletionResponseBuilder(ModelCall([{}], False, False), "m").usage["total_tokens"] == 0

@@ -105,7 +105,7 @@ def test_pieces(size: int) -> None:
 def test_cut_call() -> None:
     """A call whose tokens ran out is no call that asks to be run."""
     body = {"model": "m", **QUESTION, "tools": [WEATHER], "tool_choice": "required"}
-    builder = ChatResponseBuilder(chat_call(body), "local-model", "fp")
+    builder = ChatResponseBuilder(chat_call(body), "local-model")
     events: list[Json] = [
         {"choices": [{"delta": {"content": CALL[:60]}, "finish_reason": None}]},
         {"choices": [{"delta": {}, "finish_reason": "length"}]},
@@ -336,7 +336,7 @@ def test_arguments_are_checked(arguments: str, fits: bool) -> None:
     """A call of the model's own accord is checked too; one of a tool without a schema is not."""
     bare: Json = {"type": "function", "function": {"name": "bare"}}
     call = chat_call({"model": "m", **QUESTION, "tools": [WEATHER, bare]})
-    builder = ChatResponseBuilder(call, "local-model", "fp")
+    builder = ChatResponseBuilder(call, "local-model")
 
     def calls(*pieces: Json) -> Json:
         return {"choices": [{"delta": {"tool_calls": list(pieces)}, "finish_reason": None}]}
