@@ -118,6 +118,18 @@ def test_cut_call() -> None:
     assert ARGUMENTS.startswith(call["function"]["arguments"])
 
 
+def test_call_that_a_stop_text_cut() -> None:
+    """A forced call that ends by itself without being whole fits no schema, whatever its tool's parameters are."""
+    tool = {"type": "function", "function": {"name": "get_weather"}}
+    body = {"model": "m", **QUESTION, "tools": [tool], "tool_choice": "required", "stop": ["deep"]}
+    builder = ChatResponseBuilder(chat_call(body), "local-model")
+    begun = {"choices": [{"delta": {"content": CALL[:60]}, "finish_reason": None}]}
+    assert builder.choices(0, begun)
+    with pytest.raises(ApiProblem, match="doesn't fit its schema") as caught:
+        builder.choices(0, {"choices": [{"delta": {}, "finish_reason": "stop"}]})
+    assert caught.value.code == "schema_mismatch"
+
+
 @pytest.mark.anyio
 async def test_required_call(wire: Wire) -> None:
     """The real model calls a tool, with arguments that fit its schema and the question."""
