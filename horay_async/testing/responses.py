@@ -65,7 +65,7 @@ class ScriptedResponse:
 
 
 Fault = Callable[[ScriptedResponse], ScriptedResponse]
-"""Makes a faulty response of a good one; `horay_async.testing` has `Cut`, `Split`, `Hang`, `Late` ..."""
+"""Makes a faulty response of a good one; `horay_async.testing` has `Cut`, `Split`, `Hang`, `Delay` ..."""
 
 
 class MessageOptions(TypedDict, total=False):

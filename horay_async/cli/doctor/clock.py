@@ -12,7 +12,7 @@ FAULT: Final = timedelta(minutes=5)
 """From here on protocols refuse: it is what Kerberos and signed requests commonly tolerate."""
 
 WARNING: Final = timedelta(seconds=30)
-"""More than a request expand_groups, and than a clock that is kept right is ever off."""
+"""More than a request takes, and than a clock that is kept right is ever off."""
 
 
 def compare_clocks(date: str | None, now: datetime) -> Finding:

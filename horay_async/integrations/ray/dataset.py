@@ -103,7 +103,7 @@ def embed_dataset(
     prefix: str = "",
     nodes: int | None = None,
     batch_size: int = 64,
-    api_key: str | None = None,
+    api_key: str | KeyFunction | None = None,
     **options: Unpack[ClientParams],
 ) -> Dataset:
     """A lazy dataset with the rows of `ds` and two columns more, as by `complete_dataset`.
