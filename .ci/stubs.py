@@ -7,8 +7,8 @@ type and, below it, its description. From these come, written out parameter by p
 - a stub (`.pyi`) beside each module in `STUBBED`, for type checkers and editors;
 - `horay_async/_generated_parameters.py`, from which `horay_async._signatures` makes signatures and docstrings.
 
-A blocking class's methods (`@blocking(AsyncCompletions.create)`) are those of the asynchronous class, with the
-blocking classes (`class Stream(..., of=AsyncStream)`) in the place of the asynchronous ones.
+A blocking class's methods (`@blocking(AsyncCompletions.create)`) and properties are those of the asynchronous class,
+with the blocking classes (`class Stream(..., of=AsyncStream)`) in the place of the asynchronous ones.
 """
 
 from __future__ import annotations
@@ -420,11 +420,14 @@ def blocking_classes() -> dict[str, str]:
     """The asynchronous classes' names, and the blocking ones'."""
     found: dict[str, str] = {}
     for node in definitions("horay_async.sync").values():
-        if isinstance(node, ast.ClassDef):
-            for keyword in node.keywords:
-                if keyword.arg == "of":
-                    found[ast.unparse(keyword.value)] = node.name
+        if isinstance(node, ast.ClassDef) and (asynchronous := wrapped_by(node)):
+            found[asynchronous] = node.name
     return found
+
+
+def wrapped_by(node: ast.ClassDef) -> str | None:
+    """The name of the asynchronous class that a blocking one names by `of=`."""
+    return next((ast.unparse(item.value) for item in node.keywords if item.arg == "of"), None)
 
 
 def write_class(module: str, node: ast.ClassDef, out: Stub) -> None:
@@ -464,6 +467,7 @@ def write_class(module: str, node: ast.ClassDef, out: Stub) -> None:
             if description := description_below(node.body, index):
                 body += docstring(description, "    ")
             done.add(target)
+    body += write_properties(module, node, out)
     body += [f"    {line}" for name, line in attributes(module, node, out) if name not in done]
     out.lines += [*(body or ["    ..."]), ""]
 
@@ -551,6 +555,25 @@ def write_blocking(module: str, name: str, call: ast.Call, out: Stub) -> list[st
         written = copy.copy(function)
         written.name = name
         lines += write_function(there, written, told, summary, out, "    ")
+    out.blocking = False
+    return lines
+
+
+def write_properties(module: str, node: ast.ClassDef, out: Stub) -> list[str]:
+    """The properties that a blocking class has from the asynchronous one."""
+    if (asynchronous := wrapped_by(node)) is None:
+        return []
+    there, source = class_of(module, asynchronous)
+    own = {item.name for item in node.body if isinstance(item, Function)}
+    lines: list[str] = []
+    out.blocking = True
+    for item in source.body:
+        if (
+            isinstance(item, Function)
+            and "property" in map(ast.unparse, item.decorator_list)
+            and item.name not in own
+        ):
+            lines += write_method(there, source, item, out)
     out.blocking = False
     return lines
 

@@ -1,4 +1,7 @@
-"""The blocking client: the asynchronous one, run in a thread of its own. No logic of its own."""
+"""The blocking client: the asynchronous one, run in a thread of its own. No logic of its own.
+
+The properties of an asynchronous class that aren't here are made by `BlockingWrapper`.
+"""
 
 # The blocking classes are at home among the streams' private names, which users don't see:
 # ruff: noqa: SLF001
@@ -16,16 +19,14 @@ from horay_async._bridge.wrapper import BlockingWrapper, blocking
 from horay_async._class_attributes import Group
 from horay_async._keys import KeyFunction
 from horay_async._signatures import with_signatures
-from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchProgress, BatchResult
+from horay_async.batch import AsyncBatch, AsyncBatchRun, BatchResult
 from horay_async.batch.run import READ_TO_END as BATCH_READ_TO_END
 from horay_async.client import AsyncHoray
 from horay_async.errors import HorayError
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
-from horay_async.models.drift import Drift
 from horay_async.models.events import ToolRunEvent
-from horay_async.models.meta import ResponseMeta
-from horay_async.options import ClientOptions, ClientParams
+from horay_async.options import ClientParams
 from horay_async.resources.chat import AsyncChat, AsyncChatCompletions
 from horay_async.resources.completions import AsyncCompletions
 from horay_async.resources.embeddings import AsyncEmbeddings
@@ -77,12 +78,6 @@ class _Reading(BlockingWrapper):
 class _ChunkReading(_Reading):
     """What both streams of a response share."""
 
-    @property
-    def meta(self) -> ResponseMeta:
-        """How the response came about; its later times are filled in as they pass."""
-        meta: ResponseMeta = self._wrapped.meta
-        return meta
-
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
         return self._loop(texts_of)
@@ -130,13 +125,6 @@ class EventStream(_ChunkReading, Generic[EventT, ResponseT], of=AsyncEventStream
     _chunks: Stream[Any] | None = None
 
     @property
-    def snapshot(self) -> ResponseT:
-        """The response merged from the events handed out so far; from all that has come, once `final` was called. Merging
-        takes time linear in its length: ask for it when it is needed, not at every event.
-        """
-        return self._wrapped.snapshot
-
-    @property
     def chunks(self) -> Stream[Any]:
         """The stream of chunks behind the events; raises `HorayError` outside a `with` block."""
         if self._chunks is None:
@@ -180,11 +168,6 @@ class ToolRun(_Reading, of=AsyncToolRun):
         super().__init__(wrapped, handle)
         self._prefetcher: Prefetcher[Any] = Prefetcher(handle, wrapped._read_ready)
 
-    @property
-    def messages(self) -> list[Any]:
-        """The conversation so far: the messages given, the model's, and the tools'."""
-        return self._wrapped.messages
-
     def __iter__(self) -> Iterator[ToolRunEvent]:
         return self._loop(all_of)
 
@@ -206,11 +189,6 @@ class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], o
 
     _wrapped: AsyncBatchRun[ResponseT_co]
     _read_to_end = BATCH_READ_TO_END
-
-    @property
-    def progress(self) -> BatchProgress:
-        """How far the batch has come."""
-        return self._wrapped.progress
 
     def close(self) -> None:
         """Cancels what is under way. Closing twice is fine."""
@@ -327,21 +305,6 @@ class Horay(BlockingWrapper, of=AsyncHoray):
     embeddings = Group(Embeddings)
     batch = Group(Batch)
     """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
-
-    @property
-    def options(self) -> ClientOptions:
-        """The settings."""
-        return self._wrapped.options
-
-    @property
-    def closed(self) -> bool:
-        """Whether the client was closed."""
-        return self._wrapped.closed
-
-    @property
-    def drift(self) -> Drift:
-        """How responses differed from what the API describes, counted; `with_options` copies count here too."""
-        return self._wrapped.drift
 
     def with_options(self, **options: Unpack[ClientParams]) -> Self:
         """A copy with some options changed, on the same connections: closing one closes both.

@@ -83,9 +83,6 @@ class _Reading(BlockingWrapper):
 
 class _ChunkReading(_Reading):
     """What both streams of a response share."""
-    @property
-    def meta(self) -> ResponseMeta:
-        """How the response came about; its later times are filled in as they pass."""
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
     def close(self) -> None:
@@ -105,6 +102,9 @@ class Stream(_ChunkReading, _NextReading[ChunkT], Generic[ChunkT], of=AsyncStrea
 
     _wrapped: AsyncStream[ChunkT]
     def __init__(self, wrapped: AsyncStream[ChunkT], handle: LoopHandle) -> None: ...
+    @property
+    def meta(self) -> ResponseMeta:
+        """How the response came about; its later times are filled in as they pass."""
 
 class EventStream(_ChunkReading, Generic[EventT, ResponseT], of=AsyncEventStream):
     """What happens while a response is generated, event by event, and the whole response at the end, `final()`: the
@@ -114,11 +114,6 @@ class EventStream(_ChunkReading, Generic[EventT, ResponseT], of=AsyncEventStream
     _wrapped: AsyncEventStream[EventT, ResponseT]
     _chunks: Stream[Any] | None
     @property
-    def snapshot(self) -> ResponseT:
-        """The response merged from the events handed out so far; from all that has come, once `final` was called. Merging
-        takes time linear in its length: ask for it when it is needed, not at every event.
-        """
-    @property
     def chunks(self) -> Stream[Any]:
         """The stream of chunks behind the events; raises `HorayError` outside a `with` block."""
     def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]: ...
@@ -127,6 +122,14 @@ class EventStream(_ChunkReading, Generic[EventT, ResponseT], of=AsyncEventStream
     def __iter__(self) -> Iterator[EventT]: ...
     def final(self) -> ResponseT:
         """The whole response. Reads what is left of the stream; raises as iteration does."""
+    @property
+    def meta(self) -> ResponseMeta:
+        """How the response came about; its later times are filled in as they pass."""
+    @property
+    def snapshot(self) -> ResponseT:
+        """The response merged from the events handed out so far; from all that has come, once `final` was called. Merging
+        takes time linear in its length: ask for it when it is needed, not at every event.
+        """
 
 class ToolRun(_Reading, of=AsyncToolRun):
     """A conversation in which the model calls tools until it responds without: the blocking form of `AsyncToolRun`.
@@ -136,14 +139,14 @@ class ToolRun(_Reading, of=AsyncToolRun):
 
     _wrapped: AsyncToolRun
     def __init__(self, wrapped: AsyncToolRun, handle: LoopHandle) -> None: ...
-    @property
-    def messages(self) -> list[Any]:
-        """The conversation so far: the messages given, the model's, and the tools'."""
     def __iter__(self) -> Iterator[ToolRunEvent]: ...
     def close(self) -> None:
         """Stops the run, unless it is over. Closing twice is fine."""
     def final(self) -> ChatCompletion:
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""
+    @property
+    def messages(self) -> list[Any]:
+        """The conversation so far: the messages given, the model's, and the tools'."""
     _prefetcher: Prefetcher[Any]
 
 class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], of=AsyncBatchRun):
@@ -153,11 +156,11 @@ class BatchRun(_NextReading[BatchResult[ResponseT_co]], Generic[ResponseT_co], o
     """
 
     _wrapped: AsyncBatchRun[ResponseT_co]
+    def close(self) -> None:
+        """Cancels what is under way. Closing twice is fine."""
     @property
     def progress(self) -> BatchProgress:
         """How far the batch has come."""
-    def close(self) -> None:
-        """Cancels what is under way. Closing twice is fine."""
 
 class Batch(BlockingWrapper, of=AsyncBatch):
     """Sends any number of requests at the pace that the server can take."""
@@ -2015,15 +2018,6 @@ class Horay(BlockingWrapper, of=AsyncHoray):
     embeddings: Embeddings
     batch: Batch
     """Any number of requests, at the pace that the server can take; see `AsyncBatch`."""
-    @property
-    def options(self) -> ClientOptions:
-        """The settings."""
-    @property
-    def closed(self) -> bool:
-        """Whether the client was closed."""
-    @property
-    def drift(self) -> Drift:
-        """How responses differed from what the API describes, counted; `with_options` copies count here too."""
     def with_options(
         self,
         *,
@@ -2253,3 +2247,12 @@ class Horay(BlockingWrapper, of=AsyncHoray):
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
     def __repr__(self) -> str: ...
+    @property
+    def options(self) -> ClientOptions:
+        """The settings."""
+    @property
+    def closed(self) -> bool:
+        """Whether the client was closed."""
+    @property
+    def drift(self) -> Drift:
+        """How responses differed from what the API describes, counted; `with_options` copies count here too."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from horay_async._argument_errors import naming_method
@@ -30,10 +31,16 @@ class BlockingWrapper:
     """Asynchronous classes, and their blocking ones."""
 
     def __init_subclass__(cls, *, of: type | None = None, **kwargs: Any) -> None:
-        """`of` names the asynchronous class whose instances this one wraps."""
+        """`of` names the asynchronous class whose instances this one wraps. Its public properties are made here, except those
+        that this class has already.
+        """
         super().__init_subclass__(**kwargs)
-        if of is not None:
-            BlockingWrapper._classes[of] = cls
+        if of is None:
+            return
+        BlockingWrapper._classes[of] = cls
+        for name, member in vars(of).items():
+            if isinstance(member, property) and name[0] != "_" and not hasattr(cls, name):
+                setattr(cls, name, property(attrgetter(f"_wrapped.{name}"), doc=member.__doc__))
 
     def __init__(self, wrapped: Any, handle: LoopHandle) -> None:
         self._wrapped = wrapped
@@ -70,29 +77,22 @@ def blocking(method: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
     """Decorates the declaration of a blocking method, which has no parameters and no body of its own: it becomes the
     blocking form of `method`, one of an asynchronous class, with its signature and docstring.
 
-    Type checkers and editors see the generated stub. A method that is no coroutine function makes an object
+    Type checkers and editors see the generated stub; what completes below an object that is there, as IPython does, looks for
+    the declaration. A method that is no coroutine function makes an object
     without waiting for anything.
     """
 
     def decorated(declaration: Callable[..., Any]) -> Any:
         # `inspect` would load much more for the same result; overloads end in the implementation.
-        if method.__code__.co_flags & CO_COROUTINE:
+        waits = method.__code__.co_flags & CO_COROUTINE
 
-            def call(self: BlockingWrapper, /, *args: Any, **kwargs: Any) -> Any:
-                try:
-                    made = self._handle.run(partial(method, self._wrapped, *args, **kwargs))
-                except TypeError as error:
-                    raise naming_method(error, call, method, len(args)) from error.__cause__
-                return self._wrap(made)
-
-        else:
-
-            def call(self: BlockingWrapper, /, *args: Any, **kwargs: Any) -> Any:
-                try:
-                    made = method(self._wrapped, *args, **kwargs)
-                except TypeError as error:
-                    raise naming_method(error, call, method, len(args)) from error.__cause__
-                return self._wrap(made)
+        def call(self: BlockingWrapper, /, *args: Any, **kwargs: Any) -> Any:
+            bound = partial(method, self._wrapped, *args, **kwargs)
+            try:
+                made = self._handle.run(bound) if waits else bound()
+            except TypeError as error:
+                raise naming_method(error, call, method, len(args)) from error.__cause__
+            return self._wrap(made)
 
         call.__name__, call.__qualname__ = declaration.__name__, declaration.__qualname__
         call.__module__ = declaration.__module__
