@@ -19,6 +19,8 @@ from horay_async._protocol.structured.foreign_check import (
     ForeignSchema,
     Json,
     SchemaCheck,
+    item_schema,
+    property_schema,
 )
 from horay_async._protocol.structured.mismatch import step
 
@@ -46,20 +48,13 @@ class ExactDecimals:
         if isinstance(value, Decimal):
             return str(value) if DECIMAL in schema else value
         if is_object(value):
-            properties = schema.get("properties", {})
-            # A dictionary's values have one schema, whether its keys have a pattern or not.
-            patterns = schema.get("patternProperties") or {"": schema.get("additionalProperties")}
-            more = next(iter(patterns.values()))
             return {
-                name: self.of(properties.get(name, more), entry, f"{path}{step(name)}")
+                name: self.of(property_schema(schema, name), entry, f"{path}{step(name)}")
                 for name, entry in value.items()
             }
         if is_array(value):
-            first = schema.get("prefixItems", [])
             return [
-                self.of(
-                    first[at] if at < len(first) else schema.get("items"), item, f"{path}[{at}]"
-                )
+                self.of(item_schema(schema, at), item, f"{path}{step(at)}")
                 for at, item in enumerate(value)
             ]
         return value

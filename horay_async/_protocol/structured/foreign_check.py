@@ -69,6 +69,22 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 """JSON Schema's types: as text, and what is of them."""
 
 
+def property_schema(schema: Json, name: str) -> Any:
+    """The schema of an object's property; False where it has none of that name."""
+    if name in schema.get("properties", {}):
+        return schema["properties"][name]
+    # A dictionary's values have one schema, whether its keys have a pattern or not.
+    for form in schema.get("patternProperties", {}).values():
+        return form
+    return schema.get("additionalProperties", "properties" not in schema)
+
+
+def item_schema(schema: Json, place: int) -> Any:
+    """The schema of an array's item."""
+    first = schema.get("prefixItems", [])
+    return first[place] if place < len(first) else schema.get("items")
+
+
 class SchemaCheck:
     """Holds one value against the types and properties of a schema."""
 
@@ -98,10 +114,8 @@ class SchemaCheck:
         if is_object(value):
             yield from self._object(schema, value, path)
         if is_array(value):
-            first = schema.get("prefixItems", [])
             for place, item in enumerate(value):
-                each = first[place] if place < len(first) else schema.get("items")
-                yield from self.of(each, item, f"{path}[{place}]")
+                yield from self.of(item_schema(schema, place), item, f"{path}{step(place)}")
 
     def once(self, option: Json, value: Any, path: str) -> list[Mismatch]:
         """The same for an option of a union: found once for each place."""
@@ -111,20 +125,12 @@ class SchemaCheck:
         return self._seen[key]
 
     def _object(self, schema: Json, value: Json, path: str) -> Iterator[Mismatch]:
-        properties = schema.get("properties", {})
-        more = schema.get("additionalProperties", "properties" not in schema)
         for name, entry in value.items():
-            there = f"{path}{step(name)}"
-            if name in properties:
-                yield from self.of(properties[name], entry, there)
-            elif (
-                more is False
-                and name not in schema.get(ALSO, ())
-                and "patternProperties" not in schema
-            ):
+            form, there = property_schema(schema, name), f"{path}{step(name)}"
+            if form is False and name not in schema.get(ALSO, ()):
                 yield Mismatch(there, f"{schema.get('title', 'the object')} has no such field")
             else:
-                yield from self.of(more, entry, there)
+                yield from self.of(form, entry, there)
 
     def _one_of(self, options: list[Json], value: Any, path: str) -> Iterator[Mismatch]:
         found: list[list[Mismatch]] = []

@@ -170,6 +170,12 @@ class Dog(pydantic.BaseModel):
     loud: bool
 
 
+class Patterned(pydantic.BaseModel):
+    """A dictionary whose keys have a pattern."""
+
+    counts: dict[Annotated[str, pydantic.Field(pattern="^a")], int]
+
+
 class Open(pydantic.BaseModel):
     """Takes whatever else there is."""
 
@@ -276,6 +282,7 @@ CASES: list[tuple[Any, list[Any], list[Any]]] = [
         [{"shape": {"kind": "cat", "loud": True}}, {"shape": {"kind": "dog", "loud": "yes"}}],
     ),
     (Open, [{"x": 1, "y": [2]}], [{"x": "1"}]),
+    (Patterned, [{"counts": {"a": 1}}], [{"counts": {"a": "1"}}]),
     (
         Bounded,
         [BOUNDED, {**BOUNDED, "share": None}],
