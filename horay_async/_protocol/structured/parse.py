@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -58,13 +59,8 @@ def parse_text(into: type[T], text: str) -> T:
 
 def _decoded(text: str) -> Any:
     """The JSON in `text`; raises `ValueError` that completes "$: ..."."""
-    try:
-        return DECODE(text)
-    except RecursionError as error:
-        raise ValueError("is nested too deep") from error
-    except ValueError as error:
-        problem = error
-    for block, rest in _blocks(text):
+    problem: ValueError | None = None
+    for block, rest in chain([(text, "")], _blocks(text)):
         try:
             found = DECODE(block)
             _check_rest(found, rest)
