@@ -6,6 +6,7 @@ that none of these is imported. Each has a keyword of JSON Schema, and is checke
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
@@ -56,30 +57,26 @@ class _Kind:
     """What is asked for, with a place for the bound."""
 
 
-def _number(keyword: str) -> dict[Any, str]:
-    return dict.fromkeys(NUMBERS, keyword)
+def _bound(keyword: str, holds: Callable[[Any, Any], bool], expectation: str) -> _Kind:
+    """A bound of numbers."""
+    keywords = dict.fromkeys(NUMBERS, keyword)
+    return _Kind(keywords, lambda value, bound: holds(value, _exact(bound)), expectation)
+
+
+def _size(end: str, holds: Callable[[Any, Any], bool], expectation: str) -> _Kind:
+    """A bound of lengths, the lower or the upper end."""
+    keywords = {str: f"{end}Length", list: f"{end}Items", dict: f"{end}Properties"}
+    return _Kind(keywords, lambda value, bound: holds(len(value), bound), expectation)
 
 
 KINDS: dict[str, _Kind] = {
-    "ge": _Kind(_number("minimum"), lambda value, bound: value >= _exact(bound), "at least {}"),
-    "gt": _Kind(
-        _number("exclusiveMinimum"), lambda value, bound: value > _exact(bound), "more than {}"
-    ),
-    "le": _Kind(_number("maximum"), lambda value, bound: value <= _exact(bound), "at most {}"),
-    "lt": _Kind(
-        _number("exclusiveMaximum"), lambda value, bound: value < _exact(bound), "less than {}"
-    ),
-    "multiple_of": _Kind(_number("multipleOf"), _multiple, "a multiple of {}"),
-    "min_length": _Kind(
-        {str: "minLength", list: "minItems", dict: "minProperties"},
-        lambda value, bound: len(value) >= bound,
-        "a length of at least {}",
-    ),
-    "max_length": _Kind(
-        {str: "maxLength", list: "maxItems", dict: "maxProperties"},
-        lambda value, bound: len(value) <= bound,
-        "a length of at most {}",
-    ),
+    "ge": _bound("minimum", operator.ge, "at least {}"),
+    "gt": _bound("exclusiveMinimum", operator.gt, "more than {}"),
+    "le": _bound("maximum", operator.le, "at most {}"),
+    "lt": _bound("exclusiveMaximum", operator.lt, "less than {}"),
+    "multiple_of": _bound("multipleOf", _multiple, "a multiple of {}"),
+    "min_length": _size("min", operator.ge, "a length of at least {}"),
+    "max_length": _size("max", operator.le, "a length of at most {}"),
     "pattern": _Kind(
         {str: "pattern"},
         lambda value, bound: re.search(_ending(bound), value) is not None,
