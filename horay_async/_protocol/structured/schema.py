@@ -232,11 +232,10 @@ def _noted(form: Json, description: str | None) -> Json:
     if description is None:
         return form
     # Beside a reference the strict form allows nothing else.
-    return {"description": description, **({"anyOf": [form]} if "$ref" in form else _without(form))}
-
-
-def _without(form: Json) -> Json:
-    return {name: value for name, value in form.items() if name != "description"}
+    rest = {"anyOf": [form]} if "$ref" in form else form
+    return (
+        {"description": description} | rest | {"description": description}
+    )  # first, whatever stood there
 
 
 def _constrained(form: Json, constraints: Iterable[Constraint], node: nodes.Constrained) -> Json:
