@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -11,7 +10,7 @@ import msgspec
 
 from horay_async._json import is_array, is_object
 from horay_async._protocol.structured.mismatch import InvalidValue, Mismatch, step
-from horay_async._protocol.structured.values import same
+from horay_async._protocol.structured.values import is_integer, is_number, same
 
 Json = dict[str, Any]
 
@@ -48,21 +47,8 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "null": ("null", lambda value: value is None),
     "boolean": ("true or false", lambda value: isinstance(value, bool)),
     "string": ("a string", lambda value: isinstance(value, str)),
-    "number": (
-        "a number",
-        lambda value: isinstance(value, int | Decimal) and not isinstance(value, bool),
-    ),
-    "integer": (
-        "an integer",
-        lambda value: (
-            (isinstance(value, int) and not isinstance(value, bool))
-            or (
-                isinstance(value, Decimal)
-                and value.is_finite()
-                and value == value.to_integral_value()
-            )
-        ),
-    ),
+    "number": ("a number", is_number),
+    "integer": ("an integer", is_integer),
     "array": ("an array", is_array),
     "object": ("an object", is_object),
 }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from types import NoneType
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
 import msgspec
@@ -41,22 +41,27 @@ def _instance(kind: type[Any], expected: str) -> Hook:
     return hook
 
 
+def is_number(value: Any) -> TypeGuard[int | Decimal]:
+    """Whether a JSON value is a number."""
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+
+
+def is_integer(value: Any) -> TypeGuard[int | Decimal]:
+    """Whether a JSON value is an integer; 2.0 is one in JSON Schema's eyes."""
+    if isinstance(value, Decimal):
+        return value.is_finite() and value == value.to_integral_value()
+    return is_number(value)
+
+
 def _integer(value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    # 2.0 is an integer in JSON Schema's eyes. 1e999999999 would fill the memory: floats end at 1e308.
-    if (
-        isinstance(value, Decimal)
-        and value.is_finite()
-        and value.adjusted() <= 308
-        and value == value.to_integral_value()
-    ):
-        return int(value)
-    raise InvalidValue("an integer", value)
+    # 1e999999999 would fill the memory: floats end at 1e308.
+    if not is_integer(value) or (isinstance(value, Decimal) and value.adjusted() > 308):
+        raise InvalidValue("an integer", value)
+    return int(value)
 
 
 def _number(value: Any) -> float:
-    if not isinstance(value, int | Decimal) or isinstance(value, bool):
+    if not is_number(value):
         raise InvalidValue("a number", value)
     try:
         number = float(value)
@@ -75,7 +80,7 @@ def _decimal(value: Any) -> Decimal:
     """Exact; the decimal strings that some models write are fine too."""
     if isinstance(value, str) and not DIGITS.fullmatch(value):
         raise InvalidValue("a number", value)
-    if isinstance(value, int | Decimal | str) and not isinstance(value, bool):
+    if isinstance(value, str) or is_number(value):
         try:
             number = Decimal(value)
         except InvalidOperation:
