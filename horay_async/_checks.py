@@ -44,36 +44,32 @@ def _shown(value: object) -> str:
 
 def is_true(name: str, value: object) -> bool:
     """A switch of a call. Raises `TypeError` for anything but a boolean, or None for False: `"no"` would be true."""
-    if value is True:
-        return True
-    if value is False or value is None:
-        return False
+    if value is None or isinstance(value, bool):
+        return bool(value)
     raise TypeError(f"{name} must be True or False, not {value!r}")
+
+
+def _wrong(name: str, expected: str, value: object) -> ConfigurationError:
+    return ConfigurationError(f"{name} must be {expected}; got {_shown(value)}")
 
 
 def check_seconds(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A timeout: a number of seconds above 0, or None."""
     if value is not None and not (_is_number(value) and value > 0):
-        raise ConfigurationError(
-            f"timeout {attribute.name!r} must be a number of seconds above 0, or None for none; "
-            f"got {_shown(value)}"
-        )
+        expected = "a number of seconds above 0, or None for none"
+        raise _wrong(f"timeout {attribute.name!r}", expected, value)
 
 
 def check_keepalive(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """The silence of a connection: a number of seconds that every system takes, or None."""
     if value is not None and not (_is_number(value) and 1 <= value <= 32767):
-        raise ConfigurationError(
-            f"{attribute.name} must be a number of seconds from 1 to 32767, or None; got {_shown(value)}"
-        )
+        raise _wrong(attribute.name, "a number of seconds from 1 to 32767, or None", value)
 
 
 def check_wait(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A pause: a number of seconds, 0 or above."""
     if not (_is_number(value) and value >= 0):
-        raise ConfigurationError(
-            f"{attribute.name} must be a number of seconds, 0 or above; got {_shown(value)}"
-        )
+        raise _wrong(attribute.name, "a number of seconds, 0 or above", value)
 
 
 def check_delay(policy: object, value: Any) -> None:
@@ -85,33 +81,32 @@ def check_delay(policy: object, value: Any) -> None:
         )
 
 
+def _is_whole(value: object, lowest: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
+
+
 def check_count(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """A whole number, at least 1, or 0 where that means none."""
     lowest = 0 if attribute.name == "max_retries" else 1
-    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-        raise ConfigurationError(
-            f"{attribute.name} must be a whole number of at least {lowest}; got {value!r}"
-        )
+    if not _is_whole(value, lowest):
+        raise _wrong(attribute.name, f"a whole number of at least {lowest}", value)
 
 
 def check_positive(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A number above 0; or None where that is the default, and no limit."""
-    or_none = "" if attribute.default is not None else ", or None for no limit"
-    if not (value is None and or_none) and not (_is_number(value) and value > 0):
-        raise ConfigurationError(
-            f"{attribute.name} must be a number above 0{or_none}; got {_shown(value)}"
-        )
+    if value is not attribute.default and not (_is_number(value) and value > 0):
+        raise _wrong(attribute.name, f"a number above 0{_or_none(attribute)}", value)
 
 
 def check_concurrency(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """A whole number of at least 1, or `"auto"`; or None where that is the default, and no limit."""
-    or_none = "" if attribute.default is not None else ", or None for no limit"
-    if value == "auto" or (value is None and or_none):
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(
-            f'{attribute.name} must be "auto" or a whole number of at least 1{or_none}; got {value!r}'
-        )
+    if value != "auto" and value is not attribute.default and not _is_whole(value, 1):
+        expected = f'"auto" or a whole number of at least 1{_or_none(attribute)}'
+        raise _wrong(attribute.name, expected, value)
+
+
+def _or_none(attribute: attrs.Attribute[Any]) -> str:
+    return "" if attribute.default is not None else ", or None for no limit"
 
 
 def check_statuses(value: Iterable[int]) -> frozenset[int]:

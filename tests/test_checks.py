@@ -114,6 +114,16 @@ def test_numbers_beyond_a_float(number: float) -> None:
             make()
 
 
+def test_counts_beyond_a_float() -> None:
+    """So are counts, whose digits Python refuses to show."""
+    for make in (
+        lambda: RetryPolicy(max_retries=-(10**5000)),
+        lambda: Limits(concurrency=-(10**5000)),
+    ):
+        with pytest.raises(ConfigurationError, match="got an integer larger than any float"):
+            make()
+
+
 @settings(deadline=None, derandomize=True, database=None)
 @given(st.dictionaries(st.text(), st.text(), max_size=3))
 def test_any_headers(headers: dict[str, str]) -> None:
