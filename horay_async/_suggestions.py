@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from horay_async._class_attributes import OnInstances
@@ -59,11 +60,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "embedding": "use client.embeddings.create",
         "image": "use client.images.generate",
     },
-    "Chat": {
-        "create": "use client.chat.completions.create",
-        "parse": "use client.chat.completions.parse",
-        "stream": "use client.chat.completions.stream",
-    },
+    "Chat": {name: f"use client.chat.completions.{name}" for name in ("create", "parse", "stream")},
     "Completions": {"parse": "use client.chat.completions.parse"},
     "ChatCompletions": {
         **dict.fromkeys(("list", "retrieve", "update", "delete", "messages"), REQUEST),
@@ -81,8 +78,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "parsed": "it is choices[0].message.parsed, of parse(...)",
     },
     "ChatChoice": {
-        "text": "it is message.content",
-        "content": "it is message.content",
+        **dict.fromkeys(("text", "content"), "it is message.content"),
         "delta": "it is message; chunks of a stream have delta",
         "parsed": "it is message.parsed, of parse(...)",
     },
@@ -258,8 +254,7 @@ BATCH_OPTIONS: dict[str, str] = {
         ("max_concurrency", "max_workers", "workers", "n_jobs", "max_connections"),
         "it is concurrency",
     ),
-    "callback": "there is none: read run.progress in the loop",
-    "on_progress": "there is none: read run.progress in the loop",
+    **dict.fromkeys(("callback", "on_progress"), "there is none: read run.progress in the loop"),
 }
 """Options of a batch that are set elsewhere, or have another name here."""
 
@@ -343,25 +338,20 @@ def no_item(self: object, key: object) -> Any:
     It is called with 0 by a loop over the object, too.
     """
     name = type(self).__name__
+    problem = "not iterable and has no items: its fields are attributes"
     if hasattr(self, "__aiter__"):
-        raise TypeError(
-            f"{name!r} object is not iterable and has no items: read it with `async for` in a coroutine; "
-            "what a blocking client returns is read with `for`"
+        problem = (
+            "not iterable and has no items: read it with `async for` in a coroutine; what a blocking client returns "
+            "is read with `for`"
         )
-    if isinstance(key, str):
-        raise TypeError(
-            f"{name!r} object is not subscriptable: its fields are attributes, .{key} in the place of [{key!r}]; "
-            "model_dump() makes a dict of it"
+    elif isinstance(key, str):
+        problem = (
+            f"not subscriptable: its fields are attributes, .{key} in the place of [{key!r}]; model_dump() makes a "
+            "dict of it"
         )
-    whole = name.endswith("Completion")
-    raise TypeError(
-        f"{name!r} object is not iterable and has no items: "
-        + (
-            "it is a whole response; create(..., stream=True) returns a stream of chunks"
-            if whole
-            else "its fields are attributes"
-        )
-    )
+    elif name.endswith("Completion"):
+        problem = "not iterable and has no items: it is a whole response; create(..., stream=True) returns a stream of chunks"
+    raise TypeError(f"{name!r} object is {problem}")
 
 
 def about_parameter(name: str, declared: Container[str]) -> str:
@@ -377,11 +367,6 @@ def about_parameter(name: str, declared: Container[str]) -> str:
             advice = ADVICE.get(name)
             return f"it is {meant} here{f', {advice}' if advice else ''}"
     return ""
-
-
-def about_option(name: str, cls: str = "ClientOptions") -> str:
-    """What to type instead of an unknown option of a class, a client unless given; empty where nobody knows."""
-    return OPTIONS.get(cls, CLIENT_OPTIONS).get(name, "")
 
 
 def did_you_mean(name: str, declared: Iterable[str]) -> str:
@@ -408,18 +393,29 @@ def _letters(name: str) -> str:
     return name.replace("_", "").replace("-", "").lower()
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """The message for an option that there isn't; `what` says of what."""
+def unknown_option(
+    what: str, name: str, known: Iterable[str], habits: Mapping[str, str] = MappingProxyType({})
+) -> TypeError:
+    """The error for an option that there isn't; `what` says of what. `habits` are names that others have."""
+    if name in habits:
+        return TypeError(f"unknown {what} {name!r}: {habits[name]}")
     options = ", ".join(sorted(known))
     close = did_you_mean(name, known)
-    return f"unknown {what} {name!r}{f': {close}T' if close else '; t'}he options are {options}"
+    return TypeError(
+        f"unknown {what} {name!r}{f': {close}T' if close else '; t'}he options are {options}"
+    )
+
+
+def _as_messages(text: str) -> str:
+    """The messages that a text is written as, shortened."""
+    shown = f"{text[:20]}..." if len(text) > 23 else text
+    return f"[{{'role': 'user', 'content': {shown!r}}}]"
 
 
 def about_batch_item(item: object) -> str:
     """What to write in the place of what is no request of a batch."""
     if isinstance(item, str):
-        text = f"{item[:20]}..." if len(item) > 23 else item
-        return f"write BatchRequest.chat(model=..., messages=[{{'role': 'user', 'content': {text!r}}}])"
+        return f"write BatchRequest.chat(model=..., messages={_as_messages(item)})"
     if callable(item) or hasattr(item, "__await__"):
         return "write BatchRequest.chat(model=..., messages=...) in the place of a call: the batch makes the calls"
     return "write BatchRequest.chat(model=..., messages=...)"
@@ -440,10 +436,9 @@ def naming_options(cls: C) -> C:
             strange = next((name for name in options if name not in known), None)
             if strange is None:
                 raise
+            habits = OPTIONS.get(cls.__name__, CLIENT_OPTIONS)
             what = f"{cls.__name__} option"
-            if habit := about_option(strange, cls.__name__):
-                raise TypeError(f"unknown {what} {strange!r}: {habit}") from error.__cause__
-            raise TypeError(unknown(what, strange, known)) from error.__cause__
+            raise unknown_option(what, strange, known, habits) from error.__cause__
 
     cls.__init__ = construct
     return cls
@@ -476,8 +471,7 @@ def about_value(name: str, value: object) -> str:
     if name == "response_format" and isinstance(value, type):
         return f"parse(..., response_format={value.__name__}) and stream(...) take a class"
     if name == "messages" and isinstance(value, str):
-        text = f"{value[:20]}..." if len(value) > 23 else value
-        return f"write messages=[{{'role': 'user', 'content': {text!r}}}]"
+        return f"write messages={_as_messages(value)}"
     if name != "timeout":
         return ""
     package = kind.__module__.partition(".")[0]

@@ -23,7 +23,7 @@ from horay_async._keys import SHORTEST_SECRET, EnvironmentSecret, KeyFunction, P
 from horay_async._limits import Limits
 from horay_async._record import FrozenRecord
 from horay_async._retry_policy import RetryPolicy
-from horay_async._suggestions import about_option, about_value, naming_options, unknown
+from horay_async._suggestions import CLIENT_OPTIONS, about_value, naming_options, unknown_option
 from horay_async._timeouts import Timeouts
 from horay_async._type_hints import resolvable
 from horay_async.errors import ConfigurationError
@@ -301,10 +301,7 @@ def _check_names(params: ClientParams, *beside: str) -> None:
     """Raises `TypeError` for an unknown name. `beside` are options that are no `ClientParams`."""
     known = ClientParams.__optional_keys__
     if strange := params.keys() - known:
-        name = min(strange)
-        if habit := about_option(name):
-            raise TypeError(f"unknown client option {name!r}: {habit}")
-        raise TypeError(unknown("client option", name, [*known, *beside]))
+        raise unknown_option("client option", min(strange), [*known, *beside], CLIENT_OPTIONS)
 
 
 def _settle(params: ClientParams, retry: RetryPolicy) -> dict[str, Any]:

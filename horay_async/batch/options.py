@@ -8,7 +8,7 @@ from typing import Literal, TypedDict, Unpack
 import attrs
 
 from horay_async._checks import check_concurrency, check_positive
-from horay_async._suggestions import BATCH_OPTIONS, unknown
+from horay_async._suggestions import BATCH_OPTIONS, unknown_option
 from horay_async.errors import ConfigurationError
 
 
@@ -62,8 +62,6 @@ class Settings:
     def of(cls, **options: Unpack[BatchOptions]) -> Settings:
         """The settings from a method's arguments. Raises `TypeError` for an unknown one."""
         if strange := options.keys() - BatchOptions.__annotations__.keys():
-            name = min(strange)
-            if habit := BATCH_OPTIONS.get(name):
-                raise TypeError(f"unknown batch option {name!r}: {habit}")
-            raise TypeError(unknown("batch option", name, BatchOptions.__annotations__))
+            known = BatchOptions.__annotations__
+            raise unknown_option("batch option", min(strange), known, BATCH_OPTIONS)
         return cls(**options)

@@ -22,7 +22,7 @@ from horay_async._observers import (
     ToolEnded,
     ToolStarted,
 )
-from horay_async._suggestions import unknown
+from horay_async._suggestions import unknown_option
 from horay_async._version import __version__
 from horay_async.integrations.otel.conventions import LATEST, SCHEMA_URLS, Version, version_of
 from horay_async.integrations.otel.generation import Generation
@@ -66,7 +66,7 @@ class Telemetry:
     def __init__(self, **params: Unpack[TelemetryParams]) -> None:
         known = TelemetryParams.__annotations__
         if strange := params.keys() - known.keys():
-            raise TypeError(unknown("Telemetry option", min(strange), known))
+            raise unknown_option("Telemetry option", min(strange), known)
         version = version_of(params.get("conventions"))
         url = SCHEMA_URLS[version]
         latest = version == LATEST
