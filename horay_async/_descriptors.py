@@ -28,12 +28,15 @@ class DescriptorReader:
         self._stopped = threading.Event()
         self._reading = threading.Lock()  # held while bytes are taken out of the descriptor
         self._waking = threading.Lock()  # held while the pipe is written to, or closed
-        self._wake = _WakeUp()
+        # The ends of a pipe, by which a thread that waits is woken; on Windows, where such a wait doesn't exist, nothing.
+        self._woken = self._wake = -1
+        if sys.platform != "win32":
+            self._woken, self._wake = os.pipe()
 
     def read(self, handle: int) -> Iterator[bytes]:
         """What comes, up to the end, or until `stop`. Raises `OSError`."""
         while not self._stopped.is_set():
-            self._wake.wait_for(handle)
+            self._wait_for(handle)
             with self._reading:
                 if self._stopped.is_set():
                     return
@@ -45,11 +48,20 @@ class DescriptorReader:
                 return
             yield chunk
 
+    def _wait_for(self, handle: int) -> None:
+        """Waits until something can be read from the descriptor, or it has ended or failed; or for `stop`."""
+        if sys.platform != "win32":
+            poll = select.poll()
+            for each in (self._woken, handle):
+                poll.register(each, select.POLLIN)
+            poll.poll()
+
     def stop(self) -> None:
         """Ends `read`. Can be called from any thread, and when it has ended."""
         self._stopped.set()
         with self._waking:
-            self._wake.set()
+            if self._wake >= 0:
+                os.write(self._wake, b"\0")
         # A read that has begun ends at once, unless another process has taken what was there.
         if self._reading.acquire(timeout=READ_TIMEOUT):
             self._reading.release()
@@ -57,33 +69,7 @@ class DescriptorReader:
     def close(self) -> None:
         """Lets go of what wakes it, once `read` has ended. Closing twice is fine."""
         with self._waking:
-            self._wake.close()
-
-
-class _WakeUp:
-    """A pipe, by which a thread that waits for a descriptor is woken; on Windows, where such a wait doesn't exist, nothing."""
-
-    def __init__(self) -> None:
-        self._reading = self._writing = -1
-        if sys.platform != "win32":
-            self._reading, self._writing = os.pipe()
-
-    def wait_for(self, handle: int) -> None:
-        """Waits until something can be read from the descriptor, or it has ended or failed; or for `set`."""
-        if sys.platform != "win32":
-            poll = select.poll()
-            for each in (self._reading, handle):
-                poll.register(each, select.POLLIN)
-            poll.poll()
-
-    def set(self) -> None:
-        """Wakes who waits, now and later."""
-        if self._writing >= 0:
-            os.write(self._writing, b"\0")
-
-    def close(self) -> None:
-        """Closes the pipe, once nobody waits any more."""
-        if self._writing >= 0:
-            os.close(self._reading)
-            os.close(self._writing)
-            self._writing = -1
+            if self._wake >= 0:
+                os.close(self._woken)
+                os.close(self._wake)
+                self._wake = -1

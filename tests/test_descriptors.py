@@ -86,7 +86,7 @@ def test_reader_that_is_stopped_between_waiting_and_reading(
         assert handle == reading
         reader.stop()
 
-    monkeypatch.setattr(reader._wake, "wait_for", stop)
+    monkeypatch.setattr(reader, "_wait_for", stop)
     assert list(reader.read(reading)) == []
     assert os.read(reading, 100) == b"later"
 
