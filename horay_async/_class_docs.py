@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from horay_async._type_hints import resolvable
+from horay_async._type_hints import resolvable, source_tree
 
 C = TypeVar("C", bound=type[Any])
 
@@ -158,15 +158,9 @@ def _descriptions(module: str) -> dict[tuple[str, str], str]:
     """By class and field."""
     if not module.startswith("horay_async."):
         return {}
-    from importlib import import_module  # noqa: PLC0415 - see above
-
-    try:
-        tree = ast.parse(inspect.getsource(import_module(module)))
-    except OSError:  # delivered without it
-        return {}
     return {
         (node.name, name): text
-        for node in tree.body
+        for node in source_tree(module).body
         if isinstance(node, ast.ClassDef)
         for name, text in _below(node.body)
     }

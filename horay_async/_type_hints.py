@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from functools import cache
+from importlib import import_module
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+def _loading(name: str) -> Any:
+    """A method of dicts, before which the names in the annotations are imported."""
+
+    def call(self: _LazyHints) -> Any:
+        load_type_names(self.module)
+        return getattr(dict, name)(self)
+
+    return call
 
 
 class _LazyHints(dict[str, Any]):
@@ -16,23 +26,12 @@ class _LazyHints(dict[str, Any]):
 
     def __init__(self, hints: dict[str, Any], module: str) -> None:
         super().__init__(hints)
-        self._module = module
+        self.module = module
 
-    def __iter__(self) -> Iterator[str]:
-        load_type_names(self._module)
-        return super().__iter__()
-
-    def keys(self) -> KeysView[str]:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride] - dict's own view
-        load_type_names(self._module)
-        return super().keys()
-
-    def items(self) -> ItemsView[str, Any]:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride] - dict's own view
-        load_type_names(self._module)
-        return super().items()
-
-    def values(self) -> ValuesView[Any]:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride] - dict's own view
-        load_type_names(self._module)
-        return super().values()
+    __iter__ = _loading("__iter__")
+    keys = _loading("keys")
+    items = _loading("items")
+    values = _loading("values")
 
 
 def resolvable(decorated: T) -> T:
@@ -53,14 +52,18 @@ def load_type_names(module: str) -> None:
     # Of the models, which the first call goes through, hardly any has such imports: reading sources takes long.
     if not module.startswith("horay_async.") or "TYPE_CHECKING" not in names:
         return
-    import inspect  # noqa: PLC0415 - only needed here
-
-    try:
-        tree = ast.parse(inspect.getsource(sys.modules[module]))
-    except OSError:  # delivered without it
-        return
-    for block in tree.body:
+    for block in source_tree(module).body:
         if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
             for node in block.body:
                 if isinstance(node, ast.Import | ast.ImportFrom):
                     exec(compile(ast.Module([node], []), module, "exec"), names)
+
+
+def source_tree(module: str) -> ast.Module:
+    """The syntax tree of a module; an empty one where it was delivered without its source."""
+    import inspect  # noqa: PLC0415 - only needed here
+
+    try:
+        return ast.parse(inspect.getsource(import_module(module)))
+    except OSError:
+        return ast.Module([], [])
