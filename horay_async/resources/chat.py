@@ -12,7 +12,7 @@ from horay_async._argument_errors import by_position
 from horay_async._checks import is_true
 from horay_async._class_attributes import Group
 from horay_async._protocol.wire.request import Operation
-from horay_async._suggestions import about_field, no_attribute
+from horay_async._suggestions import about_field
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_params import ChatParams, ConversationParams
 from horay_async.resources._base import Resource
@@ -267,14 +267,15 @@ def _by_name(given: Sequence[Any]) -> dict[str, Tool[..., Any]]:
         raise TypeError(f"tools must be a list of tools, not a value of type {_kind(given)}")
     found: dict[str, Tool[..., Any]] = {}
     for place, tool in enumerate(cast("Sequence[object]", given)):
-        if not isinstance(tool, Tool | Mapping):
+        if isinstance(tool, Tool):
+            made = cast("Tool[..., Any]", tool)
+            if found.setdefault(made.name, made) is not made:
+                raise TypeError(f"two tools are named {made.name}")
+        elif not isinstance(tool, Mapping):
             wrong = about_field("tools", given) or (
                 f"tools[{place}] is a value of type {_kind(tool)}: a tool is a function with @tool, or in JSON"
             )
             raise TypeError(f"tools can't be sent as JSON: {wrong}")
-    for tool in (cast("Tool[..., Any]", each) for each in given if isinstance(each, Tool)):
-        if found.setdefault(tool.name, tool) is not tool:
-            raise TypeError(f"two tools are named {tool.name}")
     return found
 
 
@@ -287,16 +288,10 @@ def _name(tool: Mapping[str, Any]) -> str:
     return str(tool.get("function", {}).get("name"))
 
 
-class AsyncChat:
+class AsyncChat(Resource):
     """The chat operations."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
 
     completions = Group(AsyncChatCompletions)
 
     def _make_group(self, cls: Callable[[Transport], T], name: str) -> T:
         return cls(self._transport)
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute

@@ -1009,9 +1009,8 @@ class AsyncChatCompletions(Resource):
 def parser_of(params: dict[str, Any]) -> Callable[..., ParsedCompletion[Any]]:
     """Puts the schema of the class that is given as `response_format` in its place, and returns what parses a response into it."""
 
-class AsyncChat:
+class AsyncChat(Resource):
     """The chat operations."""
-    def __init__(self, transport: Transport) -> None: ...
+
     completions: AsyncChatCompletions
     def _make_group(self, cls: Callable[[Transport], T], name: str) -> T: ...
-    _transport: Transport
