@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, cast, overload
 
+from horay_async._argument_errors import PACKAGE
 from horay_async._checks import is_true
 from horay_async._class_attributes import Group
 from horay_async._keys import KeyFunction
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["AsyncHoray"]
 
 T = TypeVar("T")
-
-PACKAGE = str(Path(__file__).parent)
 
 
 def _caller() -> str:
