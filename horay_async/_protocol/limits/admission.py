@@ -7,7 +7,8 @@ finds out by trying, with three parts that are asked before each request is admi
 - `ConcurrencyLimit` limits how many requests are under way. It begins with 16 and doubles, as TCP's slow start does, until
   the server first resists. From then on it tries a step up now and then, and compares: if more succeeded in the same
   time the step is kept, and if the responses only got slower it is taken back. So the limit settles where a queue would
-  begin. A refusal cuts it to just below the number that was let through.
+  begin. A refusal cuts it to just below the number that was let through. While the limit doubles, the number that was refused is
+  tried once more: servers refuse some requests for no reason, and where it is let through, the limit goes on doubling.
 - `LearnedRate` limits how many requests are sent in a second. There is no such limit until refusals show that one exists. It
   starts as what the server let through lately, and grows in small steps for as long as nothing is refused.
 - `SharedPause` stops all requests for a time: for as long as `Retry-After` says, or for half a second that doubles up to

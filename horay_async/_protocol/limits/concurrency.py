@@ -78,6 +78,9 @@ class _Cuts:
     response. At MAX_REFUSAL_SCORE the limit is cut. 0 again after each change of the limit."""
     any: bool = False
     """Whether there ever was a cut: from then on growth is slowed, see DOUBLING."""
+    doubted: int | None = None
+    """The number under way that was refused while the limit doubled; None where that is no longer in doubt. Once as many are let
+    through, the refusals were for another reason, as any server has some, and the limit goes on doubling."""
     in_episode: bool = False
     """Whether there was one in the episode of refusals that isn't over. Taken back by `settle`."""
     responses_since: int = ANOTHER_MATTER
@@ -125,7 +128,8 @@ class ConcurrencyLimit:
 
     Increase is by trial: a step up is kept if more succeeds in the same time, and taken back if the
     responses only get slower, so the limit settles where a queue would begin. Decrease is multiplicative: a
-    refusal (429, 503) cuts the limit to just below what was let through. After it the limit stays, for a
+    refusal (429, 503) cuts the limit to just below what was let through. What was refused first is tried again soon, in
+    case there was no reason for it; what is refused after that, isn't. The limit stays, for a
     number of responses and a time in proportion to what the refusal cost, and only then tries again; what it
     tries grows with each success. `floor` and `ceiling` bound it; where they are the same it is fixed.
 
@@ -223,7 +227,9 @@ class ConcurrencyLimit:
         self._cuts.responses_since = 0
         self._cuts.in_episode = self._cuts.any = True
         through = min(in_flight - 1, self._limit)
+        self._cuts.doubted = None
         if self._search.step == FIRST_STEP:  # doubling overshoots by as much as the limit itself
+            self._cuts.doubted = in_flight
             kept = max(through * STEP_BACK, self._limit / FIRST_STEP)
         elif row > 2:
             kept = self._limit * DECREASE
@@ -240,8 +246,9 @@ class ConcurrencyLimit:
         if not self._cuts.in_episode:
             return
         self._cuts.in_episode = False
-        if self._limit < DECREASE * self._cuts.before and not self._cuts.probed:
-            # It fell deep. What caused that may be over: a quick look is worth a refusal.
+        deep = self._limit < DECREASE * self._cuts.before and not self._cuts.probed
+        if deep or self._cuts.doubted is not None:
+            # What caused a deep fall may be over, and a first one may have had no cause: a quick look is worth a refusal.
             self._cuts.probed = True
             self._cuts.cooldown_responses = 0
         elif self._cuts.cooldown_responses <= 0 and now >= self._cuts.cooldown_until:
@@ -291,6 +298,8 @@ class ConcurrencyLimit:
         # Smaller than twice what the two means will be off by, a step couldn't be judged.
         step = max(self._search.step, math.exp(2 * math.sqrt(2 * sample.variance)))
         to = max(at * step, at + 1) if self._search.upward else min(at / step, at - 1)
+        if self._cuts.doubted is not None:
+            to = max(to, self._cuts.doubted + 1)
         if self._cuts.any:
             if now >= self._search.doubled_at + min(LONGEST_DOUBLING, DOUBLING * self.latency):
                 self._search.doubled_at, self._search.doubled_from = now, at
@@ -315,6 +324,9 @@ class ConcurrencyLimit:
             better = follows < LEAST_GAIN
         if better:
             self._search.step = min(FIRST_STEP, self._search.step * self._search.step)
+            if self._cuts.doubted is not None and self._limit > self._cuts.doubted:
+                self._cuts.doubted, self._cuts.any = None, False
+                self._search.step = FIRST_STEP
             self._search.accepted = sample
             self._try(sample, now)
         else:

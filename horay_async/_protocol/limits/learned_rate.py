@@ -87,8 +87,10 @@ class LearnedRate:
     GUESS_STEP = 0.1
     """By which a guess grows."""
     WEAK = 100
-    """Responses: a guess that is made of fewer, before a pause that was longer than the time that they took, may be far too
-    low. They can be the rest of a window that others had used, or what came before an outage."""
+    """Responses: a guess that is made of fewer, in BRIEF seconds or before a pause that was longer than the time that they took,
+    may be far too low. They can be the rest of a window that others had used, or what came before an outage or before
+    refusals for no reason."""
+    BRIEF = 1.0
     WEAK_GUESS_STEP = 1.0
     WEAK_STEP_REQUESTS = 5
     """So it doubles, and more often, until it meets a refusal: 3 % of what is allowed is found to be so in half a minute."""
@@ -212,7 +214,7 @@ class LearnedRate:
             self._weak = (
                 self._rate is None
                 and self._throughput.responses < self.WEAK
-                and paused > self._throughput.active(paused, now)
+                and max(paused, self.BRIEF) > self._throughput.active(paused, now)
             )
             allowed = self.KEPT * self._let_through(paused, now)
             # So deep a fall may go too far: no cooldown after it.

@@ -39,15 +39,21 @@ class Server:
     """So many requests in any so many seconds; one more is refused."""
     failing: float = 0.0
     """The part of the requests that is refused for no reason."""
+    refusing: set[int] = attrs.field(factory=set[int])
+    """Which requests are refused for no reason, by their number from 1 on."""
     retry_after: float | str | None = None
     """Seconds to be told with a refusal; `"window"` is until the window has room."""
 
+    came: int = 0
     under_way: int = 0
     line: deque[tuple[Permit, float]] = attrs.field(factory=deque[tuple[Permit, float]])
     accepted: deque[float] = attrs.field(factory=deque[float])
 
     def refuses(self, now: float, chance: random.Random) -> bool:
         """Whether there is no room for a request; otherwise it counts from here on."""
+        self.came += 1
+        if self.came in self.refusing:
+            return True
         if self.under_way >= self.at_once or chance.random() < self.failing:
             return True
         if self.window is not None:

@@ -54,6 +54,8 @@ def test_limit_holds_back_until_one_ends() -> None:
     assert desk.wait == 0.0
     assert not first.open
     assert second.open
+    desk.admission.end(first)  # once more
+    assert desk.admission.in_flight == 1
 
 
 def test_refusal_waits_for_the_next_end() -> None:
@@ -322,6 +324,15 @@ def test_refusals_for_no_reason_dont_stop_a_batch() -> None:
     concurrency = ConcurrencyLimit(start=16, ceiling=50)
     course = simulate(Server(failing=0.01), 400, concurrency=concurrency)
     assert course.throughput(100, 400) >= 0.8 * 50
+
+
+def test_refusals_for_no_reason_at_the_start_cost_little() -> None:
+    """Two of the first requests are refused, of thousands: the limit finds within seconds that it wasn't for their number."""
+    server = Server(latency=0.05)
+    server.refusing = {3, 9}
+    course = simulate(server, 3, concurrency=ConcurrencyLimit(start=16, ceiling=750))
+    assert len(course.refusals) == 2
+    assert len(course.responses) > 3000
 
 
 def test_recovery_from_an_outage() -> None:

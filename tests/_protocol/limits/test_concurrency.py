@@ -42,9 +42,13 @@ class Rounds:
 
 
 def settled(limit: int = 36, **bounds: int) -> Rounds:
-    """A limit that was found by a refusal one above it; its calm is over."""
+    """A limit that was found by a refusal one above it, and by another one when that was tried again; it rests."""
     rounds = Rounds(start=limit, **bounds)
     rounds.run(limit - 1)  # not enough to try another
+    rounds.refuse(in_flight=limit + 1)
+    rounds.concurrency.settle(refusals=1, paused=0.0, now=rounds.now)
+    while rounds.run(1) <= limit:
+        pass
     rounds.refuse(in_flight=limit + 1)
     rounds.concurrency.settle(refusals=1, paused=0.0, now=rounds.now)
     return rounds
@@ -218,6 +222,28 @@ def test_later_cuts_are_bounded() -> None:
     assert rounds.refuse(row=3) == pytest.approx(38 * 0.7, abs=1)
 
 
+def test_refusals_without_a_reason_dont_end_the_doubling() -> None:
+    """The number that was refused is tried again soon: where it is let through, the limit goes on as if nothing had been."""
+    rounds = Rounds(start=16)
+    rounds.refuse(in_flight=9)
+    rounds.concurrency.settle(refusals=1, paused=2.0, now=rounds.now)
+    rounds.run(200)
+    assert sorted(set(rounds.seen)) == [8, 10, 20, 40, 80, 160]
+
+
+def test_refusal_with_a_reason_ends_the_doubling() -> None:
+    """The number that was refused is tried again once; where it is refused again, the limit rests below."""
+    rounds = Rounds(start=16)
+    for _ in range(2):
+        limit = rounds.refuse(in_flight=9)
+        rounds.concurrency.settle(refusals=1, paused=0.0, now=rounds.now)
+        rounds.seen.clear()
+        rounds.run(30)
+    assert limit == 8
+    rounds.run(110)
+    assert set(rounds.seen) == {limit}
+
+
 def test_limit_rests_after_a_refusal() -> None:
     """For 150 responses each; then it tries one step, and grows faster with each success."""
     rounds = settled(36)
@@ -233,7 +259,10 @@ def test_limit_rests_after_a_refusal() -> None:
 
 def test_limit_rests_for_the_time_of_a_pause() -> None:
     """Twenty times as long as sending was paused."""
-    rounds = Rounds(start=36)
+    rounds = settled(36)
+    limit = rounds.run(150)
+    while rounds.run(1) == limit:
+        pass
     limit = rounds.refuse()
     rounds.concurrency.settle(refusals=1, paused=2.0, now=rounds.now)
     until = rounds.now + 40

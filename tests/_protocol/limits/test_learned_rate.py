@@ -91,6 +91,17 @@ def test_weak_guess_doubles() -> None:
         assert rate.per_second == before  # a refusal ends that
 
 
+def test_guess_of_a_moment_doubles() -> None:
+    """So do few responses in less than a second: a server refuses some of its first requests for no reason."""
+    rate = LearnedRate()
+    send(rate, since=0.0, until=0.1, each=0.01)
+    rate.settle(rate_limited=True, refusals=2, paused=0.05, now=0.15)
+    before = rate.per_second
+    assert before is not None
+    send(rate, since=0.15, until=2.15, each=2 / 9, waited=True)
+    assert rate.per_second == pytest.approx(2 * before)
+
+
 def test_refusal_proves_a_guess() -> None:
     """What was held back often enough before it is refused was the rate's doing."""
     rate, _ = proven()
