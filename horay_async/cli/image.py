@@ -18,7 +18,7 @@ from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.inputs import parse_path, read_content
 from horay_async.cli.model_names import complete_models
 from horay_async.cli.options import AsJson, Server, Text, expand_groups, literal_option
-from horay_async.cli.output import Spinner, check_writable, free_name, note, write_json
+from horay_async.cli.output import check_writable, free_name, note, spinner, write_json
 from horay_async.cli.preview import show
 from horay_async.cli.session import open_client
 
@@ -75,7 +75,7 @@ def image(
     check_writable(output or Path("image"))
     params = cast("horay_async.ImageParams", asked)
     with open_client(server) as client:
-        with Spinner("drawing"):
+        with spinner("drawing"):
             response = client.images.generate(**params)
         if not response.images:
             if as_json:
@@ -90,7 +90,10 @@ def image(
             if as_json:
                 failure = _failure_of(partial(write_json, response.to_dict()))
             for number, picture in enumerate(response.images, 1):
-                path = _numbered(output, number) if output else _free_name(described, picture.url)
+                if not output:
+                    path = _free_name(described, picture.url)
+                else:  # the name is asked for once: no further picture replaces a file
+                    path = output if number == 1 else free_name(output)
                 problem = _failure_of(partial(_save, client, picture, path))
                 if problem is not None:
                     _tell_place(picture)
@@ -148,7 +151,7 @@ def _write_to_stdout(
 
 
 def _save(client: horay_async.Horay, picture: horay_async.GeneratedImage, path: Path) -> None:
-    with Spinner("fetching the picture"):
+    with spinner("fetching the picture"):
         client.images.save(picture, path)
 
 
@@ -166,11 +169,6 @@ def _tell_place(picture: horay_async.GeneratedImage) -> None:
         note(f"the picture is made, and what the server sent can't be kept: {error.strerror}")
     else:
         note(f"the picture is made; what the server sent, a data: URL, is kept in {kept.name}")
-
-
-def _numbered(output: Path, number: int) -> Path:
-    """The file of the picture of this number: the first has the name that was given."""
-    return output if number == 1 else output.with_stem(f"{output.stem}-{number}")
 
 
 def _free_name(prompt: str, url: str) -> Path:

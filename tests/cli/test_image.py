@@ -64,6 +64,18 @@ def test_several(horay: Horay, fault_server: FaultServer) -> None:
     assert horay("image", "x").stdout == "x.jpeg\nx-2.jpeg\n"
 
 
+def test_further_pictures_replace_no_file(
+    horay: Horay, fault_server: FaultServer, folder: Path
+) -> None:
+    """Only the file that was named is replaced, not one whose name a further picture would have."""
+    (folder / "y.png").write_text("named")
+    (folder / "y-2.png").write_text("somebody's")
+    fault_server.add(image(fault_server.picture_url, fault_server.picture_url))
+    assert horay("image", "x", "-o", "y.png").stdout == "y.png\ny-3.png\n"
+    assert (folder / "y.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "y-2.png").read_text() == "somebody's"
+
+
 def test_json(horay: Horay, fault_server: FaultServer, folder: Path) -> None:
     """`--json` prints what the server sent; the picture is saved all the same."""
     result = horay("image", "x", "--json")
