@@ -17,7 +17,7 @@ import typer
 import horay_async
 from horay_async._descriptors import DescriptorReader
 from horay_async.cli.exit_codes import CommandError, ExitCode
-from horay_async.cli.output import Spinner
+from horay_async.cli.output import spinner
 
 STDIN: Final = Path("-")
 
@@ -151,7 +151,7 @@ def read_file(file: Path) -> bytes:
 
 def _read_stdin(*, asked: bool) -> bytes:
     """What stands on standard input. Raises `OSError` where that can't be read, if it was asked for."""
-    with Spinner("reading standard input"):
+    with spinner("reading standard input"):
         try:
             return _limited(_stdin_chunks(), "standard input")
         except OSError as error:

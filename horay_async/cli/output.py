@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from horay_async._files import is_regular, replacing, resolved
 from horay_async.cli.exit_codes import CommandError
@@ -119,18 +119,14 @@ def warnings_noted() -> Generator[None]:
         log.removeHandler(handler)
 
 
-class Spinner:
+@contextlib.contextmanager
+def spinner(what: str) -> Generator[None]:
     """Says on a terminal what takes a while, and takes it back when it is over."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._shown = sys.stderr.isatty() and not is_dumb()
-
-    def __enter__(self) -> Self:
-        if self._shown:
-            write_stderr(styled(f"{self._what} …", "dim", sys.stderr))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown:
+    shown = sys.stderr.isatty() and not is_dumb()
+    if shown:
+        write_stderr(styled(f"{what} …", "dim", sys.stderr))
+    try:
+        yield
+    finally:
+        if shown:
             write_stderr("\r\x1b[K")

@@ -16,11 +16,11 @@ from horay_async._files import is_regular
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.options import Output
 from horay_async.cli.output import (
-    Spinner,
     check_writable,
     for_stdout,
     free_name,
     note,
+    spinner,
     write_file,
     write_json,
 )
@@ -88,7 +88,7 @@ def print_response(
             with operation.stream(**params) as events:
                 endings = [write_stream(events, [], markdown=markdown)]
         else:
-            with Spinner("waiting for the response"):
+            with spinner("waiting for the response"):
                 response = operation.create(**params)
             if output.as_json:
                 write_json(response.to_dict())

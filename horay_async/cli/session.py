@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 import horay_async
 from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.options import Server
-from horay_async.cli.output import Spinner
+from horay_async.cli.output import spinner
 
 NO_KEY = "there is no API key: set HORAY_API_KEY, or try --local, which needs none"
 
@@ -35,7 +35,7 @@ def open_server(server: Server) -> Generator[Server]:
 
     with ExitStack() as stack:
         try:
-            with Spinner("starting the local model"):
+            with spinner("starting the local model"):
                 local = stack.enter_context(LocalServer())
         except LocalServerError as error:
             raise CommandError(str(error)) from error

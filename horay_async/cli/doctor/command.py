@@ -12,7 +12,7 @@ import typer
 from horay_async.cli.doctor.findings import Finding, State
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.options import ChatModel, Server, expand_groups
-from horay_async.cli.output import Spinner, for_stdout, write_json
+from horay_async.cli.output import for_stdout, spinner, write_json
 from horay_async.cli.session import open_client, open_server
 from horay_async.cli.terminal import columns, styled
 
@@ -62,7 +62,7 @@ def doctor(
     with open_server(server) as reached:
         checks = run_checks(reached, reached.model_or_default(model) if token else None)
         while True:
-            with Spinner("looking"):
+            with spinner("looking"):
                 finding = next(checks, None)
             if finding is None:
                 break
@@ -81,12 +81,12 @@ def doctor(
 def _report_live(server: Server, model: str | None, *, agreed: bool, as_json: bool) -> None:
     from horay_async.cli.doctor import live  # noqa: PLC0415 - seldom wanted
 
-    plan = live.Plan(model=server.model_or_default(model))
+    asked = server.model_or_default(model)
     # One attempt each: what it costs has been said.
     once = replace(server, timeout=server.timeout or live.DEADLINE, retries=0)
     with open_client(once) as client:
-        live.confirm(plan, client.options.base_url, agreed=agreed or server.local)
-        report = live.run_live(client, plan)
+        live.confirm(asked, client.options.base_url, agreed=agreed or server.local)
+        report = live.run_live(client, asked)
     if as_json:
         write_json(report)
     else:

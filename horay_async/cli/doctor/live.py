@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 import horay_async
 from horay_async._protocol.wire.clean import Cleaner, with_texts
 from horay_async.cli.exit_codes import CommandError, ExitCode
-from horay_async.cli.output import Spinner, note, write_stderr
+from horay_async.cli.output import note, spinner, write_stderr
 
 IMAGE_MODEL: Final = "black-forest-labs/FLUX.1-schnell"
 IMAGE_SIZE: Final = "768x512"
@@ -36,52 +35,37 @@ HARMLESS: Final = re.compile(
 account or a key."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What is asked, and so what it costs."""
-
-    model: str
-    image_model: str = IMAGE_MODEL
-
-    def operations(self, client: horay_async.Horay) -> Iterator[tuple[str, Callable[[], Any]]]:
-        """Method and path of each operation, and what calls it."""
-        yield "GET /user/info", client.user.info
-        yield "GET /models", client.models.list
-        yield (
-            "POST /chat/completions",
-            lambda: client.chat.completions.create(
-                model=self.model,
-                messages=[{"role": "user", "content": "Hi"}],
-                max_tokens=MAX_TOKENS,
-            ),
-        )
-        yield (
-            "POST /completions",
-            lambda: client.completions.create(model=self.model, prompt="Hi", max_tokens=MAX_TOKENS),
-        )
-        yield (
-            "POST /image/generations",
-            lambda: client.images.generate(
-                model=self.image_model, prompt="a dot", image_size=IMAGE_SIZE
-            ),
-        )
-
-    def cost(self, base_url: str) -> str:
-        """What will be sent, as text."""
-        return (
-            f"This sends 5 requests to {_place(base_url)}, each once: user info and models, which are free; "
-            f"one chat completion and one completion of {self.model}, with a prompt of one word and at most "
-            f"{MAX_TOKENS} token each; and one image of {IMAGE_SIZE} of {self.image_model}. "
-            f"It costs at most {2 * MAX_TOKENS} generated tokens, their prompts, and one image."
-        )
+def _operations(client: horay_async.Horay, model: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Method and path of each operation, and what calls it."""
+    yield "GET /user/info", client.user.info
+    yield "GET /models", client.models.list
+    yield (
+        "POST /chat/completions",
+        lambda: client.chat.completions.create(
+            model=model, messages=[{"role": "user", "content": "Hi"}], max_tokens=MAX_TOKENS
+        ),
+    )
+    yield (
+        "POST /completions",
+        lambda: client.completions.create(model=model, prompt="Hi", max_tokens=MAX_TOKENS),
+    )
+    yield (
+        "POST /image/generations",
+        lambda: client.images.generate(model=IMAGE_MODEL, prompt="a dot", image_size=IMAGE_SIZE),
+    )
 
 
-def confirm(plan: Plan, base_url: str, *, agreed: bool) -> None:
-    """Says what it costs, and asks whether to go on, unless that is `agreed`.
+def confirm(model: str, base_url: str, *, agreed: bool) -> None:
+    """Says what will be sent and what it costs, and asks whether to go on, unless that is `agreed`.
 
     Raises `CommandError` where the user doesn't want it, or nobody can be asked.
     """
-    note(plan.cost(base_url))
+    note(
+        f"This sends 5 requests to {_place(base_url)}, each once: user info and models, which are free; "
+        f"one chat completion and one completion of {model}, with a prompt of one word and at most "
+        f"{MAX_TOKENS} token each; and one image of {IMAGE_SIZE} of {IMAGE_MODEL}. "
+        f"It costs at most {2 * MAX_TOKENS} generated tokens, their prompts, and one image."
+    )
     if agreed:
         return
     if not sys.stdin.isatty():
@@ -94,12 +78,12 @@ def confirm(plan: Plan, base_url: str, *, agreed: bool) -> None:
         raise CommandError("nothing was sent", ExitCode.USAGE)
 
 
-def run_live(client: horay_async.Horay, plan: Plan) -> dict[str, Any]:
+def run_live(client: horay_async.Horay, model: str) -> dict[str, Any]:
     """Sends the requests and returns the report, the API key masked wherever the server echoed it."""
     operations: list[dict[str, Any]] = []
-    for name, call in plan.operations(client):
+    for name, call in _operations(client, model):
         client.drift.clear()
-        with Spinner(name):
+        with spinner(name):
             operations.append({"operation": name, **_record(call)})
         operations[-1]["drift"] = client.drift.to_dict()
     report: dict[str, Any] = {
