@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 import horay_async
+from horay_async.cli.errors import in_options
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.inputs import END_OF_INPUT, STDIN, parse_path, piped
 from horay_async.cli.interrupts import interrupt_command
@@ -116,7 +117,7 @@ def batch(
         if count < progress.failed:
             of = f"{count:,} of {progress.failed:,}"
             which = f"the most frequent error ({of})" if count > 1 else "the first error"
-        note(f"{which}: {progress.main_error}")
+        note(f"{which}: {in_options(progress.main_error)}")
     failed = progress.failed + progress.skipped_failed
     if failed:
         note(f"{results} says what failed; --retry-failed sends it again")

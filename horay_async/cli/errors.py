@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import errno
+import re
 import sys
+from dataclasses import fields
 from typing import Final
 
 import horay_async
 from horay_async.cli.exit_codes import ExitCode, exit_code_of
+from horay_async.cli.options import Server
 from horay_async.cli.output import write_stderr
 from horay_async.cli.terminal import printable, wrapped
 
-IN_OPTIONS: Final = {
-    "pass allow_insecure_http=True": "pass --allow-insecure-http",
-    "pass api_key=...": "pass --api-key",
-    "base_url": "--base-url",
-    "proxy must": "--proxy must",
+OPTIONS: Final = {field.name: f"--{field.name.replace('_', '-')}" for field in fields(Server)} | {
+    "max_retries": "--retries"
 }
 """The client's names of its settings, and the command line's."""
+
+_NAME: Final = re.compile(
+    r"(?<![\w/?&'])([a-z]+(?:_[a-z]+)+|[a-z]+(?= must\b))\b(=True\b|=\.\.\.)?"
+)
+"""What may be the name of a setting: one of several words, or what a complaint begins with."""
 
 
 def report_error(error: Exception) -> ExitCode:
@@ -31,11 +36,21 @@ def report_error(error: Exception) -> ExitCode:
     sentence = str(error)
     if isinstance(error, OSError) and error.strerror:
         sentence = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    if isinstance(error, horay_async.ConfigurationError | horay_async.APIConnectionError):
-        for theirs, ours in IN_OPTIONS.items():
-            sentence = sentence.replace(theirs, ours)
+    if isinstance(error, horay_async.HorayError):
+        sentence = in_options(sentence, quoted=str(getattr(error, "body", "")))
     print_error("; ".join([sentence, *getattr(error, "__notes__", ())]))
     return status
+
+
+def in_options(text: str, *, quoted: str = "") -> str:
+    """A text of the client's with the options of the command line for its settings; `quoted` is what isn't its own, but the
+    server's, whose words stay.
+    """
+
+    def option(found: re.Match[str]) -> str:
+        return found[0] if found[1] in quoted else OPTIONS.get(found[1], found[0])
+
+    return _NAME.sub(option, text)
 
 
 def is_broken_pipe(error: Exception) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 import horay_async
 from horay_async.cli import app, listings, main
+from horay_async.cli.errors import in_options
 from horay_async.cli.exit_codes import MEANINGS, ExitCode
 from horay_async.testing import Cut, FaultServer, Scripted, error, respond
 
@@ -147,6 +148,7 @@ def test_no_key(fault_server: FaultServer) -> None:
         (["--base-url", "api.horay.ai"], "--base-url must be an http:// or https:// URL"),
         (["--base-url", "http://api.horay.ai/v1"], "or pass --allow-insecure-http"),
         (["--proxy", "p:1"], "--proxy must be a URL"),
+        (["--retries", "-1"], "--retries must be"),
     ],
 )
 def test_settings_are_named_as_options(setting: list[str], words: str) -> None:
@@ -154,6 +156,13 @@ def test_settings_are_named_as_options(setting: list[str], words: str) -> None:
     result = bare_horay("models", "--api-key", "any", *setting)
     assert result.exit_code == ExitCode.USAGE
     assert words in result.stderr
+
+
+def test_words_of_the_server_stay() -> None:
+    """They are none of the client's, whatever they name; and so are paths."""
+    assert in_options("no api_key; see /base_url", quoted="{'message': 'no api_key'}") == (
+        "no api_key; see /base_url"
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import horay_async
 from horay_async.cli.doctor.findings import Finding, fault, ok, warning
+from horay_async.cli.errors import in_options
 from horay_async.cli.options import Server
 
 SHOWN = ("aiohttp", "anyio", "msgspec", "attrs", "cattrs")
@@ -54,8 +55,9 @@ def address(server: Server) -> tuple[Finding, str]:
             allow_insecure_http=server.allow_insecure_http,
         )
     except horay_async.ConfigurationError as error:
-        complaint = str(error).replace("allow_insecure_http=True", "--allow-insecure-http")
-        return fault("base URL", complaint, "Correct HORAY_BASE_URL or --base-url."), ""
+        return fault(
+            "base URL", in_options(str(error)), "Correct HORAY_BASE_URL or --base-url."
+        ), ""
     # Of another name than the fault that a base URL can turn out to be: so far it is just well formed.
     return ok("address", options.base_url), options.base_url
 
