@@ -303,7 +303,7 @@ class Batch(BlockingWrapper, of=AsyncBatch):
         `BatchProgress` that is kept up to date while it runs, or draws a bar as for `run`. The other
         parameters are those of `BatchOptions`.
 
-        Raises `BatchFileError` for a line that has no id, or one that was there before, which is found
+        Raises `BatchFileError` for lines that have no id, or one that was there before, which are found, and the first ten named,
         before anything is sent; for an output file that another run is writing, under whatever name, or
         that isn't one of a batch; for one that something else removes or truncates meanwhile; for requests that are
         edited meanwhile, other than by appending; for what is no file; and for a full disk, before anything is sent

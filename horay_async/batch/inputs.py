@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 CHECKED = 10_000
 """Lines whose fields' names are looked at: a program that writes a file makes its mistakes early. It takes some 4 µs a line."""
 
+NAMED = 10
+"""Lines that are no requests that an error names, each with what is wrong."""
+
 BOM = b"\xef\xbb\xbf"
 
 
@@ -51,23 +54,26 @@ class RequestFile:
     def index(self) -> int:
         """Reads the whole file and marks its ids; returns how many there are.
 
-        Raises `BatchFileError` for a line that is no JSON object with a `custom_id`, one whose id was there before, and
+        Raises `BatchFileError` for lines that are no JSON objects with a `custom_id`, or whose id was there before, and for
         a result. Nothing has been sent by then.
         """
-        total = 0
+        total = bad = 0
         self._blocks.clear()
         misspelt = Misspelt()
-        for number, raw, line in self._requests(_Recorder(self._path, self._blocks)):
+        named: dict[
+            int, RequestLine | ValueError
+        ] = {}  # the first that are no requests, by their numbers
+        for number, raw, line in self._lines(_Recorder(self._path, self._blocks)):
+            if isinstance(line, ValueError) or self._ids.mark(line.custom_id, LISTED) & LISTED:
+                bad += 1
+                if bad <= NAMED:
+                    named[number] = line
+                continue
             if total < CHECKED:
                 misspelt.add(f"line {number}", doubts(line, raw))
-            if self._ids.mark(line.custom_id, LISTED) & LISTED:
-                first = self._line_of(line.custom_id)
-                raise BatchFileError(
-                    f"{self._path}, line {number}: the custom_id {line.custom_id!r} was in line {first} already",
-                    path=str(self._path),
-                    line=number,
-                )
             total += 1
+        if bad:
+            raise self._no_requests(named, bad)
         if self.unfinished_line is not None:
             LOG.warning(
                 "%s: the last line, %d, is unfinished, and left to the next start",
@@ -92,19 +98,45 @@ class RequestFile:
         What was appended to it since is left to the next start, whose index will have it. Raises `BatchFileError`
         where it has changed otherwise.
         """
-        for _, _, line in self._read():
+        for _, line in self._read():
             if self._ids.mark(line.custom_id, 0) == LISTED:
                 yield line
 
-    def _line_of(self, custom_id: str) -> int:
-        """The number of the first line with an id."""
-        return next(number for number, _, line in self._read() if line.custom_id == custom_id)
+    def _no_requests(
+        self, named: dict[int, RequestLine | ValueError], count: int
+    ) -> BatchFileError:
+        """The error for so many lines, of which some are named, with the error or the id that was there before."""
+        ids = {line.custom_id for line in named.values() if isinstance(line, RequestLine)}
+        first: dict[str, int] = {}
+        for number, line in self._read() if ids else ():
+            if line.custom_id in ids:
+                first.setdefault(line.custom_id, number)
+        told = [
+            f"line {number}: not a JSON object with a custom_id: {line}"
+            if isinstance(line, ValueError)
+            else f"line {number}: the custom_id {line.custom_id!r} was in line {first[line.custom_id]} already"
+            for number, line in named.items()
+        ]
+        start = (
+            f"{self._path}, "
+            if count == 1
+            else f"{self._path}: {count:,} lines are no requests, nothing was sent: "
+        )
+        more = f"; and {count - NAMED:,} more" if count > NAMED else ""
+        return BatchFileError(
+            f"{start}{'; '.join(told)}{more}", path=str(self._path), line=min(named)
+        )
 
-    def _read(self) -> Iterator[tuple[int, bytes, RequestLine]]:
-        return self._requests(_Comparer(self._path, self._blocks))
+    def _read(self) -> Iterator[tuple[int, RequestLine]]:
+        """The requests with the numbers of their lines, once the file was indexed."""
+        for number, _, line in self._lines(_Comparer(self._path, self._blocks)):
+            if isinstance(line, RequestLine):
+                yield number, line
 
-    def _requests(self, blocks: _Blocks) -> Iterator[tuple[int, bytes, RequestLine]]:
-        """The requests with the numbers of their lines, from 1, and the lines themselves; blank lines are left out, and so is an unfinished one."""
+    def _lines(self, blocks: _Blocks) -> Iterator[tuple[int, bytes, RequestLine | ValueError]]:
+        """The numbers of the lines, from 1, the lines themselves, and the requests that they are, or what is wrong with them;
+        blank lines are left out, and so is an unfinished one. Raises `BatchFileError` for a result.
+        """
         path = self._path
         self.unfinished_line = None
         with io.BufferedReader(blocks, BUFFER) as file:
@@ -115,6 +147,7 @@ class RequestFile:
                 if not raw.endswith(b"\n") and is_unfinished(text):
                     self.unfinished_line = number
                     return
+                line: RequestLine | ValueError
                 try:
                     line = parse_request_line(text)
                 except ResultLineError as error:
@@ -125,11 +158,7 @@ class RequestFile:
                         line=number,
                     ) from error
                 except ValueError as error:
-                    raise BatchFileError(
-                        f"{path}, line {number}: not a JSON object with a custom_id: {error}",
-                        path=str(path),
-                        line=number,
-                    ) from error
+                    line = error
                 yield number, text, line
 
 

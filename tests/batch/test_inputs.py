@@ -146,6 +146,23 @@ def test_duplicate_id_is_named(path: Path) -> None:
     assert caught.value.line == 4
 
 
+def test_all_lines_that_are_no_requests_are_named(path: Path) -> None:
+    """With what is wrong with each, at once; of many, the first ten."""
+    a, b = (json.dumps(line(name)) + "\n" for name in "ab")
+    write(path, a, "no\n", b, a, "[1]\n", b)
+    with pytest.raises(BatchFileError) as caught:
+        RequestFile(path, IdTable()).index()
+    told = str(caught.value)
+    begin = f"{path}: 4 lines are no requests, nothing was sent: line 2: not a JSON object"
+    assert told.startswith(begin)
+    assert "; line 4: the custom_id 'a' was in line 1 already; line 5: not a JSON object" in told
+    assert told.endswith("; line 6: the custom_id 'b' was in line 3 already")
+    assert (caught.value.path, caught.value.line) == (str(path), 2)
+    write(path, "no\n" * 1012)
+    with pytest.raises(BatchFileError, match=r": 1,012 lines .*line 10: .*; and 1,002 more$"):
+        RequestFile(path, IdTable()).index()
+
+
 DEEP = b"[" * 50_000 + b"]" * 50_000
 
 UNUSABLE = {
