@@ -22,7 +22,7 @@ OPTIONS: Final = {field.name: f"--{field.name.replace('_', '-')}" for field in f
 _NAME: Final = re.compile(
     r"(?<![\w/?&'])([a-z]+(?:_[a-z]+)+|[a-z]+(?= must\b))\b(=True\b|=\.\.\.)?"
 )
-"""What may be the name of a setting: one of several words, or what a complaint begins with."""
+"""What may be the name of a setting: one with an underscore, or what a complaint begins with."""
 
 
 def report_error(error: Exception) -> ExitCode:
@@ -44,7 +44,7 @@ def report_error(error: Exception) -> ExitCode:
 
 def in_options(text: str, *, quoted: str = "") -> str:
     """A text of the client's with the options of the command line for its settings; `quoted` is what isn't its own, but the
-    server's, whose words stay.
+    server's, and stays.
     """
 
     def option(found: re.Match[str]) -> str:

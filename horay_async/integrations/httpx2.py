@@ -143,7 +143,7 @@ def _response(received: Forwarded, **content: Any) -> httpx2.Response:
     headers = [(name.encode(), value.encode()) for name, value in received.meta.headers.items()]
     if "Content-Encoding" in received.meta.headers:
         headers = [(name, value) for name, value in headers if name.lower() not in ENCODED]
-    extensions = {"http_version": b"HTTP/1.1"}
+    extensions = {"http_version": b"HTTP/1.1", EXTENSION: {"attempts": received.meta.attempts}}
     return httpx2.Response(received.status, headers=headers, extensions=extensions, **content)
 
 

@@ -256,6 +256,11 @@ class _OnHoray:
                 stream_cls = own[get_args(stream_cls)]
             return super().request(cast_to, options, stream_cls=stream_cls, **how)
 
+        def _process_response(self, *, response: Any, **how: Any) -> Any:
+            """openai's result, with the retries of the Horay client in the place of openai's own, which it makes none of."""
+            how["retries_taken"] = len(response.extensions[EXTENSION]["attempts"]) - 1
+            return super()._process_response(response=response, **how)
+
         def copy(self, **options: Any) -> Self:
             extra = {"horay": self._horay, **options.pop("_extra_kwargs", {})}
             return super().copy(**options, _extra_kwargs=extra)

@@ -493,6 +493,17 @@ async def test_raw_and_streaming_responses(side: Side) -> None:
     assert all(line.startswith("data: {") for line in found[:-1])
 
 
+async def test_retries_taken(side: Side) -> None:
+    """A raw response tells the attempts of the Horay client."""
+    create = side.client().chat.completions.with_raw_response.create
+    for failures in (0, 2):
+        for _ in range(failures):
+            side.server.add(error(500))
+        side.server.reply("Good day")
+        raw = await side.run(create, model="m", messages=MESSAGES)
+        assert raw.retries_taken == failures
+
+
 async def test_uploads(side: Side) -> None:
     """Files go out as multipart forms."""
     side.server.add(json_response({"id": "file-1", "object": "file"}), path="/files")
