@@ -146,7 +146,7 @@ class MergedCall:
         self._name_length += len(piece)
         return True
 
-    def add_id(self, id_: str | None) -> bool:
+    def add_id(self, id_: str) -> bool:
         """Keeps the first id; returns whether this is it."""
         if not id_ or self.id:
             return False
@@ -168,6 +168,43 @@ class MergedCall:
             self.unknown_in_function = self.unknown_in_function or UnknownFields()
             added += self.unknown_in_function.add(fields)
         return added
+
+
+class Piece:
+    """What one piece says of a call; empty where it says nothing."""
+
+    __slots__ = ("arguments", "id", "index", "name")
+
+    def __init__(self, delta: ToolCallDelta) -> None:
+        function = delta.function
+        self.id = delta.id or ""
+        self.index = None if delta.index is None or delta.index < 0 else delta.index
+        self.name = (function and function.name) or ""
+        self.arguments = (function and function.arguments) or ""
+
+    def repeats(self, call: MergedCall) -> bool:
+        """Whether it says once more what `call` is. Where no call has an id, it may be another one like it."""
+        known = self.id == call.id if self.id else bool(self.name) and self.index is not None
+        if not (call.id and self.arguments and known):
+            return False
+        return (not self.name or call.is_named(self.name)) and call.arguments.are(self.arguments)
+
+    def begins(self, call: MergedCall, *, follows: bool) -> bool:
+        """Whether it begins a call, where it might go on with `call`: see the table above. `follows` says whether the piece
+        before it, in the same chunk, is of that call.
+        """
+        indexed = self.index is not None
+        if not self.id or not call.id or self.id == call.id:
+            if follows and not indexed and not self.id:
+                return bool(self.name)
+            return bool(self.name and self.arguments.strip()) and call.arguments.whole
+        if not self.name:
+            return not indexed and (not self.arguments or call.arguments.whole)
+        if follows or not call.is_named(self.name):
+            return True
+        if not call.arguments.pieces:
+            return not indexed
+        return call.arguments.whole or not call.arguments.may_go_on_with(self.arguments)
 
 
 class ToolCalls:
@@ -197,75 +234,36 @@ class ToolCalls:
         """Adds the piece that stands at `position` in its chunk; `choice` is the choice's index. Returns whether there
         was anything new in it.
         """
-        function = delta.function
-        name = (function.name if function is not None else None) or ""
-        arguments = (function.arguments if function is not None else None) or ""
-        index = None if delta.index is None or delta.index < 0 else delta.index
-        call = self._find(delta.id, index)
-        if call is not None and self._is_repeat(call, delta.id, index, name, arguments, position):
-            arguments = ""
-        started = call is None or self._begins(call, delta.id, index, name, arguments, position)
+        piece = Piece(delta)
+        call = self._find(piece)
+        follows = position > 0 and call is self._newest
+        if call is not None and not follows and piece.repeats(call):
+            piece.arguments = ""
+        started = call is None or piece.begins(call, follows=follows)
         if call is None or started:
-            call = self._begin(index)
+            call = self._begin(piece.index)
         self._newest = call
-        identified = call.add_id(delta.id)
+        identified = call.add_id(piece.id)
         if identified:
             self._by_id[call.id] = call
         if delta.type:
             call.type = delta.type
-        named = call.add_name(name)
+        named = call.add_name(piece.name)
         if started and events is not None:
             events.append(ToolCallStarted(choice, call.number, call.id, call.name))
-        if arguments:
-            call.arguments.add(arguments)
+        if piece.arguments:
+            call.arguments.add(piece.arguments)
             if events is not None:
-                events.append(ToolCallArgumentsDelta(choice, call.number, arguments))
+                events.append(ToolCallArgumentsDelta(choice, call.number, piece.arguments))
         self.kept += 1 + started + call.add_unknown(delta)
-        return started or identified or named or bool(arguments)
+        return started or identified or named or bool(piece.arguments)
 
-    def _find(self, id_: str | None, index: int | None) -> MergedCall | None:
+    def _find(self, piece: Piece) -> MergedCall | None:
         """The call that a piece goes on with, unless it begins one."""
-        if id_ and (known := self._by_id.get(id_)) is not None and index in (None, known.index):
+        known = self._by_id.get(piece.id)
+        if known is not None and piece.index in (None, known.index):
             return known
-        return self._newest if index is None else self._by_index.get(index)
-
-    def _is_repeat(
-        self,
-        call: MergedCall,
-        id_: str | None,
-        index: int | None,
-        name: str,
-        arguments: str,
-        position: int,
-    ) -> bool:
-        """Whether a piece says once more what `call` is. Where no call has an id, it may be another one like it."""
-        if not call.id or not arguments or (position > 0 and call is self._newest):
-            return False
-        known = id_ == call.id if id_ else bool(name) and index is not None
-        return known and (not name or call.is_named(name)) and call.arguments.are(arguments)
-
-    def _begins(
-        self,
-        call: MergedCall,
-        id_: str | None,
-        index: int | None,
-        name: str,
-        arguments: str,
-        position: int,
-    ) -> bool:
-        """Whether a piece begins a call, where it might go on with `call`: see the table above."""
-        new_id = bool(id_ and call.id and id_ != call.id)
-        if not name:
-            return new_id and index is None and (not arguments or call.arguments.whole)
-        if new_id and not call.is_named(name):
-            return True
-        if position > 0 and call is self._newest and (new_id or (index is None and not id_)):
-            return True
-        if not call.arguments.pieces:
-            return new_id and index is None
-        if call.arguments.whole:
-            return new_id or bool(arguments.strip())
-        return new_id and not call.arguments.may_go_on_with(arguments)
+        return self._newest if piece.index is None else self._by_index.get(piece.index)
 
     def _begin(self, index: int | None) -> MergedCall:
         number = self._next if index is None or index in self._calls else index
