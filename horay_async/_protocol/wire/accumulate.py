@@ -94,6 +94,7 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
         self._choices: dict[int, MergedChoice] = {}
         self._first: ChunkT | None = None
         self._unfinished = 0
+        self._goes_on = False  # once something generated came behind a finish reason
         self._usage: Any = None
         self._fingerprint: str | None = None
         self._unknown = UnknownFields()
@@ -102,9 +103,14 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
         are counted by who reads the stream."""
 
     @property
-    def complete(self) -> bool:
+    def finished(self) -> bool:
         """Whether every choice asked for has its finish reason."""
         return not self._unfinished and len(self._choices) >= self._expected
+
+    @property
+    def complete(self) -> bool:
+        """Whether they have it, and nothing generated has come behind one: some servers send one with each chunk."""
+        return self.finished and not self._goes_on
 
     @property
     def empty(self) -> bool:
@@ -185,6 +191,8 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
             choice = self._choices.get(chunk_choice.index) or self._begin(chunk_choice.index)
             if self._add_choice(choice, chunk_choice, events):
                 content = True
+                if choice.finish_reason is not None:
+                    self._goes_on = True
             if chunk_choice.finish_reason:  # some send "" until then
                 if choice.finish_reason is None:
                     self._unfinished -= 1

@@ -109,6 +109,10 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
     def complete(self) -> bool:
         return self.merged.complete
 
+    @property
+    def _ends_anywhere(self) -> bool:
+        return self.merged.finished
+
     def partial(self) -> A | None:
         return None if self.merged.empty else self.result()
 

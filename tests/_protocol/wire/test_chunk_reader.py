@@ -556,6 +556,32 @@ def test_cut_before_anything_came() -> None:
     assert failure.execution == "unknown"
 
 
+@pytest.mark.parametrize("pieces", [2, 5])
+@pytest.mark.parametrize("how", ["done", "end", "reset", "torn"])
+def test_finish_reason_with_each_chunk(how: str, pieces: int) -> None:
+    """As gateways to Gemini send it: then it says nothing of the end, and a connection that breaks has cut the stream."""
+    reader = text_reader()
+    for at in range(pieces):
+        reader.feed(piece(str(at), "stop"))
+    assert not reader.complete
+    reader.feed({"done": DONE, "torn": b"data: {"}.get(how, b""))
+    reader.end(CUT, keep_truncated=False, cause=APIConnectionError("x") if how == "reset" else None)
+    failure = reader.take_failure()
+    if how in ("done", "end"):
+        assert failure is None
+    else:
+        assert isinstance(failure, StreamTruncatedError)
+        assert failure.partial.choices[0].text == "01234"[:pieces]
+
+
+def test_usage_behind_the_finish_reason() -> None:
+    """It is nothing generated: the stream is complete."""
+    reader = text_reader()
+    reader.feed(piece("a") + piece("", "stop") + event({"choices": [], "usage": {}}))
+    reader.end(CUT, keep_truncated=False, cause=APIConnectionError("x"))
+    assert reader.take_failure() is None
+
+
 def test_cut_with_a_cause() -> None:
     """The error that ended the stream is the cause."""
     reader = text_reader()
