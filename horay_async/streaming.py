@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -83,7 +84,88 @@ Select = Callable[[Iterator[Any] | None], Iterator[ItemT]]
 """Makes the items of a loop from the chunks that are ready; from None, what is left to hand out at the end."""
 
 
-class AsyncStream(Generic[ChunkT]):
+class Readable(ABC, Generic[ItemT]):
+    """What one task at a time reads list by list: a stream of chunks, or a run of tools.
+
+    Reading on returns what is ready, else raises the failure that has ended it, else that it was closed.
+    """
+
+    _what = "the stream"
+    _left_early = STREAM_LEFT
+    _read_to_end = READ_TO_END
+    """What errors call it, and say once its loop was left or it was read to its end."""
+
+    def __init__(self) -> None:
+        self._ready: Iterator[ItemT] = iter(())  # what has come and wasn't handed out yet
+        self._failure: Exception | None = None  # what reading on raises again
+        self._interrupted_by: type[BaseException] | None = None  # what ended a reading from outside
+        self._exhausted = False  # once the last item was handed out: no further loop may begin
+        self._closed = False  # once it was left early
+        self._reading = False  # while a task is in `_advance`
+        self._loops = 0  # that may go on, and so are to find what `final` reads
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
+        __getitem__ = no_item
+        __enter__ = ONLY_ASYNC
+
+    def __aiter__(self) -> AsyncIterator[ItemT]:
+        return Loop(self, all_of)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Ends it, unless it is over. Closing twice is fine."""
+
+    @abstractmethod
+    def _close_nowait(self) -> None:
+        """Closes without awaiting, from any thread."""
+
+    @abstractmethod
+    async def _advance(self) -> bool:
+        """Waits until items are in `_ready`; false at the end."""
+
+    @abstractmethod
+    def _end(self, error: BaseException | None = None) -> None:
+        """Tells observers that it is over; only the first time counts."""
+
+    def _without_reading(self) -> bool:
+        """What `_advance` comes to where there is nothing to read, or not here and now."""
+        if self._failure is not None or self._exhausted:
+            if items := list(self._ready):  # what `final` has read, where a loop goes on
+                self._ready = iter(items)
+                return True
+            if self._failure is not None:
+                raise self._failure
+        if self._closed:
+            raise HorayError(self._left_early)
+        if self._exhausted:
+            return False
+        raise HorayError(BUSY if self._reading else ELSEWHERE)
+
+    def _interrupt(self, error: BaseException) -> None:
+        """An exception of a signal handler has come between two steps of reading, when items may have been taken and not
+        handed out: reading on raises, instead of going on behind a gap or looking complete.
+        """
+        if self._failure is None:
+            self._failure, self._interrupted_by = interrupted(error, self._what), type(error)
+            self._end(error)
+            deque(self._ready, maxlen=0)  # which every loop goes through
+            self._close_nowait()
+
+    async def _read_ready(self) -> list[ItemT]:
+        """The items that have come, waiting for at least one; none at the end."""
+        if items := list(self._ready):
+            return items
+        return list(self._ready) if await self._advance() else []
+
+
+class AsyncStream(Readable[ChunkT]):
     """The chunks of one response, as they come.
 
     Iterate over it, best within a `with` block: leaving the loop or the block early closes the
@@ -100,33 +182,19 @@ class AsyncStream(Generic[ChunkT]):
         read: Callable[[RawResponse], SSEReader[ChunkT]],
         whole: type[Response] | None = None,
     ) -> None:
+        super().__init__()
         self._call = call
         self._whole = whole  # what a response is that isn't streamed
         self._read = read  # makes the reader of one response
-        self._ready: Iterator[ChunkT] = iter(())  # what has come and wasn't handed out yet
         self._handed_out = False  # from the first chunk on: no failure is retried any more
         # Seconds since the last content, those in the caller's own code left out.
         self._waited = 0.0
-        self._failure: HorayError | DriftWarning | None = None  # what reading on raises again
-        self._interrupted_by: type[BaseException] | None = None  # what ended a reading from outside
-        self._exhausted = False  # once the last chunk was handed out: no further loop may begin
-        self._closed = False  # once it was left early
-        self._reading = False  # while a task is in `_advance`
-        self._loops = 0  # that may go on, and so are to find what `final` reads
         self._begin(response)
 
     @property
     def meta(self) -> ResponseMeta:
         """How the response came about; its later times are filled in as they pass."""
         return self._response.meta
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
-        __getitem__ = no_item
-        __enter__ = ONLY_ASYNC
-
-    def __aiter__(self) -> AsyncIterator[ChunkT]:
-        return Loop(self, all_of)
 
     async def __anext__(self) -> ChunkT:
         try:
@@ -167,12 +235,6 @@ class AsyncStream(Generic[ChunkT]):
             return "read to its end"
         return "open: loop over it" if not self._handed_out else "being read"
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._close_nowait()
-
     def __del__(self) -> None:
         if hasattr(self, "_response"):  # __init__ may have failed before
             self._end()
@@ -188,42 +250,15 @@ class AsyncStream(Generic[ChunkT]):
             self._end()
             self._response.close_soon()
 
-    def _interrupt(self, error: BaseException) -> None:
-        """An exception of a signal handler has come between two steps of reading, when chunks may have been taken and not
-        handed out: reading on raises, instead of going on behind a gap or looking complete.
-        """
-        if self._failure is None:
-            self._failure, self._interrupted_by = interrupted(error), type(error)
-            self._end(error)
-            deque(self._ready, maxlen=0)  # which every loop goes through
-            self._close_nowait()
-
-    async def _read_ready(self) -> list[ChunkT]:
-        """The chunks that have come, waiting for at least one; none at the end of the stream."""
-        if chunks := list(self._ready):
-            return chunks
-        return list(self._ready) if await self._advance() else []
-
     def _merged(self) -> Any:
         """The response, merged, as far as it has come."""
         return self._reader.result()
 
     async def _advance(self) -> bool:
         """Waits until chunks are in `_ready`; false at the end of the stream."""
-        if self._failure is not None or self._exhausted:
-            if chunks := list(self._ready):  # what `final` has read, where a loop goes on
-                self._ready = iter(chunks)
-                return True
-            if self._failure is not None:
-                raise self._failure
-        if self._closed:
-            raise HorayError(STREAM_LEFT)
-        if self._exhausted:
-            return False
-        if self._reading:
-            raise HorayError(BUSY)
-        if not runs_here(self._response.loop):
-            raise HorayError(ELSEWHERE)
+        ended = self._failure is not None or self._exhausted or self._closed
+        if ended or self._reading or not runs_here(self._response.loop):
+            return self._without_reading()
         self._reading = True
         try:
             if self._handed_out:
@@ -386,15 +421,13 @@ class Loop(Generic[ItemT]):
         __getitem__ = no_item
         __await__ = no_await
 
-    def __init__(
-        self, stream: AsyncStream[Any], select: Select[ItemT], read_to_end: str = READ_TO_END
-    ) -> None:
+    def __init__(self, stream: Readable[Any], select: Select[ItemT]) -> None:
         self._stream = stream
         stream._loops += 1
         # Whether it may not read: then the stream is not its to end.
         self._refused = stream._exhausted
         if stream._exhausted:
-            raise HorayError(read_to_end)
+            raise HorayError(stream._read_to_end)
         self._select = select
         self._items = select(stream._ready)
 
@@ -437,7 +470,7 @@ def texts_of(chunks: Iterator[Any] | None) -> Iterator[str]:
     return filter(None, (chunk.text for chunk in all_of(chunks)))
 
 
-async def read_to_end(stream: AsyncStream[Any]) -> None:
+async def read_to_end(stream: Readable[Any]) -> None:
     """Reads what is left, for `final`. A loop that is under way, in whichever task, still gets all of it."""
     if stream._exhausted and stream._failure is None:
         return

@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.token_estimate import are_believable
-from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_item
 from horay_async._transport.loops import runs_here
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion
@@ -27,11 +25,8 @@ from horay_async.models.events import (
     ToolRunEvent,
 )
 from horay_async.streaming import (
-    BUSY,
-    ELSEWHERE,
     AsyncEventStream,
-    Loop,
-    all_of,
+    Readable,
     interrupted,
     no_end,
     read_to_end,
@@ -62,7 +57,7 @@ Ask = Callable[[Sequence[Any], int, float | None], AsyncEventStream[ChatEvent, C
 """Makes the request of a round from the conversation, the round's number and the seconds left."""
 
 
-class AsyncToolRun:
+class AsyncToolRun(Readable[ToolRunEvent]):
     """A conversation in which the model calls tools until it responds without.
 
     `final()` is that response. Iterate to see each step: the events of every response as it streams in, what
@@ -72,6 +67,10 @@ class AsyncToolRun:
     the last round or with all tokens spent, or was cut at the token limit while it asked, `APITimeoutError`
     when time is up, and what `approve` raises.
     """
+
+    _what = "the run"
+    _left_early = RUN_STOPPED
+    _read_to_end = RUN_IS_OVER
 
     def __init__(
         self,
@@ -87,6 +86,7 @@ class AsyncToolRun:
         telemetry: TelemetryObserver | None,
         first_body: bytes | None,
     ) -> None:
+        super().__init__()
         self._ask = ask
         self._messages = list(messages)
         self._tools = tools
@@ -113,18 +113,6 @@ class AsyncToolRun:
 
         self._next: Callable[[], Awaitable[Events]] | None = self._begin
         """The step to take; None when the run is over."""
-        self._ready: Iterator[ToolRunEvent] = iter(())
-        """Events that the last step brought and that weren't handed out."""
-        self._failure: Exception | None = None
-        """What has ended the run, to be raised again by whoever goes on."""
-        self._closed = False
-        """Whether it was stopped from outside before it was over."""
-        self._exhausted = False
-        """Whether its last event was handed out."""
-        self._reading = False
-        """Whether a task is in `_advance`."""
-        self._loops = 0
-        """Loops that may go on, and so are to find what `final` reads."""
         self._limit: asyncio.Timeout | None = None
         """What bounds the step that it takes; None between steps."""
 
@@ -147,24 +135,14 @@ class AsyncToolRun:
         self._last_round = False
         """Whether the run is over when they are: the model also called a tool that has no function here."""
 
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
-        __getitem__ = no_item
-        __enter__ = ONLY_ASYNC
-
     @property
     def messages(self) -> list[Any]:
         """The conversation so far: the messages given, the model's, and the tools'."""
         return [*self._messages, *self._tool_messages()]
 
-    def __aiter__(self) -> AsyncIterator[ToolRunEvent]:
-        # The loop of streams needs nothing of a stream but `_ready`, `_advance`, `_interrupt`, `_close_nowait`, `_exhausted` and
-        # `_loops`.
-        return Loop(cast(Any, self), all_of, RUN_IS_OVER)
-
     async def final(self) -> ChatCompletion:
         """The response that calls no more tools. Goes through what is left; raises as iteration does."""
-        await read_to_end(cast(Any, self))
+        await read_to_end(self)
         return self._merged()
 
     async def close(self) -> None:
@@ -172,16 +150,10 @@ class AsyncToolRun:
         self._close_nowait()
         await self._stop()
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
     def _close_nowait(self) -> None:
         """Stops without awaiting, from any thread."""
         self._halt()
-        self._observe_end(None)
+        self._end()
 
     def _halt(self) -> None:
         if self._next is None:
@@ -192,17 +164,6 @@ class AsyncToolRun:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop_step)
 
-    def _interrupt(self, error: BaseException) -> None:
-        """As a stream's: reading on raises."""
-        if self._failure is None:
-            self._failure = interrupted(error, "the run")
-            deque(self._ready, maxlen=0)
-            self._close_nowait()
-
-    async def _read_ready(self) -> Events:
-        """The events that have come, waiting for at least one; none at the end of the run."""
-        return list(self._ready) if await self._advance() else []
-
     def _merged(self) -> ChatCompletion:
         """The newest response; raises `HorayError` where there is none yet."""
         if self._response is None:
@@ -211,20 +172,9 @@ class AsyncToolRun:
 
     async def _advance(self) -> bool:
         """Waits until events are in `_ready`; false at the end of the run."""
-        if self._failure is not None or self._exhausted:
-            if events := list(self._ready):  # what `final` has read, where a loop goes on
-                self._ready = iter(events)
-                return True
-            if self._failure is not None:
-                raise self._failure
-        if self._closed:
-            raise HorayError(RUN_STOPPED)
-        if self._exhausted:
-            return False
-        if self._reading:
-            raise HorayError(BUSY)
-        if self._loop is not None and not runs_here(self._loop):
-            raise HorayError(ELSEWHERE)
+        ended = self._failure is not None or self._exhausted or self._closed
+        if ended or self._reading or (self._loop is not None and not runs_here(self._loop)):
+            return self._without_reading()
         self._reading = True
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
@@ -241,7 +191,7 @@ class AsyncToolRun:
                     raise HorayError(RUN_STOPPED)
                 step = self._next
                 if step is None:
-                    self._observe_end(None)
+                    self._end()
                 if events:
                     self._ready = iter(events)
                     return True
@@ -253,7 +203,7 @@ class AsyncToolRun:
             try:
                 await self._stop()
             finally:
-                self._observe_end(error)
+                self._end(error)
             raise error
         finally:
             self._reading = False
@@ -266,7 +216,7 @@ class AsyncToolRun:
         self._observer = telemetry.run(RunStarted(body=self._first_body))
         self._first_body = None
 
-    def _observe_end(self, error: BaseException | None) -> None:
+    def _end(self, error: BaseException | None = None) -> None:
         """Tells the observer that the run is over, for the first time or once more."""
         observer, self._observer = self._observer, None
         if observer is None:
