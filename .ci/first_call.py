@@ -16,7 +16,9 @@ async def awaited(server: FaultServer) -> None:
         response = await client.completions.create(model="m", prompt="The capital of Germany is")
         assert response.choices[0].text == "Berlin"
         server.stream(["Ber", "lin"])
-        chunks = await client.chat.completions.create(model="m", messages=[], stream=True)
+        chunks = await client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
+        )
         assert [text async for text in chunks.text()] == ["Ber", "lin"]
 
 
@@ -27,7 +29,9 @@ def blocking(server: FaultServer) -> None:
         response = client.completions.create(model="m", prompt="The capital of Germany is")
         assert response.choices[0].text == "Berlin"
         server.stream(["Ber", "lin"])
-        chunks = client.chat.completions.create(model="m", messages=[], stream=True)
+        chunks = client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
+        )
         assert list(chunks.text()) == ["Ber", "lin"]
 
 

@@ -167,7 +167,9 @@ async def awaited(server: Any) -> None:
         response = await client.completions.create(model="m", prompt="p")
         assert response.choices[0].text == "Berlin"
         server.stream(["Ber", "lin"])
-        chunks = await client.chat.completions.create(model="m", messages=[], stream=True)
+        chunks = await client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
+        )
         assert [text async for text in chunks.text()] == ["Ber", "lin"]
         requests = [BatchRequest.completion(model="m", prompt=str(number)) for number in range(200)]
         assert len([result async for result in client.batch.run(requests)]) == 200
@@ -184,7 +186,9 @@ def blocking(server: Any, folder: Path) -> None:
     )
     with Horay(server.api_key, base_url=server.base_url) as client:
         server.stream(["Ber", "lin"])
-        chunks = client.chat.completions.create(model="m", messages=[], stream=True)
+        chunks = client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
+        )
         assert list(chunks.text()) == ["Ber", "lin"]
         client.batch.run_file(given, results)
         assert client.batch.run_file(given, results).skipped == 5

@@ -177,7 +177,9 @@ async def test_errors_can_be_copied_and_pickled(
         with pytest.raises(APIError) as limited:
             await client.models.list()
         with pytest.raises(APIError) as cut:
-            async with client.chat.completions.stream(model="m", messages=[]) as events:
+            async with client.chat.completions.stream(
+                model="m", messages=[{"role": "user", "content": "?"}]
+            ) as events:
                 await events.final()
     other = travel(limited.value)
     assert (type(other), str(other)) == (type(limited.value), str(limited.value))

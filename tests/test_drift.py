@@ -32,7 +32,9 @@ from .recorded import playing
 from .test_streaming import take
 
 ASK: dict[type[Response], Callable[[Any], Any]] = {
-    ChatCompletion: lambda client: client.chat.completions.create(model="m", messages=[]),
+    ChatCompletion: lambda client: client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": "?"}]
+    ),
     Completion: lambda client: client.completions.create(model="m", prompt="p"),
     ImageResponse: lambda client: client.images.generate(
         model="m", prompt="p", image_size="1024x1024"
@@ -106,7 +108,9 @@ def test_canned_responses(connect_blocking: ConnectBlocking) -> None:
     with connect_blocking(strict="raise") as client:
         for ask in ASK.values():
             ask(client)
-        with client.chat.completions.stream(model="m", messages=[]) as events:
+        with client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events:
             events.final()
         with client.completions.stream(model="m", prompt="p") as events:
             events.final()
@@ -120,16 +124,18 @@ async def test_counted(fault_server: FaultServer, connect: Connect) -> None:
     async with connect() as client:
         drift = client.drift
         assert str(drift) == "no drift"
-        await client.chat.completions.create(model="m", messages=[])
+        await client.chat.completions.create(model="m", messages=[{"role": "user", "content": "?"}])
         assert drift.to_dict() == FOUND
         copy = client.with_options(timeout=5)
-        async with copy.chat.completions.stream(model="m", messages=[]) as events:
+        async with copy.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events:
             final = await events.final()
         assert final.choices[0].message.content == TEXT
         assert copy.drift is drift
         assert drift["$.mood"].unknown == 1 + CHUNKS
         drift.clear()
-        await client.chat.completions.create(model="m", messages=[])
+        await client.chat.completions.create(model="m", messages=[{"role": "user", "content": "?"}])
         assert drift.to_dict() == FOUND
 
 
@@ -137,10 +143,10 @@ def test_counted_blocking(fault_server: FaultServer, connect_blocking: ConnectBl
     """The blocking client counts the same way."""
     fault_server.add(json_response(ODD), playing(odd_stream()))
     with connect_blocking() as client:
-        client.chat.completions.create(model="m", messages=[])
+        client.chat.completions.create(model="m", messages=[{"role": "user", "content": "?"}])
         assert client.drift.to_dict() == FOUND
         with client.with_options(timeout=5).chat.completions.create(
-            model="m", messages=[], stream=True
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
         ) as chunks:
             assert "".join(chunks.text()) == TEXT
         assert client.drift["$.mood"].unknown == 1 + CHUNKS
@@ -154,9 +160,11 @@ async def test_warned_of(fault_server: FaultServer, connect: Connect) -> None:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             for _ in range(2):
-                await client.chat.completions.create(model="m", messages=[])
+                await client.chat.completions.create(
+                    model="m", messages=[{"role": "user", "content": "?"}]
+                )
             async for _ in await client.chat.completions.create(
-                model="m", messages=[], stream=True
+                model="m", messages=[{"role": "user", "content": "?"}], stream=True
             ):
                 pass
     messages: list[Any] = [warning.message for warning in caught]
@@ -175,10 +183,14 @@ def test_warned_of_blocking(fault_server: FaultServer, connect_blocking: Connect
     fault_server.add(json_response(ODD), playing(odd_stream()))
     with connect_blocking(strict="warn") as client:
         with pytest.warns(DriftWarning) as caught:
-            client.chat.completions.create(model="m", messages=[])
+            client.chat.completions.create(model="m", messages=[{"role": "user", "content": "?"}])
         assert len(caught) == 2
         # A second warning would be an error.
-        assert list(client.chat.completions.create(model="m", messages=[], stream=True))
+        assert list(
+            client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "?"}], stream=True
+            )
+        )
 
 
 @pytest.mark.anyio
@@ -187,7 +199,9 @@ async def test_raised(fault_server: FaultServer, connect: Connect) -> None:
     fault_server.always(json_response(ODD, headers={"x-request-id": "req-1"}))
     async with connect(retries=2, strict="raise") as client:
         with pytest.raises(DriftError) as caught:
-            await client.chat.completions.create(model="m", messages=[])
+            await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "?"}]
+            )
     error = caught.value
     assert (error.path, error.kind) == ("$.created", "retyped")
     assert error.response.to_dict() == ODD
@@ -214,7 +228,9 @@ async def test_raised_at_the_end_of_a_stream(fault_server: FaultServer, connect:
     fault_server.always(playing(odd_stream()))
     async with connect(strict="raise") as client:
         texts: list[str] = []
-        async with client.chat.completions.stream(model="m", messages=[]) as events:
+        async with client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events:
             with pytest.raises(DriftError) as caught:
                 await take(events.text(), texts)
         assert "".join(texts) == TEXT == caught.value.response.choices[0].message.content
@@ -227,8 +243,10 @@ def test_raised_blocking(fault_server: FaultServer, connect_blocking: ConnectBlo
     fault_server.add(json_response(ODD), playing(odd_stream()))
     with connect_blocking().with_options(strict="raise") as client:
         with pytest.raises(DriftError, match="created is retyped"):
-            client.chat.completions.create(model="m", messages=[])
-        chunks = client.chat.completions.create(model="m", messages=[], stream=True)
+            client.chat.completions.create(model="m", messages=[{"role": "user", "content": "?"}])
+        chunks = client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
+        )
         texts: list[str] = []
         with pytest.raises(DriftError, match="mood is unknown"):
             texts.extend(chunks.text())
@@ -243,16 +261,22 @@ async def test_warnings_made_errors(fault_server: FaultServer, connect: Connect)
         warnings.simplefilter("error", DriftWarning)
         async with connect(strict="warn") as client:
             with pytest.raises(DriftWarning) as caught:
-                await client.chat.completions.create(model="m", messages=[])
+                await client.chat.completions.create(
+                    model="m", messages=[{"role": "user", "content": "?"}]
+                )
             assert caught.value.response.to_dict() == ODD
             assert (caught.value.path, caught.value.kind) == ("$.created", "retyped")
             texts: list[str] = []
-            async with client.chat.completions.stream(model="m", messages=[]) as events:
+            async with client.chat.completions.stream(
+                model="m", messages=[{"role": "user", "content": "?"}]
+            ) as events:
                 with pytest.raises(DriftWarning, match="mood is unknown") as caught:
                     await take(events.text(), texts)
                 with pytest.raises(DriftWarning, match="mood is unknown"):
                     await events.final()
             assert "".join(texts) == TEXT == caught.value.response.choices[0].message.content
             # Each is told once.
-            async with client.chat.completions.stream(model="m", messages=[]) as events:
+            async with client.chat.completions.stream(
+                model="m", messages=[{"role": "user", "content": "?"}]
+            ) as events:
                 assert (await events.final()).choices[0].message.content == TEXT

@@ -60,7 +60,9 @@ def told() -> Told:
 
 async def ask(client: AsyncHoray, *, stream: bool = False) -> Any:
     """One chat response, whole or streamed."""
-    return await client.chat.completions.create(model="m", messages=[], stream=stream)
+    return await client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": "?"}], stream=stream
+    )
 
 
 ENDLESS = respond(
@@ -172,7 +174,9 @@ async def test_stream_that_is_left_is_over(
     async with connect(**told.options) as client:
         async for _ in await ask(client, stream=True):
             break
-        async with client.chat.completions.stream(model="m", messages=[]) as events:
+        async with client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events:
             pass
         await events.close()
         await ask(client, stream=True)  # dropped unread
@@ -387,7 +391,10 @@ async def test_secrets_are_masked(fault_server: FaultServer, connect: Connect, t
         default_headers=secret, default_query={"sig": "s3cret"}, **told.options
     ) as client:
         await client.chat.completions.create(
-            model="m", messages=[], extra_headers={"X-Trace": "42"}, idempotency_key="again"
+            model="m",
+            messages=[{"role": "user", "content": "?"}],
+            extra_headers={"X-Trace": "42"},
+            idempotency_key="again",
         )
     sent = told.events[0]
     assert {sent.headers[name] for name in secret} == {"…"}

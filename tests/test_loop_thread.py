@@ -81,7 +81,7 @@ def test_call_in_an_async_tool() -> None:
         chunk = {"choices": [{"index": 0, "finish_reason": "tool_calls", "delta": {"tool_calls": [call]}}]}
         server.add(respond(sse(chunk) + sse("[DONE]"), content_type="text/event-stream"))
         server.reply("done")
-        run = client.chat.completions.run_tools(model="m", messages=[], tools=[ask])
+        run = client.chat.completions.run_tools(model="m", messages=[{"role": "user", "content": "?"}], tools=[ask])
         print(run.final().choices[0].message.content)
     """)
     assert "use AsyncHoray in hooks" in printed
@@ -732,7 +732,7 @@ def test_tool_that_ignores_every_cancellation() -> None:
         server.add(respond([sse({"id": "1", "choices": [choice]}), sse("[DONE]")], content_type="text/event-stream"))
         client = connect()
         try:
-            client.chat.completions.run_tools(model="m", messages=[], tools=[stubborn], timeout=0.5).final()
+            client.chat.completions.run_tools(model="m", messages=[{"role": "user", "content": "?"}], tools=[stubborn], timeout=0.5).final()
         except APITimeoutError:
             print("timed out")
         client.close()

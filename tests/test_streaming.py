@@ -62,7 +62,9 @@ AT_ONCE = 32
 
 def chat(client: Any, name: str = "m") -> Any:
     """Asks for a streamed chat response, on either client; `name` goes to the server."""
-    return client.chat.completions.create(model=name, messages=[], stream=True)
+    return client.chat.completions.create(
+        model=name, messages=[{"role": "user", "content": "?"}], stream=True
+    )
 
 
 def text(client: Any, name: str = "m") -> Any:
@@ -254,7 +256,7 @@ async def test_unmarked_end_can_be_accepted(
 
         async def collected() -> str:
             chunks = await client.chat.completions.create(
-                model="m", messages=[], stream=True, **options
+                model="m", messages=[{"role": "user", "content": "?"}], stream=True, **options
             )
             return "".join([piece async for piece in chunks.text()])
 
@@ -299,7 +301,9 @@ async def test_snapshot_of_a_final_that_was_cancelled(
     fault_server.add(sse_response(*CHAT[:2], Stall()))
     async with (
         connect() as client,
-        client.chat.completions.stream(model="m", messages=[]) as events,
+        client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events,
     ):
         reading = asyncio.create_task(events.final())
         chunks: AsyncStream[Any] = events.chunks
@@ -495,7 +499,9 @@ async def test_ten_streams_use_one_connection(fault_server: FaultServer, connect
                 assert [chunk async for chunk in chunks]
             assert chunks.meta.total is not None
             assert chunks.meta.first_token is not None
-        async with client.chat.completions.stream(model="m", messages=[]) as events:
+        async with client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events:
             await events.final()
         await client.models.list()
     assert len(fault_server.connections) == 1
@@ -582,7 +588,9 @@ async def test_cancelled_read_says_so_later(fault_server: FaultServer, connect: 
     fault_server.add(sse_response(*CHAT[:2], Stall()))
     async with (
         connect() as client,
-        client.chat.completions.stream(model="m", messages=[]) as events,
+        client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events,
     ):
         assert [await anext(events.chunks), await anext(events.chunks)]
         reading = asyncio.ensure_future(anext(events.chunks))
@@ -625,11 +633,15 @@ async def test_events_of_a_cut_stream(fault_server: FaultServer, connect: Connec
     """`final()` raises as iteration does, and what had come stands in the snapshot and the error."""
     fault_server.always(sse_response(*CHAT[:2], Fin()))
     async with connect() as client:
-        async with client.chat.completions.stream(model="m", messages=[]) as events:
+        async with client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events:
             with pytest.raises(StreamTruncatedError):
                 [event async for event in events]
             assert events.snapshot.choices[0].message.content == "Grü"
-        async with client.chat.completions.stream(model="m", messages=[]) as events:
+        async with client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events:
             with pytest.raises(StreamTruncatedError) as raised:
                 await events.final()
         assert contents(raised.value.partial) == {0: ("Grü", None)}
@@ -672,7 +684,9 @@ async def test_read_stream_is_over(fault_server: FaultServer, connect: Connect) 
             with pytest.raises(HorayError, match=r"read to its end: keep its items in a list"):
                 loop(chunks)
         await chunks.close()
-        async with client.chat.completions.stream(model="m", messages=[]) as events:
+        async with client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events:
             assert await events.final()
             begin.append(lambda stream: aiter(stream.chunks))
             for loop in begin:
@@ -683,7 +697,9 @@ async def test_read_stream_is_over(fault_server: FaultServer, connect: Connect) 
         assert [result async for result in run] == []
         with pytest.raises(HorayError, match="results of the batch were read to their end"):
             aiter(run)
-        tools = client.chat.completions.run_tools(model="m", messages=[], tools=[])
+        tools = client.chat.completions.run_tools(
+            model="m", messages=[{"role": "user", "content": "?"}], tools=[]
+        )
         assert await tools.final()
         with pytest.raises(HorayError, match="the run is over"):
             aiter(tools)
@@ -694,7 +710,9 @@ async def test_read_stream_is_over(fault_server: FaultServer, connect: Connect) 
 async def test_events_are_used_in_a_with_block(fault_server: FaultServer, connect: Connect) -> None:
     """A stream of events sends its request on entry, once; before that there is nothing to read."""
     async with connect() as client:
-        events = client.chat.completions.stream(model="m", messages=[])
+        events = client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        )
         with pytest.raises(HorayError, match="with block"):
             await events.final()
         await events.close()
@@ -715,10 +733,14 @@ async def test_events_left_early(fault_server: FaultServer, connect: Connect) ->
     """Leaving the block closes the connection at once, however much was read."""
     fault_server.always(sse_response(*CHAT[:2], Stall()), path="/chat/completions")
     async with connect(max_connections=1) as client:
-        async with client.chat.completions.stream(model="m", messages=[]):
+        async with client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ):
             pass
         await fault_server.until_closed(1)
-        async with client.chat.completions.stream(model="m", messages=[]) as events:
+        async with client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events:
             async for event in events:
                 if event.type == "text":
                     break
@@ -769,7 +791,7 @@ async def test_user_code_cannot_end_a_loop(fault_server: FaultServer, connect: C
         policied = client.with_options(retry=Exhausted())
         stream = await policied.completions.create(model="m", prompt="p", stream=True)
         run = client.chat.completions.run_tools(
-            model="m", messages=[], tools=[look], approve=approve
+            model="m", messages=[{"role": "user", "content": "?"}], tools=[look], approve=approve
         )
         for loop in (stream, run, client.batch.run(requests())):
             with pytest.raises(RuntimeError, match="raised StopAsyncIteration"):
@@ -842,7 +864,9 @@ async def test_second_task_asks_for_the_final_response(
     fault_server.add(sse_response(*CHAT[:2], gate, *CHAT[2:]))
     async with (
         connect() as client,
-        client.chat.completions.stream(model="m", messages=[]) as events,
+        client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events,
     ):
         texts: list[str] = []
         reading = asyncio.create_task(take(events.text(), texts))
@@ -867,7 +891,9 @@ async def test_final_leaves_a_loop_what_it_reads(
     )
     async with (
         connect() as client,
-        client.chat.completions.stream(model="m", messages=[]) as events,
+        client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events,
     ):
         pieces = events.text()
         texts = [await anext(pieces)]
@@ -889,7 +915,9 @@ async def test_final_that_fails_leaves_a_loop_what_it_reads(
     fault_server.add(sse_response(*CHAT[:2], gate, *CHAT[2:4]))
     async with (
         connect() as client,
-        client.chat.completions.stream(model="m", messages=[]) as events,
+        client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events,
     ):
         pieces = events.text()
         texts = [await anext(pieces)]
@@ -908,7 +936,9 @@ async def test_final_keeps_nothing_for_nobody(fault_server: FaultServer, connect
     fault_server.add(sse_response(*CHAT))
     async with (
         connect() as client,
-        client.chat.completions.stream(model="m", messages=[]) as events,
+        client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events,
     ):
         await events.final()
         assert [chunk async for chunk in Ended(events.chunks)] == []
@@ -1013,14 +1043,18 @@ async def looping(
 @asynccontextmanager
 async def events_of(client: AsyncHoray) -> AsyncGenerator[AsyncIterator[Any]]:
     """A loop over events."""
-    async with client.chat.completions.stream(model="m", messages=[]) as events:
+    async with client.chat.completions.stream(
+        model="m", messages=[{"role": "user", "content": "?"}]
+    ) as events:
         yield aiter(events)
 
 
 @asynccontextmanager
 async def steps_of(client: AsyncHoray) -> AsyncGenerator[AsyncIterator[Any]]:
     """A loop over a run of tools."""
-    async with client.chat.completions.run_tools(model="m", messages=[], tools=[]) as steps:
+    async with client.chat.completions.run_tools(
+        model="m", messages=[{"role": "user", "content": "?"}], tools=[]
+    ) as steps:
         yield aiter(steps)
 
 

@@ -146,7 +146,9 @@ async def test_loop_over_what_is_asynchronous(fault_server: FaultServer) -> None
         stream: Any = await client.completions.create(model="m", prompt="p", stream=True)
         events: Any = client.completions.stream(model="m", prompt="p")
         batch: Any = client.batch.run([BatchRequest.completion(model="m", prompt="p")])
-        tools: Any = client.chat.completions.run_tools(model="m", messages=[], tools=[])
+        tools: Any = client.chat.completions.run_tools(
+            model="m", messages=[{"role": "user", "content": "?"}], tools=[]
+        )
         for each in (stream, events, batch, tools):
             with pytest.raises(TypeError, match=r"not iterable .*: read it with `async for`"):
                 list(each)
@@ -161,7 +163,9 @@ async def test_wrong_with(fault_server: FaultServer) -> None:
     blocking: Any = Horay(fault_server.api_key, base_url=fault_server.base_url)
     stream = await client.completions.create(model="m", prompt="p", stream=True)
     events = client.completions.stream(model="m", prompt="p")
-    tools = client.chat.completions.run_tools(model="m", messages=[], tools=[])
+    tools = client.chat.completions.run_tools(
+        model="m", messages=[{"role": "user", "content": "?"}], tools=[]
+    )
     for each in (client, stream, events, client.batch.run([]), tools):
         name = type(each).__name__
         with pytest.raises(TypeError, match=f"'{name}' .* write `async with`"), each:
@@ -377,9 +381,19 @@ def test_nothing_given() -> None:
     """openai's words for a parameter that isn't given."""
     for nothing in (openai.NOT_GIVEN, openai.omit):
         with pytest.raises(TypeError, match=r"temperature must be .* leave the parameter out"):
-            check_parameters({"model": "m", "messages": [], "temperature": nothing}, ChatParams)
+            check_parameters(
+                {
+                    "model": "m",
+                    "messages": [{"role": "user", "content": "?"}],
+                    "temperature": nothing,
+                },
+                ChatParams,
+            )
     with pytest.raises(TypeError, match=r"temperature must be a number or None, not a string$"):
-        check_parameters({"model": "m", "messages": [], "temperature": "warm"}, ChatParams)
+        check_parameters(
+            {"model": "m", "messages": [{"role": "user", "content": "?"}], "temperature": "warm"},
+            ChatParams,
+        )
 
 
 def test_request_id() -> None:

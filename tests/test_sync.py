@@ -76,7 +76,9 @@ def test_ten_streams_use_one_connection(
                 assert list(chunks)
             assert next(chunks, None) is None
             assert chunks.meta.total is not None
-        with client.chat.completions.stream(model="m", messages=[]) as events:
+        with client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events:
             assert events.final().choices[0].finish_reason == "stop"
     assert len(fault_server.connections) == 1
     assert len(fault_server.requests) == 11
@@ -201,7 +203,7 @@ def opened_stream(client: Horay) -> None:
 
 
 def entered_events(client: Horay) -> None:
-    with client.chat.completions.stream(model="m", messages=[]):
+    with client.chat.completions.stream(model="m", messages=[{"role": "user", "content": "?"}]):
         pass
 
 
@@ -338,7 +340,9 @@ def test_final_of_a_cut_stream(
     fault_server.add(sse_response(*CHAT[:2], Reset()))
     with (
         connect_blocking() as client,
-        client.chat.completions.stream(model="m", messages=[]) as events,
+        client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events,
     ):
         with pytest.raises(StreamTruncatedError) as raised:
             events.final()
@@ -358,7 +362,9 @@ def test_whole_surface(
         copied = client.with_options(timeout=5)
         assert copied.options.timeout.total == 5
         assert copied.options.default_headers == {"X-A": "1"}
-        with copied.chat.completions.stream(model="m", messages=[]) as events:
+        with copied.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events:
             assert [event.type for event in events][-1] == "finished"
             assert events.snapshot.choices[0].message.content == "Hello from the test server."
             assert events.chunks.meta is events.meta
@@ -374,10 +380,12 @@ def test_events_left_early(fault_server: FaultServer, connect_blocking: ConnectB
     """Leaving the block closes the connection at once, however much was read."""
     fault_server.always(sse_response(*CHAT[:2], Stall()), path="/chat/completions")
     with connect_blocking(max_connections=1) as client:
-        with client.chat.completions.stream(model="m", messages=[]):
+        with client.chat.completions.stream(model="m", messages=[{"role": "user", "content": "?"}]):
             pass
         fault_server.wait_for_close(1)
-        with client.chat.completions.stream(model="m", messages=[]) as events:
+        with client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events:
             for event in events:
                 if event.type == "text":
                     break
@@ -425,7 +433,9 @@ def test_final_leaves_a_loop_what_it_reads(
     )
     with (
         connect_blocking() as client,
-        client.chat.completions.stream(model="m", messages=[]) as events,
+        client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events,
     ):
         pieces = events.text()
         texts = [next(pieces)]
@@ -452,7 +462,9 @@ def test_final_that_fails_leaves_a_loop_what_it_reads(
     fault_server.add(sse_response(*CHAT[:2], gate, *CHAT[2:4]))
     with (
         connect_blocking() as client,
-        client.chat.completions.stream(model="m", messages=[]) as events,
+        client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events,
     ):
         pieces = events.text()
         texts = [next(pieces)]
@@ -508,7 +520,9 @@ def test_second_loop_over_a_read_stream_is_refused(
         for loop in (*begin, list[Any]):
             with pytest.raises(HorayError, match=r"read to its end: keep its items in a list"):
                 loop(chunks)
-        with client.chat.completions.stream(model="m", messages=[]) as events:
+        with client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events:
             assert list(events)
             begin.append(lambda stream: iter(stream.chunks))
             for loop in begin:
@@ -516,7 +530,9 @@ def test_second_loop_over_a_read_stream_is_refused(
                     loop(events)
             assert events.final().choices == events.snapshot.choices
             assert repr(events) == "<EventStream of POST /chat/completions: read to its end>"
-        unsent = client.chat.completions.stream(model="m", messages=[])
+        unsent = client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        )
         assert repr(unsent) == "<EventStream: not sent yet, use it in a with block>"
         with chat(client) as left:
             assert next(left)
@@ -526,7 +542,9 @@ def test_second_loop_over_a_read_stream_is_refused(
         assert list(run) == []
         with pytest.raises(HorayError, match="results of the batch were read to their end"):
             list(run)
-        tools = client.chat.completions.run_tools(model="m", messages=[], tools=[])
+        tools = client.chat.completions.run_tools(
+            model="m", messages=[{"role": "user", "content": "?"}], tools=[]
+        )
         assert list(tools)
         with pytest.raises(HorayError, match="the run is over"):
             list(tools)

@@ -92,11 +92,13 @@ class Wire:
         try:
             if streamed:
                 chunks = await self._client.chat.completions.create(
-                    model="m", messages=[], stream=True
+                    model="m", messages=[{"role": "user", "content": "?"}], stream=True
                 )
                 text = "".join([piece async for piece in chunks.text()])
             else:
-                done = await self._client.chat.completions.create(model="m", messages=[])
+                done = await self._client.chat.completions.create(
+                    model="m", messages=[{"role": "user", "content": "?"}]
+                )
                 text = (done.choices[0].message.content or "") if done.choices else ""
         except HorayError as error:
             self.outcomes[type(error).__name__] += 1

@@ -93,7 +93,12 @@ def test_typed_requests_take_call_options() -> None:
 def test_max_completion_tokens_counts_before_max_tokens() -> None:
     """As servers have it."""
     both = {"max_completion_tokens": 9, "max_tokens": 5}
-    typed = BatchRequest.chat(model="m", messages=[], max_completion_tokens=9, max_tokens=5)
+    typed = BatchRequest.chat(
+        model="m",
+        messages=[{"role": "user", "content": "?"}],
+        max_completion_tokens=9,
+        max_tokens=5,
+    )
     assert prepare(typed).size.max_tokens == 9
     assert prepare(line("a", url="/chat/completions", body={**CHAT, **both})).size.max_tokens == 9
 

@@ -166,7 +166,9 @@ async def test_class_to_parse_into(stub: Stub, batch: AsyncBatch) -> None:
 def test_class_that_no_schema_describes() -> None:
     """It is refused where the request is made."""
     with pytest.raises(TypeError, match="is needed; got <class 'int'>"):
-        BatchRequest.chat(model="m", messages=[], response_format=int)
+        BatchRequest.chat(
+            model="m", messages=[{"role": "user", "content": "?"}], response_format=int
+        )
 
 
 async def test_bad_items_dont_stop_the_rest(stub: Stub, batch: AsyncBatch) -> None:

@@ -190,7 +190,9 @@ async def test_loop_that_has_ended(connect: Connect, closed: bool) -> None:
         function: Any = add.function
         with pytest.raises(HorayError, match="the event loop of the MCP session"):
             await function()
-        run = connect().chat.completions.run_tools(model="m", messages=[], tools=[add])
+        run = connect().chat.completions.run_tools(
+            model="m", messages=[{"role": "user", "content": "?"}], tools=[add]
+        )
         with pytest.raises(HorayError, match="the event loop of the MCP session"):
             await run.final()
     finally:

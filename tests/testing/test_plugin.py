@@ -70,12 +70,12 @@ from horay_async import AsyncHoray
 
 async def test_response(horay_server, horay_client):
     horay_server.stream(["Ber", "lin"])
-    stream = await horay_client.chat.completions.create(model="m", messages=[], stream=True)
+    stream = await horay_client.chat.completions.create(model="m", messages=[{"role": "user", "content": "?"}], stream=True)
     assert [text async for text in stream.text()] == ["Ber", "lin"]
     assert horay_server.requests[0].json()["stream"] is True
 
 async def test_stream_left_open(horay_server, horay_client):
-    stream = await horay_client.chat.completions.create(model="m", messages=[], stream=True)
+    stream = await horay_client.chat.completions.create(model="m", messages=[{"role": "user", "content": "?"}], stream=True)
     await anext(stream)
 
 async def test_environment(horay_env):

@@ -39,7 +39,9 @@ async def complete(client: AsyncHoray) -> object:
 
 async def read(client: AsyncHoray, model: str = "m") -> object:
     """A stream, read to its end."""
-    chunks = await client.chat.completions.create(model=model, messages=[], stream=True)
+    chunks = await client.chat.completions.create(
+        model=model, messages=[{"role": "user", "content": "?"}], stream=True
+    )
     return [chunk async for chunk in chunks]
 
 

@@ -60,7 +60,9 @@ async def complete(client: AsyncHoray) -> object:
 
 async def stream(client: AsyncHoray) -> object:
     """One streamed chat response, read to its end."""
-    chunks = await client.chat.completions.create(model="m", messages=[], stream=True)
+    chunks = await client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": "?"}], stream=True
+    )
     return [chunk async for chunk in chunks]
 
 
@@ -276,7 +278,9 @@ async def test_garbage_in_one_piece_with_chunks(
     fault_server.add(raw(head, gate, chunked + b"zz\r\n", Stall()))
     texts: list[str] = []
     async with connect() as client:
-        chunks = await client.chat.completions.create(model="m", messages=[], stream=True)
+        chunks = await client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
+        )
         gate.open()
         if finished:
             texts += [chunk.text async for chunk in chunks]
@@ -626,9 +630,14 @@ async def test_framing_is_refused_before_anything_is_sent(
     async with connect() as client:
         calls: list[Any] = [
             client.models.list(extra_headers=headers),
-            client.chat.completions.create(model="m", messages=[], extra_headers=headers),
             client.chat.completions.create(
-                model="m", messages=[], stream=True, extra_headers=headers
+                model="m", messages=[{"role": "user", "content": "?"}], extra_headers=headers
+            ),
+            client.chat.completions.create(
+                model="m",
+                messages=[{"role": "user", "content": "?"}],
+                stream=True,
+                extra_headers=headers,
             ),
             client.request("POST", "/any", body={}, extra_headers=headers),
             client.images.save(f"{fault_server.origin}/a", "never", extra_headers=headers),
@@ -685,7 +694,9 @@ CHUNKS = respond(LAST + b"data: [DONE]\n\n", framing="chunked", content_type="te
 
 async def chat(client: AsyncHoray) -> object:
     """One chat response."""
-    return await client.chat.completions.create(model="m", messages=[])
+    return await client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": "?"}]
+    )
 
 
 async def models(client: AsyncHoray) -> object:
@@ -751,7 +762,9 @@ async def test_no_http_within_a_stream(fault_server: FaultServer, connect: Conne
     chunk = b"%x\r\n%s\r\n" % (len(PIECE), PIECE)
     fault_server.add(raw(b"HTTP/1.1 200 OK\r\n" + head + chunk + GARBAGE, Stall()))
     async with connect(retries=0) as client:
-        chunks = await client.chat.completions.create(model="m", messages=[], stream=True)
+        chunks = await client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
+        )
         assert (await anext(chunks)).choices[0].delta.content == "x"
         failure = await refused(anext(chunks))
     assert "can't be decoded" in failure.message

@@ -39,7 +39,9 @@ async def test_connections_are_kept(
         gate = Gate()
         fault_server.add(*[stream(["x", gate])] * 3)
         chunks = [
-            await client.chat.completions.create(model="m", messages=[], stream=True)
+            await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "?"}], stream=True
+            )
             for _ in range(3)
         ]
         gate.open()
@@ -132,7 +134,9 @@ async def test_closing_under_a_stream(fault_server: FaultServer, connect: Connec
     """A stream that is under way then was cut, and says so with what had come."""
     fault_server.add(stream(["a", Stall()]))
     client = connect(retries=3)
-    chunks = await client.chat.completions.create(model="m", messages=[], stream=True)
+    chunks = await client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": "?"}], stream=True
+    )
     await anext(chunks)
     await client.close()
     with pytest.raises(StreamTruncatedError) as raised:
@@ -211,7 +215,11 @@ async def test_stream_dropped_in_another_thread(
     """A stream that dies in another thread, as under the garbage collector, closes on its own loop."""
     fault_server.add(stream(["a", Stall()]))
     async with connect(max_connections=1) as client:
-        held = [await client.chat.completions.create(model="m", messages=[], stream=True)]
+        held = [
+            await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "?"}], stream=True
+            )
+        ]
         await asyncio.to_thread(held.clear)
         await fault_server.until_closed(1)
         await complete(client)
@@ -227,7 +235,9 @@ async def test_own_session_is_used_and_never_closed(
     async with aiohttp.ClientSession(headers={"X-Own": "1"}) as session:
         async with connect(session=session) as client:
             await complete(client)
-            chunks = await client.chat.completions.create(model="m", messages=[], stream=True)
+            chunks = await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "?"}], stream=True
+            )
             assert [chunk async for chunk in chunks]
         assert not session.closed
         async with session.get(fault_server.origin):

@@ -91,7 +91,7 @@ async def test_stream_of_a_dropped_copy(fault_server: FaultServer, connect: Conn
     fault_server.add(stream(["a", gate, "b"]))
     async with connect() as client:
         chunks = await own_context(client).chat.completions.create(
-            model="m", messages=[], stream=True
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
         )
         for _ in range(4 * MAX_UNUSED):
             await complete(own_context(client))
@@ -123,7 +123,9 @@ async def test_unused_pools_end_in_time(
     """What nobody uses any more is closed though no other pool is made; what is used isn't."""
     fault_server.add(stream(["a", Stall()]))
     async with connect() as client:
-        await client.chat.completions.create(model="m", messages=[], stream=True)
+        await client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
+        )
         kept = own_context(client)
         await complete(kept)
         for _ in range(3):

@@ -96,7 +96,9 @@ async def test_leaving_a_stream_over_tls(secure_server: FaultServer, connect: Co
     async with connect(
         base_url=secure_server.base_url, ssl_context=secure_server.ssl_context
     ) as client:
-        async for _ in await client.chat.completions.create(model="m", messages=[], stream=True):
+        async for _ in await client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
+        ):
             break
         await secure_server.until_closed(1)
 

@@ -63,7 +63,9 @@ async def draw(client: AsyncHoray) -> ImageResponse:
 
 async def stream(client: AsyncHoray) -> None:
     """One streamed chat response, read to its end."""
-    async for _ in await client.chat.completions.create(model="m", messages=[], stream=True):
+    async for _ in await client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": "?"}], stream=True
+    ):
         pass
 
 
@@ -440,7 +442,7 @@ async def test_idempotency_key_is_stable(fault_server: FaultServer, connect: Con
     fault_server.add(raw(Reset()), error(500), chat("x"), error(503))
     fault_server.always(chat("x"), path="/other")
     async with connect(retries=2) as client:
-        await client.chat.completions.create(model="m", messages=[])
+        await client.chat.completions.create(model="m", messages=[{"role": "user", "content": "?"}])
         await draw(client)
         await stream(client)
         await client.request("POST", "/other", body={}, max_retries=0, idempotency_key="mine")

@@ -56,7 +56,9 @@ def events(*pieces: Any) -> Any:
 
 async def open_stream(client: AsyncHoray) -> AsyncStream[ChatCompletionChunk]:
     """Asks for a streamed chat response."""
-    return await client.chat.completions.create(model="m", messages=[], stream=True)
+    return await client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": "?"}], stream=True
+    )
 
 
 async def read(chunks: AsyncStream[Any]) -> None:
@@ -287,7 +289,9 @@ def test_slow_blocking_caller_is_not_idle(
     steps = [step for gate in gates for step in (gate, "x")]
     fault_server.add(stream(["a", *steps, rest, "b"]))
     with connect_blocking(timeout=Timeouts(idle=5)) as client:
-        chunks = client.chat.completions.create(model="m", messages=[], stream=True)
+        chunks = client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
+        )
         assert next(chunks).text == "a"
         prefetcher = chunks._prefetcher
         for number, gate in enumerate(gates):

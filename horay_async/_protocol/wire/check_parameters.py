@@ -25,6 +25,9 @@ Kinds = tuple[type, ...]
 TEXTUAL = frozenset({str, bytes, bytearray, memoryview})
 """Sequences that are never meant as lists."""
 
+NO_MESSAGE = (str, int, float, list, NoneType)
+"""What JSON makes of items of a conversation that are no messages."""
+
 USUAL: dict[type, type] = {list: Sequence, dict: Mapping}
 """What plain lists and dicts are given for."""
 
@@ -89,6 +92,20 @@ def check_parameters(params: Mapping[str, Any], declared_by: type) -> None:
     if not params.keys() >= needed:
         missing = needed - params.keys()
         raise TypeError(f"missing parameter: {', '.join(sorted(missing))}")
+
+
+def check_messages(messages: Sequence[Any]) -> None:
+    """Raises `TypeError` for an item of `messages`, made ready for JSON, that is no message, and `ValueError` where there is
+    none.
+    """
+    if not messages:
+        raise ValueError(f"messages must not be empty: {about_value('messages', '...')}")
+    for at, message in enumerate(messages):
+        if message.__class__ is not dict and isinstance(message, NO_MESSAGE):
+            text = message if isinstance(message, str) else "..."
+            raise TypeError(
+                f"messages[{at}] must be a message, not {_article(message.__class__)}: {about_value('messages', text)}"
+            )
 
 
 def check_parameter_names(params: Mapping[str, Any], declared_by: type) -> None:

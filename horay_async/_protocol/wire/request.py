@@ -13,7 +13,7 @@ import msgspec
 
 from horay_async._checks import CONNECTION_FIELDS, check_headers, http_url
 from horay_async._json import is_array, is_object, plain_value
-from horay_async._protocol.wire.check_parameters import check_parameters
+from horay_async._protocol.wire.check_parameters import check_messages, check_parameters
 from horay_async._protocol.wire.decode import MALFORMED
 from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES, MAX_OBJECTS
 from horay_async._protocol.wire.unknown import unknown_of
@@ -128,6 +128,8 @@ def build(
                 raise TypeError(f"{name} can't be sent as JSON: {error}") from None
             except RecursionError as error:
                 raise TypeError(f"{name} can't be sent as JSON: it is nested too deep") from error
+    if "messages" in fields:
+        check_messages(fields["messages"])
     return build_request(
         operation.method,
         operation.path,
@@ -253,7 +255,7 @@ def download(url: str, options: ClientOptions, call: Mapping[str, Any]) -> Reque
     """
     check_parameters(call, CallOptions)
     if http_url(url) is None:
-        raise ConfigurationError(f"an http:// or https:// URL is needed; got {url[:200]!r}")
+        raise ConfigurationError(f"an http:// or https:// URL is needed; got {url!r:.200}")
     request = build_request("GET", url, call, attrs.evolve(options, default_query={}))
     for name, value in request.headers.items():
         if holds_key(options, value):

@@ -70,9 +70,13 @@ async def test_calls(fault_server: FaultServer, connect: Connect) -> None:
                 playing([b"data: " + chunk + b"\n\n", b"data: [DONE]\n\n"]),
             )
             with contextlib.suppress(APIResponseError):
-                (await client.chat.completions.create(model="m", messages=[])).to_dict()
+                (
+                    await client.chat.completions.create(
+                        model="m", messages=[{"role": "user", "content": "?"}]
+                    )
+                ).to_dict()
             with contextlib.suppress(APIResponseError):
                 async for part in await client.chat.completions.create(
-                    model="m", messages=[], stream=True
+                    model="m", messages=[{"role": "user", "content": "?"}], stream=True
                 ):
                     part.to_dict()

@@ -370,6 +370,30 @@ def test_messages_of_both_kinds() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        ("hi", "a string: write messages=[{'role': 'user', 'content': 'hi'}]"),
+        (None, "None: write messages=[{'role': 'user', 'content': '...'}]"),
+        (3, "an integer: write"),
+        (True, "a boolean: write"),
+        (("user", "hi"), "a value of type list: write"),
+    ],
+)
+def test_what_is_no_message(item: Any, said: str) -> None:
+    """It is refused, with its place and what to write."""
+    with pytest.raises(TypeError) as caught:
+        build(
+            CHAT,
+            {"model": "m", "messages": [{"role": "user"}, item]},
+            options(),
+            new_idempotency_key="k",
+        )
+    assert str(caught.value).startswith(f"messages[1] must be a message, not {said}")
+    with pytest.raises(ValueError, match=r"messages must not be empty: write messages=\["):
+        build(CHAT, {"model": "m", "messages": []}, options(), new_idempotency_key="k")
+
+
 def test_messages_in_other_containers() -> None:
     """Tuples and mappings of any kind go as lists and objects."""
     parts = (MappingProxyType({"type": "text", "text": "Hi"}),)
@@ -426,7 +450,8 @@ def test_json_round_trip(params: dict[str, Any], extra: dict[str, Any]) -> None:
 @given(
     st.lists(
         st.dictionaries(st.text(), VALUES, max_size=3)
-        | st.builds(ChatMessage, content=st.none() | st.text(), refusal=st.none() | st.text())
+        | st.builds(ChatMessage, content=st.none() | st.text(), refusal=st.none() | st.text()),
+        min_size=1,
     )
 )
 def test_messages_round_trip(messages: list[Any]) -> None:

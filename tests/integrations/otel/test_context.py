@@ -139,7 +139,9 @@ def test_blocking_callers(
         tracer.start_as_current_span("caller") as caller,
     ):
         client.completions.create(model="m", prompt="p")
-        for _ in client.chat.completions.create(model="m", messages=[], stream=True):
+        for _ in client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
+        ):
             break
     spans = {span.name: span for span in recorded.spans}
     for name in ("text_completion m", "chat m"):
@@ -169,7 +171,9 @@ def test_stream_left_by_a_slow_caller(
 
     monkeypatch.setattr(RawResponse, "close_soon", slow)
     with connect_blocking(telemetry=recorded.telemetry()) as client:
-        for _ in client.chat.completions.create(model="m", messages=[], stream=True):
+        for _ in client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
+        ):
             break
     assert dict(recorded.span.attributes or {})["horay.cancelled"] is True
 

@@ -87,7 +87,7 @@ ENDLESS = streamed(chunk("a"), Stall())
 
 async def read(client: AsyncHoray, **params: Any) -> None:
     """One streamed chat response, read to its end."""
-    sent: dict[str, Any] = {"model": "m", "messages": [], **params}
+    sent: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "?"}], **params}
     stream = await client.chat.completions.create(stream=True, **sent)
     async for _ in stream:
         pass
@@ -159,7 +159,9 @@ async def test_operations(
     """Each operation has its span, named for it and for the model, without anything that wasn't sent."""
     async with connect(telemetry=recorded.telemetry()) as client:
         if operation == "chat":
-            await client.chat.completions.create(model="org/m", messages=[], n=1)
+            await client.chat.completions.create(
+                model="org/m", messages=[{"role": "user", "content": "?"}], n=1
+            )
         elif operation == "text_completion":
             await client.completions.create(model="org/m", prompt="p", n=1)
         else:
@@ -235,7 +237,9 @@ async def test_failures(
     timeout = Timeouts(first_byte=0.05)
     async with connect(telemetry=recorded.telemetry(), timeout=timeout) as client:
         with pytest.raises(raises):
-            await client.chat.completions.create(model="m", messages=[], stream=stream)
+            await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "?"}], stream=stream
+            )
     assert recorded.span.status.status_code is StatusCode.ERROR
     check(recorded.attributes, INFERENCE)
     assert recorded.attributes["error.type"] == raises.__name__
@@ -370,14 +374,18 @@ async def test_stream_that_is_left(
     reading = asyncio.Event()
 
     async def go_on() -> None:
-        async for _ in await client.chat.completions.create(model="m", messages=[], stream=True):
+        async for _ in await client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "?"}], stream=True
+        ):
             reading.set()
             if way == "break":
                 break
 
     async with connect(telemetry=recorded.telemetry()) as client:
         if way == "drop":
-            await client.chat.completions.create(model="m", messages=[], stream=True)
+            await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "?"}], stream=True
+            )
         else:
             task = asyncio.create_task(go_on())
             await reading.wait()
