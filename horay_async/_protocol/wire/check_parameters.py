@@ -101,11 +101,10 @@ def check_messages(messages: Sequence[Any]) -> None:
     if not messages:
         raise ValueError(f"messages must not be empty: {about_value('messages', '...')}")
     for at, message in enumerate(messages):
-        if message.__class__ is not dict and isinstance(message, NO_MESSAGE):
-            text = message if isinstance(message, str) else "..."
-            raise TypeError(
-                f"messages[{at}] must be a message, not {_article(message.__class__)}: {about_value('messages', text)}"
-            )
+        kind: type[Any] = message.__class__
+        if kind is not dict and issubclass(kind, NO_MESSAGE):
+            hint = about_value("messages", message if issubclass(kind, str) else "...")
+            raise TypeError(f"messages[{at}] must be a message, not {_article(kind)}: {hint}")
 
 
 def check_parameter_names(params: Mapping[str, Any], declared_by: type) -> None:

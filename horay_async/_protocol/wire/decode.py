@@ -399,6 +399,8 @@ def parsed(data: bytes) -> Any:
 
 def unwrapped(decoded: Any) -> Any:
     """What an envelope (`code`, `status`, `data`) holds; anything else as it is. Raises `ErrorInBody`."""
+    if is_array(decoded) and error_in(decoded) is not None:
+        raise ErrorInBody
     if not is_object(decoded):
         return decoded
     if decoded.get("object") == "error" or (decoded.get("error") and not decoded.get("choices")):

@@ -79,11 +79,13 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
         decoded = cleaned = clean.mask(text)
     if isinstance(decoded, str):
         return ErrorBody(message=_from_text(cleaned), body=cleaned)
+    inner = error_in(decoded)
+    if inner is not None and is_array(decoded):
+        decoded = decoded[0]
     if not is_object(decoded):
         return ErrorBody(
             message=None if decoded is None else clean.mask(text)[:SHOWN], body=cleaned
         )
-    inner = error_in(decoded)
     fields = inner if is_object(inner) else decoded
     message = fields.get("message") or (inner if isinstance(inner, str) else decoded.get("message"))
     if not message and (complaints := fields.get("detail") or fields.get("errors")):
@@ -101,8 +103,10 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
 
 def error_in(decoded: Any) -> Any:
     """The `error` that says something in a JSON object: its own, Groq's in `x_groq`, or as OpenRouter has it that of a choice;
-    None where there is none.
+    None where there is none. Gemini's endpoint sends a list of one such object.
     """
+    if is_array(decoded) and len(decoded) == 1:
+        decoded = decoded[0]
     if not is_object(decoded):
         return None
     choices = decoded.get("choices")

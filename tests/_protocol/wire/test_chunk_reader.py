@@ -270,6 +270,7 @@ ERRORS = [
     (event({"id": "c", "choices": [], "x_groq": {"id": "r", "error": "No."}}), StreamError),
     (event({"choices": [{"text": ""}], "x_groq": {"error": {"message": "No."}}}), StreamError),
     (event({"choices": [{"text": "", "finish_reason": "error", "error": {"code": 502, "message": "No."}}]}), errors.InternalServerError),
+    (event([{"error": {"code": 503, "message": "No.", "status": "UNAVAILABLE"}}]), errors.ServiceOverloadedError),
     (event({"object": "error", "message": "No.", "type": "InternalServerError", "code": None}), errors.InternalServerError),
 ]  # fmt: skip
 

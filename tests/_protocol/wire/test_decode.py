@@ -158,6 +158,7 @@ def test_user_without_its_envelope() -> None:
         {"error": {"message": "No."}},
         {"error": "No."},
         {"error": {"message": "No."}, "choices": []},
+        [{"error": {"code": 400, "message": "No.", "status": "INVALID_ARGUMENT"}}],
         {"code": 20012, "message": "No.", "data": None},
         {"code": "20012", "message": "No."},
         {"code": 20000, "message": "No.", "data": {}, "status": False},
@@ -169,7 +170,7 @@ def test_user_without_its_envelope() -> None:
     ],
     ids=str,
 )
-def test_failures_are_told(into: type[Response], body: dict[str, Any]) -> None:
+def test_failures_are_told(into: type[Response], body: Any) -> None:
     """A failure is never taken for a response, whatever class was expected."""
     with pytest.raises(ErrorInBody):
         Decoder(into).decode(encoded(body))
