@@ -159,6 +159,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         if self._next is None:
             return
         self._closed = True
+        self._ready = iter(())
         if self._stream is not None:
             self._stream._close_nowait()
         if self._loop is not None and not self._loop.is_closed():

@@ -25,7 +25,7 @@ Kinds = tuple[type, ...]
 TEXTUAL = frozenset({str, bytes, bytearray, memoryview})
 """Sequences that are never meant as lists."""
 
-NO_MESSAGE = (str, int, float, list, NoneType)
+NO_MESSAGE: tuple[type[Any], ...] = (str, int, float, list, NoneType)
 """What JSON makes of items of a conversation that are no messages."""
 
 USUAL: dict[type, type] = {list: Sequence, dict: Mapping}
