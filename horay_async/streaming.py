@@ -17,7 +17,7 @@ from horay_async._protocol.wire.size_limits import MAX_BODY_BYTES
 from horay_async._protocol.wire.sse import begins_events
 from horay_async._suggestions import ONLY_ASYNC, no_attribute, no_await, no_item
 from horay_async._transport.connection_slots import CLIENT_CLOSED
-from horay_async._transport.loops import runs_here
+from horay_async._transport.loops import finalize_on, runs_here
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -127,6 +127,10 @@ class Readable(ABC, Generic[ItemT]):
         """Closes without awaiting, from any thread."""
 
     @abstractmethod
+    def _drop(self) -> None:
+        """The same when it, or a loop over it, is collected; see `finalize_on`."""
+
+    @abstractmethod
     async def _advance(self) -> bool:
         """Waits until items are in `_ready`; false at the end."""
 
@@ -147,6 +151,11 @@ class Readable(ABC, Generic[ItemT]):
         if self._exhausted:
             return False
         raise HorayError(BUSY if self._reading else ELSEWHERE)
+
+    def _leave(self) -> None:
+        """Makes reading on raise."""
+        self._closed = True
+        self._ready = iter(())
 
     def _interrupt(self, error: BaseException) -> None:
         """An exception of a signal handler has come between two steps of reading, when items may have been taken and not
@@ -237,14 +246,18 @@ class AsyncStream(Readable[ChunkT]):
 
     def __del__(self) -> None:
         if hasattr(self, "_response"):  # __init__ may have failed before
-            self._end()
-            self._response.close_soon()
+            self._drop()
+
+    def _drop(self) -> None:
+        """Closes when the stream, or a loop over it, is collected."""
+        if not self._exhausted:
+            self._leave()
+            finalize_on(self._response.loop, self._close_nowait)
 
     def _close_nowait(self) -> None:
         """Closes without awaiting, from any thread."""
         if not self._exhausted:
-            self._closed = True
-            self._ready = iter(())
+            self._leave()
             # First, since the first word on a call counts: on its loop, the call may see the connection
             # close before this thread goes on.
             self._end()
@@ -457,7 +470,7 @@ class Loop(Generic[ItemT]):
     def __del__(self) -> None:
         self._stream._loops -= 1
         if not self._refused:
-            self._stream._close_nowait()
+            self._stream._drop()
 
 
 def all_of(chunks: Iterator[ItemT] | None) -> Iterator[ItemT]:
@@ -571,6 +584,11 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
         """Closes without awaiting, from any thread."""
         if self._stream is not None:
             self._stream._close_nowait()
+
+    def _drop(self) -> None:
+        """The same when what read it is collected."""
+        if self._stream is not None:
+            self._stream._drop()
 
     async def _read_ready(self) -> list[Any]:
         """The chunks that have come, waiting for at least one; none at the end of the stream."""

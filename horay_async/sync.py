@@ -62,10 +62,15 @@ class _Reading(BlockingWrapper):
     def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]:
         if self._prefetcher.over:
             raise HorayError(self._read_to_end)
-        return BlockingIterator(self._prefetcher, select, self._close_nowait)
+        return BlockingIterator(self._prefetcher, select, self._drop)
 
     def _close_nowait(self) -> None:
         self._wrapped._close_nowait()
+        self._prefetcher.stop()
+
+    def _drop(self) -> None:
+        """The same when this, or a loop over it, is collected: in any thread, that of the event loop too."""
+        self._wrapped._drop()
         self._prefetcher.stop()
 
     def __enter__(self) -> Self:
@@ -100,7 +105,7 @@ class _NextReading(BlockingReader[ItemT_co], _Reading):
     def __del__(self) -> None:
         # The task that reads holds the asynchronous stream, whose own end would come too late.
         if hasattr(self, "_wrapped"):  # __init__ may have failed before
-            self._close_nowait()
+            self._drop()
 
 
 class Stream(_ChunkReading, _NextReading[ChunkT], Generic[ChunkT], of=AsyncStream):

@@ -383,6 +383,8 @@ class Streamed:
     def _close_nowait(self) -> None:
         """Nothing to close."""
 
+    _drop = _close_nowait
+
 
 def odd(items: Iterator[int]) -> Iterator[int]:
     """The items of a loop that leaves some out, by a generator."""

@@ -232,14 +232,14 @@ class BlockingReader(Generic[T_co]):
 
 
 class BlockingIterator(BlockingReader[T_co]):
-    """One `for` over a stream. When it is dropped before the end, `close_nowait` is called."""
+    """One `for` over a stream. When it is dropped before the end, `drop` is called."""
 
-    __slots__ = ("_close_nowait",)
+    __slots__ = ("_drop",)
 
     def __init__(
-        self, prefetcher: Prefetcher[Any], select: Select[T_co], close_nowait: Callable[[], None]
+        self, prefetcher: Prefetcher[Any], select: Select[T_co], drop: Callable[[], None]
     ) -> None:
-        self._close_nowait = close_nowait
+        self._drop = drop
         prefetcher.loops += 1
         super().__init__(prefetcher, select)
 
@@ -247,7 +247,7 @@ class BlockingIterator(BlockingReader[T_co]):
         if hasattr(self, "_prefetcher"):
             self._prefetcher.loops -= 1
         if not getattr(self, "_refused", True):  # __init__ may have been interrupted
-            self._close_nowait()
+            self._drop()
 
 
 def none_of(items: Iterator[Any] | None) -> Iterator[Any]:

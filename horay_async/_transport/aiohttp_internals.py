@@ -249,7 +249,12 @@ class DirectResponse:
 
     def __del__(self) -> None:
         if (connection := getattr(self, "connection", None)) is not None:
-            connection.release()  # which closes it where more is to come
+            # Which closes it where more is to come; later, since a collector can come in any thread, and amid anything.
+            release = connection.release
+            try:
+                self._protocol._loop.call_soon_threadsafe(release)  # noqa: SLF001 - this module's purpose
+            except RuntimeError:  # the loop is closed
+                release()
 
 
 HTTPResponse: TypeAlias = aiohttp.ClientResponse | DirectResponse

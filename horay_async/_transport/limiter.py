@@ -166,11 +166,8 @@ class Limiter:
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(request, self._serial, admitted)
         self._queues.setdefault(_queue_key(request), deque()).append(waiter)
-        self.wake()
-        if admitted.done():
-            admitted.result()
-            return
         try:
+            self.wake()
             await admitted
         except BaseException:
             with contextlib.suppress(RuntimeError):  # no loop runs any more, so nobody waits

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import weakref
+from collections.abc import Callable
 from contextvars import ContextVar
 
 _REGISTRY = "_horay_async_registry"
@@ -21,6 +22,16 @@ def runs_here(loop: asyncio.AbstractEventLoop) -> bool:
         return asyncio.get_running_loop() is loop
     except RuntimeError:
         return False
+
+
+def finalize_on(loop: asyncio.AbstractEventLoop | None, close: Callable[[], object]) -> None:
+    """Calls `close`, which may be called in any thread, from a finalizer: on the next turn of `loop` where that runs here.
+    The garbage collector can come between any two steps of what runs on the loop, and what it closes isn't to change that.
+    """
+    if loop is not None and runs_here(loop):
+        loop.call_soon(close)
+    else:
+        close()
 
 
 def this_task() -> object:

@@ -112,6 +112,8 @@ class AsyncBatchRun(Generic[ResponseT_co]):
         if self._runner is not None:
             self._runner.stop_soon()
 
+    _drop = _close_nowait  # the same when a loop over the results is collected
+
 
 class _Loop(Generic[ResponseT_co]):
     """One `async for` over a batch. When it is dropped before the end, the batch is stopped."""
@@ -139,4 +141,4 @@ class _Loop(Generic[ResponseT_co]):
 
     def __del__(self) -> None:
         if not self._ended:
-            self._run._close_nowait()
+            self._run._drop()

@@ -12,7 +12,6 @@ from horay_async._protocol.limits.admission import Permit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._transport.limiter import FIRST_UNKNOWN_STATUS
 from horay_async._transport.log import LOG
-from horay_async._transport.loops import runs_here
 from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.notifier import Notifier
 from horay_async.batch.options import Settings
@@ -183,12 +182,8 @@ class BatchRunner:
         self._results_notifier.notify_all()
 
     def stop_soon(self) -> None:
-        """Cancels what is under way, from any thread: at once on the runner's own loop, else on its next
-        turn.
-        """
-        if runs_here(self._loop):
-            self.stop(HorayError(BATCH_CLOSED))
-        elif not self._loop.is_closed():
+        """Cancels what is under way on the next turn of the runner's loop, from any thread and from finalizers."""
+        if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.stop, HorayError(BATCH_CLOSED))
         elif self._bar is not None:
             self._bar.stop()

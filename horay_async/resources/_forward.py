@@ -15,6 +15,7 @@ import msgspec
 
 from horay_async._protocol.wire.decode import BodyDecoder, decoder
 from horay_async._protocol.wire.json_decoder import JSONDecoder
+from horay_async._transport.loops import finalize_on
 from horay_async.errors import APIError, APIStatusError, StreamError
 from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
@@ -143,7 +144,7 @@ class ForwardedBody:
         self._response.close_soon()
 
     def __del__(self) -> None:
-        self._close_nowait()
+        finalize_on(self._response.loop, self._close_nowait)
 
 
 class ForwardedStream:

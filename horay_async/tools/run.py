@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.token_estimate import are_believable
-from horay_async._transport.loops import runs_here
+from horay_async._transport.loops import finalize_on, runs_here
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion
 from horay_async.models.events import (
@@ -155,11 +155,16 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         self._halt()
         self._end()
 
+    def _drop(self) -> None:
+        """Stops when a loop over the run is collected."""
+        if self._next is not None:
+            self._leave()
+        finalize_on(self._loop, self._close_nowait)
+
     def _halt(self) -> None:
         if self._next is None:
             return
-        self._closed = True
-        self._ready = iter(())
+        self._leave()
         if self._stream is not None:
             self._stream._close_nowait()
         if self._loop is not None and not self._loop.is_closed():
