@@ -2,7 +2,8 @@
 says what is out of step.
 
 A method takes `**params: Unpack[ChatParams]`, and each parameter is declared once, in the typed dictionary: its
-type and, below it, its description. From these come, written out parameter by parameter,
+type and, below it, its description. One with `stream: bool = False` returns the first of its two results, and with
+`stream=True` the second. From these come, written out parameter by parameter,
 
 - a stub (`.pyi`) beside each module in `STUBBED`, for type checkers and editors;
 - `horay_async/_generated_parameters.py`, from which `horay_async._signatures` makes signatures and docstrings.
@@ -90,8 +91,34 @@ class Method:
 @cache
 def tree(module: str) -> ast.Module:
     """A module's syntax tree."""
-    path = path_of(module)
-    return ast.parse(path.read_text(encoding="utf-8"))
+    found = ast.parse(path_of(module).read_text(encoding="utf-8"))
+    for node in found.body:
+        if isinstance(node, ast.ClassDef):
+            node.body = [each for item in node.body for each in ways_of_calling(node, item)]
+    return found
+
+
+def ways_of_calling(node: ast.ClassDef, item: ast.stmt) -> Iterator[ast.stmt]:
+    """A statement of a class; before a method whose `stream` chooses between two results, the overloads that say which."""
+    if (
+        isinstance(item, Function)
+        and isinstance(item.returns, ast.BinOp)
+        and "stream: bool=False" in ast.unparse(item.args)
+        and not any(map(is_overload, functions(node, item.name)))
+    ):
+        whole, streamed = item.returns.left, item.returns.right
+        for hint, default, returns in (
+            ("Literal[False]", ast.Constant(False), whole),
+            ("Literal[True]", None, streamed),
+            ("bool", None, item.returns),
+        ):
+            way = copy.deepcopy(item)
+            way.decorator_list, way.returns = [ast.Name("overload")], returns
+            at = next(n for n, each in enumerate(way.args.kwonlyargs) if each.arg == "stream")
+            way.args.kwonlyargs[at].annotation = ast.parse(hint, mode="eval").body
+            way.args.kw_defaults[at] = default
+            yield way
+    yield item
 
 
 def path_of(module: str) -> Path:
@@ -147,6 +174,8 @@ def home(module: str, name: str) -> tuple[str, str | None] | None:
         return imports(module)[name]
     if hasattr(builtins, name):
         return None
+    if name in ("Literal", "overload"):  # of overloads that the source leaves to this script
+        return "typing", name
     raise SystemExit(f"{module}: where does {name} come from?")
 
 

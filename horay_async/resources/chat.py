@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, cast, overload
 
 import attrs
 
@@ -37,21 +37,6 @@ CREATE: Final = Operation(
 
 class AsyncChatCompletions(Resource):
     """Responds to a conversation."""
-
-    @overload
-    async def create(
-        self, *, stream: Literal[False] = False, **params: Unpack[ChatParams]
-    ) -> ChatCompletion: ...
-
-    @overload
-    async def create(
-        self, *, stream: Literal[True], **params: Unpack[ChatParams]
-    ) -> AsyncStream[ChatCompletionChunk]: ...
-
-    @overload
-    async def create(
-        self, *, stream: bool, **params: Unpack[ChatParams]
-    ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...
 
     async def create(
         self, *positional: object, stream: bool = False, **params: Unpack[ChatParams]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Final, Unpack
 
 from horay_async._argument_errors import by_position
 from horay_async._checks import is_true
@@ -24,21 +24,6 @@ CREATE: Final = Operation(
 
 class AsyncCompletions(Resource):
     """Continues a text."""
-
-    @overload
-    async def create(
-        self, *, stream: Literal[False] = False, **params: Unpack[CompletionParams]
-    ) -> Completion: ...
-
-    @overload
-    async def create(
-        self, *, stream: Literal[True], **params: Unpack[CompletionParams]
-    ) -> AsyncStream[CompletionChunk]: ...
-
-    @overload
-    async def create(
-        self, *, stream: bool, **params: Unpack[CompletionParams]
-    ) -> Completion | AsyncStream[CompletionChunk]: ...
 
     async def create(
         self, *positional: object, stream: bool = False, **params: Unpack[CompletionParams]
