@@ -61,52 +61,39 @@ def fields_of(hint: Any) -> list[Field]:
 
     Raises `TypeError` for an annotation that can't be resolved.
     """
-    cls: type[Any] = get_origin(hint) or hint
-    hints = _hints(cls)
-    given = dict(_bindings(hint))
-
-    def typed(name: str, kind: Any) -> Any:
-        return filled(hints.get(name, kind), given.get(_owner(cls, name), {}))
-
-    return _attrs_fields(cls, typed) if attrs.has(cls) else _dataclass_fields(cls, typed)
-
-
-def _attrs_fields(cls: Any, typed: Any) -> list[Field]:
-    return [
-        Field(
-            name=field.name,
-            parameter=field.alias,
-            hint=typed(field.name, field.type or Any),
-            description=_description(field.metadata),
-            # What a converter makes of a value isn't what the validator's bounds are about.
-            constraints=() if field.converter else constraints_of_validator(field.validator),
-            optional=field.default is not attrs.NOTHING,
-        )
-        for field in attrs.fields(cls)
-        if field.init
-    ]
-
-
-def _dataclass_fields(cls: Any, typed: Any) -> list[Field]:
+    cls: Any = get_origin(hint) or hint
+    hints, given, is_attrs = _hints(cls), dict(_bindings(hint)), attrs.has(cls)
     # `dataclasses.fields` leaves out what is for the constructor alone.
-    fields: Mapping[str, Any] = cls.__dataclass_fields__
+    found = attrs.fields(cls) if is_attrs else cls.__dataclass_fields__.values()
     return [
         Field(
             name=field.name,
-            parameter=field.name,
-            hint=typed(field.name, field.type),
+            parameter=field.alias if is_attrs else field.name,
+            hint=filled(
+                hints.get(field.name, field.type or Any), given.get(_owner(cls, field.name), {})
+            ),
             description=_description(field.metadata),
-            constraints=(),
-            optional=field.default is not dataclasses.MISSING
-            or field.default_factory is not dataclasses.MISSING,
+            constraints=_constraints(field) if is_attrs else (),
+            optional=_has_default(field),
         )
-        for field in fields.values()
+        for field in found
         if field.init and not _is_class_variable(field)
     ]
 
 
+def _constraints(field: Any) -> tuple[Constraint, ...]:
+    # What a converter makes of a value isn't what the validator's bounds are about.
+    return () if field.converter else constraints_of_validator(field.validator)
+
+
+def _has_default(field: Any) -> bool:
+    given = (field.default, getattr(field, "default_factory", dataclasses.MISSING))
+    return any(each is not attrs.NOTHING and each is not dataclasses.MISSING for each in given)
+
+
 def _is_class_variable(field: Any) -> bool:
-    return str(field._field_type) == "_FIELD_CLASSVAR"  # noqa: SLF001 - dataclasses tell it by nothing else
+    # Dataclasses tell it by nothing else.
+    return str(getattr(field, "_field_type", None)) == "_FIELD_CLASSVAR"
 
 
 def _description(metadata: Mapping[Any, Any]) -> str | None:
