@@ -136,19 +136,14 @@ def _is_path(field: Any) -> bool:
 
 def _culprit(hint: Any) -> str:
     """The path to the first field that has no schema by itself."""
-    fields = getattr(hint, "__pydantic_fields__", {})
-    bad = [name for name, field in fields.items() if not _has_schema(field.annotation)]
-    return ".".join([named(hint), *bad[:1]])
-
-
-def _has_schema(hint: Any) -> bool:
     import pydantic  # noqa: PLC0415 - see above
 
-    try:
-        pydantic.TypeAdapter(hint).json_schema()
-    except (pydantic.errors.PydanticUserError, NameError):
-        return False
-    return True
+    for name, field in getattr(hint, "__pydantic_fields__", {}).items():
+        try:
+            pydantic.TypeAdapter(field.annotation).json_schema()
+        except (pydantic.errors.PydanticUserError, NameError):
+            return f"{named(hint)}.{name}"
+    return named(hint)
 
 
 def _by_name(root: Json, defs: dict[str, Json]) -> bool:
