@@ -40,6 +40,9 @@ class PartialJSON:
         self._keys: list[str] = []
         """The key that waits for its value, of each open container; empty for arrays."""
         self._read: State = self._before
+        self._otherwise: State = (
+            self._prose
+        )  # where no object or array begins; in a block nothing is read then
         self._raw: list[str] = []
         """The pieces of the line, string, number or word that is open; of a value's string, those that aren't decoded."""
         self._text = ""
@@ -69,7 +72,7 @@ class PartialJSON:
     def _before(self, text: str, at: int) -> int:
         at = _past(SPACE, text, at)
         if at < len(text):
-            self._read = self._value if text[at] in "{[" else self._prose
+            self._read = self._value if text[at] in "{[" else self._otherwise
         return at
 
     def _prose(self, text: str, at: int) -> int:
@@ -79,14 +82,8 @@ class PartialJSON:
         if text.endswith("\n", at, end):
             line, self._raw = "".join(self._raw), []
             if OPENING.search(line):
-                self._read = self._block
+                self._read, self._otherwise = self._before, self._over
         return end
-
-    def _block(self, text: str, at: int) -> int:
-        at = _past(SPACE, text, at)
-        if at < len(text):
-            self._read = self._value if text[at] in "{[" else self._over
-        return at
 
     def _over(self, text: str, at: int) -> int:
         """After the end, or after something that isn't JSON: the rest says nothing."""
