@@ -7,7 +7,7 @@ and NumPy's (`Parameters` above a line of dashes).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from inspect import cleandoc
 from itertools import takewhile
 
@@ -58,20 +58,12 @@ class ParsedDocstring:
 def parse_docstring(docstring: str) -> ParsedDocstring:
     """What `docstring` says; empty where it says nothing."""
     lines = cleandoc(docstring).splitlines()
-    starts = [(place, found) for place in range(len(lines)) if (found := _start(lines, place))]
+    starts = [(place, read) for place in range(len(lines)) if (read := _start(lines, place))]
     ends = [place for place, _ in starts[1:]] + [len(lines)]
     text = "\n".join(lines[: starts[0][0]] if starts else lines).strip()
     arguments: dict[str, list[str]] = {}
-    for (place, (form, name)), end in zip(starts, ends, strict=False):
-        if form == "field":
-            entries = _sphinx(lines[place:end])
-        elif name in OTHERS:
-            continue
-        elif form == "google":
-            entries = _google(lines[place + 1 : end])
-        else:
-            entries = _numpy(lines[place + 2 : end])
-        for argument, description in entries:
+    for (place, read), end in zip(starts, ends, strict=False):
+        for argument, description in read(lines[place:end]):
             arguments.setdefault(argument, []).append(description)
     joined = {name: " ".join(filter(None, lines)) for name, lines in arguments.items()}
     return ParsedDocstring(
@@ -79,25 +71,31 @@ def parse_docstring(docstring: str) -> ParsedDocstring:
     )
 
 
-def _start(lines: list[str], place: int) -> tuple[str, str] | None:
-    """The form and the name of the section that begins here, if one does."""
+Entries = Callable[[list[str]], Iterable[tuple[str, str]]]
+"""Reads the entries of a section from its lines, its head among them."""
+
+
+def _start(lines: list[str], place: int) -> Entries | None:
+    """What reads the section that begins here, if one does."""
     line = lines[place].rstrip()
     if FIELD.match(line):
-        return "field", ""
+        return _sphinx
     name = line.removesuffix(":").lower()
     if name not in LISTS | OTHERS:
         return None
-    if line.endswith(":"):
-        return "google", name
     below = lines[place + 1].strip() if place + 1 < len(lines) else ""
-    return ("numpy", name) if below and set(below) == {"-"} else None
+    if not line.endswith(":") and set(below) != {"-"}:
+        return None
+    if name in OTHERS:
+        return lambda _: ()
+    return _google if line.endswith(":") else _numpy
 
 
 def _google(lines: list[str]) -> Iterator[tuple[str, str]]:
     """Entries at the first line's depth; deeper lines go on with the entry above."""
-    depth = next((_depth(line) for line in lines if line.strip()), 0)
+    depth = next((_depth(line) for line in lines[1:] if line.strip()), 0)
     name = ""
-    for line in lines:
+    for line in lines[1:]:
         if line.strip() and _depth(line) < depth:
             return  # prose again
         entry = ENTRY.match(line.strip()) if _depth(line) == depth else None
@@ -110,7 +108,7 @@ def _google(lines: list[str]) -> Iterator[tuple[str, str]]:
 def _numpy(lines: list[str]) -> Iterator[tuple[str, str]]:
     """Names at the margin, with a type perhaps; their descriptions are indented."""
     name = ""
-    for line in lines:
+    for line in lines[2:]:
         if line.strip() and not _depth(line):
             entry = NUMPY_ENTRY.match(line)
             name = entry[1] if entry else ""
