@@ -48,11 +48,6 @@ class Choice(Node):
     values: tuple[tuple[Any, Any], ...]
     """Each JSON value, and what becomes of it."""
 
-    @property
-    def is_enum(self) -> bool:
-        """Whether it is an enumeration, which has a name."""
-        return isinstance(self.hint, type)
-
 
 @attrs.frozen(eq=False, kw_only=True)
 class Array(Constrained):

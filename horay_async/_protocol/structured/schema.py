@@ -155,7 +155,7 @@ class _SchemaWriter:
 
     def _choice(self, node: nodes.Choice) -> Json:
         form = _enum(tuple(value for value, _ in node.values))
-        if not node.is_enum:
+        if not isinstance(node.hint, type):  # a `Literal`, which has no name
             return form
         if node.hint not in self._names:
             self.defs[self._name(node.hint, _named(node.hint))] = form
