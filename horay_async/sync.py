@@ -338,8 +338,3 @@ class Horay(BlockingWrapper, of=AsyncHoray):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def __repr__(self) -> str:
-        if "_wrapped" not in vars(self):  # as for `AsyncHoray`
-            return f"{type(self).__name__}(its constructor has raised)"
-        return type(self).__name__ + repr(self._wrapped).removeprefix(AsyncHoray.__name__)

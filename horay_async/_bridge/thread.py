@@ -61,20 +61,6 @@ class BlockingCall(Generic[R]):
     any moment.
     """
 
-    __slots__ = (
-        "_caller",
-        "_cancelled",
-        "_done",
-        "_error",
-        "_func",
-        "_on_end",
-        "_result",
-        "_returned",
-        "_task",
-        "_thread",
-        "forked_away",
-    )
-
     def __init__(
         self,
         func: Callable[[], Awaitable[R]],

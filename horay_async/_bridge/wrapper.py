@@ -54,10 +54,11 @@ class BlockingWrapper:
         """As the asynchronous object shows itself, where it does, under this class's name."""
         wrapped: Any = vars(self).get("_wrapped")
         cls: Any = wrapped.__class__
-        if wrapped is None or "__repr__" not in vars(cls):
+        if wrapped is None:  # as for `AsyncHoray`
+            return f"{self.__class__.__name__}(its constructor has raised)"
+        if "__repr__" not in vars(cls):
             return super().__repr__()
-        shown = repr(wrapped)
-        return shown.replace(cls.__name__, self.__class__.__name__, 1)
+        return repr(wrapped).replace(cls.__name__, self.__class__.__name__, 1)
 
     @classmethod
     def _blocking_names(cls) -> dict[str, str]:
@@ -66,11 +67,6 @@ class BlockingWrapper:
 
     def _make_group(self, cls: Callable[[Any, LoopHandle], T], name: str) -> T:
         return cls(getattr(self._wrapped, name), self._handle)
-
-    def _wrap(self, value: Any) -> Any:
-        """`value` as an instance of its blocking class, where it has one."""
-        cls = BlockingWrapper._classes.get(value.__class__)
-        return value if cls is None else cls(value, self._handle)
 
 
 def blocking(method: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
@@ -92,7 +88,8 @@ def blocking(method: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
                 made = self._handle.run(bound) if waits else bound()
             except TypeError as error:
                 raise naming_method(error, call, method, len(args)) from error.__cause__
-            return self._wrap(made)
+            cls = BlockingWrapper._classes.get(made.__class__)
+            return made if cls is None else cls(made, self._handle)
 
         call.__name__, call.__qualname__ = declaration.__name__, declaration.__qualname__
         call.__module__ = declaration.__module__
