@@ -5,7 +5,7 @@ A method takes `**params: Unpack[ChatParams]`, and each parameter is declared on
 type and, below it, its description. One with `stream: bool = False` returns the first of its two results, and with
 `stream=True` the second. From these come, written out parameter by parameter,
 
-- a stub (`.pyi`) beside each module in `STUBBED`, for type checkers and editors;
+- a stub (`.pyi`) beside each module in `STUBBED` and for the package, for type checkers and editors;
 - `horay_async/_generated_parameters.py`, from which `horay_async._signatures` makes signatures and docstrings.
 
 A blocking class's methods (`@blocking(AsyncCompletions.create)`) and properties are those of the asynchronous class,
@@ -728,6 +728,25 @@ def merged(
     return result
 
 
+def top() -> str:
+    """The stub of the package itself, whose names come from its modules when they are asked for."""
+    own = definitions("horay_async")
+    lines = [HEADER, "", '"""All public names."""', ""]
+    for part in ("_version", *value_of(own["_MODULES"])):
+        module = f"horay_async.{part}"
+        names = ["__version__"] if part == "_version" else value_of(definitions(module)["__all__"])
+        # Jedi takes what is imported without an `as` for private.
+        lines += [f"from {module} import {name} as {name}" for name in names]
+    lines.append(ast.unparse(own["__all__"]))
+    return formatted("\n".join(lines), PACKAGE / "__init__.pyi")
+
+
+def value_of(assignment: ast.stmt) -> Iterable[str]:
+    """The names that are listed in a statement such as `__all__ = [...]`."""
+    assert isinstance(assignment, ast.Assign)
+    return ast.literal_eval(assignment.value)
+
+
 def stubbed() -> list[str]:
     """The modules that get stubs."""
     return [module for module in STUBBED if path_of(module).exists()]
@@ -736,7 +755,7 @@ def stubbed() -> list[str]:
 def generated() -> dict[Path, str]:
     """All that is generated: the files and what is in them."""
     files = {path_of(module).with_suffix(".pyi"): stub(module) for module in stubbed()}
-    return {**files, TABLE: table()}
+    return {**files, PACKAGE / "__init__.pyi": top(), TABLE: table()}
 
 
 def main(arguments: list[str]) -> int:

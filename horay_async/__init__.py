@@ -41,49 +41,17 @@ leaves are imported by no other layer; only the command line loads `local`, when
     integrations, local, testing (leaves)
 """
 
-# Each module lists in `__all__` what it has for users; their names stand once more in this one's, and that is enough:
-# ruff: noqa: F403, F405
+# Each module lists in `__all__` what it has for users; their names stand once more in this one's, and come when they are
+# asked for. Type checkers and editors see the generated stub:
+# ruff: noqa: F822
+# pyright: reportUnsupportedDunderAll=false
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from horay_async._version import __version__
-
-if TYPE_CHECKING:
-    from horay_async.batch import *
-    from horay_async.client import *
-    from horay_async.errors import *
-    from horay_async.models.chat import *
-    from horay_async.models.chat_chunks import *
-    from horay_async.models.chat_params import *
-    from horay_async.models.completions import *
-    from horay_async.models.dicts import *
-    from horay_async.models.drift import *
-    from horay_async.models.embeddings import *
-    from horay_async.models.events import *
-    from horay_async.models.hooks import *
-    from horay_async.models.images import *
-    from horay_async.models.messages import *
-    from horay_async.models.meta import *
-    from horay_async.models.models import *
-    from horay_async.models.options import *
-    from horay_async.models.parsed import *
-    from horay_async.models.rate_limits import *
-    from horay_async.models.raw import *
-    from horay_async.models.sampling import *
-    from horay_async.models.tools import *
-    from horay_async.models.usage import *
-    from horay_async.models.user import *
-    from horay_async.options import *
-    from horay_async.parsing import *
-    from horay_async.streaming import *
-    from horay_async.sync import *
-
-    # By name: griffe, which the reference is made by, leaves out of a star what is there for type checkers alone.
-    from horay_async.tools.define import Approve, Tool, pydantic_function_tool, tool
-    from horay_async.tools.run import *
 
 __all__ = [
     "APIConnectionError",
