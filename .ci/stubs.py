@@ -5,7 +5,7 @@ A method takes `**params: Unpack[ChatParams]`, and each parameter is declared on
 type and, below it, its description. One with `stream: bool = False` returns the first of its two results, and with
 `stream=True` the second. From these come, written out parameter by parameter,
 
-- a stub (`.pyi`) beside each module in `STUBBED` and for the package, for type checkers and editors;
+- a stub (`.pyi`) beside each module in `STUBBED` and for each of `PACKAGES`, for type checkers and editors;
 - `horay_async/_generated_parameters.py`, from which `horay_async._signatures` makes signatures and docstrings.
 
 A blocking class's methods (`@blocking(AsyncCompletions.create)`) and properties are those of the asynchronous class,
@@ -44,6 +44,9 @@ STUBBED = (
     "horay_async.sync",
 )
 """The modules whose classes get stubs; one that isn't there is passed over."""
+
+PACKAGES = ("horay_async", "horay_async.testing")
+"""The packages that load their modules late, and whose names a stub tells."""
 
 DESCRIBED_BY = {"ClientParams": "ClientOptions"}
 """Typed dictionaries whose parameters are described by another class's fields of the same names."""
@@ -728,23 +731,28 @@ def merged(
     return result
 
 
-def top() -> str:
-    """The stub of the package itself, whose names come from its modules when they are asked for."""
-    own = definitions("horay_async")
-    lines = [HEADER, "", '"""All public names."""', ""]
-    for part in ("_version", *value_of(own["_MODULES"])):
-        module = f"horay_async.{part}"
-        names = ["__version__"] if part == "_version" else value_of(definitions(module)["__all__"])
+def package(name: str) -> str:
+    """The stub of a package whose names come from its modules when they are asked for."""
+    own = definitions(name)
+    lines = [HEADER, "", f'"""{(ast.get_docstring(tree(name)) or "").splitlines()[0]}"""', ""]
+    if name == "horay_async":
+        lines.append("from horay_async._version import __version__ as __version__")
+    assert isinstance(own["_MODULES"], ast.Assign)
+    for part in ast.literal_eval(own["_MODULES"].value):
+        module = f"{name}.{part}"
         # Jedi takes what is imported without an `as` for private.
-        lines += [f"from {module} import {name} as {name}" for name in names]
+        lines += [f"from {module} import {each} as {each}" for each in exported(module)]
     lines.append(ast.unparse(own["__all__"]))
-    return formatted("\n".join(lines), PACKAGE / "__init__.pyi")
+    return formatted("\n".join(lines), path_of(name).with_suffix(".pyi"))
 
 
-def value_of(assignment: ast.stmt) -> Iterable[str]:
-    """The names that are listed in a statement such as `__all__ = [...]`."""
-    assert isinstance(assignment, ast.Assign)
-    return ast.literal_eval(assignment.value)
+def exported(module: str) -> list[str]:
+    """The names in a module's `__all__`, which may be written in several parts."""
+    found: list[str] = []
+    for item in tree(module).body:
+        if isinstance(item, ast.Assign | ast.AugAssign) and ast.unparse(item).startswith("__all__"):
+            found += ast.literal_eval(item.value)
+    return found
 
 
 def stubbed() -> list[str]:
@@ -755,7 +763,8 @@ def stubbed() -> list[str]:
 def generated() -> dict[Path, str]:
     """All that is generated: the files and what is in them."""
     files = {path_of(module).with_suffix(".pyi"): stub(module) for module in stubbed()}
-    return {**files, PACKAGE / "__init__.pyi": top(), TABLE: table()}
+    files |= {path_of(name).with_suffix(".pyi"): package(name) for name in PACKAGES}
+    return {**files, TABLE: table()}
 
 
 def main(arguments: list[str]) -> int:

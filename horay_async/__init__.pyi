@@ -1,6 +1,6 @@
 # Written by .ci/stubs.py from the parameter classes: change those, and run it again.
 
-"""All public names."""
+"""The Python client for the Horay API: async first, with a blocking client."""
 
 from horay_async._version import __version__ as __version__
 from horay_async.batch import AsyncBatch as AsyncBatch

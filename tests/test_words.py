@@ -57,7 +57,7 @@ MEANT = {
     "cli/terminal.py": r"\bwords, such as paths|break_long_words",  # of a text that is wrapped
     "integrations/ray/*.py": r"[\"`]answer[\"`]|answers/",  # the column of the model's text
     "local/templates.py": r"answer with its name|Hugging Face",  # the model's own template; a name
-    "testing/*.py": r"\bGate\b|\bgates?\b",  # the step that waits until a test opens it
+    "testing/*.py*": r"\bGate\b|\bgates?\b",  # the step that waits until a test opens it
     "testing/canned.py": r"\b_?words\b",  # of a text, sent one a chunk
 }
 """Where such a word is the right one: patterns by file."""
