@@ -14,8 +14,8 @@
     - `APIResponseError`: the bytes weren't what the protocol says, or over a limit
     - `StreamError`: the server reported a failure in the middle of a stream
     - `StreamTruncatedError`: a stream ended before it was complete
-    - `AnswerError`: the response is whole, but isn't what was asked for: it doesn't fit the class, the
-      model declined or was cut at the token limit, or it still asks for tools after the last round
+    - `AnswerError`: the response has come, but isn't what was asked for: it doesn't fit the class, the
+      model declined or was cut, or it still asks for tools after the last round
     - `DriftError`: the response is whole, but has other fields than the API describes, and the client was
       made with `strict="raise"`
 
@@ -67,9 +67,12 @@ __all__ = [
 Clock = Literal["queue", "connect", "first_byte", "idle", "total"]
 """The five timeouts of `Timeouts`."""
 
-AnswerFault = Literal["mismatch", "refusal", "length", "content_filter", "rounds", "tokens"]
+AnswerFault = Literal[
+    "mismatch", "refusal", "length", "content_filter", "failed", "rounds", "tokens"
+]
 """What is wrong with the model's answer: it doesn't fit the class; the model declined; the token limit or the
-server's filter cut it; the model still asks for tools after the last round, or with all tokens spent."""
+server's filter cut it; the server broke it off; the model still asks for tools after the last round, or with all tokens
+spent."""
 
 DriftKind = Literal["unknown", "missing", "retyped"]
 """How a field of a response differs from the API's description: it isn't described; it is described as

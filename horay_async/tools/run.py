@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.token_estimate import are_believable
+from horay_async._protocol.wire.accumulate import CUTS
 from horay_async._transport.loops import finalize_on, runs_here
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion
@@ -64,7 +65,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
     came of each tool call, and where the rounds begin and end. Leaving the loop or a `with` block early
     stops everything; a plain function that is at work in its thread can't be stopped, but isn't waited
     for. Both raise what a stream of events does, `AnswerError` where the model still asks for tools after
-    the last round or with all tokens spent, or was cut at the token limit while it asked, `APITimeoutError`
+    the last round or with all tokens spent, or was cut while it asked, `APITimeoutError`
     when time is up, and what `approve` raises.
     """
 
@@ -305,10 +306,11 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """Goes on from the model's message: with its calls, where there are any for us."""
         self._messages.append(choice.message)
         calls = choice.message.tool_calls or []
-        if calls and choice.finish_reason == "length":
+        if calls and choice.finish_reason in CUTS:
+            reason, problem = CUTS[choice.finish_reason]
             raise AnswerError(
-                "the model was cut at the token limit while it asked for tools: raise max_tokens",
-                reason="length",
+                f"the model was asking for tools, none of which was run, when {problem}",
+                reason=reason,
                 text=calls[-1].function.arguments,
                 completion=self._response,
             )

@@ -13,6 +13,7 @@ import attrs
 import pydantic
 import pytest
 
+from horay_async._protocol.wire.accumulate import CUTS
 from horay_async.errors import (
     AnswerError,
     APITimeoutError,
@@ -328,14 +329,25 @@ async def test_rounds_are_bounded(fault_server: FaultServer, connect: Connect) -
     assert len(fault_server.requests) == 2
 
 
-async def test_cut_call(fault_server: FaultServer, connect: Connect) -> None:
-    """A call that was cut at the token limit isn't run with what there is of its arguments."""
-    fault_server.add(calling(("weather", '{"city": "Ro'), finish_reason="length"))
+@pytest.mark.parametrize("finish", CUTS)
+async def test_cut_call(fault_server: FaultServer, connect: Connect, finish: str) -> None:
+    """A call of a response that was cut isn't run, whatever there is of its arguments."""
+    fault_server.add(calling(("weather", '{"city": "Rome"}'), finish_reason=finish))
+    ran: list[str] = []
+
+    @tool
+    def weather(city: str) -> None:
+        """The weather."""
+        ran.append(city)
+
     async with connect() as client:
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
-        with pytest.raises(AnswerError, match="cut at the token limit") as caught:
+        with pytest.raises(AnswerError, match="none of which was run") as caught:
             await run.final()
-    assert (caught.value.reason, caught.value.text) == ("length", '{"city": "Ro')
+    reason, said = CUTS[finish]
+    assert (caught.value.reason, caught.value.text) == (reason, '{"city": "Rome"}')
+    assert said in str(caught.value)
+    assert ran == []
 
 
 def hanging(cancelled: asyncio.Event, begun: asyncio.Event) -> Any:

@@ -14,9 +14,10 @@ from horay_async._protocol.structured.hints import named
 from horay_async._protocol.structured.mismatch import Mismatches
 from horay_async._protocol.structured.structuring import structure_strictly
 from horay_async._protocol.structured.values import decimal
+from horay_async._protocol.wire.accumulate import CUTS
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._protocol.wire.unknown import unknown_of
-from horay_async.errors import AnswerError, AnswerFault
+from horay_async.errors import AnswerError
 from horay_async.models._base import Extensible
 from horay_async.models.chat import ChatChoice, ChatCompletion, ToolCall
 from horay_async.models.parsed import (
@@ -29,12 +30,6 @@ from horay_async.models.parsed import (
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Extensible)
-
-CUTS: dict[str | None, tuple[AnswerFault, str]] = {
-    "length": ("length", "the response was cut at the token limit: raise max_tokens"),
-    "content_filter": ("content_filter", "the server's content filter cut the response"),
-}
-"""The finish reasons of a response that isn't whole: the `reason` and the message of the error."""
 
 NO_SECRETS = Cleaner()
 DECODE = msgspec.json.Decoder(float_hook=decimal).decode

@@ -19,6 +19,7 @@ from horay_async._protocol.wire.unknown import (
     unknown_of,
     with_unknown,
 )
+from horay_async.errors import AnswerFault
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatLogprobs, ChatMessage
 from horay_async.models.chat_chunks import ChatChunkChoice, ChatCompletionChunk
@@ -48,9 +49,20 @@ ALTERNATIVES_PER_OBJECT = 4
 """Of the objects that a stream leaves, the alternatives to its tokens are the most: 131,072 tokens, the most that common models
 generate, with 20 alternatives each have to fit into `max_response_objects`, and do, counted so."""
 
-CUT_SHORT = frozenset({"length", "content_filter"})
-"""Finish reasons by which the text isn't whole: they count whatever else a server says, before or after. Some end a choice
-that calls tools, and say `stop` at the end of the stream once more."""
+AT_THE_LIMIT = "the response was cut at the token limit: raise max_tokens"
+BROKEN_OFF = "the server broke the response off"
+
+CUTS: dict[str | None, tuple[AnswerFault, str]] = {
+    "length": ("length", AT_THE_LIMIT),
+    "model_length": ("length", AT_THE_LIMIT),  # Mistral
+    "content_filter": ("content_filter", "the server's content filter cut the response"),
+    "error": ("failed", BROKEN_OFF),  # OpenRouter, Mistral
+    "abort": ("failed", BROKEN_OFF),  # vLLM, SGLang
+    "insufficient_system_resource": ("failed", BROKEN_OFF),  # DeepSeek
+}
+"""The finish reasons of a response that isn't whole, as these servers document them: the `reason` and the message of the error.
+They count whatever else a server says, before or after: some end a choice that calls tools, and say `stop` at the end of
+the stream once more."""
 
 NO_TOKENS = Usage()
 
@@ -201,10 +213,7 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
                             choice, chunk_choice.index, chunk_choice.finish_reason, events
                         )
                     choice.finish_reason = chunk_choice.finish_reason
-                elif (
-                    choice.finish_reason not in CUT_SHORT
-                    and chunk_choice.finish_reason in CUT_SHORT
-                ):
+                elif choice.finish_reason not in CUTS and chunk_choice.finish_reason in CUTS:
                     choice.finish_reason = chunk_choice.finish_reason
             if chunk_choice.logprobs is not None:
                 self._add_logprobs(choice, chunk_choice.logprobs)

@@ -231,8 +231,9 @@ class Decoder(Generic[R]):
     def _decode_leniently(self, data: bytes) -> R:
         """A closer look at `data`."""
         decoded = parsed(data)
-        inner = unwrapped(decoded)
-        if self._is_bare_list(inner):
+        inner = self._only_response(unwrapped(decoded))
+        is_bare = self._is_bare_list(inner)
+        if is_bare:
             inner = {self._wire.list_field: inner}
         found = Findings()
         if is_object(inner):
@@ -253,6 +254,9 @@ class Decoder(Generic[R]):
                 raise InvalidBody(f"isn't what the API describes: {error}") from error
         if response == self._blank:
             self._check_blank(inner, response)
+        items = self._list_of(response)
+        if is_bare and items and all(item == type(item)() for item in items):
+            raise InvalidBody("holds none of the fields that the API describes", response)
         if where := unrecognised_images(inner, self._into):
             raise InvalidBody(f"holds no image that is known, but {where}", response)
         # One beside the choices is a remark.
@@ -275,6 +279,12 @@ class Decoder(Generic[R]):
         if is_array(inner):
             return list_differences(inner, self._into, path)
         return differences(inner, self._into, path)
+
+    def _only_response(self, inner: Any) -> Any:
+        """The response in a list of one, as gateways have it that collect what comes; anything else as it is."""
+        if is_array(inner) and len(inner) == 1 and is_object(inner[0]):
+            return inner[0] if is_array(inner[0].get(self._wire.list_field)) else inner
+        return inner
 
     def _is_bare_list(self, inner: Any) -> bool:
         """Whether `inner` is the list that the response is about, without the object around it.

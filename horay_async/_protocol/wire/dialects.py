@@ -3,7 +3,7 @@
 Only what differs from the description comes here, as decoded JSON, and is changed in place. The shapes stand
 in `tests/vectors/dialects.toml`, each with its source. Three steps for each choice:
 
-1. the message is found: it may come as `delta`, `message`, `text` or `content`;
+1. the message is found: it may come as `delta`, `message`, `text` or `content`, or be the text itself;
 2. within it, the text, the reasoning and the tool calls are found;
 3. so is the finish reason.
 
@@ -186,7 +186,7 @@ def _find_message(choice: JSON, place: str, changes: Changes) -> None:
             message |= elsewhere
             inner.made = True
         else:
-            content = _first(_text_or_parts, ("text", "content"), choice)
+            content = _first(_text_or_parts, ("text", "content", "message", "delta"), choice)
             if content is not None:
                 inner.put(message, "content", content)
     _find_content(message, choice, inner)
@@ -197,7 +197,8 @@ def _find_message(choice: JSON, place: str, changes: Changes) -> None:
 def _find_text(choice: JSON, changes: Changes) -> None:
     """Sets the text of a choice of a text completion."""
     holders = (choice, choice.get("message"), choice.get("delta"))
-    if not choice.get("text") and (text := _first(_text, ("content", "text"), *holders)):
+    names = ("content", "text", "message", "delta")
+    if not choice.get("text") and (text := _first(_text, names, *holders)):
         changes.put(choice, "text", text)
 
 

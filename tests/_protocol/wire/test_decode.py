@@ -29,7 +29,7 @@ from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_chunks import ChatCompletionChunk
-from horay_async.models.completions import Completion, CompletionChunk
+from horay_async.models.completions import Completion, CompletionChoice, CompletionChunk
 from horay_async.models.images import ImageResponse
 from horay_async.models.models import ModelList
 from horay_async.models.user import UserInfo
@@ -215,6 +215,31 @@ def test_a_list_where_an_object_is_due() -> None:
         Decoder(UserInfo).decode(b"[]")
 
 
+def test_list_of_one_response() -> None:
+    """A whole response in a list is that response; objects of something else aren't its choices."""
+    body = {"id": "c", "choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}
+    found = Decoder(ChatCompletion).decode(encoded([body]))
+    assert (found.id, found.choices[0].message.content) == ("c", "Hi")
+    assert (
+        Decoder(ChatCompletion).decode(encoded(body["choices"])).choices[0].message.content == "Hi"
+    )
+    others: list[list[dict[str, str]]] = [[{"status": "queued"}], [{"choices": "none"}], [{}, {}]]
+    for other in others:
+        with pytest.raises(InvalidBody, match="holds none of the fields"):
+            Decoder(ChatCompletion).decode(encoded(other))
+
+
+@pytest.mark.parametrize("into", [Completion, ChatCompletion])
+def test_message_that_is_text(into: type[Completion | ChatCompletion]) -> None:
+    """A choice whose message is the text itself, or an object around it."""
+    for message in ("Hi", {"text": "Hi"}, {"content": {"text": "Hi"}}):
+        body = {"choices": [{"message": message, "finish_reason": "stop"}]}
+        choice = Decoder(into).decode(encoded(body)).choices[0]
+        assert (
+            choice.text if isinstance(choice, CompletionChoice) else choice.message.content
+        ) == "Hi"
+
+
 @pytest.mark.parametrize("where", ["known", "unknown", "late"])
 def test_utf8_is_checked_everywhere(where: str) -> None:
     """Invalid UTF-8 is found where nothing reads it, too: `to_dict()` has to give it back."""
@@ -300,7 +325,7 @@ def test_retyped_within() -> None:
     assert first.message.content == "Hello"
     assert (first.index, first.finish_reason, first.logprobs) == (0, "7", None)
     assert first.message.tool_calls is None
-    assert (second.index, second.message.content, second.finish_reason) == (1, None, "stop")
+    assert (second.index, second.message.content, second.finish_reason) == (1, "Hello", "stop")
     assert response.to_dict() == body
 
 
