@@ -387,6 +387,17 @@ async def test_error_of_a_choice(
     assert caught.value.partial.meta.status == 200
 
 
+async def test_finish_reason_error(fault_server: FaultServer, connect: Connect) -> None:
+    """It is a failure by itself, in a response that is otherwise as described."""
+    fault_server.add(whole_chat("Pa", finish_reason="error"))
+    async with connect() as client:
+        with pytest.raises(APIError, match="a choice ended with finish_reason 'error'") as caught:
+            await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "?"}]
+            )
+    assert caught.value.partial.choices[0].message.content == "Pa"
+
+
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n\n "])
 async def test_whole_response_called_a_stream(
     fault_server: FaultServer, connect: Connect, before: bytes

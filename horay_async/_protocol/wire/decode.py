@@ -213,7 +213,7 @@ class Decoder(Generic[R]):
 
     def _decode_directly(self, data: bytes) -> R | None:
         """`data` as an instance, where it is all as described; None where it needs a closer look."""
-        if self._json is None:
+        if self._json is None or (self._numbers and b'"error"' in data):
             return None
         strict_decoder = self._find_strict_decoder()
         if strict_decoder is None:

@@ -102,8 +102,9 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
 
 
 def error_in(decoded: Any) -> Any:
-    """The `error` that says something in a JSON object: its own, Groq's in `x_groq`, or as OpenRouter has it that of a choice;
-    None where there is none. Gemini's endpoint sends a list of one such object.
+    """The `error` that says something in a JSON object: its own, Groq's in `x_groq`, or as OpenRouter has it that of a choice, which
+    may have no more than the finish reason `error`; None where there is none. Gemini's endpoint sends a list of one such
+    object.
     """
     if is_array(decoded) and len(decoded) == 1:
         decoded = decoded[0]
@@ -111,9 +112,13 @@ def error_in(decoded: Any) -> Any:
         return None
     choices = decoded.get("choices")
     for holder in (decoded, decoded.get("x_groq"), *(choices if is_array(choices) else ())):
-        error = holder.get("error") if is_object(holder) else None
+        if not is_object(holder):
+            continue
+        error = holder.get("error")
         if any(error.values()) if is_object(error) else error:
             return error
+        if holder.get("finish_reason") == "error":
+            return "a choice ended with finish_reason 'error'"
     return None
 
 

@@ -270,6 +270,7 @@ ERRORS = [
     (event({"id": "c", "choices": [], "x_groq": {"id": "r", "error": "No."}}), StreamError),
     (event({"choices": [{"text": ""}], "x_groq": {"error": {"message": "No."}}}), StreamError),
     (event({"choices": [{"text": "", "finish_reason": "error", "error": {"code": 502, "message": "No."}}]}), errors.InternalServerError),
+    (event({"choices": [{"text": "", "finish_reason": "error"}]}), StreamError),
     (event([{"error": {"code": 503, "message": "No.", "status": "UNAVAILABLE"}}]), errors.ServiceOverloadedError),
     (event({"object": "error", "message": "No.", "type": "InternalServerError", "code": None}), errors.InternalServerError),
 ]  # fmt: skip
@@ -284,7 +285,12 @@ def test_errors_first(data: bytes, cls: type[APIStatusError | StreamError]) -> N
     failure = reader.take_failure()
     assert isinstance(failure, cls)
     assert type(failure) is cls
-    assert failure.message.endswith("in the stream of POST /completions: No.")
+    said = (
+        "a choice ended with finish_reason 'error'"
+        if b'"finish_reason": "error"}' in data
+        else "No."
+    )
+    assert failure.message.endswith(f"in the stream of POST /completions: {said}")
     assert failure.execution == "unknown"
     assert failure.request_id == "req-1"
     if isinstance(failure, StreamError):
