@@ -113,9 +113,9 @@ class SSEReader(ABC, Generic[T]):
         return made
 
     @property
+    @abstractmethod
     def _ends_anywhere(self) -> bool:
         """Whether a stream is complete where its bytes end between two events."""
-        return False
 
     @abstractmethod
     def _is_whole(self, data: bytes, *, ended: bool) -> bool:

@@ -752,6 +752,20 @@ def test_pieces_with_an_id_of_their_own(index: JSON, parts: tuple[str, ...]) -> 
 
 
 @pytest.mark.parametrize(
+    ("index", "calls"),
+    [({}, [("a", "f", ""), ("b", "f", "{}")]), ({"index": 0}, [("a", "f", "{}")])],
+    ids=["no index", "index 0"],
+)
+def test_a_new_id_before_any_arguments(index: JSON, calls: list[tuple[str, str, str]]) -> None:
+    """It begins a call where no index says that it goes on with one: nothing else tells a call from an id for each piece."""
+    chunks = [
+        tool(**index, id="a", function={"name": "f", "arguments": ""}),
+        tool(**index, id="b", function={"name": "f", "arguments": "{}"}),
+    ]
+    assert calls_of(*chunks) == calls
+
+
+@pytest.mark.parametrize(
     "again",
     [
         {"index": 0},
