@@ -386,6 +386,7 @@ async def test_stream_that_is_left(
             await client.chat.completions.create(
                 model="m", messages=[{"role": "user", "content": "?"}], stream=True
             )
+            await asyncio.sleep(0)  # it is closed on the loop's next turn
         else:
             task = asyncio.create_task(go_on())
             await reading.wait()
