@@ -20,6 +20,7 @@ import pydantic
 import pytest
 import typing_extensions
 from pydantic.dataclasses import dataclass as pydantic_dataclass
+from pydantic_core import core_schema
 from typing_extensions import TypeAliasType
 
 from horay_async._protocol.structured.parse import parse_text
@@ -420,6 +421,19 @@ class Call(pydantic.BaseModel):
 
     fine: int
     back: Callable[[int], int]
+
+
+def test_refused_by_pydantic_for_a_note() -> None:
+    """Where a field's type has a schema, but not with the note beside it, the class is told."""
+
+    def instances(cls: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.is_instance_schema(cls)
+
+    class Noted(pydantic.BaseModel):
+        x: Annotated[int, pydantic.GetPydanticSchema(instances)]
+
+    with pytest.raises(TypeError, match=r"^Noted has no JSON schema"):
+        schema(Noted)
 
 
 def test_refused_by_pydantic() -> None:
