@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from inspect import Parameter, Signature
 from itertools import pairwise
+from types import FunctionType
 from typing import Any, TypeVar
 
 import attrs
@@ -118,20 +119,15 @@ def _signature(init: Any) -> Signature:
 
 def written_parameters(function: Any) -> list[Parameter]:
     """A function's parameters, their types as they are written: `inspect` would load the modules of all of them."""
-    code, hints = function.__code__, function.__annotations__
-    count = code.co_argcount
-    names = code.co_varnames[: count + code.co_kwonlyargcount]
-    values = function.__defaults__ or ()
-    defaults = dict(zip(names[count - len(values) :], values, strict=False))
-    defaults.update(function.__kwdefaults__ or {})
+    hints = function.__annotations__
+    plain = FunctionType(
+        function.__code__, {}, argdefs=function.__defaults__, closure=function.__closure__
+    )
+    plain.__kwdefaults__ = function.__kwdefaults__
     return [
-        Parameter(
-            name,
-            Parameter.POSITIONAL_OR_KEYWORD if place < count else Parameter.KEYWORD_ONLY,
-            default=_shown(defaults.get(name, Parameter.empty)),
-            annotation=written(hints, name),
-        )
-        for place, name in enumerate(names)
+        each.replace(default=_shown(each.default), annotation=written(hints, each.name))
+        for each in Signature.from_callable(plain).parameters.values()
+        if each.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
     ]
 
 
