@@ -10,13 +10,10 @@ from __future__ import annotations
 
 from collections import abc
 from collections.abc import Callable
-from datetime import date, datetime, time
-from decimal import Decimal
 from enum import Enum
 from functools import lru_cache, wraps
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Self, TypeVar, Union, cast, get_args, get_origin
-from uuid import UUID
 
 import attrs
 
@@ -30,6 +27,7 @@ from horay_async._protocol.structured.classes import (
 )
 from horay_async._protocol.structured.constraints import Constraint, constraints_of
 from horay_async._protocol.structured.docstrings import parse_docstring
+from horay_async._protocol.structured.values import SCALARS
 
 T = TypeVar("T")
 
@@ -37,8 +35,6 @@ MAX_REMEMBERED = 128
 """Hints whose tree, schema and hook are remembered, the longest unused forgotten first: a service that makes a
 class for each request isn't to grow with them. Making all three anew takes about a millisecond a class."""
 
-SCALARS = frozenset({NoneType, bool, int, float, str, Decimal, datetime, date, time, UUID})
-"""What JSON writes as a single value."""
 ARRAYS = (list, set, frozenset, abc.Sequence, abc.MutableSequence, abc.Set, abc.MutableSet)
 SETS = (abc.Set, abc.MutableSet)
 MAPS = (dict, abc.Mapping, abc.MutableMapping)

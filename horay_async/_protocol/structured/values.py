@@ -129,6 +129,7 @@ SCALARS: dict[Any, Hook] = {
     Decimal: _decimal,
     **{kind: _written(kind) for kind in WRITTEN},
 }
+"""The hooks of what JSON writes as a single value."""
 
 
 def choice_hook(values: Sequence[tuple[Any, Any]]) -> Hook:
