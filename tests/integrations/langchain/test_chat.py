@@ -383,7 +383,7 @@ def test_first_calls_from_threads(
     assert [message.text for message in model.batch(["a", "b"])] == ["hi", "hi"]
 
 
-@pytest.mark.parametrize("reason", ["stop", "max_tokens", "error"])
+@pytest.mark.parametrize("reason", ["stop", "max_tokens", "interrupted"])
 @pytest.mark.parametrize(
     "text", ['{"setup": "a man', '{"setup": "a", "count": 12', '```json\n{"setup": "a"']
 )
