@@ -10,10 +10,10 @@ import inspect
 import json
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, cast, get_args
 
 import typer
 
@@ -202,28 +202,16 @@ def expand_groups(command: Callable[..., T]) -> Callable[..., T]:
     """Lets a command take groups of options: see the module's docstring."""
     signature = inspect.signature(command, eval_str=True)
     groups: dict[str, type[Any]] = {}
-    arguments = {
-        parameter.name
-        for parameter in signature.parameters.values()
-        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-    }
+    arguments: set[str] = set()
     spread: list[inspect.Parameter] = []
-    for parameter in signature.parameters.values():
-        group = parameter.annotation
-        if not is_dataclass(group):
-            spread.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-            continue
-        groups[parameter.name] = cast("type[Any]", group)
-        hints = get_type_hints(group, include_extras=True)
-        spread += [
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=inspect.Parameter.empty if field.default is MISSING else field.default,
-                annotation=hints[field.name],
-            )
-            for field in fields(group)
-        ]
+    for name, parameter in signature.parameters.items():
+        options = [parameter]
+        if is_dataclass(parameter.annotation):
+            groups[name] = cast("type[Any]", parameter.annotation)
+            options = [*inspect.signature(groups[name], eval_str=True).parameters.values()]
+        elif parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            arguments.add(name)
+        spread += [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in options]
 
     @wraps(command)
     def gathered(**values: Any) -> T:
