@@ -283,7 +283,7 @@ class _Translation:
                 if keyword != "allOf":
                     # What lets nothing through is no choice.
                     out[keyword] = [one for one in out[keyword] if one is not False]
-        for keyword in _SCHEMAS:
+        for keyword in (*_SCHEMAS, "additionalProperties"):
             if keyword in schema:
                 out[keyword] = child(schema[keyword], keyword)
 
@@ -312,20 +312,18 @@ class _Translation:
             )
 
     def _object(self, schema: Json, out: Json, pointer: str, child: Callable[..., Any]) -> None:
-        if "properties" in schema:
-            out["properties"] = self._members(schema, "properties", pointer, child)
-        if "dependentSchemas" in schema:
-            out["dependentSchemas"] = self._members(schema, "dependentSchemas", pointer, child)
+        for keyword in ("properties", "dependentSchemas"):
+            if keyword in schema:
+                if not is_object(schema[keyword]):
+                    raise self._refuse(pointer, f"has {keyword} that isn't an object")
+                members = schema[keyword].items()
+                out[keyword] = {name: child(one, keyword, name) for name, one in members}
         if "dependentRequired" in schema:
             out["dependentRequired"] = schema["dependentRequired"]
             if not is_object(schema["dependentRequired"]) or not all(
                 _are_names(names) for names in schema["dependentRequired"].values()
             ):
                 raise self._refuse(pointer, "has dependentRequired that isn't arrays of names")
-        if "additionalProperties" in schema:
-            out["additionalProperties"] = child(
-                schema["additionalProperties"], "additionalProperties"
-            )
         properties: Json = out.get("properties", {})
         if "required" in schema:
             if not _are_names(schema["required"]):
@@ -336,11 +334,6 @@ class _Translation:
                     raise self._refuse(pointer, f"requires {name[:40]!r}, which it doesn't allow")
             if len(out["required"]) > out.get("maxProperties", math.inf):
                 raise self._refuse(pointer, "requires more than its maxProperties")
-
-    def _members(self, schema: Json, keyword: str, pointer: str, child: Callable[..., Any]) -> Json:
-        if not is_object(schema[keyword]):
-            raise self._refuse(pointer, f"has {keyword} that isn't an object")
-        return {name: child(one, keyword, name) for name, one in schema[keyword].items()}
 
     def _reference(self, ref: object, pointer: str) -> str:
         """The new reference for one of the user's."""

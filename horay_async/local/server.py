@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -255,7 +255,6 @@ class _Life:
             # From here on a waiter that gives up can't cancel what others rely on.
             promise.set_running_or_notify_cancel()
         self.pid: int = os.getpid()
-        self._lock = threading.Lock()
         # A daemon, so that a server that was never left doesn't keep the interpreter from ending.
         self.thread = threading.Thread(
             target=self._main, args=(serve,), name="horay-local-server", daemon=True
@@ -264,9 +263,8 @@ class _Life:
 
     def stop(self) -> None:
         """Ask the thread to end; any thread may, any number of times."""
-        with self._lock:
-            if not self.stopping.done():
-                self.stopping.set_result(None)
+        with contextlib.suppress(InvalidStateError):
+            self.stopping.set_result(None)
 
     def _main(self, serve: Callable[[_Life], Coroutine[Any, Any, None]]) -> None:
         try:
