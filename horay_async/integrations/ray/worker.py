@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
@@ -38,8 +39,7 @@ class Worker:
         self._transport = Transport(options.open(), made_at=__name__)
         self._shared: tuple[ConcurrencyLimit, SlicedRateLimiter | None] | None = None
         self._running: dict[BatchRunner, BatchProgress] = {}
-        self._asking: asyncio.Task[None] | None = None
-        self._telling: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
         self._listening: asyncio.Task[None] | None = None  # while something runs
         self._pauses = 0  # of the cluster, as far as is known
 
@@ -98,8 +98,7 @@ class Worker:
 
     def _ask(self, rate_limiter: SlicedRateLimiter, seconds: float) -> None:
         """Gets a slice of the cluster's rate; meanwhile what is held is used."""
-        self._asking = asyncio.create_task(self._get(rate_limiter, seconds))
-        self._asking.add_done_callback(self._got)
+        self._start(self._get(rate_limiter, seconds))
 
     async def _get(self, rate_limiter: SlicedRateLimiter, seconds: float) -> None:
         assert self._limits is not None
@@ -111,10 +110,7 @@ class Worker:
 
     def _tell(self, seconds: float) -> None:
         """Has the other workers pause too."""
-        task = asyncio.create_task(self._send_pause(seconds))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
-        task.add_done_callback(self._got)
+        self._start(self._send_pause(seconds))
 
     async def _send_pause(self, seconds: float) -> None:
         assert self._limits is not None
@@ -123,8 +119,7 @@ class Worker:
     def _listen(self, concurrency: ConcurrencyLimit) -> None:
         """Pauses when another worker was asked to, as long as something runs."""
         if self._limits is not None and (self._listening is None or self._listening.done()):
-            self._listening = asyncio.create_task(self._follow_pauses(concurrency))
-            self._listening.add_done_callback(self._got)
+            self._listening = self._start(self._follow_pauses(concurrency))
 
     async def _follow_pauses(self, concurrency: ConcurrencyLimit) -> None:
         assert self._limits is not None
@@ -135,8 +130,16 @@ class Worker:
                 limiter.admission.pause(left, concurrency, asyncio.get_running_loop().time())
                 limiter.wake()
 
-    def _got(self, task: asyncio.Task[None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Runs work that needs the limiter, beside the batches."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
         """Without a limiter nothing more can be sent."""
+        self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             for runner in self._running:
                 runner.stop(error)
