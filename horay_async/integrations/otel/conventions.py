@@ -14,10 +14,8 @@ LATEST: Final[Version] = "latest"
 OLD: Final[Version] = "1.41.1"
 """The last version that was published with the general conventions."""
 
-SCHEMA_URLS: Final[dict[Version, str | None]] = {
-    LATEST: None,  # that commit names no published schema
-    OLD: "https://opentelemetry.io/schemas/1.41.1",
-}
+OLD_SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.41.1"
+"""That of `OLD`; the commit that `LATEST` is names no published schema."""
 
 
 def version_of(asked: str | None) -> Version:

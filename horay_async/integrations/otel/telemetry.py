@@ -24,7 +24,7 @@ from horay_async._observers import (
 )
 from horay_async._suggestions import unknown_option
 from horay_async._version import __version__
-from horay_async.integrations.otel.conventions import LATEST, SCHEMA_URLS, Version, version_of
+from horay_async.integrations.otel.conventions import LATEST, OLD_SCHEMA_URL, Version, version_of
 from horay_async.integrations.otel.generation import Generation
 from horay_async.integrations.otel.metrics import LatestMetrics, OldMetrics, RunMetrics
 from horay_async.integrations.otel.plain import PlainCall
@@ -68,8 +68,8 @@ class Telemetry:
         if strange := params.keys() - known.keys():
             raise unknown_option("Telemetry option", min(strange), known)
         version = version_of(params.get("conventions"))
-        url = SCHEMA_URLS[version]
         latest = version == LATEST
+        url = None if latest else OLD_SCHEMA_URL
         capture = params.get("capture_content")
         meter = metrics.get_meter(
             "horay_async", __version__, params.get("meter_provider"), schema_url=url
