@@ -15,9 +15,9 @@ import typer
 
 import horay_async
 from horay_async.cli.exit_codes import CommandError, ExitCode
-from horay_async.cli.inputs import parse_path, read_content
+from horay_async.cli.inputs import read_content
 from horay_async.cli.model_names import complete_models
-from horay_async.cli.options import AsJson, Server, Text, expand_groups, literal_option
+from horay_async.cli.options import AsJson, Server, Text, expand_groups, file_option, literal_option
 from horay_async.cli.output import check_writable, free_name, note, spinner, write_json
 from horay_async.cli.preview import show
 from horay_async.cli.session import open_client
@@ -37,13 +37,7 @@ def image(
     *,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            parser=parse_path,
-            help="Where to save it; - is standard output. By default a name made of the text.",
-        ),
+        file_option("Where to save it; - is standard output. By default a name made of the text."),
     ] = None,
     model: Annotated[
         str,

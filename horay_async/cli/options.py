@@ -145,19 +145,17 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print what the server sent
 """Whether to print JSON."""
 
 
+def file_option(help: str) -> Any:
+    """The option for the file that a response goes to."""
+    return typer.Option("-o", "--output", metavar="FILE", parser=parse_path, help=help)
+
+
 @dataclass(kw_only=True)
 class Output:
     """Where a response goes, and in which form."""
 
     file: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            parser=parse_path,
-            help="Write the response to this file; - is standard output.",
-        ),
+        Path | None, file_option("Write the response to this file; - is standard output.")
     ] = None
     streamed: Annotated[
         bool | None,
