@@ -56,12 +56,12 @@ def set_output(span: Span, response: Response, *, capture: bool, old: bool = Fal
 def input_messages(body: SentBody) -> str | None:
     """What the model was sent: the conversation, or the prompt as a message of the user."""
     if bytes(body.messages):
-        messages = _decoded(body.messages)
+        messages = msgspec.json.decode(body.messages)
         if not is_array(messages):
             return None
         return _text([_message(message) for message in messages])
     if bytes(body.prompt):
-        return _text([{"role": "user", "parts": list(_parts(_decoded(body.prompt)))}])
+        return _text([{"role": "user", "parts": list(_parts(msgspec.json.decode(body.prompt)))}])
     return None
 
 
@@ -89,7 +89,7 @@ def output_messages(response: Response, *, cut: str | None = None) -> str | None
 
 def tool_definitions(body: SentBody) -> str | None:
     """The tools that the model may ask for, by name alone: their schemas are large."""
-    tools = _decoded(body.tools) if bytes(body.tools) else None
+    tools = msgspec.json.decode(body.tools) if bytes(body.tools) else None
     if not is_array(tools):
         return None
     functions = [fields_of(fields_of(tool).get("function")) for tool in tools]
@@ -169,10 +169,6 @@ def _call(name_of_call: Any, name: Any, arguments: Any) -> Part:
         with suppress(msgspec.DecodeError):
             arguments = msgspec.json.decode(arguments)
     return {"type": "tool_call", "id": name_of_call, "name": str(name), "arguments": arguments}
-
-
-def _decoded(raw: msgspec.Raw) -> Any:
-    return msgspec.json.decode(raw)
 
 
 def _text(value: Any) -> str:
