@@ -97,12 +97,11 @@ class EngineOptions:
         }
 
 
-class EngineDied(Exception):
-    """The process ended, or never came up; the message says how."""
-
-
 class Process:
-    """One worker process. `receive` gets each of its messages in the event loop, then None."""
+    """One worker process. `receive` gets each of its messages in the event loop, then None.
+
+    Making one raises `OSError` where the system can't start it.
+    """
 
     def __init__(self, receive: Callable[[Event | None], None], *, verbose: bool) -> None:
         self._receive = receive
@@ -111,20 +110,17 @@ class Process:
         # Isolated and without site: the parent's sys.path is all that it needs. By its path: the
         # package's own __init__ would load the web server.
         command = [sys.executable, "-I", "-S", "-W", "ignore", worker.__file__, arguments]
-        try:
-            self.popen: subprocess.Popen[bytes] = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=None if verbose and sys.stderr is not None else subprocess.DEVNULL,
-                # A Ctrl-C in the terminal is for the user's program, which stops this process.
-                start_new_session=True,
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-                # llama.cpp would start a debugger to print where it failed.
-                env=os.environ | {"GGML_NO_BACKTRACE": "1"},
-            )
-        except OSError as error:
-            raise EngineDied(f"{error.strerror or error}") from error
+        self.popen: subprocess.Popen[bytes] = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if verbose and sys.stderr is not None else subprocess.DEVNULL,
+            # A Ctrl-C in the terminal is for the user's program, which stops this process.
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            # llama.cpp would start a debugger to print where it failed.
+            env=os.environ | {"GGML_NO_BACKTRACE": "1"},
+        )
         self._to_send: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=target, name=f"horay-local-{name}", daemon=True)
@@ -136,10 +132,6 @@ class Process:
     def send(self, message: Event) -> None:
         """Send a message, without waiting; one to a process that died is dropped."""
         self._to_send.put(json.dumps(message).encode() + b"\n")
-
-    def kill(self) -> None:
-        """End the process; `receive` hears of it."""
-        self.popen.kill()
 
     def close(self) -> None:
         """End the process and both threads, and wait for that; `receive` hears nothing more."""
@@ -282,8 +274,9 @@ class Engine:
         self._ready, self._start_failed = False, None
         try:
             self._process = Process(self._receive, verbose=self.options.verbose)
-        except EngineDied as failure:
-            self._not_started(f"The model engine can't be started: {failure}")
+        except OSError as error:
+            reason = error.strerror or error
+            self._not_started(f"The model engine can't be started: {reason}")
             return
         if self._config is not None:
             self._process.send({"config": self._config})
@@ -374,7 +367,7 @@ class Engine:
             return
         loop = asyncio.get_running_loop()
         if self._last_message + HUNG_AFTER <= loop.time():
-            self._process.kill()
+            self._process.popen.kill()  # `_receive` hears of it
         else:
             self._watch = loop.call_at(self._last_message + HUNG_AFTER, self._end_hung)
 

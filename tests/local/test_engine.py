@@ -243,7 +243,7 @@ async def test_restart_that_fails(tmp_path: Path) -> None:
         await engine.loaded()
         path.rename(away)
         assert engine._process is not None
-        engine._process.kill()
+        engine._process.popen.kill()
         for words in ("ended by SIGKILL", r"can't load .*model\.gguf", r"can't load .*model\.gguf"):
             with pytest.raises(ApiProblem, match=words) as caught:
                 await run_short(engine)
