@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Self, Unpack
@@ -180,13 +180,11 @@ class FaultServer(Recorder):
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         under_way: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
-        # A task that is cancelled before its first step, since the server ends, never gets to close its socket.
-        not_begun: set[socket.socket] = set()
 
         def end(accepted: socket.socket, task: asyncio.Task[None]) -> None:
             under_way.discard(task)
-            if accepted in not_begun:
-                accepted.close()
+            # A task that is cancelled before its first step, since the server ends, never got to do so itself.
+            accepted.close()
             self._look_into(task)
 
         while True:
@@ -195,9 +193,7 @@ class FaultServer(Recorder):
             # client's kernel acknowledges earlier ones, and a reset throws them away.
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _sockets.add(accepted)
-            not_begun.add(accepted)
-            began = partial(not_begun.discard, accepted)
-            task = loop.create_task(self._connection(accepted, self._recording.opened(), began))
+            task = loop.create_task(self._connection(accepted, self._recording.opened()))
             under_way.add(task)
             task.add_done_callback(partial(end, accepted))
 
@@ -205,10 +201,7 @@ class FaultServer(Recorder):
         if not task.cancelled() and (problem := task.exception()) is not None:
             self._problems.append(problem)
 
-    async def _connection(
-        self, accepted: socket.socket, record: Connection, began: Callable[[], None]
-    ) -> None:
-        began()
+    async def _connection(self, accepted: socket.socket, record: Connection) -> None:
         wire = ServerConnection(lambda who: self._recording.closed(record, who))
         fault = self._script.connect_fault() or self._always_on_connect
         handler = RequestHandler(
