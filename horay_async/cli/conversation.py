@@ -14,7 +14,7 @@ from typing import Any, Final
 import horay_async
 from horay_async._files import is_regular
 from horay_async.cli import responses
-from horay_async.cli.errors import print_error, report_error
+from horay_async.cli.errors import report_error
 from horay_async.cli.exit_codes import CommandError
 from horay_async.cli.inputs import END_OF_INPUT, Content, decode, decode_argument, read_file
 from horay_async.cli.interrupts import interrupt_line, interrupt_response
@@ -139,10 +139,7 @@ class Conversation:
         self._save_to(name, replace=True)
 
     def _save_to(self, name: str, *, replace: bool) -> None:
-        if not name:
-            print_error("/save needs the name of a file")
-            return
-        path = Path(name).expanduser()
+        path = _path("/save", name)
         text = json.dumps(self._messages(), ensure_ascii=False, indent=2)
         if not replace and is_regular(path) and path.exists() and path.resolve() not in self._saved:
             raise CommandError(
@@ -155,10 +152,7 @@ class Conversation:
 
     def _load(self, name: str) -> None:
         """FILE: go on with a conversation that /save wrote."""
-        if not name:
-            print_error("/load needs the name of a file")
-            return
-        path = Path(name).expanduser()
+        path = _path("/load", name)
         self.system, self._said = _parse_messages(read_file(path), str(path))
         note(f"loaded {path}: {len(self._said)} messages")
 
@@ -170,7 +164,14 @@ class Conversation:
         note("A line that ends in a backslash goes on in the next.")
 
     def _unknown(self, _: str) -> None:
-        print_error("there is no such command; /help lists those there are")
+        raise CommandError("there is no such command; /help lists those there are")
+
+
+def _path(word: str, name: str) -> Path:
+    """The file that a command was given. Raises `CommandError` without one."""
+    if not name:
+        raise CommandError(f"{word} needs the name of a file")
+    return Path(name).expanduser()
 
 
 def _parse_messages(data: bytes, source: str) -> tuple[str | None, list[dict[str, Any]]]:
