@@ -6,7 +6,6 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 from horay_async._extras import missing_extra
@@ -56,7 +55,7 @@ def serve(
 ) -> None:
     """Serve the Horay API on this machine, on a real model."""
     try:
-        signal.signal(signal.SIGTERM, _as_interrupt)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with LocalServer(
             model,
             host=host,
@@ -76,10 +75,6 @@ def serve(
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
-
-
-def _as_interrupt(_: int, __: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
