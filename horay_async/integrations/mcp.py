@@ -19,6 +19,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from importlib import import_module
 from inspect import signature
 from typing import Any, ClassVar, Protocol, TypeVar, cast
@@ -167,11 +168,10 @@ async def _cancel(session: Any, number: int) -> None:
         method="notifications/cancelled",
         params=known.CancelledNotificationParams(requestId=number, reason="the run was cancelled"),
     )
-    try:
+    # Where the session is closed or broken, the server knows, or can't be told.
+    with suppress(Exception):
         async with asyncio.timeout(CANCEL_SECONDS):
             await session.send_notification(known.ClientNotification(notification))
-    except Exception:  # noqa: BLE001 - the session is closed or broken: the server knows, or can't be told
-        pass
 
 
 def _result(result: Any) -> Any:
