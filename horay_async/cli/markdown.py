@@ -90,8 +90,7 @@ def _renderable(block: str) -> RenderableType:
 
 def print_markdown(text: str, out: TextIO) -> None:
     """Prints a whole text on the terminal `out`."""
-    writer = MarkdownWriter(out)
-    writer.print_blocks(_blocks(printable(text)))
+    MarkdownWriter(out).print_blocks(_blocks(printable(text)))
 
 
 class MarkdownWriter:

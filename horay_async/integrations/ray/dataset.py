@@ -72,10 +72,9 @@ def complete_dataset(
     """
     if (prompt_column is None) == (messages_column is None):
         raise ConfigurationError("pass one of prompt_column and messages_column")
-    chat = messages_column is not None
     rows = Rows(
         column=messages_column or prompt_column or "",
-        chat=chat,
+        chat=messages_column is not None,
         params={**(params or {}), "model": model},
         prefix=prefix,
     )
