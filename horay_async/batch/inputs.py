@@ -27,6 +27,9 @@ CHECKED = 10_000
 NAMED = 10
 """Lines that are no requests that an error names, each with what is wrong."""
 
+COUNTED = 10_000
+"""Such lines after which the file is read no further: it is no file of requests, and may be one of millions of lines."""
+
 BOM = b"\xef\xbb\xbf"
 
 
@@ -68,6 +71,8 @@ class RequestFile:
                 bad += 1
                 if bad <= NAMED:
                     named[number] = line
+                if bad == COUNTED:
+                    break
                 continue
             if total < CHECKED:
                 misspelt.add(f"line {number}", doubts(line, raw))
@@ -117,14 +122,11 @@ class RequestFile:
             else f"line {number}: the custom_id {line.custom_id!r} was in line {first[line.custom_id]} already"
             for number, line in named.items()
         ]
-        start = (
-            f"{self._path}, "
-            if count == 1
-            else f"{self._path}: {count:,} lines are no requests, nothing was sent: "
-        )
+        lines = f"{count:,} lines{' and maybe more' if count == COUNTED else ''}"
+        start = ", " if count == 1 else f": {lines} are no requests, nothing was sent: "
         more = f"; and {count - NAMED:,} more" if count > NAMED else ""
         return BatchFileError(
-            f"{start}{'; '.join(told)}{more}", path=str(self._path), line=min(named)
+            f"{self._path}{start}{'; '.join(told)}{more}", path=str(self._path), line=min(named)
         )
 
     def _read(self) -> Iterator[tuple[int, RequestLine]]:

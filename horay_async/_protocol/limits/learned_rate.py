@@ -169,8 +169,13 @@ class LearnedRate:
         rate = self._rate
         if rate is None:
             return
+        over = rate.wait(now) > 0
         rate.take(1.0, now)
         if waited is None:
+            if (
+                over
+            ):  # sent all the same: else it would leave nothing, for ever, to those that keep to it
+                self._grow(rate, now)
             return
         self._unused = 0 if waited else self._unused + 1
         if self._unused >= self.UNUSED:

@@ -102,6 +102,24 @@ def test_guess_of_a_moment_doubles() -> None:
     assert rate.per_second == pytest.approx(2 * before)
 
 
+def test_calls_that_dont_keep_to_a_rate_leave_something_of_it() -> None:
+    """What they get through beyond a guess makes that grow, so that what keeps to it is sent at last."""
+    rate, now = guess()
+    until = now + 60
+    while now < until and rate.wait(now) == 0.0:
+        rate.begin(now, waited=None)  # fifteen a second
+        rate.succeeded(now)
+        now += 1 / 15
+    assert rate.wait(now) > 0
+    while now < until and rate.wait(now) > 0:
+        rate.begin(now, waited=None)
+        rate.succeeded(now)
+        now += 1 / 15
+    assert now < until
+    assert rate.per_second is not None
+    assert rate.per_second > 15
+
+
 def test_refusal_proves_a_guess() -> None:
     """What was held back often enough before it is refused was the rate's doing."""
     rate, _ = proven()
