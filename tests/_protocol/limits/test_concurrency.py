@@ -271,6 +271,21 @@ def test_limit_rests_for_the_time_of_a_pause() -> None:
     assert rounds.concurrency.limit > limit
 
 
+def test_slower_responses_ask_for_fewer_at_once() -> None:
+    """Also in a rest: the server has become slower without a step."""
+    rounds = settled(36)
+    limit = rounds.run(150)
+    while rounds.run(1) == limit:
+        pass
+    rounds.refuse()
+    rounds.concurrency.settle(refusals=9, paused=0.0, now=rounds.now)
+    limit = rounds.run(400)
+    rounds.latency = 2.0
+    rounds.seen.clear()
+    rounds.run(400)
+    assert min(rounds.seen) < limit
+
+
 def test_growth_after_a_refusal_is_bounded() -> None:
     """The limit takes at least forty latencies to double, once it was refused."""
     rounds = settled(36)
