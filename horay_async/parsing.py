@@ -16,6 +16,6 @@ def parse_text(into: type[T], text: str) -> T:
     as `list[Invoice]`. Raises `AnswerError` with the path to what doesn't fit, and `TypeError` for a type
     that JSON has no form for.
     """
-    from horay_async._protocol.structured import parse  # noqa: PLC0415 - takes long to load
+    from horay_async._protocol.structured import parse  # noqa: PLC0415 - loads cattrs, which takes long
 
     return parse.parse_text(into, text)

@@ -82,7 +82,7 @@ class AsyncChatCompletions(Resource):
         into = params.get("response_format")
         if into is None or isinstance(into, Mapping):
             return self._typed_events(CREATE, params)
-        # They take long to load.
+        # cattrs loads with them, which takes as long as all the rest.
         from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see above
         from horay_async._protocol.structured.parse_stream import TypedAccumulator  # noqa: PLC0415 - see above
         from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - see above

@@ -24,7 +24,7 @@ from horay_async._protocol.structured.foreign_check import (
     SchemaCheck,
 )
 from horay_async._protocol.structured.hints import named, remembered
-from horay_async._protocol.structured.mismatch import Mismatch, Mismatches, step
+from horay_async._protocol.structured.mismatch import Mismatch, NestedMismatches, step
 from horay_async._protocol.structured.values import Hook
 
 DROPPED = ("title", "default", "examples", "discriminator", "uniqueItems", *OWN)
@@ -223,7 +223,7 @@ def foreign_hook(hint: Any) -> Hook:
     def hook(value: Any) -> Any:
         check = SchemaCheck(form)
         if found := list(check.of(form.checked, value, "")):
-            raise Mismatches(found)
+            raise NestedMismatches(found)
         if form.exact:
             value = ExactDecimals(form, check).of(form.checked, value, "")
         try:
@@ -231,6 +231,6 @@ def foreign_hook(hint: Any) -> Hook:
         except ValueError as error:
             details: list[Any] = getattr(error, "errors", list)()
             told = [Mismatch("".join(map(step, each["loc"])), each["msg"]) for each in details]
-            raise Mismatches(told or [Mismatch("", str(error))]) from error
+            raise NestedMismatches(told or [Mismatch("", str(error))]) from error
 
     return hook

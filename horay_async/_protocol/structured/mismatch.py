@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import attrs
+from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 
+from horay_async._protocol.structured.hints import named
 from horay_async._user_code import contain
 
 
@@ -20,7 +22,7 @@ class Mismatch:
 
 
 class Mismatches(Exception):
-    """The value doesn't fit the class; `found` says where, at least once. Its paths go on from where this is raised."""
+    """The value doesn't fit the class; `found` says where, at least once."""
 
     def __init__(self, found: list[Mismatch]) -> None:
         super().__init__(found)
@@ -34,14 +36,30 @@ class InvalidValue(ValueError):
         super().__init__(f"expected {expected}, got {_shown(value)}")
 
 
+class NestedMismatches(Mismatches):
+    """Mismatches below the place where this is raised: their paths go on from there."""
+
+
 def found_in(error: BaseException, path: str) -> Iterator[Mismatch]:
-    """The mismatches behind an error of a hook, or of the class itself.
+    """The mismatches behind an error of cattrs, of a hook, or of the class itself.
 
     Raises `error` where it is a `RecursionError`: the path to it would be as deep as the value.
     """
     if isinstance(error, RecursionError):
         raise error
-    if isinstance(error, Mismatches):
+    if isinstance(error, ClassValidationError):
+        placed, unplaced = error.group_exceptions()
+        for inner, field in placed:
+            there = f"{path}{step(field.name)}"
+            # What cattrs raises for a field that isn't there; users' classes raise others.
+            missing = isinstance(inner, KeyError) and inner.args == (field.name,)
+            yield from [Mismatch(there, "is missing")] if missing else found_in(inner, there)
+        for inner in unplaced:
+            yield from found_in(inner, path)
+    elif isinstance(error, ForbiddenExtraKeysError):
+        for name in sorted(error.extra_fields):
+            yield Mismatch(f"{path}{step(name)}", f"{named(error.cl)} has no such field")
+    elif isinstance(error, NestedMismatches):
         for mismatch in error.found:
             yield Mismatch(f"{path}{mismatch.path}", mismatch.message)
     else:  # a hook's message, or that of a validator; attrs' own have more than a message in their arguments

@@ -1,4 +1,4 @@
-"""JSON values as instances of a caller's classes, with a path to whatever doesn't fit. Pure.
+"""JSON values as instances of a caller's classes, by cattrs, with a path to whatever doesn't fit. Pure.
 
 Unlike the responses' own models, which take whatever can be read, nothing is bent to fit here: a number
 isn't a string, and a property that the class doesn't know is a mismatch. A missing one takes its default.
@@ -9,7 +9,15 @@ The tree of the hint is visited once and becomes a hook: a function from a JSON 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from functools import cache
+from typing import Any, cast
+
+import attrs
+import cattrs
+from cattrs.gen import (
+    make_dict_structure_fn_from_attrs,  # pyright: ignore[reportUnknownVariableType] - cattrs leaves a parameter bare
+    override,
+)
 
 from horay_async._json import is_array, is_object
 from horay_async._protocol.structured import nodes
@@ -19,6 +27,7 @@ from horay_async._protocol.structured.mismatch import (
     InvalidValue,
     Mismatch,
     Mismatches,
+    NestedMismatches,
     found_in,
     step,
 )
@@ -117,34 +126,49 @@ class _Hooks:
     def record(self, node: nodes.ClassNode) -> Hook:
         shape = node.shape
         if shape not in self._records:
-            fields: dict[str, tuple[nodes.Member, Hook]] = {}
+            fields: Hook | None = None
 
             def hook(value: Any) -> Any:
                 if not is_object(value):
                     raise InvalidValue(f"an object ({named(shape.hint)})", value)
-                arguments: dict[str, Any] = {}
-                found: list[Mismatch] = []
-                for name, (member, structure) in fields.items():
-                    if name in value:
-                        try:
-                            arguments[member.parameter] = structure(value[name])
-                        except Exception as error:  # noqa: BLE001 - classes raise whatever they like
-                            found += found_in(error, step(name))
-                    elif not member.optional:
-                        found.append(Mismatch(step(name), "is missing"))
-                for name in sorted(value.keys() - fields.keys()):
-                    found.append(Mismatch(step(name), f"{named(shape.cls)} has no such field"))
-                if found:
-                    raise Mismatches(found)
-                return shape.cls(**arguments)
+                return cast(Hook, fields)(value)
 
             self._records[shape] = hook
-            fields.update((member.name, (member, self.of(member.node))) for member in shape.members)
+            fields = self._fields(shape)
         return self._records[shape]
+
+    def _fields(self, shape: nodes.Shape) -> Hook:
+        """cattrs' function that makes an instance of a class."""
+        # cattrs reads names and defaults off attributes. A class of their kind has no methods made for it,
+        # whose text attrs would keep for ever.
+        attributes = {
+            member.name: attrs.field(
+                default=None if member.optional else attrs.NOTHING,
+                alias=member.parameter,
+                kw_only=True,
+            )
+            for member in shape.members
+        }
+        shadow: Any = attrs.make_class("Shadow", attributes, init=False, repr=False, eq=False)
+        hooks: dict[str, Any] = {
+            member.name: override(struct_hook=_cattrs_form(self.of(member.node)))
+            for member in shape.members
+        }
+        structure = make_dict_structure_fn_from_attrs(
+            list(attrs.fields(shadow)),
+            shape.cls,
+            _converter(),
+            # Only to name the function: every field brings its hook.
+            {parameter.__name__: Any for parameter in getattr(shape.cls, "__parameters__", ())},
+            _cattrs_forbid_extra_keys=True,
+            _cattrs_use_linecache=False,
+            **hooks,
+        )
+        return lambda value: structure(value, shape.cls)
 
 
 def _each(entries: Iterable[tuple[Any, Any, Hook]]) -> list[Any]:
-    """What becomes of (step, value, hook); raises `Mismatches` with the mismatches of all."""
+    """What becomes of (step, value, hook); raises `NestedMismatches` with the mismatches of all."""
     found: list[Any] = []
     mismatches: list[Mismatch] = []
     for where, value, hook in entries:
@@ -153,8 +177,18 @@ def _each(entries: Iterable[tuple[Any, Any, Hook]]) -> list[Any]:
         except Exception as error:  # noqa: BLE001 - classes raise whatever they like
             mismatches += found_in(error, step(where))
     if mismatches:
-        raise Mismatches(mismatches)
+        raise NestedMismatches(mismatches)
     return found
+
+
+def _cattrs_form(hook: Hook) -> Callable[[Any, Any], Any]:
+    return lambda value, _: hook(value)
+
+
+@cache
+def _converter() -> cattrs.Converter:
+    """It has no hooks of its own and remembers no class."""
+    return cattrs.Converter(detailed_validation=True)
 
 
 HOOKS: dict[type[nodes.Node], Callable[[_Hooks, Any], Hook]] = {

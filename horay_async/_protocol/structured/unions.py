@@ -91,13 +91,21 @@ def _first(pool: list[tuple[nodes.Node, Hook]], value: Any, expected: str) -> An
         if key not in tried:
             try:
                 tried[key] = hook(value)
-            except RecursionError:  # no room on the stack says nothing of an option
-                raise
-            except Exception:  # noqa: BLE001 - classes raise whatever they like; the next may fit
-                tried[key] = FAILED
+            except Exception as error:
+                if _is_too_deep(error):
+                    raise
+                tried[key] = FAILED  # classes raise whatever they like; the next may fit
         if tried[key] is not FAILED:
             return tried[key]
     raise InvalidValue(expected, value)
+
+
+def _is_too_deep(error: Exception) -> bool:
+    """Whether there was no room on the stack, which says nothing of an option."""
+    if isinstance(error, ExceptionGroup):  # cattrs' errors of a class's fields
+        group = cast("ExceptionGroup[Exception]", error)
+        return group.subgroup(RecursionError) is not None
+    return isinstance(error, RecursionError)
 
 
 def _tried(

@@ -272,7 +272,7 @@ def _structured(
     if method == "json_mode":
         return {"response_format": {"type": "json_object"}}, whole
     if ours:
-        from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - takes long to load
+        from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - loads cattrs
 
         form = response_format(cast("type[Any]", schema))
         described = form["json_schema"]

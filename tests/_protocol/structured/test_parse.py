@@ -382,7 +382,7 @@ def test_no_json(text: str, message: str) -> None:
 
 def test_deep_nesting() -> None:
     """JSON that is fine, but deeper than a class can be made, is a mismatch."""
-    depth = 400
+    depth = 300
     text = '{"children": [' * depth + "]}" * depth
     with pytest.raises(AnswerError, match="nested too deep"):
         parse_text(Tree, text)
