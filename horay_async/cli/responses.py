@@ -33,9 +33,7 @@ REMARKS = {
     "length": "(at the limit of tokens; --max-tokens sets it)",
     "model_length": "(at the limit of tokens)",
     "content_filter": "(cut by the content filter)",
-    **dict.fromkeys(
-        ("error", "abort", "insufficient_system_resource"), "(broken off by the server)"
-    ),
+    **dict.fromkeys(("abort", "insufficient_system_resource"), "(broken off by the server)"),
     "tool_calls": "(the model asks for tools; --json shows the calls)",
 }
 """What to say of an end that isn't "stop"."""

@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.token_estimate import are_believable
-from horay_async._protocol.wire.accumulate import CUTS
+from horay_async._protocol.wire.finish_reasons import CUTS
 from horay_async._transport.loops import finalize_on, runs_here
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion

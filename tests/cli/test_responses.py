@@ -140,7 +140,7 @@ FORMS = [[], ["--json"], ["--stream"], ["--stream", "--json"]]
             "(at the limit of tokens",
         ),
         ("Berlin", "content_filter", ["-n", "9"], ExitCode.BROKEN, "(cut by the content filter)"),
-        ("Berlin", "error", ["-n", "9"], ExitCode.BROKEN, "(broken off by the server)"),
+        ("Berlin", "abort", ["-n", "9"], ExitCode.BROKEN, "(broken off by the server)"),
         ("", "stop", ["-n", "9"], ExitCode.BROKEN, "(the response is empty)"),
         ("Berlin", "stop", [], ExitCode.DONE, ""),
     ],

@@ -13,7 +13,7 @@ import attrs
 import pydantic
 import pytest
 
-from horay_async._protocol.wire.accumulate import CUTS
+from horay_async._protocol.wire.finish_reasons import CUTS
 from horay_async.errors import (
     AnswerError,
     APITimeoutError,

@@ -23,8 +23,8 @@ from horay_async._protocol.structured.foreign_check import (
     Json,
     SchemaCheck,
 )
-from horay_async._protocol.structured.hints import named, remembered
-from horay_async._protocol.structured.mismatch import Mismatch, NestedMismatches, step
+from horay_async._protocol.structured.hints import remembered
+from horay_async._protocol.structured.mismatch import Mismatch, NestedMismatches, named, step
 from horay_async._protocol.structured.values import Hook
 
 DROPPED = ("title", "default", "examples", "discriminator", "uniqueItems", *OWN)

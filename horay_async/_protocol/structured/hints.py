@@ -27,6 +27,7 @@ from horay_async._protocol.structured.classes import (
 )
 from horay_async._protocol.structured.constraints import Constraint, constraints_of
 from horay_async._protocol.structured.docstrings import parse_docstring
+from horay_async._protocol.structured.mismatch import named
 from horay_async._protocol.structured.values import SCALARS
 
 T = TypeVar("T")
@@ -177,11 +178,6 @@ def _is_hashable(node: nodes.Node) -> bool:
             return getattr(get_origin(node.hint) or node.hint, "__hash__", None) is not None
         case _:
             return not isinstance(node, nodes.Map)
-
-
-def named(hint: Any) -> str:
-    """The name of a class, for messages."""
-    return "null" if hint is NoneType else getattr(hint, "__name__", None) or str(hint)
 
 
 def admits_null(hint: Any) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import NoneType
 from typing import Any, cast
 
 import attrs
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 
-from horay_async._protocol.structured.hints import named
 from horay_async._user_code import contain
 
 
@@ -38,6 +38,11 @@ class InvalidValue(ValueError):
 
 class NestedMismatches(Mismatches):
     """Mismatches below the place where this is raised: their paths go on from there."""
+
+
+def named(hint: Any) -> str:
+    """The name of a class, for messages."""
+    return "null" if hint is NoneType else getattr(hint, "__name__", None) or str(hint)
 
 
 def found_in(error: BaseException, path: str) -> Iterator[Mismatch]:

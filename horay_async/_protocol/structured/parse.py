@@ -10,12 +10,11 @@ from typing import Any, TypeVar, cast
 import attrs
 import msgspec
 
-from horay_async._protocol.structured.hints import named
-from horay_async._protocol.structured.mismatch import Mismatches
+from horay_async._protocol.structured.mismatch import Mismatches, named
 from horay_async._protocol.structured.structuring import structure_strictly
 from horay_async._protocol.structured.values import decimal
-from horay_async._protocol.wire.accumulate import CUTS
 from horay_async._protocol.wire.clean import Cleaner
+from horay_async._protocol.wire.finish_reasons import CUTS
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError
 from horay_async.models._base import Extensible

@@ -22,13 +22,14 @@ from cattrs.gen import (
 from horay_async._json import is_array, is_object
 from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.foreign import foreign_hook
-from horay_async._protocol.structured.hints import named, parse_hint, remembered
+from horay_async._protocol.structured.hints import parse_hint, remembered
 from horay_async._protocol.structured.mismatch import (
     InvalidValue,
     Mismatch,
     Mismatches,
     NestedMismatches,
     found_in,
+    named,
     step,
 )
 from horay_async._protocol.structured.schema import check

@@ -17,8 +17,7 @@ from uuid import UUID
 
 from horay_async._json import is_object
 from horay_async._protocol.structured import nodes
-from horay_async._protocol.structured.hints import named
-from horay_async._protocol.structured.mismatch import InvalidValue
+from horay_async._protocol.structured.mismatch import InvalidValue, named
 from horay_async._protocol.structured.values import Hook, same
 
 TRIED: dict[type[Any], tuple[Any, ...]] = {

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 import attrs
 
 from horay_async._protocol.wire.decode import NO_FINDINGS, drift_of, number_choices
+from horay_async._protocol.wire.finish_reasons import CUTS
 from horay_async._protocol.wire.tool_calls import ToolCalls
 from horay_async._protocol.wire.unknown import (
     UnknownFields,
@@ -19,7 +20,6 @@ from horay_async._protocol.wire.unknown import (
     unknown_of,
     with_unknown,
 )
-from horay_async.errors import AnswerFault
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatLogprobs, ChatMessage
 from horay_async.models.chat_chunks import ChatChunkChoice, ChatCompletionChunk
@@ -48,21 +48,6 @@ T = TypeVar("T")
 ALTERNATIVES_PER_OBJECT = 4
 """Of the objects that a stream leaves, the alternatives to its tokens are the most: 131,072 tokens, the most that common models
 generate, with 20 alternatives each have to fit into `max_response_objects`, and do, counted so."""
-
-AT_THE_LIMIT = "the response was cut at the token limit: raise max_tokens"
-BROKEN_OFF = "the server broke the response off"
-
-CUTS: dict[str | None, tuple[AnswerFault, str]] = {
-    "length": ("length", AT_THE_LIMIT),
-    "model_length": ("length", AT_THE_LIMIT),  # Mistral
-    "content_filter": ("content_filter", "the server's content filter cut the response"),
-    "error": ("failed", BROKEN_OFF),  # OpenRouter, Mistral
-    "abort": ("failed", BROKEN_OFF),  # vLLM, SGLang
-    "insufficient_system_resource": ("failed", BROKEN_OFF),  # DeepSeek
-}
-"""The finish reasons of a response that isn't whole, as these servers document them: the `reason` and the message of the error.
-They count whatever else a server says, before or after: some end a choice that calls tools, and say `stop` at the end of
-the stream once more."""
 
 NO_TOKENS = Usage()
 

@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGeneration
 from langchain_core.runnables import RunnableGenerator
 from langchain_core.utils.json import parse_json_markdown
 
-from horay_async._protocol.wire.accumulate import CUTS
+from horay_async._protocol.wire.finish_reasons import CUTS
 from horay_async.errors import AnswerError
 
 WHOLE_JSON = partial(json.loads, strict=False)

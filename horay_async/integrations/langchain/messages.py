@@ -21,7 +21,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from horay_async._json import is_object
-from horay_async._protocol.wire.accumulate import CUTS
+from horay_async._protocol.wire.finish_reasons import CUTS
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError, AnswerFault
 from horay_async.models import events

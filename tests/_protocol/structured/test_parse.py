@@ -497,7 +497,6 @@ def test_text_beside_tool_calls() -> None:
         ({"refusal": "I won't."}, "refusal", "I won't.", r"the model declined: I won't\."),
         ({"content": "{", "finish_reason": "length"}, "length", "{", "cut at the token limit"),
         ({"finish_reason": "content_filter"}, "content_filter", "", "content filter cut"),
-        ({"content": '{"a": 1}', "finish_reason": "error"}, "failed", '{"a": 1}', "broke"),
         ({"content": "{}", "finish_reason": "abort"}, "failed", "{}", "broke"),
         ({"tool_calls": [call('{"number": "x"}')]}, "mismatch", '{"number": "x"}', r"\$\.number"),
     ],
