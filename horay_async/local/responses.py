@@ -30,9 +30,9 @@ class ResponseBuilder(ABC):
     piece: ClassVar[str]
 
     def __post_init__(self) -> None:
-        self.id = f"{self.prefix}-{secrets.token_hex(12)}"
-        self.created = int(time.time())
-        self.usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+        self.id: str = f"{self.prefix}-{secrets.token_hex(12)}"
+        self.created: int = int(time.time())
+        self.usage: dict[str, int] = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
         self._started: set[int] = set()
         self._texts: dict[int, str] = {}
 

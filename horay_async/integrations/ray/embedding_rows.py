@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 import attrs
 
@@ -26,7 +26,7 @@ class EmbeddingRows(TableRows):
     it, each of its rows is asked for alone: the others don't fail with it.
     """
 
-    columns = pa.schema([("embedding", pa.list_(pa.float32())), ERROR])
+    columns: ClassVar[Any] = pa.schema([("embedding", pa.list_(pa.float32())), ERROR])
 
     def requests(self, table: Table) -> list[BatchRequest[Any]]:
         """The requests for all rows. Raises `ConfigurationError` where the columns aren't as they must be."""

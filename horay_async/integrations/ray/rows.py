@@ -71,7 +71,7 @@ class TableRows:
 class Rows(TableRows):
     """A completion for each row."""
 
-    columns = pa.schema(
+    columns: ClassVar[Any] = pa.schema(
         [
             ("answer", pa.string()),
             ("usage", pa.struct([(name, pa.int64()) for name in COUNTS])),
