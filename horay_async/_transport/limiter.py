@@ -54,10 +54,11 @@ class AnyRateLimiter(Protocol):
     def give_back(self, tokens: float, now: float) -> None: ...
 
 
-class Idle(Protocol):
-    """What says whether it may be forgotten."""
+class Batches(Protocol):
+    """What says whether it may be forgotten, and hears of refusals."""
 
     def is_idle(self, now: float) -> bool: ...
+    def on_refusal(self, now: float) -> None: ...
 
 
 @attrs.define(eq=False)
@@ -110,7 +111,7 @@ class Limiter:
         """The limit on requests under way that is found by trying."""
         self.on_pause: Callable[[float], None] | None = None
         """Told of the seconds of each `Retry-After`, where others share the server's limit."""
-        self.batches: Idle | None = None
+        self.batches: Batches | None = None
         """What batches keep beside it."""
         fixed = NO_LIMIT if limits is None or limits.concurrency is None else limits.concurrency
         self._concurrency = (
@@ -209,6 +210,8 @@ class Limiter:
     def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
         """Takes back a permit whose request was refused."""
         self.admission.refused(permit, now, retry_after=retry_after)
+        if self.batches is not None:
+            self.batches.on_refusal(now)
         if retry_after is not None and self.on_pause is not None:
             self.on_pause(retry_after)
 

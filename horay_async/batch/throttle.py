@@ -135,15 +135,18 @@ class Throttle:
     def refused(self, permit: Permit, error: APIError, now: float) -> float:
         """Takes back the permit of a request that was refused. Returns how many seconds the server asked to wait."""
         asked = error.retry_after if isinstance(error, APIStatusError) else None
-        self.limiter.refused(permit, now, retry_after=asked)
         self.last_error, self._refused_at = copy(error), now
         if asked:
             self._not_before = max(self._not_before, now + asked)
+        self.limiter.refused(permit, now, retry_after=asked)
+        return asked or 0.0
+
+    def on_refusal(self, now: float) -> None:
+        """A request was refused, which may be a call's."""
         for wait, patience in self._waits.items():  # each looks whether it can wait for so long
             at = now if self._not_before > patience.until else self._gives_up_at(patience)
             if at is not None and not wait.expired():
                 wait.reschedule(max(now, at))
-        return asked or 0.0
 
     def last_refusal(self) -> APIError:
         """What ends a request that isn't sent because the server refuses everything."""

@@ -47,6 +47,7 @@ class Counting:
         self.hold.set()
         self.closing = asyncio.Event()
         self.fail_first = 0
+        self.hold_refusals: asyncio.Event | None = None
         self.fail_headers: dict[str, str] = {}
         self.headers = False
         self.prompts: list[str] = []
@@ -81,6 +82,9 @@ class Counting:
             }
         if left < 0 or sum(tokens for _, tokens in recent) + self.tokens > self.tpm:
             self.refused += 1
+            if self.hold_refusals is not None:
+                await self.hold_refusals.wait()
+                headers = {"Retry-After": "100"}
             return web.json_response(
                 {"error": {"message": "too much"}}, status=429, headers=headers
             )
@@ -212,6 +216,21 @@ async def test_a_batch_gives_up_beside_an_open_stream(counting: Counting) -> Non
         assert all(isinstance(result.error, RateLimitError) for result in results)
         assert len(results) == 200
         await opened.close()
+
+
+async def test_a_batch_that_waits_hears_of_a_calls_refusal(counting: Counting) -> None:
+    """It gives up in time, however long the pause is that the server asks the call for."""
+    counting.rpm, counting.hold_refusals = 0, asyncio.Event()
+    async with client_of(counting, Limits(concurrency=1)) as client, asyncio.timeout(30):
+        call = asyncio.ensure_future(complete(client))
+        await counting.reached(1)
+        batch = asyncio.ensure_future(collect(client, 5, give_up_after=0.2))
+        while not client._transport.limiter()._queues:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+        counting.hold_refusals.set()
+        with pytest.raises(RateLimitError):
+            await call
+        assert all(isinstance(result.error, RateLimitError) for result in await batch)
 
 
 async def test_the_servers_headers_are_kept_to(counting: Counting) -> None:
