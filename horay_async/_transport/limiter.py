@@ -17,7 +17,7 @@ from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
 from horay_async._protocol.limits.request_size import RequestSize, size_of
 from horay_async._protocol.limits.retry_after import parse_retry_after
-from horay_async._protocol.limits.server_window import LONGEST_HOLD, ServerWindow
+from horay_async._protocol.limits.server_window import LONGEST_HOLD, ServerWindows
 from horay_async._protocol.limits.token_estimate import TokenEstimate, are_believable
 from horay_async._protocol.limits.tokens_used import tokens_used
 from horay_async._transport.connection_slots import CLIENT_CLOSED
@@ -120,7 +120,7 @@ class Limiter:
             else ConcurrencyLimit(start=fixed, floor=fixed, ceiling=fixed)
         )
         self._rate_limiter = None if limits is None else RateLimiter(limits.rpm, limits.tpm)
-        self._windows = (ServerWindow(), ServerWindow())  # of requests and of tokens
+        self._windows = ServerWindows()
         self._queues: dict[tuple[object, ...], deque[_Waiter]] = {}
         self._serial = 0  # of who came last
         self._timer: asyncio.TimerHandle | None = None
@@ -185,8 +185,7 @@ class Limiter:
             self.admission.end(request.permit)
         for rate_limiter in filter(None, (self._rate_limiter, request.rate_limiter)):
             rate_limiter.give_back(request.tokens, now)
-        for window, units in zip(self._windows, (1.0, request.tokens), strict=True):
-            window.give_back(units)
+        self._windows.give_back(request.tokens)
         self.wake()
 
     def correct(self, tokens: float, rate_limiter: AnyRateLimiter | None, now: float) -> None:
@@ -218,13 +217,7 @@ class Limiter:
     def update_windows(self, headers: Mapping[str, str], request: LimitedRequest) -> None:
         """Takes in what a response's headers say of the server's limits."""
         found = parse_rate_limits(headers, now=time.time())
-        now = asyncio.get_running_loop().time()
-        for window, limit, taken in zip(
-            self._windows, (found.requests, found.tokens), request.windows, strict=True
-        ):
-            if limit.limit == 0:
-                continue  # what some servers say where nothing is limited
-            window.update(remaining=limit.remaining, reset=limit.reset, taken=taken, now=now)
+        self._windows.update(found, request.windows, asyncio.get_running_loop().time())
 
     def wake(self) -> None:
         """Admits those that may be sent now, and looks again when the next one may."""
@@ -246,7 +239,7 @@ class Limiter:
         return (
             not (self._queues or self.admission.in_flight or self.admission.paused(now))
             and (self._rate_limiter is None or self._rate_limiter.is_idle(now))
-            and all(window.is_idle(now) for window in self._windows)
+            and self._windows.is_idle(now)
             and (self.batches is None or self.batches.is_idle(now))
         )
 
@@ -299,8 +292,7 @@ class Limiter:
         if rate_limiter is not None and self.admission.in_flight >= self._concurrency.limit:
             self._concurrency.hold_back()
             return FOREVER
-        requests, of_tokens = self._windows
-        reset = max(requests.wait(1.0, now), of_tokens.wait(tokens, now))
+        reset = self._windows.wait(tokens, now)
         # A server refuses what comes a moment before its reset, so that none is admitted a tick early.
         until_reset = reset + TICK if reset else 0.0
         return until_reset if rate_limiter is None else max(rate_limiter.wait(now), until_reset)
@@ -322,10 +314,7 @@ class Limiter:
         """Counts a request that is admitted."""
         if self._rate_limiter is not None:
             self._rate_limiter.take(request.tokens, now)
-        requests, tokens = self._windows
-        requests.take(1.0)
-        tokens.take(request.tokens)
-        request.windows = (requests.taken, tokens.taken)
+        request.windows = self._windows.take(request.tokens)
         concurrency, rate_limiter = request.concurrency, request.rate_limiter
         if rate_limiter is not None:
             rate_limiter.take(request.tokens, now)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 
+import attrs
+
+from horay_async.models.rate_limits import RateLimits
+
 LONGEST_HOLD = 120.0
 """Seconds for which a response's word is believed: windows are mostly of a minute. Then a request asks anew; so a server
 with a daily window that is used up refuses one every two minutes."""
@@ -55,3 +59,37 @@ class ServerWindow:
             return
         self._until = now + min(reset, LONGEST_HOLD)
         self._left = remaining - max(0.0, self.taken - taken)
+
+
+@attrs.frozen
+class ServerWindows:
+    """The windows of requests and of tokens together."""
+
+    requests: ServerWindow = attrs.field(factory=ServerWindow)
+    tokens: ServerWindow = attrs.field(factory=ServerWindow)
+
+    def wait(self, tokens: float, now: float) -> float:
+        """Seconds until a request of so many tokens is admitted by both."""
+        return max(self.requests.wait(1.0, now), self.tokens.wait(tokens, now))
+
+    def is_idle(self, now: float) -> bool:
+        """Whether nothing of the server's word holds any longer."""
+        return self.requests.is_idle(now) and self.tokens.is_idle(now)
+
+    def take(self, tokens: float) -> tuple[float, float]:
+        """Counts a request that is sent, and returns the requests and tokens sent by then."""
+        self.requests.take(1.0)
+        self.tokens.take(tokens)
+        return self.requests.taken, self.tokens.taken
+
+    def give_back(self, tokens: float) -> None:
+        """Counts a request out again that wasn't sent."""
+        self.requests.give_back(1.0)
+        self.tokens.give_back(tokens)
+
+    def update(self, limits: RateLimits, taken: tuple[float, float], now: float) -> None:
+        """Takes in what the response to a request says; `taken` is what `take` returned for that request."""
+        pairs = ((self.requests, limits.requests), (self.tokens, limits.tokens))
+        for (window, limit), before in zip(pairs, taken, strict=True):
+            if limit.limit != 0:  # what some servers say where nothing is limited
+                window.update(remaining=limit.remaining, reset=limit.reset, taken=before, now=now)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from horay_async._protocol.limits.server_window import LONGEST_HOLD, ServerWindow
+from horay_async._protocol.limits.server_window import LONGEST_HOLD, ServerWindow, ServerWindows
+from horay_async.models.rate_limits import RateLimit, RateLimits
 
 
 def test_without_word_nothing_waits() -> None:
@@ -58,3 +59,20 @@ def test_is_idle_once_the_window_is_over() -> None:
     window.update(remaining=5, reset=10.0, taken=0.0, now=0.0)
     assert not window.is_idle(9.0)
     assert window.is_idle(10.0)
+
+
+def test_both_windows() -> None:
+    """Of requests and of tokens; a limit of 0 is what some servers say where nothing is limited."""
+    windows = ServerWindows()
+    taken = windows.take(50.0)
+    assert taken == (1.0, 50.0)
+    nothing = RateLimit(limit=0, remaining=0, reset=10.0)
+    tokens = RateLimit(limit=100, remaining=40, reset=5.0)
+    windows.update(RateLimits(requests=nothing, tokens=tokens), taken, 0.0)
+    assert windows.wait(40.0, 0.0) == 0.0
+    assert windows.wait(41.0, 0.0) == 5.0
+    assert not windows.is_idle(0.0)
+    windows.take(1.0)
+    assert windows.wait(40.0, 0.0) == 5.0
+    windows.give_back(1.0)
+    assert windows.wait(40.0, 0.0) == 0.0
