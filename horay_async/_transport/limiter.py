@@ -57,6 +57,9 @@ class AnyRateLimiter(Protocol):
 class Batches(Protocol):
     """What says whether it may be forgotten, and hears of refusals."""
 
+    not_before: float
+    """When the server takes a batch's requests again, by its own word, on the loop's clock."""
+
     def is_idle(self, now: float) -> bool: ...
     def on_refusal(self, now: float) -> None: ...
 
@@ -208,7 +211,9 @@ class Limiter:
 
     def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
         """Takes back a permit whose request was refused."""
-        self.admission.refused(permit, now, retry_after=retry_after)
+        # A batch that can wait for longer does; calls ask anew.
+        held = None if retry_after is None else min(retry_after, LONGEST_HOLD)
+        self.admission.refused(permit, now, retry_after=held)
         if self.batches is not None:
             self.batches.on_refusal(now)
         if retry_after is not None and self.on_pause is not None:
@@ -308,7 +313,11 @@ class Limiter:
             delay = admission.hold_back(concurrency, now, paced=rate_limiter is not None)
         else:  # a call's, which keeps to the client's own fixed limit alone
             delay = admission.hold_back_fixed(concurrency, now)
-        return delay if rate_limiter is None else max(delay, rate_limiter.wait(now))
+        if rate_limiter is None:
+            return delay
+        if self.batches is not None:
+            delay = max(delay, self.batches.not_before - now)
+        return max(delay, rate_limiter.wait(now))
 
     def _count(self, request: LimitedRequest, now: float) -> None:
         """Counts a request that is admitted."""
@@ -373,8 +382,7 @@ class CallAttemptPermit:
             limiter.wake()
         elif status in OVERLOAD_STATUSES:
             now = self._loop.time()
-            asked = parse_retry_after(headers, now=time.time())
-            retry_after = None if asked is None else min(asked, LONGEST_HOLD)
+            retry_after = parse_retry_after(headers, now=time.time())
             limiter.refused(request.permit, now, retry_after=retry_after)
             limiter.correct(-request.tokens, None, now)
             limiter.wake()

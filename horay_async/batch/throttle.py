@@ -42,9 +42,8 @@ class Throttle:
         its traceback.
         """
         self._refused_at = -math.inf  # of the loop's clock: when that was
-        self._not_before = (
-            -math.inf
-        )  # of the loop's clock: when the server takes requests again, by its own word
+        self.not_before: float = -math.inf
+        """When the server takes requests again, by its own word, on the loop's clock."""
         self._waits: dict[
             asyncio.Timeout, Patience
         ] = {}  # of those that wait to be admitted: when each gives up
@@ -88,7 +87,7 @@ class Throttle:
 
     def is_idle(self, now: float) -> bool:
         """Whether a new one would admit the same."""
-        return now >= self._not_before and all(
+        return now >= self.not_before and all(
             rate_limiter.is_idle(now) for rate_limiter in self._rate_limiters.values()
         )
 
@@ -107,7 +106,7 @@ class Throttle:
         limiter = self.limiter
         clock = asyncio.get_running_loop().time
         request = LimitedRequest(tokens, concurrency, rate_limiter, bulk=bulk)
-        while self._not_before <= patience.until:
+        while self.not_before <= patience.until:
             if limiter.admit_nowait(request):
                 return request
             at = self._gives_up_at(patience)
@@ -137,14 +136,14 @@ class Throttle:
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         self.last_error, self._refused_at = copy(error), now
         if asked:
-            self._not_before = max(self._not_before, now + asked)
+            self.not_before = max(self.not_before, now + asked)
         self.limiter.refused(permit, now, retry_after=asked)
         return asked or 0.0
 
     def on_refusal(self, now: float) -> None:
         """A request was refused, which may be a call's."""
         for wait, patience in self._waits.items():  # each looks whether it can wait for so long
-            at = now if self._not_before > patience.until else self._gives_up_at(patience)
+            at = now if self.not_before > patience.until else self._gives_up_at(patience)
             if at is not None and not wait.expired():
                 wait.reschedule(max(now, at))
 
@@ -163,7 +162,7 @@ class Throttle:
         until = max(since, patience.began) + patience.seconds
         # Not while the server has asked to send nothing: what is sent then tells nothing. But once it has refused what was
         # sent after that, it says nothing new by asking for another wait.
-        return until if self._refused_at >= until else max(until, self._not_before)
+        return until if self._refused_at >= until else max(until, self.not_before)
 
 
 class Patience(NamedTuple):

@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 import pytest
 
-from horay_async import AsyncHoray, RateLimitError
+from horay_async import AsyncHoray, Limits, RateLimitError
+from horay_async._protocol.limits.server_window import LONGEST_HOLD
 from horay_async._protocol.limits.shared_pause import SharedPause
 from horay_async.batch import runner
 from horay_async.models.meta import Attempt
@@ -67,3 +68,22 @@ async def test_short_waits_that_are_asked_for_again_and_again(
         assert results[-1].error is not None
         told = "give_up_after is 5 s, and the server has refused everything for that long"
         assert results[-1].error.__notes__ == [f"the request wasn't sent: {told}{note}"]
+
+
+@skipping_time
+async def test_wait_of_a_day_that_a_batch_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the batch, or is kept to where that has so much time; the client's calls ask anew after two minutes."""
+    loop, server = asyncio.get_running_loop(), Refusing(86_400.0)
+    monkeypatch.setattr(runner, "fetch", server.fetch)
+    async with AsyncHoray("a-key-for-nothing", limits=Limits(concurrency=5)) as client:
+        results = [result async for result in client.batch.run(lines(1))]
+        assert isinstance(results[0].error, RateLimitError)
+        began = loop.time()
+        permit = await client._transport.limiter().acquire(b"{}", bulk=False)
+        assert loop.time() - began <= 1.1 * LONGEST_HOLD
+        permit.unsent()
+        run = client.batch.run(lines(1), give_up_after=100_000)
+        results = [result async for result in run]
+        assert isinstance(results[0].error, RateLimitError)
+        first, second = server.sent
+        assert second - first >= 86_400
