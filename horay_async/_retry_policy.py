@@ -35,8 +35,8 @@ class RetryPolicy(FrozenRecord):
     max_backoff: float = attrs.field(default=8.0, validator=check_wait)
     """Seconds: where the doubling stops."""
     max_retry_after: float = attrs.field(default=120.0, validator=check_wait)
-    """Seconds: the longest wait asked for by the server that is waited for. Where it asks for more, the error is
-    raised at once. 120 s spans the one-minute windows that rate limits of this family commonly have, twice."""
+    """Seconds: the longest `Retry-After` that is kept to. Where the server asks for more, the error is raised at
+    once. 120 s spans the one-minute windows that rate limits of this family commonly have, twice."""
     statuses: frozenset[int] = attrs.field(
         default=frozenset({408, 409, 429}), converter=check_statuses
     )

@@ -44,16 +44,16 @@ EventT = TypeVar("EventT")
 ItemT = TypeVar("ItemT")
 
 STREAM_LEFT = "the stream is closed: its loop was left early, or close() was called"
-"""What reading on says after that."""
+"""The error of a later read."""
 
 
 READ_TO_END = "the stream was read to its end: keep its items in a list, or use stream(...), which has final() and snapshot"
-"""What a loop says that begins after that."""
+"""The error of a loop that begins after that."""
 
 
 def interrupted(error: BaseException, what: str = "the stream") -> HorayError:
-    """What reading on says after `error` has ended a reading in between, such as `CancelledError` or `KeyboardInterrupt`:
-    some of what had come may be lost.
+    """The error of later reads, once `error` has interrupted one, such as `CancelledError` or `KeyboardInterrupt`: some of
+    what had come may be lost.
     """
     return HorayError(
         f"{what} is closed: {type(error).__name__} ended a reading of it before its time"
@@ -102,7 +102,7 @@ class Readable(ABC, Generic[ItemT]):
         self._exhausted = False  # once the last item was handed out: no further loop may begin
         self._closed = False  # once it was left early
         self._reading = False  # while a task is in `_advance`
-        self._loops = 0  # that may go on, and so are to find what `final` reads
+        self._iterators = 0  # that may go on, and so are to find what `final` reads
 
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
@@ -110,7 +110,7 @@ class Readable(ABC, Generic[ItemT]):
         __enter__ = ONLY_ASYNC
 
     def __aiter__(self) -> AsyncIterator[ItemT]:
-        return Loop(self, all_of)
+        return StreamIterator(self, all_of)
 
     async def __aenter__(self) -> Self:
         return self
@@ -220,7 +220,7 @@ class AsyncStream(Readable[ChunkT]):
 
     def text(self) -> AsyncIterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
-        return Loop(self, texts_of)
+        return StreamIterator(self, texts_of)
 
     async def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
@@ -423,12 +423,12 @@ def _unstreamed(body: bytes, whole: type[Response] | None, meta: ResponseMeta) -
     return made
 
 
-class Loop(Generic[ItemT]):
+class StreamIterator(Generic[ItemT]):
     """One `async for` over a stream. When it is dropped before the end, the stream is closed. One that begins after the
     end raises `HorayError`, as it would look like an empty response.
     """
 
-    __slots__ = ("_items", "_refused", "_select", "_stream")
+    __slots__ = ("_items", "_rejected", "_select", "_stream")
 
     if not TYPE_CHECKING:
         __getitem__ = no_item
@@ -436,9 +436,9 @@ class Loop(Generic[ItemT]):
 
     def __init__(self, stream: Readable[Any], select: Select[ItemT]) -> None:
         self._stream = stream
-        stream._loops += 1
+        stream._iterators += 1
         # Whether it may not read: then the stream is not its to end.
-        self._refused = stream._exhausted
+        self._rejected = stream._exhausted
         if stream._exhausted:
             raise HorayError(stream._read_to_end)
         self._select = select
@@ -455,21 +455,21 @@ class Loop(Generic[ItemT]):
                     return item
                 if not more:
                     raise StopAsyncIteration
-                self._refused = False
+                self._rejected = False
                 more = await self._stream._advance()
                 self._items = self._select(self._stream._ready if more else None)
         except StopAsyncIteration:
             raise
         except HorayError as error:
-            self._refused = error.args in ((BUSY,), (ELSEWHERE,))
+            self._rejected = error.args in ((BUSY,), (ELSEWHERE,))
             raise
         except BaseException as error:
             self._stream._interrupt(error)
             raise
 
     def __del__(self) -> None:
-        self._stream._loops -= 1
-        if not self._refused:
+        self._stream._iterators -= 1
+        if not self._rejected:
             self._stream._drop()
 
 
@@ -490,7 +490,7 @@ async def read_to_end(stream: Readable[Any]) -> None:
     left: list[Any] = []
     try:
         while await stream._advance():
-            if stream._loops:
+            if stream._iterators:
                 left.extend(stream._ready)
             stream._ready = iter(())
     finally:
@@ -553,11 +553,11 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
         await self.close()
 
     def __aiter__(self) -> AsyncIterator[EventT]:
-        return Loop(self.chunks, self._events_of)
+        return StreamIterator(self.chunks, self._events_of)
 
     def text(self) -> AsyncIterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
-        return Loop(self.chunks, texts_of)
+        return StreamIterator(self.chunks, texts_of)
 
     async def final(self) -> ResponseT:
         """The whole response. Reads what is left of the stream; raises as iteration does."""

@@ -59,7 +59,7 @@ class _Reading(BlockingWrapper):
     _prefetcher: Prefetcher[Any]
     _read_to_end: ClassVar[str] = READ_TO_END
 
-    def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]:
+    def _iterate(self, select: Select[ItemT]) -> BlockingIterator[ItemT]:
         if self._prefetcher.over:
             raise HorayError(self._read_to_end)
         return BlockingIterator(self._prefetcher, select, self._drop)
@@ -85,7 +85,7 @@ class _ChunkReading(_Reading):
 
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
-        return self._loop(texts_of)
+        return self._iterate(texts_of)
 
     def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
@@ -100,7 +100,7 @@ class _NextReading(BlockingReader[ItemT_co], _Reading):
         BlockingWrapper.__init__(self, wrapped, handle)
 
     def __iter__(self) -> Iterator[ItemT_co]:
-        return self._loop(all_of)
+        return self._iterate(all_of)
 
     def __del__(self) -> None:
         # The task that reads holds the asynchronous stream, whose own end would come too late.
@@ -136,8 +136,8 @@ class EventStream(_ChunkReading, Generic[EventT, ResponseT], of=AsyncEventStream
             self._chunks = Stream(self._wrapped.chunks, self._handle)
         return self._chunks
 
-    def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]:
-        return self.chunks._loop(select)  # one prefetcher for the events and their chunks
+    def _iterate(self, select: Select[ItemT]) -> BlockingIterator[ItemT]:
+        return self.chunks._iterate(select)  # one prefetcher for the events and their chunks
 
     def _close_nowait(self) -> None:
         if self._chunks is None:
@@ -151,7 +151,7 @@ class EventStream(_ChunkReading, Generic[EventT, ResponseT], of=AsyncEventStream
         return self
 
     def __iter__(self) -> Iterator[EventT]:
-        return self._loop(self._wrapped._events_of)
+        return self._iterate(self._wrapped._events_of)
 
     def final(self) -> ResponseT:
         """The whole response. Reads what is left of the stream; raises as iteration does."""
@@ -174,7 +174,7 @@ class ToolRun(_Reading, of=AsyncToolRun):
         self._prefetcher: Prefetcher[Any] = Prefetcher(handle, wrapped._read_ready)
 
     def __iter__(self) -> Iterator[ToolRunEvent]:
-        return self._loop(all_of)
+        return self._iterate(all_of)
 
     def close(self) -> None:
         """Stops the run, unless it is over. Closing twice is fine."""

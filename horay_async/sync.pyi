@@ -76,7 +76,7 @@ class _Reading(BlockingWrapper):
 
     _prefetcher: Prefetcher[Any]
     _read_to_end: ClassVar[str]
-    def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]: ...
+    def _iterate(self, select: Select[ItemT]) -> BlockingIterator[ItemT]: ...
     def _close_nowait(self) -> None: ...
     def _drop(self) -> None: ...
     def __enter__(self) -> Self: ...
@@ -117,7 +117,7 @@ class EventStream(_ChunkReading, Generic[EventT, ResponseT], of=AsyncEventStream
     @property
     def chunks(self) -> Stream[Any]:
         """The stream of chunks behind the events; raises `HorayError` outside a `with` block."""
-    def _loop(self, select: Select[ItemT]) -> BlockingIterator[ItemT]: ...
+    def _iterate(self, select: Select[ItemT]) -> BlockingIterator[ItemT]: ...
     def _close_nowait(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __iter__(self) -> Iterator[EventT]: ...
@@ -213,11 +213,11 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 client has `limits` and those have to wait. True.
             fail_fast: Whether the first failure ends the batch, with its error. False, the default:
                 a failure is a result like any other.
-            give_up_after: Seconds for which a request is put off and sent again, 600, where the
-                server refuses it for its load (429, 503), or can't be reached though it has
-                responded before. Then that is the request's result; and of all requests that can't
-                be sent at once, where it has refused everything for so long. All other failures are
-                retried as the client's `RetryPolicy` says, and no more.
+            give_up_after: Seconds, 600 by default, for which a request is sent again and again
+                where the server is overloaded (429, 503), or can't be reached though it has
+                responded before. After that, the request fails with that error. If the server has
+                refused everything for so long, the requests that wait fail too. All other failures
+                are retried as the client's `RetryPolicy` says, and no more.
         """
     @overload
     def run(
@@ -268,11 +268,11 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 client has `limits` and those have to wait. True.
             fail_fast: Whether the first failure ends the batch, with its error. False, the default:
                 a failure is a result like any other.
-            give_up_after: Seconds for which a request is put off and sent again, 600, where the
-                server refuses it for its load (429, 503), or can't be reached though it has
-                responded before. Then that is the request's result; and of all requests that can't
-                be sent at once, where it has refused everything for so long. All other failures are
-                retried as the client's `RetryPolicy` says, and no more.
+            give_up_after: Seconds, 600 by default, for which a request is sent again and again
+                where the server is overloaded (429, 503), or can't be reached though it has
+                responded before. After that, the request fails with that error. If the server has
+                refused everything for so long, the requests that wait fail too. All other failures
+                are retried as the client's `RetryPolicy` says, and no more.
         """
     def run_file(
         self,
@@ -336,11 +336,11 @@ class Batch(BlockingWrapper, of=AsyncBatch):
                 client has `limits` and those have to wait. True.
             fail_fast: Whether the first failure ends the batch, with its error. False, the default:
                 a failure is a result like any other.
-            give_up_after: Seconds for which a request is put off and sent again, 600, where the
-                server refuses it for its load (429, 503), or can't be reached though it has
-                responded before. Then that is the request's result; and of all requests that can't
-                be sent at once, where it has refused everything for so long. All other failures are
-                retried as the client's `RetryPolicy` says, and no more.
+            give_up_after: Seconds, 600 by default, for which a request is sent again and again
+                where the server is overloaded (429, 503), or can't be reached though it has
+                responded before. After that, the request fails with that error. If the server has
+                refused everything for so long, the requests that wait fail too. All other failures
+                are retried as the client's `RetryPolicy` says, and no more.
         """
 
 class User(BlockingWrapper, of=AsyncUser):

@@ -406,7 +406,7 @@ def test_interruption_at_any_step_never_looks_complete(handle: LoopHandle, way: 
         items: Iterator[int] = iter(partial(next, cast("Any", stream)), None)
         if way != "next":
             select: Any = {"loop": all_of, "selecting": odd, "exhaust": none_of}[way]
-            items = stream._loop(select)
+            items = stream._iterate(select)
         read: list[int] = []
         try:
             with tripping(tripped, reads):

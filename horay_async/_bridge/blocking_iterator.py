@@ -54,7 +54,7 @@ class Prefetcher(Generic[T]):
         """Whether the source came to its end, and all items were handed out."""
         self._failure: BaseException | None = None
         self._reading = Lock()  # held while a thread waits
-        self.loops: int = 0
+        self.iterators: int = 0
         """Loops that may go on, and so are to find what `exhaust` reads."""
         self.ready: Iterator[T] = iter(())
         """What has come and wasn't handed out yet."""
@@ -95,7 +95,7 @@ class Prefetcher(Generic[T]):
             self._acquire()
             try:
                 while not self.over and self._receive():
-                    if self.loops:
+                    if self.iterators:
                         left.extend(self.ready)
                     self.ready = iter(())
             finally:
@@ -194,14 +194,14 @@ class BlockingReader(Generic[T_co]):
     So no step after the first lies outside `try`, and none may be left to a generator, which would just end.
     """
 
-    __slots__ = ("_items", "_prefetcher", "_refused", "_select")
+    __slots__ = ("_items", "_prefetcher", "_rejected", "_select")
 
     def __init__(self, prefetcher: Prefetcher[Any], select: Select[T_co]) -> None:
         self._prefetcher = prefetcher
         self._select = select
         self._items = select(prefetcher.ready)
         # Whether it met another thread's reading, which is then not its to end.
-        self._refused = False
+        self._rejected = False
 
     def __iter__(self) -> Iterator[T_co]:
         return self
@@ -215,7 +215,7 @@ class BlockingReader(Generic[T_co]):
                 if not more:
                     raise StopIteration
                 more = self._prefetcher.advance()
-                self._refused = False
+                self._rejected = False
                 self._items = self._select(self._prefetcher.ready if more else None)
         except StopIteration:
             raise
@@ -228,7 +228,7 @@ class BlockingReader(Generic[T_co]):
 
     def _on_error(self, error: HorayError) -> None:
         """Is called before `error` is raised, and may raise another one."""
-        self._refused = error.args == (BUSY,)
+        self._rejected = error.args == (BUSY,)
 
 
 class BlockingIterator(BlockingReader[T_co]):
@@ -240,13 +240,13 @@ class BlockingIterator(BlockingReader[T_co]):
         self, prefetcher: Prefetcher[Any], select: Select[T_co], drop: Callable[[], None]
     ) -> None:
         self._drop = drop
-        prefetcher.loops += 1
+        prefetcher.iterators += 1
         super().__init__(prefetcher, select)
 
     def __del__(self) -> None:
         if hasattr(self, "_prefetcher"):
-            self._prefetcher.loops -= 1
-        if not getattr(self, "_refused", True):  # __init__ may have been interrupted
+            self._prefetcher.iterators -= 1
+        if not getattr(self, "_rejected", True):  # __init__ may have been interrupted
             self._drop()
 
 

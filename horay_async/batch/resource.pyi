@@ -73,11 +73,11 @@ class AsyncBatch:
                 client has `limits` and those have to wait. True.
             fail_fast: Whether the first failure ends the batch, with its error. False, the default:
                 a failure is a result like any other.
-            give_up_after: Seconds for which a request is put off and sent again, 600, where the
-                server refuses it for its load (429, 503), or can't be reached though it has
-                responded before. Then that is the request's result; and of all requests that can't
-                be sent at once, where it has refused everything for so long. All other failures are
-                retried as the client's `RetryPolicy` says, and no more.
+            give_up_after: Seconds, 600 by default, for which a request is sent again and again
+                where the server is overloaded (429, 503), or can't be reached though it has
+                responded before. After that, the request fails with that error. If the server has
+                refused everything for so long, the requests that wait fail too. All other failures
+                are retried as the client's `RetryPolicy` says, and no more.
         """
     @overload
     def run(
@@ -128,11 +128,11 @@ class AsyncBatch:
                 client has `limits` and those have to wait. True.
             fail_fast: Whether the first failure ends the batch, with its error. False, the default:
                 a failure is a result like any other.
-            give_up_after: Seconds for which a request is put off and sent again, 600, where the
-                server refuses it for its load (429, 503), or can't be reached though it has
-                responded before. Then that is the request's result; and of all requests that can't
-                be sent at once, where it has refused everything for so long. All other failures are
-                retried as the client's `RetryPolicy` says, and no more.
+            give_up_after: Seconds, 600 by default, for which a request is sent again and again
+                where the server is overloaded (429, 503), or can't be reached though it has
+                responded before. After that, the request fails with that error. If the server has
+                refused everything for so long, the requests that wait fail too. All other failures
+                are retried as the client's `RetryPolicy` says, and no more.
         """
     async def run_file(
         self,
@@ -196,10 +196,10 @@ class AsyncBatch:
                 client has `limits` and those have to wait. True.
             fail_fast: Whether the first failure ends the batch, with its error. False, the default:
                 a failure is a result like any other.
-            give_up_after: Seconds for which a request is put off and sent again, 600, where the
-                server refuses it for its load (429, 503), or can't be reached though it has
-                responded before. Then that is the request's result; and of all requests that can't
-                be sent at once, where it has refused everything for so long. All other failures are
-                retried as the client's `RetryPolicy` says, and no more.
+            give_up_after: Seconds, 600 by default, for which a request is sent again and again
+                where the server is overloaded (429, 503), or can't be reached though it has
+                responded before. After that, the request fails with that error. If the server has
+                refused everything for so long, the requests that wait fail too. All other failures
+                are retried as the client's `RetryPolicy` says, and no more.
         """
     _transport: Transport

@@ -64,7 +64,7 @@ class AsyncBatchRun(Generic[ResponseT_co]):
             raise HorayError(READ_TO_END)
         if task is not None:
             self._readers.add(task)
-        return _Loop(self)
+        return _ResultIterator(self)
 
     async def __anext__(self) -> BatchResult[ResponseT_co]:
         result = await self._take(BatchRunner.get_one, threaded=False)
@@ -115,7 +115,7 @@ class AsyncBatchRun(Generic[ResponseT_co]):
     _drop = _close_nowait  # the same when a loop over the results is collected
 
 
-class _Loop(Generic[ResponseT_co]):
+class _ResultIterator(Generic[ResponseT_co]):
     """One `async for` over a batch. When it is dropped before the end, the batch is stopped."""
 
     __slots__ = ("_ended", "_run")

@@ -105,7 +105,7 @@ class BatchRunner:
         self._buffer = ResultBuffer(ordered=ordered)
         self._read = 0  # how many items the source has prepared
         self._index = 0  # of the next item to send
-        self._again: deque[WorkItem] = deque()  # put off, to be sent again before anything else
+        self._requeued: deque[WorkItem] = deque()  # put off, to be sent again before anything else
         self._ends_with = ends_with
         self._accepted = False  # whether the server has taken the key of one of this run's requests
         self._outage_logged = False  # since the server last responded
@@ -199,19 +199,21 @@ class BatchRunner:
     async def _dispatch(self) -> None:
         while True:
             if self._set_aside:
-                self._again.extend(work for work, error in self._set_aside if self._passed(error))
-                self._set_aside = [one for one in self._set_aside if not self._passed(one[1])]
-            if self._is_hopeless():
+                self._requeued.extend(
+                    work for work, error in self._set_aside if self._has_passed(error)
+                )
+                self._set_aside = [one for one in self._set_aside if not self._has_passed(one[1])]
+            if self._must_wait():
                 if not self._sending:
-                    raise self._none_passed()
+                    raise self._error_of_all()
                 await self._dispatch_notifier.wait()
                 continue
             full = self._broken is None and self._buffer.full(self._index, self._concurrency.limit)
             crowded = len(self._sending) >= MOST_UNFINISHED * self._concurrency.limit
-            if crowded or (full and not self._again):
+            if crowded or (full and not self._requeued):
                 await self._wait_to_go_on()
                 continue
-            work: Any = self._again.popleft() if self._again else self._next()
+            work: Any = self._requeued.popleft() if self._requeued else self._next()
             if work is PENDING or (work is ENDED and self._sending):
                 await self._wait_to_go_on()
             elif work is ENDED:
@@ -221,14 +223,14 @@ class BatchRunner:
                     self.stop(self._broken)
                     return
                 if self._set_aside:
-                    raise self._none_passed()
+                    raise self._error_of_all()
                 return
             elif work is not None:
                 await self._send(work)
 
     async def _wait_to_go_on(self) -> None:
         """Waits until the results are taken, or the source has more. Where nothing is under way, either may wait for the
-        results of those that were set aside, which then are what they are: an iterable may ask for its last result before
+        results of those that were set aside, whose errors then become their results: an iterable may ask for its last result before
         it gives more, and in order nothing comes before the first one.
         """
         try:
@@ -325,8 +327,8 @@ class BatchRunner:
                 work.last_error = error
                 self._fail_unsent(work, now)
             elif is_overloaded(error) or (is_unreachable(error) and self._throttle.reached):
-                self._put_off(work, attempts.permit, error, now)
-            elif self._is_set_aside(work, error, now):
+                self._send_again_or_fail(work, attempts.permit, error, now)
+            elif self._try_set_aside(work, error, now):
                 work.last_error = error
             else:
                 if isinstance(error, APIStatusError) and error.status_code < FIRST_UNKNOWN_STATUS:
@@ -337,7 +339,7 @@ class BatchRunner:
                 raise
             # The function for the API key raised, for example: one result's matter, and the next request asks it again.
             now = clock()
-            if not self._is_set_aside(work, error, now):
+            if not self._try_set_aside(work, error, now):
                 self._done(work, now, error=error)
         except DriftWarning as warning:
             # Of a program that makes errors of warnings: one result's matter, as with `strict="raise"`.
@@ -382,7 +384,9 @@ class BatchRunner:
         failure.__cause__ = warning
         return failure
 
-    def _put_off(self, work: WorkItem, permit: Permit, error: APIError, now: float) -> None:
+    def _send_again_or_fail(
+        self, work: WorkItem, permit: Permit, error: APIError, now: float
+    ) -> None:
         """Puts a request back in front, unless it has been put off for long enough."""
         admission, limiter = self._throttle.admission, self._throttle.limiter
         asked = self._throttle.refused(permit, error, now)
@@ -402,7 +406,7 @@ class BatchRunner:
         if late or not patient or not work.may_go_again(error):
             self._failed(work, error, now)
         else:
-            self._again.append(work)
+            self._requeued.append(work)
 
     def _note_status(self, error: APIError) -> None:
         """Learns from a failure whether the server responds, and whether it takes the key. A refusal for its load and a fault
@@ -435,9 +439,9 @@ class BatchRunner:
                 self._settings.give_up_after,
             )
 
-    def _is_set_aside(self, work: WorkItem, error: HorayError, now: float) -> bool:
+    def _try_set_aside(self, work: WorkItem, error: HorayError, now: float) -> bool:
         """Keeps a request without a result, if it isn't known yet whether the others meet the same error."""
-        if self._ends_with is None or not self._ends_with(error) or self._passed(error):
+        if self._ends_with is None or not self._ends_with(error) or self._has_passed(error):
             return False
         if self._settings.fail_fast:  # then any failure ends the run, at once
             return False
@@ -445,16 +449,16 @@ class BatchRunner:
         self._set_aside.append((work, error))
         return True
 
-    def _passed(self, error: HorayError) -> bool:
+    def _has_passed(self, error: HorayError) -> bool:
         """Whether another request got past what stopped this one."""
         return self._accepted if is_refused_key(error) else self._throttle.reached
 
-    def _is_hopeless(self) -> bool:
+    def _must_wait(self) -> bool:
         """Whether no more is to be sent until one of those under way gets past what stopped others."""
         refused = sum(is_refused_key(error) for _, error in self._set_aside)
         return refused < len(self._set_aside) or refused >= LEAST_REFUSED
 
-    def _none_passed(self) -> HorayError:
+    def _error_of_all(self) -> HorayError:
         """The error for a run of which no request has reached the server, or none with a key that it takes."""
         _, error = self._set_aside[-1]
         count = len(self._set_aside)

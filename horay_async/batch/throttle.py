@@ -100,8 +100,13 @@ class Throttle:
         bulk: bool = True,
         patience: Patience,
     ) -> LimitedRequest | None:
-        """Waits until a request of about so many tokens is admitted, with a permit. None, at once, where it can't be sent within its patience: the server has asked to send nothing for longer, or has refused everything for
-        as long, what was sent after that time included, and nothing is under way that it may still accept.
+        """Waits until a request of about so many tokens is admitted, with a permit.
+
+        Returns None as soon as it is clear that the wait would go past its patience:
+
+        - the server has asked for a longer wait;
+        - or it has refused everything for as long, the last request included, and nothing is under way that it may still
+          accept.
         """
         limiter = self.limiter
         clock = asyncio.get_running_loop().time

@@ -16,7 +16,7 @@ from horay_async.cli import batch, chat, complete, image, listings, serving
 from horay_async.cli.doctor import doctor
 from horay_async.cli.errors import print_error, report_error
 from horay_async.cli.exit_codes import MEANINGS, ExitCode
-from horay_async.cli.interrupts import interrupt_command
+from horay_async.cli.interrupts import report_stopped
 from horay_async.cli.output import note, replace_missing
 from horay_async.cli.terminal import columns
 
@@ -66,7 +66,7 @@ class Commands(TyperGroup):
         except (UsageError, typer.Exit):
             raise
         except KeyboardInterrupt:
-            raise interrupt_command() from None
+            raise report_stopped() from None
         except Exception as error:
             raise typer.Exit(report_error(error)) from error
 

@@ -13,7 +13,7 @@ import horay_async
 from horay_async.cli.errors import in_options
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.inputs import END_OF_INPUT, STDIN, parse_path, piped
-from horay_async.cli.interrupts import interrupt_command
+from horay_async.cli.interrupts import report_stopped
 from horay_async.cli.options import Server, expand_groups
 from horay_async.cli.output import note, warnings_noted, write_json
 from horay_async.cli.session import open_client
@@ -107,7 +107,7 @@ def batch(
                 )
         except KeyboardInterrupt:
             told = f"stopped with {_told(progress)}; the same command goes on from there"
-            raise interrupt_command(told) from None
+            raise report_stopped(told) from None
     note(f"{_told(progress)}, in {timedelta(seconds=round(progress.seconds))}")
     if as_json:
         write_json({name: getattr(progress, name) for name in TOLD})

@@ -17,7 +17,7 @@ from horay_async.cli import responses
 from horay_async.cli.errors import report_error
 from horay_async.cli.exit_codes import CommandError
 from horay_async.cli.inputs import END_OF_INPUT, Content, decode, decode_argument, read_file
-from horay_async.cli.interrupts import interrupt_line, interrupt_response
+from horay_async.cli.interrupts import drop_line, note_stopped
 from horay_async.cli.output import note, write_file
 from horay_async.cli.terminal import has_colours, styled
 
@@ -74,7 +74,7 @@ class Conversation:
                 print()
                 return
             except KeyboardInterrupt:
-                interrupt_line(WAYS_OUT)
+                drop_line(WAYS_OUT)
 
     def _read(self) -> str:
         """A line, and those after it as long as each ends in a backslash."""
@@ -98,7 +98,7 @@ class Conversation:
             if ending.remark is not None:
                 note(ending.remark)
         except KeyboardInterrupt:
-            interrupt_response()
+            note_stopped()
         except (horay_async.HorayError, CommandError) as error:
             report_error(error)
             failed = True

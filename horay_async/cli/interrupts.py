@@ -12,18 +12,18 @@ from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.output import note
 
 
-def interrupt_command(sentence: str = "stopped") -> typer.Exit:
+def report_stopped(sentence: str = "stopped") -> typer.Exit:
     """Reports it as an error, and returns what ends the command with `ExitCode.INTERRUPTED`."""
     print_error(sentence)
     return typer.Exit(ExitCode.INTERRUPTED)
 
 
-def interrupt_line(hint: str) -> None:
+def drop_line(hint: str) -> None:
     """In a conversation: drops the line that is being typed, and says how to leave."""
     print()
     note(f"({hint})")
 
 
-def interrupt_response() -> None:
+def note_stopped() -> None:
     """In a conversation: notes that the response ends here."""
     note("(stopped)")

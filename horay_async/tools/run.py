@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.token_estimate import are_believable
-from horay_async._protocol.wire.finish_reasons import CUTS
+from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async._transport.loops import finalize_on, runs_here
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion
@@ -306,8 +306,8 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """Goes on from the model's message: with its calls, where there are any for us."""
         self._messages.append(choice.message)
         calls = choice.message.tool_calls or []
-        if calls and choice.finish_reason in CUTS:
-            reason, problem = CUTS[choice.finish_reason]
+        if calls and choice.finish_reason in CUT_REASONS:
+            reason, problem = CUT_REASONS[choice.finish_reason]
             raise AnswerError(
                 f"the model was asking for tools, none of which was run, when {problem}",
                 reason=reason,

@@ -241,7 +241,7 @@ class Admission:
         self.end(permit)
         self.refusing_since = None
         if permit.probe:
-            self._pause.cut(now)
+            self._pause.shorten(now)
         self._rate.succeeded(now)
         if self._is_informed(permit):
             self._consecutive = 0

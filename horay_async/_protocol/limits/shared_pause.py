@@ -68,6 +68,6 @@ class SharedPause:
         """Notes that the server responds again."""
         self._length = self.FIRST
 
-    def cut(self, now: float) -> None:
+    def shorten(self, now: float) -> None:
         """Ends what remains of a pause that the server didn't ask for: it responded to a request sent during it."""
         self._until = self._next = min(self._next, max(now, self._asked_until))

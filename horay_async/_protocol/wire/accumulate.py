@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 import attrs
 
 from horay_async._protocol.wire.decode import NO_FINDINGS, drift_of, number_choices
-from horay_async._protocol.wire.finish_reasons import CUTS
+from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async._protocol.wire.tool_calls import ToolCalls
 from horay_async._protocol.wire.unknown import (
     UnknownFields,
@@ -198,7 +198,10 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
                             choice, chunk_choice.index, chunk_choice.finish_reason, events
                         )
                     choice.finish_reason = chunk_choice.finish_reason
-                elif choice.finish_reason not in CUTS and chunk_choice.finish_reason in CUTS:
+                elif (
+                    choice.finish_reason not in CUT_REASONS
+                    and chunk_choice.finish_reason in CUT_REASONS
+                ):
                     choice.finish_reason = chunk_choice.finish_reason
             if chunk_choice.logprobs is not None:
                 self._add_logprobs(choice, chunk_choice.logprobs)

@@ -7,7 +7,7 @@ from horay_async.errors import AnswerFault
 AT_THE_LIMIT = "the response was cut at the token limit: raise max_tokens"
 BROKEN_OFF = "the server broke the response off"
 
-CUTS: dict[str | None, tuple[AnswerFault, str]] = {
+CUT_REASONS: dict[str | None, tuple[AnswerFault, str]] = {
     "length": ("length", AT_THE_LIMIT),
     "model_length": ("length", AT_THE_LIMIT),  # Mistral
     "content_filter": ("content_filter", "the server's content filter cut the response"),

@@ -93,7 +93,7 @@ class SSEReader(ABC, Generic[T]):
         """What to raise once all before it is delivered, with what has come in it; None where the stream ended well."""
 
     def end(self, reason: str, *, keep_truncated: bool, cause: APIError | None = None) -> list[T]:
-        """What is made of the rest of a stream whose bytes ended, for `reason`; it has failed where it wasn't complete.
+        """The bytes have ended, for `reason`: decodes what is left, and notes a failure where the stream wasn't complete.
         `cause` is the error that ended it, if one did.
         """
         if self.done:
@@ -109,7 +109,7 @@ class SSEReader(ABC, Generic[T]):
         made = self._read(whole) if whole else []
         self._check_stray()
         may_end_here = (keep_truncated or self._ends_anywhere) and cause is None and not torn
-        self._judge(reason, complete=self.complete or may_end_here, cause=cause)
+        self._check_complete(reason, complete=self.complete or may_end_here, cause=cause)
         return made
 
     @property
@@ -127,7 +127,7 @@ class SSEReader(ABC, Generic[T]):
     def _read(self, datas: list[bytes]) -> list[T]:
         """What is made of the data of events, at least one."""
 
-    def _judge(self, reason: str, *, complete: bool, cause: APIError | None) -> None:
+    def _check_complete(self, reason: str, *, complete: bool, cause: APIError | None) -> None:
         """Decides what becomes of the stream when its bytes have ended."""
         if self.done:
             return

@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGeneration
 from langchain_core.runnables import RunnableGenerator
 from langchain_core.utils.json import parse_json_markdown
 
-from horay_async._protocol.wire.finish_reasons import CUTS
+from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async.errors import AnswerError
 
 WHOLE_JSON = partial(json.loads, strict=False)
@@ -57,7 +57,7 @@ class _Whole:
         self._messages.append(message)
         told = message.response_metadata
         self._request_id = told.get("request_id") or self._request_id
-        if (cut := CUTS.get(told.get("finish_reason"))) is not None:
+        if (cut := CUT_REASONS.get(told.get("finish_reason"))) is not None:
             reason, problem = cut
             raise self._error(problem, reason, self._text() or _broken_call(message))
 

@@ -21,7 +21,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from horay_async._json import is_object
-from horay_async._protocol.wire.finish_reasons import CUTS
+from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError, AnswerFault
 from horay_async.models import events
@@ -189,7 +189,9 @@ class StreamedMessage:
         for call in _calls(choice)[1]:
             told = tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=0)
             if AIMessageChunk(content="", tool_call_chunks=[told]).tool_calls:
-                reason, problem = CUTS.get(choice.finish_reason, ("mismatch", f"its {NO_OBJECT}"))
+                reason, problem = CUT_REASONS.get(
+                    choice.finish_reason, ("mismatch", f"its {NO_OBJECT}")
+                )
                 problem = f"a tool call isn't whole: {problem}"
                 raise _mismatch(response, problem, reason=reason, text=call["args"] or "")
         return ChatGenerationChunk(
@@ -233,9 +235,11 @@ def _calls(choice: ChatChoice) -> tuple[list[ToolCall], list[InvalidToolCall]]:
     for call in choice.message.tool_calls or ():
         name, text = call.function.name, call.function.arguments
         try:
-            arguments = {} if not text and choice.finish_reason not in CUTS else _object(text)
+            arguments = (
+                {} if not text and choice.finish_reason not in CUT_REASONS else _object(text)
+            )
         except Exception as error:  # noqa: BLE001 - whatever is wrong with them is told as LangChain does
-            problem = CUTS.get(choice.finish_reason, ("", f"{NO_OBJECT}: {error}"))[1]
+            problem = CUT_REASONS.get(choice.finish_reason, ("", f"{NO_OBJECT}: {error}"))[1]
             invalid.append(invalid_tool_call(name=name, args=text, id=call.id, error=problem))
         else:
             calls.append(tool_call(name=name, args=arguments, id=call.id))

@@ -75,8 +75,8 @@ def test_cut_ends_what_the_server_did_not_ask_for() -> None:
     """A pause by its own word stays."""
     pause = SharedPause(lambda: 0.0)
     pause.pause(None, sharers=4, now=0.0)
-    pause.cut(0.1)
+    pause.shorten(0.1)
     assert pause.wait(0.1) == 0.0
     pause.pause(3.0, sharers=4, now=1.0)
-    pause.cut(2.0)
+    pause.shorten(2.0)
     assert pause.wait(2.0) == 2.0
