@@ -8,12 +8,12 @@ import math
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any, cast
-from weakref import WeakKeyDictionary
 
 from horay_async._keys import ProvidedKeys, Secret
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async._transport.failures import chain
 from horay_async._transport.in_thread import in_thread
+from horay_async._transport.loops import PerLoop
 from horay_async.errors import ConfigurationError
 
 MARGIN = 30.0
@@ -67,7 +67,7 @@ class KeySource:
         self.clean: Cleaner = Cleaner()
         """Masks all keys that were seen; it learns of new ones."""
         self._provided = provided
-        self._loops: WeakKeyDictionary[Any, _Current] = WeakKeyDictionary()
+        self._loops: PerLoop[_Current] = PerLoop(_Current)
 
     def current(self) -> Secret | None:
         """The key in use; None where one has to be asked for."""
@@ -80,7 +80,7 @@ class KeySource:
     async def get(self) -> Secret:
         """The key to use. Raises `ConfigurationError` where the function fails."""
         return self.current() or await self._ask(
-            self._loops.setdefault(asyncio.get_running_loop(), _Current())
+            self._loops.get_or_make(asyncio.get_running_loop())
         )
 
     @property
@@ -91,7 +91,7 @@ class KeySource:
 
     async def renew(self, refused: str, *, asks: int) -> bool:
         """Whether there is another key than the one that was `refused`, and sent when there had been so many `asks`."""
-        current = self._loops.setdefault(asyncio.get_running_loop(), _Current())
+        current = self._loops.get_or_make(asyncio.get_running_loop())
         # What was asked for since then is news already: a crowd that is refused asks once.
         if current.key in (None, refused) and (current.task is not None or current.asks == asks):
             await self._ask(current)

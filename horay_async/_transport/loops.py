@@ -7,6 +7,9 @@ import sys
 import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 _REGISTRY = "_horay_async_registry"
 
@@ -75,3 +78,60 @@ def registry_of(loop: asyncio.AbstractEventLoop) -> LoopRegistry:
 
 _registries: dict[asyncio.AbstractEventLoop, LoopRegistry] = {}
 """By the loop, for those whose class lets them take no attributes: they are kept for ever."""
+
+
+class PerLoop(Generic[T]):
+    """A value for each event loop, made when it is first asked for.
+
+    It lives as long as this and the loop, and no longer than either, also where it refers to the loop, by a task or a future:
+    so it is the loop that keeps it.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        # By the loop's `id`, which no other has as long as the loop keeps the value.
+        self._kept: weakref.WeakValueDictionary[int, _Kept[T]] = weakref.WeakValueDictionary()
+
+    def get(self, loop: asyncio.AbstractEventLoop) -> T | None:
+        """The value of `loop`; None where it has none yet."""
+        kept = self._kept.get(id(loop))
+        return None if kept is None else kept.value
+
+    def get_or_make(self, loop: asyncio.AbstractEventLoop) -> T:
+        """The value of `loop`, which runs here."""
+        kept = self._kept.get(id(loop))
+        if kept is None:
+            self._forget_closed()
+            kept = self._kept[id(loop)] = _Kept(loop, self._make())
+        return kept.value
+
+    def items(self) -> list[tuple[asyncio.AbstractEventLoop, T]]:
+        """The loops that there are, and their values."""
+        return [(loop, kept.value) for kept in list(self._kept.values()) if (loop := kept.loop())]
+
+    def _forget_closed(self) -> None:
+        for kept in list(self._kept.values()):
+            loop = kept.loop()
+            if loop is not None and loop.is_closed():
+                kept.forget()
+
+    def __del__(self) -> None:
+        for kept in list(self._kept.values()):
+            kept.forget()
+
+
+class _Kept(Generic[T]):
+    """What a loop's registry keeps."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, value: T) -> None:
+        self.loop: weakref.ref[asyncio.AbstractEventLoop] = weakref.ref(loop)
+        self.value: T = value
+        registry = registry_of(loop)
+        registry.add(self)
+        self._registry = weakref.ref(registry)
+
+    def forget(self) -> None:
+        """Lets go of it, in any thread."""
+        registry = self._registry()
+        if registry is not None:
+            registry.discard(self)

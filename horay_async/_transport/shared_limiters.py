@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 from horay_async._transport.eviction import EvictionThreshold
+from horay_async._transport.loops import PerLoop
 from horay_async.options import ClientOptions, Limits
 
 if TYPE_CHECKING:
@@ -44,9 +45,7 @@ class SharedLimiters:
     """
 
     def __init__(self) -> None:
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, LimitersOfLoop] = (
-            WeakKeyDictionary()
-        )
+        self._loops: PerLoop[LimitersOfLoop] = PerLoop(LimitersOfLoop)
         self._members: WeakValueDictionary[tuple[str, Limits | None], Membership] = (
             WeakValueDictionary()
         )
@@ -59,12 +58,7 @@ class SharedLimiters:
     def get(self, options: ClientOptions) -> Limiter:
         """The running loop's limiter for a client with these options."""
         loop = asyncio.get_running_loop()
-        limiters = self._loops.get(loop)
-        if limiters is None:
-            for other in list(self._loops):
-                if other.is_closed():
-                    self._loops.pop(other, None)  # another thread may have been first
-            limiters = self._loops[loop] = LimitersOfLoop()
+        limiters = self._loops.get_or_make(loop)
         key = (options.base_url, options.limits)
         limiter = limiters.get(key)
         if limiter is None:
@@ -84,7 +78,7 @@ class SharedLimiters:
     def close(self) -> None:
         """Ends all waits, on every loop."""
         here = asyncio.get_running_loop()
-        for loop, limiters in list(self._loops.items()):
+        for loop, limiters in self._loops.items():
             for limiter in list(limiters.values()):
                 if loop is here:
                     limiter.close()
