@@ -203,11 +203,11 @@ class BatchRunner:
                     work for work, error in self._set_aside if self._has_passed(error)
                 )
                 self._set_aside = [one for one in self._set_aside if not self._has_passed(one[1])]
-            if self._must_wait():
-                if not self._sending:
-                    raise self._error_of_all()
-                await self._dispatch_notifier.wait()
-                continue
+                if self._must_wait():
+                    if not self._sending:
+                        raise self._error_of_all()
+                    await self._dispatch_notifier.wait()
+                    continue
             full = self._broken is None and self._buffer.full(self._index, self._concurrency.limit)
             crowded = len(self._sending) >= MOST_UNFINISHED * self._concurrency.limit
             if crowded or (full and not self._requeued):

@@ -19,25 +19,21 @@ class ServerWindow:
     Sans-I/O: times are passed in, in seconds of one steady clock.
     """
 
-    __slots__ = ("_left", "_until", "taken")
+    __slots__ = ("_left", "taken", "until")
 
     def __init__(self) -> None:
         self.taken: float = 0.0
         """Units sent, ever."""
         self._left = math.inf
         """Units that may be sent before `_until`."""
-        self._until = -math.inf
-        """When the window begins anew."""
+        self.until: float = -math.inf
+        """When the window begins anew; past where nothing of the server's word holds."""
 
     def wait(self, units: float, now: float) -> float:
         """Seconds until a request of so many units is admitted."""
-        if now >= self._until:
+        if now >= self.until:
             self._left = math.inf
-        return self._until - now if self._left < units else 0.0
-
-    def is_idle(self, now: float) -> bool:
-        """Whether nothing of the server's word holds any longer."""
-        return now >= self._until
+        return self.until - now if self._left < units else 0.0
 
     def take(self, units: float) -> None:
         """Counts a request that is sent."""
@@ -57,24 +53,28 @@ class ServerWindow:
         """
         if remaining is None or not reset:
             return
-        self._until = now + min(reset, LONGEST_HOLD)
+        self.until = now + min(reset, LONGEST_HOLD)
         self._left = remaining - max(0.0, self.taken - taken)
 
 
-@attrs.frozen
+@attrs.define
 class ServerWindows:
     """The windows of requests and of tokens together."""
 
     requests: ServerWindow = attrs.field(factory=ServerWindow)
     tokens: ServerWindow = attrs.field(factory=ServerWindow)
+    until: float = attrs.field(default=-math.inf, init=False)
+    """When both have begun anew: most servers never say anything."""
 
     def wait(self, tokens: float, now: float) -> float:
         """Seconds until a request of so many tokens is admitted by both."""
+        if now >= self.until:
+            return 0.0
         return max(self.requests.wait(1.0, now), self.tokens.wait(tokens, now))
 
     def is_idle(self, now: float) -> bool:
         """Whether nothing of the server's word holds any longer."""
-        return self.requests.is_idle(now) and self.tokens.is_idle(now)
+        return now >= self.until
 
     def take(self, tokens: float) -> tuple[float, float]:
         """Counts a request that is sent, and returns the requests and tokens sent by then."""
@@ -91,5 +91,7 @@ class ServerWindows:
         """Takes in what the response to a request says; `taken` is what `take` returned for that request."""
         pairs = ((self.requests, limits.requests), (self.tokens, limits.tokens))
         for (window, limit), before in zip(pairs, taken, strict=True):
-            if limit.limit != 0:  # what some servers say where nothing is limited
+            # A limit of 0 is what some servers say where nothing is limited.
+            if limit.remaining is not None and limit.limit != 0:
                 window.update(remaining=limit.remaining, reset=limit.reset, taken=before, now=now)
+        self.until = max(self.requests.until, self.tokens.until)

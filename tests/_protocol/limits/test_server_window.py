@@ -52,13 +52,14 @@ def test_a_reset_that_is_far_off_is_not_waited_for() -> None:
     assert window.wait(1.0, 0.0) == LONGEST_HOLD
 
 
-def test_is_idle_once_the_window_is_over() -> None:
+def test_is_idle_once_the_windows_are_over() -> None:
     """Only until then is there something to go by."""
-    window = ServerWindow()
-    assert window.is_idle(0.0)
-    window.update(remaining=5, reset=10.0, taken=0.0, now=0.0)
-    assert not window.is_idle(9.0)
-    assert window.is_idle(10.0)
+    windows = ServerWindows()
+    assert windows.is_idle(0.0)
+    windows.update(RateLimits(tokens=RateLimit(remaining=5, reset=10.0)), (0.0, 0.0), 0.0)
+    assert not windows.is_idle(9.0)
+    assert windows.is_idle(10.0)
+    assert windows.wait(100.0, 10.0) == 0.0
 
 
 def test_both_windows() -> None:
