@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from multidict import CIMultiDict, CIMultiDictProxy, istr
@@ -203,7 +204,7 @@ class Call:
         LOG.debug("%s: trying again in %.3f s", self.request.label, delay)
         if self.observers is not None:
             self.observers.on_retry(tuple(self.attempts), error, delay)
-        await asyncio.sleep(delay)
+        await self._sender.pools.wait(partial(asyncio.sleep, delay))
 
     # What streams ask for
 
@@ -328,7 +329,7 @@ class Call:
         """The key that a function provides: mostly the one of the calls before."""
         key = keys.current()
         if key is None:
-            key = await self._within_deadline(keys.get())
+            key = await self._within_deadline(self._sender.pools.wait(keys.get))
         self._key = key
         self._key_asks = keys.asks
         return key
@@ -339,7 +340,8 @@ class Call:
             return False
         self._key_renewed = True
         try:
-            return await self._within_deadline(self._keys.renew(self._key, asks=self._key_asks))
+            renew = partial(self._keys.renew, self._key, asks=self._key_asks)
+            return await self._within_deadline(self._sender.pools.wait(renew))
         except APITimeoutError:
             return False  # the server's own error says more
 

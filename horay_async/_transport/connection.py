@@ -357,6 +357,7 @@ class Connector(aiohttp.TCPConnector):
     def __init__(self, *, tcp_keepalive: float | None, **options: Any) -> None:
         self._connections: WeakSet[ConnectionProtocol] = WeakSet()
         self._registry = registry_of(asyncio.get_running_loop())
+        self._connecting: set[asyncio.Task[Any] | None] = set()
         super().__init__(socket_factory=partial(make_socket, tcp_keepalive), **options)  # pyright: ignore[reportUnknownMemberType] - aiohttp types an address as a bare tuple
         self._buffer = shared_buffer(asyncio.get_running_loop())
 
@@ -364,13 +365,21 @@ class Connector(aiohttp.TCPConnector):
         request = pending_request.get()
         if request is not None:
             request.before_connecting()
+        task = asyncio.current_task()
         while True:
+            self._connecting.add(task)
             try:
                 connection = await super().connect(*args, **options)
             except (aiohttp.ClientConnectorError, TimeoutError):
                 # The server may have moved: the next attempt is to ask for its address anew.
                 self.clear_dns_cache()
                 raise
+            except asyncio.CancelledError:
+                if task in self._connecting or task is None or task.uncancel():
+                    raise
+                raise aiohttp.ClientConnectionError("Connector is closed") from None  # by `close`
+            finally:
+                self._connecting.discard(task)
             transport = connection.transport
             if transport is None:  # lost already: writing the request will tell
                 return connection
@@ -389,6 +398,14 @@ class Connector(aiohttp.TCPConnector):
             if request is not None:
                 request.dispatched(known)
             return connection
+
+    def close(self, **options: Any) -> Any:
+        """Ends what connects, too: aiohttp leaves that to its own timeout."""
+        while self._connecting:
+            task = self._connecting.pop()
+            if task is not None:
+                task.cancel()
+        return super().close(**options)
 
     @property
     def closed(self) -> bool:

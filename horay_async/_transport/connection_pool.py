@@ -19,7 +19,8 @@ import os
 import sys
 import warnings
 import weakref
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TypeVar
 from weakref import WeakSet, WeakValueDictionary
 
 import aiohttp
@@ -30,10 +31,12 @@ from horay_async._transport.connection import Connector
 from horay_async._transport.connection_slots import CLIENT_CLOSED, ConnectionSlots
 from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async._transport.eviction import EvictionThreshold
-from horay_async._transport.loops import registry_of
+from horay_async._transport.loops import PerLoop, registry_of
 from horay_async._transport.open_files import connections_allowed, log_waiting
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions
+
+T = TypeVar("T")
 
 KEEPALIVE_SECONDS = 15.0
 """How long an idle connection is kept: aiohttp's own default, below what servers commonly allow."""
@@ -240,6 +243,7 @@ class ConnectionPools:
         ] = {}  # by what `_key_of` returns
         # By the loop's `id`, which no other has as long as there is a pool of it.
         self._loops: WeakValueDictionary[int, _PoolsOfLoop] = WeakValueDictionary()
+        self._waits: PerLoop[set[asyncio.Timeout]] = PerLoop(set)  # those that `close` ends
         _all.add(self)
 
     def get(
@@ -330,10 +334,30 @@ class ConnectionPools:
         known.pools = len(mine) - len(unused[keep:])
         known.eviction.evicted(known.pools)
 
+    async def wait(self, wait: Callable[[], Awaitable[T]]) -> T:
+        """What `wait` returns; raises `ConfigurationError` as soon as the client is closed."""
+        if self.closed:
+            raise ConfigurationError(CLIENT_CLOSED)
+        waits = self._waits.get_or_make(asyncio.get_running_loop())
+        until_closed = asyncio.timeout(None)
+        waits.add(until_closed)
+        try:
+            async with until_closed:
+                return await wait()
+        except TimeoutError:
+            if not until_closed.expired():
+                raise
+            raise ConfigurationError(CLIENT_CLOSED) from None
+        finally:
+            waits.discard(until_closed)
+
     async def close(self) -> None:
         """Closes the pools of every loop; a loop that isn't running has closed, or will close, its own."""
         self.closed = True
         here = asyncio.get_running_loop()
+        for loop, waits in self._waits.items():
+            with contextlib.suppress(RuntimeError):  # it is closed
+                loop.call_soon_threadsafe(_end_all, waits)
         self._pools.clear()
         for pool in self.live_pools():
             if pool.loop is here:
@@ -388,6 +412,13 @@ def _look_later(pools: ConnectionPools, here: asyncio.AbstractEventLoop) -> None
             found.look_again(here)
 
     here.call_later(KEEPALIVE_SECONDS, look)
+
+
+def _end_all(waits: set[asyncio.Timeout]) -> None:
+    now = asyncio.get_running_loop().time()
+    for wait in waits:
+        with contextlib.suppress(RuntimeError):  # it hasn't begun, or ends in this moment
+            wait.reschedule(now)
 
 
 def pool_close_soon(pool: ConnectionPool) -> None:

@@ -25,7 +25,7 @@ from horay_async.batch.requests import (
 )
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchProgress, BatchResult
-from horay_async.batch.sources import ENDED, PENDING, READ_ERRORS, source_of
+from horay_async.batch.sources import ENDED, PENDING, source_of
 from horay_async.batch.throttle import BatchAttemptLimiter, Patience, throttle_of, unbound
 from horay_async.errors import (
     AnswerError,
@@ -259,7 +259,9 @@ class BatchRunner:
             self._broken = HorayError(SOURCE_CANCELLED)
             self._broken.__cause__ = error
             return ENDED
-        except READ_ERRORS as error:
+        except KeyboardInterrupt:  # in the iterable's code: it ends the batch at once
+            raise
+        except BaseException as error:  # noqa: BLE001 - an iterable can raise anything, `sys.exit` included
             self._broken = error
             return ENDED
         if item is PENDING or item is ENDED:

@@ -19,9 +19,6 @@ from collections.abc import (
 )
 from typing import Any, Protocol
 
-READ_ERRORS = (Exception, SystemExit, GeneratorExit)
-"""What an iterable can raise: anything, `sys.exit` included. Ctrl-C in its code ends the batch at once."""
-
 PENDING = object()
 """Nothing is there yet."""
 ENDED = object()
@@ -124,7 +121,9 @@ class _AsyncSource:
                 if len(self._ready) >= MAX_PREFETCHED:
                     self._room.clear()
                     await self._room.wait()
-        except READ_ERRORS as error:  # not raised in this task: a `SystemExit` would end the loop
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - not raised in this task: a `SystemExit` would end the loop
             self._error = error
         finally:
             # A generator that is merely dropped is closed at some later time.

@@ -17,7 +17,7 @@ from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async._transport.loops import finalize_on, runs_here
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
-from horay_async.models.chat import ChatChoice, ChatCompletion
+from horay_async.models.chat import ChatChoice, ChatCompletion, ToolCall
 from horay_async.models.events import (
     ChatEvent,
     RoundFinished,
@@ -35,7 +35,6 @@ from horay_async.streaming import (
 
 if TYPE_CHECKING:
     from horay_async._observers import RunObserver, TelemetryObserver
-    from horay_async.models.chat import ToolCall
     from horay_async.models.messages import ToolMessage
     from horay_async.models.usage import Usage
     from horay_async.tools._calls import ToolCaller
@@ -314,8 +313,9 @@ class AsyncToolRun(Readable[ToolRunEvent]):
                 text=calls[-1].function.arguments,
                 completion=self._response,
             )
-        for place, call in enumerate(calls):
-            call.id = call.id or f"call_{self._round}_{place}"  # some servers send none
+        calls = self._with_own_ids(calls)
+        if calls:
+            choice.message.tool_calls = calls
         ours = [call for call in calls if call.function.name not in self._left_to_caller]
         if len(ours) < len(calls):
             names = ", ".join(sorted({call.function.name for call in calls} & self._left_to_caller))
@@ -335,6 +335,20 @@ class AsyncToolRun(Readable[ToolRunEvent]):
                 task.add_done_callback(_look_at)
             self._next = self._await_tools
             self._last_round = len(ours) < len(calls)
+
+    def _with_own_ids(self, calls: list[ToolCall]) -> list[ToolCall]:
+        """The calls, each with an id of its own: some servers send none, or one for several. One that is repeated with its id
+        is the same call.
+        """
+        known: dict[str, ToolCall] = {}
+        for place, call in enumerate(calls):
+            same = known.get(call.id)
+            if same is not None and same.function == call.function:
+                continue
+            if same is not None or not call.id:
+                call.id = f"call_{self._round}_{place}"
+            known[call.id] = call
+        return list(known.values())
 
     def _count(self, response: ChatCompletion) -> None:
         """Adds the tokens of a response, as far as its server can be believed."""

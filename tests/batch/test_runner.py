@@ -581,8 +581,12 @@ async def test_what_the_iterable_raises_comes_after_its_responses(
     assert sorted(seen) == list(range(5))
 
 
+class Stop(BaseException):
+    """What a program ends by in a way of its own."""
+
+
 @pytest.mark.parametrize("kind", ["inline", "threaded", "asynchronous"])
-@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), KeyError("theirs")])
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), KeyError("theirs"), Stop()])
 async def test_exits_of_the_iterable_lose_nothing(
     stub: Stub, batch: AsyncBatch, kind: str, error: BaseException
 ) -> None:
@@ -606,7 +610,12 @@ async def test_exits_of_the_iterable_lose_nothing(
             while True:
                 results = await run._take(BatchRunner.get, threaded=kind == "threaded")
                 seen.extend(result.index for result in results)
-        except (SystemExit, GeneratorExit, KeyError) as raised:  # not raised in a task of the test
+        except (
+            SystemExit,
+            GeneratorExit,
+            KeyError,
+            Stop,
+        ) as raised:  # not raised in the test's task
             return raised
 
     reading = asyncio.create_task(read())

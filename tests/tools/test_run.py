@@ -38,7 +38,7 @@ from horay_async.testing import FaultServer, Gate, Stall, error, respond, sse
 from horay_async.tools.define import Tool, tool
 from horay_async.tools.run import AsyncToolRun
 
-from .responses import asked, calling, saying
+from .responses import asked, calling, saying, streamed
 
 if TYPE_CHECKING:
     from tests.conftest import Connect
@@ -348,6 +348,39 @@ async def test_cut_call(fault_server: FaultServer, connect: Connect, finish: str
     assert (caught.value.reason, caught.value.text) == (reason, '{"city": "Rome"}')
     assert said in str(caught.value)
     assert ran == []
+
+
+async def test_repeated_call(fault_server: FaultServer, connect: Connect) -> None:
+    """A call that comes twice with its id runs once; one that shares the id of another gets one of its own."""
+    ran: list[int] = []
+
+    @tool
+    def pay(amount: int) -> None:
+        """Pays."""
+        ran.append(amount)
+
+    deltas = [
+        {
+            "tool_calls": [
+                {
+                    "index": index,
+                    "id": "a",
+                    "type": "function",
+                    "function": {"name": "pay", "arguments": f'{{"amount": {amount}}}'},
+                }
+            ]
+        }
+        for index, amount in enumerate([1, 1, 2])
+    ]
+    fault_server.add(streamed(*deltas, finish_reason="tool_calls"), saying("Done."))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[pay])
+        await run.final()
+    assert ran == [1, 2]
+    sent = fault_server.requests[1].json()["messages"]
+    asked = [call["id"] for call in sent[1]["tool_calls"]]
+    assert asked == [message["tool_call_id"] for message in sent[2:]]
+    assert len(set(asked)) == 2
 
 
 def hanging(cancelled: asyncio.Event, begun: asyncio.Event) -> Any:

@@ -299,3 +299,17 @@ async def test_own_session_that_cannot_be_used(fault_server: FaultServer, connec
     with pytest.raises(ConfigurationError, match="Session is closed"):
         await complete(connect(session=session, retries=3))
     assert not fault_server.requests
+
+
+async def test_closing_ends_what_connects(fault_server: FaultServer, connect: Connect) -> None:
+    """A call in a TLS handshake with a server that is silent is told at once, and a task that is cancelled in it stays so."""
+    fault_server.on_connect("stall", times=2)
+    async with connect(base_url=fault_server.base_url.replace("http:", "https:")) as client:
+        calls = [asyncio.ensure_future(complete(client)) for _ in range(2)]
+        await fault_server.until(lambda: fault_server.open_connections == 2)
+        calls[1].cancel()
+        await client.close()
+        with pytest.raises(ConfigurationError, match="closed"):
+            await asyncio.wait_for(calls[0], 10)
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(calls[1], 10)

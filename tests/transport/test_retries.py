@@ -489,3 +489,43 @@ async def test_delays_that_are_none(
             await complete(client)
         assert isinstance(caught.value.__context__, APIStatusError)
     assert len(fault_server.requests) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_closing_ends_a_backoff(
+    fault_server: FaultServer, connect: Connect, stream: bool
+) -> None:
+    """A call between two attempts is told at once that the client is closed."""
+    fault_server.always(error(429, retry_after=100))
+    backing_off = asyncio.Event()
+    client = connect(retries=2, on_retry=lambda _: backing_off.set())
+    call: asyncio.Future[Any] = asyncio.ensure_future(
+        client.completions.create(model="m", prompt="p", stream=stream)
+    )
+    await backing_off.wait()
+    await client.close()
+    with pytest.raises(ConfigurationError, match="the client is closed"):
+        await asyncio.wait_for(call, 20)
+
+
+async def test_closing_ends_the_wait_for_a_key(fault_server: FaultServer) -> None:
+    """So is one that waits for the function for the key, and for a new key after a refusal."""
+    asked = asyncio.Event()
+    keys = iter(["first-key-that-is-refused"])
+
+    async def key() -> str:
+        if (known := next(keys, None)) is not None:
+            return known
+        asked.set()
+        await asyncio.Event().wait()
+        return "never"
+
+    fault_server.always(error(401))
+    client = AsyncHoray(key, base_url=fault_server.base_url)
+    calls = [asyncio.ensure_future(complete(client)) for _ in range(2)]
+    await asked.wait()
+    calls.append(asyncio.ensure_future(complete(client)))
+    await client.close()
+    for call in calls:
+        with pytest.raises(ConfigurationError, match=r"the client (is|was) closed"):
+            await asyncio.wait_for(call, 20)

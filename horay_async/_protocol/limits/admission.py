@@ -25,7 +25,7 @@ of a client on one event loop share what was found.
 Calls share it where their limit is found by trying, too. What they send can be much less than the server allows: a refusal
 gives a rate only where more was to be sent than could be, and where the server had let something through in the last
 minute: one that refuses everything is out of service, and may take as much as ever when it is back. Calls with a fixed
-limit keep to that and to pauses, and nothing is learnt from what they meet.
+limit keep to that and to what `Retry-After` asks for, and nothing is learnt from what they meet.
 """
 
 from __future__ import annotations
@@ -175,8 +175,10 @@ class Admission:
         return max(by_rate, self._pause.wait(now), concurrency.wait(now) if paced else 0.0)
 
     def hold_back_fixed(self, concurrency: ConcurrencyLimit, now: float) -> float:
-        """The same for a request that keeps to a fixed limit `concurrency`, and to pauses, but not to what was learnt."""
-        return math.inf if concurrency.hold_back() else self._pause.wait(now)
+        """The same for a request that keeps to a fixed limit `concurrency`, and to pauses that the server has asked for, but not
+        to what was learnt from the refusals of others.
+        """
+        return math.inf if concurrency.hold_back() else self._pause.wait_asked(now)
 
     def begin(
         self,

@@ -58,7 +58,7 @@ class RawEventReader(SSEReader[ServerSentEvent]):
 
     def _is_whole(self, data: bytes, *, ended: bool) -> bool:
         # Its data may say by itself where it ends.
-        return ended or self._is_last(data) or _is_closed(data)
+        return self._is_last(data) or _is_closed(data) or (ended and _is_json(data))
 
     def _read(self, datas: list[bytes]) -> list[ServerSentEvent]:
         events: list[ServerSentEvent] = []
@@ -111,4 +111,8 @@ def _is_closed(data: bytes) -> bool:
     """Whether data is JSON that no more could follow: a number could go on."""
     if data.strip() == DONE:
         return True
-    return data.lstrip().startswith((b"{", b"[", b'"')) and can_decode(msgspec.json.decode, data)
+    return data.lstrip().startswith((b"{", b"[", b'"')) and _is_json(data)
+
+
+def _is_json(data: bytes) -> bool:
+    return can_decode(msgspec.json.decode, data)

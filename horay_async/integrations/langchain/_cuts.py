@@ -68,7 +68,9 @@ class _Whole:
         message = self._message()
         if message is None:
             return
-        if not self._text_is_json and message.invalid_tool_calls and not message.tool_calls:
+        if not self._text_is_json and not message.tool_calls:
+            if not message.invalid_tool_calls:
+                raise self._error("the model called no tool", "mismatch", self._text())
             problem = message.invalid_tool_calls[-1]["error"] or "its arguments are no JSON object"
             text = _broken_call(message)
             raise self._error(f"a tool call isn't whole: {problem}", "mismatch", text)

@@ -205,9 +205,11 @@ def test_fixed_limit_keeps_to_pauses_alone() -> None:
     for _ in range(20):
         desk.response(*desk.let_go())
         desk.now += 1.0
-    desk.refuse(*desk.let_go())
-    desk.response(*desk.let_go())
     fixed = ConcurrencyLimit(start=2, floor=2, ceiling=2)
+    desk.refuse(*desk.let_go())
+    assert desk.wait > 0.0
+    assert desk.admission.hold_back_fixed(fixed, desk.now) == 0.0
+    desk.response(*desk.let_go())
     desk.now += 10.0
     for _ in range(200):
         assert desk.admission.hold_back_fixed(fixed, desk.now) == 0.0
