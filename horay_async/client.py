@@ -57,7 +57,7 @@ class AsyncHoray:
     `api_key` and `base_url` come from `HORAY_API_KEY` and `HORAY_BASE_URL` unless given; the other
     options are described by `ClientOptions`. Raises `ConfigurationError` for an option that can't work.
 
-    One client serves any number of tasks, threads and event loops. Close it, best by a `with` block.
+    One client serves any number of tasks, threads and event loops. Close it, best by an `async with` block.
     """
 
     def __init__(

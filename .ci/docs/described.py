@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import ast
 import inspect
+from copy import copy
 from importlib import import_module
 from typing import Any, is_typeddict
 
+import attrs
 import griffe
+
+from horay_async.batch.options import Settings
+from horay_async.options import ClientOptions
 
 KINDS = {
     inspect.Parameter.POSITIONAL_ONLY: griffe.ParameterKind.positional_only,
@@ -31,20 +36,29 @@ PUBLIC = frozenset(
 """The classes that the reference has a place for."""
 
 
+SETTINGS = {"__init__": ClientOptions, "run": Settings, "run_file": Settings}
+"""By the method that takes them by keyword, the class that has their defaults."""
+
+
 class Described(griffe.Extension):
     """Takes signature and docstring of methods from the object itself, where it has ones of its own."""
 
     def on_class(self, *, cls: griffe.Class, **_: Any) -> None:
-        """Called once for each class that was read: bases that are no reader's business give way to theirs."""
+        """Called once for each class that was read: bases that are no reader's business give way to theirs, and leave what
+        they have.
+        """
         found = _object_of(cls)
-        if isinstance(found, type) and not is_typeddict(found):
-            named = [
-                next((one for one in base.__mro__ if _is_known(one)), None)
-                for base in found.__bases__
-            ]
-            cls.bases = [
-                griffe.ExprName(one.__name__, parent=cls) for one in named if one is not None
-            ]
+        if not isinstance(found, type) or is_typeddict(found):
+            return
+        named = [next(filter(_is_known, base.__mro__), None) for base in found.__bases__]
+        cls.bases = [griffe.ExprName(one.__name__, parent=cls) for one in named if one is not None]
+        for base in found.__bases__:
+            unknown = cls.module.members.get(base.__name__)
+            if not _is_known(base) and isinstance(unknown, griffe.Class):
+                for name, member in unknown.members.items():
+                    if not name.startswith("_") and name not in cls.members:
+                        cls.members[name] = own = copy(member)
+                        own.parent = cls
 
     def on_function(self, *, func: griffe.Function, **_: Any) -> None:
         """Called once for each function that was read."""
@@ -56,6 +70,8 @@ class Described(griffe.Extension):
         func.parameters = griffe.Parameters(
             *(_parameter(one, func) for one in inspect.signature(found).parameters.values())
         )
+        if func.name in SETTINGS:
+            _show_defaults(func.parameters, SETTINGS[func.name])
         if text := inspect.getdoc(found):
             func.docstring = griffe.Docstring(text, parent=func, parser="google")
 
@@ -100,6 +116,20 @@ def _parameter(one: inspect.Parameter, func: griffe.Function) -> griffe.Paramete
         annotation = griffe.safe_get_annotation(tree, parent=func)
     default = None if one.default is inspect.Parameter.empty else _shown(one.default)
     return griffe.Parameter(one.name, kind=KINDS[one.kind], annotation=annotation, default=default)
+
+
+def _show_defaults(parameters: griffe.Parameters, settings: Any) -> None:
+    """Writes the defaults of settings in the place of those that only say that there is one."""
+    defaults = {one.name: one.default for one in attrs.fields(settings)}
+    for parameter in parameters:
+        default = defaults.get(parameter.name, attrs.NOTHING)
+        if parameter.default == "..." and default is not attrs.NOTHING:
+            made = getattr(default, "factory", None)
+            parameter.default = repr(default) if made is None else _call_of(made)
+
+
+def _call_of(factory: Any) -> str:
+    return "{}" if not isinstance(factory, type) else f"{factory.__name__}()"
 
 
 def _shown(default: Any) -> str:

@@ -17,6 +17,7 @@ ELSEWHERE = {
     "explanations/results.png": "benchmarks/results.png",
     "explanations/soak.png": "benchmarks/soak.png",
     "changelog.md": "CHANGELOG.md",
+    "assets/wide.css": ".ci/docs/wide.css",
 }
 """Files by their place on the site, and where they are in the repository."""
 
