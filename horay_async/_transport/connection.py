@@ -74,6 +74,8 @@ FINISHED = Finished()
 
 CLOSED_HERE = "the connection was closed on this side"
 
+CONNECTOR_CLOSED = "Connector is closed"
+
 
 class ConnectionProtocol(asyncio.Protocol):
     """Passes on to aiohttp's protocol what happens on a connection, and takes note of it."""
@@ -367,6 +369,8 @@ class Connector(aiohttp.TCPConnector):
             request.before_connecting()
         task = asyncio.current_task()
         while True:
+            if self.closed:  # aiohttp would connect before it looks
+                raise aiohttp.ClientConnectionError(CONNECTOR_CLOSED)
             self._connecting.add(task)
             try:
                 connection = await super().connect(*args, **options)
@@ -377,7 +381,7 @@ class Connector(aiohttp.TCPConnector):
             except asyncio.CancelledError:
                 if task in self._connecting or task is None or task.uncancel():
                     raise
-                raise aiohttp.ClientConnectionError("Connector is closed") from None  # by `close`
+                raise aiohttp.ClientConnectionError(CONNECTOR_CLOSED) from None  # by `close`
             finally:
                 self._connecting.discard(task)
             transport = connection.transport

@@ -172,9 +172,8 @@ class LearnedRate:
         over = rate.wait(now) > 0
         rate.take(1.0, now)
         if waited is None:
-            if (
-                over
-            ):  # sent all the same: else it would leave nothing, for ever, to those that keep to it
+            # Sent all the same: where it didn't grow, nothing would be left, for ever, to those that keep to it.
+            if over:
                 self._grow(rate, now)
             return
         self._unused = 0 if waited else self._unused + 1
