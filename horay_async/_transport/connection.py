@@ -369,7 +369,7 @@ class Connector(aiohttp.TCPConnector):
             request.before_connecting()
         task = asyncio.current_task()
         while True:
-            if self.closed:  # aiohttp would connect before it looks
+            if super().closed:  # aiohttp would connect before it looks
                 raise aiohttp.ClientConnectionError(CONNECTOR_CLOSED)
             self._connecting.add(task)
             try:
