@@ -82,14 +82,12 @@ class Request(Record):
     """Most bytes to take in of a whole response."""
     external: bool = False
     """Whether `path` is a whole URL on a host that the key and the default headers aren't meant for."""
-    is_safe: bool = attrs.field(init=False)
+    is_safe: bool = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self.method in SAFE_METHODS, takes_self=True)
+    )
     """Whether its method is safe, in HTTP's word: it runs nothing at the server, so that it can be sent again whatever
     became of it.
     """
-
-    @is_safe.default
-    def _is_safe(self) -> bool:
-        return self.method in SAFE_METHODS
 
     @property
     def label(self) -> str:
