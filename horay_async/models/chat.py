@@ -140,6 +140,9 @@ class ChatChoice(Extensible):
     logprobs: ChatLogprobs | None = None
     """Probabilities of the tokens, where they were asked for."""
 
+    def __attrs_pre_init__(self) -> None:
+        self.logprobs = None
+
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
 

@@ -68,6 +68,9 @@ class CompletionChoice(Extensible):
     logprobs: CompletionLogprobs | None = None
     """Probabilities of the tokens, where they were asked for."""
 
+    def __attrs_pre_init__(self) -> None:
+        self.logprobs = None
+
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
 

@@ -53,3 +53,19 @@ def test_what_chunks_leave_out_is_prefilled(name: str) -> None:
     optional = [field.name for field in attrs.fields(cast(Any, cls)) if field.default is None]
     assert optional
     assert all(hasattr(blank, field) for field in optional)
+
+
+def test_what_responses_leave_out_is_prefilled() -> None:
+    """A class that explains attributes which it doesn't have has no slot empty that a server mostly leaves empty: that
+    would make the explanation for each response.
+    """
+    explaining = [cls for cls in PREFILLED if "__getattr__" in vars(cls)]
+    assert {"ChatCompletion", "ChatChoice", "ChatMessage", "Completion", "CompletionChoice"} <= {
+        cls.__name__ for cls in explaining
+    }
+    for cls in explaining:
+        blank = cls.__new__(cls)
+        cast(Any, blank).__attrs_pre_init__()
+        for field in attrs.fields(cast(Any, cls)):
+            if field.default is None and field.name not in cls.__wire__.required:
+                assert hasattr(blank, field.name), (cls, field.name)
