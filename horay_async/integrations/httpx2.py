@@ -20,8 +20,10 @@ leaves `horay` open.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final, TypeVar
+
+import attrs
 
 from horay_async import errors
 from horay_async._bridge.blocking_iterator import BlockingReader, Prefetcher
@@ -46,6 +48,8 @@ import httpx2
 __all__ = ["AsyncHorayTransport", "HorayTransport"]
 
 T = TypeVar("T")
+Body = ForwardedBody | ForwardedStream
+Translate = Callable[[HorayError], Exception]
 
 EXTENSION: Final = "horay"
 """The request extension with options for this call: a dict of `timeout`, `max_retries` and `on_truncation`."""
@@ -59,36 +63,37 @@ ENCODED: Final = frozenset({b"content-encoding", b"content-length"})
 
 def httpx2_error(error: HorayError, request: httpx2.Request) -> Exception:
     """The error of httpx2 for one of this package's."""
-    return _class_of(error)(str(error), request=request)
-
-
-def _class_of(error: HorayError) -> type[httpx2.TransportError]:
     match error:
         case errors.APITimeoutError(clock="queue"):
-            return httpx2.PoolTimeout
+            kind: type[httpx2.TransportError] = httpx2.PoolTimeout
         case errors.APITimeoutError(clock="connect"):
-            return httpx2.ConnectTimeout
+            kind = httpx2.ConnectTimeout
         case errors.APITimeoutError():
-            return httpx2.ReadTimeout
+            kind = httpx2.ReadTimeout
         case errors.APIConnectionError(execution="not_sent"):
-            return httpx2.ConnectError
+            kind = httpx2.ConnectError
         case errors.APIConnectionError():
-            return httpx2.ReadError
+            kind = httpx2.ReadError
         case errors.APIError():
-            return httpx2.RemoteProtocolError
+            kind = httpx2.RemoteProtocolError
         case _:
-            return httpx2.LocalProtocolError
+            kind = httpx2.LocalProtocolError
+    return kind(str(error), request=request)
 
 
 class _Forwarder:
     """What both transports share: from httpx2's request to this client's, and back."""
 
-    def __init__(self, client: AsyncHoray) -> None:
-        self.client = client
-        self._base = httpx2.URL(client.options.base_url)
+    _error = staticmethod(httpx2_error)
+    _client: AsyncHoray
 
-    async def send(self, request: httpx2.Request, content: bytes) -> Forwarded:
-        """Sends a request whose body is `content`."""
+    async def _respond(
+        self,
+        request: httpx2.Request,
+        content: bytes,
+        as_stream: Callable[[Body, Translate], httpx2.AsyncByteStream | httpx2.SyncByteStream],
+    ) -> httpx2.Response:
+        """The response to a request whose body is `content`; `as_stream` makes httpx2's of a body that comes in pieces."""
         path, external = self._path(request.url)
         prepared, stream = forwarded(
             request.method,
@@ -96,11 +101,20 @@ class _Forwarder:
             request.headers,
             content if content or "content-length" in request.headers else None,
             _options(request.extensions),
-            self.client.options,
+            self._client.options,
             new_idempotency_key=new_idempotency_key(),
             external=external,
         )
-        return await forward(self.client._transport, prepared, stream=stream)
+        received = await forward(self._client._transport, prepared, stream=stream)
+        if isinstance(received.body, bytes):
+            return _response(received, content=received.body)
+        return _response(
+            received, stream=as_stream(received.body, partial(self._error, request=request))
+        )
+
+    @cached_property
+    def _base(self) -> httpx2.URL:
+        return httpx2.URL(self._client.options.base_url)
 
     def _path(self, url: httpx2.URL) -> tuple[str, bool]:
         """What of a URL is below the base URL, else all of it; and whether it is on another host."""
@@ -147,7 +161,7 @@ def _response(received: Forwarded, **content: Any) -> httpx2.Response:
     return httpx2.Response(received.status, headers=headers, extensions=extensions, **content)
 
 
-class AsyncHorayTransport(httpx2.AsyncBaseTransport):
+class AsyncHorayTransport(_Forwarder, httpx2.AsyncBaseTransport):
     """Sends the requests of an `httpx2.AsyncClient` as calls of `client`, an `AsyncHoray`, which it never closes.
 
     Requests below the client's base URL, or elsewhere on its host, are sent with the client's key, whatever they had
@@ -157,54 +171,39 @@ class AsyncHorayTransport(httpx2.AsyncBaseTransport):
     on a request sets a call's options. Retries happen here: set those of the SDK to 0.
     """
 
-    _error = staticmethod(httpx2_error)
-
     def __init__(self, client: AsyncHoray) -> None:
-        self._forwarder = _Forwarder(_checked(client, AsyncHoray))
+        self._client = _checked(client, AsyncHoray)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         content = await request.aread()
         try:
-            received = await self._forwarder.send(request, content)
+            return await self._respond(request, content, _AsyncBody)
         except HorayError as error:
             raise self._error(error, request) from error
-        body = received.body
-        if isinstance(body, bytes):
-            return _response(received, content=body)
-        return _response(received, stream=_AsyncBody(body, partial(self._error, request=request)))
 
 
-class HorayTransport(httpx2.BaseTransport):
+class HorayTransport(_Forwarder, httpx2.BaseTransport):
     """The same for an `httpx2.Client` and a `Horay`."""
 
-    _error = staticmethod(httpx2_error)
-
     def __init__(self, client: Horay) -> None:
-        blocking = _checked(client, Horay)
-        self._handle: LoopHandle = blocking._handle
-        self._forwarder = _Forwarder(blocking._wrapped)
+        self._handle: LoopHandle = _checked(client, Horay)._handle
+        self._client = client._wrapped
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         content = request.read()
         try:
-            received = self._handle.run(self._forwarder.send, request, content)
+            as_stream = partial(_BlockingBody, self._handle)
+            return self._handle.run(self._respond, request, content, as_stream)
         except HorayError as error:
             raise self._error(error, request) from error
-        body = received.body
-        if isinstance(body, bytes):
-            return _response(received, content=body)
-        translate = partial(self._error, request=request)
-        return _response(received, stream=_BlockingBody(body, translate, self._handle))
 
 
+@attrs.frozen
 class _AsyncBody(httpx2.AsyncByteStream):
     """A body that is read as it comes."""
 
-    def __init__(
-        self, body: ForwardedBody | ForwardedStream, translate: Callable[[HorayError], Exception]
-    ) -> None:
-        self._body = body
-        self._translate = translate
+    _body: Body
+    _translate: Translate
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
@@ -221,12 +220,7 @@ class _AsyncBody(httpx2.AsyncByteStream):
 class _BlockingBody(httpx2.SyncByteStream):
     """The same for a blocking client."""
 
-    def __init__(
-        self,
-        body: ForwardedBody | ForwardedStream,
-        translate: Callable[[HorayError], Exception],
-        handle: LoopHandle,
-    ) -> None:
+    def __init__(self, handle: LoopHandle, body: Body, translate: Translate) -> None:
         self._body = body
         self._translate = translate
         self._prefetcher: Prefetcher[bytes] = Prefetcher(
@@ -246,9 +240,7 @@ class _BodyReader(BlockingReader[bytes]):
 
     __slots__ = ("_translate",)
 
-    def __init__(
-        self, prefetcher: Prefetcher[bytes], translate: Callable[[HorayError], Exception]
-    ) -> None:
+    def __init__(self, prefetcher: Prefetcher[bytes], translate: Translate) -> None:
         super().__init__(prefetcher, all_of)
         self._translate = translate
 
