@@ -49,27 +49,6 @@ chunks, and an orderly end before the finish reason.
 HARMLESS: frozenset[ChaosKind] = frozenset({"good", "split", "late", "close_under_next"})
 STREAMS_ONLY: frozenset[ChaosKind] = frozenset({"error_event", "unfinished"})
 
-DEFAULT_RATES: Mapping[ChaosKind, float] = {
-    "split": 0.1,
-    "late": 0.05,
-    "close_under_next": 0.02,
-    "ended_unexecuted": 0.02,
-    "ended_executed": 0.01,
-    "cut_head": 0.01,
-    "cut_body": 0.03,
-    "hung": 0.005,
-    "hung_within": 0.005,
-    "rate_limited": 0.03,
-    "overloaded": 0.02,
-    "server_error": 0.01,
-    "bad_gateway": 0.01,
-    "gateway_timeout": 0.01,
-    "garbage": 0.01,
-    "error_event": 0.02,
-    "unfinished": 0.02,
-}
-"""A third of all requests meets something; what is left of 1 is good."""
-
 
 @attrs.frozen
 class Dealt:
@@ -88,6 +67,72 @@ class Dealt:
     def whole(self) -> bool:
         """Whether the client was sent the whole good response."""
         return self.kind in HARMLESS
+
+
+Dealer = Callable[[ScriptedResponse, random.Random, float], ScriptedResponse]
+
+
+def _by(draw: random.Random) -> Ending:
+    return draw.choice(("fin", "rst"))
+
+
+def _ended(_good: ScriptedResponse, draw: random.Random, _wait: float) -> ScriptedResponse:
+    return raw(Reset() if _by(draw) == "rst" else Fin())
+
+
+def _cut(good: ScriptedResponse, draw: random.Random, start: int, end: int) -> ScriptedResponse:
+    return good.with_faults(Cut(draw.randrange(start, end), by=_by(draw)))
+
+
+def _rate_limited(_good: ScriptedResponse, draw: random.Random, wait: float) -> ScriptedResponse:
+    # A date in whole seconds can't be short; one that has passed asks for no wait, as 0 seconds do.
+    form = draw.choice(RETRY_FORMS)
+    asked = 0.0 if form in ("seconds", "date") else draw.uniform(0, wait)
+    return error(429, shape="limit", retry_after=asked, form=form)
+
+
+def _garbage(_good: ScriptedResponse, draw: random.Random, _wait: float) -> ScriptedResponse:
+    page = respond("<html><title>Welcome</title></html>", content_type="text/html")
+    half = respond('{"id": "half", "choices": [{')
+    broken = respond(b'{"id": "\xff\xfe", "choices": []}')
+    return draw.choice((page, half, broken))
+
+
+def _some_chunks(good: ScriptedResponse, draw: random.Random, *more: bytes) -> ScriptedResponse:
+    """The head and a few events of a stream, others behind them, and an orderly end."""
+    sends = [step for step in good.steps if isinstance(step, Send)]
+    # The last three hold the finish reason, [DONE] and the end.
+    kept = sends[: 1 + draw.randrange(0, max(1, len(sends) - 3))]
+    ending = (Send(framed(piece)) for piece in more)
+    return attrs.evolve(good, steps=(*kept, *ending, Send(b"0\r\n\r\n")))
+
+
+_DEALERS: Mapping[ChaosKind, tuple[float, Dealer]] = {
+    "split": (0.1, lambda good, draw, _: good.with_faults(Split(seed=draw.getrandbits(32), gap=0))),
+    "late": (0.05, lambda good, draw, wait: good.with_faults(Delay(draw.uniform(0, wait)))),
+    "close_under_next": (0.02, lambda good, draw, _: good.with_faults(CloseUnderNext(_by(draw)))),
+    "ended_unexecuted": (0.02, _ended),
+    "ended_executed": (0.01, lambda *drawn: _ended(*drawn).with_faults(Executed())),
+    "cut_head": (0.01, lambda good, draw, _: _cut(good, draw, 1, good.head_size)),
+    "cut_body": (0.03, lambda good, draw, _: _cut(good, draw, good.head_size, len(good.data))),
+    "hung": (0.005, lambda good, *_: good.with_faults(Hang(0))),
+    "hung_within": (
+        0.005,
+        lambda good, draw, _: good.with_faults(Hang(draw.randrange(1, len(good.data)))),
+    ),
+    "rate_limited": (0.03, _rate_limited),
+    "overloaded": (0.02, lambda *_: error(503, "Model service overloaded", shape="code")),
+    "server_error": (0.01, lambda *_: error(500)),
+    "bad_gateway": (0.01, lambda *_: error(502, "Bad gateway", shape="html")),
+    "gateway_timeout": (0.01, lambda *_: error(504, shape="empty")),
+    "garbage": (0.01, _garbage),
+    "error_event": (0.02, lambda good, draw, _: _some_chunks(good, draw, error_event())),
+    "unfinished": (0.02, lambda good, draw, _: _some_chunks(good, draw)),
+}
+"""Each kind but good, with its probability unless told otherwise, and what makes its response."""
+
+DEFAULT_RATES: Mapping[ChaosKind, float] = {kind: rate for kind, (rate, _) in _DEALERS.items()}
+"""A third of all requests meets something; what is left of 1 is good."""
 
 
 class Chaos:
@@ -141,68 +186,7 @@ class Chaos:
         (kind,) = draw.choices(self._kinds, self._weights)
         if kind in STREAMS_ONLY and not good.name.endswith("stream"):
             kind = "good"
-        response = attrs.evolve(_DEALERS[kind](good, draw, self._longest_wait), name=kind)
+        met = good if kind == "good" else _DEALERS[kind][1](good, draw, self._longest_wait)
+        response = attrs.evolve(met, name=kind)
         self._dealt.append(Dealt(request, kind, good, response))
         return response
-
-
-Dealer = Callable[[ScriptedResponse, random.Random, float], ScriptedResponse]
-
-
-def _by(draw: random.Random) -> Ending:
-    return draw.choice(("fin", "rst"))
-
-
-def _ended(_good: ScriptedResponse, draw: random.Random, _wait: float) -> ScriptedResponse:
-    return raw(Reset() if _by(draw) == "rst" else Fin())
-
-
-def _rate_limited(_good: ScriptedResponse, draw: random.Random, wait: float) -> ScriptedResponse:
-    # A date in whole seconds can't be short; one that has passed asks for no wait, as 0 seconds do.
-    form = draw.choice(RETRY_FORMS)
-    asked = 0.0 if form in ("seconds", "date") else draw.uniform(0, wait)
-    return error(429, shape="limit", retry_after=asked, form=form)
-
-
-def _garbage(_good: ScriptedResponse, draw: random.Random, _wait: float) -> ScriptedResponse:
-    page = respond("<html><title>Welcome</title></html>", content_type="text/html")
-    half = respond('{"id": "half", "choices": [{')
-    broken = respond(b'{"id": "\xff\xfe", "choices": []}')
-    return draw.choice((page, half, broken))
-
-
-def _some_chunks(good: ScriptedResponse, draw: random.Random, *more: bytes) -> ScriptedResponse:
-    """The head and a few events of a stream, others behind them, and an orderly end."""
-    sends = [step for step in good.steps if isinstance(step, Send)]
-    # The last three hold the finish reason, [DONE] and the end.
-    kept = sends[: 1 + draw.randrange(0, max(1, len(sends) - 3))]
-    ending = (Send(framed(piece)) for piece in more)
-    return attrs.evolve(good, steps=(*kept, *ending, Send(b"0\r\n\r\n")))
-
-
-_DEALERS: dict[ChaosKind, Dealer] = {
-    "good": lambda good, draw, wait: good,
-    "split": lambda good, draw, wait: good.with_faults(Split(seed=draw.getrandbits(32), gap=0)),
-    "late": lambda good, draw, wait: good.with_faults(Delay(draw.uniform(0, wait))),
-    "close_under_next": lambda good, draw, wait: good.with_faults(CloseUnderNext(_by(draw))),
-    "ended_unexecuted": _ended,
-    "ended_executed": lambda good, draw, wait: _ended(good, draw, wait).with_faults(Executed()),
-    "cut_head": lambda good, draw, wait: good.with_faults(
-        Cut(draw.randrange(1, good.head_size), by=_by(draw))
-    ),
-    "cut_body": lambda good, draw, wait: good.with_faults(
-        Cut(draw.randrange(good.head_size, len(good.data)), by=_by(draw))
-    ),
-    "hung": lambda good, draw, wait: good.with_faults(Hang(0)),
-    "hung_within": lambda good, draw, wait: good.with_faults(
-        Hang(draw.randrange(1, len(good.data)))
-    ),
-    "rate_limited": _rate_limited,
-    "overloaded": lambda good, draw, wait: error(503, "Model service overloaded", shape="code"),
-    "server_error": lambda good, draw, wait: error(500),
-    "bad_gateway": lambda good, draw, wait: error(502, "Bad gateway", shape="html"),
-    "gateway_timeout": lambda good, draw, wait: error(504, shape="empty"),
-    "garbage": _garbage,
-    "error_event": lambda good, draw, wait: _some_chunks(good, draw, error_event()),
-    "unfinished": lambda good, draw, wait: _some_chunks(good, draw),
-}
