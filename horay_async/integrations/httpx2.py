@@ -20,7 +20,7 @@ leaves `horay` open.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -85,7 +85,10 @@ class _Forwarder:
     """What both transports share: from httpx2's request to this client's, and back."""
 
     _error = staticmethod(httpx2_error)
-    _client: AsyncHoray
+
+    def __init__(self, client: AsyncHoray) -> None:
+        self._client = client
+        self._base = httpx2.URL(client.options.base_url)
 
     async def _respond(
         self,
@@ -111,10 +114,6 @@ class _Forwarder:
         return _response(
             received, stream=as_stream(received.body, partial(self._error, request=request))
         )
-
-    @cached_property
-    def _base(self) -> httpx2.URL:
-        return httpx2.URL(self._client.options.base_url)
 
     def _path(self, url: httpx2.URL) -> tuple[str, bool]:
         """What of a URL is below the base URL, else all of it; and whether it is on another host."""
@@ -172,7 +171,7 @@ class AsyncHorayTransport(_Forwarder, httpx2.AsyncBaseTransport):
     """
 
     def __init__(self, client: AsyncHoray) -> None:
-        self._client = _checked(client, AsyncHoray)
+        super().__init__(_checked(client, AsyncHoray))
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         content = await request.aread()
@@ -186,8 +185,8 @@ class HorayTransport(_Forwarder, httpx2.BaseTransport):
     """The same for an `httpx2.Client` and a `Horay`."""
 
     def __init__(self, client: Horay) -> None:
-        self._handle: LoopHandle = _checked(client, Horay)._handle
-        self._client = client._wrapped
+        super().__init__(_checked(client, Horay)._wrapped)
+        self._handle: LoopHandle = client._handle
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         content = request.read()
