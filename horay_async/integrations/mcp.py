@@ -147,7 +147,7 @@ async def _call(session: Any, name: str, arguments: dict[str, Any]) -> Any:
 
 def _traced(session: Any, number: object) -> dict[str, Any]:
     """Tells telemetry of the call, where it is on; returns what is to be sent along."""
-    telemetry = sys.modules.get("horay_async.integrations.otel.tools")
+    telemetry = sys.modules.get("horay_async.integrations.otel.runs")
     if telemetry is None:
         return {}
     first = isinstance(number, int)

@@ -1,14 +1,19 @@
-"""Runs of tools: a span of kind INTERNAL each, which the requests and the tools of the run are below."""
+"""Runs of tools, and the tools: a span of kind INTERNAL each. The requests and the tools of a run are below its span."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Final
 
+from opentelemetry import propagate
+from opentelemetry.context import Context, create_key, get_value, set_value
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from horay_async._observers import RunEnded
-from horay_async.integrations.otel.content import set_input, set_output
+from horay_async._observers import RunEnded, ToolEnded, ToolStarted
+from horay_async._protocol.wire.clean import well_formed
+from horay_async.integrations.otel.content import set_content, set_input, set_output, tool_result
 from horay_async.integrations.otel.metrics import RunMetrics, usage_of
 from horay_async.integrations.otel.requests import DescribedRequest
 from horay_async.integrations.otel.spans import OwnSpan, TelemetrySettings, message_of, outcome
@@ -20,16 +25,24 @@ NOT_OF_RUNS: Final = {
 }
 """What the conventions have on the spans of single requests alone."""
 
+CURRENT_TOOL = create_key("horay-tool-span")
+"""Under which the `ToolSpan` of the tool that is run is found."""
+
 
 class RunSpan(OwnSpan):
-    """The span of one run."""
+    """The span of one run. What fails at its end is left to `contained`."""
 
     def __init__(
-        self, settings: TelemetrySettings, metrics: RunMetrics, run: DescribedRequest
+        self,
+        settings: TelemetrySettings,
+        metrics: RunMetrics,
+        run: DescribedRequest,
+        contained: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._began = time.perf_counter()
         self._settings = settings
         self._metrics = metrics
+        self._contained = contained
         attributes = run.attributes(settings.version)
         self._measured: dict[str, Any] = {
             name: value for name, value in run.identity.items() if name == "gen_ai.request.model"
@@ -44,23 +57,24 @@ class RunSpan(OwnSpan):
         """Records what came of the run, and ends the span."""
         seconds = time.perf_counter() - self._began
         span, metrics = self.span, self._metrics
-        try:
-            kind = None
-            if isinstance(error := ended.error, Exception):
-                kind = type(error).__qualname__
-                message = message_of(error, capture=self._settings.capture)
-                span.set_status(Status(StatusCode.ERROR, message))
-            ending = outcome(kind, complete=ended.complete)
-            span.set_attributes(ending)
-            metrics.run.record(seconds, self._measured | ending, self.context)
-            metrics.inference_calls.record(ended.inference_calls, context=self.context)
-            metrics.tool_calls.record(ended.tool_calls, context=self.context)
-            if span.is_recording():
-                self._ended(ended)
-        finally:
-            span.end()
+        with self._contained():
+            try:
+                kind = None
+                if isinstance(error := ended.error, Exception):
+                    kind = type(error).__qualname__
+                    message = message_of(error, capture=self._settings.capture)
+                    span.set_status(Status(StatusCode.ERROR, message))
+                ending = outcome(kind, complete=ended.complete)
+                span.set_attributes(ending)
+                metrics.run.record(seconds, self._measured | ending, self.context)
+                metrics.inference_calls.record(ended.inference_calls, context=self.context)
+                metrics.tool_calls.record(ended.tool_calls, context=self.context)
+                if span.is_recording():
+                    self._record(ended)
+            finally:
+                span.end()
 
-    def _ended(self, ended: RunEnded) -> None:
+    def _record(self, ended: RunEnded) -> None:
         spent = [usage_of(usage, "invoke_agent") for usage in ended.usages if usage is not None]
         for name in ("input_tokens", "output_tokens"):
             told = [usage[name] for usage in spent if name in usage]
@@ -68,3 +82,65 @@ class RunSpan(OwnSpan):
                 self.span.set_attribute(f"gen_ai.usage.{name}", sum(told))
         if ended.response is not None:
             set_output(self.span, ended.response, capture=self._settings.capture)
+
+
+class ToolSpan(OwnSpan):
+    """The span of one call of a tool."""
+
+    def __init__(self, settings: TelemetrySettings, tool: ToolStarted) -> None:
+        self._began = time.perf_counter()
+        self.settings = settings
+        name = well_formed(tool.name)
+        self._known = tool.description is not None
+        self._measured: dict[str, Any] = {"gen_ai.tool.name": name, "gen_ai.tool.type": "function"}
+        attributes = {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.call.id": well_formed(tool.call_id),
+            **self._measured,
+        }
+        if tool.description:
+            attributes["gen_ai.tool.description"] = well_formed(tool.description)
+        if settings.capture:
+            attributes["gen_ai.tool.call.arguments"] = well_formed(tool.arguments)
+        super().__init__(
+            settings.tracer, f"execute_tool {name}", attributes, kind=SpanKind.INTERNAL
+        )
+        self.context: Context = set_value(CURRENT_TOOL, self, self.context)
+
+    def on_end(self, ended: ToolEnded | None) -> None:
+        """Ends the span; `ended` is None where the tool was cancelled."""
+        span = self.span
+        try:
+            kind = None
+            if ended is not None and ended.error is not None:
+                # An error can name its type itself, as MCP's does.
+                kind = getattr(ended.error, "telemetry_type", type(ended.error).__qualname__)
+                span.set_status(Status(StatusCode.ERROR))
+            elif ended is not None and self.settings.capture:
+                content = ended.content
+                set_content(span, "gen_ai.tool.call.result", lambda: tool_result(content))
+            ending = outcome(kind, complete=ended is not None)
+            span.set_attributes(ending)
+            # Names that a model has made up have no measurements: there is no end of them.
+            if self.settings.run_metrics is not None and self._known:
+                seconds = time.perf_counter() - self._began
+                self.settings.run_metrics.tool.record(
+                    seconds, self._measured | ending, self.context
+                )
+        finally:
+            span.end()
+
+
+def mcp_call(request_id: int | None) -> dict[str, str]:
+    """Notes on the span of the tool that is run that it calls an MCP server; returns the trace context to send
+    along. There is no second span for the same call (semantic conventions, docs/gen-ai/mcp.md, "Client").
+    """
+    carrier: dict[str, str] = {}
+    if isinstance(tool := get_value(CURRENT_TOOL), ToolSpan):
+        tool.span.set_attribute("mcp.method.name", "tools/call")
+        if request_id is not None:
+            tool.span.set_attribute("jsonrpc.request.id", str(request_id))
+        if tool.settings.propagate:
+            with suppress(Exception):  # a propagator may be anybody's: the call goes without
+                propagate.inject(carrier)
+    return carrier

@@ -16,7 +16,6 @@ from horay_async._observer_defaults import LogOnce
 from horay_async._observers import (
     CallObserver,
     CallStarted,
-    RunEnded,
     RunObserver,
     RunStarted,
     ToolEnded,
@@ -29,9 +28,8 @@ from horay_async.integrations.otel.generation import Generation
 from horay_async.integrations.otel.metrics import LatestMetrics, OldMetrics, RunMetrics
 from horay_async.integrations.otel.plain import PlainCall
 from horay_async.integrations.otel.requests import generation_of, run_of
-from horay_async.integrations.otel.runs import RunSpan
+from horay_async.integrations.otel.runs import RunSpan, ToolSpan
 from horay_async.integrations.otel.spans import TelemetrySettings
-from horay_async.integrations.otel.tools import ToolSpan
 from horay_async.options import content_captured
 
 SUPPRESSED = ("suppress_instrumentation", "suppress_http_instrumentation")
@@ -105,7 +103,7 @@ class Telemetry:
             return None
         with self._contained():
             if (described := run_of(run.body)) is not None:
-                return _ContainedRun(RunSpan(self._settings, run_metrics, described), self)
+                return RunSpan(self._settings, run_metrics, described, self._contained)
         return None
 
     @contextmanager
@@ -134,19 +132,6 @@ class Telemetry:
             yield
         except Exception as error:  # noqa: BLE001 - processors and readers may be anybody's
             self._log.error("Telemetry", error)
-
-
-class _ContainedRun:
-    """A run's span, whose failures are logged and break nothing."""
-
-    def __init__(self, span: RunSpan, telemetry: Telemetry) -> None:
-        self.activate = span.activate
-        self._span = span
-        self._contained = telemetry._contained  # noqa: SLF001 - its own part # pyright: ignore[reportPrivateUsage]
-
-    def on_end(self, ended: RunEnded) -> None:
-        with self._contained():
-            self._span.on_end(ended)
 
 
 def _suppressed() -> bool:
