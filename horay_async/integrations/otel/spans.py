@@ -1,8 +1,10 @@
-"""What the spans of all calls have in common, and what they are made with."""
+"""What the spans of all calls have in common, and what they are made with. Calls that have nothing generated have no more: a
+span by the conventions for HTTP clients.
+"""
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -21,11 +23,16 @@ from opentelemetry.trace import (
 )
 
 from horay_async._attempt import Attempt
-from horay_async._observers import CallEnded
+from horay_async._observers import CallEnded, CallStarted
 from horay_async._protocol.wire.clean import well_formed
 from horay_async.errors import APIConnectionError, APIError, APIStatusError
 from horay_async.integrations.otel.conventions import Version
 from horay_async.integrations.otel.metrics import Metrics, RunMetrics
+from horay_async.integrations.otel.requests import server
+from horay_async.models._base import Response
+
+TEMPLATES = frozenset({"/models", "/user/info"})
+"""Paths of which there aren't any number, so that they may stand in a span's name."""
 
 
 @attrs.frozen(kw_only=True)
@@ -105,6 +112,36 @@ class CallSpan(OwnSpan):
             span.set_status(Status(StatusCode.ERROR, message_of(error, capture=capture)))
         span.set_attributes(outcome(error_type, complete=ended.complete))
         span.end()
+
+
+class PlainCall(CallSpan):
+    """The span of a call that has nothing generated."""
+
+    def __init__(self, tracer: Tracer, call: CallStarted, *, propagate: bool) -> None:
+        method, path = call.method, call.path
+        attributes: dict[str, Any] = {
+            "http.request.method": method,
+            "url.full": call.url,
+            **server(call.url),
+        }
+        name = method
+        if path in TEMPLATES:
+            name = f"{method} {path}"
+            attributes["url.template"] = path
+        super().__init__(tracer, name, attributes, propagate=propagate)
+
+    def on_chunks(self, chunks: Sequence[Response]) -> None:
+        """Nothing here is streamed."""
+
+    def on_end(self, ended: CallEnded) -> None:
+        """Ends the span."""
+        if (status := ended.attempts[-1].status) is not None:
+            self.span.set_attribute("http.response.status_code", status)
+        error = ended.error
+        kind = type(error).__qualname__ if isinstance(error, Exception) else None
+        if isinstance(error, APIStatusError):
+            kind = str(error.status_code)
+        self.finish(ended, kind, capture=False)
 
 
 def message_of(error: BaseException, *, capture: bool) -> str | None:

@@ -26,10 +26,9 @@ from horay_async._version import __version__
 from horay_async.integrations.otel.conventions import LATEST, OLD_SCHEMA_URL, Version, version_of
 from horay_async.integrations.otel.generation import Generation
 from horay_async.integrations.otel.metrics import LatestMetrics, OldMetrics, RunMetrics
-from horay_async.integrations.otel.plain import PlainCall
 from horay_async.integrations.otel.requests import generation_of, run_of
 from horay_async.integrations.otel.runs import RunSpan, ToolSpan
-from horay_async.integrations.otel.spans import TelemetrySettings
+from horay_async.integrations.otel.spans import PlainCall, TelemetrySettings
 from horay_async.options import content_captured
 
 SUPPRESSED = ("suppress_instrumentation", "suppress_http_instrumentation")
