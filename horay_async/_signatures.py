@@ -13,13 +13,7 @@ from inspect import Parameter, Signature
 from types import FunctionType
 from typing import Any, TypeVar
 
-from horay_async._class_docs import (
-    NOT_GIVEN,
-    LazySignature,
-    WrittenType,
-    written,
-    written_parameters,
-)
+from horay_async._class_docs import NOT_GIVEN, LazySignature, Unquoted, written, written_parameters
 from horay_async._generated_parameters import CLASSES, METHODS, Row
 from horay_async._type_hints import resolvable
 
@@ -56,7 +50,7 @@ def blocking_form(function: Callable[..., Any], method: Callable[..., Any], name
         returned = signature.return_annotation
         if isinstance(returned, str):
             blocking = names()
-            returned = WrittenType(
+            returned = Unquoted(
                 re.sub(r"\w+", lambda word: blocking.get(word[0], word[0]), returned)
             )
         return signature.replace(return_annotation=returned)
@@ -92,7 +86,7 @@ def _signature(function: FunctionType, key: str) -> Signature:
             name,
             Parameter.KEYWORD_ONLY,
             default=Parameter.empty if default is None else own.get(name, NOT_GIVEN),
-            annotation=WrittenType(hint),
+            annotation=Unquoted(hint),
         )
         for name, hint, default, _ in _rows(key)
         if name not in known
