@@ -27,7 +27,7 @@ _UNDER: dict[Then, ScriptedResponse] = {
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Conversation:
+class RequestHandler:
     """The requests and responses of one connection."""
 
     wire: ServerConnection

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Self, Unpack
 
-from horay_async.testing._connection import BASE_PATH, Conversation
+from horay_async.testing._connection import BASE_PATH, RequestHandler
 from horay_async.testing._server_connection import ClientLeft, ConnectFault, ServerConnection
 from horay_async.testing.canned import Piece, Reply, picture_url
 from horay_async.testing.recorder import Recorder
@@ -203,7 +203,7 @@ class FaultServer(Recorder):
     async def _connection(self, accepted: socket.socket, record: Connection) -> None:
         wire = ServerConnection(lambda who: self._recording.closed(record, who))
         fault = self._script.connect_fault() or self._always_on_connect
-        conversation = Conversation(
+        handler = RequestHandler(
             wire=wire,
             record=record,
             recording=self._recording,
@@ -216,7 +216,7 @@ class FaultServer(Recorder):
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: wire, accepted, ssl=self._tls if fault is None else None
             )
-            await (conversation.run() if fault is None else wire.on_connect(fault))
+            await (handler.run() if fault is None else wire.on_connect(fault))
         except ClientLeft:
             pass
         except OSError as error:

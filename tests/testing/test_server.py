@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from horay_async.testing import ConnectFault, Cut, FaultServer, Request, Stall, raw, respond
-from horay_async.testing._connection import Conversation
+from horay_async.testing._connection import RequestHandler
 
 from .conftest import Connect
 from .rawclient import RawClient
@@ -234,7 +234,7 @@ def test_a_failure_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail_to_note(*_: object) -> Request:
         raise MemoryError("no room for records")
 
-    monkeypatch.setattr(Conversation, "request", fail_to_note)
+    monkeypatch.setattr(RequestHandler, "request", fail_to_note)
     server = FaultServer().__enter__()
     with RawClient(server) as client:
         client.request()
