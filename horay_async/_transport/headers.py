@@ -16,6 +16,9 @@ class CommonHeaders:
     __slots__ = ("as_bytes", "headers", "names")
 
     def __init__(self, headers: CIMultiDict[str]) -> None:
+        # A stream or a file whose compressed data was cut can look whole: aiohttp checks the end of few codings. JSON can't.
+        if "json" not in headers.get("Accept", ""):
+            headers.setdefault("Accept-Encoding", "identity")
         self.headers: CIMultiDict[str] = headers
         self.names: frozenset[str] = frozenset({ACCEPT_ENCODING, *map(str.lower, headers)})
         """In lower case, what a request's own headers must not be beside these."""

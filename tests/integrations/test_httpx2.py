@@ -77,6 +77,18 @@ async def test_responses_as_they_were_sent(side: Side, coding: Any) -> None:
     assert side.server.requests[0].json() == {"b": 1}
 
 
+@pytest.mark.parametrize(
+    ("accept", "asked"), [("application/binary", False), ("*/*", False), ("application/json", True)]
+)
+async def test_files_are_asked_for_without_compression(
+    side: Side, accept: str, asked: bool
+) -> None:
+    """Half of a file is a file, too, and whether compressed data was cut isn't told of each coding."""
+    side.server.add(respond(b"x", content_type="application/octet-stream"), path="/files/f/content")
+    await side.send(side.client(), "GET", "/files/f/content", headers={"Accept": accept})
+    assert ("gzip" in side.server.requests[0].headers["Accept-Encoding"]) is asked
+
+
 @pytest.mark.parametrize("media", ["", "application/json"])
 @pytest.mark.parametrize(
     ("method", "status"),

@@ -14,7 +14,16 @@ from horay_async import (
     StreamTruncatedError,
     Timeouts,
 )
-from horay_async.testing import Cut, FaultServer, Gate, error, respond, sse
+from horay_async.testing import (
+    Cut,
+    FaultServer,
+    Gate,
+    Request,
+    error,
+    models,
+    respond,
+    sse,
+)
 from tests.conftest import Connect, ConnectBlocking
 
 pytestmark = pytest.mark.anyio
@@ -43,6 +52,24 @@ async def test_events(fault_server: FaultServer, connect: Connect) -> None:
     assert len(stream.meta.attempts) == 2
     assert fault_server.requests[-1].json() == {"input": "hi", "stream": True}
     assert fault_server.requests[-1].headers["Accept"] == "text/event-stream"
+
+
+async def test_streams_are_asked_for_without_compression(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """Whether compressed data was cut isn't told of each coding, and a proxy that compresses holds events back."""
+
+    def as_asked(request: Request) -> Any:
+        options = {"coding": "gzip"} if "gzip" in request.headers["Accept-Encoding"] else {}
+        return events(CREATED, DELTA, **options, **({"coding_cut": 60} if options else {}))
+
+    fault_server.always(as_asked)
+    async with connect() as client:
+        got = [event async for event in await client.request("POST", "/x", body={}, stream=True)]
+        assert [event.event for event in got] == [CREATED[1], DELTA[1]]
+        fault_server.add(models())
+        await client.models.list()
+    assert "gzip" in fault_server.requests[-1].headers["Accept-Encoding"]
 
 
 def test_blocking(fault_server: FaultServer, connect_blocking: ConnectBlocking) -> None:
