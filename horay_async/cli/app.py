@@ -16,7 +16,7 @@ from horay_async.cli import batch, chat, complete, image, listings, serving
 from horay_async.cli.doctor import doctor
 from horay_async.cli.errors import print_error, report_error
 from horay_async.cli.exit_codes import MEANINGS, ExitCode
-from horay_async.cli.interrupts import report_stopped
+from horay_async.cli.interrupts import ended_as_interrupted, report_stopped
 from horay_async.cli.output import note, replace_missing
 from horay_async.cli.terminal import columns
 
@@ -133,6 +133,7 @@ def _takes_text(context: Any) -> bool:
     return any(each.name in ("message", "prompt") for each in context.command.params)
 
 
+@ended_as_interrupted()
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line, `sys.argv` unless others are given, and gives the exit status."""
     _open_closed_streams()

@@ -17,7 +17,7 @@ from horay_async.cli import responses
 from horay_async.cli.errors import report_error
 from horay_async.cli.exit_codes import CommandError
 from horay_async.cli.inputs import END_OF_INPUT, Content, decode, decode_argument, read_file
-from horay_async.cli.interrupts import drop_line, note_stopped
+from horay_async.cli.interrupts import Ended, drop_line, note_stopped
 from horay_async.cli.output import note, write_file
 from horay_async.cli.terminal import has_colours, styled
 
@@ -73,6 +73,8 @@ class Conversation:
             except EOFError:
                 print()
                 return
+            except Ended:
+                raise
             except KeyboardInterrupt:
                 drop_line(WAYS_OUT)
 
@@ -97,6 +99,8 @@ class Conversation:
                 ending = responses.write_stream(events, deltas, markdown=self.markdown)
             if ending.remark is not None:
                 note(ending.remark)
+        except Ended:
+            raise
         except KeyboardInterrupt:
             note_stopped()
         except (horay_async.HorayError, CommandError) as error:

@@ -1,15 +1,54 @@
-"""What Ctrl-C does in the `horay` command, whose `KeyboardInterrupt` ends in one of these functions.
+"""What Ctrl-C, SIGTERM and SIGHUP do in the `horay` command: their `KeyboardInterrupt` ends in one of these functions.
 
 The call that was under way is cancelled before: by `horay_async._bridge`, in `BlockingCall.cancel_on_interrupt`.
 """
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
 import typer
 
 from horay_async.cli.errors import print_error
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.output import note
+
+
+class Ended(KeyboardInterrupt):
+    """SIGTERM or SIGHUP came: what runs ends as by Ctrl-C, and then the process."""
+
+
+@contextmanager
+def ended_as_interrupted() -> Generator[None]:
+    """Has SIGTERM and SIGHUP (a terminal that is closed) end the block as Ctrl-C does, so that what has come is written, and then the
+    process as they commonly do.
+    """
+    before: dict[int, Any] = {}
+    came: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        came.append(number)
+        for each in before:  # a terminal that is closed sends several
+            signal.signal(each, signal.SIG_IGN)
+        raise Ended
+
+    if threading.current_thread() is threading.main_thread():  # only there they can be set
+        for number in (getattr(signal, name, 0) for name in ("SIGTERM", "SIGHUP")):
+            # One that is ignored, as by nohup, ends nothing; Windows has no SIGHUP.
+            if number and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            os.kill(os.getpid(), came[0])
 
 
 def report_stopped(sentence: str = "stopped") -> typer.Exit:

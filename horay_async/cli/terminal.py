@@ -127,7 +127,7 @@ def drawing(out: TextIO) -> Generator[None]:
     if threading.current_thread() is threading.main_thread():  # only there they can be set
         for number in (getattr(signal, name) for name in DEADLY if hasattr(signal, name)):
             # One that is ignored, as by nohup, ends nothing.
-            if signal.getsignal(number) is signal.SIG_DFL:
+            if signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, show_again)
     try:
         echo.turn_off()

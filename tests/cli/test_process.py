@@ -16,7 +16,7 @@ from horay_async.cli.exit_codes import ExitCode
 from horay_async.testing import FaultServer, Gate, Hang
 from tests.processes import run_python
 
-from .process import COMMAND, PATIENCE, in_shell, start, surroundings
+from .process import COMMAND, PATIENCE, Terminal, in_shell, start, surroundings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals of POSIX")
 
@@ -90,6 +90,51 @@ def test_interrupted_stream(environment: Mapping[str, str], fault_server: FaultS
     out, err = process.communicate(timeout=PATIENCE)
     gate.open()
     assert (process.returncode, out, err) == (ExitCode.INTERRUPTED, "\n", "horay: stopped\n")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_ended_with_a_file(
+    environment: Mapping[str, str], fault_server: FaultServer, tmp_path: Path, name: str
+) -> None:
+    """A signal that ends the process in the middle of a stream: what had come, which is paid for, is in a file."""
+    number = getattr(signal, name)
+    gate = Gate()
+    fault_server.stream(["Ber", gate, "lin"])
+    command = ("chat", "x", "--stream", "-o", str(tmp_path / "out.txt"))
+    script = (  # a pipe tells when the text has come
+        "import sys; from horay_async.cli import responses, main; write = responses._Plain.write\n"
+        "def told(*given, **how): write(*given, **how); sys.__stdout__.write('.'); sys.__stdout__.flush()\n"
+        "responses._Plain.write = told; main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *command],
+        env=surroundings(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.read(1) == "."
+    process.send_signal(number)
+    _, err = process.communicate(timeout=PATIENCE)
+    gate.open()
+    partial = tmp_path / "out-partial.txt"
+    assert (partial.read_text(), list(tmp_path.iterdir())) == ("Ber\n", [partial])
+    assert err == f"what had come is in {partial}\nhoray: stopped\n"
+    assert process.returncode == (ExitCode.INTERRUPTED if name == "SIGINT" else -number)
+
+
+def test_ended_conversation(environment: Mapping[str, str], fault_server: FaultServer) -> None:
+    """SIGTERM ends a conversation; Ctrl-C would end its response alone."""
+    fault_server.stream(["Ber", gate := Gate(), "lin"])
+    with Terminal("chat", "--no-markdown", environment=environment) as terminal:
+        terminal.until("> ")
+        terminal.type("Hi\r")
+        terminal.until("Ber")
+        terminal.signal(signal.SIGTERM)
+        assert terminal.end() == -signal.SIGTERM
+        assert terminal.output.endswith("Ber\nhoray: stopped\n")
+    gate.open()
 
 
 def test_reader_that_goes(environment: Mapping[str, str], fault_server: FaultServer) -> None:
