@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
-import msgspec
-
 from horay_async._protocol.wire.accumulate import Accumulator
 from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.chunk_template import ChunkTemplate
@@ -15,10 +13,10 @@ from horay_async._protocol.wire.decode import (
     Decoder,
     ErrorInBody,
     InvalidBody,
-    can_decode,
     check_size,
     drift_of,
     has_error_field,
+    is_json,
     parsed,
 )
 from horay_async._protocol.wire.description import Finding
@@ -137,7 +135,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
     def _is_whole(self, data: bytes, *, ended: bool) -> bool:
         if isinstance(data, NamedEvent) and data.name == ERROR:
             return True
-        return data.strip() == DONE or can_decode(msgspec.json.decode, data)
+        return data.strip() == DONE or is_json(data)
 
     def _read(self, datas: list[bytes]) -> list[C]:
         if min(datas) < OBJECT:

@@ -328,6 +328,11 @@ def can_decode(decode: Callable[[bytes], object], data: bytes) -> bool:
     return True
 
 
+def is_json(data: bytes) -> bool:
+    """Whether `data` is JSON, whole and no more."""
+    return can_decode(msgspec.json.decode, data)
+
+
 def check_size(data: bytes, max_objects: int) -> None:
     """Raises `InvalidBody` where `data` is JSON of more objects than may be made of it.
 
@@ -413,7 +418,9 @@ def unwrapped(decoded: Any) -> Any:
         raise ErrorInBody
     if not is_object(decoded):
         return decoded
-    if decoded.get("object") == "error" or (decoded.get("error") and not decoded.get("choices")):
+    if decoded.get("object") == "error" or (
+        not decoded.get("choices") and error_in(decoded) is not None
+    ):
         raise ErrorInBody
     if not _is_envelope(decoded):
         return decoded

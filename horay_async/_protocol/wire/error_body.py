@@ -102,9 +102,9 @@ def read(body: bytes, clean: Cleaner) -> ErrorBody:
 
 
 def error_in(decoded: Any) -> Any:
-    """The `error` that says something in a JSON object: its own, Groq's in `x_groq`, or as OpenRouter has it that of a choice, which
-    may have no more than the finish reason `error`; None where there is none. Gemini's endpoint sends a list of one such
-    object.
+    """The `error` that says something in a JSON object: its own, Groq's in `x_groq`, as OpenRouter has it that of a choice, which
+    may have no more than the finish reason `error`, or MiniMax's `base_resp` without a choice; None where there is none. Gemini's
+    endpoint sends a list of one such object.
     """
     if is_array(decoded) and len(decoded) == 1:
         decoded = decoded[0]
@@ -119,6 +119,9 @@ def error_in(decoded: Any) -> Any:
             return error
         if holder.get("finish_reason") == "error":
             return "a choice ended with finish_reason 'error'"
+    told = decoded.get("base_resp")
+    if not choices and is_object(told) and (code := told.get("status_code")):
+        return {"code": code, "message": told.get("status_msg")}
     return None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from horay_async._protocol.wire.decode import MALFORMED, can_decode, has_error_field
+from horay_async._protocol.wire.decode import MALFORMED, has_error_field, is_json
 from horay_async._protocol.wire.errors import ErrorContext, stream_error
 from horay_async._protocol.wire.sse import ERROR, NamedEvent
 from horay_async._protocol.wire.sse_reader import DONE, PINGS, SSEReader
@@ -58,7 +58,7 @@ class RawEventReader(SSEReader[ServerSentEvent]):
 
     def _is_whole(self, data: bytes, *, ended: bool) -> bool:
         # Its data may say by itself where it ends.
-        return self._is_last(data) or _is_closed(data) or (ended and _is_json(data))
+        return self._is_last(data) or _is_closed(data) or (ended and is_json(data))
 
     def _read(self, datas: list[bytes]) -> list[ServerSentEvent]:
         events: list[ServerSentEvent] = []
@@ -111,8 +111,4 @@ def _is_closed(data: bytes) -> bool:
     """Whether data is JSON that no more could follow: a number could go on."""
     if data.strip() == DONE:
         return True
-    return data.lstrip().startswith((b"{", b"[", b'"')) and _is_json(data)
-
-
-def _is_json(data: bytes) -> bool:
-    return can_decode(msgspec.json.decode, data)
+    return data.lstrip().startswith((b"{", b"[", b'"')) and is_json(data)

@@ -272,6 +272,7 @@ ERRORS = [
     (event({"choices": [{"text": "", "finish_reason": "error", "error": {"code": 502, "message": "No."}}]}), errors.InternalServerError),
     (event({"choices": [{"text": "", "finish_reason": "error"}]}), StreamError),
     (event([{"error": {"code": 503, "message": "No.", "status": "UNAVAILABLE"}}]), errors.ServiceOverloadedError),
+    (event({"id": "c", "choices": None, "base_resp": {"status_code": 1008, "status_msg": "No."}}), StreamError),
     (event({"object": "error", "message": "No.", "type": "InternalServerError", "code": None}), errors.InternalServerError),
 ]  # fmt: skip
 
@@ -349,6 +350,8 @@ def test_errors_without_words(data: str) -> None:
         {"error_code": "none"},
         {"x_groq": {"error": None}},
         {"x_groq": ["error"]},
+        {"base_resp": {"status_code": 0, "status_msg": ""}},
+        {"base_resp": "error"},
     ],
     ids=str,
 )

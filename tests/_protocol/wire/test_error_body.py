@@ -48,6 +48,7 @@ KEY = 'sk-ab/c"d\\e+F='
         ([{"error": {"code": 400, "message": "No.", "status": "INVALID_ARGUMENT"}}], "No."),
         ({"choices": [{"error": {"code": 502, "message": "No."}}]}, "No."),
         ({"x_groq": {"error": "No."}}, "No."),
+        ({"choices": None, "base_resp": {"status_code": 1008, "status_msg": "No."}}, "No."),
         # Of no known shape: shown as it is.
         ({"reason": "No."}, '{"reason":"No."}'),
         ({"error": {}}, '{"error":{}}'),
