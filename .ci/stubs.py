@@ -738,11 +738,13 @@ def package(name: str) -> str:
     if name == "horay_async":
         lines.append("from horay_async._version import __version__ as __version__")
     assert isinstance(own["_MODULES"], ast.Assign)
+    public: list[str] = []
     for part in ast.literal_eval(own["_MODULES"].value):
         module = f"{name}.{part}"
+        public += exported(module)
         # Jedi takes what is imported without an `as` for private.
         lines += [f"from {module} import {each} as {each}" for each in exported(module)]
-    lines.append(ast.unparse(own["__all__"]))
+    lines.append(ast.unparse(own["__all__"]) if "__all__" in own else f"__all__ = {sorted(public)}")
     return formatted("\n".join(lines), path_of(name).with_suffix(".pyi"))
 
 

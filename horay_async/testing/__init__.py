@@ -15,73 +15,10 @@ With pytest, the fixtures `horay_server`, `horay_client`, `blocking_horay_client
 without an import.
 """
 
-# Which names of these modules are for users is said by `__all__`, once. Type checkers and editors see the generated stub:
-# ruff: noqa: F822
-# pyright: reportUnsupportedDunderAll=false
-
 from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
-
-__all__ = [
-    "Chaos",
-    "ChaosKind",
-    "CloseUnderNext",
-    "Coding",
-    "ConnectFault",
-    "Connection",
-    "Cut",
-    "Dealt",
-    "Delay",
-    "Ending",
-    "ErrorShape",
-    "Executed",
-    "Fault",
-    "FaultServer",
-    "Fin",
-    "Gate",
-    "Handler",
-    "Hang",
-    "Headers",
-    "MarkExecuted",
-    "MessageOptions",
-    "Pause",
-    "Piece",
-    "Recorder",
-    "Repeat",
-    "Reply",
-    "Request",
-    "Reset",
-    "RetryForm",
-    "Scripted",
-    "ScriptedResponse",
-    "Send",
-    "Split",
-    "Stall",
-    "Step",
-    "TLSKind",
-    "Then",
-    "cassette_options",
-    "chat",
-    "completion",
-    "decompression_bomb",
-    "embeddings",
-    "error",
-    "error_event",
-    "image",
-    "json_response",
-    "models",
-    "picture",
-    "pings",
-    "rate_limits",
-    "raw",
-    "redirect",
-    "respond",
-    "sse",
-    "stream",
-    "user",
-]
 
 _MODULES = (
     "_server_connection",
@@ -98,17 +35,22 @@ _MODULES = (
     "steps",
     "tls",
 )
-"""Where the names live. They are loaded late: pytest loads this package, for its plugin, in every run."""
+"""Where the names live: those in a module's `__all__` are for users. They are loaded late: pytest loads this package, for its
+plugin, in every run. Type checkers and editors see the generated stub.
+"""
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for module in _MODULES:
-            home = import_module(f"horay_async.testing.{module}")
+    homes = (import_module(f"{__name__}.{module}") for module in _MODULES)
+    if name == "__all__":
+        return sorted(public for home in homes for public in home.__all__)
+    if not name.startswith("_"):
+        for home in homes:
             if name in home.__all__:
                 return globals().setdefault(name, getattr(home, name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return __all__
+    names: list[str] = __getattr__("__all__")
+    return names

@@ -2,25 +2,19 @@
 
 """A scripted Horay server for tests, which responds well or badly, on the real wire."""
 
-from horay_async.testing._server_connection import ClientLeft as ClientLeft
 from horay_async.testing._server_connection import ConnectFault as ConnectFault
-from horay_async.testing._server_connection import ServerConnection as ServerConnection
-from horay_async.testing.canned import MODEL as MODEL
 from horay_async.testing.canned import Piece as Piece
 from horay_async.testing.canned import Reply as Reply
 from horay_async.testing.canned import chat as chat
 from horay_async.testing.canned import completion as completion
-from horay_async.testing.canned import default as default
 from horay_async.testing.canned import embeddings as embeddings
 from horay_async.testing.canned import image as image
 from horay_async.testing.canned import models as models
 from horay_async.testing.canned import picture as picture
-from horay_async.testing.canned import picture_url as picture_url
 from horay_async.testing.canned import sse as sse
 from horay_async.testing.canned import stream as stream
 from horay_async.testing.canned import user as user
 from horay_async.testing.cassettes import cassette_options as cassette_options
-from horay_async.testing.chaos import DEFAULT_RATES as DEFAULT_RATES
 from horay_async.testing.chaos import Chaos as Chaos
 from horay_async.testing.chaos import ChaosKind as ChaosKind
 from horay_async.testing.chaos import Dealt as Dealt
@@ -48,15 +42,11 @@ from horay_async.testing.responses import Fault as Fault
 from horay_async.testing.responses import MessageOptions as MessageOptions
 from horay_async.testing.responses import ScriptedResponse as ScriptedResponse
 from horay_async.testing.responses import Then as Then
-from horay_async.testing.responses import defaulted as defaulted
-from horay_async.testing.responses import framed as framed
 from horay_async.testing.responses import json_response as json_response
 from horay_async.testing.responses import raw as raw
 from horay_async.testing.responses import respond as respond
 from horay_async.testing.script import Handler as Handler
-from horay_async.testing.script import Script as Script
 from horay_async.testing.script import Scripted as Scripted
-from horay_async.testing.script import made as made
 from horay_async.testing.server import FaultServer as FaultServer
 from horay_async.testing.steps import Fin as Fin
 from horay_async.testing.steps import Gate as Gate
@@ -67,9 +57,7 @@ from horay_async.testing.steps import Reset as Reset
 from horay_async.testing.steps import Send as Send
 from horay_async.testing.steps import Stall as Stall
 from horay_async.testing.steps import Step as Step
-from horay_async.testing.tls import Certificates as Certificates
 from horay_async.testing.tls import TLSKind as TLSKind
-from horay_async.testing.tls import certificates as certificates
 
 __all__ = [
     "Chaos",

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, cast
 
-__all__ = ["ClientLeft", "ConnectFault", "ServerConnection"]
+__all__ = ["ConnectFault"]
 
 ConnectFault = Literal["reset", "fin", "stall", "old_tls"]
 """What a connection meets before any HTTP is read or TLS spoken: a reset, a FIN, silence; or TLS's word that

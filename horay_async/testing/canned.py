@@ -26,18 +26,18 @@ from horay_async.testing.responses import (
 from horay_async.testing.steps import Step
 
 __all__ = [
-    "MODEL",
     "Piece",
     "Reply",
     "chat",
     "completion",
-    "default",
     "embeddings",
     "image",
     "models",
     "picture",
+    "sse",
+    "stream",
+    "user",
 ]
-__all__ += ["picture_url", "sse", "stream", "user"]
 
 MODEL = "meta-llama/Meta-Llama-3.1-8B-Instruct"
 """The model that canned responses name where the request names none: the API's documented default."""

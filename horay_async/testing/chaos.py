@@ -18,7 +18,7 @@ from horay_async.testing.responses import ScriptedResponse, framed, raw, respond
 from horay_async.testing.script import Scripted, made
 from horay_async.testing.steps import Fin, Reset, Send
 
-__all__ = ["DEFAULT_RATES", "Chaos", "ChaosKind", "Dealt"]
+__all__ = ["Chaos", "ChaosKind", "Dealt"]
 
 ChaosKind = Literal[
     "good",

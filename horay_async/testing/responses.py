@@ -14,7 +14,7 @@ import attrs
 from horay_async.testing.steps import Repeat, Send, Step
 
 __all__ = ["Coding", "Fault", "MessageOptions", "ScriptedResponse", "Then"]
-__all__ += ["defaulted", "framed", "json_response", "raw", "respond"]
+__all__ += ["json_response", "raw", "respond"]
 
 Then = Literal["keep", "close", "close_under_next", "reset_under_next"]
 """What becomes of the connection after a response: it is kept for the next request; closed; or kept and

@@ -11,7 +11,7 @@ from horay_async.testing.canned import Reply, default
 from horay_async.testing.records import Request
 from horay_async.testing.responses import ScriptedResponse
 
-__all__ = ["Handler", "Script", "Scripted", "made"]
+__all__ = ["Handler", "Scripted"]
 
 Scripted = ScriptedResponse | str | Callable[[Request], "Scripted"]
 """What can be put into a script: a response, a text to respond with, or a handler that gives one of these

@@ -8,7 +8,7 @@ from typing import Literal
 
 import attrs
 
-__all__ = ["Certificates", "TLSKind", "certificates"]
+__all__ = ["TLSKind"]
 
 TLSKind = Literal["good", "wrong_name", "expired", "old"]
 """What is right or wrong with the server: nothing; its certificate is for another host; it expired
