@@ -367,23 +367,13 @@ class Connector(aiohttp.TCPConnector):
         request = pending_request.get()
         if request is not None:
             request.before_connecting()
-        task = asyncio.current_task()
         while True:
-            if super().closed:  # aiohttp would connect before it looks
-                raise aiohttp.ClientConnectionError(CONNECTOR_CLOSED)
-            self._connecting.add(task)
             try:
                 connection = await super().connect(*args, **options)
             except (aiohttp.ClientConnectorError, TimeoutError):
                 # The server may have moved: the next attempt is to ask for its address anew.
                 self.clear_dns_cache()
                 raise
-            except asyncio.CancelledError:
-                if task in self._connecting or task is None or task.uncancel():
-                    raise
-                raise aiohttp.ClientConnectionError(CONNECTOR_CLOSED) from None  # by `close`
-            finally:
-                self._connecting.discard(task)
             transport = connection.transport
             if transport is None:  # lost already: writing the request will tell
                 return connection
@@ -402,6 +392,21 @@ class Connector(aiohttp.TCPConnector):
             if request is not None:
                 request.dispatched(known)
             return connection
+
+    async def _create_connection(self, *args: Any, **options: Any) -> Any:
+        """Where `connect` finds no idle connection; documented as what derived classes override."""
+        if super().closed:  # aiohttp would connect before it looks
+            raise aiohttp.ClientConnectionError(CONNECTOR_CLOSED)
+        task = asyncio.current_task()
+        self._connecting.add(task)
+        try:
+            return await super()._create_connection(*args, **options)
+        except asyncio.CancelledError:
+            if task in self._connecting or task is None or task.uncancel():
+                raise
+            raise aiohttp.ClientConnectionError(CONNECTOR_CLOSED) from None  # by `close`
+        finally:
+            self._connecting.discard(task)
 
     def close(self, **options: Any) -> Any:
         """Ends what connects, too: aiohttp leaves that to its own timeout."""
