@@ -12,10 +12,9 @@ from ray.data import ActorPoolStrategy, Dataset
 from horay_async._keys import KeyFunction
 from horay_async.batch.options import Settings
 from horay_async.errors import ConfigurationError
-from horay_async.integrations.ray.embedding_rows import EmbeddingRows
 from horay_async.integrations.ray.limiter import ClusterLimits
 from horay_async.integrations.ray.options import SealedOptions
-from horay_async.integrations.ray.rows import Rows
+from horay_async.integrations.ray.rows import EmbeddingRows, Rows
 from horay_async.integrations.ray.worker import Worker
 from horay_async.options import ClientParams
 

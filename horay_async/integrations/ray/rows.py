@@ -10,14 +10,16 @@ import attrs
 
 from horay_async._json import is_array
 from horay_async._protocol.limits.token_estimate import are_believable
+from horay_async._protocol.wire.embeddings import parts, prepare
 from horay_async._protocol.wire.request import Operation
-from horay_async.batch import BatchRequest, BatchResult
+from horay_async.batch import BatchRequest, BatchResult, InvalidRequestError
 from horay_async.errors import APIStatusError, ConfigurationError, HorayError
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.completions import Completion
+from horay_async.models.embeddings import EmbeddingResponse
 from horay_async.models.usage import Usage
-from horay_async.resources import chat, completions
+from horay_async.resources import chat, completions, embeddings
 
 pa: Any = import_module("pyarrow")  # it comes without types
 
@@ -31,6 +33,9 @@ ERROR: Final = (
     pa.struct([("type", pa.string()), ("message", pa.string()), ("status", pa.int64())]),
 )
 """The column for what a row failed with."""
+
+REFUSED: Final = frozenset({400, 413, 422})
+"""Statuses by which a server refuses a request for what is in it: one of its inputs may be the cause."""
 
 
 @attrs.frozen(kw_only=True)
@@ -109,6 +114,68 @@ class Rows(TableRows):
         return self.with_cells(table, [_cells(result) for result in ordered])
 
 
+@attrs.frozen(kw_only=True)
+class EmbeddingRows(TableRows):
+    """What is asked for the rows, and where the vectors go.
+
+    The rows of a table go in one request, or in as many as it takes. Where the server refuses one for what is in
+    it, each of its rows is asked for alone: the others don't fail with it.
+    """
+
+    columns: ClassVar[Any] = pa.schema([("embedding", pa.list_(pa.float32())), ERROR])
+
+    def requests(self, table: Table) -> list[BatchRequest[Any]]:
+        """The requests for all rows. Raises `ConfigurationError` where the columns aren't as they must be."""
+        self.check(table)
+        rows, at = self._usable(table), 0
+        requests: list[BatchRequest[Any]] = []
+        for part in parts(list(rows.values())) if rows else ():
+            requests.append(self._request(at, cast("list[Any]", part)))
+            at += len(part)
+        return requests
+
+    def again(self, table: Table, results: Iterable[BatchResult[Any]]) -> list[BatchRequest[Any]]:
+        """Requests for the rows of those that were refused, one each."""
+        cells = list(self._usable(table).values())
+        return [
+            self._request(at, [cells[at]])
+            for result in results
+            if _is_refused(result.error) and len(_places(result)) > 1
+            for at in _places(result)
+        ]
+
+    def with_results(self, table: Table, results: Iterable[BatchResult[Any]]) -> Table:
+        """The table with what became of each row; the last result for it counts."""
+        outcomes: dict[int, tuple[object, object]] = {}
+        for result in results:
+            places, response = _places(result), result.response
+            for at, place in enumerate(places):
+                if isinstance(response, EmbeddingResponse):
+                    outcomes[place] = response.data[at].embedding, None
+                else:
+                    outcomes[place] = None, failure(result.error)
+        asked = {row: outcomes[place] for place, row in enumerate(self._usable(table))}
+        unusable = (None, failure(InvalidRequestError("the row has nothing to make a vector of")))
+        return self.with_cells(table, [asked.get(row, unusable) for row in range(table.num_rows)])
+
+    def _request(self, at: int, cells: list[Any]) -> BatchRequest[Any]:
+        """A request for some of the usable rows, named by which these are."""
+        params = {**self.params, "input": cells}
+        return BatchRequest(embeddings.CREATE, params, custom_id=f"{at}:{at + len(cells)}")
+
+    def _usable(self, table: Table) -> dict[int, Any]:
+        """The cells with something in them, by their rows."""
+        cells: list[Any] = table.column(self.column).to_pylist()
+        usable: dict[int, Any] = {}
+        for row, cell in enumerate(cells):
+            try:
+                prepare({"model": "", "input": [cell]})
+            except (TypeError, ValueError):
+                continue
+            usable[row] = cell
+        return usable
+
+
 def _without_nulls(value: object) -> object:
     """A cell without the fields that a table adds to objects which don't have them."""
     if isinstance(value, Mapping):
@@ -148,3 +215,13 @@ def failure(error: HorayError | None) -> dict[str, object]:
     message = str(error).encode("utf-8", "replace").decode()  # a column holds Unicode alone
     status = error.status_code if isinstance(error, APIStatusError) else None
     return {"type": type(error).__name__, "message": message, "status": status}
+
+
+def _places(result: BatchResult[Any]) -> range:
+    """Which of the usable rows a result is of."""
+    start, end = result.custom_id.split(":")
+    return range(int(start), int(end))
+
+
+def _is_refused(error: object) -> bool:
+    return isinstance(error, APIStatusError) and error.status_code in REFUSED

@@ -12,10 +12,9 @@ from horay_async.batch import BatchProgress, BatchRequest, BatchResult
 from horay_async.batch.options import Settings
 from horay_async.batch.runner import BatchRunner
 from horay_async.batch.throttle import throttle_of
-from horay_async.integrations.ray.embedding_rows import EmbeddingRows
 from horay_async.integrations.ray.limiter import ClusterLimits
 from horay_async.integrations.ray.options import SealedOptions
-from horay_async.integrations.ray.rows import Rows, Table
+from horay_async.integrations.ray.rows import EmbeddingRows, Rows, Table
 from horay_async.integrations.ray.slices import SlicedRateLimiter
 
 

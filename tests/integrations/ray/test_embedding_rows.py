@@ -12,8 +12,8 @@ pytest.importorskip("ray", reason="horay_async.integrations.ray needs the extra 
 
 from horay_async import ConfigurationError
 from horay_async.batch.options import Settings
-from horay_async.integrations.ray.embedding_rows import EmbeddingRows
 from horay_async.integrations.ray.options import SealedOptions
+from horay_async.integrations.ray.rows import EmbeddingRows
 from horay_async.integrations.ray.worker import Worker
 from horay_async.testing import FaultServer, Request, ScriptedResponse, embeddings, error
 
