@@ -50,7 +50,6 @@ from horay_async._extras import missing_extra
 if _missing := missing_extra("horay_async.integrations.otel", "otel", "opentelemetry.trace"):
     raise ImportError(_missing)
 
-from horay_async.integrations.otel.instrumentor import HorayInstrumentor
-from horay_async.integrations.otel.telemetry import Telemetry, TelemetryParams
+from horay_async.integrations.otel.telemetry import HorayInstrumentor, Telemetry, TelemetryParams
 
 __all__ = ["HorayInstrumentor", "Telemetry", "TelemetryParams"]

@@ -1,10 +1,10 @@
-"""The observer that makes spans and metrics of calls."""
+"""The observer that makes spans and metrics of calls, and what switches it on for all clients of the process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, cast
 
 from opentelemetry import metrics, trace
 from opentelemetry._logs import LoggerProvider, get_logger
@@ -12,7 +12,7 @@ from opentelemetry.context import attach, detach, get_value
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from horay_async._observer_defaults import LogOnce
+from horay_async._observer_defaults import LOG, LogOnce, process_defaults
 from horay_async._observers import (
     CallObserver,
     CallStarted,
@@ -131,6 +131,31 @@ class Telemetry:
             yield
         except Exception as error:  # noqa: BLE001 - processors and readers may be anybody's
             self._log.error("Telemetry", error)
+
+
+class HorayInstrumentor:
+    """Switches telemetry on and off for all clients of the process, those that exist included.
+
+    It is what `opentelemetry-instrument` finds. A client with a `telemetry` of its own keeps that.
+    """
+
+    def instrument(self, **params: Unpack[TelemetryParams]) -> None:
+        """Switches it on. What `opentelemetry-instrument` passes beside those is of no meaning here."""
+        if process_defaults.telemetry is not None:
+            LOG.warning("telemetry is on already: it stays as it is")
+            return
+        names = TelemetryParams.__annotations__
+        known = {name: value for name, value in params.items() if name in names}
+        process_defaults.telemetry = Telemetry(**cast("TelemetryParams", known))
+
+    def uninstrument(self, **others: Any) -> None:
+        """Switches it off for the calls that begin from now on."""
+        process_defaults.telemetry = None
+
+    @property
+    def is_instrumented_by_opentelemetry(self) -> bool:
+        """Whether it is on."""
+        return process_defaults.telemetry is not None
 
 
 def _suppressed() -> bool:
