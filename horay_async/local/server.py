@@ -12,17 +12,13 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from . import weights
 from .engine import Engine, EngineOptions
 from .errors import LocalServerError
 from .hosts import DEFAULT_API_KEY
 from .templates import CHATML_WITH_TOOLS
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 # Where a listening address stands for every interface, clients here reach it over loopback.
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
@@ -144,7 +140,7 @@ class LocalServer:
 
     async def _serve(self, life: _Life) -> None:
         stopping = asyncio.ensure_future(asyncio.wrap_future(life.stopping))
-        with _bind(self._host, self._port) as listener, contextlib.ExitStack() as engines:
+        with _listening(self._host, self._port) as listener, contextlib.ExitStack() as engines:
 
             def make_engine(options: EngineOptions) -> Engine:
                 return engines.enter_context(contextlib.closing(Engine(options)))
@@ -160,7 +156,24 @@ class LocalServer:
             path = weights.find(self._model, cancelled=life.stopping.done)
             engine.load(path, CHATML_WITH_TOOLS if path.name == weights.FILE_NAME else "")
             # aiohttp takes as long to load as the model, which another process loads meanwhile.
-            runner = self._runner(engine, embedding_engine, path)
+            from aiohttp import web  # noqa: PLC0415 - see above
+
+            from .app import Service  # noqa: PLC0415 - see above
+
+            service = Service(
+                engine=engine,
+                embedding_engine=embedding_engine,
+                host=self._host,
+                model=path.stem,
+                api_key=self.api_key,
+            )
+            runner = web.AppRunner(
+                service.app(),
+                handle_signals=False,
+                handler_cancellation=True,
+                access_log=None,
+                shutdown_timeout=_GRACE,
+            )
             loading = asyncio.ensure_future(engine.loaded())
             await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
             if not loading.done():
@@ -169,7 +182,7 @@ class LocalServer:
             await loading
             await runner.setup()
             try:
-                await self._listen(runner, listener)
+                await web.SockSite(runner, listener).start()
                 life.ready.set_result((_url(self._host, listener), path.stem))
                 await stopping
             finally:
@@ -178,63 +191,22 @@ class LocalServer:
                     embedding_engine().interrupt()
                 await runner.cleanup()
 
-    async def _listen(self, runner: web.AppRunner, listener: socket.socket) -> None:
-        from aiohttp import web  # noqa: PLC0415 - see `_serve`
 
-        try:
-            await web.SockSite(runner, listener).start()
-        except OSError as error:
-            # Another process can have bound the same port too, and be the first to listen.
-            raise _cannot_listen(self._host, listener.getsockname()[1], error) from error
-
-    def _runner(
-        self, engine: Engine, embedding_engine: Callable[[], Engine], path: Path
-    ) -> web.AppRunner:
-        from aiohttp import web  # noqa: PLC0415 - see `_serve`
-
-        from .app import Service  # noqa: PLC0415 - see `_serve`
-
-        service = Service(
-            engine=engine,
-            embedding_engine=embedding_engine,
-            host=self._host,
-            model=path.stem,
-            api_key=self.api_key,
-        )
-        return web.AppRunner(
-            service.app(),
-            handle_signals=False,
-            handler_cancellation=True,
-            access_log=None,
-            shutdown_timeout=_GRACE,
-        )
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """A bound socket that doesn't listen yet, so that a taken port fails before any loading."""
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens before anything is loaded, so that a taken port is told at once. Connections wait until then."""
     try:
-        found = socket.getaddrinfo(
+        family, *_, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        family, kind, protocol, _, address = found[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            if os.name == "posix":
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-        except BaseException:
-            listener.close()
-            raise
+        )[0]
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        return socket.create_server(address, family=family, dualstack_ipv6=both)
     except OSError as error:
-        raise _cannot_listen(host, port, error) from error
-    return listener
-
-
-def _cannot_listen(host: str, port: int, error: OSError) -> LocalServerError:
-    if error.errno == errno.EADDRINUSE:
-        return LocalServerError(f"Port {port} on {host} is in use; choose another port.")
-    reason = error.strerror or error
-    return LocalServerError(f"The server can't listen on {host}:{port}: {reason}.")
+        if error.errno == errno.EADDRINUSE:
+            raise LocalServerError(
+                f"Port {port} on {host} is in use; choose another port."
+            ) from error
+        reason = error.strerror or error
+        raise LocalServerError(f"The server can't listen on {host}:{port}: {reason}.") from error
 
 
 def _url(host: str, listener: socket.socket) -> str:
