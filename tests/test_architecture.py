@@ -176,6 +176,10 @@ def test_libraries_keep_their_place(path: Path) -> None:
             assert part_of(path) in ALLOWED[library], f"{path} imports {library}"
 
 
+DOCUMENTED = {"_create_connection"}
+"""What begins with an underscore, and stands in aiohttp's reference (`BaseConnector`) as what derived classes override."""
+
+
 def undocumented(path: Path) -> Iterator[str]:
     """What a file of the transport uses of aiohttp that its documentation doesn't name."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -189,7 +193,7 @@ def undocumented(path: Path) -> Iterator[str]:
                 (of == "aiohttp" and inspect.ismodule(getattr(aiohttp, node.attr, None)))
                 or node.attr in {"should_close", "protocol", "set_response_params"}
                 or (node.attr.startswith("_") and not node.attr.startswith("__") and not own)
-            ):
+            ) and node.attr not in DOCUMENTED:
                 yield ast.unparse(node)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr":
             yield from (
