@@ -133,7 +133,7 @@ def result_of(response: ChatCompletion, *, keep_arguments: bool = False) -> Chat
         generations.append(ChatGeneration(message=message, generation_info=_choice_info(choice)))
     output: dict[str, Any] = {"model_name": response.model, "id": response.id}
     if usage is not None:
-        output["token_usage"] = response.to_dict().get("usage")
+        output["token_usage"] = dump_all(response.usage)
     return ChatResult(generations=generations, llm_output=output)
 
 

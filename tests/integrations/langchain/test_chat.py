@@ -633,6 +633,18 @@ def test_other_fields(fault_server: FaultServer, connect: Connect) -> None:
         assert sent == message
 
 
+def test_response_in_a_list(fault_server: FaultServer, connect: Connect) -> None:
+    """A response that a server sends in a list is read as by the client itself."""
+    usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+    message = {"role": "assistant", "content": "Berlin"}
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
+    body = {"id": "c1", "object": "chat.completion", "model": "m", "choices": [choice]}
+    fault_server.add(json_response([{**body, "usage": usage}]))
+    response = connect().invoke("hi")
+    assert response.text == "Berlin"
+    assert response.response_metadata["token_usage"]["total_tokens"] == 3
+
+
 def test_fields_of_others(fault_server: FaultServer, connect: Connect) -> None:
     """What another provider's message has beside its text isn't sent to this one."""
     other = AIMessage("yes", additional_kwargs={"audio": {"id": "a1"}})
