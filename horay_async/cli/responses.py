@@ -39,6 +39,7 @@ REMARKS = {
 """What to say of an end that isn't "stop"."""
 
 EMPTY = "(the response is empty)"
+FIRST_CHOICE = "(the first choice; all are printed without --stream, or with --json)"
 
 CALLS = frozenset({"tool_calls", "function_call"})
 """Ends of a response that needs no text."""
@@ -80,15 +81,18 @@ def print_response(
     is empty.
     """
     with _stdout_into(output.file):
-        streamed = output.streamed
+        sent, streamed = params | params.get("extra_body", {}), output.streamed
+        several = sent.get("n") not in (None, 1)
         if streamed is None:
-            streamed = sys.stdout.isatty() and not output.as_json and params.get("n", 1) == 1
+            streamed = sys.stdout.isatty() and not output.as_json and not several
         if streamed and output.as_json:
             with operation.create(stream=True, **params) as chunks:
                 endings = _write_chunks(chunks)
         elif streamed:
             with operation.stream(**params) as events:
                 endings = [write_stream(events, [], markdown=markdown)]
+            if several:
+                note(FIRST_CHOICE)
         else:
             with spinner("waiting for the response"):
                 response = operation.create(**params)
@@ -100,7 +104,7 @@ def print_response(
             endings = [
                 Ending(choice.finish_reason, bool(_text(choice))) for choice in response.choices
             ]
-        limited = bool(LIMITS & (params | params.get("extra_body", {})).keys())
+        limited = bool(LIMITS & sent.keys())
         broken = [ending for ending in endings if not ending.is_whole(limited=limited)]
         # JSON says itself how a response ended.
         for remark in dict.fromkeys(

@@ -85,6 +85,20 @@ def test_choices(horay: Horay, fault_server: FaultServer) -> None:
     assert fault_server.requests[0].json()["n"] == 3
 
 
+@pytest.mark.parametrize("several", [["--choices", "2"], ["--extra", '{"n": 2}']])
+def test_streamed_choices(several: list[str], horay: Horay, fault_server: FaultServer) -> None:
+    """A stream of text shows the first choice, and says so. As JSON all of them come, and without a stream."""
+    for _ in range(3):
+        fault_server.reply("x")
+    streamed = horay("complete", PROMPT, "--stream", *several)
+    assert streamed.stdout == "x\n"
+    assert "the first choice" in streamed.stderr
+    lines = horay("complete", PROMPT, "--stream", *several, "--json").stdout.splitlines()
+    assert {json.loads(line)["choices"][0]["index"] for line in lines} == {0, 1}
+    whole = horay("complete", PROMPT, *several)
+    assert (whole.stdout, whole.stderr) == ("x\n---\nx\n", "")
+
+
 def test_cut_stream(horay: Horay, fault_server: FaultServer) -> None:
     """A stream that is cut has its own status; what had come is there."""
     fault_server.stream([" Ber", "lin"], Cut(-20), finish_reason=None)

@@ -137,6 +137,15 @@ def test_ended_conversation(environment: Mapping[str, str], fault_server: FaultS
     gate.open()
 
 
+def test_choices_on_a_terminal(environment: Mapping[str, str], fault_server: FaultServer) -> None:
+    """Several choices are awaited, wherever their number is given, and all of them shown."""
+    fault_server.reply("Berlin")
+    arguments = ("complete", "Germany", "--extra", '{"n": 2}')
+    with Terminal(*arguments, environment=environment) as terminal:
+        assert terminal.end() == ExitCode.DONE
+        assert terminal.output.endswith("Berlin\n---\nBerlin\n")
+
+
 def test_reader_that_goes(environment: Mapping[str, str], fault_server: FaultServer) -> None:
     """`… | head -c 3`: the stream is given up, silently."""
     gate = Gate()
