@@ -11,6 +11,9 @@ from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 
 from horay_async._user_code import contain
 
+FIELD = "_of_json_"
+"""How the names begin that cattrs has for fields: its function takes them beside parameters of its own, such as `converter`."""
+
 
 @attrs.frozen
 class Mismatch:
@@ -55,9 +58,10 @@ def found_in(error: BaseException, path: str) -> Iterator[Mismatch]:
     if isinstance(error, ClassValidationError):
         placed, unplaced = error.group_exceptions()
         for inner, field in placed:
-            there = f"{path}{step(field.name)}"
+            name = field.name.removeprefix(FIELD)
+            there = f"{path}{step(name)}"
             # What cattrs raises for a field that isn't there; users' classes raise others.
-            missing = isinstance(inner, KeyError) and inner.args == (field.name,)
+            missing = isinstance(inner, KeyError) and inner.args == (name,)
             yield from [Mismatch(there, "is missing")] if missing else found_in(inner, there)
         for inner in unplaced:
             yield from found_in(inner, path)

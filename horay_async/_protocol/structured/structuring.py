@@ -24,6 +24,7 @@ from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.foreign import foreign_hook
 from horay_async._protocol.structured.hints import parse_hint, remembered
 from horay_async._protocol.structured.mismatch import (
+    FIELD,
     InvalidValue,
     Mismatch,
     Mismatches,
@@ -143,7 +144,7 @@ class _Hooks:
         # cattrs reads names and defaults off attributes. A class of their kind has no methods made for it,
         # whose text attrs would keep for ever.
         attributes = {
-            member.name: attrs.field(
+            FIELD + member.name: attrs.field(
                 default=None if member.optional else attrs.NOTHING,
                 alias=member.parameter,
                 kw_only=True,
@@ -152,7 +153,9 @@ class _Hooks:
         }
         shadow: Any = attrs.make_class("Shadow", attributes, init=False, repr=False, eq=False)
         hooks: dict[str, Any] = {
-            member.name: override(struct_hook=_cattrs_form(self.of(member.node)))
+            FIELD + member.name: override(
+                rename=member.name, struct_hook=_cattrs_form(self.of(member.node))
+            )
             for member in shape.members
         }
         structure = make_dict_structure_fn_from_attrs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Annotated, Any, Final, Generic, Literal, NewType, Self, TypeV
 
 import annotated_types as at
 import attrs
+import cattrs.gen
 import jsonschema  # type: ignore[import-untyped] # its types are a package of their own
 import msgspec
 import pydantic
@@ -710,3 +712,17 @@ def test_fields_by_name(name: str) -> None:
     """The schema tells the alias; where the class says so, its name does as well."""
     assert schema(NamedBothWays).json["required"] == ["SIZE"]
     assert parse_text(NamedBothWays, f'{{"{name}": 1}}').size == 1
+
+
+MAKES_STRUCTURE: Any = vars(cattrs.gen)["make_dict_structure_fn_from_attrs"]
+
+
+@pytest.mark.parametrize("name", [*inspect.signature(MAKES_STRUCTURE).parameters, "cls", "kw"])
+def test_fields_named_as_what_cattrs_takes(name: str) -> None:
+    """Any name is a field's, also where cattrs' function has a parameter of it."""
+    made: Any = attrs.make_class("Made", {name: attrs.field(type=int, alias=name)}, kw_only=True)
+    assert getattr(parse_text(made, f'{{"{name}": 1}}'), name) == 1
+    with pytest.raises(AnswerError, match=rf"\$\.{name}: expected an integer"):
+        parse_text(made, f'{{"{name}": "x"}}')
+    with pytest.raises(AnswerError, match=rf"\$\.{name}: is missing"):
+        parse_text(made, "{}")
