@@ -32,6 +32,11 @@ NO_METHOD = (
 )
 """Groups of methods of other clients, of which there is none here."""
 
+TEXT_CHOICE = {
+    "message": "it is text; chat.completions.create returns messages",
+    "content": "it is text",
+}
+
 ATTRIBUTES: dict[str, dict[str, str]] = {
     "": {  # of any class
         "with_raw_response": "every response has .meta, with its headers, status and request_id: call the method itself",
@@ -86,10 +91,12 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "text": "it is content",
         "parsed": "only the response of parse(...) has it, and of stream(...) with a class; create(...) parses nothing",
     },
-    "CompletionChoice": {
-        "message": "it is text; chat.completions.create returns messages",
-        "content": "it is text",
+    "ChatChunkChoice": {
+        **dict.fromkeys(("text", "content"), "it is delta.content"),
+        "message": "it is delta; only a whole response has message",
     },
+    "CompletionChoice": TEXT_CHOICE,
+    "CompletionChunkChoice": TEXT_CHOICE,
     "Completion": {
         **dict.fromkeys(("json", "dict"), JSON),
         **dict.fromkeys(("text", "content"), "it is choices[0].text"),

@@ -53,7 +53,7 @@ from horay_async.testing import FaultServer
 
 MODULES = (
     *("client", "sync", "streaming", "errors", "tools.run", "models.events", "models.images"),
-    *("models.chat", "models.completions"),
+    *("models.chat", "models.chat_chunks", "models.completions"),
     *(f"resources.{name}" for name in ("chat", "completions", "images", "models")),
 )
 

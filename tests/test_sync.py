@@ -537,15 +537,19 @@ def test_second_loop_over_a_read_stream_is_refused(
         with chat(client) as left:
             assert next(left)
             assert repr(left).startswith("<Stream of POST /chat/completions: ")
-        assert repr(client.chat).startswith("<horay_async.sync.Chat object at ")
+        assert repr(client.chat) == f"<Chat of {client.options.base_url}>"
+        assert repr(client.batch) == f"<Batch of {client.options.base_url}>"
         run: BatchRun[Any] = client.batch.run([])
         assert list(run) == []
+        assert repr(run) == "<BatchRun: 0 of 0 done, 0 failed>"
         with pytest.raises(HorayError, match="results of the batch were read to their end"):
             list(run)
         tools = client.chat.completions.run_tools(
             model="m", messages=[{"role": "user", "content": "?"}], tools=[]
         )
+        assert repr(tools) == "<ToolRun: not begun>"
         assert list(tools)
+        assert repr(tools) == "<ToolRun: over>"
         with pytest.raises(HorayError, match="the run is over"):
             list(tools)
         assert tools.final()

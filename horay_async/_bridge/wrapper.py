@@ -56,8 +56,6 @@ class BlockingWrapper:
         cls: Any = wrapped.__class__
         if wrapped is None:  # as for `AsyncHoray`
             return f"{self.__class__.__name__}(its constructor has raised)"
-        if "__repr__" not in vars(cls):
-            return super().__repr__()
         return repr(wrapped).replace(cls.__name__, self.__class__.__name__, 1)
 
     @classmethod

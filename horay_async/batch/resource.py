@@ -7,7 +7,6 @@ from collections.abc import AsyncIterable, Iterable, Mapping, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, Unpack, cast, overload
 
-from horay_async._signatures import with_signatures
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.options import BatchOptions, Settings, check_interval
 from horay_async.batch.requests import is_refused_key, not_taken
@@ -16,9 +15,9 @@ from horay_async.batch.run import AsyncBatchRun
 from horay_async.batch.runner import BatchRunner
 from horay_async.errors import ConfigurationError
 from horay_async.models._base import Response
+from horay_async.resources._base import Resource
 
 if TYPE_CHECKING:
-    from horay_async._transport.transport import Transport
     from horay_async.batch.bar import ProgressBar
 
 __all__ = ["AsyncBatch"]
@@ -64,12 +63,8 @@ def _path(name: str, given: object) -> Path:
 ResponseT = TypeVar("ResponseT", bound=Response)
 
 
-@with_signatures
-class AsyncBatch:
+class AsyncBatch(Resource):
     """Sends any number of requests at the pace that the server can take."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
 
     @overload
     def run(

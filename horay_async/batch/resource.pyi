@@ -6,12 +6,12 @@ import os
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any, Literal, TypeVar, overload
 
-from horay_async._transport.transport import Transport
 from horay_async.batch.bar import ProgressBar
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.results import BatchProgress, ShowProgress
 from horay_async.batch.run import AsyncBatchRun
 from horay_async.models._base import Response
+from horay_async.resources._base import Resource
 
 __all__ = ["AsyncBatch"]
 
@@ -22,9 +22,8 @@ def bar_for(progress: BatchProgress, show: ShowProgress) -> ProgressBar | None:
 
 ResponseT = TypeVar("ResponseT", bound=Response)
 
-class AsyncBatch:
+class AsyncBatch(Resource):
     """Sends any number of requests at the pace that the server can take."""
-    def __init__(self, transport: Transport) -> None: ...
     @overload
     def run(
         self,
@@ -202,4 +201,3 @@ class AsyncBatch:
                 refused everything for so long, the requests that wait fail too. All other failures
                 are retried as the client's `RetryPolicy` says, and no more.
         """
-    _transport: Transport

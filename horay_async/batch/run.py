@@ -53,6 +53,11 @@ class AsyncBatchRun(Generic[ResponseT_co]):
         __getitem__ = no_item
         __enter__ = ONLY_ASYNC
 
+    def __repr__(self) -> str:
+        so_far = self._progress
+        of = "" if so_far.total is None else f" of {so_far.total:,}"
+        return f"<{type(self).__name__}: {so_far.done:,}{of} done, {so_far.failed:,} failed>"
+
     @property
     def progress(self) -> BatchProgress:
         """How far the batch has come."""

@@ -7,6 +7,7 @@ notebook trusts the output of its own cells.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -93,9 +94,9 @@ def lines(value: Any, indent: str = "") -> str:
     fields = getattr(value, "__attrs_attrs__", None)
     if fields is not None:
         inner = [
-            f"{deeper}{field.name}={lines(getattr(value, field.name), deeper)},"
+            f"{deeper}{field.name}={show(getattr(value, field.name))},"
             for field in fields
-            if field.repr
+            if (show := partial(lines, indent=deeper) if field.repr is True else field.repr)
         ]
         return "\n".join([f"{type(value).__name__}(", *inner, f"{indent})"])
     if isinstance(value, list) and value:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
+from horay_async._suggestions import no_attribute
 from horay_async.models._base import Extensible, Response, WireForm
 from horay_async.models.chat import ChatLogprobs
 from horay_async.models.usage import Usage
@@ -82,6 +83,9 @@ class ChatChunkChoice(Extensible):
     """Why the response ended; None until it does."""
     logprobs: ChatLogprobs | None = None
     """Probabilities of the tokens that have come, where they were asked for."""
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)

@@ -140,6 +140,9 @@ class CompletionChunkChoice(Extensible):
     def __attrs_pre_init__(self) -> None:
         self.finish_reason = self.logprobs = self.delta = None
 
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
+
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class CompletionChunk(Response):

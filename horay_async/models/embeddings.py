@@ -53,6 +53,16 @@ class EmbeddingUsage(Usage):
     __wire__: ClassVar[WireForm] = WireForm(required=("prompt_tokens", "total_tokens"))
 
 
+def _in_short(numbers: Sequence[float]) -> str:
+    """How many numbers there are, and the first of them."""
+    shown = ", ".join(f"{number:.4g}" for number in numbers[:SHOWN])
+    return f"[{shown}, ... {len(numbers):,} numbers]" if len(numbers) > SHOWN else f"[{shown}]"
+
+
+SHOWN = 3
+"""Numbers of a vector in a `repr`."""
+
+
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Embedding(Model):
     """The vector of one input."""
@@ -61,7 +71,7 @@ class Embedding(Model):
     """Which input it is of, from 0: its place in `data`."""
     object: str = "embedding"
     """What kind of object it is: `embedding`."""
-    embedding: list[float] = attrs.field(factory=list[float], repr=False)
+    embedding: list[float] = attrs.field(factory=list[float], repr=_in_short)
     """The numbers as a list: made anew each time it is read, so keep it where it is needed twice. Numbers sent as
     JSON have the precision that they were sent in."""
 

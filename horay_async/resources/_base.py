@@ -56,6 +56,9 @@ class Resource:
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._transport.options.base_url}>"
+
     def _request(
         self, operation: Operation[Any], params: Mapping[str, Any], *, stream: bool = False
     ) -> Request:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, cast, get_type_hints
@@ -15,6 +16,7 @@ from horay_async._json import is_object
 from horay_async._protocol.structured.classes import is_record, own_docstring
 from horay_async._protocol.structured.docstrings import parse_docstring
 from horay_async._protocol.structured.hints import admits_null
+from horay_async._suggestions import did_you_mean
 
 
 @attrs.frozen(kw_only=True)
@@ -57,6 +59,13 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
     # First: from Python 3.14 on, `signature` evaluates the hints as well, and explains no failure.
     hints = _hints(function, name)
     parameters = inspect.signature(function).parameters
+    for described in docs.arguments.keys() - parameters.keys():
+        meant = did_you_mean(described, parameters.keys() - docs.arguments.keys()).rstrip()
+        warnings.warn(
+            f"the docstring of the tool {name} describes {described!r}, which is none of its parameters"
+            f"{meant and f': {meant}'}",
+            stacklevel=2,
+        )
     fields: list[tuple[str, Any, Any]] = []
     nulled: set[str] = set()
     for parameter in parameters.values():

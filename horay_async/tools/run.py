@@ -135,6 +135,16 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         self._last_round = False
         """Whether the run is over when they are: the model also called a tool that has no function here."""
 
+    def __repr__(self) -> str:
+        state = (
+            "over"
+            if self._next is None
+            else f"in round {self._round}"
+            if self._round
+            else "not begun"
+        )
+        return f"<{type(self).__name__}: {state}>"
+
     @property
     def messages(self) -> list[Any]:
         """The conversation so far: the messages given, the model's, and the tools'."""

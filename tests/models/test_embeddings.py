@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from horay_async import Embedding, EmbeddingResponse, EmbeddingUsage
+from horay_async.models._notebook import lines
 
 
 def held(numbers: object) -> Embedding:
@@ -51,10 +52,14 @@ def test_by_hand() -> None:
 
 
 def test_equal_and_shown() -> None:
-    """Items are equal by their numbers, and don't show them."""
+    """Items are equal by their numbers, and show the first of them, also to IPython."""
     assert held(array("f", [1])) == held([1.0]) == held(array("d", [1]))
     assert held([1.0]) != held([2.0])
-    assert repr(held([1.0] * 1000)) == "Embedding(index=1, object='embedding')"
+    shown = "[0.3333, 1, 1, ... 1,001 numbers]"
+    many = held([1 / 3] + [1.0] * 1000)
+    assert repr(many) == f"Embedding(index=1, object='embedding', embedding={shown})"
+    assert repr(held(array("f", [1]))) == "Embedding(index=1, object='embedding', embedding=[1])"
+    assert f"            embedding={shown},\n" in lines([[many, many]])
 
 
 def test_copied() -> None:

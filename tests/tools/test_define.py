@@ -85,6 +85,24 @@ def test_function() -> None:
     }
 
 
+def test_description_of_no_parameter() -> None:
+    """A parameter that the docstring spells in another way would be described to nobody."""
+
+    @tool
+    def weather(city: str, days: int) -> str:
+        """The weather.
+
+        Args:
+            ciyt: Its name.
+            days: How many days ahead.
+        """
+        return f"{city} {days}"
+
+    told = r"weather describes 'ciyt', which is none of its parameters: did you mean 'city'\?$"
+    with pytest.warns(UserWarning, match=told):
+        assert function(weather)["parameters"]["properties"]["city"] == {"type": "string"}
+
+
 def test_given_words() -> None:
     """A name and a description that are given win."""
     assert function(find)["name"] == find.name == "look_up"

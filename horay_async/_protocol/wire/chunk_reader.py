@@ -292,7 +292,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         kept: list[bytes] = []
         for data in datas:
             text = data.strip()
-            if text == DONE:
+            if text in (DONE, b'"%b"' % DONE):  # some servers make JSON of all data
                 self.done = self._marked = True
                 break
             if text or (isinstance(data, NamedEvent) and data.name == ERROR):

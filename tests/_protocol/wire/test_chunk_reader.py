@@ -115,7 +115,14 @@ def test_nothing_after_done_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "done", ["data: [DONE] ", "data:[DONE]", "data:  [DONE]\t", "event: done\ndata: [DONE]"]
+    "done",
+    [
+        "data: [DONE] ",
+        'data: "[DONE]"',
+        "data:[DONE]",
+        "data:  [DONE]\t",
+        "event: done\ndata: [DONE]",
+    ],
 )
 def test_done_with_spaces(done: str) -> None:
     """`[DONE]` is known with spaces around it, and by whatever name."""
