@@ -20,6 +20,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from horay_async._first_use import MadeOnce
 from horay_async._protocol.wire.size_limits import MAX_HEADER_BYTES, MAX_HEADERS
 from horay_async._transport.headers import CommonHeaders, RequestHeaders
+from horay_async._transport.loops import call_soon
 
 if TYPE_CHECKING:
     import ssl
@@ -247,14 +248,11 @@ class DirectResponse:
             self.connection = None
             connection.release()
 
-    def __del__(self) -> None:
+    # Modules lose their names before the interpreter has ended.
+    def __del__(self, call_soon: Callable[..., None] = call_soon) -> None:
         if (connection := getattr(self, "connection", None)) is not None:
             # Which closes it where more is to come; later, since a collector can come in any thread, and amid anything.
-            release = connection.release
-            try:
-                self._protocol._loop.call_soon_threadsafe(release)  # noqa: SLF001 - this module's purpose
-            except RuntimeError:  # the loop is closed
-                release()
+            call_soon(self._protocol._loop, connection.release)  # noqa: SLF001 - this module's purpose
 
 
 HTTPResponse: TypeAlias = aiohttp.ClientResponse | DirectResponse

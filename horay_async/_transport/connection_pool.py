@@ -31,7 +31,7 @@ from horay_async._transport.connection import Connector
 from horay_async._transport.connection_slots import CLIENT_CLOSED, ConnectionSlots
 from horay_async._transport.deadline_timer import DeadlineTimer
 from horay_async._transport.eviction import EvictionThreshold
-from horay_async._transport.loops import PerLoop, registry_of
+from horay_async._transport.loops import PerLoop, call_soon, registry_of
 from horay_async._transport.open_files import connections_allowed, log_waiting
 from horay_async.errors import ConfigurationError
 from horay_async.options import ClientOptions
@@ -423,10 +423,7 @@ def _end_all(waits: set[asyncio.Timeout]) -> None:
 
 def pool_close_soon(pool: ConnectionPool) -> None:
     """Closes a pool on its own loop, from any thread, without waiting for it."""
-    try:
-        pool.loop.call_soon_threadsafe(pool.close_nowait)
-    except RuntimeError:  # the loop is closed
-        pool.close_nowait()
+    call_soon(pool.loop, pool.close_nowait)
 
 
 _all: WeakSet[ConnectionPools] = WeakSet()

@@ -27,6 +27,19 @@ def runs_here(loop: asyncio.AbstractEventLoop) -> bool:
         return False
 
 
+def call_soon(
+    loop: asyncio.AbstractEventLoop,
+    call: Callable[[], object],
+    *,
+    if_closed: Callable[[], object] | None = None,
+) -> None:
+    """Has `call` called on the next turn of `loop`, from any thread; at once, or `if_closed` in its place, where the loop is closed."""
+    try:
+        loop.call_soon_threadsafe(call)
+    except RuntimeError:
+        (if_closed or call)()
+
+
 def finalize_on(loop: asyncio.AbstractEventLoop | None, close: Callable[[], object]) -> None:
     """Calls `close`, which may be called in any thread, from a finalizer: on the next turn of `loop` where that runs here.
     The garbage collector can come between any two steps of what runs on the loop, and what it closes isn't to change that.

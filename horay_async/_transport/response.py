@@ -31,7 +31,7 @@ from horay_async._transport.connection import (
 from horay_async._transport.connection_pool import ConnectionPool
 from horay_async._transport.connection_slots import ConnectionSlots
 from horay_async._transport.failures import chain, map_read_exception, timed_out
-from horay_async._transport.loops import runs_here
+from horay_async._transport.loops import call_soon, runs_here
 from horay_async.errors import APIError, Clock, Execution
 from horay_async.models.meta import ResponseMeta
 
@@ -295,19 +295,16 @@ class RawResponse:
             return
         if runs_here(self.loop):
             self.close()
-            return
-        try:
-            self.loop.call_soon_threadsafe(self.close)
-        except RuntimeError:
-            # The loop is closed: nothing can be closed on it any more, but its sockets go with what holds them.
-            connection = self._raw.connection
+        else:
+            call_soon(self.loop, self.close, if_closed=self._close_without_loop)
+
+    def _close_without_loop(self) -> None:
+        """Nothing can be closed on a loop that is closed, but its sockets go with what holds them."""
+        connection = self._raw.connection
+        for close in (self._close_raw, connection and connection.close, self._finish):
             with suppress(RuntimeError):
-                self._close_raw()
-            if connection is not None:
-                with suppress(RuntimeError):
-                    connection.close()
-            with suppress(RuntimeError):
-                self._finish()
+                if close:
+                    close()
 
     def _finish(self) -> None:
         if self.finished:
