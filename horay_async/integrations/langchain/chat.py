@@ -17,7 +17,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
-from langchain_core.utils.pydantic import TypeBaseModel, is_basemodel_subclass
+from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel, create_model
 
 from horay_async.integrations.langchain._clients import HasClients
@@ -254,19 +254,18 @@ def _structured(
     schema: dict[str, Any] | type, method: Method, strict: bool
 ) -> tuple[dict[str, Any], OutputParserLike[Any] | Runnable[Any, Any]]:
     """What is sent for a schema, and what makes the result of the message."""
-    ours = isinstance(schema, type) and (
-        hasattr(schema, "__attrs_attrs__") or hasattr(schema, "__dataclass_fields__")
-    )
-    pydantic = isinstance(schema, type) and not ours and is_basemodel_subclass(schema)
+    cls: type[Any] = schema if isinstance(schema, type) else dict
+    ours = hasattr(cls, "__attrs_attrs__") or hasattr(cls, "__dataclass_fields__")
+    pydantic = not ours and is_basemodel_subclass(cls)
     whole: OutputParserLike[Any] | Runnable[Any, Any]
     if ours:
 
         def read(message: Any) -> Any:
-            return parse_text(cast("type[Any]", schema), str(message.text))
+            return parse_text(cls, str(message.text))
 
         whole = RunnableLambda(read)
     elif pydantic:
-        whole = PydanticOutputParser(pydantic_object=cast("TypeBaseModel", schema))
+        whole = PydanticOutputParser(pydantic_object=cls)
     else:
         whole = JsonOutputParser()
     if method == "json_mode":
@@ -274,8 +273,7 @@ def _structured(
     if ours:
         from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - loads cattrs
 
-        form = response_format(cast("type[Any]", schema))
-        described = form["json_schema"]
+        described = response_format(cls)["json_schema"]
         function = {"name": described["name"], "parameters": described["schema"]}
     elif method == "json_schema":
         function = convert_to_openai_function(schema, strict=strict)
@@ -294,13 +292,11 @@ def _structured(
         "tool_choice": {"type": "function", "function": {"name": name}},
     }
     if pydantic:
-        return call, PydanticToolsParser(
-            tools=[cast("TypeBaseModel", schema)], first_tool_only=True
-        )
+        return call, PydanticToolsParser(tools=[cls], first_tool_only=True)
     if not ours:
         return call, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
 
     def read_call(message: Any) -> Any:
-        return parse_text(cast("type[Any]", schema), kept_arguments(message, name) or "null")
+        return parse_text(cls, kept_arguments(message, name) or "null")
 
     return {**call, KEEP_ARGUMENTS: True}, RunnableLambda(read_call)
