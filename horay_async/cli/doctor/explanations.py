@@ -66,7 +66,11 @@ def describe(error: Exception) -> str:
 def tls_fault(error: ssl.SSLError, host: str) -> Finding:
     """What is wrong with the server's TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return fault("TLS", *_certificate(error, host))
+        for codes, found, todo in CERTIFICATES:
+            if error.verify_code in codes:
+                return fault("TLS", found.format(host=host), todo)
+        found = f"the certificate of {host} isn't accepted: {error.verify_message}"
+        return fault("TLS", found, ADVICE["TLS"])
     reason = error.reason or str(error)
     if re.search("PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW|NO_PROTOCOLS", reason):
         return fault(
@@ -78,10 +82,3 @@ def tls_fault(error: ssl.SSLError, host: str) -> Finding:
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
         return fault("TLS", f"what responds at {host} doesn't speak TLS", ADVICE["TLS"])
     return fault("TLS", f"the handshake with {host} failed: {reason}", ADVICE["TLS"])
-
-
-def _certificate(error: ssl.SSLCertVerificationError, host: str) -> tuple[str, str]:
-    for codes, found, todo in CERTIFICATES:
-        if error.verify_code in codes:
-            return found.format(host=host), todo
-    return f"the certificate of {host} isn't accepted: {error.verify_message}", ADVICE["TLS"]
