@@ -49,6 +49,7 @@ __all__ = ["AsyncHorayTransport", "HorayTransport"]
 
 T = TypeVar("T")
 Body = ForwardedBody | ForwardedStream
+Stream = httpx2.AsyncByteStream | httpx2.SyncByteStream
 Translate = Callable[[HorayError], Exception]
 
 EXTENSION: Final = "horay"
@@ -94,7 +95,7 @@ class _Forwarder:
         self,
         request: httpx2.Request,
         content: bytes,
-        as_stream: Callable[[Body, Translate], httpx2.AsyncByteStream | httpx2.SyncByteStream],
+        as_stream: Callable[[Body, Translate], Stream],
     ) -> httpx2.Response:
         """The response to a request whose body is `content`; `as_stream` makes httpx2's of a body that comes in pieces."""
         path, external = self._path(request.url)
@@ -110,10 +111,9 @@ class _Forwarder:
         )
         received = await forward(self._client._transport, prepared, stream=stream)
         if isinstance(received.body, bytes):
-            return _response(received, content=received.body)
-        return _response(
-            received, stream=as_stream(received.body, partial(self._error, request=request))
-        )
+            # As a stream, too: where one is closed, httpx2 takes the time for `elapsed`.
+            return _response(received, httpx2.ByteStream(received.body))
+        return _response(received, as_stream(received.body, partial(self._error, request=request)))
 
     def _path(self, url: httpx2.URL) -> tuple[str, bool]:
         """What of a URL is below the base URL, else all of it; and whether it is on another host."""
@@ -151,13 +151,13 @@ def timeout_options(timeout: Mapping[str, float | None]) -> Mapping[str, Any]:
     }
 
 
-def _response(received: Forwarded, **content: Any) -> httpx2.Response:
-    """What was received, as httpx2's; `content` or `stream` is its body."""
+def _response(received: Forwarded, stream: Stream) -> httpx2.Response:
+    """What was received, as httpx2's; `stream` is its body."""
     headers = [(name.encode(), value.encode()) for name, value in received.meta.headers.items()]
     if "Content-Encoding" in received.meta.headers:
         headers = [(name, value) for name, value in headers if name.lower() not in ENCODED]
     extensions = {"http_version": b"HTTP/1.1", EXTENSION: {"attempts": received.meta.attempts}}
-    return httpx2.Response(received.status, headers=headers, extensions=extensions, **content)
+    return httpx2.Response(received.status, headers=headers, extensions=extensions, stream=stream)
 
 
 class AsyncHorayTransport(_Forwarder, httpx2.AsyncBaseTransport):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -107,6 +108,17 @@ async def test_generation_without_content(side: Side) -> None:
     side.server.add(respond(b"", 204))
     with pytest.raises(httpx2.RemoteProtocolError, match="empty"):
         await side.send(side.client(), "POST", "/chat/completions", json=CHAT)
+
+
+@pytest.mark.parametrize("path", ["/chat/completions", "/models", "/x"])
+async def test_time_taken(side: Side, path: str) -> None:
+    """What httpx2 tells of a response's time once it is read, it tells of these, too."""
+    client = side.client()
+    side.server.add(json_response({"a": 1}), path="/x")
+    method = "GET" if path == "/models" else "POST"
+    found = await side.send(client, method, path, json=CHAT)
+    assert found.status_code == 200
+    assert found.elapsed > timedelta(0)
 
 
 async def test_queries(side: Side) -> None:
