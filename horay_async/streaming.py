@@ -220,7 +220,11 @@ class AsyncStream(Readable[ChunkT]):
 
     def text(self) -> AsyncIterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
-        return StreamIterator(self, texts_of)
+        return StreamIterator(self, self._texts_of)
+
+    def _texts_of(self, chunks: Iterator[Any] | None) -> Iterator[str]:
+        """The text of the first choice, where there is some."""
+        return filter(None, (chunk.text for chunk in all_of(chunks)))
 
     async def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""
@@ -478,11 +482,6 @@ def all_of(chunks: Iterator[ItemT] | None) -> Iterator[ItemT]:
     return chunks or iter(())
 
 
-def texts_of(chunks: Iterator[Any] | None) -> Iterator[str]:
-    """The text of the first choice, where there is some."""
-    return filter(None, (chunk.text for chunk in all_of(chunks)))
-
-
 async def read_to_end(stream: Readable[Any]) -> None:
     """Reads what is left, for `final`. A loop that is under way, in whichever task, still gets all of it."""
     if stream._exhausted and stream._failure is None:
@@ -536,7 +535,7 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
 
     @property
     def snapshot(self) -> ResponseT:
-        """The response merged from the events handed out so far; from all that has come, once `final` was called. Merging
+        """The response merged from the events, or texts, handed out so far; from all that has come, once `final` was called. Merging
         takes time linear in its length: ask for it when it is needed, not at every event.
         """
         if self._finishing:
@@ -557,7 +556,7 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
 
     def text(self) -> AsyncIterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
-        return StreamIterator(self.chunks, texts_of)
+        return StreamIterator(self.chunks, self._texts_of)
 
     async def final(self) -> ResponseT:
         """The whole response. Reads what is left of the stream; raises as iteration does."""
@@ -593,6 +592,13 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
     async def _read_ready(self) -> list[Any]:
         """The chunks that have come, waiting for at least one; none at the end of the stream."""
         return await self.chunks._read_ready()
+
+    def _texts_of(self, chunks: Iterator[Any] | None) -> Iterator[str]:
+        """The text of the first choice in chunks, all of which count for the snapshot."""
+        for chunk in all_of(chunks):
+            self._so_far.add(chunk, [])
+            if chunk.text:
+                yield chunk.text
 
     def _events_of(self, chunks: Iterator[Any] | None) -> Iterator[EventT]:
         """The events that chunks mean; or that their end does."""

@@ -39,7 +39,6 @@ from horay_async.streaming import (
     AsyncStream,
     Select,
     all_of,
-    texts_of,
 )
 from horay_async.tools.run import RUN_IS_OVER, AsyncToolRun
 
@@ -85,7 +84,7 @@ class _ChunkReading(_Reading):
 
     def text(self) -> Iterator[str]:
         """The text alone, of the first choice (index 0), piece by piece."""
-        return self._iterate(texts_of)
+        return self._iterate(self._wrapped._texts_of)
 
     def close(self) -> None:
         """Closes the connection, unless the stream was read to its end. Closing twice is fine."""

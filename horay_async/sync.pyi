@@ -128,7 +128,7 @@ class EventStream(_ChunkReading, Generic[EventT, ResponseT], of=AsyncEventStream
         """How the response came about; its later times are filled in as they pass."""
     @property
     def snapshot(self) -> ResponseT:
-        """The response merged from the events handed out so far; from all that has come, once `final` was called. Merging
+        """The response merged from the events, or texts, handed out so far; from all that has come, once `final` was called. Merging
         takes time linear in its length: ask for it when it is needed, not at every event.
         """
 

@@ -733,6 +733,7 @@ async def test_events_are_used_in_a_with_block(fault_server: FaultServer, connec
                 "".join([piece async for piece in events.text()]) == "Hello from the test server."
             )
             assert events.meta.status == 200
+            assert events.snapshot.choices[0].message.content == "Hello from the test server."
             assert (await events.final()).choices[0].finish_reason == "stop"
         with pytest.raises(HorayError, match="used already"):
             async with events:
@@ -757,6 +758,12 @@ async def test_events_left_early(fault_server: FaultServer, connect: Connect) ->
                     break
             assert events.snapshot.choices[0].message.content == "Grü"
         await fault_server.until_closed(2)
+        async with client.chat.completions.stream(
+            model="m", messages=[{"role": "user", "content": "?"}]
+        ) as events:
+            assert await anext(aiter(events.text())) == "Grü"
+            assert events.snapshot.choices[0].message.content == "Grü"
+        await fault_server.until_closed(3)
         assert await client.models.list()
 
 

@@ -370,6 +370,9 @@ def test_whole_surface(
             assert events.chunks.meta is events.meta
             with pytest.raises(HorayError, match="read to its end"):
                 events.text()
+        with copied.completions.stream(model="m", prompt="p") as pieces:
+            read = "".join(pieces.text())
+            assert pieces.snapshot.choices[0].text == read == pieces.final().choices[0].text
         with copied.completions.stream(model="m", prompt="p") as others:
             assert "".join(others.text()) == "Hello from the test server."
     assert copied.closed
