@@ -11,7 +11,7 @@ from langchain_core.load.serializable import Serializable
 from langchain_core.utils import secret_from_env
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
-from horay_async import AsyncHoray, Horay
+from horay_async import AsyncHoray, ClientOptions, Horay
 
 ClientT = TypeVar("ClientT", Horay, AsyncHoray)
 
@@ -99,6 +99,17 @@ class HasClients(Serializable):
         private = self.__pydantic_private__
         assert private is not None  # it is where the class declares any
         return private
+
+    def _addresses(self) -> list[str]:
+        """Where the blocking client and the other one send their calls, or will once they are made."""
+        clients: list[Any] = [
+            self.client or self._private.get("_made"),
+            self.async_client or self._private.get("_made_async"),
+        ]
+        # Any key will do for an address.
+        base_url = self._settings().get("base_url")
+        unmade = ClientOptions(api_key="any", base_url=base_url, allow_insecure_http=True)
+        return [(client.options if client else unmade).base_url for client in clients]
 
     def close(self) -> None:
         """Closes the blocking client, if one was made here. The next call makes a new one."""

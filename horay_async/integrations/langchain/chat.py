@@ -104,6 +104,12 @@ class ChatHoray(Parameters):
         told["ls_provider"] = "horay"
         return told
 
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        """LangChain's key for its cache. The settings, of which it is made, lack the address that a client or the environment
+        brings.
+        """
+        return f"{self._addresses()}---{super()._get_llm_string(stop=stop, **kwargs)}"
+
     def _set(self) -> dict[str, Any]:
         """The parameters that were given."""
         return {name: value for name in SETTINGS if (value := getattr(self, name)) is not None}

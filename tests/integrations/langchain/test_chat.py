@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("langchain_core", reason="LangChain has an environment of its own")
 
+from langchain_core.caches import InMemoryCache
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import tool
@@ -631,6 +632,39 @@ def test_other_fields(fault_server: FaultServer, connect: Connect) -> None:
         model.invoke([HumanMessage("hi"), response, HumanMessage("more")])
         sent = cast("dict[str, Any]", fault_server.requests[-1].json())["messages"][1]
         assert sent == message
+
+
+@pytest.mark.parametrize("given", ["variable", "client", "async_client", "base_url"])
+async def test_cache_of_two_servers(
+    given: str, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LangChain's cache doesn't give one server's response for another's, wherever the address comes from."""
+    cache = InMemoryCache()
+    monkeypatch.setenv("HORAY_API_KEY", fault_server.api_key)
+    with FaultServer() as other:
+        for server, text in ((fault_server, "one"), (other, "two")):
+            server.always(text)
+            address: dict[str, Any] = {"base_url": server.base_url}
+            if given == "variable":
+                monkeypatch.setenv("HORAY_BASE_URL", server.base_url)
+                address = {}
+            elif given != "base_url":
+                made: Any = (Horay if given == "client" else AsyncHoray)(**address)
+                address = {given: made}
+            address["cache"] = cache
+            for _ in range(2):
+                model = ChatHoray(model="m", **address)
+                called = model.ainvoke("Hi") if given == "async_client" else None
+                response = model.invoke("Hi") if called is None else await called
+                assert response.text == text
+                repeated = model.invoke("Hi") if called is None else await model.ainvoke("Hi")
+                assert repeated.text == text
+                await model.aclose()
+            assert len(server.requests) == 1
+            if given == "async_client":
+                await address[given].close()
+            elif given == "client":
+                address[given].close()
 
 
 def test_response_in_a_list(fault_server: FaultServer, connect: Connect) -> None:
