@@ -15,9 +15,10 @@ from horay_async._protocol.wire.decode import NO_FINDINGS, drift_of, number_choi
 from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async._protocol.wire.tool_calls import ToolCalls
 from horay_async._protocol.wire.unknown import (
-    UnknownFields,
+    JSON,
     count_unknown,
-    unknown_of,
+    merge_unknown,
+    replace_unknown,
     with_unknown,
 )
 from horay_async.models._base import Response
@@ -68,9 +69,9 @@ class MergedChoice:
     told: set[int] = attrs.field(factory=set[int])
     """Numbers of the calls that events have told to be whole."""
     logprobs: Any = None
-    unknown: UnknownFields | None = None
-    unknown_in_logprobs: UnknownFields | None = None
-    unknown_in_message: UnknownFields | None = None
+    unknown: JSON = attrs.field(factory=JSON)
+    unknown_in_logprobs: JSON = attrs.field(factory=JSON)
+    unknown_in_message: JSON = attrs.field(factory=JSON)
 
     @property
     def empty(self) -> bool:
@@ -94,7 +95,7 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
         self._goes_on = False  # once something generated came behind a finish reason
         self._usage: Any = None
         self._fingerprint: str | None = None
-        self._unknown = UnknownFields()
+        self._unknown: JSON = {}
         self.kept: int = 0
         """Objects that the stream has left here: choices, tool calls and log probabilities; pieces of text
         are counted by who reads the stream."""
@@ -219,20 +220,13 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
 
     def add_unknown(self, chunk: ChoiceChunkT) -> None:
         """Takes in the fields of `chunk`, which was added, that its classes don't know."""
-        if fields := unknown_of(chunk):
-            self.kept += self._unknown.replace(fields)
+        self.kept += replace_unknown(self._unknown, chunk)
         choices: Any = chunk.choices
         for chunk_choice in choices:
             choice = self._choices[chunk_choice.index]
-            if fields := unknown_of(chunk_choice):
-                choice.unknown = choice.unknown or UnknownFields()
-                self.kept += choice.unknown.replace(fields)
-            if fields := unknown_of(chunk_choice.delta):
-                choice.unknown_in_message = choice.unknown_in_message or UnknownFields()
-                self.kept += choice.unknown_in_message.add(fields)
-            if fields := unknown_of(chunk_choice.logprobs):
-                choice.unknown_in_logprobs = choice.unknown_in_logprobs or UnknownFields()
-                self.kept += choice.unknown_in_logprobs.add(fields)
+            self.kept += replace_unknown(choice.unknown, chunk_choice)
+            self.kept += merge_unknown(choice.unknown_in_message, chunk_choice.delta)
+            self.kept += merge_unknown(choice.unknown_in_logprobs, chunk_choice.logprobs)
             if chunk_choice.logprobs is not None:
                 self.kept += self._count_unknown_of_tokens(chunk_choice.logprobs)
 

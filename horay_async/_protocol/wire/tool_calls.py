@@ -28,7 +28,7 @@ import attrs
 import msgspec
 
 from horay_async._protocol.wire.decode import MALFORMED
-from horay_async._protocol.wire.unknown import UnknownFields, unknown_of, with_unknown
+from horay_async._protocol.wire.unknown import JSON, merge_unknown, with_unknown
 from horay_async.models.chat import FunctionCall, ToolCall
 from horay_async.models.chat_chunks import ToolCallDelta
 from horay_async.models.events import ChatEvent, ToolCallArgumentsDelta, ToolCallStarted
@@ -125,8 +125,8 @@ class MergedCall:
     id: str = ""
     type: str = "function"
     arguments: Arguments = attrs.field(factory=Arguments)
-    unknown: UnknownFields | None = None
-    unknown_in_function: UnknownFields | None = None
+    unknown: JSON = attrs.field(factory=JSON)
+    unknown_in_function: JSON = attrs.field(factory=JSON)
     _names: list[str] = attrs.field(factory=list[str], init=False)
     _name_length: int = attrs.field(default=0, init=False)
 
@@ -157,17 +157,6 @@ class MergedCall:
         function = FunctionCall(name=self.name, arguments="".join(self.arguments.pieces))
         function = with_unknown(function, self.unknown_in_function)
         return with_unknown(ToolCall(id=self.id, type=self.type, function=function), self.unknown)
-
-    def add_unknown(self, delta: ToolCallDelta) -> int:
-        """Takes in the fields of a piece that its classes don't know; returns how many values that adds."""
-        added = 0
-        if fields := unknown_of(delta):
-            self.unknown = self.unknown or UnknownFields()
-            added += self.unknown.add(fields)
-        if fields := unknown_of(delta.function):
-            self.unknown_in_function = self.unknown_in_function or UnknownFields()
-            added += self.unknown_in_function.add(fields)
-        return added
 
 
 class Piece:
@@ -255,7 +244,8 @@ class ToolCalls:
             call.arguments.add(piece.arguments)
             if events is not None:
                 events.append(ToolCallArgumentsDelta(choice, call.number, piece.arguments))
-        self.kept += 1 + started + call.add_unknown(delta)
+        self.kept += 1 + started + merge_unknown(call.unknown, delta)
+        self.kept += merge_unknown(call.unknown_in_function, delta.function)
         return started or identified or named or bool(piece.arguments)
 
     def _find(self, piece: Piece) -> MergedCall | None:

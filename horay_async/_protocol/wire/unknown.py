@@ -100,11 +100,25 @@ def count_unknown(items: Iterable[object]) -> int:
     return sum(_count(fields) for item in items if (fields := unknown_of(item)))
 
 
-def with_unknown(made: E, fields: UnknownFields | None) -> E:
-    """`made` with these fields beside its own, where there are any."""
-    if fields is not None and (merged := fields.result()):
-        made._unknown = merged  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see `keep_unknown`
+def with_unknown(made: E, fields: JSON) -> E:
+    """`made` with these fields, merged by `merge_unknown`, beside its own."""
+    if fields:
+        made._unknown = {name: _result(value, name) for name, value in fields.items()}  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see `keep_unknown`
     return made
+
+
+def replace_unknown(have: JSON, sent: object) -> int:
+    """Takes the fields of `sent` that its class doesn't know in the place of those of their names; returns how many values
+    that adds.
+    """
+    fields: JSON | None = getattr(sent, "_unknown", None)
+    return sum(_put(have, name, value) for name, value in fields.items()) if fields else 0
+
+
+def merge_unknown(have: JSON, sent: object) -> int:
+    """Merges the fields of `sent` that its class doesn't know with what has come; returns how many values that adds."""
+    fields: JSON | None = getattr(sent, "_unknown", None)
+    return _merge(have, fields, ()) if fields else 0
 
 
 class Pieces:
@@ -125,27 +139,6 @@ class Pieces:
             except ValueError:
                 pass
         return "".join(self.texts)
-
-
-class UnknownFields:
-    """The unknown fields of one object so far."""
-
-    __slots__ = ("_fields",)
-
-    def __init__(self) -> None:
-        self._fields: JSON = {}
-
-    def replace(self, fields: JSON) -> int:
-        """Takes `fields` in the place of those of their names; returns how many values that adds."""
-        return sum(_put(self._fields, name, value) for name, value in fields.items())
-
-    def add(self, fields: JSON) -> int:
-        """Merges `fields` with what has come; returns how many values that adds."""
-        return _merge(self._fields, fields, ())
-
-    def result(self) -> JSON:
-        """The fields, merged."""
-        return {name: _result(value, name) for name, value in self._fields.items()}
 
 
 def _merge(have: JSON, more: JSON, path: tuple[str, ...]) -> int:
