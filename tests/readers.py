@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from horay_async._protocol.wire.accumulate import (
-    Accumulator,
     ChatAccumulator,
+    ChoiceAccumulator,
     CompletionAccumulator,
 )
 from horay_async._protocol.wire.chunk_reader import ChunkReader
@@ -25,7 +25,7 @@ __all__ = ["KEY", "made_meta", "reader_of"]
 KEY = "sk-0123456789abcdef"
 """The key of the client whose streams are read."""
 
-ACCUMULATORS: dict[type[Response], type[Accumulator[Any, Any]]] = {
+ACCUMULATORS: dict[type[Response], type[ChoiceAccumulator[Any, Any]]] = {
     ChatCompletionChunk: ChatAccumulator,
     CompletionChunk: CompletionAccumulator,
 }

@@ -23,7 +23,7 @@ from horay_async.models.raw import ServerSentEvent
 from horay_async.streaming import AsyncStream, require_event_stream
 
 if TYPE_CHECKING:
-    from horay_async._protocol.wire.accumulate import Accumulator
+    from horay_async._protocol.wire.accumulate import ChoiceAccumulator
     from horay_async._transport.call import Call
     from horay_async._transport.response import RawResponse
     from horay_async._transport.transport import Transport
@@ -35,7 +35,7 @@ class Described:
 
     whole: type[Response]
     chunk: type[Response]
-    merge: Callable[[int], Accumulator[Any, Any]]
+    merge: Callable[[int], ChoiceAccumulator[Any, Any]]
     """What merges the chunks of so many choices."""
 
 

@@ -61,21 +61,12 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
     def __init__(
         self, into: type[T] | None, tools: Mapping[str, Any], clean: Cleaner = NO_SECRETS
     ) -> None:
-        super().__init__()
         self._clean = clean
         self._into = into
         self._tools = tools
         self._merged = ChatAccumulator()
         self._drafts: dict[int, _Draft] = {}
         self._whole: dict[int, ParsedChoice[T]] = {}
-
-    @property
-    def complete(self) -> bool:
-        return self._merged.complete
-
-    @property
-    def empty(self) -> bool:
-        return self._merged.empty
 
     def add(self, chunk: ChatCompletionChunk, events: list[Any] | None = None) -> bool:
         """Takes in `chunk`; raises `AnswerError` where it finishes a choice that can't become whole."""

@@ -85,14 +85,40 @@ class MergedChoice:
 
 
 class Accumulator(ABC, Generic[ChunkT, ResponseT]):
-    """Collects the chunks of one stream; `expected` is how many choices were asked for."""
+    """Makes events of the chunks of one stream, and merges them."""
+
+    @abstractmethod
+    def add(self, chunk: ChunkT, events: Events = None) -> bool:
+        """Takes in `chunk`; says whether it held any generated content.
+
+        `events`, where given, gets what the chunk means appended, as events.
+        """
+
+    @abstractmethod
+    def end(self, events: list[Any]) -> None:
+        """Appends what the end of a complete stream means, as events: choices that no finish reason has ended."""
+
+    def shaped(self, merged: Any) -> ResponseT:
+        """What another accumulator has merged of the same stream, as a result of this one."""
+        return cast("ResponseT", merged)
+
+    @abstractmethod
+    def result(self) -> ResponseT:
+        """The whole response, or as much of it as has come."""
+
+
+class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
+    """Merges chunks choice by choice; what a choice has is for the derived classes to say. `expected` is how many choices were
+    asked for.
+    """
 
     def __init__(self, expected: int = 1) -> None:
         self._expected = expected
         self._choices: dict[int, MergedChoice] = {}
-        self._first: ChunkT | None = None
+        self._first: ChoiceChunkT | None = None
         self._unfinished = 0
         self._goes_on = False  # once something generated came behind a finish reason
+        self._ended = False
         self._usage: Any = None
         self._fingerprint: str | None = None
         self._unknown: JSON = {}
@@ -130,55 +156,7 @@ class Accumulator(ABC, Generic[ChunkT, ResponseT]):
         """Whether some choices have their finish reason, and others don't."""
         return 0 < self._unfinished < len(self._choices)
 
-    @abstractmethod
-    def add(self, chunk: ChunkT, events: Events = None) -> bool:
-        """Takes in `chunk`; says whether it held any generated content.
-
-        `events`, where given, gets what the chunk means appended, as events.
-        """
-
-    @abstractmethod
-    def end(self, events: list[Any]) -> None:
-        """Appends what the end of a complete stream means, as events: choices that no finish reason has ended."""
-
-    def shaped(self, merged: Any) -> ResponseT:
-        """What another accumulator has merged of the same stream, as a result of this one."""
-        return cast("ResponseT", merged)
-
-    @abstractmethod
-    def result(self) -> ResponseT:
-        """The whole response, or as much of it as has come."""
-
-    def add_unknown(self, chunk: ChunkT) -> None:
-        """Takes in the fields of `chunk`, which was added, that its classes don't know."""
-
-    def drop_repeated(self, chunk_choice: Any, *, may_be_delta: bool) -> bool:
-        """Takes out of `chunk_choice`, a choice's end that came as a whole message, what has come before. False where
-        that isn't how the message begins.
-        """
-        return True
-
-    def texts_in(self, chunks: Sequence[ChunkT]) -> list[str]:
-        """The text, or the reasoning, of the first choice of each chunk that has one."""
-        return []
-
-    def only_text_of(self, chunk: ChunkT) -> list[str] | None:
-        """The list to which the text of `chunk`, which was added and has one, was appended. Chunks that differ from it in the
-        text alone need no more than that: their texts can be appended to the list, too. None where they add more than text.
-        """
-        return None
-
-
-class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
-    """Merges chunks choice by choice; what a choice has is for the derived classes to say."""
-
-    _ended = False
-
     def add(self, chunk: ChoiceChunkT, events: Events = None) -> bool:
-        """Takes in `chunk`; says whether it held any generated content.
-
-        `events`, where given, gets what the chunk means appended, as events.
-        """
         if self._first is None or (chunk.id and not self._first.id):
             self._first = chunk
         choices: Any = chunk.choices
@@ -230,6 +208,22 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
             if chunk_choice.logprobs is not None:
                 self.kept += self._count_unknown_of_tokens(chunk_choice.logprobs)
 
+    def drop_repeated(self, chunk_choice: Any, *, may_be_delta: bool) -> bool:
+        """Takes out of `chunk_choice`, a choice's end that came as a whole message, what has come before. False where
+        that isn't how the message begins.
+        """
+        return True
+
+    @abstractmethod
+    def texts_in(self, chunks: Sequence[ChoiceChunkT]) -> list[str]:
+        """The text, or the reasoning, of the first choice of each chunk that has one."""
+
+    @abstractmethod
+    def only_text_of(self, chunk: ChoiceChunkT) -> list[str] | None:
+        """The list to which the text of `chunk`, which was added and has one, was appended. Chunks that differ from it in the
+        text alone need no more than that: their texts can be appended to the list, too. None where they add more than text.
+        """
+
     @abstractmethod
     def _add_choice(self, choice: MergedChoice, chunk_choice: Any, events: Events) -> bool:
         """Adds what a chunk has of one choice; says whether there was any."""
@@ -247,7 +241,6 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
         """Adds what a chunk has beside its choices."""
 
     def end(self, events: list[Any]) -> None:
-        """Appends what the end of a complete stream means, as events: choices that no finish reason has ended."""
         if not self._ended:
             self._ended = True
             for index, choice in self._in_order():

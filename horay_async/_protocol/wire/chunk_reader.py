@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
-from horay_async._protocol.wire.accumulate import Accumulator
+from horay_async._protocol.wire.accumulate import ChoiceAccumulator
 from horay_async._protocol.wire.characters import SplitCharacters
 from horay_async._protocol.wire.chunk_template import ChunkTemplate
 from horay_async._protocol.wire.decode import (
@@ -52,7 +52,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
     def __init__(
         self,
         decoder: Decoder[C],
-        merged: Accumulator[C, A],
+        merged: ChoiceAccumulator[Any, A],
         *,
         meta: ResponseMeta,
         context: ErrorContext,

@@ -15,20 +15,18 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
 from typing import Literal
 
 import attrs
 
+from horay_async._argument_errors import PACKAGE
 from horay_async._protocol.wire.description import Finding
 from horay_async._protocol.wire.errors import ErrorContext
 from horay_async._record import Record
 from horay_async.errors import DriftError, DriftWarning
 from horay_async.models._base import Response
 from horay_async.models.drift import Drift
-
-PACKAGE = str(Path(__file__).parents[2])
 
 
 @attrs.frozen(eq=False, repr=False)

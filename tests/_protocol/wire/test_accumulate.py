@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from horay_async._protocol.wire.accumulate import (
-    Accumulator,
     ChatAccumulator,
     CompletionAccumulator,
 )
@@ -791,14 +790,6 @@ def test_pieces_of_calls_that_hold_nothing_new_are_no_content(again: JSON) -> No
     assert not any(add(again) for _ in range(3))
     assert add({"index": 0, "function": {"arguments": "{"}})
     assert not any(add(again) for _ in range(3))
-
-
-def test_what_only_looks_on() -> None:
-    """An accumulator that merges nothing itself knows no texts of chunks, and drops nothing."""
-    base: Any = Accumulator
-    merged = ChatAccumulator()
-    assert base.texts_in(merged, [ChatCompletionChunk()]) == []
-    assert base.drop_repeated(merged, None, may_be_delta=True)
 
 
 def test_the_longest_stream_with_logprobs_fits() -> None:
