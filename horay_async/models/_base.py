@@ -10,7 +10,7 @@ import msgspec
 from horay_async._record import Record
 from horay_async._suggestions import no_item
 from horay_async.errors import APIResponseError, DriftKind
-from horay_async.models._dump import dump, dump_all, to_text
+from horay_async.models._dump import dump, to_text
 from horay_async.models.meta import ResponseMeta
 
 
@@ -150,7 +150,7 @@ class Response(Extensible):
         """
         raw = getattr(self, "_raw", None)
         if raw is None:
-            return cast("dict[str, Any]", dump_all(self))
+            return cast("dict[str, Any]", dump(self, unknown=True))
         try:
             return cast("dict[str, Any]", parse_json(raw))
         except RecursionError as error:

@@ -10,14 +10,24 @@ import attrs
 import msgspec
 
 
-def dump(value: Any, *, mode: Literal["python", "json"], exclude_none: bool) -> Any:
-    """`value` with its models as dicts of their known fields. In JSON mode, what JSON has no type for is text."""
-    inner = partial(dump, mode=mode, exclude_none=exclude_none)
+def dump(
+    value: Any,
+    *,
+    mode: Literal["python", "json"] = "python",
+    exclude_none: bool = False,
+    unknown: bool = False,
+) -> Any:
+    """`value` with its models as dicts of their known fields, with `unknown` of those too that their classes don't know. In
+    JSON mode, what JSON has no type for is text.
+    """
+    inner = partial(dump, mode=mode, exclude_none=exclude_none, unknown=unknown)
     if attrs.has(value.__class__):
         fields = {
             field.name: getattr(value, field.name)
             for field in attrs.fields(cast(Any, value.__class__))
         }
+        if unknown:
+            fields |= getattr(value, "_unknown", {})
         return {
             name: inner(item)
             for name, item in fields.items()
@@ -30,19 +40,6 @@ def dump(value: Any, *, mode: Literal["python", "json"], exclude_none: bool) -> 
     if mode == "python":
         return value
     return msgspec.to_builtins(value, str_keys=True, enc_hook=_foreign)
-
-
-def dump_all(value: Any) -> Any:
-    """`value` with its models as dicts of all their fields, those that their classes don't know included."""
-    if attrs.has(value.__class__):
-        names = [field.name for field in attrs.fields(cast(Any, value.__class__))]
-        fields = {name: dump_all(getattr(value, name)) for name in names}
-        return {**fields, **getattr(value, "_unknown", {})}
-    if isinstance(value, Mapping):
-        return {name: dump_all(item) for name, item in cast("Mapping[Any, Any]", value).items()}
-    if isinstance(value, list | tuple):
-        return [dump_all(item) for item in cast("list[Any]", value)]
-    return value
 
 
 def _foreign(value: Any) -> Any:

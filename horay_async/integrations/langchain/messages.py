@@ -25,7 +25,7 @@ from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async.errors import AnswerError, AnswerFault
 from horay_async.models import events
-from horay_async.models._dump import dump_all
+from horay_async.models._dump import dump
 from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
 from horay_async.models.usage import Usage
 from horay_async.resources._base import new_idempotency_key
@@ -77,7 +77,7 @@ def _beside(message: ChatMessage, *, keep_arguments: bool) -> dict[str, Any]:
     named = _known(audio=fields.pop("audio", None), annotations=fields.pop("annotations", None))
     calls = message.tool_calls or []
     extras = {call.id: unknown for call in calls if (unknown := unknown_of(call))}
-    texts = dump_all(calls) if keep_arguments else None
+    texts = dump(calls, unknown=True) if keep_arguments else None
     kept = {MESSAGE_EXTRAS: fields or None, CALL_EXTRAS: extras or None, CALL_TEXTS: texts}
     return {**named, **_known(**kept)}
 
@@ -133,7 +133,7 @@ def result_of(response: ChatCompletion, *, keep_arguments: bool = False) -> Chat
         generations.append(ChatGeneration(message=message, generation_info=_choice_info(choice)))
     output: dict[str, Any] = {"model_name": response.model, "id": response.id}
     if usage is not None:
-        output["token_usage"] = dump_all(response.usage)
+        output["token_usage"] = dump(response.usage, unknown=True)
     return ChatResult(generations=generations, llm_output=output)
 
 
@@ -283,7 +283,7 @@ def _metadata(response: ChatCompletion, choice: ChatChoice) -> dict[str, Any]:
             system_fingerprint=response.system_fingerprint,
             service_tier=response.service_tier,
             request_id=response.meta.request_id,
-            token_usage=dump_all(response.usage),
+            token_usage=dump(response.usage, unknown=True),
         ),
     }
 
@@ -291,7 +291,7 @@ def _metadata(response: ChatCompletion, choice: ChatChoice) -> dict[str, Any]:
 def _choice_info(choice: ChatChoice) -> dict[str, Any]:
     info: dict[str, Any] = {"finish_reason": choice.finish_reason}
     if choice.logprobs is not None:
-        info["logprobs"] = dump_all(choice.logprobs)
+        info["logprobs"] = dump(choice.logprobs, unknown=True)
     return info
 
 
