@@ -83,18 +83,15 @@ class AsyncChatCompletions(Resource):
         if into is None or isinstance(into, Mapping):
             return self._typed_events(CREATE, params)
         # cattrs loads with them, which takes as long as all the rest.
-        from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see above
         from horay_async._protocol.structured.parse_stream import TypedAccumulator  # noqa: PLC0415 - see above
-        from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - see above
 
-        sent = {**params, "response_format": response_format(into)}
-        classes = _argument_classes(params.get("tools"))
-        clean = self._transport.clean
+        parse, clean = parser_of(params), self._transport.clean
+        classes = parse.keywords["tools"]
         return self._typed_events(
             CREATE,
-            sent,
+            params,
             lambda: TypedAccumulator(into, classes, clean),
-            lambda response: parse_completion(response, into, classes, clean),
+            partial(parse, clean=clean),
         )
 
     @overload
@@ -209,7 +206,7 @@ class AsyncChatCompletions(Resource):
         )
 
 
-def parser_of(params: dict[str, Any]) -> Callable[..., ParsedCompletion[Any]]:
+def parser_of(params: dict[str, Any]) -> partial[ParsedCompletion[Any]]:
     """Puts the schema of the class that is given as `response_format` in its place, and returns what parses a response into it."""
     from horay_async._protocol.structured.parse import parse_completion  # noqa: PLC0415 - see `stream`
     from horay_async._protocol.structured.schema import response_format  # noqa: PLC0415 - see `stream`

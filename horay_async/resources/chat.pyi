@@ -3,6 +3,7 @@
 """Chat completions: `POST /chat/completions`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Literal, TypeVar, overload
 
 from horay_async._protocol.wire.request import Operation
@@ -1006,7 +1007,7 @@ class AsyncChatCompletions(Resource):
                 it does.
         """
 
-def parser_of(params: dict[str, Any]) -> Callable[..., ParsedCompletion[Any]]:
+def parser_of(params: dict[str, Any]) -> partial[ParsedCompletion[Any]]:
     """Puts the schema of the class that is given as `response_format` in its place, and returns what parses a response into it."""
 
 class AsyncChat(Resource):
