@@ -126,11 +126,9 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         """The tokens of all rounds; None once a server didn't tell them."""
         self._caller: ToolCaller | None = None
         """Runs the calls; made at the first one."""
-        self._calls: list[ToolCall] = []
-        """The tool calls of this round that are ours;"""
-        self._tasks: list[asyncio.Task[ToolResult]] = []
-        """what runs them, in their order, also once the run has ended within the round; and those whose results
-        were handed out:"""
+        self._tasks: dict[asyncio.Task[ToolResult], ToolCall] = {}
+        """The tool calls of this round that are ours, in their order, by what runs them, also once the run has ended within the
+        round; and those whose results were handed out:"""
         self._told: set[asyncio.Task[ToolResult]] = set()
         self._last_round = False
         """Whether the run is over when they are: the model also called a tool that has no function here."""
@@ -339,8 +337,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
 
             if self._caller is None:
                 self._caller = ToolCaller(self._tools, self._approve, self._telemetry)
-            self._calls = ours
-            self._tasks = [asyncio.create_task(self._caller.run(call)) for call in ours]
+            self._tasks = {asyncio.create_task(self._caller.run(call)): call for call in ours}
             for task in self._tasks:
                 task.add_done_callback(_look_at)
             self._next = self._await_tools
@@ -390,7 +387,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         results: Events = [task.result() for task in done]
         if len(self._told) == len(self._tasks):
             self._messages += self._tool_messages()
-            self._calls, self._tasks, self._told = [], [], set()
+            self._tasks, self._told = {}, set()
             self._next = None if self._last_round else self._begin
         return results
 
@@ -403,7 +400,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         from horay_async.tools._calls import stopped, tool_message  # noqa: PLC0415 - see above
 
         messages: list[ToolMessage] = []
-        for call, task in zip(self._calls, self._tasks, strict=True):
+        for task, call in self._tasks.items():
             if task.done() and not task.cancelled() and task.exception() is None:
                 messages.append(tool_message(task.result()))
             elif self._closed and task in self._caller.begun:

@@ -510,7 +510,7 @@ async def test_tool_whose_task_is_cancelled_from_outside(
         run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=tools)
         reading = asyncio.create_task(run.final())
         await begun.wait()
-        run._tasks[0].cancel()
+        next(iter(run._tasks)).cancel()
         with pytest.raises(HorayError, match="the task of a tool was cancelled"):
             await reading
 
