@@ -108,11 +108,11 @@ class Decoder(Generic[R]):
         self._into = into
         self._wire = wire = into.__wire__
         self._blank = into()
+        self._json: msgspec.json.Decoder[R] | None = None
+        self._strict: msgspec.json.Decoder[Any] | None = None
         # Field names are taken as they are here, so a class spelled otherwise has no direct way.
-        self._json: msgspec.json.Decoder[R] | None = (
-            msgspec.json.Decoder(into) if direct and wire.case == "snake" else None
-        )
-        self._strict_decoder: msgspec.json.Decoder[Any] | None = None
+        if direct and wire.case == "snake":
+            self._json, self._strict = msgspec.json.Decoder(into), strict_decoder_of(into)
         self._list_of: Callable[[R], Any] = (
             attrgetter(wire.list_field) if wire.list_field else _nothing
         )
@@ -173,8 +173,8 @@ class Decoder(Generic[R]):
             or (
                 all(map(self._list_of, responses))
                 and (lines.isascii() or _is_utf8(lines))
-                and (strict_decoder := self._find_strict_decoder()) is not None
-                and can_decode(strict_decoder.decode_lines, lines)
+                and self._strict is not None
+                and can_decode(self._strict.decode_lines, lines)
             )
         ):
             return [self.decode(data, max_objects=max_objects, split=split) for data in datas]
@@ -201,26 +201,13 @@ class Decoder(Generic[R]):
         """Whether any known field of `response` was sent."""
         return response != self._blank
 
-    def _find_strict_decoder(self) -> msgspec.json.Decoder[Any] | None:
-        """The strict decoder, made when it is first needed; None where it can't be made now."""
-
-        def make() -> msgspec.json.Decoder[Any]:
-            if self._strict_decoder is None:  # none was made while this thread waited
-                self._strict_decoder = strict_decoder_of(self._into)
-            return self._strict_decoder
-
-        return self._strict_decoder or FIRST_USE.alone(make, lambda: None)
-
     def _decode_directly(self, data: bytes) -> R | None:
         """`data` as an instance, where it is all as described; None where it needs a closer look."""
-        if self._json is None or (self._numbers and b'"error"' in data):
-            return None
-        strict_decoder = self._find_strict_decoder()
-        if strict_decoder is None:
+        if self._json is None or self._strict is None or (self._numbers and b'"error"' in data):
             return None
         try:
             response = self._json.decode(data)
-            strict_decoder.decode(data)
+            self._strict.decode(data)
         except MALFORMED:
             return None
         if not self._list_of(response) or not (data.isascii() or _is_utf8(data)):
