@@ -10,7 +10,7 @@ from horay_async._protocol.structured.partial_json import PartialJSON
 from horay_async._protocol.wire.accumulate import Accumulator, ChatAccumulator
 from horay_async._protocol.wire.clean import Cleaner
 from horay_async.errors import AnswerError
-from horay_async.models.chat import ChatChoice, ChatCompletion, ChatMessage
+from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.events import (
     AnswerParsed,
@@ -27,12 +27,10 @@ T = TypeVar("T")
 
 
 class _Draft:
-    """One choice, as far as it has come."""
+    """What was told of one choice, and is to be."""
 
     def __init__(self) -> None:
         self.json = PartialJSON()
-        self.text: list[str] = []
-        self.refusal: list[str] = []
         self.calls: list[ToolCallDone] = []
         self.told_calls = 0
         """How many of the calls were told, parsed."""
@@ -41,13 +39,6 @@ class _Draft:
         self.end: ChoiceFinished | None = None
         self.is_open = True
         """Whether it is to be parsed at the end of the stream: it didn't fit, or something came behind its finish reason."""
-
-    def choice(self, end: ChoiceFinished) -> ChatChoice:
-        text, calls = "".join(self.text), [done.tool_call for done in self.calls]
-        message = ChatMessage(
-            content=text, refusal="".join(self.refusal) or None, tool_calls=calls or None
-        )
-        return ChatChoice(index=end.index, message=message, finish_reason=end.finish_reason)
 
 
 class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
@@ -97,7 +88,6 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
     def _tell(self, event: ChatEvent, events: list[Any]) -> None:
         if isinstance(event, TextDelta):
             draft = self._open(event.index)
-            draft.text.append(event.text)
             events.append(event)
             if self._into is not None and draft.json.feed(event.text):
                 events.append(PartialObject(event.index, draft.json))
@@ -115,12 +105,14 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
             events.append(event)
         else:
             if isinstance(event, RefusalDelta):
-                self._open(event.index).refusal.append(event.text)
+                self._open(event.index)
             events.append(event)
 
     def _parse(self, draft: _Draft, end: ChoiceFinished, events: list[Any]) -> None:
+        merged = self._merged.choice(end.index)
+        merged.message.tool_calls = [done.tool_call for done in draft.calls] or None
         try:
-            choice = parse_choice(draft.choice(end), self._into, self._tools)
+            choice = parse_choice(merged, self._into, self._tools)
         except AnswerError as error:
             mask(error, self._clean)
             error.completion = self._merged.result()
@@ -130,7 +122,7 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         for done, call in calls[draft.told_calls :]:
             events.append(ToolCallDone(done.index, done.tool_index, call))
         draft.told_calls, draft.is_open = len(calls), False
-        text = "".join(draft.text).strip()
+        text = (merged.message.content or "").strip()
         if choice.message.parsed is not None and text != draft.told_text:
             events.append(AnswerParsed(end.index, choice.message.parsed))
             draft.told_text = text

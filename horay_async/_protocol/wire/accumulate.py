@@ -452,14 +452,16 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             object="chat.completion",
             created=first.created,
             model=first.model,
-            choices=[self._chat_choice(index, choice) for index, choice in self._in_order()],
+            choices=[self.choice(index) for index in sorted(self._choices)],
             usage=self._usage,
             system_fingerprint=self._fingerprint,
             service_tier=self._service_tier,
         )
         return with_unknown(merged, self._unknown)
 
-    def _chat_choice(self, index: int, choice: MergedChoice) -> ChatChoice:
+    def choice(self, index: int) -> ChatChoice:
+        """A choice, as far as it has come."""
+        choice = self._choices[index]
         message = ChatMessage(
             role=choice.role,
             content=choice.content(),
