@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from horay_async._protocol.structured.parse import NO_SECRETS, mask, parse_choice, so_far, upgraded
@@ -60,7 +61,6 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         self._whole: dict[int, ParsedChoice[T]] = {}
 
     def add(self, chunk: ChatCompletionChunk, events: list[Any] | None = None) -> bool:
-        """Takes in `chunk`; raises `AnswerError` where it finishes a choice that can't become whole."""
         plain: list[ChatEvent] = []
         content = self._merged.add(chunk, plain)
         told = [] if events is None else events
@@ -69,7 +69,7 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         return content
 
     def end(self, events: list[Any]) -> None:
-        """Appends what the end means; raises `AnswerError` where a choice doesn't fit."""
+        """Appends what the end means; raises `AnswerError` where a choice doesn't fit, or can't become whole."""
         plain: list[ChatEvent] = []
         self._merged.end(plain)
         for event in plain:
@@ -97,11 +97,10 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         elif isinstance(event, ChoiceFinished):
             draft = self._open(event.index)
             draft.end = event
-            try:
+            with suppress(
+                AnswerError
+            ):  # raised at the end: the rest, other choices and the usage may come behind it
                 self._parse(draft, event, events)
-            except AnswerError as error:
-                if error.reason != "mismatch":  # the rest may come behind it
-                    raise
             events.append(event)
         else:
             if isinstance(event, RefusalDelta):

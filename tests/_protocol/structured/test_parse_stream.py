@@ -31,6 +31,7 @@ from horay_async.models.events import (
     ToolCallStarted,
 )
 from horay_async.models.parsed import ParsedToolCall
+from horay_async.models.usage import Usage
 
 
 @attrs.define
@@ -157,15 +158,21 @@ def test_without_a_class() -> None:
     ],
 )
 def test_failures(chunks: list[ChatCompletionChunk], said: str) -> None:
-    """The chunk that finishes a choice raises what is wrong with it; what came before was told."""
+    """The end raises what is wrong with a choice; what came was told, the other choices and the usage behind it, too."""
     merging = TypedAccumulator(Point, {"move": Point})
-    events = told(merging, *chunks[:-1])
-    assert events
-    with pytest.raises(AnswerError, match=said) as caught:
-        merging.add(chunks[-1], events)
-    assert caught.value.completion.id == "c1"
+    events = told(merging, *chunks)
+    assert isinstance(events[-1], ChoiceFinished)
     if chunks[0].choices[0].delta.refusal:
-        assert events == [RefusalDelta(0, "I "), RefusalDelta(0, "won't")]
+        assert events[:-1] == [RefusalDelta(0, "I "), RefusalDelta(0, "won't")]
+    other = told(merging, chunk(1, content='{"x": 1}', finish_reason="stop"))
+    assert other[-2:] == [AnswerParsed(1, Point(1)), ChoiceFinished(1, "stop")]
+    merging.add(ChatCompletionChunk(id="c1", usage=Usage(total_tokens=7)), events)
+    for _ in range(2):
+        with pytest.raises(AnswerError, match=said) as caught:
+            merging.end(events)
+        completion = caught.value.completion
+        assert completion.usage == Usage(total_tokens=7)
+        assert completion.choices[1].message.content == '{"x": 1}'
 
 
 @pytest.mark.parametrize("late", ["", " ", "}"])
