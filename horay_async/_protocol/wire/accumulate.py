@@ -241,16 +241,25 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
         """Adds what a chunk has beside its choices."""
 
     def end(self, events: list[Any]) -> None:
-        if not self._ended:
-            self._ended = True
-            for index, choice in self._in_order():
-                if choice.finish_reason is None:
-                    self._tell_end(choice, index, None, events)
+        for index, choice in self._in_order():
+            if choice.finish_reason is not None:  # some servers send more calls behind it
+                self._tell_calls(choice, index, events)
+            elif not self._ended:
+                self._tell_end(choice, index, None, events)
+        self._ended = True
 
     def _tell_end(
         self, choice: MergedChoice, index: int, reason: str | None, events: list[Any]
     ) -> None:
+        self._tell_calls(choice, index, events)
         events.append(ChoiceFinished(index, reason))
+
+    def _tell_calls(self, choice: MergedChoice, index: int, events: list[Any]) -> None:
+        """Appends that calls are whole, each once."""
+        for number, call in choice.tools.results() if choice.tools else ():
+            if number not in choice.told:
+                choice.told.add(number)
+                events.append(ToolCallDone(index, number, call))
 
     def _only_choice(self, chunk: ChoiceChunkT) -> Any:
         """The only choice in `chunk`, if nothing is counted or ends with it."""
@@ -394,25 +403,6 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
         if choice.tools:
             delta.tool_calls = None
         return True
-
-    def _tell_end(
-        self, choice: MergedChoice, index: int, reason: str | None, events: list[Any]
-    ) -> None:
-        self._tell_calls(choice, index, events)
-        super()._tell_end(choice, index, reason, events)
-
-    def end(self, events: list[Any]) -> None:
-        for index, choice in self._in_order():
-            if choice.finish_reason is not None:  # some servers send more calls behind it
-                self._tell_calls(choice, index, events)
-        super().end(events)
-
-    def _tell_calls(self, choice: MergedChoice, index: int, events: list[Any]) -> None:
-        """Appends that calls are whole, each once."""
-        for number, call in choice.tools.results() if choice.tools else ():
-            if number not in choice.told:
-                choice.told.add(number)
-                events.append(ToolCallDone(index, number, call))
 
     def _add_logprobs(self, choice: MergedChoice, more: ChatLogprobs) -> None:
         for entries in (more.content, more.refusal):
