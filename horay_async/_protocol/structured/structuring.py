@@ -145,9 +145,7 @@ class _Hooks:
         # whose text attrs would keep for ever.
         attributes = {
             FIELD + member.name: attrs.field(
-                default=None if member.optional else attrs.NOTHING,
-                alias=member.parameter,
-                kw_only=True,
+                default=None if member.optional else attrs.NOTHING, kw_only=True
             )
             for member in shape.members
         }
@@ -159,7 +157,10 @@ class _Hooks:
             for member in shape.members
         }
         structure = make_dict_structure_fn_from_attrs(
-            list(attrs.fields(shadow)),
+            [
+                field.evolve(alias=member.parameter)
+                for field, member in zip(attrs.fields(shadow), shape.members, strict=True)
+            ],
             shape.cls,
             _converter(),
             # Only to name the function: every field brings its hook.
