@@ -11,12 +11,14 @@ finds out by trying, with three parts that are asked before each request is admi
   tried once more: servers refuse some requests for no reason, and where it is let through, the limit goes on doubling.
 - `LearnedRate` limits how many requests are sent in a second. There is no such limit until refusals show that one exists. It
   starts as what the server let through lately, and grows in small steps for as long as nothing is refused.
-- `SharedPause` stops all requests for a time: for as long as `Retry-After` says, or for half a second that doubles up to
-  16 while nothing succeeds. Afterwards requests return one by one, spread over a moment.
+- `SharedPause` stops all requests for a time: for as long as `Retry-After` says, or for half a second, and for up to 16
+  where nothing has succeeded for longer than a moment. Afterwards requests return one by one, spread over a moment.
 
 Whether a refusal was for the number or for the rate is decided by what the requests before it met, in `_cause_of`. In
 short: a request that was alone can't be one too many; a number that was let through many times just before isn't too
-high; and a server that says to come back in a minute counts by the minute.
+high; and a server that says to come back in a minute counts by the minute. Where refusals don't follow what is sent, nothing
+is learnt from them: where a request that was slowed, by a pause or a rate, is refused as often as one that wasn't, being
+slower doesn't help. Each refusal is met by the short pause alone. After 200 responses that is tried anew.
 
 After a refusal nothing is tried for a while, in proportion to what the refusal cost: about 150 responses for each, and 20
 times the length of a pause. So refusals stay below 1 in 100 requests, and pauses below a twentieth of the time. All batches
@@ -45,6 +47,28 @@ PROBE_AFTER = 3
 
 MIN_EVIDENCE = 5
 """So many of the latest responses at a number under way, or above, show that it is no reason to refuse."""
+
+# When refusals are taken for random ones, from which nothing is learnt.
+
+RANDOM_EPISODES = 8.0
+"""Episodes of refusals, less what is forgotten of them, after which that is asked: each of them made sending slower, and
+that helped no more than the time before."""
+
+EPISODE_LIFETIME = 20
+"""Responses after which one is forgotten: of a limit that was found, fewer than 1 in 50 requests are refused."""
+
+RANDOM_DIFFERENCE = 0.2
+"""They are random if the parts refused of the requests that were slowed, and of those that weren't, differ by no more: each
+of the two means is off by about 0.07."""
+
+RANDOM_WEIGHT = 0.05
+"""Of the newest outcome in those means."""
+
+RANDOM_RESPONSES = 200
+"""Responses for which that holds; then it is tried anew whether it helps to be slower."""
+
+MOST_RANDOM = 0.8
+"""It no longer holds where a larger part of what wasn't slowed is refused: a slow rate refuses nearly all of it."""
 
 AMPLE_EVIDENCE = 50
 """So many of them, and even a refusal now and then isn't for the number under way."""
@@ -88,7 +112,7 @@ class _Cause(Enum):
     RATE = auto()
     """More requests in a time than the server takes: the rate is lowered when the episode is over."""
     UNCLEAR = auto()
-    """A rate, perhaps, or a refusal now and then as any server has them: counted, and nothing is changed."""
+    """Perhaps a rate, or a refusal now and then as any server has them, or many at random: nothing is changed."""
 
 
 @attrs.define
@@ -142,6 +166,15 @@ class Admission:
         self._consecutive = 0
         """Refusals in a row, each of the request that was sent next after the one before was known; 0 once an
         informed request succeeds."""
+        self._episodes = 0.0
+        """Episodes of refusals without `Retry-After`, less what is forgotten of them; 0 again at RANDOM_EPISODES."""
+        self._random_responses = 0
+        """Responses for which refusals are still taken for random ones."""
+        self._refused_slowed = 0.0
+        """Running mean of the part of the requests refused that were the next after a refusal, and so after a pause or the end
+        of another request: the first few in a row, not an outage."""
+        self._refused_anew = 0.0
+        """The same of the other informed requests, which nothing had slowed. Where both are the same, it doesn't help to be slow."""
         self._halted = False
         """Whether a request that is under way has to end before the next is sent; set by a refusal without `Retry-After`."""
         self._halted_until = -math.inf
@@ -230,11 +263,10 @@ class Admission:
 
     def accepted(self, permit: Permit) -> None:
         """Notes that the server responds to a request, whose response can take long to come: a stream's does."""
+        self._note(permit, refused=False)
         self.undecided -= permit.undecided
         permit.undecided = False
         self._halted = False
-        if self._is_informed(permit):
-            self._consecutive = 0
 
     def succeeded(self, permit: Permit, now: float, *, latency: float | None) -> None:
         """Takes back a permit whose request succeeded; `latency` is None where that took several
@@ -245,8 +277,10 @@ class Admission:
         if permit.probe:
             self._pause.shorten(now)
         self._rate.succeeded(now)
-        if self._is_informed(permit):
-            self._consecutive = 0
+        self._episodes = max(0.0, self._episodes - 1 / EPISODE_LIFETIME)
+        self._random_responses = max(0, self._random_responses - 1)
+        if permit.undecided:
+            self._note(permit, refused=False)
         episode = self._episode
         if episode is not None and permit.serial > episode.serial:
             self._end_episode(episode, now)
@@ -256,6 +290,7 @@ class Admission:
     def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
         """Takes back a permit whose request was refused; the server may have said when to come back."""
         informed = self._is_informed(permit)
+        self._note(permit, refused=True)
         self.end(permit)
         if self.refusing_since is None:
             self.refusing_since = now
@@ -265,6 +300,8 @@ class Admission:
             return
         if self._episode is None:
             self._episode = _OverloadEpisode(serial=self._last_serial)
+            if retry_after is None:
+                self._count_episode()
         episode = self._episode
         episode.refusals += 1
         episode.limits.add(permit.concurrency)
@@ -277,10 +314,43 @@ class Admission:
         self._attribute(permit, episode, now, informed=informed, asked=retry_after)
         if retry_after is not None or (informed and (self._consecutive > 1 or not self.undecided)):
             sharers = permit.concurrency.limit
-            episode.paused += self._pause.pause(retry_after, sharers=sharers, now=now)
+            # A few in a row are no outage yet, however long what was under way took.
+            refusing = now - self.refusing_since if self._consecutive > PROBE_AFTER else 0.0
+            episode.paused += self._pause.pause(
+                retry_after, sharers=sharers, now=now, refusing=refusing
+            )
         elif informed:
             self._halted = True
             self._halted_until = now + self._longest_halt(permit.concurrency)
+
+    def _note(self, permit: Permit, *, refused: bool) -> None:
+        """Notes whether an informed request was let through or refused."""
+        if permit.serial <= self._informed_after:
+            return
+        next_sent = self._informed_after and permit.serial == self._informed_after + 1
+        if not next_sent and not permit.waited_for_rate:
+            self._refused_anew += RANDOM_WEIGHT * (refused - self._refused_anew)
+        elif self._consecutive < 2 * PROBE_AFTER:
+            self._refused_slowed += RANDOM_WEIGHT * (refused - self._refused_slowed)
+        if not refused:
+            self._consecutive = 0
+
+    def _count_episode(self) -> None:
+        """Counts an episode. After many of them, each of which slowed sending, refusals are taken for random ones if those that
+        were slowed are refused as the others are; then what was learnt of a rate is wrong.
+        """
+        self._episodes += 1
+        if self._episodes < RANDOM_EPISODES:
+            return
+        self._episodes = 0.0
+        if abs(self._refused_anew - self._refused_slowed) <= RANDOM_DIFFERENCE:
+            self._random_responses = RANDOM_RESPONSES
+            self._rate.forget()
+
+    @property
+    def _refuses_at_random(self) -> bool:
+        """Whether refusals are taken for random ones."""
+        return self._random_responses > 0 and self._refused_anew <= MOST_RANDOM
 
     def _longest_halt(self, concurrency: ConcurrencyLimit) -> float:
         """Seconds for which others wait for a request under way to end: the time that one mostly takes, as far as a pause
@@ -336,6 +406,10 @@ class Admission:
         evidence = concurrency.let_through(permit.in_flight)
         episode.let_through |= evidence >= MIN_EVIDENCE
 
+        # 0. Refusals are as many whether or not sending was slowed.
+        if asked is None and self._refuses_at_random:
+            return _Cause.UNCLEAR
+
         # 1. Nothing else was under way, so it wasn't one too many.
         if permit.alone:
             return _Cause.RATE
@@ -361,7 +435,6 @@ class Admission:
 
     def _end_episode(self, episode: _OverloadEpisode, now: float) -> None:
         self._episode = None
-        self._pause.end()
         for concurrency in episode.limits:
             concurrency.settle(refusals=episode.refusals, paused=episode.paused, now=now)
         self._rate.settle(

@@ -54,9 +54,9 @@ class _Throughput:
         while counts[0][0] < now - self._memory:
             self._counted -= counts.popleft()[1]
 
-    def any_lately(self, now: float) -> bool:
-        """Whether there was a response lately."""
-        return bool(self._counts) and now - self._memory <= self._counts[-1][0]
+    def lately(self, now: float) -> int:
+        """Responses lately; none where the last one was long ago."""
+        return self._counted if self._counts and now - self._memory <= self._counts[-1][0] else 0
 
     def active(self, paused: float, now: float) -> float:
         """Seconds since sending was resumed, without a pause of so many at the end."""
@@ -90,6 +90,8 @@ class LearnedRate:
     """Responses: a guess that is made of fewer, in BRIEF seconds or before a pause that was longer than the time that they took,
     may be far too low. They can be the rest of a window that others had used, or what came before an outage or before
     refusals for no reason."""
+    FEW = 10
+    """Responses in the last minute from which on a rate can be guessed."""
     BRIEF = 1.0
     WEAK_GUESS_STEP = 1.0
     WEAK_STEP_REQUESTS = 5
@@ -191,8 +193,8 @@ class LearnedRate:
         self._throughput.succeeded(now)
 
     def let_through_lately(self, now: float) -> bool:
-        """Whether the server has responded in the last minute: else its refusals say nothing of a rate."""
-        return self._throughput.any_lately(now)
+        """Whether the server has responded a few times in the last minute: else its refusals say nothing of a rate."""
+        return self._throughput.lately(now) >= self.FEW
 
     def refused(self, *, sure: bool) -> bool:
         """Counts a refusal of a request that the rate had held back; returns whether that is enough to lower

@@ -14,7 +14,10 @@ class SharedPause:
 
     FIRST = 0.5
     LONGEST = 16.0
-    """Seconds of a pause that the server gave no length for: it doubles from the first to the longest."""
+    """Seconds of a pause that the server gave no length for: the least and the longest."""
+    PATIENCE = 2.0
+    """Seconds of refusals until such a pause gets longer: it does where the short ones didn't help. A server that refuses 6
+    of 10 at random has accepted one by then, mostly."""
     SPREAD = 0.1
     LEAST_SPREAD = 0.25
     """The return takes this part of the pause, and at least so many seconds: what a single call adds to a
@@ -32,8 +35,6 @@ class SharedPause:
         """When the return is over."""
         self._gap = 0.0
         """Seconds between two requests during the return; set by a pause."""
-        self._length = self.FIRST
-        """Seconds of the next pause without a length; doubles with each, and is FIRST again after `end`."""
 
     def wait(self, now: float) -> float:
         """Seconds until the next may be sent."""
@@ -52,14 +53,17 @@ class SharedPause:
         if now < self._spread_until:
             self._next = max(self._next, now + self._gap)  # a probe is sent during the pause
 
-    def pause(self, seconds: float | None, *, sharers: int, now: float) -> float:
-        """Pauses for the `seconds` that the server asked for, or for as long as seems fit; gives how much
-        longer nothing is sent because of it. `sharers` is how many will want to send when it is over.
+    def pause(
+        self, seconds: float | None, *, sharers: int, now: float, refusing: float = 0.0
+    ) -> float:
+        """Pauses for the `seconds` that the server asked for, or for as long as seems fit to one that has refused everything
+        for `refusing` seconds; returns how much longer nothing is sent because of it. `sharers` is how many will want to send
+        when it is over.
         """
         if seconds is None:
             spread = self.LEAST_SPREAD
-            length = self._length * (0.5 + 0.5 * self._random())
-            self._length = min(self.LONGEST, self._length * 2)
+            longest = min(self.LONGEST, max(self.FIRST, refusing - self.PATIENCE))
+            length = longest * (0.5 + 0.5 * self._random())
         else:
             spread = max(self.LEAST_SPREAD, self.SPREAD * seconds)
             length = seconds + spread * self._random()
@@ -71,10 +75,6 @@ class SharedPause:
         self._spread_until = self._until + spread
         self._gap = spread / sharers
         return self._until - before
-
-    def end(self) -> None:
-        """Notes that the server responds again."""
-        self._length = self.FIRST
 
     def shorten(self, now: float) -> None:
         """Ends what remains of a pause that the server didn't ask for: it responded to a request sent during it."""

@@ -337,6 +337,33 @@ def test_refusals_for_no_reason_at_the_start_cost_little() -> None:
     assert len(course.responses) > 3000
 
 
+@pytest.mark.parametrize(
+    ("most", "failing", "least"), [(1, 0.3, 2.5), (1, 0.6, 0.6), (32, 0.3, 20), (32, 0.6, 2)]
+)
+def test_random_refusals_make_a_fixed_number_no_slower_and_slower(
+    most: int, failing: float, least: float
+) -> None:
+    """A third or more refused at random, at any pace: each costs a short pause, and no rate is learnt from them."""
+    fixed = ConcurrencyLimit(start=most, floor=most, ceiling=most)
+    course = simulate(Server(latency=0.01, failing=failing), 300, concurrency=fixed)
+    assert course.throughput(0, 300) >= least
+
+
+def test_random_refusals_dont_close_the_limit() -> None:
+    """Nor is the number under way cut for long."""
+    course = simulate(Server(latency=0.01, failing=0.3), 300)
+    assert course.throughput(0, 300) >= 5
+
+
+@pytest.mark.parametrize("most", [1, 32])
+def test_short_window_of_a_fixed_number_isnt_taken_for_chance(most: int) -> None:
+    """What refuses by the clock is learnt, though it refuses much of what is sent at first."""
+    fixed = ConcurrencyLimit(start=most, floor=most, ceiling=most)
+    course = simulate(Server(latency=0.01, window=(20, 1.0)), 600, concurrency=fixed)
+    assert course.throughput(300, 600) >= 15
+    assert course.refused(300, 600) < 0.06
+
+
 def test_recovery_from_an_outage() -> None:
     """A server that refused everything for half a minute is soon used to the full again."""
     changes = {100.0: {"at_once": 0}, 130.0: {"at_once": 37}}

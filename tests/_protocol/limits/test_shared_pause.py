@@ -46,15 +46,16 @@ def test_longer_pause_wins() -> None:
     assert pauses.wait(1.0) == 6.0
 
 
-def test_unasked_pauses_double() -> None:
-    """Without a word from the server a pause doubles each time, up to a bound, until there is a response."""
+def test_unasked_pauses_grow_where_short_ones_did_not_help() -> None:
+    """Without a word from the server a pause is short for two seconds, then as long as the server has refused since, up to a
+    bound.
+    """
     pauses = pause(1.0)
     now, lengths = 0.0, list[float]()
-    for _ in range(7):
-        lengths.append(pauses.pause(None, sharers=1, now=now))
+    for _ in range(13):
+        lengths.append(pauses.pause(None, sharers=1, now=now, refusing=now))
         now += lengths[-1]
-    assert lengths == pytest.approx([0.5, 1, 2, 4, 8, 16, 16])
-    pauses.end()
+    assert lengths == pytest.approx([0.5] * 6 + [1, 2, 4, 8, 16, 16, 16])
     assert pauses.pause(None, sharers=1, now=now) == pytest.approx(0.5)
 
 
