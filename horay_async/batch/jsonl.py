@@ -1,4 +1,4 @@
-"""Reading lines of JSON that anybody may have written: whatever a line holds, its id is found if it has one.
+"""Reading lines of JSON that anybody may have written: whatever a whole line holds, its id is found if it has one.
 
 msgspec decodes a line fast, and gives up on what it can't hold: half a surrogate pair, a number out of range,
 nesting beyond the stack. Then the line's fields are cut out of it by its strings and brackets alone, without
@@ -49,20 +49,6 @@ def first_fields_of(raw: bytes) -> dict[str, bytes]:
     with contextlib.suppress(ValueError):
         _read(raw, fields)
     return fields
-
-
-def id_of(raw: bytes) -> str | None:
-    """The `custom_id` of a JSON object that may be cut off or broken behind it; None where it can't be told.
-
-    It can't where a broken line has the name twice: that may be two lines of which the first has lost its end.
-    """
-    fields: dict[str, bytes] = {}
-    try:
-        _read(raw, fields)
-    except ValueError:
-        if raw.count(b'"custom_id"') != 1:
-            return None
-    return text_of(fields.get("custom_id", b""))
 
 
 def _read(raw: bytes, fields: dict[str, bytes]) -> None:

@@ -1,4 +1,4 @@
-"""A line of a file of requests. Whatever else it holds, a line with an id is a request, unless it is a result."""
+"""A line of a file of requests. Whatever else it holds, a whole line with an id is a request, unless it is a result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from horay_async.batch.jsonl import UNREADABLE, UnfinishedError, fields_of, id_of
+from horay_async.batch.jsonl import UNREADABLE, UnfinishedError, fields_of, text_of
 
 LINE_FIELDS = frozenset({"custom_id", "method", "url", "body"})
 """What a request has."""
@@ -53,14 +53,14 @@ _any = msgspec.json.Decoder().decode
 
 
 def parse_request_line(raw: bytes) -> RequestLine:
-    """The request that a line holds; one that can't be read further than its id has a `problem`.
+    """The request that a line holds; one with a value that can't be read has a `problem`.
 
-    Raises `ValueError` for a line of which no `custom_id` can be told, and `ResultLineError` for a result.
+    Raises `ValueError` for a line that is no whole JSON object with a `custom_id`, and `ResultLineError` for a result.
     """
     try:
         fields = _fields(raw)
     except UNREADABLE as error:
-        custom_id = id_of(raw)
+        custom_id = text_of(fields_of(raw).get("custom_id", b""))
         if custom_id is None:
             raise ValueError(str(error)) from error
         return RequestLine(custom_id, problem=f"the line can't be read: {error}")
