@@ -84,6 +84,9 @@ class ChatChunkChoice(Extensible):
     logprobs: ChatLogprobs | None = None
     """Probabilities of the tokens that have come, where they were asked for."""
 
+    def __attrs_pre_init__(self) -> None:
+        self.finish_reason = self.logprobs = None
+
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
 
