@@ -11,7 +11,7 @@ import msgspec
 from horay_async._protocol.wire.characters import whole_characters
 from horay_async.batch.jsonl import UNREADABLE, fields_of, first_fields_of, text_of
 from horay_async.batch.results import BatchResult, response_in
-from horay_async.errors import APIStatusError, HorayError
+from horay_async.errors import APIResponseError, APIStatusError, HorayError
 from horay_async.models._base import Response
 from horay_async.resources._base import new_idempotency_key
 
@@ -157,6 +157,11 @@ def _line_of(result: BatchResult[Any]) -> bytes:
     if isinstance(error, APIStatusError) and error.status_code >= FAILED:
         failure = _sent(error.status_code, error.request_id, _failure(error))
         return _joined(result.custom_id, failure, b"null")
+    if isinstance(error, APIResponseError) and error.status_code is not None and error.body:
+        # It may have been paid for: as much of its text as there is.
+        body = _encode(_clean(error.body))
+        failure = _sent(error.status_code, error.request_id, body)
+        return _joined(result.custom_id, failure, _described(error, str(error)))
     message = "the response isn't valid UTF-8" if error is None else str(error)
     return _failed_line(result.custom_id, error, message)
 

@@ -14,7 +14,7 @@ from horay_async import APITimeoutError, BadRequestError, RateLimitError
 from horay_async._protocol.wire.json_decoder import JSONDecoder
 from horay_async.batch import BatchResult, InvalidRequestError
 from horay_async.batch.outputs import ResultLine, line_of, read_result_line
-from horay_async.errors import APIStatusError, HorayError
+from horay_async.errors import APIResponseError, APIStatusError, HorayError
 from horay_async.models._base import Response
 from tests.readers import made_meta
 
@@ -70,6 +70,18 @@ def test_response_of_several_lines_becomes_one() -> None:
     assert line.count(b"\n") == 1
     assert b"\r" not in line
     assert json.loads(line)["response"]["body"] == {"a": "x\ny", "b": [1]}
+
+
+def test_response_that_isnt_json_is_kept_as_text() -> None:
+    """It may have been paid for, and nothing else is left of it: with its status, and the error."""
+    body = '{"text": "paid", "logprobs": [-Infinity]}'
+    error = APIResponseError("it isn't valid JSON", body=body, status_code=200)
+    result: BatchResult[Response] = BatchResult(index=0, custom_id="a", request=None, error=error)
+    raw = line_of(result)
+    line = json.loads(raw)
+    assert (line["response"]["status_code"], line["response"]["body"]) == (200, body)
+    assert line["error"]["code"] == "APIResponseError"
+    assert outcome(raw).failed
 
 
 def test_response_that_isnt_text_is_a_failure() -> None:
