@@ -259,6 +259,7 @@ class ConcurrencyLimit:
     def restore(self) -> None:
         """Takes back the latest cuts: the number under way wasn't what was refused."""
         if self._limit < self._cuts.before:
+            self._search.baseline = None  # the limit that was being tried is none any more
             self._move(self._cuts.before)
         self._cuts.responses_since = ANOTHER_MATTER
 

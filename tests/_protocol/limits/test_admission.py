@@ -355,6 +355,15 @@ def test_random_refusals_dont_close_the_limit() -> None:
     assert course.throughput(0, 300) >= 5
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_limit_that_is_restored_during_a_trial(seed: int) -> None:
+    """A lone refusal takes back the cuts before it while another limit is tried: that trial is over."""
+    concurrency = ConcurrencyLimit(start=16, ceiling=50)
+    server = Server(latency=0.1, failing=0.02)
+    course = simulate(server, 300, concurrency=concurrency, seed=seed)
+    assert course.throughput(0, 300) > 100
+
+
 @pytest.mark.parametrize("most", [1, 32])
 def test_short_window_of_a_fixed_number_isnt_taken_for_chance(most: int) -> None:
     """What refuses by the clock is learnt, though it refuses much of what is sent at first."""
