@@ -16,9 +16,9 @@ finds out by trying, with three parts that are asked before each request is admi
 
 Whether a refusal was for the number or for the rate is decided by what the requests before it met, in `_cause_of`. In
 short: a request that was alone can't be one too many; a number that was let through many times just before isn't too
-high; and a server that says to come back in a minute counts by the minute. Where refusals don't follow what is sent, nothing
-is learnt from them: where a request that was slowed, by a pause or a rate, is refused as often as one that wasn't, being
-slower doesn't help. Each refusal is met by the short pause alone. After 200 responses that is tried anew.
+high; and a server that says to come back in a minute counts by the minute. Where a rate was lowered time and again, and as much is
+refused as before, refusals don't follow what is sent: the rate is dropped, nothing is learnt from them, and nothing pauses but for a
+few in a row. After 200 responses it is tried anew whether it helps to be slower.
 
 After a refusal nothing is tried for a while, in proportion to what the refusal cost: about 150 responses for each, and 20
 times the length of a pause. So refusals stay below 1 in 100 requests, and pauses below a twentieth of the time. All batches
@@ -50,25 +50,21 @@ MIN_EVIDENCE = 5
 
 # When refusals are taken for random ones, from which nothing is learnt.
 
-RANDOM_EPISODES = 8.0
-"""Episodes of refusals, less what is forgotten of them, after which that is asked: each of them made sending slower, and
-that helped no more than the time before."""
+RANDOM_EPISODES = 12.0
+"""Episodes of refusals, less what is forgotten of them, after which they are: each of them lowered a rate that what is let
+through keeps to, and that helped no more than the time before."""
 
 EPISODE_LIFETIME = 20
 """Responses after which one is forgotten: of a limit that was found, fewer than 1 in 50 requests are refused."""
 
-RANDOM_DIFFERENCE = 0.2
-"""They are random if the parts refused of the requests that were slowed, and of those that weren't, differ by no more: each
-of the two means is off by about 0.07."""
+MOST_RANDOM = 0.8
+"""The part of the requests up to which they are: a window that is used up refuses nearly all."""
 
 RANDOM_WEIGHT = 0.05
-"""Of the newest outcome in those means."""
+"""Of the newest outcome in that part, a running mean."""
 
 RANDOM_RESPONSES = 200
-"""Responses for which that holds; then it is tried anew whether it helps to be slower."""
-
-MOST_RANDOM = 0.8
-"""It no longer holds where a larger part of what wasn't slowed is refused: a slow rate refuses nearly all of it."""
+"""Responses for which they are taken for random ones; then it is tried anew whether it helps to be slower."""
 
 AMPLE_EVIDENCE = 50
 """So many of them, and even a refusal now and then isn't for the number under way."""
@@ -171,10 +167,8 @@ class Admission:
         self._random_responses = 0
         """Responses for which refusals are still taken for random ones."""
         self._refused_slowed = 0.0
-        """Running mean of the part of the requests refused that were the next after a refusal, and so after a pause or the end
-        of another request: the first few in a row, not an outage."""
-        self._refused_anew = 0.0
-        """The same of the other informed requests, which nothing had slowed. Where both are the same, it doesn't help to be slow."""
+        """Running mean of the part that was refused of the requests which something had slowed: the rate, a pause or the end of
+        another request; the first few in a row, not an outage. While refusals are taken for random ones, of all requests."""
         self._halted = False
         """Whether a request that is under way has to end before the next is sent; set by a refusal without `Retry-After`."""
         self._halted_until = -math.inf
@@ -301,7 +295,7 @@ class Admission:
         if self._episode is None:
             self._episode = _OverloadEpisode(serial=self._last_serial)
             if retry_after is None:
-                self._count_episode()
+                self._count_episode(now)
         episode = self._episode
         episode.refusals += 1
         episode.limits.add(permit.concurrency)
@@ -312,6 +306,8 @@ class Admission:
             self._informed_after = self._last_serial
             self._informed_in_flight = 0
         self._attribute(permit, episode, now, informed=informed, asked=retry_after)
+        if retry_after is None and self._refuses_at_random and self._consecutive <= PROBE_AFTER:
+            return  # the request's own backoff is all that helps
         if retry_after is not None or (informed and (self._consecutive > 1 or not self.undecided)):
             sharers = permit.concurrency.limit
             # A few in a row are no outage yet, however long what was under way took.
@@ -328,29 +324,28 @@ class Admission:
         if permit.serial <= self._informed_after:
             return
         next_sent = self._informed_after and permit.serial == self._informed_after + 1
-        if not next_sent and not permit.waited_for_rate:
-            self._refused_anew += RANDOM_WEIGHT * (refused - self._refused_anew)
-        elif self._consecutive < 2 * PROBE_AFTER:
+        slowed = next_sent or permit.waited_for_rate or self._refuses_at_random
+        if slowed and self._consecutive < 2 * PROBE_AFTER:
             self._refused_slowed += RANDOM_WEIGHT * (refused - self._refused_slowed)
         if not refused:
             self._consecutive = 0
 
-    def _count_episode(self) -> None:
-        """Counts an episode. After many of them, each of which slowed sending, refusals are taken for random ones if those that
-        were slowed are refused as the others are; then what was learnt of a rate is wrong.
+    def _count_episode(self, now: float) -> None:
+        """Counts an episode that began although the rate had slowed sending. After many of them, refusals are taken for random
+        ones, and what was learnt of a rate is wrong.
         """
-        self._episodes += 1
-        if self._episodes < RANDOM_EPISODES:
+        if self._refuses_at_random or not self._rate.has_slowed(now):
             return
-        self._episodes = 0.0
-        if abs(self._refused_anew - self._refused_slowed) <= RANDOM_DIFFERENCE:
+        self._episodes += 1
+        if self._episodes >= RANDOM_EPISODES:
+            self._episodes = 0.0
             self._random_responses = RANDOM_RESPONSES
             self._rate.forget()
 
     @property
     def _refuses_at_random(self) -> bool:
         """Whether refusals are taken for random ones."""
-        return self._random_responses > 0 and self._refused_anew <= MOST_RANDOM
+        return self._random_responses > 0 and self._refused_slowed <= MOST_RANDOM
 
     def _longest_halt(self, concurrency: ConcurrencyLimit) -> float:
         """Seconds for which others wait for a request under way to end: the time that one mostly takes, as far as a pause
@@ -406,7 +401,7 @@ class Admission:
         evidence = concurrency.let_through(permit.in_flight)
         episode.let_through |= evidence >= MIN_EVIDENCE
 
-        # 0. Refusals are as many whether or not sending was slowed.
+        # 0. Slower sending didn't help.
         if asked is None and self._refuses_at_random:
             return _Cause.UNCLEAR
 

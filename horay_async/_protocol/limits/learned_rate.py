@@ -119,6 +119,8 @@ class LearnedRate:
     """Responses. In time, the cooldown for a pause lasts one window at most, and that for refusals `LONGEST_COOLDOWN`."""
     UNUSED = 100
     """Requests in a row that didn't have to wait for the rate, until it is forgotten."""
+    FAR = 2.0
+    """Times what is let through: a rate above that has slowed nothing yet; beside random refusals of half, what is sent is that."""
     MOMENT = 10.0
     """Seconds: episodes that follow one another faster than that are no measure of a window's length."""
     MEMORY = 60.0
@@ -196,6 +198,11 @@ class LearnedRate:
         """Whether the server has responded a few times in the last minute: else its refusals say nothing of a rate."""
         return self._throughput.lately(now) >= self.FEW
 
+    def has_slowed(self, now: float) -> bool:
+        """Whether there is a rate that isn't far above what is let through."""
+        rate = self._rate
+        return rate is not None and rate.per_second <= self.FAR * self._throughput.recent(now)
+
     def refused(self, *, sure: bool) -> bool:
         """Counts a refusal of a request that the rate had held back; returns whether that is enough to lower
         it. `sure` says that even a lone one counts.
@@ -243,10 +250,14 @@ class LearnedRate:
 
     def _set(self, allowed: float, now: float) -> None:
         burst = max(1.0, allowed * BURST_SECONDS)
+        if self._rate is None:
+            self._held_back = 0
         self._rate = GCRA(allowed, burst) if allowed > 0 else None
+        if self._rate is not None:
+            self._rate.take(1.0, now)  # the request whose response ended the episode
         self._step = self.FIRST_STEP
         self._step_requests, self._step_at = 0, now
-        self._held_back = self._unused = 0
+        self._unused = 0
 
     def _cool_down(self, refusals: int, paused: float, now: float, *, forget: bool) -> None:
         """Lets the rate rest, in proportion to what the refusals and the pause cost."""
