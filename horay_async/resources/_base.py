@@ -13,6 +13,7 @@ from horay_async._protocol.wire.decode import (
     InvalidBody,
     decoder,
     drift_of,
+    nearly_json,
 )
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
 from horay_async._protocol.wire.request import Operation, Request, build
@@ -176,7 +177,7 @@ async def decode_response(
         except InvalidBody as error:
             problem, partial = str(error), error.response
             if partial is None:  # one of embeddings without a vector is false
-                partial = _readable(into, body)
+                partial = _readable(into, body, call.request.max_objects)
         else:
             made.meta = meta
             call.succeed(meta, lambda: made)
@@ -196,11 +197,10 @@ async def decode_response(
     raise failure
 
 
-def _readable(into: BodyDecoder[ResponseT], body: bytes) -> ResponseT | None:
-    """The response in a body some of whose bytes aren't UTF-8, with U+FFFD in their places; None where that wasn't it."""
-    text = body.decode("utf-8", "replace")
+def _readable(into: BodyDecoder[ResponseT], body: bytes, most: int) -> ResponseT | None:
+    """The response in a body that isn't quite JSON; None where that wasn't it."""
     try:
-        return None if text.encode() == body else into.decode(text.encode())
+        return into.decode(nearly_json(body), max_objects=most)
     except (InvalidBody, ErrorInBody):
         return None
 

@@ -339,15 +339,42 @@ async def test_what_is_not_a_response(
     assert len(fault_server.requests) == 1
 
 
-async def test_bytes_that_are_no_text(fault_server: FaultServer, connect: Connect) -> None:
-    """A few bytes that aren't UTF-8 don't cost the response: the error has it, with U+FFFD in their places."""
-    body = b'{"choices": [{"index": 0, "text": "caf\xe9 paid for", "finish_reason": "stop"}]}'
+@pytest.mark.parametrize(
+    ("text", "more", "read", "says"),
+    [
+        (b"caf\xe9 paid for", b"", "caf\ufffd paid for", "isn't valid UTF-8"),
+        (
+            b"paid",
+            b', "logprobs": {"token_logprobs": [-Infinity, NaN]}',
+            "paid",
+            "isn't valid JSON",
+        ),
+        (b"paid\tfor", b"", "paid\tfor", "isn't valid JSON"),
+    ],
+    ids=["no text", "no numbers", "a control character"],
+)
+async def test_what_is_nearly_json(
+    text: bytes, more: bytes, read: str, says: str, fault_server: FaultServer, connect: Connect
+) -> None:
+    """A few bytes that aren't JSON don't cost the response: the error has it, as far as it can be read."""
+    body = b'{"choices": [{"index": 0, "text": "%b", "finish_reason": "stop"%b}]}' % (text, more)
     fault_server.add(respond(body, content_type="application/json"))
     async with connect(retries=2) as client:
         failure = await refused(complete(client))
-    assert failure.partial.choices[0].text == "caf\ufffd paid for"
+    assert failure.partial.choices[0].text == read
     assert failure.partial.meta.status == 200
-    assert "isn't valid UTF-8" in failure.message
+    assert says in failure.message
+
+
+@pytest.mark.parametrize("body", [b"{" * 100_000, b'{"choices": [' + b"9" * 5000 + b", NaN]}"])
+async def test_what_is_not_even_nearly_json(
+    body: bytes, fault_server: FaultServer, connect: Connect
+) -> None:
+    """The error has nothing then."""
+    fault_server.add(respond(body, content_type="application/json"))
+    async with connect(retries=2) as client:
+        failure = await refused(complete(client))
+    assert failure.partial is None
 
 
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n "])

@@ -399,6 +399,18 @@ def parsed(data: bytes) -> Any:
         raise InvalidBody("is JSON nested too deep") from error
 
 
+def nearly_json(data: bytes) -> bytes:
+    """`data` as JSON where it is nearly that: bytes that aren't UTF-8 become U+FFFD, `NaN` and `Infinity` null, and control
+    characters may stand in strings. Raises `InvalidBody` where it is something else.
+    """
+    import json  # noqa: PLC0415 - seldom needed
+
+    try:
+        return msgspec.json.encode(json.loads(data.decode("utf-8", "replace"), strict=False))
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise InvalidBody("isn't nearly JSON") from error
+
+
 def unwrapped(decoded: Any) -> Any:
     """What an envelope (`code`, `status`, `data`) holds; anything else as it is. Raises `ErrorInBody`."""
     if is_array(decoded) and error_in(decoded) is not None:
