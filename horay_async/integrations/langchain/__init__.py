@@ -24,7 +24,7 @@ from horay_async.integrations.langchain.embeddings import HorayEmbeddings
 __all__ = ["ChatHoray", "HorayEmbeddings"]
 
 for _name in __all__:
-    # LangChain loads what it wrote down (`load(..., allowed_objects="all")`) where the class is on this list;
-    # `allowed_objects=[ChatHoray]` works without it.
+    # LangChain loads what it wrote down, with `load(..., valid_namespaces=["horay_async"], allowed_objects="all")`, where the class
+    # is on this list; with `allowed_objects=[ChatHoray]` in the place of that it does so without.
     _path = (*__name__.split("."), _name)
     ALL_SERIALIZABLE_MAPPINGS.setdefault(_path, _path)
