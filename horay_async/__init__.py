@@ -48,6 +48,7 @@ leaves are imported by no other layer; only the command line loads `local`, when
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -268,7 +269,14 @@ def __getattr__(name: str) -> Any:
     if not name.startswith("__"):
         from horay_async._suggestions import EXPORTS  # noqa: PLC0415 - needed for a mistake alone
 
-        message = f"{message}: {EXPORTS[name]}" if name in EXPORTS else message
+        if name in EXPORTS:
+            # Of `from horay_async import name`, Python replaces an AttributeError by an error of its own.
+            caller = sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - nothing else tells who asks
+            if caller.f_code.co_name == "_handle_fromlist":
+                raise ImportError(
+                    f"cannot import name {name!r} from {__name__!r}: {EXPORTS[name]}", name=__name__
+                )
+            message = f"{message}: {EXPORTS[name]}"
     raise AttributeError(message)
 
 

@@ -163,8 +163,10 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "function_call": ("tool_choice",),
     "engine": ("model",),
     "input": ("messages", "prompt"),
-    "prompt": ("messages",),
-    "messages": ("prompt",),
+    "prompt": ("messages", "input"),
+    "messages": ("prompt", "input"),
+    **dict.fromkeys(("text", "texts", "documents"), ("input",)),
+    **dict.fromkeys(("json", "data", "content", "json_data"), ("body",)),
     "text_format": ("response_format",),
     "output_format": ("response_format",),
     "max_output_tokens": ("max_tokens",),
@@ -179,14 +181,14 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 """Parameters of a call that have another name here: those that may be meant, the likeliest first."""
 
 ADVICE: dict[str, str] = {
-    "functions": "each as {'type': 'function', 'function': {...}}, or made by @tool",
-    "function_call": "'auto', 'none', 'required' or {'type': 'function', 'function': {'name': ...}}",
-    "input": "a list of messages, or a text",
-    "prompt": "[{'role': 'user', 'content': ...}]",
-    "text_format": "a class, in parse(...) or stream(...)",
-    "size": "such as '1024x1024'",
+    "tools": "each as {'type': 'function', 'function': {...}}, or made by @tool",
+    "tool_choice": "'auto', 'none', 'required' or {'type': 'function', 'function': {'name': ...}}",
+    "messages": "[{'role': 'user', 'content': ...}]",
+    "response_format": "a class, in parse(...) or stream(...)",
+    "image_size": "such as '1024x1024'",
+    "body": "anything that JSON holds",
 }
-"""What goes with some of them."""
+"""What is given as some of those that may be meant."""
 
 OPTIONS: dict[str, dict[str, str]] = {
     "Timeouts": {
@@ -288,8 +290,10 @@ EXPORTS: dict[str, str] = {
     "chat": "calls belong to a client: Horay().chat.completions.create(...)",
     "completions": "calls belong to a client: Horay().completions.create(...)",
     "images": "calls belong to a client: Horay().images.generate(...)",
+    "LocalServer": "from horay_async.local import LocalServer",
+    "FaultServer": "from horay_async.testing import FaultServer",
 }
-"""Names of the module `openai` that have another name here, or none."""
+"""Names of the module `openai` that have another name here, or none; and what other modules of this package have."""
 
 
 @OnInstances
@@ -334,8 +338,13 @@ ONLY_BLOCKING = NoContextManager("with", "__enter__")
 
 
 def no_await(self: object) -> Any:
-    """As `__await__` of an asynchronous iterator: raises the `TypeError`, which says how it is read."""
-    raise TypeError(f"{type(self).__name__!r} object can't be awaited: read it with `async for`")
+    """As `__await__` of what is read with `async for`: raises the `TypeError`, which says so."""
+    instead = "read it with `async for`"
+    if hasattr(type(self), "final"):
+        instead += ", or await its final()"
+    if hasattr(type(self), "snapshot"):
+        instead = f"use it in a block, `async with ... as stream`, and there {instead}"
+    raise TypeError(f"{type(self).__name__!r} object can't be awaited: {instead}")
 
 
 def no_item(self: object, key: object) -> Any:
@@ -345,7 +354,7 @@ def no_item(self: object, key: object) -> Any:
     It is called with 0 by a loop over the object, too.
     """
     name = type(self).__name__
-    problem = "not iterable and has no items: its fields are attributes"
+    problem = "not iterable and has no items: model_dump() makes a dict of it, and its fields are attributes"
     if hasattr(self, "__aiter__"):
         problem = (
             "not iterable and has no items: read it with `async for` in a coroutine; what a blocking client returns "
@@ -357,7 +366,7 @@ def no_item(self: object, key: object) -> Any:
             "dict of it"
         )
     elif name.endswith("Completion"):
-        problem = "not iterable and has no items: it is a whole response; create(..., stream=True) returns a stream of chunks"
+        problem = "not iterable and has no items: it is a whole response, model_dump() makes a dict of it; create(..., stream=True) returns a stream of chunks"
     raise TypeError(f"{name!r} object is {problem}")
 
 
@@ -371,7 +380,7 @@ def about_parameter(name: str, declared: Container[str]) -> str:
         )
     for meant in PARAMETERS.get(name, ()):
         if meant in declared:
-            advice = ADVICE.get(name)
+            advice = ADVICE.get(meant)
             return f"it is {meant} here{f', {advice}' if advice else ''}"
     return ""
 

@@ -178,7 +178,7 @@ class AsyncHoray:
                 of these.
         """
         stream = is_true("stream", stream)
-        check_parameters(options, GenerationOptions if stream else CallOptions)
+        check_parameters(options, GenerationOptions if stream else CallOptions, ("body", "stream"))
         if not stream and ends_with:
             raise TypeError("ends_with goes with stream=True")
         for name, value in (("method", method), ("path", path)):

@@ -504,6 +504,9 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
     unless the stream was read to its end. Iteration raises what that of a stream of chunks does.
     """
 
+    _block = "an async with block"
+    """What messages call the block, another of the blocking client's."""
+
     def __init__(
         self,
         start: Callable[[], Awaitable[AsyncStream[Any]]],
@@ -519,13 +522,14 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
         __getitem__ = no_item
+        __await__ = no_await
         __enter__ = ONLY_ASYNC
 
     @property
     def chunks(self) -> AsyncStream[Any]:
         """The stream of chunks behind the events; raises `HorayError` outside a `with` block."""
         if self._stream is None:
-            raise HorayError("the request isn't sent yet: use the stream in a with block")
+            raise HorayError(f"the request isn't sent yet: use the stream in {self._block}")
         return self._stream
 
     @property
@@ -576,7 +580,7 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
     def __repr__(self) -> str:
         name = type(self).__name__
         if self.__dict__.get("_stream") is None:
-            return f"<{name}: not sent yet, use it in a with block>"
+            return f"<{name}: not sent yet, use it in {self._block}>"
         return f"<{name} of {self.chunks._call.request.label}: {self.chunks._state()}>"
 
     def _close_nowait(self) -> None:

@@ -128,6 +128,10 @@ class EventStream(_ChunkReading, Generic[EventT, ResponseT], of=AsyncEventStream
     _wrapped: AsyncEventStream[EventT, ResponseT]
     _chunks: Stream[Any] | None = None
 
+    def __init__(self, wrapped: AsyncEventStream[EventT, ResponseT], handle: LoopHandle) -> None:
+        super().__init__(wrapped, handle)
+        wrapped._block = "a with block"
+
     @property
     def chunks(self) -> Stream[Any]:
         """The stream of chunks behind the events; raises `HorayError` outside a `with` block."""

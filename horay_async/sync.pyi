@@ -114,6 +114,9 @@ class EventStream(_ChunkReading, Generic[EventT, ResponseT], of=AsyncEventStream
 
     _wrapped: AsyncEventStream[EventT, ResponseT]
     _chunks: Stream[Any] | None
+    def __init__(
+        self, wrapped: AsyncEventStream[EventT, ResponseT], handle: LoopHandle
+    ) -> None: ...
     @property
     def chunks(self) -> Stream[Any]:
         """The stream of chunks behind the events; raises `HorayError` outside a `with` block."""

@@ -24,7 +24,9 @@ from horay_async import (
     ChatCompletion,
     ChatMessage,
     ConfigurationError,
+    EmbeddingParams,
     Horay,
+    HorayError,
     ImageResponse,
     ModelInfo,
     ModelList,
@@ -131,6 +133,10 @@ def test_response_as_a_dict_or_an_iterable() -> None:
         TypeError, match=r"'ChatMessage' object is not subscriptable: .* \.content in"
     ):
         made.choices[0].message["content"]
+    with pytest.raises(TypeError, match=r"not iterable .* model_dump\(\) makes a dict of it"):
+        dict(made)
+    with pytest.raises(TypeError, match=r"'ChatMessage' .* model_dump\(\) makes a dict of it"):
+        dict(made.choices[0].message)
     with pytest.raises(TypeError, match=r"not iterable .* create\(\.\.\., stream=True\) returns"):
         list(made)
     with pytest.raises(TypeError, match=r"'ChatMessage' object is not iterable .* attributes$"):
@@ -154,6 +160,44 @@ async def test_loop_over_what_is_asynchronous(fault_server: FaultServer) -> None
                 list(each)
             assert not isinstance(each, Iterable)
         await stream.close()
+
+
+@pytest.mark.anyio
+async def test_await_of_what_is_read() -> None:
+    """What is made without waiting says how it is used."""
+    async with AsyncHoray("key") as client:
+        events: Any = client.completions.stream(model="m", prompt="p")
+        tools: Any = client.chat.completions.run_tools(
+            model="m", messages=[{"role": "user", "content": "?"}], tools=[]
+        )
+        requests: list[BatchRequest[Any]] = []
+        batch: Any = client.batch.run(requests)
+        read = "read it with `async for`"
+        for made, words in (
+            (batch, read),
+            (tools, f"{read}, or await its final()"),
+            (
+                events,
+                f"use it in a block, `async with ... as stream`, and there {read}, or await its final()",
+            ),
+        ):
+            with pytest.raises(TypeError, match=re.escape(f"can't be awaited: {words}") + "$"):
+                await made
+
+
+@pytest.mark.anyio
+async def test_stream_outside_a_block() -> None:
+    """Each client names the block that it has."""
+    async with AsyncHoray("key") as client:
+        with pytest.raises(HorayError, match=r"use the stream in an async with block$"):
+            aiter(client.completions.stream(model="m", prompt="p"))
+    with Horay("key") as blocking:
+        events = blocking.completions.stream(model="m", prompt="p")
+        for read in ("__iter__", "final"):
+            with pytest.raises(HorayError, match=r"use the stream in a with block$"):
+                getattr(events, read)()
+        with pytest.raises(HorayError, match=r"use the stream in a with block$"):
+            _ = events.meta
 
 
 @pytest.mark.anyio
@@ -240,7 +284,7 @@ def test_each_event_has_it() -> None:
 def test_each_parameter(name: str) -> None:
     """Each is refused by some operation, with the name that is meant; where that isn't taken, with the usual words."""
     told = 0
-    for declared in (ChatParams, ImageParams, horay_async.CompletionParams):
+    for declared in (ChatParams, ImageParams, horay_async.CompletionParams, EmbeddingParams):
         known = {row[0] for row in CLASSES[declared.__name__]}
         if name in known:
             continue
@@ -249,8 +293,18 @@ def test_each_parameter(name: str) -> None:
         with pytest.raises(TypeError, match=words):
             check_parameters({name: "a"}, declared)
         told += bool(meant)
-    assert told
-    assert ADVICE.keys() <= PARAMETERS.keys()
+    meant = [
+        other for other in PARAMETERS[name] if other in ("body", "extra_headers", "extra_query")
+    ]
+    given: Any = {name: {}}
+    if meant:
+        for stream in (False, True):
+            with pytest.raises(
+                TypeError, match=f"unknown parameter {name!r}: it is {meant[0]} here"
+            ):
+                Horay("key").request("POST", "/x", stream=stream, **given)
+    assert told or meant
+    assert ADVICE.keys() <= {meant for several in PARAMETERS.values() for meant in several}
 
 
 @pytest.mark.parametrize("name", CLIENT_OPTIONS)
@@ -354,6 +408,17 @@ def test_each_export(name: str) -> None:
     assert name not in horay_async.__all__
     with pytest.raises(AttributeError, match=re.escape(EXPORTS[name])):
         getattr(horay_async, name)
+    assert getattr(horay_async, name, None) is None
+    words = f"cannot import name {name!r} from 'horay_async': {EXPORTS[name]}"
+    with pytest.raises(ImportError, match=f"^{re.escape(words)}$"):
+        exec(f"from horay_async import {name}")
+
+
+def test_import_of_what_nobody_is_used_to() -> None:
+    """Python's own error, and modules are imported as ever."""
+    with pytest.raises(ImportError, match=r"cannot import name 'OpenAy' from 'horay_async' \("):
+        exec("from horay_async import OpenAy")
+    exec("from horay_async import errors, local, testing")
 
 
 TIMEOUTS = [

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
-from horay_async._suggestions import ONLY_ASYNC, no_item
+from horay_async._suggestions import ONLY_ASYNC, no_await, no_item
 from horay_async._transport.loops import this_task
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import BATCH_CLOSED, BatchRunner
@@ -51,6 +51,7 @@ class AsyncBatchRun(Generic[ResponseT_co]):
 
     if not TYPE_CHECKING:
         __getitem__ = no_item
+        __await__ = no_await
         __enter__ = ONLY_ASYNC
 
     def __repr__(self) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._protocol.wire.finish_reasons import CUT_REASONS
+from horay_async._suggestions import no_await
 from horay_async._transport.loops import finalize_on, runs_here
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion, ToolCall
@@ -67,6 +68,9 @@ class AsyncToolRun(Readable[ToolRunEvent]):
     the last round or with all tokens spent, or was cut while it asked, `APITimeoutError`
     when time is up, and what `approve` raises.
     """
+
+    if not TYPE_CHECKING:
+        __await__ = no_await
 
     _what = "the run"
     _left_early = RUN_STOPPED

@@ -9,7 +9,7 @@ called strict.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import count
@@ -65,8 +65,21 @@ def schema(cls: Any) -> Schema:
     union of classes that nobody could tell apart in JSON.
     """
     if not is_record(cls):
-        raise TypeError(f"an attrs class, a dataclass or a pydantic model is needed; got {cls!r}")
+        raise TypeError(
+            f"an attrs class, a dataclass or a pydantic model is needed; got {cls!r}: {_instead(cls)}"
+        )
     return _made(cls)
+
+
+def _instead(given: Any) -> str:
+    """What to do with what isn't a class with fields."""
+    if isinstance(given, Mapping):
+        return "create(...) takes a response_format that is a dict"
+    if isinstance(given, str):
+        return "give the class itself, not its name"
+    if isinstance(given, type) and given.__module__ != "builtins":
+        return "declare its fields in a dataclass"  # a TypedDict's, or another class's
+    return "make it a field of such a class"
 
 
 @remembered

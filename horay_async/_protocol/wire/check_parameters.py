@@ -65,15 +65,18 @@ def _kinds(hint: Any) -> Kinds:
     return (kind,) if isinstance(kind, type) else ()
 
 
-def check_parameters(params: Mapping[str, Any], declared_by: type) -> None:
-    """Raises `TypeError` naming the parameter that is unknown, missing or of a wrong type.
+def check_parameters(
+    params: Mapping[str, Any], declared_by: type, beside: tuple[str, ...] = ()
+) -> None:
+    """Raises `TypeError` naming the parameter that is unknown, missing or of a wrong type. `beside` are parameters of the
+    method that aren't declared there.
 
     Ranges are the server's to judge, since they differ from model to model.
     """
     declared, needed = _declared(declared_by)
     for name, value in params.items():
         if name not in declared:
-            raise TypeError(_unknown(name, declared))
+            raise TypeError(_unknown(name, {**declared, **dict.fromkeys(beside, ())}))
         kinds = declared[name]
         kind: type[Any] = value.__class__
         # The classes that nearly all values have are told at sight: asking an abstract one takes longer.
@@ -104,7 +107,8 @@ def check_messages(messages: Sequence[Any]) -> None:
         kind: type[Any] = message.__class__
         if kind is not dict and issubclass(kind, NO_MESSAGE):
             hint = about_value("messages", message if issubclass(kind, str) else "...")
-            raise TypeError(f"messages[{at}] must be a message, not {_article(kind)}: {hint}")
+            given = "a list or a tuple" if kind is list else _article(kind)  # JSON has no tuples
+            raise TypeError(f"messages[{at}] must be a message, not {given}: {hint}")
 
 
 def check_parameter_names(params: Mapping[str, Any], declared_by: type) -> None:

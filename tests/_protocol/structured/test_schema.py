@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum, IntEnum
-from typing import Annotated, Any, Generic, Literal, NewType, TypeVar
+from typing import Annotated, Any, Generic, Literal, NewType, TypedDict, TypeVar
 from uuid import UUID
 
 import attrs
@@ -244,6 +244,12 @@ def broken(hint: Any) -> Any:
     return attrs.make_class("Broken", {"x": attrs.field(type=generic[hint])})
 
 
+class Entry(TypedDict):
+    """No class with fields."""
+
+    x: int
+
+
 UNBOUND: Any = T
 VALIDATOR: Any = jsonschema.Draft202012Validator
 
@@ -258,8 +264,14 @@ VALIDATOR: Any = jsonschema.Draft202012Validator
         (broken(dict[int, str]), r"^Broken\.x\[\]: the keys of JSON objects are strings"),
         (broken(Literal[b"x"]), r"b'x' of .* has no JSON form"),
         (broken(Box[UNBOUND]), r"~T has no JSON schema"),
-        (list[int], r"an attrs class, a dataclass or a pydantic model is needed; got list\[int\]"),
-        ("Invoice", r"is needed; got 'Invoice'"),
+        (
+            list[int],
+            r"an attrs class, a dataclass or a pydantic model is needed; got list\[int\]: make it a field",
+        ),
+        (dict, r"got <class 'dict'>: make it a field of such a class$"),
+        ("Invoice", r"is needed; got 'Invoice': give the class itself"),
+        ({"type": "json_object"}, r": create\(\.\.\.\) takes a response_format that is a dict$"),
+        (Entry, r"Entry'>: declare its fields in a dataclass$"),
         (
             broken(
                 attrs.make_class("A", {"x": attrs.field(type=int)})

@@ -377,7 +377,7 @@ def test_messages_of_both_kinds() -> None:
         (None, "None: write messages=[{'role': 'user', 'content': '...'}]"),
         (3, "an integer: write"),
         (True, "a boolean: write"),
-        (("user", "hi"), "a value of type list: write"),
+        (("user", "hi"), "a list or a tuple: write"),
     ],
 )
 def test_what_is_no_message(item: Any, said: str) -> None:
