@@ -159,6 +159,9 @@ def check_base_url(given: Any, *, example: str, name: str = "base_url") -> str:
         # What may hold a password isn't repeated, nor what may be the key in the wrong place.
         text = str(given)
         got = f"; got {text!r}" if "://" in text and "@" not in text else ""
+        parts = None if got or "@" in text else http_url(f"http://{text}")
+        if parts is not None and (parts.port or text.rstrip("/").endswith("/v1")):
+            got = f"; got {text!r}, which lacks the scheme"
         raise ConfigurationError(
             f"{name} must be an http:// or https:// URL such as {example!r}{got}"
         )

@@ -281,6 +281,10 @@ class ClientOptions(FrozenRecord):
 
     def changed(self, **params: Unpack[ClientParams]) -> ClientOptions:
         """A copy with some options changed."""
+        if "api_key" in params:
+            raise TypeError(
+                "a copy has the key of its client, whose connections and limits it shares: make a client for another key"
+            )
         _check_names(params)
         return attrs.evolve(self, **_settle(params, self.retry))
 

@@ -14,7 +14,7 @@ import yarl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from horay_async import errors
+from horay_async import Horay, errors
 from horay_async._keys import Secret
 from horay_async.errors import (
     APIConnectionError,
@@ -170,6 +170,22 @@ def test_base_urls_that_can_t_be(url: Any) -> None:
     """What is no such URL is refused; a password or a misplaced key in it isn't repeated."""
     with pytest.raises(ConfigurationError, match="base_url") as caught:
         options(base_url=url)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["localhost:8000/v1", "api.horay.ai/v1/", "10.0.0.1:80"])
+def test_base_url_without_a_scheme(url: str) -> None:
+    """What surely is a place, and no key, is shown with what it lacks."""
+    with pytest.raises(ConfigurationError, match=f"got {url!r}, which lacks the scheme$"):
+        options(base_url=url)
+
+
+def test_key_of_a_copy() -> None:
+    """It is its client's; the error says what to do for another one."""
+    with Horay("key") as client:
+        given: Any = {"api_key": "other-secret"}
+        with pytest.raises(TypeError, match="make a client for another key") as caught:
+            client.with_options(**given)
     assert "secret" not in str(caught.value)
 
 

@@ -30,6 +30,12 @@ NAMED = 10
 COUNTED = 10_000
 """Such lines after which the file is read no further: it is no file of requests, and may be one of millions of lines."""
 
+EXAMPLE = (
+    '{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", '
+    '"body": {"model": "...", "messages": [{"role": "user", "content": "Hi"}]}}'
+)
+"""A request, for whose file begins with something else."""
+
 BOM = b"\xef\xbb\xbf"
 
 
@@ -125,8 +131,11 @@ class RequestFile:
         lines = f"{count:,} lines{' and maybe more' if count == COUNTED else ''}"
         start = ", " if count == 1 else f": {lines} are no requests, nothing was sent: "
         more = f"; and {count - NAMED:,} more" if count > NAMED else ""
+        form = f"; a request is {EXAMPLE}" if isinstance(named.get(1), ValueError) else ""
         return BatchFileError(
-            f"{self._path}{start}{'; '.join(told)}{more}", path=str(self._path), line=min(named)
+            f"{self._path}{start}{'; '.join(told)}{more}{form}",
+            path=str(self._path),
+            line=min(named),
         )
 
     def _read(self) -> Iterator[tuple[int, RequestLine]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -29,6 +30,10 @@ KEEPS_ALL: Final = "PYTHONIOENCODING=utf-8"
 UsageError: Final = cast("type[Exception]", typer.BadParameter.__base__)
 """The command line's own complaints. Typer shows the class under no name of its own, and where it comes
 from changes with typer's version."""
+
+
+_NO_NUMBER: Final = re.compile(r"Input should be (a valid \w+), unable to parse .*")
+"""What newer typers say of a text in the place of a number."""
 
 
 class Context(typer.Context):
@@ -144,7 +149,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         usage = cast("Any", error)
         path = usage.ctx.command_path if usage.ctx else "horay"
-        problem = usage.format_message().rstrip(".")
+        problem = _NO_NUMBER.sub(r"it must be \1", usage.format_message().rstrip("."))
         if "unexpected extra argument" in problem and _takes_text(usage.ctx):
             problem = f"{problem}: put a text with spaces in quotes"
         print_error(f"{problem}; see {path} --help")

@@ -38,6 +38,8 @@ def report_error(error: Exception) -> ExitCode:
         sentence = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, horay_async.HorayError):
         sentence = in_options(sentence, quoted=str(getattr(error, "body", "")))
+    if isinstance(error, horay_async.APIError) and "an HTML page" in sentence:
+        sentence += "; horay doctor finds out whether the API is there"
     print_error("; ".join([sentence, *getattr(error, "__notes__", ())]))
     return status
 

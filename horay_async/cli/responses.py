@@ -107,10 +107,13 @@ def print_response(
         limited = bool(LIMITS & sent.keys())
         broken = [ending for ending in endings if not ending.is_whole(limited=limited)]
         # JSON says itself how a response ended.
+        limit = next((sent[name] for name in sorted(LIMITS & sent.keys())), None)
         for remark in dict.fromkeys(
             ending.remark for ending in (broken if output.as_json else endings)
         ):
-            if remark is not None:
+            if limit is not None and remark == REMARKS["length"]:
+                note(f"(at the limit of {limit} tokens)")
+            elif remark is not None:
                 note(remark)
         if broken:
             raise typer.Exit(ExitCode.BROKEN)

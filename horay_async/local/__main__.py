@@ -54,6 +54,7 @@ def serve(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show llama.cpp's own log.")] = False,
 ) -> None:
     """Serve the Horay API on this machine, on a real model."""
+    # What is raised is told by the command that this is run as.
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with LocalServer(
@@ -70,12 +71,12 @@ def serve(
             # Windows delivers Ctrl-C only between waits, so none is without an end.
             while not threading.Event().wait(timeout=0.5 if sys.platform == "win32" else None):
                 pass
-    except LocalServerError as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(1) from error
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
 
 
 if __name__ == "__main__":
-    typer.run(serve)
+    try:
+        typer.run(serve)
+    except LocalServerError as error:
+        sys.exit(str(error))

@@ -420,7 +420,17 @@ def _failed(message: str) -> ApiProblem:
     return ApiProblem(500, message, type="server_error", code="engine_failed")
 
 
+ADVICE: Final = {
+    ", try increasing it": ": `horay serve --context N` sets it, and LocalServer(context=N)",
+    " - hint: if this is unexpected, you may need to provide the mmproj": ": the model takes text alone",
+}
+"""What llama.cpp advises, and what there is here."""
+
+
 def _problem(error: Event) -> ApiProblem:
     status = error.get("code", 500)
     kind = error.get("type", "invalid_request_error")
-    return ApiProblem(status, str(error.get("message", "the model engine failed")), type=kind)
+    message = str(error.get("message", "the model engine failed"))
+    for theirs, ours in ADVICE.items():
+        message = message.replace(theirs, ours)
+    return ApiProblem(status, message, type=kind)

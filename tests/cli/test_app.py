@@ -146,6 +146,7 @@ def test_no_key(fault_server: FaultServer) -> None:
     ("setting", "words"),
     [
         (["--base-url", "api.horay.ai"], "--base-url must be an http:// or https:// URL"),
+        (["--base-url", "localhost:8000/v1"], "got 'localhost:8000/v1', which lacks the scheme"),
         (["--base-url", "http://api.horay.ai/v1"], "or pass --allow-insecure-http"),
         (["--proxy", "p:1"], "--proxy must be a URL"),
         (["--retries", "-1"], "--retries must be"),
@@ -213,3 +214,19 @@ def test_unforeseen_error(horay: Horay, monkeypatch: pytest.MonkeyPatch) -> None
     result = horay("models")
     assert result.exit_code == ExitCode.FAILED
     assert result.stderr == "horay: unexpected TypeError, please report it: oh\n"
+
+
+@pytest.mark.parametrize(("option", "kind"), [("--timeout", "number"), ("--max-tokens", "integer")])
+def test_no_number(option: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A text in the place of a number is told in a short sentence."""
+    assert app.run(["chat", "Hi", option, "abc"]) == ExitCode.USAGE
+    assert f"it must be a valid {kind}; see horay chat --help" in capsys.readouterr().err
+
+
+def test_page_of_another_server(horay: Horay, fault_server: FaultServer) -> None:
+    """Where a web page comes, the command that looks into it is named."""
+    page = "<html><title>Not here</title></html>"
+    fault_server.add(respond(page, status=404, content_type="text/html"))
+    result = horay("models")
+    assert "an HTML page, 'Not here'" in result.stderr
+    assert "horay doctor finds out whether the API is there" in result.stderr

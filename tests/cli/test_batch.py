@@ -313,6 +313,7 @@ if sys.platform != "win32":
         _, err = process.communicate("nonsense\n", timeout=PATIENCE)
         assert process.returncode != ExitCode.DONE
         assert err.startswith("horay: standard input, line 1: not a JSON object")
+        assert '; a request is {"custom_id": "a", "method": "POST",' in " ".join(err.split())
 
     def test_interrupt(requests: Path, results: Path, fault_server: FaultServer) -> None:
         """Ctrl-C stops it cleanly and tells how to go on; then only what is missing is sent."""

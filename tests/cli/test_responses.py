@@ -131,13 +131,13 @@ FORMS = [[], ["--json"], ["--stream"], ["--stream", "--json"]]
     ("text", "reason", "limit", "status", "told"),
     [
         ("Berlin", "length", [], ExitCode.BROKEN, "(at the limit of tokens"),
-        ("Berlin", "length", ["-n", "9"], ExitCode.DONE, "(at the limit of tokens"),
+        ("Berlin", "length", ["-n", "9"], ExitCode.DONE, "(at the limit of 9 tokens)"),
         (
             "Berlin",
             "length",
             ["--extra", '{"max_completion_tokens": 9}'],
             ExitCode.DONE,
-            "(at the limit of tokens",
+            "(at the limit of 9 tokens)",
         ),
         ("Berlin", "content_filter", ["-n", "9"], ExitCode.BROKEN, "(cut by the content filter)"),
         ("Berlin", "abort", ["-n", "9"], ExitCode.BROKEN, "(broken off by the server)"),

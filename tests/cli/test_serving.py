@@ -29,7 +29,7 @@ def test_options_are_those_of_the_server() -> None:
 def test_failure(capsys: pytest.CaptureFixture[str]) -> None:
     """What the server has to complain of is told by it, and the status says so."""
     assert app.run(["serve", "--port", "70000"]) == ExitCode.FAILED
-    assert "port must be from 0 to 65535" in capsys.readouterr().err
+    assert "horay: port must be from 0 to 65535" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT of POSIX")

@@ -174,13 +174,14 @@ async def test_bad_field(wire: Wire, path: str, body: Json, named: str) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_engine_refusal(wire: Wire, stream: bool) -> None:
-    """What llama.cpp refuses is a 400 with its words, also where a stream was asked for."""
+    """What llama.cpp refuses is a 400 with its words and our advice, also where a stream was asked for."""
     refused = await wire.post("/completions", status=400, prompt="word " * 3000, stream=stream)
     assert "exceeds the available context size" in refused["error"]["message"]
+    assert "`horay serve --context N` sets it" in refused["error"]["message"]
     picture = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}]
     messages = [{"role": "user", "content": picture}]
     refused = await wire.post("/chat/completions", status=400, messages=messages, stream=stream)
-    assert "image input is not supported" in refused["error"]["message"]
+    assert refused["error"]["message"] == "image input is not supported: the model takes text alone"
 
 
 @pytest.mark.parametrize(
