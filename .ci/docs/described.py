@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from copy import copy
 from importlib import import_module
 from typing import Any, is_typeddict
@@ -16,7 +17,7 @@ import attrs
 import griffe
 
 from horay_async.batch.options import Settings
-from horay_async.options import ClientOptions
+from horay_async.options import ClientOptions, RetryPolicy
 
 KINDS = {
     inspect.Parameter.POSITIONAL_ONLY: griffe.ParameterKind.positional_only,
@@ -36,8 +37,21 @@ PUBLIC = frozenset(
 """The classes that the reference has a place for."""
 
 
+PLACES = {one.__name__: f"{one.__module__}.{one.__qualname__}" for one in PUBLIC}
+"""Where each of them is shown, by its name."""
+
+
 SETTINGS = {"__init__": ClientOptions, "run": Settings, "run_file": Settings}
 """By the method that takes them by keyword, the class that has their defaults."""
+
+
+QUOTED = re.compile(r"`(\w+)`")
+
+
+def _linked(quoted: re.Match[str]) -> str:
+    """A class's name in a docstring, as a link to its place where it has one."""
+    home = PLACES.get(quoted[1])
+    return quoted[0] if home is None else f"[{quoted[0]}][{home}]"
 
 
 class Described(griffe.Extension):
@@ -48,6 +62,8 @@ class Described(griffe.Extension):
         they have.
         """
         found = _object_of(cls)
+        if cls.docstring is not None:
+            cls.docstring.value = QUOTED.sub(_linked, cls.docstring.value)
         if not isinstance(found, type) or is_typeddict(found):
             return
         named = [next(filter(_is_known, base.__mro__), None) for base in found.__bases__]
@@ -73,6 +89,7 @@ class Described(griffe.Extension):
         if func.name in SETTINGS:
             _show_defaults(func.parameters, SETTINGS[func.name])
         if text := inspect.getdoc(found):
+            text = QUOTED.sub(_linked, text)
             func.docstring = griffe.Docstring(text, parent=func, parser="google")
 
     def on_module(self, *, mod: griffe.Module, **_: Any) -> None:
@@ -120,7 +137,9 @@ def _parameter(one: inspect.Parameter, func: griffe.Function) -> griffe.Paramete
 
 def _show_defaults(parameters: griffe.Parameters, settings: Any) -> None:
     """Writes the defaults of settings in the place of those that only say that there is one."""
-    defaults = {one.name: one.default for one in attrs.fields(settings)}
+    # The client's `max_retries` is a field of the retry policy.
+    fields = (*attrs.fields(RetryPolicy), *attrs.fields(settings))
+    defaults = {one.name: one.default for one in fields}
     for parameter in parameters:
         default = defaults.get(parameter.name, attrs.NOTHING)
         if parameter.default == "..." and default is not attrs.NOTHING:
