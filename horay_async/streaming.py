@@ -608,8 +608,10 @@ class AsyncEventStream(Generic[EventT, ResponseT]):
         """The events that chunks mean; or that their end does."""
         events: list[EventT] = []
         if chunks is None:
-            self._so_far.end(events)
-            yield from events
+            try:
+                self._so_far.end(events)
+            finally:  # those of other choices, where one fails
+                yield from events
             return
         for chunk in chunks:
             events = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -30,7 +31,7 @@ from horay_async.models.messages import (
     UserMessage,
 )
 from horay_async.parsing import parse_text
-from horay_async.testing import FaultServer, chat, json_response, stream
+from horay_async.testing import FaultServer, chat, json_response, respond, stream
 from horay_async.tools.define import tool
 
 if TYPE_CHECKING:
@@ -140,6 +141,29 @@ async def test_parse_misuse(connect: Connect, into: Any) -> None:
 def points(client: AsyncHoray) -> AsyncEventStream[TypedChatEvent[Point], ParsedCompletion[Point]]:
     """A stream of a response that becomes a point."""
     return client.chat.completions.stream(model="m", messages=QUESTION, response_format=Point)
+
+
+async def test_stream_of_a_good_and_a_bad_choice(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """All events of the good one are handed out before the error of the other one."""
+    pieces = [(0, '{"x": ', "stop"), (0, '1, "y": 2}', None), (1, "no", "stop")]
+    chunks = [
+        {"choices": [{"index": index, "delta": {"content": text}, "finish_reason": reason}]}
+        for index, text, reason in pieces
+    ]
+    text = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    fault_server.add(respond(text, content_type="text/event-stream"))
+    got: list[Any] = []
+
+    async def read(events: AsyncEventStream[Any, Any]) -> None:
+        async for event in events:
+            got.append(event)  # noqa: PERF401 - until the error
+
+    async with connect() as client, points(client) as events:
+        with pytest.raises(AnswerError, match="is no JSON"):
+            await read(events)
+    assert got[-1] == AnswerParsed(0, Point(1, 2))
 
 
 async def test_stream(fault_server: FaultServer, connect: Connect) -> None:

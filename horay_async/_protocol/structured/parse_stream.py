@@ -69,14 +69,22 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         return content
 
     def end(self, events: list[Any]) -> None:
-        """Appends what the end means; raises `AnswerError` where a choice doesn't fit, or can't become whole."""
+        """Appends what the end means; then raises `AnswerError` where a choice doesn't fit, or can't become whole: that of the first
+        such choice.
+        """
         plain: list[ChatEvent] = []
         self._merged.end(plain)
         for event in plain:
             self._tell(event, events)
+        failures: list[AnswerError] = []
         for draft in self._drafts.values():
             if draft.end is not None and draft.is_open:
-                self._parse(draft, draft.end, events)
+                try:
+                    self._parse(draft, draft.end, events)
+                except AnswerError as error:
+                    failures.append(error)
+        if failures:
+            raise failures[0]
 
     def result(self) -> ParsedCompletion[T]:
         return self.shaped(self._merged.result())

@@ -219,6 +219,22 @@ def test_refusal_behind_the_finish_reason() -> None:
         merging.end(events)
 
 
+@pytest.mark.parametrize("good", [0, 1])
+def test_good_choice_beside_one_that_fails(good: int) -> None:
+    """It is told of before the failure is raised, also where its text ends behind its finish reason."""
+    merging = TypedAccumulator(Point, {})
+    pieces = (
+        chunk(good, content='{"x": ', finish_reason="stop"),
+        chunk(good, content="1}"),
+        chunk(1 - good, content="no", finish_reason="stop"),
+    )
+    events = told(merging, *pieces)
+    with pytest.raises(AnswerError, match="is no JSON"):
+        merging.end(events)
+    assert AnswerParsed(good, Point(1)) in events
+    assert merging.result().choices[good].message.parsed == Point(1)
+
+
 def test_merging_alone() -> None:
     """Nobody has to ask for events."""
     merging = TypedAccumulator(Point, {})
