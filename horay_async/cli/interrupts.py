@@ -51,6 +51,24 @@ def ended_as_interrupted() -> Generator[None]:
             os.kill(os.getpid(), came[0])
 
 
+@contextmanager
+def signals_held() -> Generator[None]:
+    """Has Ctrl-C, SIGTERM and SIGHUP wait for the end of the block: of a file that is written, and what is in it was paid for."""
+    before: dict[int, Any] = {}
+    came: list[int] = []
+    if threading.current_thread() is threading.main_thread():
+        for number in (getattr(signal, name, 0) for name in ("SIGINT", "SIGTERM", "SIGHUP")):
+            if number and callable(signal.getsignal(number)):
+                before[number] = signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
 def report_stopped(sentence: str = "stopped") -> typer.Exit:
     """Reports it as an error, and returns what ends the command with `ExitCode.INTERRUPTED`."""
     print_error(sentence)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -14,6 +14,7 @@ import typer
 import horay_async
 from horay_async._files import is_regular
 from horay_async.cli.exit_codes import CommandError, ExitCode
+from horay_async.cli.interrupts import signals_held
 from horay_async.cli.options import Output
 from horay_async.cli.output import (
     check_writable,
@@ -179,18 +180,23 @@ def _stdout_into(file: Path | None) -> Generator[None]:
         yield
         return
     check_writable(file)
-    text = io.StringIO()
+    text, whole = io.StringIO(), False
+    held = signals_held if is_regular(file) else nullcontext  # a pipe may be read by nobody
     try:
         with redirect_stdout(text):
             yield
+        with held():
+            whole = True
+            # The model can ask for tools without a word.
+            if text.getvalue().strip() or not file.exists():
+                _write(text.getvalue(), file)
     except BaseException:
-        if text.getvalue().strip():
+        if not whole and text.getvalue().strip():
             target = free_name(file.with_stem(f"{file.stem}-partial")) if is_regular(file) else file
-            _write(text.getvalue(), target)
-            note(f"what had come is in {target}")
+            with held():
+                _write(text.getvalue(), target)
+                note(f"what had come is in {target}")
         raise
-    if text.getvalue().strip() or not file.exists():  # the model can ask for tools without a word
-        _write(text.getvalue(), file)
 
 
 def _write(text: str, file: Path) -> None:

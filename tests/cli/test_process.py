@@ -124,6 +124,33 @@ def test_ended_with_a_file(
     assert process.returncode == (ExitCode.INTERRUPTED if name == "SIGINT" else -number)
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_ended_while_a_file_is_written(
+    environment: Mapping[str, str], fault_server: FaultServer, tmp_path: Path, name: str
+) -> None:
+    """A signal in the moment in which the file takes its place waits until it has."""
+    number = getattr(signal, name)
+    fault_server.stream(["Ber", "lin"])
+    script = (
+        "import os; from horay_async.cli import main; replace = os.replace\n"
+        f"def told(*given): os.replace = replace; os.kill(os.getpid(), {int(number)}); replace(*given)\n"
+        "os.replace = told; main()"
+    )
+    target = tmp_path / "out.txt"
+    command = ("chat", "x", "--stream", "-o", str(target))
+    ended = subprocess.run(
+        [sys.executable, "-c", script, *command],
+        env=surroundings(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (target.read_text(), list(tmp_path.iterdir())) == ("Berlin\n", [target])
+    assert ended.returncode == (ExitCode.INTERRUPTED if name == "SIGINT" else -number)
+
+
 def test_ended_conversation(environment: Mapping[str, str], fault_server: FaultServer) -> None:
     """SIGTERM ends a conversation; Ctrl-C would end its response alone."""
     fault_server.stream(["Ber", gate := Gate(), "lin"])
