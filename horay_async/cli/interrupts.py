@@ -33,8 +33,10 @@ def ended_as_interrupted() -> Generator[None]:
 
     def end(number: int, _: object) -> None:
         came.append(number)
-        for each in before:  # a terminal that is closed sends several
-            signal.signal(each, signal.SIG_IGN)
+        for each in (
+            before
+        ):  # a terminal that is closed sends several; of SIG_IGN CPython says that it came too late
+            signal.signal(each, lambda *_: None)
         raise Ended
 
     if threading.current_thread() is threading.main_thread():  # only there they can be set

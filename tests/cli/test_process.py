@@ -151,6 +151,27 @@ def test_ended_while_a_file_is_written(
     assert ended.returncode == (ExitCode.INTERRUPTED if name == "SIGINT" else -number)
 
 
+def test_ended_by_two_signals_at_once(environment: Mapping[str, str]) -> None:
+    """As by a terminal that is closed, or a service manager: the second one changes nothing, and says nothing."""
+    script = (
+        "import os, signal; from horay_async.cli.interrupts import ended_as_interrupted\n"
+        "both = (signal.SIGHUP, signal.SIGTERM)\n"
+        "with ended_as_interrupted():\n"
+        "    signal.pthread_sigmask(signal.SIG_BLOCK, both)\n"
+        "    for number in both: os.kill(os.getpid(), number)\n"
+        "    signal.pthread_sigmask(signal.SIG_UNBLOCK, both)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        env=surroundings(environment),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGHUP, "", "")
+
+
 def test_ended_conversation(environment: Mapping[str, str], fault_server: FaultServer) -> None:
     """SIGTERM ends a conversation; Ctrl-C would end its response alone."""
     fault_server.stream(["Ber", gate := Gate(), "lin"])
