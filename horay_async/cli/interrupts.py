@@ -23,6 +23,10 @@ class Ended(KeyboardInterrupt):
     """SIGTERM or SIGHUP came: what runs ends as by Ctrl-C, and then the process."""
 
 
+def _ignore(_number: int, _: object) -> None:
+    """In the place of `SIG_IGN`, which CPython complains of where such a signal has come already."""
+
+
 @contextmanager
 def ended_as_interrupted() -> Generator[None]:
     """Has SIGTERM and SIGHUP (a terminal that is closed) end the block as Ctrl-C does, so that what has come is written, and then the
@@ -33,10 +37,8 @@ def ended_as_interrupted() -> Generator[None]:
 
     def end(number: int, _: object) -> None:
         came.append(number)
-        for each in (
-            before
-        ):  # a terminal that is closed sends several; of SIG_IGN CPython says that it came too late
-            signal.signal(each, lambda *_: None)
+        for each in before:  # a terminal that is closed sends several
+            signal.signal(each, _ignore)
         raise Ended
 
     if threading.current_thread() is threading.main_thread():  # only there they can be set
