@@ -63,6 +63,10 @@ MOST_RANDOM = 0.8
 RANDOM_WEIGHT = 0.05
 """Of the newest outcome in that part, a running mean."""
 
+DOUBTFUL = 0.4
+"""The part of them from which on a rate that is learnt is doubtful: it is dropped again where nothing is refused for a minute, since
+the server may have been out of order."""
+
 RANDOM_RESPONSES = 200
 """Responses for which they are taken for random ones; then it is tried anew whether it helps to be slower."""
 
@@ -437,4 +441,5 @@ class Admission:
             refusals=episode.refusals,
             paused=episode.paused,
             now=now,
+            doubtful=self._refused_slowed > DOUBTFUL,
         )

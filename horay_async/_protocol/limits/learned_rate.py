@@ -144,6 +144,12 @@ class LearnedRate:
         """Requests in a row that didn't have to wait for it."""
         self._held_back = 0
         """Requests that had to wait for it since it was set."""
+        self._doubtful = False
+        """Whether the server refused much of what was slowed, too, when it was set: it may be far too low."""
+        self._set_at = -math.inf
+        """When that was."""
+        self._trusted_for = self.MEMORY
+        """Seconds from then on after which a doubtful rate is dropped; doubles each time, since it may have been right."""
         # When it grows
         self._step = self.FIRST_STEP
         """By which part a proven rate grows next; doubles with each step up to LONGEST_STEP."""
@@ -218,9 +224,17 @@ class LearnedRate:
             return False
         return True
 
-    def settle(self, *, rate_limited: bool, refusals: int, paused: float, now: float) -> None:
+    def settle(
+        self,
+        *,
+        rate_limited: bool,
+        refusals: int,
+        paused: float,
+        now: float,
+        doubtful: bool = False,
+    ) -> None:
         """Ends an episode of `refusals`, in which sending `paused` for so many seconds; `rate_limited` says
-        that they were for the rate, which then is lowered, or begins.
+        that they were for the rate, which then is lowered, or begins. `doubtful` is whether it may be far too low.
         """
         if rate_limited:
             self.proven |= self._rate is not None and self._held_back >= self.TESTED
@@ -233,6 +247,7 @@ class LearnedRate:
             # So deep a fall may go too far: no cooldown after it.
             deep = self._rate is not None and allowed < DECREASE * self._rate.per_second
             self._set(allowed, now)
+            self._doubtful = doubtful
             self._cool_down(0 if deep else refusals, 0.0 if deep else paused, now, forget=deep)
         self._throughput.resume(now)
 
@@ -258,6 +273,7 @@ class LearnedRate:
         self._step = self.FIRST_STEP
         self._step_requests, self._step_at = 0, now
         self._unused = 0
+        self._set_at = now
 
     def _cool_down(self, refusals: int, paused: float, now: float, *, forget: bool) -> None:
         """Lets the rate rest, in proportion to what the refusals and the pause cost."""
@@ -275,6 +291,10 @@ class LearnedRate:
 
     def _grow(self, rate: GCRA, now: float) -> None:
         self._step_requests += 1
+        if self._doubtful and now >= self._set_at + self._trusted_for:
+            self.forget()  # nothing was refused since, not even in the longest window
+            self._trusted_for *= 2
+            return
         slower = self.SLOWER if self.proven else 1
         needed = self.WEAK_STEP_REQUESTS if self._weak else slower * self.STEP_REQUESTS
         if self._step_requests < needed:

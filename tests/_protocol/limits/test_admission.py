@@ -376,6 +376,17 @@ def test_window_of_a_fixed_number_isnt_taken_for_chance(
     assert course.refused(300, 900) < 0.06
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize(("failing", "seconds"), [(0.3, 60), (0.8, 20), (0.8, 60)])
+def test_recovery_from_random_refusals(failing: float, seconds: int, seed: int) -> None:
+    """What was learnt while a server refused much at random doesn't slow a batch for long once it is well."""
+    concurrency = ConcurrencyLimit(start=16, ceiling=32)
+    server = Server(latency=0.02, failing=failing)
+    changes = {float(seconds): {"failing": 0.0}}
+    course = simulate(server, seconds + 125, concurrency=concurrency, changes=changes, seed=seed)
+    assert course.throughput(seconds + 115, seconds + 125) > 200
+
+
 def test_recovery_from_an_outage() -> None:
     """A server that refused everything for half a minute is soon used to the full again."""
     changes = {100.0: {"at_once": 0}, 130.0: {"at_once": 37}}
