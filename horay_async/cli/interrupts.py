@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,8 @@ from horay_async.cli.errors import print_error
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.output import note
 
+Handler = Callable[[int, Any], None]
+
 
 class Ended(KeyboardInterrupt):
     """SIGTERM or SIGHUP came: what runs ends as by Ctrl-C, and then the process."""
@@ -25,6 +27,22 @@ class Ended(KeyboardInterrupt):
 
 def _ignore(_number: int, _: object) -> None:
     """In the place of `SIG_IGN`, which CPython complains of where such a signal has come already."""
+
+
+@contextmanager
+def _handled_by(
+    handler: Handler, names: Iterable[str], replaces: Callable[[Any], bool], before: dict[int, Any]
+) -> Generator[None]:
+    """Has `handler` called for signals until the block ends, in the place of those handlers that it `replaces`; notes them in `before`."""
+    if threading.current_thread() is threading.main_thread():  # only there they can be set
+        for number in (getattr(signal, name, 0) for name in names):  # Windows has no SIGHUP
+            if number and replaces(signal.getsignal(number)):
+                before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, replaced in before.items():
+            signal.signal(number, replaced)
 
 
 @contextmanager
@@ -41,16 +59,13 @@ def ended_as_interrupted() -> Generator[None]:
             signal.signal(each, _ignore)
         raise Ended
 
-    if threading.current_thread() is threading.main_thread():  # only there they can be set
-        for number in (getattr(signal, name, 0) for name in ("SIGTERM", "SIGHUP")):
-            # One that is ignored, as by nohup, ends nothing; Windows has no SIGHUP.
-            if number and signal.getsignal(number) is signal.SIG_DFL:
-                before[number] = signal.signal(number, end)
+    def is_default(handler: Any) -> bool:  # one that is ignored, as by nohup, ends nothing
+        return handler is signal.SIG_DFL
+
     try:
-        yield
+        with _handled_by(end, ("SIGTERM", "SIGHUP"), is_default, before):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         if came:
             os.kill(os.getpid(), came[0])
 
@@ -58,17 +73,15 @@ def ended_as_interrupted() -> Generator[None]:
 @contextmanager
 def signals_held() -> Generator[None]:
     """Has Ctrl-C, SIGTERM and SIGHUP wait for the end of the block: of a file that is written, and what is in it was paid for."""
-    before: dict[int, Any] = {}
     came: list[int] = []
-    if threading.current_thread() is threading.main_thread():
-        for number in (getattr(signal, name, 0) for name in ("SIGINT", "SIGTERM", "SIGHUP")):
-            if number and callable(signal.getsignal(number)):
-                before[number] = signal.signal(number, lambda number, _: came.append(number))
+
+    def note_it(number: int, _: object) -> None:
+        came.append(number)
+
     try:
-        yield
+        with _handled_by(note_it, ("SIGINT", "SIGTERM", "SIGHUP"), callable, {}):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
 
