@@ -75,8 +75,13 @@ def serve(
         print("Stopped.", file=sys.stderr)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the command; a server that can't run ends it with one line."""
     try:
         typer.run(serve)
     except LocalServerError as error:
         sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
