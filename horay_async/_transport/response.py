@@ -70,6 +70,8 @@ class RawResponse:
         permit: AttemptPermit | None,
     ) -> None:
         self.meta = meta
+        self.content_type: str = _media_type(meta.headers.get(CONTENT_TYPE, ""))
+        """The media type, in lower case and without parameters; empty where none was sent."""
         self.execution: Execution = "unknown"
         """What an error in reading says of the execution."""
         self.waiting_since: float | None = None
@@ -113,11 +115,6 @@ class RawResponse:
             # Of a caller's own session; what it does with the connection afterwards is its business.
             self._connection = connection = ConnectionProtocol.of(raw.connection.transport)
             connection.reader = self
-
-    @property
-    def content_type(self) -> str:
-        """The media type, in lower case and without parameters; empty where none was sent."""
-        return _media_type(self.meta.headers.get(CONTENT_TYPE, ""))
 
     @property
     def context(self) -> ErrorContext:

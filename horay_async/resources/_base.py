@@ -12,7 +12,6 @@ from horay_async._protocol.wire.decode import (
     ErrorInBody,
     InvalidBody,
     decoder,
-    drift_of,
     nearly_json,
 )
 from horay_async._protocol.wire.errors import bad_response, envelope_failure
@@ -181,7 +180,7 @@ async def decode_response(
         else:
             made.meta = meta
             call.succeed(meta, lambda: made)
-            if found := drift_of(made):
+            if found := getattr(made, "_drift", None):
                 drift_error = call.drift.note(found, made, context=response.context)
                 if drift_error is not None:
                     raise drift_error
