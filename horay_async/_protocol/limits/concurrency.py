@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from typing import NamedTuple
 
 import attrs
 
+from horay_async._protocol.limits import cooldown
+from horay_async._protocol.limits.cooldown import Cooldown
 from horay_async._protocol.limits.latency import Sample, gain
+from horay_async._protocol.limits.leaky_bucket import LeakyBucket
 
-# What happens on a refusal.
-
-STEP_BACK = 0.97
-"""What is kept of the number that was let through, once one more was refused."""
-
-DECREASE = 0.7
-"""What is kept of the limit where stepping back twice wasn't enough: CUBIC's factor (RFC 9438)."""
+# What cuts the limit
 
 MAX_REFUSAL_SCORE = 1.5
-"""Refusals, less what is forgotten of them, that cut the limit: two in 40 responses. With one too many under
+"""Refusals, less what is forgotten of them, that do: two in 40 responses. With one too many under
 way, nearly every response is followed by a refusal."""
 
 REFUSAL_SCORE_LIFETIME = 80
@@ -28,16 +26,15 @@ few for reasons of its own, and fewer under way wouldn't change that."""
 ANOTHER_MATTER = 50
 """Responses between two cuts from which on they have nothing to do with one another."""
 
-COOLDOWN_PER_REFUSAL = 150
-"""Responses between a refusal and the next step up: so refusals stay below 1 in 100."""
+# How much a cut leaves, see `_limit_after_cut`
 
-COOLDOWN_PER_PAUSE = 20.0
-"""Time between a pause and the next step up, as a multiple of the pause: so pauses take 1/20 of the time."""
+STEP_BACK = 0.97
+"""What is kept of the number that was let through, once one more was refused."""
 
-LONGEST_COOLDOWN = 300.0
-"""Seconds: after five minutes of any length of pause it is worth another try."""
+DECREASE = 0.7
+"""What is kept of the limit where stepping back twice wasn't enough: CUBIC's factor (RFC 9438)."""
 
-# How the limit grows.
+# By how much the next trial changes the limit, see `_begin_trial`
 
 FIRST_STEP = 2.0
 """The limit doubles until it first meets resistance, as in TCP's slow start (RFC 5681)."""
@@ -49,6 +46,8 @@ DOUBLING = 40.0
 LONGEST_DOUBLING = 30.0
 """How long the limit takes to double at least, once there was a refusal: as a multiple of the latency, and
 in seconds. A limit a minute refuses only when it is used up, so growth mustn't run ahead of it."""
+
+# When there is a trial, and whether it was a success, see `_consider_trial` and `_judge_trial`
 
 LEAST_GAIN = 0.2
 """A step is worth it if throughput follows it by this part; see `gain`."""
@@ -73,29 +72,37 @@ class _Cuts:
     before: float
     """The limit before the latest cuts, which `restore` goes back to. Set by a cut that is another matter than the
     one before it."""
-    score: float = 0.0
-    """Refusals at this limit, less what is forgotten of them: 1 for each, and 1/REFUSAL_SCORE_LIFETIME less for each
-    response. At MAX_REFUSAL_SCORE the limit is cut. 0 again after each change of the limit."""
-    any: bool = False
-    """Whether there ever was a cut: from then on growth is slowed, see DOUBLING."""
+    score: LeakyBucket = attrs.Factory(
+        lambda: LeakyBucket(MAX_REFUSAL_SCORE, REFUSAL_SCORE_LIFETIME)
+    )
+    """Refusals at this limit, which is cut when there are too many. Emptied by each change of the limit."""
+    slow_growth: bool = False
+    """Whether the limit grows no faster than DOUBLING says: set by a cut, taken back by a trial that shows that the first
+    one had no reason."""
     doubted: int | None = None
-    """The number under way that was refused while the limit doubled; None where that is no longer in doubt. Once as many are let
-    through, the refusals were for another reason, as any server has some, and the limit goes on doubling."""
+    """The number under way that was refused while the limit doubled. Set by that cut, None again with the next one, and once
+    more are let through: then the refusals were for another reason, as any server has some, and the limit goes on doubling."""
     in_episode: bool = False
     """Whether there was one in the episode of refusals that isn't over. Taken back by `settle`."""
     responses_since: int = ANOTHER_MATTER
-    """Responses since the latest one."""
+    """Responses since the latest one; ANOTHER_MATTER again once that is taken back."""
     probed: bool = False
-    """Whether a deep fall was followed by a quick look up again: only the first of several is."""
-    cooldown_responses: float = 0
-    """Responses until the next step up may be tried; set by `settle`, and by trials that end. Counts down below 0."""
-    cooldown_until: float = -math.inf
-    """When the next step up may be tried; set by `settle`."""
+    """Whether the limit was raised soon after a deep fall: only after the first of several is it. Set by `settle`, taken back
+    by a cut that is another matter."""
+
+
+class _Baseline(NamedTuple):
+    """What a trial is compared with."""
+
+    limit: float
+    """The limit before it."""
+    sample: Sample
+    """The latencies at that."""
 
 
 @attrs.define
 class _Search:
-    """The search for a better limit: which step is tried, and what it is held against.
+    """The search for a better limit: which step is tried, and what it is compared with.
 
     A trial is under way where `baseline` is set; then the responses in `sample` are compared with it. Otherwise
     they show whether it is time for one.
@@ -106,21 +113,27 @@ class _Search:
     doubled_at: float = -math.inf
     """When the limit last began to double after a refusal; forgotten by a cut."""
     step: float = FIRST_STEP
-    """By what factor the next trial changes the limit. FIRST_STEP means that it never met resistance; later it
-    grows with each success and shrinks with each failure."""
+    """By what factor the next trial changes the limit. It is FIRST_STEP until the limit first meets resistance; a cut makes
+    it SMALLEST_STEP; it is squared by each success, up to FIRST_STEP, and the root is taken of it by each failure."""
     upward: bool = True
     """Whether the next trial is one of more requests. Turns when the smallest step up doesn't help, and when the
-    responses get slow without a step; back again when that step down doesn't help either."""
-    baseline: tuple[float, Sample] | None = None
-    """The limit before the trial under way, and the latencies at it; None where no trial is."""
+    responses get slow without a step; back again when that step down doesn't help either, and with a cut."""
+    baseline: _Baseline | None = None
+    """Set when a trial begins; None again when it is over, and with a cut."""
     accepted: Sample | None = None
     """Latencies when the limit was last accepted; None after a cut or a failed trial, until the next sample."""
     unsettled: int = 0
     """Responses that are still to be left out: the queue that a limit means takes a round to build up, or empty."""
-    sample: Sample = attrs.field(factory=Sample)
+    sample: Sample = attrs.Factory(Sample)
     """Latencies at the present limit; begun anew with each change."""
     limited: bool = False
-    """Whether the limit has held back a request since the sample began: else others were the bottleneck."""
+    """Whether the limit has held back a request since the sample began (in TCP: the sender is limited by its window, not by
+    the application, RFC 7661): else others were the bottleneck."""
+
+    @property
+    def doubles(self) -> bool:
+        """Whether the next step is a doubling."""
+        return self.step == FIRST_STEP
 
 
 class ConcurrencyLimit:
@@ -155,6 +168,8 @@ class ConcurrencyLimit:
         """For the latest responses, how many were under way when their requests began."""
         self._cuts = _Cuts(before=self._limit)
         self._search = _Search(doubled_from=self._limit)
+        self._cooldown = Cooldown()
+        """Before the next step up; set by `settle`, and by trials that end."""
 
     def hold_back(self) -> bool:
         """Holds back a request that asks now, where as many are under way as may be; returns whether it does. That is
@@ -187,26 +202,26 @@ class ConcurrencyLimit:
         """Learns from a response, after `latency` seconds, to a request that began in `epoch` as one of
         `in_flight`.
         """
-        self._cuts.cooldown_responses -= 1
-        self._cuts.responses_since += 1
-        self._cuts.score = max(0.0, self._cuts.score - 1 / REFUSAL_SCORE_LIFETIME)
+        cuts, search = self._cuts, self._search
+        cuts.responses_since += 1
+        cuts.score.leak()
+        self._cooldown.responses -= 1
         self._recent.append(in_flight)
         self.latency += (latency - self.latency) * (0.1 if self.latency else 1.0)
         if epoch != self.epoch or self._floor == self._ceiling:
             return
-        if self._search.unsettled > 0:
-            self._search.unsettled -= 1
+        if search.unsettled > 0:
+            search.unsettled -= 1
             return
-        sample = self._search.sample
-        sample.add(latency)
-        if sample.count < self._enough:
+        search.sample.add(latency)
+        if search.sample.count < self._sample_size:
             return
-        if not self._search.limited:  # others were the bottleneck: nothing to learn
+        if not search.limited:  # others were the bottleneck: nothing to learn
             self._begin_sample()
-        elif self._search.baseline is not None:
-            self._judge(*self._search.baseline, sample, now)
+        elif search.baseline is not None:
+            self._judge_trial(search.baseline, now)
         else:
-            self._consider(sample, now)
+            self._consider_trial(now)
 
     def refused(self, epoch: int, in_flight: int, *, row: int, sure: bool) -> None:
         """Learns from a refusal of a request that began in `epoch` as one of `in_flight`.
@@ -214,57 +229,56 @@ class ConcurrencyLimit:
         It is number `row` of those that came one upon the other, each sent when the one before was known.
         `sure` says that even a lone one counts.
         """
+        cuts, search = self._cuts, self._search
         if epoch != self.epoch or self._floor == self._ceiling:
             return
-        self._cuts.score += 1
-        if self._cuts.score < MAX_REFUSAL_SCORE and not sure:
+        if not cuts.score.add() and not sure:
             return
-        if self._cuts.responses_since >= ANOTHER_MATTER:
-            self._cuts.before = (
-                self._limit if self._search.baseline is None else self._search.baseline[0]
-            )
-            self._cuts.probed = False
-        self._cuts.responses_since = 0
-        self._cuts.in_episode = self._cuts.any = True
-        through = min(in_flight - 1, self._limit)
-        self._cuts.doubted = None
-        if self._search.step == FIRST_STEP:  # doubling overshoots by as much as the limit itself
-            self._cuts.doubted = in_flight
-            kept = max(through * STEP_BACK, self._limit / FIRST_STEP)
-        elif row > 2:
-            kept = self._limit * DECREASE
-        else:
-            kept = max(through * STEP_BACK**row, self._limit * DECREASE)
-        self._search.doubled_at = -math.inf
-        self._search.step = SMALLEST_STEP
-        self._search.upward = True
-        self._search.baseline = self._search.accepted = None
-        self._move(kept)
+        if cuts.responses_since >= ANOTHER_MATTER:
+            cuts.before = self._limit if search.baseline is None else search.baseline.limit
+            cuts.probed = False
+        cuts.responses_since = 0
+        cuts.in_episode = cuts.slow_growth = True
+        cuts.doubted = in_flight if search.doubles else None
+        kept = self._limit_after_cut(in_flight, row)
+        search.doubled_at = -math.inf
+        search.step = SMALLEST_STEP
+        search.upward = True
+        search.baseline = search.accepted = None
+        self._set_limit(kept)
 
     def settle(self, *, refusals: int, paused: float, now: float) -> None:
-        """Ends a spell of `refusals`, in which sending `paused` for so many seconds."""
-        if not self._cuts.in_episode:
+        """Ends an episode of `refusals`, in which sending `paused` for so many seconds.
+
+        When more is tried, is decided by the first case that applies:
+
+        - Nothing was cut: as before.
+        - The limit fell deep, for the first time in a while, or was cut as it doubled: now. What caused a deep fall may be over,
+          and the first refusals may have had no cause: to know is worth a refusal.
+        - It was cut during a cooldown: as before. It wasn't trying more that was refused, and a longer one would save nothing.
+        - Else after a cooldown.
+        """
+        cuts = self._cuts
+        if not cuts.in_episode:
             return
-        self._cuts.in_episode = False
-        deep = self._limit < DECREASE * self._cuts.before and not self._cuts.probed
-        if deep or self._cuts.doubted is not None:
-            # What caused a deep fall may be over, and a first one may have had no cause: a quick look is worth a refusal.
-            self._cuts.probed = True
-            self._cuts.cooldown_responses = 0
-        elif self._cuts.cooldown_responses <= 0 and now >= self._cuts.cooldown_until:
-            # Within a calm it wasn't trying more that was refused: more calm would save nothing.
-            self._cuts.cooldown_responses = max(COOLDOWN_PER_REFUSAL * refusals, 4 * self.limit)
-            self._cuts.cooldown_until = now + min(LONGEST_COOLDOWN, COOLDOWN_PER_PAUSE * paused)
+        cuts.in_episode = False
+        deep = self._limit < DECREASE * cuts.before and not cuts.probed
+        if deep or cuts.doubted is not None:
+            cuts.probed = True
+            self._cooldown.responses = 0
+        elif self._cooldown.is_over(now):
+            self._cooldown.responses = max(cooldown.PER_REFUSAL * refusals, 4 * self.limit)
+            self._cooldown.until = now + min(cooldown.LONGEST, cooldown.PER_PAUSE * paused)
 
     def restore(self) -> None:
         """Takes back the latest cuts: the number under way wasn't what was refused."""
         if self._limit < self._cuts.before:
             self._search.baseline = None  # the limit that was being tried is none any more
-            self._move(self._cuts.before)
+            self._set_limit(self._cuts.before)
         self._cuts.responses_since = ANOTHER_MATTER
 
     @property
-    def _enough(self) -> float:
+    def _sample_size(self) -> float:
         """Responses to judge by."""
         return max(LEAST_SAMPLE, self._limit)
 
@@ -272,73 +286,110 @@ class ConcurrencyLimit:
         self._search.sample = Sample()
         self._search.limited = False
 
-    def _move(self, limit: float) -> None:
+    def _set_limit(self, limit: float) -> None:
         self._limit = min(max(limit, self._floor), self._ceiling)
         self.limit = int(self._limit + 0.5)
         self.epoch += 1
-        self._cuts.score = 0.0
-        # The queue that a limit means takes a round to build up, or to empty.
-        self._search.unsettled = 0 if self._search.step == FIRST_STEP else self.limit
+        self._cuts.score.empty()
+        self._search.unsettled = 0 if self._search.doubles else self.limit
         self._begin_sample()
 
-    def _consider(self, sample: Sample, now: float) -> None:
-        """Whether to try another limit than the one that `sample` was taken at."""
-        if self._search.accepted is None:
-            self._search.accepted = sample
-        noise = math.sqrt(sample.variance + self._search.accepted.variance)
-        if sample.mean - self._search.accepted.mean > max(RISE, 3 * noise):
-            self._search.upward = False
-            self._try(sample, now)
-        elif self._cuts.cooldown_responses <= 0 and now >= self._cuts.cooldown_until:
-            self._try(sample, now)
-        elif sample.count >= MOST_SAMPLE * self._enough:
+    def _limit_after_cut(self, in_flight: int, row: int) -> float:
+        """What number `row` of refusals in a row leaves of the limit, where it was of one of `in_flight`.
+
+        | refusal | leaves | at least |
+        |---|---|---|
+        | while the limit doubles | just below what was let through | half the limit: a doubling overshoots by no more |
+        | 1st or 2nd in a row | that, and a bit less the 2nd time | DECREASE of the limit |
+        | a later one | DECREASE of the limit | |
+        """
+        let_through = min(in_flight - 1, self._limit)
+        if self._search.doubles:
+            return max(let_through * STEP_BACK, self._limit / FIRST_STEP)
+        least = self._limit * DECREASE
+        return least if row > 2 else max(let_through * STEP_BACK**row, least)
+
+    def _consider_trial(self, now: float) -> None:
+        """Whether to try another limit than the one that the sample was taken at. The first case that applies decides.
+
+        - The responses are slower than when the limit was accepted, by more than noise: a lower one, cooldown or not.
+        - The cooldown is over: the next step.
+        - The sample is large: none, but that begins anew, so that what comes isn't compared with what was long ago.
+        """
+        search, sample = self._search, self._search.sample
+        if search.accepted is None:
+            search.accepted = sample
+        noise = math.sqrt(sample.variance + search.accepted.variance)
+        if sample.mean - search.accepted.mean > max(RISE, 3 * noise):
+            search.upward = False
+            self._begin_trial(now)
+        elif self._cooldown.is_over(now):
+            self._begin_trial(now)
+        elif sample.count >= MOST_SAMPLE * self._sample_size:
             self._begin_sample()
 
-    def _try(self, sample: Sample, now: float) -> None:
-        at = self._limit
+    def _begin_trial(self, now: float) -> None:
+        """Tries the next limit: a step up or down, of one request at least. Upward it is more than what is in doubt, and
+        no more than twice what it was within the time for a doubling.
+        """
+        cuts, search, before = self._cuts, self._search, _Baseline(self._limit, self._search.sample)
         # Smaller than twice what the two means will be off by, a step couldn't be judged.
-        step = max(self._search.step, math.exp(2 * math.sqrt(2 * sample.variance)))
-        to = max(at * step, at + 1) if self._search.upward else min(at / step, at - 1)
-        if self._cuts.doubted is not None:
-            to = max(to, self._cuts.doubted + 1)
-        if self._cuts.any:
-            if now >= self._search.doubled_at + min(LONGEST_DOUBLING, DOUBLING * self.latency):
-                self._search.doubled_at, self._search.doubled_from = now, at
-            to = min(to, 2 * self._search.doubled_from)
-        self._move(to)
-        if self._limit == at:  # at its bound
-            self._reject(at)
-        else:
-            self._search.baseline = (at, sample)
+        step = max(search.step, math.exp(2 * math.sqrt(2 * before.sample.variance)))
+        to = (
+            max(before.limit * step, before.limit + 1)
+            if search.upward
+            else min(before.limit / step, before.limit - 1)
+        )
+        if cuts.doubted is not None:
+            to = max(to, cuts.doubted + 1)
+        if cuts.slow_growth:
+            if now >= search.doubled_at + min(LONGEST_DOUBLING, DOUBLING * self.latency):
+                search.doubled_at, search.doubled_from = now, before.limit
+            to = min(to, 2 * search.doubled_from)
+        self._set_limit(to)
+        search.baseline = before
+        if self._limit == before.limit:  # at its bound
+            self._fail_trial(before)
 
-    def _judge(self, at: float, before: Sample, sample: Sample, now: float) -> None:
-        """Whether to stay at the limit that is being tried, or go back to the one `at` which it was."""
-        step = math.log(self._limit / at)
-        follows, noise = gain(before, sample, step)
-        if self._search.upward:
-            # A large step that overshoots gains too: what counts is not to end far above the capacity.
+    def _judge_trial(self, before: _Baseline, now: float) -> None:
+        """Whether the limit that is tried is better than the one `before`: how far did the throughput follow the step (`gain`)?
+
+        - Upward it is better where that followed by LEAST_GAIN, and by more after a large step: one that overshoots gains too, and what
+          counts is not to end far above the capacity. In doubt it is: an idle server costs more than a short queue.
+        - Downward it is better where that didn't follow by LEAST_GAIN. In doubt more responses decide, up to MOST_SAMPLE.
+
+        A success is followed by the next trial at once.
+        """
+        cuts, search, sample = self._cuts, self._search, self._search.sample
+        step = math.log(self._limit / before.limit)
+        follows, noise = gain(before.sample, sample, step)
+        if search.upward:
             least = max(LEAST_GAIN, 1 - math.log(SMALLEST_STEP) / step)
-            better = follows > least - noise / 2  # an idle server costs more than a short queue
-        elif sample.count < MOST_SAMPLE * self._enough and abs(follows - LEAST_GAIN) < 1.5 * noise:
-            return
+            better = follows > least - noise / 2
         else:
+            large = sample.count >= MOST_SAMPLE * self._sample_size
+            if not large and abs(follows - LEAST_GAIN) < 1.5 * noise:
+                return
             better = follows < LEAST_GAIN
-        if better:
-            self._search.step = min(FIRST_STEP, self._search.step * self._search.step)
-            if self._cuts.doubted is not None and self._limit > self._cuts.doubted:
-                self._cuts.doubted, self._cuts.any = None, False
-                self._search.step = FIRST_STEP
-            self._search.accepted = sample
-            self._try(sample, now)
-        else:
-            self._reject(at)
-
-    def _reject(self, at: float) -> None:
-        self._search.baseline = self._search.accepted = None
-        self._move(at)
-        if self._search.step > SMALLEST_STEP:
-            self._search.step = max(SMALLEST_STEP, math.sqrt(self._search.step))
+        if not better:
+            self._fail_trial(before)
             return
-        # What doesn't help above may not have helped below: look there next, and only then rest.
-        self._search.upward = not self._search.upward
-        self._cuts.cooldown_responses = MOST_SAMPLE * self.limit if self._search.upward else 0
+        search.step = min(FIRST_STEP, search.step * search.step)
+        if cuts.doubted is not None and self._limit > cuts.doubted:
+            cuts.doubted, cuts.slow_growth = None, False
+            search.step = FIRST_STEP
+        search.accepted = sample
+        self._begin_trial(now)
+
+    def _fail_trial(self, before: _Baseline) -> None:
+        """Goes back to the limit `before`. The next trial is of a smaller step; after the smallest it is of one the other
+        way, and after one downward there is a cooldown first: what doesn't help above may not have helped below.
+        """
+        search = self._search
+        search.baseline = search.accepted = None
+        self._set_limit(before.limit)
+        if search.step > SMALLEST_STEP:
+            search.step = max(SMALLEST_STEP, math.sqrt(search.step))
+            return
+        search.upward = not search.upward
+        self._cooldown.responses = MOST_SAMPLE * self.limit if search.upward else 0

@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from horay_async._protocol.limits.concurrency import (
-    COOLDOWN_PER_PAUSE,
-    COOLDOWN_PER_REFUSAL,
-    DECREASE,
-    LONGEST_COOLDOWN,
-)
+from horay_async._protocol.limits import cooldown
+from horay_async._protocol.limits.concurrency import DECREASE
 from horay_async._protocol.limits.rate_limiter import BURST_SECONDS, GCRA
 
 SHORTEST = 1e-3
@@ -279,10 +275,10 @@ class LearnedRate:
         """Lets the rate rest, in proportion to what the refusals and the pause cost."""
         left = 0 if forget else max(0, self._cooldown_responses)
         self._cooldown_responses = min(
-            self.LONGEST_COOLDOWN, left + COOLDOWN_PER_REFUSAL * refusals
+            self.LONGEST_COOLDOWN, left + cooldown.PER_REFUSAL * refusals
         )
-        self._cooldown_until = now + min(self.MEMORY, COOLDOWN_PER_PAUSE * paused)
-        self._cooldown_at_most = now + LONGEST_COOLDOWN
+        self._cooldown_until = now + min(self.MEMORY, cooldown.PER_PAUSE * paused)
+        self._cooldown_at_most = now + cooldown.LONGEST
 
     def forget(self) -> None:
         """Drops the rate: it isn't what holds things up."""

@@ -1,0 +1,30 @@
+"""Counting what is tolerated now and then, and not often."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.define
+class LeakyBucket:
+    """Counts events, and forgets them while requests are responded to: the leaky bucket, as a meter."""
+
+    most: float
+    """Events, less what is forgotten of them, that are too many."""
+    lifetime: float
+    """Responses after which one is forgotten, so that one in so many is tolerated for ever."""
+    level: float = 0.0
+    """Events, less what is forgotten of them."""
+
+    def add(self) -> bool:
+        """Counts an event; returns whether there are too many of them."""
+        self.level += 1
+        return self.level >= self.most
+
+    def leak(self) -> None:
+        """Forgets a bit, because of a response."""
+        self.level = max(0.0, self.level - 1 / self.lifetime)
+
+    def empty(self) -> None:
+        """Forgets all."""
+        self.level = 0.0
