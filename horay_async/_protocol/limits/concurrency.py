@@ -352,7 +352,7 @@ class ConcurrencyLimit:
             self._fail_trial(before)
 
     def _judge_trial(self, before: _Baseline, now: float) -> None:
-        """Whether the limit that is tried is better than the one `before`: how far did the throughput follow the step (`gain`)?
+        """Whether the limit that is tried is better than the one `before`, by how far throughput followed (`gain`).
 
         - Upward it is better where that followed by LEAST_GAIN, and by more after a large step: one that overshoots gains too, and what
           counts is not to end far above the capacity. In doubt it is: an idle server costs more than a short queue.

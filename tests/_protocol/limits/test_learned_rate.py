@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from horay_async._protocol.limits.learned_rate import LearnedRate
+from horay_async._protocol.limits.learned_rate import TESTED, LearnedRate
 
 
 def send(
@@ -29,7 +29,7 @@ def guess(per_second: float = 10.0) -> tuple[LearnedRate, float]:
 def proven(per_second: float = 10.0) -> tuple[LearnedRate, float]:
     """A rate that has been met with a refusal, and the time by then."""
     rate, now = guess(per_second)
-    send(rate, since=now, until=now + 30, each=30 / LearnedRate.TESTED, waited=True)
+    send(rate, since=now, until=now + 30, each=30 / TESTED, waited=True)
     now += 30
     rate.settle(rate_limited=True, refusals=1, paused=0.0, now=now)
     return rate, now
@@ -178,7 +178,7 @@ def test_proven_rate_is_calm_before_it_grows() -> None:
     assert before is not None
     count, now = grown(rate, now)
     # Four refusals in all, and the responses between the first three and the fourth.
-    assert count == pytest.approx(150 * 4 - LearnedRate.TESTED, abs=2)
+    assert count == pytest.approx(150 * 4 - TESTED, abs=2)
     assert rate.per_second == pytest.approx(1.03 * before)
     for step in (1.06, 1.08, 1.08):
         before = rate.per_second
@@ -260,3 +260,26 @@ def test_unused_rate_is_forgotten() -> None:
     before = rate.per_second
     rate.begin(now + 198, waited=False)
     assert (before is None, rate.per_second) == (False, None)
+
+
+def test_doubtful_rate_is_dropped_after_a_minute_without_a_refusal() -> None:
+    """It may have been set while the server was out of order. The next one is trusted for twice as long: it may have been right."""
+    rate, now = guess()
+    for trusted in (60, 120):
+        rate.settle(rate_limited=True, refusals=1, paused=0.0, now=now, doubtful=True)
+        send(rate, since=now, until=now + trusted, each=1.0, waited=True)
+        before, now = rate.per_second, now + trusted
+        send(rate, since=now, until=now + 1, each=1.0, waited=True)
+        assert (before is None, rate.per_second) == (False, None)
+
+
+def test_refusal_renews_the_trust_in_a_doubtful_rate() -> None:
+    """Sending more slowly has not ended the refusals yet, so that it isn't shown to be without use."""
+    rate, now = guess()
+    for _ in range(3):
+        rate.settle(rate_limited=True, refusals=1, paused=0.0, now=now, doubtful=True)
+        send(rate, since=now, until=now + 50, each=1.0, waited=True)
+        now += 50
+    rate.settle(rate_limited=True, refusals=1, paused=0.0, now=now)  # no longer doubtful
+    send(rate, since=now, until=now + 200, each=1.0, waited=True)
+    assert rate.per_second is not None

@@ -1,0 +1,66 @@
+"""How many requests a server has let through, and how fast."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+LONGEST_WINDOW = 60.0
+"""Seconds: the longest window that servers commonly count in. What was before it, says nothing of what they allow now."""
+
+SHORTEST = 1e-3
+"""Seconds: a time that is divided by is at least so long."""
+
+
+class Throughput:
+    """What was let through: since sending was last resumed, and within LONGEST_WINDOW."""
+
+    def __init__(self) -> None:
+        self.since_resumed: int = 0
+        """Responses since sending was resumed after the latest episode of refusals; 0 again by `resume`."""
+        self._began = math.inf
+        """When the first request was sent."""
+        self._resumed = math.inf
+        """When sending was resumed; at first, when it began."""
+        self._counts: deque[tuple[float, int]] = deque()
+        """Responses in the window, in counts of a second each with their beginning."""
+        self._counted = 0
+        """Their sum."""
+
+    def sent(self, now: float) -> None:
+        """Counts a request."""
+        # Told at sight: each request comes here, and `min` costs twice as much.
+        if now < self._began:
+            self._began = now
+        if now < self._resumed:
+            self._resumed = now
+
+    def succeeded(self, now: float) -> None:
+        """Counts a response."""
+        self.since_resumed += 1
+        self._counted += 1
+        counts = self._counts
+        if counts and now < counts[-1][0] + 1:
+            counts[-1] = (counts[-1][0], counts[-1][1] + 1)
+        else:
+            counts.append((now, 1))
+        while counts[0][0] < now - LONGEST_WINDOW:
+            self._counted -= counts.popleft()[1]
+
+    def resume(self, now: float) -> None:
+        """Sending is resumed: begins to count anew."""
+        self._resumed = now
+        self.since_resumed = 0
+
+    def in_window(self, now: float) -> int:
+        """Responses in the window; none where the last one was before it."""
+        lately = self._counts and now - LONGEST_WINDOW <= self._counts[-1][0]
+        return self._counted if lately else 0
+
+    def per_second(self, now: float) -> float:
+        """Responses a second in the window that ended with the latest one, or since sending began."""
+        return self._counted / min(LONGEST_WINDOW, max(1.0, now - self._began))
+
+    def active(self, paused: float, now: float) -> float:
+        """Seconds since sending was resumed, without a pause of so many at the end: at most a window."""
+        return min(LONGEST_WINDOW, max(now - paused - self._resumed, SHORTEST))
