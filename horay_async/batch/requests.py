@@ -38,6 +38,7 @@ from horay_async.batch.jsonl import UNREADABLE
 from horay_async.batch.misspelt import SHOWN, Misspelt, doubts
 from horay_async.batch.operations import OPERATIONS, path_below_version
 from horay_async.batch.request_lines import LINE_FIELDS, RequestLine
+from horay_async.batch.results import BatchResult
 from horay_async.errors import (
     APIConnectionError,
     APIError,
@@ -155,6 +156,17 @@ class Preparer:
         self._options = options
         self._deferred = _Deferred(policy=options.retry)
         self._misspelt = Misspelt()
+        self._count = 0  # of the items that `prepare_next` has had
+
+    def prepare_next(self, item: object) -> WorkItem | BatchResult[Any]:
+        """The work item for the next of the caller's items, or its result where it can't be sent."""
+        index = self._count
+        self._count += 1
+        try:
+            return self.prepare(item, index)
+        except InvalidRequestError as error:
+            name = name_of(item, index)
+            return BatchResult(index=index, custom_id=name, request=item, error=error)
 
     def prepare(self, item: object, index: int) -> WorkItem:
         """The work item for what the caller passed. Raises `InvalidRequestError` that names what is wrong with it."""

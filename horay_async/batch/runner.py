@@ -12,7 +12,6 @@ from horay_async._protocol.limits.admission import Permit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._transport.limiter import FIRST_UNKNOWN_STATUS
 from horay_async._transport.log import LOG
-from horay_async.batch.errors import InvalidRequestError
 from horay_async.batch.notifier import Notifier
 from horay_async.batch.options import Settings
 from horay_async.batch.requests import (
@@ -21,7 +20,6 @@ from horay_async.batch.requests import (
     is_overloaded,
     is_refused_key,
     is_unreachable,
-    name_of,
 )
 from horay_async.batch.result_buffer import ResultBuffer
 from horay_async.batch.results import BatchProgress, BatchResult
@@ -47,11 +45,6 @@ if TYPE_CHECKING:
     from horay_async.batch.bar import ProgressBar
 
 BATCH_CLOSED = "the batch was left: its loop was ended early, or close() was called"
-
-SOURCE_CANCELLED = (
-    "the iterable of requests raised CancelledError: something that it awaited was cancelled. The requests before it "
-    "were sent, and there may be more"
-)
 
 LEAST_REFUSED = 3
 """Requests whose key the server refuses before no more are sent, unless there are fewer: a single one may have met a server
@@ -99,11 +92,9 @@ class BatchRunner:
             self._throttle.rate_limiter(settings) if rate_limiter is None else rate_limiter
         )
         self._transport = unbound(transport)
-        self._preparer = Preparer(self._transport.options)
         self._settings = settings
         self._progress = progress
         self._buffer = ResultBuffer(ordered=ordered)
-        self._read = 0  # how many items the source has prepared
         self._index = 0  # of the next item to send
         self._requeued: deque[WorkItem] = deque()  # put off, to be sent again before anything else
         self._ends_with = ends_with
@@ -115,16 +106,16 @@ class BatchRunner:
         """
         self._failure: BaseException | None = None
         self._over = False
-        self._broken: BaseException | None = None
-        """What reading the source raised, or a request that is no result of its own: it ends the run, once the requests
-        under way are done.
-        """
         self._dispatch_notifier = Notifier()
         self._results_notifier = Notifier()
         self._sending: set[asyncio.Task[None]] = set()
         self._source = source_of(
-            items, self._prepare, self._dispatch_notifier.notify_all, threaded=threaded
+            items,
+            Preparer(self._transport.options).prepare_next,
+            self._dispatch_notifier.notify_all,
+            threaded=threaded,
         )
+        """Its error ends the run, once the requests under way are done: what the iterable raised, or sending a request."""
         self._bar = bar
         progress.start()
         if bar is not None:
@@ -208,7 +199,9 @@ class BatchRunner:
                         raise self._error_of_all()
                     await self._dispatch_notifier.wait()
                     continue
-            full = self._broken is None and self._buffer.full(self._index, self._concurrency.limit)
+            full = self._source.error is None and self._buffer.full(
+                self._index, self._concurrency.limit
+            )
             crowded = len(self._sending) >= MOST_UNFINISHED * self._concurrency.limit
             if crowded or (full and not self._requeued):
                 await self._wait_to_go_on()
@@ -217,10 +210,8 @@ class BatchRunner:
             if work is PENDING or (work is ENDED and self._sending):
                 await self._wait_to_go_on()
             elif work is ENDED:
-                if (
-                    self._broken is not None
-                ):  # not raised in this task: a `SystemExit` would end the loop
-                    self.stop(self._broken)
+                if (error := self._source.error) is not None:
+                    self.stop(error)  # not raised in this task: a `SystemExit` would end the loop
                     return
                 if self._set_aside:
                     raise self._error_of_all()
@@ -250,20 +241,7 @@ class BatchRunner:
 
     def _next(self) -> Any:
         """The next work item, `PENDING`, `ENDED`, or None for an item that isn't a request."""
-        if self._broken is not None:
-            return ENDED
-        try:
-            item = self._source.poll()
-        except asyncio.CancelledError as error:
-            # Passed on as it is, it would look as if whoever reads the results had been cancelled.
-            self._broken = HorayError(SOURCE_CANCELLED)
-            self._broken.__cause__ = error
-            return ENDED
-        except KeyboardInterrupt:  # in the iterable's code: it ends the batch at once
-            raise
-        except BaseException as error:  # noqa: BLE001 - an iterable can raise anything, `sys.exit` included
-            self._broken = error
-            return ENDED
+        item = self._source.poll()
         if item is PENDING or item is ENDED:
             return item
         self._index += 1
@@ -271,18 +249,6 @@ class BatchRunner:
             self._finish(cast("BatchResult[Any]", item))
             return None
         return item
-
-    def _prepare(self, item: object) -> WorkItem | BatchResult[Any]:
-        """The work item for what the source has read, or its result where it isn't a request. Runs where the source is read,
-        which may be a thread of its own.
-        """
-        index = self._read
-        self._read += 1
-        try:
-            return self._preparer.prepare(item, index)
-        except InvalidRequestError as error:
-            name = name_of(item, index)
-            return BatchResult(index=index, custom_id=name, request=item, error=error)
 
     async def _send(self, work: WorkItem) -> None:
         limiter = self._throttle.limiter
@@ -557,7 +523,7 @@ class BatchRunner:
         self._progress.in_flight -= 1
         error = _error_of(task)
         if isinstance(error, Exception):
-            self._broken = self._broken or error
+            self._source.fail(error)
         elif error is not None:
             self.stop(error)
         self._dispatch_notifier.notify_all()

@@ -17,7 +17,9 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
-from typing import Any, Protocol
+from typing import Any
+
+from horay_async.errors import HorayError
 
 PENDING = object()
 """Nothing is there yet."""
@@ -27,21 +29,49 @@ ENDED = object()
 Prepare = Callable[[Any], Any]
 """Makes of an item what `poll` returns, once for each, in their order."""
 
+CANCELLED = (
+    "the iterable of requests raised CancelledError: something that it awaited was cancelled. The requests before it "
+    "were sent, and there may be more"
+)
+
 MAX_PREFETCHED = 64
 """Items that are read ahead where reading is a task or a thread of its own: enough that the batch seldom
 waits for it, and few enough to be no burden."""
 
 
-class Source(Protocol):
+class Source:
     """Items, one at a time."""
 
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+        """What ends it early: raised by the caller's iterable, or set by `fail`. Once it is there, no more is read."""
+
     def poll(self) -> Any:
-        """The next item, prepared, `PENDING` or `ENDED`. Raises what the caller's iterable raised, `CancelledError` included."""
-        ...
+        """The next item, prepared, `PENDING` or `ENDED`. Raises `KeyboardInterrupt` alone: that ends the batch at once."""
+        if self.error is None:
+            try:
+                return self._poll()
+            except asyncio.CancelledError as error:
+                # Passed on as it is, it would look as if whoever reads the results had been cancelled.
+                self.error = HorayError(CANCELLED)
+                self.error.__cause__ = error
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - an iterable can raise anything, `sys.exit` included
+                self.error = error
+        return ENDED
+
+    def fail(self, error: BaseException) -> None:
+        """Reads no more, as if the caller's iterable had raised `error`. Only the first error counts."""
+        self.error = self.error or error
 
     def stop(self) -> None:
         """Reads no more."""
-        ...
+        raise NotImplementedError
+
+    def _poll(self) -> Any:
+        """The next item, as `poll` returns it. Raises what the iterable raised."""
+        raise NotImplementedError
 
 
 def source_of(
@@ -63,28 +93,30 @@ def source_of(
     return _Inline(iter(items), prepare)
 
 
-class _Inline:
+class _Inline(Source):
     """A plain iterable, read on the loop."""
 
     def __init__(self, items: Iterator[Any], prepare: Prepare) -> None:
+        super().__init__()
         self._items: Iterator[Any] = map(prepare, items)
 
-    def poll(self) -> Any:
+    def _poll(self) -> Any:
         item = next(self._items, ENDED)
         if item is ENDED:
-            self.stop()  # `prepare` is the run's: with it, only garbage collection would end the run's life
+            self.stop()  # an iterator that has ended may go on later, such as a file's
         return item
 
     def stop(self) -> None:
         self._items = iter(())
 
 
-class _AsyncSource:
+class _AsyncSource(Source):
     """An asynchronous iterable, read by a task."""
 
     def __init__(
         self, items: AsyncIterable[Any], prepare: Prepare, changed: Callable[[], None]
     ) -> None:
+        super().__init__()
         self._ready: deque[Any] = deque()
         self._prepare = prepare
         self._changed = changed
@@ -95,7 +127,7 @@ class _AsyncSource:
         self._task = asyncio.create_task(self._read(aiter(items)))
         self._task.add_done_callback(lambda _: changed())
 
-    def poll(self) -> Any:
+    def _poll(self) -> Any:
         if self._ready:
             item = self._ready.popleft()
             self._room.set()
@@ -131,10 +163,11 @@ class _AsyncSource:
                 await items.aclose()
 
 
-class _ThreadSource:
+class _ThreadSource(Source):
     """A plain iterable, read by a thread."""
 
     def __init__(self, items: Iterator[Any], prepare: Prepare, changed: Callable[[], None]) -> None:
+        super().__init__()
         self._ready: deque[Any] = deque()
         self._changed = changed
         self._loop = asyncio.get_running_loop()
@@ -147,7 +180,7 @@ class _ThreadSource:
             target=self._read, args=(map(prepare, items),), name="horay-batch-source", daemon=True
         ).start()
 
-    def poll(self) -> Any:
+    def _poll(self) -> Any:
         self._asked = True  # before looking: what the thread puts there from now on, it tells
         if not self._ready:
             return PENDING

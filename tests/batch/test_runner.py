@@ -240,7 +240,8 @@ async def test_outage_is_waited_for(
     assert run.progress.refused == 20
     assert run.progress.seconds_unreached == 0
     assert "can't be reached for 0 s: POST /completions: can't connect to 127.0.0.1" in caplog.text
-    assert len(caplog.messages) < 6  # once, and again after each response that was under way then
+    # Once, and again after each response between: to 3 that were under way at its beginning, and to 3 at its end.
+    assert len(caplog.messages) <= 7
     assert max(len(result.attempts) for result in results) > 1
 
 

@@ -25,6 +25,8 @@ async def read(source: Source, notifier: Notifier) -> list[Any]:
             await notifier.wait()
         else:
             items.append(item)
+    if source.error is not None:
+        raise source.error
     return items
 
 
