@@ -16,7 +16,7 @@ from horay_async.batch.ids import IdTable
 from horay_async.batch.inputs import RequestFile
 from horay_async.batch.journal import FinishedCounts, Journal
 from horay_async.batch.options import Settings
-from horay_async.batch.requests import is_of_setup
+from horay_async.batch.outcomes import is_of_setup
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import BatchRunner
 from horay_async.batch.spool import input_file

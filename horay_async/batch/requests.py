@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
-import attrs
 import msgspec
 
 from horay_async._protocol.limits.request_size import RequestSize, size_of
@@ -30,7 +29,6 @@ from horay_async._protocol.wire.request import (
     may_be_billed,
 )
 from horay_async._suggestions import about_batch_item
-from horay_async._transport.limiter import OVERLOAD_STATUSES
 from horay_async._transport.log import LOG
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.errors import InvalidRequestError
@@ -39,18 +37,9 @@ from horay_async.batch.misspelt import SHOWN, Misspelt, doubts
 from horay_async.batch.operations import OPERATIONS, path_below_version
 from horay_async.batch.request_lines import LINE_FIELDS, RequestLine
 from horay_async.batch.results import BatchResult
-from horay_async.errors import (
-    APIConnectionError,
-    APIError,
-    APIStatusError,
-    APITimeoutError,
-    AuthenticationError,
-    ConfigurationError,
-    HorayError,
-    InsufficientBalanceError,
-)
-from horay_async.models.meta import Attempt
-from horay_async.options import ClientOptions, RetryPolicy
+from horay_async.batch.work_item import DeferredPolicy, WorkItem
+from horay_async.errors import ConfigurationError
+from horay_async.options import ClientOptions
 from horay_async.resources import embeddings
 from horay_async.resources._base import new_idempotency_key
 
@@ -77,84 +66,12 @@ class _Body(msgspec.Struct):
 _body_of = msgspec.json.Decoder(_Body).decode
 
 
-@attrs.define(kw_only=True, eq=False, repr=False)
-class WorkItem:
-    """A request on its way through a batch. Times are on the loop's clock, in seconds."""
-
-    index: int
-    custom_id: str
-    item: Any
-    request: Request
-    into: BodyDecoder[Any]
-    policy: RetryPolicy
-    """The caller's; the request's own leaves refusals to the batch."""
-    size: RequestSize
-    """What its tokens are estimated from."""
-    parse: Callable[..., Any] | None = None
-    """See `BatchRequest`."""
-    tokens: float = 0.0
-    """Estimated for the request and its response, when it was sent last."""
-    attempts: list[Attempt] = attrs.field(factory=list[Attempt])
-    started: float | None = None
-    """When it was first sent."""
-    put_off_since: float | None = None
-    """When it was first put off."""
-    last_error: APIError | None = None
-    """What it was put off for last."""
-
-    def may_go_again(self, error: APIError) -> bool:
-        """Whether the policy lets the request be sent again after it was put off. How often is the batch's
-        business, so it is asked as for the first time.
-        """
-        delay = self.policy.delay(
-            error, retries=0, billed_per_run=self.request.billed_per_run, random=_middle
-        )
-        return delay is not None
-
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class _Deferred(RetryPolicy):
-    """Leaves refusals to the batch, and all else to the caller's policy."""
-
-    policy: RetryPolicy
-
-    def delay(self, error: APIError, **known: Any) -> float | None:
-        return None if is_overloaded(error) else self.policy.delay(error, **known)
-
-
-def _middle() -> float:
-    return 0.5
-
-
-def is_overloaded(error: APIError) -> bool:
-    """Whether the server is overloaded, so that it is the whole batch that has to wait."""
-    return isinstance(error, APIStatusError) and error.status_code in OVERLOAD_STATUSES
-
-
-def is_unreachable(error: APIError) -> bool:
-    """Whether no connection could be made."""
-    late = isinstance(error, APITimeoutError) and error.clock == "total"
-    return isinstance(error, APIConnectionError) and error.execution == "not_sent" and not late
-
-
-def is_refused_key(error: HorayError) -> bool:
-    """Whether the server refused the key or its balance, so that no other request would fare better. With a 403 another one
-    may: it can be of the model, or of what is in the request.
-    """
-    return isinstance(error, AuthenticationError | InsufficientBalanceError)
-
-
-def is_of_setup(error: HorayError) -> bool:
-    """Whether the server can't be reached, or refuses the key, or there is no key: nothing about the request itself."""
-    return not isinstance(error, APIError) or is_unreachable(error) or is_refused_key(error)
-
-
 class Preparer:
     """Makes work items of what the caller passes, with the client's options."""
 
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
-        self._deferred = _Deferred(policy=options.retry)
+        self._deferred = DeferredPolicy(policy=options.retry)
         self._misspelt = Misspelt()
         self._count = 0  # of the items that `prepare_next` has had
 
@@ -180,7 +97,7 @@ class Preparer:
             what = f"{type(error).__name__}: {error}".rstrip(": ")
             raise InvalidRequestError(f"reading it raised {what}") from error
         if work.policy is not self._deferred.policy:  # mostly it is the client's
-            self._deferred = _Deferred(policy=work.policy)
+            self._deferred = DeferredPolicy(policy=work.policy)
         work.request.retry = self._deferred
         return work
 

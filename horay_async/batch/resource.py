@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, Unpack, cast, overloa
 
 from horay_async.batch.batch_request import BatchRequest
 from horay_async.batch.options import BatchOptions, Settings, check_interval
-from horay_async.batch.requests import is_refused_key, not_taken
+from horay_async.batch.outcomes import is_refused_key
+from horay_async.batch.requests import not_taken
 from horay_async.batch.results import BatchProgress, ShowProgress
 from horay_async.batch.run import AsyncBatchRun
 from horay_async.batch.runner import BatchRunner

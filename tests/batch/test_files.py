@@ -1074,7 +1074,7 @@ async def test_request_that_reaches_the_server_late(
             return await fetch(down._transport, request, into)
         return await fetch(transport, request, into)
 
-    monkeypatch.setattr("horay_async.batch.runner.fetch", fetch_late)
+    monkeypatch.setattr("horay_async.batch.sender.fetch", fetch_late)
     async with down:
         progress = await batch.run_file(files.requests, files.results, concurrency=2)
     assert (progress.done, progress.failed) == (3, 0)

@@ -11,7 +11,7 @@ import pytest
 from horay_async import AsyncHoray, Limits, RateLimitError
 from horay_async._protocol.limits.server_window import LONGEST_HOLD
 from horay_async._protocol.limits.shared_pause import SharedPause
-from horay_async.batch import runner
+from horay_async.batch import sender
 from horay_async.models.meta import Attempt
 from tests.skipping import skipping_time
 
@@ -54,7 +54,7 @@ async def test_short_waits_that_are_asked_for_again_and_again(
 ) -> None:
     """Nothing got through for `give_up_after`: all requests give up then, not one after each wait."""
     loop, server = asyncio.get_running_loop(), Refusing(retry_after)
-    monkeypatch.setattr(runner, "fetch", server.fetch)
+    monkeypatch.setattr(sender, "fetch", server.fetch)
     async with AsyncHoray("a-key-for-nothing") as client:
         began = loop.time()
         run = client.batch.run(lines(300), concurrency=concurrency, give_up_after=5)
@@ -74,7 +74,7 @@ async def test_short_waits_that_are_asked_for_again_and_again(
 async def test_wait_of_a_day_that_a_batch_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends the batch, or is kept to where that has so much time; the client's calls ask anew after two minutes."""
     loop, server = asyncio.get_running_loop(), Refusing(86_400.0)
-    monkeypatch.setattr(runner, "fetch", server.fetch)
+    monkeypatch.setattr(sender, "fetch", server.fetch)
     async with AsyncHoray("a-key-for-nothing", limits=Limits(concurrency=5)) as client:
         results = [result async for result in client.batch.run(lines(1))]
         assert isinstance(results[0].error, RateLimitError)

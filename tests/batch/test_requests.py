@@ -26,12 +26,11 @@ from horay_async.batch.operations import OPERATIONS
 from horay_async.batch.request_lines import RequestLine
 from horay_async.batch.requests import (
     Preparer,
-    WorkItem,
     _Body,
-    is_unreachable,
     name_of,
 )
-from horay_async.errors import APIConnectionError, APIError, APITimeoutError
+from horay_async.batch.work_item import WorkItem
+from horay_async.errors import APIConnectionError, APIError
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.completions import Completion
 from horay_async.models.images import ImageResponse
@@ -226,15 +225,6 @@ def test_going_again_is_up_to_the_policy() -> None:
     assert image.may_go_again(refused)
     image.policy = attrs.evolve(image.policy, safe_statuses={429})
     assert not image.may_go_again(refused)
-
-
-def test_what_cant_be_reached() -> None:
-    """No connection was made; neither a deadline that is over nor a response that broke off is that."""
-    assert is_unreachable(APIConnectionError("", execution="not_sent"))
-    assert is_unreachable(APITimeoutError("", clock="connect", execution="not_sent"))
-    assert not is_unreachable(APITimeoutError("", clock="total", execution="not_sent"))
-    assert not is_unreachable(APIConnectionError("", execution="unknown"))
-    assert not is_unreachable(BadRequestError("", status_code=400, execution="not_sent"))
 
 
 def test_policy_is_wrapped_once() -> None:

@@ -35,7 +35,14 @@ from horay_async import (
 )
 from horay_async._protocol.limits.shared_pause import SharedPause
 from horay_async._transport.shared_limiters import MAX_UNUSED
-from horay_async.batch import AsyncBatch, BatchRequest, BatchResult, InvalidRequestError, runner
+from horay_async.batch import (
+    AsyncBatch,
+    BatchRequest,
+    BatchResult,
+    InvalidRequestError,
+    runner,
+    sender,
+)
 from horay_async.batch import results as results_module
 from horay_async.batch.options import Settings
 from horay_async.batch.runner import BatchRunner
@@ -231,7 +238,7 @@ async def test_outage_is_waited_for(
             return await fetch_(away._transport, request, into)
         return await fetch_(transport, request, into)
 
-    monkeypatch.setattr(runner, "fetch", fetch)
+    monkeypatch.setattr(sender, "fetch", fetch)
     client = client_of(stub)
     run = batch.run(lines(20), concurrency=4)
     results = await results_of(run)
@@ -698,7 +705,7 @@ async def test_bugs_arent_results(
     async def broken(*args: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(runner, "fetch", broken)
+    monkeypatch.setattr(sender, "fetch", broken)
     with pytest.raises(ZeroDivisionError):
         await results_of(batch.run(lines(3)))
     assert throttle_of(batch._transport).admission.in_flight == 0
@@ -951,7 +958,7 @@ async def test_response_nested_to_the_edge_of_the_stack(
             raise RecursionError
         return await fetch_(transport, request, into)
 
-    monkeypatch.setattr(runner, "fetch", fetch)
+    monkeypatch.setattr(sender, "fetch", fetch)
     results = await results_of(batch.run(lines(20)))
     assert len(results) == 20
     failures = [result for result in results if result.error is not None]

@@ -1,0 +1,212 @@
+"""Sending the requests of a batch, each through the throttle, and what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from horay_async._protocol.limits.admission import Permit
+from horay_async._protocol.limits.concurrency import ConcurrencyLimit
+from horay_async._transport.limiter import FIRST_UNKNOWN_STATUS
+from horay_async._transport.log import LOG
+from horay_async.batch.options import Settings
+from horay_async.batch.outcomes import Outcome, accepts_key, as_error, is_unreachable, outcome_of
+from horay_async.batch.results import BatchProgress, BatchResult
+from horay_async.batch.set_aside import SetAside
+from horay_async.batch.throttle import BatchAttemptLimiter, Patience, throttle_of, unbound
+from horay_async.batch.work_item import WorkItem
+from horay_async.errors import AnswerError, APIError, APIStatusError, DriftWarning, HorayError
+from horay_async.models._base import Response
+from horay_async.resources._base import fetch
+
+if TYPE_CHECKING:
+    from horay_async._transport.limiter import AnyRateLimiter
+    from horay_async._transport.transport import Transport
+
+
+class RequestSender:
+    """Sends requests of one batch: `admit` waits for a request's turn, `send` sends it, and `end` lets the next one go.
+
+    A request that has no result yet waits in `put_off` or in `set_aside`. The parameters are those of `BatchRunner`.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        settings: Settings,
+        progress: BatchProgress,
+        *,
+        concurrency: ConcurrencyLimit | None,
+        rate_limiter: AnyRateLimiter | None,
+        ends_with: Callable[[HorayError], bool] | None,
+    ) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
+        """When the batch began: what the server refused before is no reason to give up."""
+        self._throttle = throttle_of(transport)
+        """Shared by the client's batches, as what it knows of the server is."""
+        self._throttle.evict_unused(self._began)
+        self.concurrency: ConcurrencyLimit = concurrency or self._throttle.concurrency(settings)
+        """The limit on requests under way."""
+        self._rate_limiter = rate_limiter or self._throttle.rate_limiter(settings)
+        """What keeps to the batch's `rpm` and `tpm`."""
+        self._transport = unbound(transport)
+        self._settings = settings
+        self._progress = progress
+        self.put_off: deque[WorkItem] = deque()
+        """Requests that the server was too busy for, or couldn't be reached for: to be sent before all others."""
+        # With `fail_fast` any failure ends the run, at once.
+        self.set_aside: SetAside = SetAside(None if settings.fail_fast else ends_with)
+        """Requests that met an error which may be every request's."""
+        self._outage_logged = False
+        """Whether the log says that the server can't be reached; False again when it responds."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether the server has ever responded."""
+        return self._throttle.reached
+
+    async def admit(self, work: WorkItem) -> BatchAttemptLimiter | None:
+        """Waits until `work` may be sent, and returns what admits its attempts; each goes to `end` at last. None where the
+        server won't take it within the time that it has: see `unsent`.
+        """
+        work.tokens = self._throttle.limiter.tokens_of(work.size)
+        since = self._clock() if work.put_off_since is None else work.put_off_since
+        patience = Patience(self._began, since, self._settings.give_up_after)
+        admitted = await self._throttle.acquire(
+            self.concurrency,
+            self._rate_limiter,
+            work.tokens,
+            bulk=self._settings.bulk,
+            patience=patience,
+        )
+        if admitted is None:
+            return None
+        attempts = work.request.limiter = BatchAttemptLimiter(self._throttle, admitted, patience)
+        self._progress.in_flight += 1
+        return attempts
+
+    def end(self, attempts: BatchAttemptLimiter) -> None:
+        """Lets others be sent in the place of a request that isn't under way any more."""
+        self._throttle.admission.end(attempts.permit)  # if that isn't done yet
+        self._throttle.limiter.wake()
+        self._progress.in_flight -= 1
+
+    async def send(self, work: WorkItem, attempts: BatchAttemptLimiter) -> BatchResult[Any] | None:
+        """Sends a request once, the retries that its policy allows included. Returns its result; None where it has none yet.
+
+        Raises `ConfigurationError` where the client is closed, and what the caller's own retry policy raises.
+        """
+        began = self._clock()
+        work.begin(began)
+        try:
+            response: Response = await fetch(self._transport, work.request, work.into)
+        except (HorayError, RecursionError, DriftWarning) as raised:
+            of_request = isinstance(raised, APIError | RecursionError | DriftWarning)
+            if self._transport.pools.closed and not of_request:
+                raise
+            return self._failed(work, attempts, as_error(raised, self._transport.masked), began)
+        now = self._clock()
+        meta = response.meta
+        self._responded(accepted=True)
+        latency = now - began if len(meta.attempts) == 1 else None
+        self._throttle.admission.succeeded(attempts.permit, now, latency=latency)
+        work.record(meta.attempts, began)
+        meta.attempts = tuple(work.attempts)
+        used = self._throttle.limiter.learn(work.size, response)
+        if used is not None:
+            self._correct(used - work.tokens, now)
+        if work.parse is not None:
+            try:
+                response = work.parse(response, clean=self._transport.clean)
+            except AnswerError as error:
+                return work.result(now, error=error)
+        return work.result(now, response=response)
+
+    def unsent(self, work: WorkItem) -> BatchResult[Any]:
+        """The result of a request that the server won't take within the time that it has: its own last refusal, or if it was
+        never sent, the server's last one.
+        """
+        error, unsent = work.last_error, "the request wasn't sent again"
+        if error is None:
+            error, unsent = self._throttle.last_refusal(), "the request wasn't sent"
+        asked = error.retry_after if isinstance(error, APIStatusError) else None
+        patience = self._settings.give_up_after
+        why = "has refused everything for that long"
+        if asked:
+            wait = f"a wait of {asked:g} s"
+            why = f"asked for {wait}" if asked >= patience else f"{why}, with {wait} at last"
+        error.__notes__ = [f"{unsent}: give_up_after is {patience:g} s, and the server {why}"]
+        return work.result(self._clock(), error=error)
+
+    def _failed(
+        self, work: WorkItem, attempts: BatchAttemptLimiter, error: HorayError, began: float
+    ) -> BatchResult[Any] | None:
+        """What becomes of a request that met `error`: its result, or None."""
+        now = self._clock()
+        if isinstance(error, APIError):
+            work.record(error.attempts, began)
+            work.last_error = error
+            accepted = accepts_key(error)
+            if accepted is not None:
+                self._responded(accepted=accepted)
+            if attempts.gave_up:
+                return self.unsent(work)
+        may_be_all = self.set_aside.takes(error, reached=self.reached)
+        outcome = outcome_of(error, reached=self.reached, may_be_all=may_be_all)
+        fails = outcome is Outcome.FAIL
+        if outcome is Outcome.PUT_OFF:
+            fails = not self._put_off(work, attempts.permit, cast("APIError", error), now)
+        elif outcome is Outcome.SET_ASIDE:
+            self.set_aside.add(work, error)
+        if outcome is not Outcome.FAIL or (
+            isinstance(error, APIStatusError) and error.status_code < FIRST_UNKNOWN_STATUS
+        ):
+            self._correct(-work.tokens, now)  # it wasn't run
+        return work.result(now, error=error) if fails else None
+
+    def _put_off(self, work: WorkItem, permit: Permit, error: APIError, now: float) -> bool:
+        """Makes the batch wait for the server. Returns whether the request waits too, to be sent again: not where it has waited
+        for long enough, or its policy has none sent again.
+        """
+        asked = self._throttle.refused(permit, error, now)
+        self._progress.refused += 1
+        if is_unreachable(error):
+            self._note_outage(error)
+        if work.put_off_since is None:
+            work.put_off_since = now
+        refusing_since = cast("float", self._throttle.admission.refusing_since)
+        since = min(work.put_off_since, max(refusing_since, self._began))
+        total = work.request.timeouts.total
+        late = total is not None and now - cast("float", work.started) >= total
+        patient = now + asked - since < self._settings.give_up_after
+        again = patient and not late and work.may_go_again(error)
+        if again:
+            self.put_off.append(work)
+        return again
+
+    def _correct(self, tokens: float, now: float) -> None:
+        """Counts `tokens` beside a request's estimate, now that it is known what it took."""
+        self._throttle.limiter.correct(tokens, self._rate_limiter, now)
+
+    def _responded(self, *, accepted: bool) -> None:
+        """Learns that the server responds, and whether it takes the key."""
+        self._throttle.reached = True
+        self.set_aside.key_accepted |= accepted
+        self._progress.set_reached(True)
+        self._outage_logged = False
+
+    def _note_outage(self, error: APIError) -> None:
+        """Learns that an attempt couldn't connect to a server that has responded before. Others may still be under way there."""
+        self._progress.set_reached(False)
+        seconds = self._progress.seconds_unreached
+        if seconds and not self._outage_logged:
+            self._outage_logged = True
+            LOG.warning(
+                "the server can't be reached for %.0f s: %s. The batch goes on trying, each request for %g s",
+                seconds,
+                error.message,
+                self._settings.give_up_after,
+            )

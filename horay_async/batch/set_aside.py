@@ -1,0 +1,99 @@
+"""Requests of a batch that met an error which may be every request's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from horay_async.batch.outcomes import is_refused_key
+from horay_async.batch.work_item import WorkItem
+from horay_async.errors import HorayError
+
+LEAST_REFUSED = 3
+"""Requests whose key the server refuses before no more are sent, unless there are fewer: a single one may have met a server
+that was just starting.
+"""
+
+
+class Unfinished(NamedTuple):
+    """A request that was set aside, and the error that it met."""
+
+    work: WorkItem
+    error: HorayError
+
+
+class SetAside:
+    """Requests that met an error which may be every request's.
+
+    The server refuses the key or its balance, it can't be reached, or there is no key. Such a request has no result until it is
+    known whether other requests get past the error:
+
+    1. One gets past it. Then those here are sent again, and what they meet after that is their own result.
+    2. None does. Once enough of them are here, no more are sent (`stops_sending`). When those under way have ended as well, or
+       the source has, the run ends with the error, and those here stay without results: the next run of a file sends them.
+    3. Nothing goes on without them: the source waits for their results, or in order all other results do. Then the error
+       becomes their result.
+
+    `may_be_all` says which errors are such; with None there are none. What gets past an error depends on it: a refused key needs a
+    request whose key was accepted, any other error a response of the server, whatever it says.
+    """
+
+    def __init__(self, may_be_all: Callable[[HorayError], bool] | None) -> None:
+        self.key_accepted: bool = False
+        """Whether the server has accepted the key of one of this run's requests."""
+        self._may_be_all = may_be_all
+        self._unfinished: list[Unfinished] = []
+
+    def __len__(self) -> int:
+        return len(self._unfinished)
+
+    def takes(self, error: HorayError, *, reached: bool) -> bool:
+        """Whether a request that met `error` belongs here. `reached` is whether the server has ever responded."""
+        return (
+            self._may_be_all is not None
+            and self._may_be_all(error)
+            and not self._is_passed(error, reached)
+        )
+
+    def add(self, work: WorkItem, error: HorayError) -> None:
+        """Keeps a request that met `error`."""
+        self._unfinished.append(Unfinished(work, error))
+
+    def pop_passed(self, *, reached: bool) -> list[WorkItem]:
+        """Gives out those whose error another request got past: they are to be sent again."""
+        passed: list[WorkItem] = []
+        for one in self.pop_all():
+            if self._is_passed(one.error, reached):
+                passed.append(one.work)
+            else:
+                self._unfinished.append(one)
+        return passed
+
+    def pop_all(self) -> list[Unfinished]:
+        """Gives out all, to become results with their errors."""
+        unfinished, self._unfinished = self._unfinished, []
+        return unfinished
+
+    @property
+    def stops_sending(self) -> bool:
+        """Whether no more are to be sent until one under way gets past the error: one that can't be sent is enough for that, of
+        refused keys `LEAST_REFUSED`.
+        """
+        refused = sum(is_refused_key(error) for _, error in self._unfinished)
+        return refused < len(self) or refused >= LEAST_REFUSED
+
+    def error_of_all(self) -> HorayError:
+        """The latest error, for a run of which no request got past it."""
+        error = self._unfinished[-1].error
+        what = (
+            f"the server refused the key of the first {len(self)} requests"
+            if is_refused_key(error)
+            else f"none of its first {len(self)} requests reached the server"
+        )
+        error.add_note(
+            f"the batch ends here: {what}. They have no results: the next run sends them"
+        )
+        return error
+
+    def _is_passed(self, error: HorayError, reached: bool) -> bool:
+        return self.key_accepted if is_refused_key(error) else reached

@@ -1,0 +1,102 @@
+"""A request on its way through a batch, from its preparation to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import attrs
+
+from horay_async._protocol.limits.request_size import RequestSize
+from horay_async._protocol.wire.decode import BodyDecoder
+from horay_async._protocol.wire.request import Request
+from horay_async.batch.outcomes import is_overloaded
+from horay_async.batch.results import BatchResult
+from horay_async.errors import APIError, HorayError
+from horay_async.models._base import Response
+from horay_async.models.meta import Attempt
+from horay_async.options import RetryPolicy
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class WorkItem:
+    """A request on its way through a batch. Times are on the loop's clock, in seconds."""
+
+    index: int
+    custom_id: str
+    item: Any
+    request: Request
+    into: BodyDecoder[Any]
+    policy: RetryPolicy
+    """The caller's; the request's own leaves refusals to the batch."""
+    size: RequestSize
+    """What its tokens are estimated from."""
+    parse: Callable[..., Any] | None = None
+    """See `BatchRequest`."""
+    tokens: float = 0.0
+    """Estimated for the request and its response, when it was sent last."""
+    attempts: list[Attempt] = attrs.field(factory=list[Attempt])
+    """Of all times that it was sent; none where the function for the API key raised."""
+    started: float | None = None
+    """When it was first sent."""
+    put_off_since: float | None = None
+    """When it was first put off."""
+    last_error: APIError | None = None
+    """What it met when it was sent last."""
+
+    def begin(self, now: float) -> None:
+        """Notes that it is sent, for the first time or again: then the time since its last attempt was that one's back-off."""
+        if self.started is None:
+            self.started = now
+        elif self.attempts:
+            last = self.attempts[-1]
+            last.backoff = now - self.started - last.started - (last.seconds or 0.0)
+
+    def record(self, attempts: Iterable[Attempt], began: float) -> None:
+        """Adds the attempts of what began at `began`: from now on they count from when the request was first sent."""
+        assert self.started is not None
+        offset = began - self.started
+        for attempt in attempts:
+            attempt.started += offset
+            self.attempts.append(attempt)
+
+    def may_go_again(self, error: APIError) -> bool:
+        """Whether the policy lets the request be sent again after it was put off. How often is the batch's
+        business, so it is asked as for the first time.
+        """
+        delay = self.policy.delay(
+            error, retries=0, billed_per_run=self.request.billed_per_run, random=_middle
+        )
+        return delay is not None
+
+    def result(
+        self, now: float, *, response: Response | None = None, error: HorayError | None = None
+    ) -> BatchResult[Any]:
+        """Its result at its end: a response or an error, which gets the attempts too."""
+        attempts = tuple(self.attempts)
+        self.last_error = None  # its traceback leads back here
+        if isinstance(error, APIError):
+            error.attempts = attempts
+        return BatchResult(
+            index=self.index,
+            custom_id=self.custom_id,
+            request=self.item,
+            response=response,
+            error=error,
+            attempts=attempts,
+            seconds=0.0 if self.started is None else now - self.started,
+        )
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class DeferredPolicy(RetryPolicy):
+    """Leaves refusals to the batch, and all else to the caller's policy."""
+
+    policy: RetryPolicy
+
+    def delay(self, error: APIError, **known: Any) -> float | None:
+        return None if is_overloaded(error) else self.policy.delay(error, **known)
+
+
+def _middle() -> float:
+    return 0.5

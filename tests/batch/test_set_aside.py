@@ -1,0 +1,113 @@
+"""Requests that met an error which may be every request's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from horay_async import (
+    APIConnectionError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    HorayError,
+)
+from horay_async.batch.outcomes import is_of_setup, is_refused_key
+from horay_async.batch.requests import Preparer
+from horay_async.batch.set_aside import LEAST_REFUSED, SetAside
+from horay_async.batch.work_item import WorkItem
+from horay_async.options import ClientOptions
+
+from .conftest import line
+
+
+def work() -> WorkItem:
+    return Preparer(ClientOptions.of("a-key-for-nothing")).prepare(line("a"), 0)
+
+
+def refused() -> HorayError:
+    return AuthenticationError("no", status_code=401)
+
+
+def away() -> HorayError:
+    return APIConnectionError("away", execution="not_sent")
+
+
+def no_key() -> HorayError:
+    return ConfigurationError("the api_key function raised")
+
+
+def filled(*errors: HorayError) -> SetAside:
+    """One that holds a request for each error."""
+    set_aside = SetAside(is_of_setup)
+    for error in errors:
+        assert set_aside.takes(error, reached=False)
+        set_aside.add(work(), error)
+    return set_aside
+
+
+def test_errors_that_end_no_batch_arent_taken() -> None:
+    """Which those are is said when it is made; with None there is none."""
+    assert not SetAside(None).takes(refused(), reached=False)
+    assert not SetAside(is_refused_key).takes(away(), reached=False)
+    other = BadRequestError("no", status_code=400)
+    assert not SetAside(is_of_setup).takes(other, reached=False)
+
+
+def test_errors_that_others_got_past_arent_taken() -> None:
+    """A server that responds may refuse the key of all; one whose key was accepted shows that it isn't so."""
+    set_aside = SetAside(is_of_setup)
+    assert set_aside.takes(refused(), reached=True)
+    assert not set_aside.takes(away(), reached=True)
+    assert not set_aside.takes(no_key(), reached=True)
+    set_aside.key_accepted = True
+    assert not set_aside.takes(refused(), reached=True)
+
+
+def test_one_that_cant_be_sent_stops_sending() -> None:
+    """Nothing is known of the server then."""
+    assert not filled().stops_sending
+    assert filled(away()).stops_sending
+    assert filled(no_key()).stops_sending
+
+
+def test_a_few_refused_keys_stop_sending() -> None:
+    """A single one doesn't, except beside a request that can't be sent."""
+    assert not filled(*(refused() for _ in range(LEAST_REFUSED - 1))).stops_sending
+    assert filled(*(refused() for _ in range(LEAST_REFUSED))).stops_sending
+    assert filled(refused(), away()).stops_sending
+
+
+def test_a_response_lets_those_go_that_found_no_server() -> None:
+    """Refused keys stay until one is accepted."""
+    set_aside = filled(refused(), away(), refused(), no_key())
+    assert set_aside.pop_passed(reached=False) == []
+    assert len(set_aside.pop_passed(reached=True)) == 2
+    assert len(set_aside) == 2
+    assert not set_aside.stops_sending
+    set_aside.key_accepted = True
+    assert len(set_aside.pop_passed(reached=True)) == 2
+    assert not set_aside
+
+
+def test_all_can_be_taken_out_with_their_errors() -> None:
+    """To become results."""
+    errors = [refused(), away()]
+    set_aside = filled(*errors)
+    assert [one.error for one in set_aside.pop_all()] == errors
+    assert not set_aside
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (refused, "the server refused the key of the first 2 requests"),
+        (away, "none of its first 2 requests reached the server"),
+    ],
+)
+def test_error_of_all(make: Callable[[], HorayError], told: str) -> None:
+    """It is the latest, with a note that says how many met it."""
+    last = make()
+    assert filled(make(), last).error_of_all() is last
+    assert told in last.__notes__[0]
