@@ -68,9 +68,8 @@ class ProgressBar:
             self._drawn = _made(
                 self._progress, console, transient=self._transient, counted=self._counted
             )
-            with contextlib.suppress(
-                OSError, ValueError
-            ):  # a terminal that is gone is no end of a batch
+            # A terminal that is gone is no end of a batch.
+            with contextlib.suppress(OSError, ValueError):
                 self._drawn.start()
 
     def stop(self) -> None:

@@ -19,6 +19,7 @@ from horay_async.batch.options import Settings
 from horay_async.batch.outcomes import is_of_setup
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.runner import BatchRunner
+from horay_async.batch.sender import RequestSender
 from horay_async.batch.spool import input_file
 from horay_async.batch.throttle import throttle_of
 
@@ -43,9 +44,8 @@ async def run_file(
     """Sends the requests of one file, and writes the results into another; see `AsyncBatch.run_file`."""
     progress.start()
     ids = IdTable()
-    throttle_of(transport).concurrency(
-        settings
-    )  # raises for one that can't be reached, before files are made
+    # Raises for one that can't be reached, before files are made.
+    throttle_of(transport).concurrency(settings)
     await asyncio.to_thread(_check_names, requests, results)
 
     def read_both_files() -> tuple[int, FinishedCounts]:
@@ -76,14 +76,11 @@ async def run_file(
         progress.total, finished = await _in_thread(read_both_files)
         progress.skipped, progress.skipped_failed = finished
         runner = BatchRunner(
-            transport,
-            settings,
-            progress,
+            RequestSender(transport, settings, progress, ends_with=is_of_setup),
             source.unfinished(),
             ordered=False,
             threaded=True,
             bar=bar,
-            ends_with=is_of_setup,
         )
 
         async def finish() -> None:

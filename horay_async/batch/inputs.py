@@ -69,9 +69,8 @@ class RequestFile:
         total = bad = 0
         self._blocks.clear()
         misspelt = Misspelt()
-        named: dict[
-            int, RequestLine | ValueError
-        ] = {}  # the first that are no requests, by their numbers
+        # The first that are no requests, by their numbers.
+        named: dict[int, RequestLine | ValueError] = {}
         for number, raw, line in self._lines(_Recorder(self._path, self._blocks)):
             if isinstance(line, ValueError) or self._ids.mark(line.custom_id, LISTED) & LISTED:
                 bad += 1

@@ -58,10 +58,9 @@ class Journal:
             self.close()
             raise
         self._lock.keep = True
-        self._named = (
-            os.fstat(self._lock.handle).st_nlink > 0
-        )  # some file systems don't count names
-        self._size = os.fstat(self._lock.handle).st_size
+        found = os.fstat(self._lock.handle)
+        self._named = found.st_nlink > 0  # some file systems don't count names
+        self._size = found.st_size
         return finished
 
     def check_room(self) -> None:

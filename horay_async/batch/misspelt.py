@@ -20,10 +20,7 @@ SHOWN = 3
 """Lines that are told of one by one."""
 
 ELSEWHERE = frozenset(
-    {
-        *("functions", "function_call", "models", "reasoning", "params", "headers"),
-        *("stream", "user"),
-    }
+    {"functions", "function_call", "models", "reasoning", "params", "headers", "stream", "user"}
 )
 """Fields that other servers take, or this one, though they are like the name of another one, or of an option of a call."""
 

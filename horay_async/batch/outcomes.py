@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum, auto
+from typing import Literal
 
-from horay_async._transport.limiter import OVERLOAD_STATUSES
-from horay_async.errors import (
-    APIConnectionError,
-    APIError,
-    APIResponseError,
-    APIStatusError,
-    APITimeoutError,
-    AuthenticationError,
-    DriftError,
-    DriftWarning,
-    HorayError,
-    InsufficientBalanceError,
-)
+from horay_async import errors
+from horay_async._transport.limiter import FIRST_UNKNOWN_STATUS, OVERLOAD_STATUSES
+from horay_async.errors import APIError, APIStatusError, DriftWarning, HorayError
 
-
-class Outcome(Enum):
-    """What becomes of a request that met an error, after the retries that its policy allows."""
-
-    PUT_OFF = auto()
-    """It is sent again when the server is back, for as long as `give_up_after` and its own timeout allow."""
-    SET_ASIDE = auto()
-    """It waits until it is known whether other requests get past the error."""
-    FAIL = auto()
-    """The error is its result."""
+Outcome = Literal["put_off", "set_aside", "fail"]
+"""What becomes of a request that met an error, after the retries that its policy allows: it is sent again when the server is
+back, for as long as `give_up_after` and its own timeout allow; it waits until it is known whether other requests get past the
+error; or the error is its result.
+"""
 
 
 def outcome_of(error: HorayError, *, reached: bool, may_be_all: bool) -> Outcome:
@@ -45,8 +30,8 @@ def outcome_of(error: HorayError, *, reached: bool, may_be_all: bool) -> Outcome
     if isinstance(error, APIError) and (
         is_overloaded(error) or (is_unreachable(error) and reached)
     ):
-        return Outcome.PUT_OFF
-    return Outcome.SET_ASIDE if may_be_all else Outcome.FAIL
+        return "put_off"
+    return "set_aside" if may_be_all else "fail"
 
 
 def is_overloaded(error: APIError) -> bool:
@@ -56,20 +41,27 @@ def is_overloaded(error: APIError) -> bool:
 
 def is_unreachable(error: APIError) -> bool:
     """Whether no connection could be made."""
-    late = isinstance(error, APITimeoutError) and error.clock == "total"
-    return isinstance(error, APIConnectionError) and error.execution == "not_sent" and not late
+    late = isinstance(error, errors.APITimeoutError) and error.clock == "total"
+    return (
+        isinstance(error, errors.APIConnectionError) and error.execution == "not_sent" and not late
+    )
 
 
 def is_refused_key(error: HorayError) -> bool:
     """Whether the server refused the key or its balance, so that no other request would fare better. With a 403 another one
     may: it can be of the model, or of what is in the request.
     """
-    return isinstance(error, AuthenticationError | InsufficientBalanceError)
+    return isinstance(error, errors.AuthenticationError | errors.InsufficientBalanceError)
 
 
 def is_of_setup(error: HorayError) -> bool:
     """Whether the server can't be reached, or refuses the key, or there is no key: nothing about the request itself."""
     return not isinstance(error, APIError) or is_unreachable(error) or is_refused_key(error)
+
+
+def was_refused(error: HorayError) -> bool:
+    """Whether the server refused the request before it ran, so that it took no tokens."""
+    return isinstance(error, APIStatusError) and error.status_code < FIRST_UNKNOWN_STATUS
 
 
 def accepts_key(error: APIError) -> bool | None:
@@ -91,10 +83,10 @@ def as_error(
     if isinstance(
         raised, RecursionError
     ):  # of a response that is nested to the very edge of the stack
-        failure: APIError = APIResponseError("the response is nested too deep")
+        failure: APIError = errors.APIResponseError("the response is nested too deep")
     else:  # the program makes errors of warnings: then it is as with `strict="raise"`
         response = raised.response
-        failure = DriftError(
+        failure = errors.DriftError(
             str(raised),
             path=raised.path,
             kind=raised.kind,

@@ -14,6 +14,7 @@ from horay_async.batch.requests import not_taken
 from horay_async.batch.results import BatchProgress, ShowProgress
 from horay_async.batch.run import AsyncBatchRun
 from horay_async.batch.runner import BatchRunner
+from horay_async.batch.sender import RequestSender
 from horay_async.errors import ConfigurationError
 from horay_async.models._base import Response
 from horay_async.resources._base import Resource
@@ -134,14 +135,11 @@ class AsyncBatch(Resource):
 
         def start(threaded: bool) -> BatchRunner:
             return BatchRunner(
-                self._transport,
-                settings,
-                run,
+                RequestSender(self._transport, settings, run, ends_with=is_refused_key),
                 requests,
                 ordered=ordered,
                 threaded=threaded,
                 bar=bar,
-                ends_with=is_refused_key,
             )
 
         return AsyncBatchRun(start, run)

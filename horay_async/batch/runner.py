@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async.batch.notifier import Notifier
-from horay_async.batch.options import Settings
-from horay_async.batch.requests import Preparer
 from horay_async.batch.result_buffer import ResultBuffer
-from horay_async.batch.results import BatchProgress, BatchResult
+from horay_async.batch.results import BatchResult
 from horay_async.batch.sender import RequestSender
 from horay_async.batch.sources import ENDED, PENDING, source_of
 from horay_async.batch.throttle import BatchAttemptLimiter
@@ -20,8 +17,6 @@ from horay_async.batch.work_item import WorkItem
 from horay_async.errors import ConfigurationError, HorayError
 
 if TYPE_CHECKING:
-    from horay_async._transport.limiter import AnyRateLimiter
-    from horay_async._transport.transport import Transport
     from horay_async.batch.bar import ProgressBar
 
 BATCH_CLOSED = "the batch was left: its loop was ended early, or close() was called"
@@ -38,39 +33,20 @@ class BatchRunner:
 
     A `Source` reads the requests, and prepares them. One task, the dispatcher, takes them from it, and makes a task for each,
     which the `RequestSender` sends. The results go to the `ResultBuffer`, from which the consumer takes them.
-
-    `concurrency` and `rate_limiter`, where they are given, are used in place of the settings' own: several runners can share
-    them. A rate limiter that can't say for how many seconds it holds back requests has to call `Limiter.wake` when it no
-    longer does. `ends_with` says which errors end the run when all of its first requests meet them: then the others aren't
-    sent, to fail one after the other.
     """
 
     def __init__(
         self,
-        transport: Transport,
-        settings: Settings,
-        progress: BatchProgress,
+        sender: RequestSender,
         items: Iterable[Any] | AsyncIterable[Any],
         *,
         ordered: bool,
         threaded: bool,
-        concurrency: ConcurrencyLimit | None = None,
-        rate_limiter: AnyRateLimiter | None = None,
         bar: ProgressBar | None = None,
-        ends_with: Callable[[HorayError], bool] | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._settings = settings
-        self._progress = progress
+        self._sender = sender
         self._bar = bar
-        self._sender = RequestSender(
-            transport,
-            settings,
-            progress,
-            concurrency=concurrency,
-            rate_limiter=rate_limiter,
-            ends_with=ends_with,
-        )
         self._sending: set[asyncio.Task[None]] = set()
         """The tasks of the requests under way."""
         self._buffer = ResultBuffer(ordered=ordered)
@@ -84,14 +60,10 @@ class BatchRunner:
         """Whether no more results will come. Set when the dispatcher ends or `stop` is called, once."""
         self._failure: BaseException | None = None
         """What ended the run early: raised to the consumer, once the results are taken."""
-        self._source = source_of(
-            items,
-            Preparer(transport.options).prepare_next,
-            self._dispatch_notifier.notify_all,
-            threaded=threaded,
-        )
+        changed, prepare = self._dispatch_notifier.notify_all, sender.preparer.prepare_next
+        self._source = source_of(items, prepare, changed, threaded=threaded)
         """Its error ends the run, once the requests under way are done: what the iterable raised, or sending a request."""
-        progress.start()
+        sender.progress.start()
         if bar is not None:
             bar.start()
         self._dispatcher = asyncio.create_task(self._dispatch())
@@ -165,10 +137,10 @@ class BatchRunner:
         """Sends requests one after the other, as fast as they are admitted. Raises the error of those that were set aside, where no
         other request got past it.
         """
-        put_off, set_aside = self._sender.put_off, self._sender.set_aside
+        set_aside = self._sender.set_aside
         while True:
             if set_aside:
-                put_off.extend(set_aside.pop_passed(reached=self._sender.reached))
+                self._sender.requeue_passed()
                 if set_aside.stops_sending:
                     if not self._sending:
                         raise set_aside.error_of_all()
@@ -179,10 +151,10 @@ class BatchRunner:
                 await self._wait_to_go_on()
             elif work is ENDED:
                 break
-            elif isinstance(work, BatchResult):
-                self._finish(work)
-            else:
+            elif isinstance(work, WorkItem):
                 await self._send(work)
+            else:
+                self._finish(work)
         if self._source.error is not None:
             self.stop(
                 self._source.error
@@ -255,8 +227,8 @@ class BatchRunner:
     def _finish(self, result: BatchResult[Any]) -> None:
         if self._over:
             return
-        self._progress.count(result.response, result.error)
-        if result.error is not None and self._settings.fail_fast:
+        self._sender.progress.count(result.response, result.error)
+        if result.error is not None and self._sender.settings.fail_fast:
             result.error.add_note(f"request {result.index}, custom_id {result.custom_id!r}")
             self.stop(result.error)
             return
@@ -274,7 +246,7 @@ class BatchRunner:
     def _end(self) -> None:
         self._over = True
         self._buffer.release()
-        self._progress.end()
+        self._sender.progress.end()
         if self._bar is not None:
             self._bar.stop()
 

@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from horay_async._protocol.limits.admission import Permit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
-from horay_async._transport.limiter import FIRST_UNKNOWN_STATUS
+from horay_async._transport.limiter import LimitedRequest
 from horay_async._transport.log import LOG
 from horay_async.batch.options import Settings
-from horay_async.batch.outcomes import Outcome, accepts_key, as_error, is_unreachable, outcome_of
+from horay_async.batch.outcomes import (
+    accepts_key,
+    as_error,
+    is_unreachable,
+    outcome_of,
+    was_refused,
+)
+from horay_async.batch.requests import Preparer
 from horay_async.batch.results import BatchProgress, BatchResult
 from horay_async.batch.set_aside import SetAside
 from horay_async.batch.throttle import BatchAttemptLimiter, Patience, throttle_of, unbound
@@ -29,7 +36,12 @@ if TYPE_CHECKING:
 class RequestSender:
     """Sends requests of one batch: `admit` waits for a request's turn, `send` sends it, and `end` lets the next one go.
 
-    A request that has no result yet waits in `put_off` or in `set_aside`. The parameters are those of `BatchRunner`.
+    A request that has no result yet waits in `put_off` or in `set_aside`.
+
+    `concurrency` and `rate_limiter`, where they are given, are used in place of the settings' own: several batches can share
+    them. A rate limiter that can't say for how many seconds it holds back requests has to call `Limiter.wake` when it no
+    longer does. `ends_with` says which errors end the batch when all of its first requests meet them: then the others aren't
+    sent, to fail one after the other.
     """
 
     def __init__(
@@ -38,9 +50,9 @@ class RequestSender:
         settings: Settings,
         progress: BatchProgress,
         *,
-        concurrency: ConcurrencyLimit | None,
-        rate_limiter: AnyRateLimiter | None,
-        ends_with: Callable[[HorayError], bool] | None,
+        concurrency: ConcurrencyLimit | None = None,
+        rate_limiter: AnyRateLimiter | None = None,
+        ends_with: Callable[[HorayError], bool] | None = None,
     ) -> None:
         self._clock = asyncio.get_running_loop().time
         self._began = self._clock()
@@ -53,8 +65,10 @@ class RequestSender:
         self._rate_limiter = rate_limiter or self._throttle.rate_limiter(settings)
         """What keeps to the batch's `rpm` and `tpm`."""
         self._transport = unbound(transport)
-        self._settings = settings
-        self._progress = progress
+        self.preparer: Preparer = Preparer(self._transport.options)
+        """Makes of the caller's items what `admit` and `send` take."""
+        self.settings: Settings = settings
+        self.progress: BatchProgress = progress
         self.put_off: deque[WorkItem] = deque()
         """Requests that the server was too busy for, or couldn't be reached for: to be sent before all others."""
         # With `fail_fast` any failure ends the run, at once.
@@ -63,36 +77,30 @@ class RequestSender:
         self._outage_logged = False
         """Whether the log says that the server can't be reached; False again when it responds."""
 
-    @property
-    def reached(self) -> bool:
-        """Whether the server has ever responded."""
-        return self._throttle.reached
+    def requeue_passed(self) -> None:
+        """Has those that were set aside sent again whose error another request got past."""
+        self.put_off.extend(self.set_aside.pop_passed(reached=self._throttle.reached))
 
     async def admit(self, work: WorkItem) -> BatchAttemptLimiter | None:
         """Waits until `work` may be sent, and returns what admits its attempts; each goes to `end` at last. None where the
         server won't take it within the time that it has: see `unsent`.
         """
+        settings, rate_limiter = self.settings, self._rate_limiter
         work.tokens = self._throttle.limiter.tokens_of(work.size)
+        request = LimitedRequest(work.tokens, self.concurrency, rate_limiter, bulk=settings.bulk)
         since = self._clock() if work.put_off_since is None else work.put_off_since
-        patience = Patience(self._began, since, self._settings.give_up_after)
-        admitted = await self._throttle.acquire(
-            self.concurrency,
-            self._rate_limiter,
-            work.tokens,
-            bulk=self._settings.bulk,
-            patience=patience,
-        )
-        if admitted is None:
+        patience = Patience(self._began, since, settings.give_up_after)
+        if not await self._throttle.acquire(request, patience):
             return None
-        attempts = work.request.limiter = BatchAttemptLimiter(self._throttle, admitted, patience)
-        self._progress.in_flight += 1
+        attempts = work.request.limiter = BatchAttemptLimiter(self._throttle, request, patience)
+        self.progress.in_flight += 1
         return attempts
 
     def end(self, attempts: BatchAttemptLimiter) -> None:
         """Lets others be sent in the place of a request that isn't under way any more."""
         self._throttle.admission.end(attempts.permit)  # if that isn't done yet
         self._throttle.limiter.wake()
-        self._progress.in_flight -= 1
+        self.progress.in_flight -= 1
 
     async def send(self, work: WorkItem, attempts: BatchAttemptLimiter) -> BatchResult[Any] | None:
         """Sends a request once, the retries that its policy allows included. Returns its result; None where it has none yet.
@@ -133,7 +141,7 @@ class RequestSender:
         if error is None:
             error, unsent = self._throttle.last_refusal(), "the request wasn't sent"
         asked = error.retry_after if isinstance(error, APIStatusError) else None
-        patience = self._settings.give_up_after
+        patience = self.settings.give_up_after
         why = "has refused everything for that long"
         if asked:
             wait = f"a wait of {asked:g} s"
@@ -154,25 +162,24 @@ class RequestSender:
                 self._responded(accepted=accepted)
             if attempts.gave_up:
                 return self.unsent(work)
-        may_be_all = self.set_aside.takes(error, reached=self.reached)
-        outcome = outcome_of(error, reached=self.reached, may_be_all=may_be_all)
-        fails = outcome is Outcome.FAIL
-        if outcome is Outcome.PUT_OFF:
-            fails = not self._put_off(work, attempts.permit, cast("APIError", error), now)
-        elif outcome is Outcome.SET_ASIDE:
+        reached = self._throttle.reached
+        may_be_all = self.set_aside.takes(error, reached=reached)
+        outcome = outcome_of(error, reached=reached, may_be_all=may_be_all)
+        waits = outcome == "set_aside"
+        if outcome == "put_off":
+            waits = self._put_off(work, attempts.permit, cast("APIError", error), now)
+        elif outcome == "set_aside":
             self.set_aside.add(work, error)
-        if outcome is not Outcome.FAIL or (
-            isinstance(error, APIStatusError) and error.status_code < FIRST_UNKNOWN_STATUS
-        ):
-            self._correct(-work.tokens, now)  # it wasn't run
-        return work.result(now, error=error) if fails else None
+        if outcome != "fail" or was_refused(error):
+            self._correct(-work.tokens, now)
+        return None if waits else work.result(now, error=error)
 
     def _put_off(self, work: WorkItem, permit: Permit, error: APIError, now: float) -> bool:
         """Makes the batch wait for the server. Returns whether the request waits too, to be sent again: not where it has waited
         for long enough, or its policy has none sent again.
         """
         asked = self._throttle.refused(permit, error, now)
-        self._progress.refused += 1
+        self.progress.refused += 1
         if is_unreachable(error):
             self._note_outage(error)
         if work.put_off_since is None:
@@ -181,7 +188,7 @@ class RequestSender:
         since = min(work.put_off_since, max(refusing_since, self._began))
         total = work.request.timeouts.total
         late = total is not None and now - cast("float", work.started) >= total
-        patient = now + asked - since < self._settings.give_up_after
+        patient = now + asked - since < self.settings.give_up_after
         again = patient and not late and work.may_go_again(error)
         if again:
             self.put_off.append(work)
@@ -195,18 +202,18 @@ class RequestSender:
         """Learns that the server responds, and whether it takes the key."""
         self._throttle.reached = True
         self.set_aside.key_accepted |= accepted
-        self._progress.set_reached(True)
+        self.progress.set_reached(True)
         self._outage_logged = False
 
     def _note_outage(self, error: APIError) -> None:
         """Learns that an attempt couldn't connect to a server that has responded before. Others may still be under way there."""
-        self._progress.set_reached(False)
-        seconds = self._progress.seconds_unreached
+        self.progress.set_reached(False)
+        seconds = self.progress.seconds_unreached
         if seconds and not self._outage_logged:
             self._outage_logged = True
             LOG.warning(
                 "the server can't be reached for %.0f s: %s. The batch goes on trying, each request for %g s",
                 seconds,
                 error.message,
-                self._settings.give_up_after,
+                self.settings.give_up_after,
             )

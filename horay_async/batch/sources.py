@@ -9,14 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
-    Callable,
-    Iterable,
-    Iterator,
-)
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
 from typing import Any
 
 from horay_async.errors import HorayError
@@ -83,22 +76,22 @@ def source_of(
 ) -> Source:
     """The source for an iterable; `changed` is called on the running loop when something has come.
 
-    `prepare` is called for each item before the next is asked for. `threaded` reads a plain iterable in a thread of its own, where its code can wait for whatever it likes
-    without holding up the loop. Raises `TypeError` for what can't be iterated over.
+    `prepare` is called for each item before the next is asked for. `threaded` reads a plain iterable in a thread of its own,
+    where its code can wait for whatever it likes without holding up the loop. Raises `TypeError` for what can't be iterated over.
     """
     if isinstance(items, AsyncIterable):
         return _AsyncSource(items, prepare, changed)
     if threaded:
-        return _ThreadSource(iter(items), prepare, changed)
-    return _Inline(iter(items), prepare)
+        return _ThreadSource(items, prepare, changed)
+    return _Inline(items, prepare)
 
 
 class _Inline(Source):
     """A plain iterable, read on the loop."""
 
-    def __init__(self, items: Iterator[Any], prepare: Prepare) -> None:
+    def __init__(self, items: Iterable[Any], prepare: Prepare) -> None:
         super().__init__()
-        self._items: Iterator[Any] = map(prepare, items)
+        self._items: Any = map(prepare, items)
 
     def _poll(self) -> Any:
         item = next(self._items, ENDED)
@@ -122,7 +115,6 @@ class _AsyncSource(Source):
         self._changed = changed
         self._room = asyncio.Event()
         self._room.set()
-        self._stopped = False
         self._error: BaseException | None = None
         self._task = asyncio.create_task(self._read(aiter(items)))
         self._task.add_done_callback(lambda _: changed())
@@ -136,16 +128,13 @@ class _AsyncSource(Source):
             return PENDING
         if self._error is not None:
             raise self._error
-        if not self._stopped:  # by which its task is cancelled
-            self._task.result()
-        return ENDED
+        return self._task.result()
 
     def stop(self) -> None:
-        self._stopped = True
         self._ready.clear()
         self._task.cancel()
 
-    async def _read(self, items: AsyncIterator[Any]) -> None:
+    async def _read(self, items: AsyncIterator[Any]) -> object:
         try:
             async for item in items:
                 self._ready.append(self._prepare(item))
@@ -161,12 +150,13 @@ class _AsyncSource(Source):
             # A generator that is merely dropped is closed at some later time.
             if isinstance(items, AsyncGenerator):
                 await items.aclose()
+        return ENDED
 
 
 class _ThreadSource(Source):
     """A plain iterable, read by a thread."""
 
-    def __init__(self, items: Iterator[Any], prepare: Prepare, changed: Callable[[], None]) -> None:
+    def __init__(self, items: Iterable[Any], prepare: Prepare, changed: Callable[[], None]) -> None:
         super().__init__()
         self._ready: deque[Any] = deque()
         self._changed = changed
@@ -196,7 +186,7 @@ class _ThreadSource(Source):
         self._stopped = True
         self._room.release()
 
-    def _read(self, items: Iterator[Any]) -> None:
+    def _read(self, items: Iterable[Any]) -> None:
         try:
             for item in items:
                 self._room.acquire()

@@ -9,10 +9,12 @@ from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
 
+import attrs
+
 from horay_async._protocol.limits.admission import Admission, Permit
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
 from horay_async._protocol.limits.rate_limiter import RateLimiter
-from horay_async._transport.limiter import NO_LIMIT, AnyRateLimiter, LimitedRequest, Limiter
+from horay_async._transport.limiter import NO_LIMIT, LimitedRequest, Limiter
 from horay_async._transport.open_files import free_files, session_limit
 from horay_async.batch.options import Settings
 from horay_async.errors import APIError, APIStatusError, ConfigurationError
@@ -44,9 +46,8 @@ class Throttle:
         self._refused_at = -math.inf  # of the loop's clock: when that was
         self.not_before: float = -math.inf
         """When the server takes requests again, by its own word, on the loop's clock."""
-        self._waits: dict[
-            asyncio.Timeout, Patience
-        ] = {}  # of those that wait to be admitted: when each gives up
+        self._waits: dict[asyncio.Timeout, Patience] = {}
+        """Of those that wait to be admitted: when each gives up."""
         self._session_limit = session_limit(options)
         self._rate_limiters: dict[Rates, RateLimiter] = {}
         self._held: WeakValueDictionary[Rates, RateLimiter] = WeakValueDictionary()
@@ -91,18 +92,10 @@ class Throttle:
             rate_limiter.is_idle(now) for rate_limiter in self._rate_limiters.values()
         )
 
-    async def acquire(
-        self,
-        concurrency: ConcurrencyLimit,
-        rate_limiter: AnyRateLimiter,
-        tokens: float,
-        *,
-        bulk: bool = True,
-        patience: Patience,
-    ) -> LimitedRequest | None:
-        """Waits until a request of about so many tokens is admitted, with a permit.
+    async def acquire(self, request: LimitedRequest, patience: Patience) -> bool:
+        """Waits until a request is admitted, and has its permit.
 
-        Returns None as soon as it is clear that the wait would go past its patience:
+        Returns False as soon as it is clear that the wait would go past its patience:
 
         - the server has asked for a longer wait;
         - or it has refused everything for as long, the last request included, and nothing is under way that it may still
@@ -110,31 +103,30 @@ class Throttle:
         """
         limiter = self.limiter
         clock = asyncio.get_running_loop().time
-        request = LimitedRequest(tokens, concurrency, rate_limiter, bulk=bulk)
         while self.not_before <= patience.until:
             if limiter.admit_nowait(request):
-                return request
+                return True
             at = self._gives_up_at(patience)
             if at is not None and at <= clock():
                 if not self.admission.undecided:
                     if self._refused_at >= at:
-                        return None
+                        return False
                     request.probe = True  # it may be back, and nobody has asked it since
                     await limiter.admit(request)
-                    return request
+                    return True
                 at = None  # the next refusal sets it
             wait = asyncio.timeout_at(at)
             try:
                 async with wait:
                     self._waits[wait] = patience
                     await limiter.admit(request)
-                    return request
+                    return True
             except TimeoutError:
                 if not wait.expired():
                     raise
             finally:
                 self._waits.pop(wait, None)
-        return None
+        return False
 
     def refused(self, permit: Permit, error: APIError, now: float) -> float:
         """Takes back the permit of a request that was refused. Returns how many seconds the server asked to wait."""
@@ -218,19 +210,12 @@ class BatchAttemptLimiter:
 
     async def acquire(self, body: bytes | None, *, bulk: bool) -> BatchAttemptLimiter:
         """See `AttemptLimiter`. Raises the server's latest refusal where the retry can't be sent within the patience."""
-        last = self._admitted
-        assert last.rate_limiter is not None
-        admitted = await self._throttle.acquire(
-            last.concurrency,
-            last.rate_limiter,
-            last.tokens,
-            bulk=last.bulk,
-            patience=self._patience._replace(since=asyncio.get_running_loop().time()),
-        )
-        if admitted is None:
+        retry = attrs.evolve(self._admitted, probe=False)
+        patience = self._patience._replace(since=asyncio.get_running_loop().time())
+        if not await self._throttle.acquire(retry, patience):
             self.gave_up = True
             raise self._throttle.last_refusal()
-        self._admitted, self._succeeds = admitted, False
+        self._admitted, self._succeeds = retry, False
         return self
 
     def received(self, status: int, headers: Mapping[str, str]) -> None:

@@ -65,7 +65,7 @@ class WorkItem:
         business, so it is asked as for the first time.
         """
         delay = self.policy.delay(
-            error, retries=0, billed_per_run=self.request.billed_per_run, random=_middle
+            error, retries=0, billed_per_run=self.request.billed_per_run, random=lambda: 0.5
         )
         return delay is not None
 
@@ -96,7 +96,3 @@ class DeferredPolicy(RetryPolicy):
 
     def delay(self, error: APIError, **known: Any) -> float | None:
         return None if is_overloaded(error) else self.policy.delay(error, **known)
-
-
-def _middle() -> float:
-    return 0.5

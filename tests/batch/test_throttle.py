@@ -29,9 +29,8 @@ pytestmark = pytest.mark.anyio
 OPTIONS = ClientOptions.of("a-key-for-nothing")
 
 
-def permit_of(request: LimitedRequest | None) -> Permit:
+def permit_of(request: LimitedRequest) -> Permit:
     """The permit of a request that has gone."""
-    assert request is not None
     assert request.permit is not None
     return request.permit
 
@@ -186,15 +185,17 @@ async def test_entering_waits_for_a_permit_to_come_back() -> None:
     """Until then nothing is taken from the rate either."""
     throttle = Throttle(OPTIONS)
     concurrency, rate_limiter = throttle.concurrency(Settings.of(concurrency=1)), RateLimiter()
-    first = await throttle.acquire(concurrency, rate_limiter, 0, patience=PATIENCE)
-    second = asyncio.create_task(throttle.acquire(concurrency, rate_limiter, 0, patience=PATIENCE))
+    first, second = (LimitedRequest(0, concurrency, rate_limiter, bulk=True) for _ in range(2))
+    assert await throttle.acquire(first, PATIENCE)
+    waiting = asyncio.create_task(throttle.acquire(second, PATIENCE))
     await asyncio.sleep(0)
     throttle.limiter.wake()
     await asyncio.sleep(0)
-    assert not second.done()
+    assert not waiting.done()
     throttle.admission.end(permit_of(first))
     throttle.limiter.wake()
-    throttle.admission.end(permit_of(await second))
+    assert await waiting
+    throttle.admission.end(permit_of(second))
     assert throttle.admission.in_flight == concurrency.in_flight == 0
 
 
@@ -205,7 +206,8 @@ async def test_entering_waits_for_the_rate() -> None:
     loop = asyncio.get_running_loop()
     start = loop.time()
     for _ in range(14):
-        await throttle.acquire(concurrency, rate_limiter, 0, patience=PATIENCE)
+        request = LimitedRequest(0, concurrency, rate_limiter, bulk=True)
+        assert await throttle.acquire(request, PATIENCE)
     assert loop.time() - start >= 2 / 100  # eleven at once, the rest a hundredth of a second apart
 
 
@@ -221,5 +223,6 @@ async def test_entering_goes_early_rather_than_wait_for_no_time() -> None:
             asked.append(now)
             return limiter.TICK / 2
 
-    await throttle.acquire(throttle.concurrency(Settings.of()), Finer(), 0, patience=PATIENCE)
+    request = LimitedRequest(0, throttle.concurrency(Settings.of()), Finer(), bulk=True)
+    assert await throttle.acquire(request, PATIENCE)
     assert len(asked) == 1

@@ -11,6 +11,7 @@ from horay_async._transport.transport import Transport
 from horay_async.batch import BatchProgress, BatchRequest, BatchResult
 from horay_async.batch.options import Settings
 from horay_async.batch.runner import BatchRunner
+from horay_async.batch.sender import RequestSender
 from horay_async.batch.throttle import throttle_of
 from horay_async.integrations.ray.limiter import ClusterLimits
 from horay_async.integrations.ray.options import SealedOptions
@@ -54,16 +55,14 @@ class Worker:
             self._shared = self._share()
         concurrency, rate_limiter = self._shared
         progress = BatchProgress(total=len(requests))
-        runner = BatchRunner(
+        sender = RequestSender(
             self._transport,
             self._settings,
             progress,
-            requests,
-            ordered=False,
-            threaded=False,
             concurrency=concurrency,
             rate_limiter=rate_limiter,
         )
+        runner = BatchRunner(sender, requests, ordered=False, threaded=False)
         self._running[runner] = progress
         self._listen(concurrency)
         results: list[BatchResult[Any]] = []
