@@ -7,7 +7,13 @@ from typing import Literal
 
 from horay_async import errors
 from horay_async._transport.limiter import FIRST_UNKNOWN_STATUS, OVERLOAD_STATUSES
-from horay_async.errors import APIError, APIStatusError, DriftWarning, HorayError
+from horay_async.errors import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    DriftWarning,
+    HorayError,
+)
 
 Outcome = Literal["put_off", "set_aside", "fail"]
 """What becomes of a request that met an error, after the retries that its policy allows: it is sent again when the server is
@@ -42,9 +48,7 @@ def is_overloaded(error: APIError) -> bool:
 def is_unreachable(error: APIError) -> bool:
     """Whether no connection could be made."""
     late = isinstance(error, errors.APITimeoutError) and error.clock == "total"
-    return (
-        isinstance(error, errors.APIConnectionError) and error.execution == "not_sent" and not late
-    )
+    return isinstance(error, APIConnectionError) and error.execution == "not_sent" and not late
 
 
 def is_refused_key(error: HorayError) -> bool:

@@ -156,9 +156,8 @@ class BatchRunner:
             else:
                 self._finish(work)
         if self._source.error is not None:
-            self.stop(
-                self._source.error
-            )  # not raised here: in a task, a `SystemExit` would end the loop
+            # Not raised here: in a task, a `SystemExit` would end the loop.
+            self.stop(self._source.error)
         elif set_aside:
             raise set_aside.error_of_all()
 
@@ -179,9 +178,9 @@ class BatchRunner:
         return item
 
     async def _wait_to_go_on(self) -> None:
-        """Waits until results are taken, a request ends, or the source has more. Where nothing is under way, all of that may wait for the
-        results of those that were set aside, whose errors then become their results: an iterable may ask for its last result before
-        it gives more, and in order nothing comes before the first one.
+        """Waits until results are taken, a request ends, or the source has more. Where nothing is under way, all of that may wait
+        for the results of those that were set aside, whose errors then become their results: an iterable may ask for its last
+        result before it gives more, and in order nothing comes before the first one.
         """
         try:
             async with asyncio.timeout(LONGEST_SET_ASIDE if self._stands_still() else None):
