@@ -115,7 +115,7 @@ class ToolCallArgumentsDelta(Event):
 
 @attrs.define(eq=False, repr=False)
 class ToolCallDone(Event):
-    """A tool call is whole. Comes when its choice finishes: until then more may follow."""
+    """A tool call is whole. Comes when its choice finishes, until when more may follow; where its arguments aren't whole then, at the end of the stream."""
 
     index: int
     """The choice's number."""

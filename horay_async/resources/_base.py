@@ -60,12 +60,19 @@ class Resource:
         return f"<{type(self).__name__} of {self._transport.options.base_url}>"
 
     def _request(
-        self, operation: Operation[Any], params: Mapping[str, Any], *, stream: bool = False
+        self,
+        operation: Operation[Any],
+        params: Mapping[str, Any],
+        *,
+        stream: bool = False,
+        part: int | None = None,
     ) -> Request:
-        options = self._transport.options
-        return build(
-            operation, params, options, new_idempotency_key=new_idempotency_key(), stream=stream
-        )
+        """A request, or `part` of a call that sends several."""
+        options, key = self._transport.options, new_idempotency_key()
+        request = build(operation, params, options, new_idempotency_key=key, stream=stream)
+        if part is not None:
+            request.be_part(part)
+        return request
 
     def _response(
         self, operation: Operation[ResponseT], params: Mapping[str, Any]
@@ -89,11 +96,12 @@ class Resource:
         params: Mapping[str, Any],
         events: Callable[[], Accumulator[Any, Any]] | None = None,
         finish: Callable[[Any], Any] | None = None,
+        part: int | None = None,
     ) -> AsyncEventStream[Any, Any]:
         """A stream of events, made by `events` where it is given. Parameters that can't be sent are refused here,
-        where the mistake is; the request is sent when the stream is entered.
+        where the mistake is; the request is sent when the stream is entered. `part` is as for `_request`.
         """
-        request = self._request(operation, params, stream=True)
+        request = self._request(operation, params, stream=True, part=part)
         from horay_async.resources._streams import DESCRIBED, open_stream  # noqa: PLC0415 - for streams alone
         from horay_async.streaming import AsyncEventStream  # noqa: PLC0415 - see above
 

@@ -184,12 +184,9 @@ class AsyncChatCompletions(Resource):
             sent: dict[str, Any] = {**params, "messages": messages}
             sent["on_truncation"] = "raise"  # what was cut may look like another call
             sent["timeout"] = attrs.evolve(timeouts, total=left)
-            if number > 1:
-                if sent.get("tool_choice") not in (None, "none"):
-                    sent["tool_choice"] = "auto"
-                if "idempotency_key" in sent:  # it is another request, not the first one again
-                    sent["idempotency_key"] = f"{sent['idempotency_key']}-{number}"
-            return self._typed_events(CREATE, sent)
+            if number > 1 and sent.get("tool_choice") not in (None, "none"):
+                sent["tool_choice"] = "auto"
+            return self._typed_events(CREATE, sent, part=number if number > 1 else None)
 
         telemetry = self._transport.telemetry
         return AsyncToolRun(

@@ -17,7 +17,7 @@ from horay_async._protocol.wire.embeddings import (
     parts,
     prepare,
 )
-from horay_async._protocol.wire.request import IDEMPOTENCY, Operation, Request, encode
+from horay_async._protocol.wire.request import Operation, Request, encode
 from horay_async.errors import APIError, DriftError, DriftWarning
 from horay_async.models.embeddings import EmbeddingParams, EmbeddingResponse
 from horay_async.resources._base import Resource, fetch
@@ -73,11 +73,7 @@ class AsyncEmbeddings(Resource):
 
         async def send() -> None:
             for at, part in waiting:
-                request = self._request(CREATE, {**prepared, "input": part})
-                # A key of the caller's stands for the whole call: two requests with one key would be one.
-                for name in request.headers:
-                    if name.lower() == IDEMPOTENCY:
-                        request.headers[name] += f"-{at}"
+                request = self._request(CREATE, {**prepared, "input": part}, part=at)
                 try:
                     responses[at] = await self._part(request, part, started)
                 except (

@@ -270,6 +270,11 @@ async def test_parse_text() -> None:
     assert parse_text(Point, '```json\n{"x": 1, "y": 2}\n```') == Point(1, 2)
     with pytest.raises(AnswerError, match=r"doesn't fit Point: \$\.z: Point has no such field"):
         parse_text(Point, '{"x": 1, "y": 2, "z": 3}')
+    swapped: Any = ("{}", Point)
+    with pytest.raises(
+        TypeError, match=r"text must be a string, not type: parse_text\(into, text\)"
+    ):
+        parse_text(*swapped)
 
 
 @attrs.define

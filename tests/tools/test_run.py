@@ -618,12 +618,17 @@ async def test_forced_choice(
     assert sent == [choice, later]
 
 
-async def test_idempotency_key(fault_server: FaultServer, connect: Connect) -> None:
+@pytest.mark.parametrize(
+    "key", [{"idempotency_key": "k"}, {"extra_headers": {"idempotency-key": "k"}}]
+)
+async def test_idempotency_key(
+    fault_server: FaultServer, connect: Connect, key: dict[str, Any]
+) -> None:
     """Each round has a key of its own, or a server would take it for the first one again."""
     fault_server.add(calling(("weather", {"city": "Rome"})), saying("Sunny."))
     async with connect() as client:
         await client.chat.completions.run_tools(
-            model="m", messages=QUESTION, tools=[weather], idempotency_key="k"
+            model="m", messages=QUESTION, tools=[weather], **key
         ).final()
     sent = [request.headers["Idempotency-Key"] for request in fault_server.requests]
     assert sent == ["k", "k-2"]

@@ -29,9 +29,9 @@ def _multiple(value: Any, bound: Any) -> bool:
     return Fraction(str(value)) % Fraction(str(bound)) == 0
 
 
-def _exact(bound: Any) -> Any:
-    """A bound that compares as its digits say: 0.1 is less than the float of that name."""
-    return Decimal(str(bound)) if isinstance(bound, float) else bound
+def _exact(number: Any) -> Any:
+    """A value or a bound that compares with any other as its digits say: the float 0.1 is more than the decimal of that name."""
+    return Decimal(str(number)) if isinstance(number, float) else number
 
 
 DOLLAR = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
@@ -60,7 +60,7 @@ class _Kind:
 def _bound(keyword: str, holds: Callable[[Any, Any], bool], expectation: str) -> _Kind:
     """A bound of numbers."""
     keywords = dict.fromkeys(NUMBERS, keyword)
-    return _Kind(keywords, lambda value, bound: holds(value, _exact(bound)), expectation)
+    return _Kind(keywords, lambda value, bound: holds(_exact(value), _exact(bound)), expectation)
 
 
 def _size(end: str, holds: Callable[[Any, Any], bool], expectation: str) -> _Kind:

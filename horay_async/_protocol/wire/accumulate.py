@@ -66,8 +66,6 @@ class MergedChoice:
     refusal: list[str] = attrs.field(factory=list[str])
     reasoning: list[str] = attrs.field(factory=list[str])
     tools: ToolCalls | None = None
-    told: set[int] = attrs.field(factory=set[int])
-    """Numbers of the calls that events have told to be whole."""
     logprobs: Any = None
     unknown: JSON = attrs.field(factory=JSON)
     unknown_in_logprobs: JSON = attrs.field(factory=JSON)
@@ -165,7 +163,7 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
         content = False
         for chunk_choice in choices:
             choice = self._choices.get(chunk_choice.index) or self._begin(chunk_choice.index)
-            if self._add_choice(choice, chunk_choice, events):
+            if brought := self._add_choice(choice, chunk_choice, events):
                 content = True
                 if choice.finish_reason is not None:
                     self._goes_on = True
@@ -173,8 +171,9 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
                 if choice.finish_reason is None:
                     self._unfinished -= 1
                     if events is not None:
-                        self._tell_end(
-                            choice, chunk_choice.index, chunk_choice.finish_reason, events
+                        self._tell_calls(choice, chunk_choice.index, events, ended=not brought)
+                        events.append(
+                            ChoiceFinished(chunk_choice.index, chunk_choice.finish_reason)
                         )
                     choice.finish_reason = chunk_choice.finish_reason
                 elif (
@@ -242,24 +241,25 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
 
     def end(self, events: list[Any]) -> None:
         for index, choice in self._in_order():
-            if choice.finish_reason is not None:  # some servers send more calls behind it
-                self._tell_calls(choice, index, events)
-            elif not self._ended:
-                self._tell_end(choice, index, None, events)
+            self._tell_calls(
+                choice, index, events, ended=True
+            )  # some servers send more behind its finish reason
+            if choice.finish_reason is None and not self._ended:
+                events.append(ChoiceFinished(index, None))
         self._ended = True
 
-    def _tell_end(
-        self, choice: MergedChoice, index: int, reason: str | None, events: list[Any]
+    def _tell_calls(
+        self, choice: MergedChoice, index: int, events: list[Any], *, ended: bool
     ) -> None:
-        self._tell_calls(choice, index, events)
-        events.append(ChoiceFinished(index, reason))
-
-    def _tell_calls(self, choice: MergedChoice, index: int, events: list[Any]) -> None:
-        """Appends that calls are whole, each once."""
-        for number, call in choice.tools.results() if choice.tools else ():
-            if number not in choice.told:
-                choice.told.add(number)
-                events.append(ToolCallDone(index, number, call))
+        """Appends that calls are whole, each once and in their order. Unless the choice has `ended`, more can follow what isn't
+        whole JSON: some servers send a finish reason with each piece.
+        """
+        for call in choice.tools.in_order() if choice.tools else ():
+            if not (ended or call.arguments.whole):
+                return
+            if not call.told:
+                call.told = True
+                events.append(ToolCallDone(index, call.number, call.result()))
 
     def _only_choice(self, chunk: ChoiceChunkT) -> Any:
         """The only choice in `chunk`, if nothing is counted or ends with it."""
@@ -457,7 +457,9 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             content=choice.content(),
             refusal="".join(choice.refusal) or None,
             reasoning_content="".join(choice.reasoning) or None,
-            tool_calls=[call for _, call in choice.tools.results()] if choice.tools else None,
+            tool_calls=[call.result() for call in choice.tools.in_order()]
+            if choice.tools
+            else None,
         )
         made = ChatChoice(
             index=index,

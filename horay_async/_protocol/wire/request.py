@@ -99,6 +99,14 @@ class Request(Record):
             path = f"{scheme}://{authority.rpartition('@')[2]}{slash}{rest}"
         return f"{self.method} {path}"
 
+    def be_part(self, number: int) -> None:
+        """Makes it one of the requests of a call that sends several: a key of the caller's stands for the whole call, and two requests
+        with one idempotency key would be one.
+        """
+        for name in self.headers:
+            if name.lower() == IDEMPOTENCY:
+                self.headers[name] += f"-{number}"
+
 
 def build(
     operation: Operation[Any],

@@ -124,6 +124,8 @@ class MergedCall:
     """Among the choice's calls, as events have it."""
     id: str = ""
     type: str = "function"
+    told: bool = False
+    """Whether an event has told that it is whole."""
     arguments: Arguments = attrs.field(factory=Arguments)
     unknown: JSON = attrs.field(factory=JSON)
     unknown_in_function: JSON = attrs.field(factory=JSON)
@@ -213,9 +215,9 @@ class ToolCalls:
     def __len__(self) -> int:
         return len(self._calls)
 
-    def results(self) -> list[tuple[int, ToolCall]]:
-        """The calls with their numbers, in order."""
-        return [(number, call.result()) for number, call in sorted(self._calls.items())]
+    def in_order(self) -> list[MergedCall]:
+        """The calls by their numbers."""
+        return [call for _, call in sorted(self._calls.items())]
 
     def add(
         self, delta: ToolCallDelta, position: int, choice: int, events: list[ChatEvent] | None

@@ -325,6 +325,41 @@ def test_call_behind_the_finish_reason_is_told_at_the_end() -> None:
     ]
 
 
+@pytest.mark.parametrize("empty", [True, False])
+def test_call_that_is_whole_is_told_once_it_is(empty: bool) -> None:
+    """Some servers send a finish reason with each chunk: the arguments that had come by the first one aren't all."""
+    merged = ChatAccumulator()
+    events: list[ChatEvent] = []
+    pieces = ["" if empty else '{"city":', '"Rome",', '"days":3}']
+    if empty:
+        pieces[1] = '{"city":"Rome",'
+    for at, arguments in enumerate(pieces):
+        call: JSON = {"index": 0, "function": {"arguments": arguments}}
+        if not at:
+            call["id"], call["function"]["name"] = "a", "f"
+        choices = [delta(0, "tool_calls", tool_calls=[call])]
+        merged.add(structure_leniently({"choices": choices}, ChatCompletionChunk), events)
+    merged.end(events)
+    [done] = [event.tool_call for event in events if isinstance(event, ToolCallDone)]
+    assert done.function.arguments == '{"city":"Rome","days":3}'
+
+
+def test_calls_are_told_in_their_order() -> None:
+    """One that is whole waits for one before it whose arguments may go on; those that never become whole are told at the end."""
+    merged = ChatAccumulator()
+    events: list[ChatEvent] = []
+    calls = [
+        {"index": at, "id": str(at), "function": {"name": "f", "arguments": arguments}}
+        for at, arguments in enumerate(["", "{}", '{"cut'])
+    ]
+    choices = [delta(0, "tool_calls", tool_calls=calls)]
+    merged.add(structure_leniently({"choices": choices}, ChatCompletionChunk), events)
+    assert not [event for event in events if isinstance(event, ToolCallDone)]
+    merged.end(events)
+    done = [event.tool_call for event in events if isinstance(event, ToolCallDone)]
+    assert [call.function.arguments for call in done] == ["", "{}", '{"cut']
+
+
 # What servers do.
 
 
