@@ -53,7 +53,9 @@ class Tool(ToolBase, Generic[P, R]):
         name: str | None = None,
         description: str | None = None,
     ) -> None:
-        update_wrapper(self, function)
+        update_wrapper(
+            self, function, updated=()
+        )  # a class has its fields in what else would be copied
         self.function = function
         self.name = name or str(getattr(function, "__name__", type(function).__name__))
         self._description = description

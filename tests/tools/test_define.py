@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
+import attrs
 import openai
 import pydantic
 import pytest
@@ -118,6 +119,46 @@ def test_class(made: Tool[..., Query]) -> None:
     assert (form["name"], form["description"]) == ("Query", "Asks the database.")
     assert form["parameters"]["required"] == ["table", "limit"]
     assert made(table="orders") == Query("orders", 10)
+
+
+@attrs.define
+class Order:
+    """Has fields that are named as what a tool has itself."""
+
+    items: list[str]
+    signature: str
+    keys: int = 0
+    name: str = ""
+    description: str = ""
+    function: str = ""
+
+
+@dataclasses.dataclass
+class PlainOrder:
+    """The same without slots."""
+
+    items: list[str]
+    signature: str = "s"
+    keys: int = 0
+    name: str = ""
+    description: str = ""
+    function: str = ""
+
+
+@pytest.mark.parametrize("kind", [Order, PlainOrder])
+def test_fields_named_as_what_a_tool_has(kind: Callable[..., Any]) -> None:
+    """They are the class's, and hide nothing of the tool."""
+    made = tool(kind)
+    assert function(made)["name"] == kind.__name__
+    assert list(function(made)["parameters"]["properties"]) == [
+        "items",
+        "signature",
+        "keys",
+        "name",
+        "description",
+        "function",
+    ]
+    assert dict(made.items()) == to_jsonable(made)
 
 
 def test_as_openai_makes_it() -> None:

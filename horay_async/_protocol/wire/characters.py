@@ -36,7 +36,8 @@ class SplitCharacters:
     """Joins the characters that a stream's chunks have split, each in the text where it was split.
 
     A first half is left out of its chunk, and stands in front of the text of the next one of the same choice and
-    field. Where no second half begins that, U+FFFD stands for the first; where the stream ends, nothing does.
+    field. Where no second half begins that, U+FFFD stands for the first; where the stream ends, nothing does. The tokens of log
+    probabilities follow one another as pieces of a text do; nothing follows an alternative to one.
     """
 
     def __init__(self) -> None:
@@ -57,7 +58,7 @@ class SplitCharacters:
         return whole_characters(data if joined == chunk else json.dumps(joined).encode())
 
     def _joined(self, text: str, path: Path) -> str:
-        if path[:1] != ("choices",) or not text:
+        if path[:1] != ("choices",) or not text or "top_logprobs" in path:
             return text
         if half := self.halves.pop(path, ""):
             text = (half if "\udc00" <= text[0] <= "\udfff" else REPLACEMENT) + text
@@ -76,7 +77,7 @@ def _mapped(value: Any, path: Path, change: Callable[[str, Path], str]) -> Any:
         return {name: _mapped(inner, (*path, name), change) for name, inner in value.items()}
     if is_array(value):
         return [
-            _mapped(item, (*path, _index(item, position)), change)
+            _mapped(item, (*path, "" if "logprobs" in path else _index(item, position)), change)
             for position, item in enumerate(value)
         ]
     return value

@@ -430,8 +430,11 @@ def unwrapped(decoded: Any) -> Any:
 
 
 def _is_envelope(decoded: Any) -> bool:
-    """Whether `decoded` has the marks of an envelope."""
+    """Whether `decoded` has the marks of an envelope, and isn't the response itself: some servers put theirs beside that."""
     if not is_object(decoded):
+        return False
+    listed = decoded.get("data") if decoded.get("object") == "list" else decoded.get("choices")
+    if is_array(listed) and listed:
         return False
     marked = _code(decoded) is not None or isinstance(decoded.get("status"), bool)
     return marked and ("data" in decoded or "message" in decoded)

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import annotated_types as at
 import pytest
@@ -47,7 +47,7 @@ def test_bounds_compare_digits(name: str, value: Any, bound: Any) -> None:
 def test_bound_itself(kind: Any, number: str) -> None:
     """A number is within a bound of the same digits, and not beyond it."""
     for within in (at.Ge(float(number)), at.Le(float(number))):
-        assert parse_text(Annotated[kind, within], number) == kind(number)
+        assert parse_text(cast(Any, Annotated[kind, within]), number) == kind(number)
     for beyond in (at.Gt(float(number)), at.Lt(float(number))):
         with pytest.raises(AnswerError, match=f"than {number}, got"):
-            parse_text(Annotated[kind, beyond], number)
+            parse_text(cast(Any, Annotated[kind, beyond]), number)

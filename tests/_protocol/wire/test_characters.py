@@ -106,6 +106,35 @@ def test_tool_calls_and_reasoning() -> None:
     assert calls == ['"\ufffdx"', '"\U0001f600"']
 
 
+def test_log_probabilities() -> None:
+    """Tokens are pieces of one text, in one chunk as in several; alternatives are of none."""
+    reader = reader_of()
+
+    def feed(*tokens: str) -> None:
+        alternatives = [{"token": HIGH, "logprob": -1.0}, {"token": "b", "logprob": -2.0}]
+        content = [
+            {"token": token, "logprob": -0.1, "top_logprobs": alternatives} for token in tokens
+        ]
+        delta = {"content": "".join(tokens)}
+        choices = [{"index": 0, "delta": delta, "logprobs": {"content": content}}]
+        reader.feed(f"data: {json.dumps({'id': 'c', 'choices': choices})}\n\n".encode())
+
+    feed(HIGH, LOW)
+    feed("Hi", HIGH)
+    feed(LOW)
+    choice = reader.merged.result().choices[0]
+    assert choice.message.content == "\U0001f600Hi\U0001f600"
+    assert [token.token for token in choice.logprobs.content] == [
+        "",
+        "\U0001f600",
+        "Hi",
+        "",
+        "\U0001f600",
+    ]
+    for token in choice.logprobs.content:
+        assert [other.token for other in token.top_logprobs] == ["\ufffd", "b"]
+
+
 @pytest.mark.parametrize(
     "data",
     [

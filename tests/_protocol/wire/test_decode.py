@@ -265,6 +265,27 @@ def test_response_in_an_envelope() -> None:
     assert made.decode(encoded({"code": "20000", "data": COMPLETION})).id == "c-1"
 
 
+MARKS: list[dict[str, Any]] = [
+    {"code": 0, "message": "Success"},
+    {"code": 200, "message": "OK"},
+    {"code": 20000, "message": "OK", "data": {}},
+    {"status": True, "message": "OK"},
+    {"status": False, "data": None},
+]
+
+
+@pytest.mark.parametrize("marks", MARKS, ids=str)
+def test_marks_of_an_envelope_beside_the_response(marks: dict[str, Any]) -> None:
+    """Some servers put their code and message into the response itself: what it holds is there all the same."""
+    assert Decoder(Completion).decode(encoded({**COMPLETION, **marks})).choices[0].text == "Berlin"
+    chunk = {"choices": [{"index": 0, "delta": {"content": "NOT "}}], **marks}
+    assert Decoder(ChatCompletionChunk).decode(encoded(chunk)).choices[0].delta.content == "NOT "
+    models = {**marks, "object": "list", "data": [{"id": "m"}]}
+    assert [model.id for model in Decoder(ModelList).decode(encoded(models)).data] == ["m"]
+    with pytest.raises((ErrorInBody, InvalidBody)):
+        Decoder(Completion).decode(encoded({"choices": [], **marks}))
+
+
 def test_error_beside_choices_is_kept() -> None:
     """A whole response that has choices is one, even where the server remarks on something."""
     response = Decoder(Completion).decode(encoded({**COMPLETION, "error": "partly"}))
