@@ -18,165 +18,149 @@ REQUEST = "there is no method for it: client.request(method, path, body=...) rea
 
 JSON = "to_dict() returns the JSON that the server sent, to_json() its text, and model_dump() the known fields"
 
-STREAMED = "stream=True returns a stream of chunks: loop over it, or leave stream=True out for the whole response"
 
-FINAL = "use the method stream(...), which has final(), instead of create(..., stream=True)"
+def _table(text: str) -> dict[str, str]:
+    """What is told of each name, of `names: words` in each line."""
+    lines = (line.partition(": ") for line in text.strip().splitlines())
+    return {name: words for names, _, words in lines for name in names.split()}
 
-SETTINGS = (
-    "the settings are in client.options, a copy with others is made by client.with_options(...)"
+
+def _tables(text: str) -> dict[str, dict[str, str]]:
+    """Such a table for each class; its lines stand below `[classes]`."""
+    sections = (section.partition("]") for section in text.split("\n[")[1:])
+    return {name: _table(lines) for names, _, lines in sections for name in names.split(" ")}
+
+
+ATTRIBUTES = _tables(
+    f"""
+[]
+with_raw_response: every response has .meta, with its headers, status and request_id: call the method itself
+with_streaming_response: call create(..., stream=True), or client.request(..., stream=True) for other paths
+aclose: it is called close() on both clients
+[Horay]
+audio containers conversations evals files fine_tuning moderations realtime rerank uploads vector_stores videos: {REQUEST}
+api_key base_url timeout default_headers: the settings are in client.options, a copy with others is made by client.with_options(...)
+beta: nothing is in beta here: use client.chat.completions.parse, .stream and .run_tools
+responses: use client.chat.completions; {REQUEST}
+assistants: use client.chat.completions.run_tools; {REQUEST}
+batches: client.batch.run(requests) and client.batch.run_file(...) send many requests
+webhooks: this API sends none
+copy: client.with_options(...) makes a copy
+is_closed: it is client.closed, without parentheses
+get: use client.request("GET", path)
+post: use client.request("POST", path, body=...)
+put: use client.request("PUT", path, body=...)
+patch: use client.request("PATCH", path, body=...)
+delete: use client.request("DELETE", path)
+max_retries: it is client.options.retry.max_retries; client.with_options(max_retries=...) makes a copy
+messages: use client.chat.completions
+completion: use client.completions.create, or client.chat.completions.create
+chat_completions: use client.chat.completions.create
+embedding: use client.embeddings.create
+image: use client.images.generate
+[Chat]
+create: use client.chat.completions.create
+parse: use client.chat.completions.parse
+stream: use client.chat.completions.stream
+[Completions]
+parse: use client.chat.completions.parse
+[ChatCompletions]
+list retrieve update delete messages: {REQUEST}
+run: it is run_tools(...)
+[Images]
+create: it is generate(model=..., prompt=..., image_size=...)
+edit create_variation: {REQUEST}
+[Models]
+delete: {REQUEST}
+[ChatCompletion]
+json dict: {JSON}
+text content output_text: it is choices[0].message.content
+message: it is choices[0].message
+parsed: it is choices[0].message.parsed, of parse(...)
+[ChatChoice]
+text content: it is message.content
+delta: it is message; chunks of a stream have delta
+parsed: it is message.parsed, of parse(...)
+[ChatMessage]
+text: it is content
+parsed: only the response of parse(...) has it, and of stream(...) with a class; create(...) parses nothing
+[ChatChunkChoice]
+text content: it is delta.content
+message: it is delta; only a whole response has message
+[CompletionChoice CompletionChunkChoice]
+message: it is text; chat.completions.create returns messages
+content: it is text
+[Completion]
+json dict: {JSON}
+text content: it is choices[0].text
+[Stream]
+choices usage model json: stream=True returns a stream of chunks: loop over it, or leave stream=True out for the whole response
+final get_final_completion get_final_message get_final_text: use the method stream(...), which has final(), instead of create(..., stream=True)
+snapshot: use the method stream(...), which has snapshot, instead of create(..., stream=True)
+response: .meta has the headers, the status and the request_id
+text_stream: it is text(), with parentheses
+until_done: read it to its end in a loop, or use the method stream(...), which has final()
+[EventStream]
+choices: the whole response is final(), and what has come of it is snapshot
+usage: it is in final()
+response: .meta has the headers, the status and the request_id
+request_id: it is meta.request_id
+text_stream text_deltas: it is text(), with parentheses
+until_done: final() reads to the end, and returns the whole response
+get_final_completion get_final_response: it is final(), which returns the whole response
+get_final_message: it is final(); the message is final().choices[0].message
+get_final_text: it is final(); the text is final().choices[0].message.content
+current_completion_snapshot: it is snapshot
+[ToolRun]
+until_done: final() reads to the end, and returns the last response
+get_final_completion: it is final(), which returns the last response
+[Event]
+delta: new text is event.text, of the types 'text', 'reasoning' and 'refusal'; new arguments of a tool call are event.arguments; isinstance(event, TextDelta) tells them apart
+snapshot: the response so far is stream.snapshot; merging takes time, so it isn't in each event
+content: new text is event.text; the whole one is in stream.snapshot and stream.final()
+chunk: the chunks are in stream.chunks, and come from create(..., stream=True)
+arguments_delta: it is event.arguments
+parsed_arguments: the call is event.tool_call; parse() and final() have function.parsed_arguments
+refusal: new text of a refusal is event.text, where event.type is 'refusal'
+logprobs: they are in the chunks and in stream.final()
+choices: these are events; chunks with choices come from create(..., stream=True)
+[ImageResponse]
+data: the pictures are in .images, each with its .url; client.images.save(picture, path) fetches one
+created: the server doesn't tell it
+[HorayError]
+response: what is known is in the error: status_code, message, type, code, param, body, headers, request_id, attempts
+request: what was tried is in .attempts
+http_status: it is status_code
+json_body: it is body
+user_message: it is message
+completion: the response so far is .partial, for a cut stream, or .completion of an AnswerError
+"""
 )
+"""By class, without the `Async` of its name: attributes that it hasn't got, and what is there instead; first those of any class."""
 
-NO_METHOD = (
-    *("audio", "containers", "conversations", "evals", "files", "fine_tuning", "moderations"),
-    *("realtime", "rerank", "uploads", "vector_stores", "videos"),
-)
-"""Groups of methods of other clients, of which there is none here."""
-
-TEXT_CHOICE = {
-    "message": "it is text; chat.completions.create returns messages",
-    "content": "it is text",
-}
-
-ATTRIBUTES: dict[str, dict[str, str]] = {
-    "": {  # of any class
-        "with_raw_response": "every response has .meta, with its headers, status and request_id: call the method itself",
-        "with_streaming_response": "call create(..., stream=True), or client.request(..., stream=True) for other paths",
-        "aclose": "it is called close() on both clients",
-    },
-    "Horay": {
-        **dict.fromkeys(NO_METHOD, REQUEST),
-        **dict.fromkeys(("api_key", "base_url", "timeout", "default_headers"), SETTINGS),
-        "beta": "nothing is in beta here: use client.chat.completions.parse, .stream and .run_tools",
-        "responses": f"use client.chat.completions; {REQUEST}",
-        "assistants": f"use client.chat.completions.run_tools; {REQUEST}",
-        "batches": "client.batch.run(requests) and client.batch.run_file(...) send many requests",
-        "webhooks": "this API sends none",
-        "copy": "client.with_options(...) makes a copy",
-        "is_closed": "it is client.closed, without parentheses",
-        "get": 'use client.request("GET", path)',
-        "post": 'use client.request("POST", path, body=...)',
-        "put": 'use client.request("PUT", path, body=...)',
-        "patch": 'use client.request("PATCH", path, body=...)',
-        "delete": 'use client.request("DELETE", path)',
-        "max_retries": "it is client.options.retry.max_retries; client.with_options(max_retries=...) makes a copy",
-        "messages": "use client.chat.completions",
-        "completion": "use client.completions.create, or client.chat.completions.create",
-        "chat_completions": "use client.chat.completions.create",
-        "embedding": "use client.embeddings.create",
-        "image": "use client.images.generate",
-    },
-    "Chat": {name: f"use client.chat.completions.{name}" for name in ("create", "parse", "stream")},
-    "Completions": {"parse": "use client.chat.completions.parse"},
-    "ChatCompletions": {
-        **dict.fromkeys(("list", "retrieve", "update", "delete", "messages"), REQUEST),
-        "run": "it is run_tools(...)",
-    },
-    "Images": {
-        "create": "it is generate(model=..., prompt=..., image_size=...)",
-        **dict.fromkeys(("edit", "create_variation"), REQUEST),
-    },
-    "Models": {"delete": REQUEST},
-    "ChatCompletion": {
-        **dict.fromkeys(("json", "dict"), JSON),
-        **dict.fromkeys(("text", "content", "output_text"), "it is choices[0].message.content"),
-        "message": "it is choices[0].message",
-        "parsed": "it is choices[0].message.parsed, of parse(...)",
-    },
-    "ChatChoice": {
-        **dict.fromkeys(("text", "content"), "it is message.content"),
-        "delta": "it is message; chunks of a stream have delta",
-        "parsed": "it is message.parsed, of parse(...)",
-    },
-    "ChatMessage": {
-        "text": "it is content",
-        "parsed": "only the response of parse(...) has it, and of stream(...) with a class; create(...) parses nothing",
-    },
-    "ChatChunkChoice": {
-        **dict.fromkeys(("text", "content"), "it is delta.content"),
-        "message": "it is delta; only a whole response has message",
-    },
-    "CompletionChoice": TEXT_CHOICE,
-    "CompletionChunkChoice": TEXT_CHOICE,
-    "Completion": {
-        **dict.fromkeys(("json", "dict"), JSON),
-        **dict.fromkeys(("text", "content"), "it is choices[0].text"),
-    },
-    "Stream": {
-        **dict.fromkeys(("choices", "usage", "model", "json"), STREAMED),
-        **dict.fromkeys(
-            ("final", "get_final_completion", "get_final_message", "get_final_text"), FINAL
-        ),
-        "snapshot": "use the method stream(...), which has snapshot, instead of create(..., stream=True)",
-        "response": ".meta has the headers, the status and the request_id",
-        "text_stream": "it is text(), with parentheses",
-        "until_done": "read it to its end in a loop, or use the method stream(...), which has final()",
-    },
-    "EventStream": {
-        "choices": "the whole response is final(), and what has come of it is snapshot",
-        "usage": "it is in final()",
-        "response": ".meta has the headers, the status and the request_id",
-        "request_id": "it is meta.request_id",
-        **dict.fromkeys(("text_stream", "text_deltas"), "it is text(), with parentheses"),
-        "until_done": "final() reads to the end, and returns the whole response",
-        **dict.fromkeys(
-            ("get_final_completion", "get_final_response"),
-            "it is final(), which returns the whole response",
-        ),
-        "get_final_message": "it is final(); the message is final().choices[0].message",
-        "get_final_text": "it is final(); the text is final().choices[0].message.content",
-        "current_completion_snapshot": "it is snapshot",
-    },
-    "ToolRun": {
-        "until_done": "final() reads to the end, and returns the last response",
-        "get_final_completion": "it is final(), which returns the last response",
-    },
-    "Event": {
-        "delta": "new text is event.text, of the types 'text', 'reasoning' and 'refusal'; new arguments of a tool "
-        "call are event.arguments; isinstance(event, TextDelta) tells them apart",
-        "snapshot": "the response so far is stream.snapshot; merging takes time, so it isn't in each event",
-        "content": "new text is event.text; the whole one is in stream.snapshot and stream.final()",
-        "chunk": "the chunks are in stream.chunks, and come from create(..., stream=True)",
-        "arguments_delta": "it is event.arguments",
-        "parsed_arguments": "the call is event.tool_call; parse() and final() have function.parsed_arguments",
-        "refusal": "new text of a refusal is event.text, where event.type is 'refusal'",
-        "logprobs": "they are in the chunks and in stream.final()",
-        "choices": "these are events; chunks with choices come from create(..., stream=True)",
-    },
-    "ImageResponse": {
-        "data": "the pictures are in .images, each with its .url; client.images.save(picture, path) fetches one",
-        "created": "the server doesn't tell it",
-    },
-    "HorayError": {
-        "response": "what is known is in the error: status_code, message, type, code, param, body, headers, request_id, attempts",
-        "request": "what was tried is in .attempts",
-        "http_status": "it is status_code",
-        "json_body": "it is body",
-        "user_message": "it is message",
-        "completion": "the response so far is .partial, for a cut stream, or .completion of an AnswerError",
-    },
-}
-"""By class, without the `Async` of its name: attributes that it hasn't got, and what is there instead."""
-
-PARAMETERS: dict[str, tuple[str, ...]] = {
-    "size": ("image_size",),
-    "functions": ("tools",),
-    "function_call": ("tool_choice",),
-    "engine": ("model",),
-    "input": ("messages", "prompt"),
-    "prompt": ("messages", "input"),
-    "messages": ("prompt", "input"),
-    **dict.fromkeys(("text", "texts", "documents"), ("input",)),
-    **dict.fromkeys(("json", "data", "content", "json_data"), ("body",)),
-    "text_format": ("response_format",),
-    "output_format": ("response_format",),
-    "max_output_tokens": ("max_tokens",),
-    "max_new_tokens": ("max_tokens",),
-    "stop_sequences": ("stop",),
-    "request_timeout": ("timeout",),
-    "request_id": ("idempotency_key",),
-    "headers": ("extra_headers",),
-    "params": ("extra_query",),
-    "reasoning": ("reasoning_effort",),
+PARAMETERS = {
+    name: tuple(meant.split())
+    for name, meant in _table(
+        """
+size: image_size
+functions: tools
+function_call: tool_choice
+engine: model
+input: messages prompt
+prompt: messages input
+messages: prompt input
+text texts documents: input
+json data content json_data: body
+text_format output_format: response_format
+max_output_tokens max_new_tokens: max_tokens
+stop_sequences: stop
+request_timeout: timeout
+request_id: idempotency_key
+headers: extra_headers
+params: extra_query
+reasoning: reasoning_effort
+"""
+    ).items()
 }
 """Parameters of a call that have another name here: those that may be meant, the likeliest first."""
 
@@ -190,109 +174,91 @@ ADVICE: dict[str, str] = {
 }
 """What is given as some of those that may be meant."""
 
-OPTIONS: dict[str, dict[str, str]] = {
-    "Timeouts": {
-        **dict.fromkeys(
-            ("read", "sock_read"),
-            "it is first_byte, until the response begins, and idle, between two pieces of it",
-        ),
-        "write": "it is first_byte, which counts from the sending of the request",
-        "pool": "it is queue",
-        "sock_connect": "it is connect",
-        **dict.fromkeys(("timeout", "deadline"), "it is total"),
-    },
-    "RetryPolicy": {
-        **dict.fromkeys(("retries", "total"), "it is max_retries"),
-        **dict.fromkeys(
-            ("attempts", "max_attempts"), "it is max_retries, the attempts after the first"
-        ),
-        "backoff_factor": "it is initial_backoff, in seconds",
-        **dict.fromkeys(("backoff_max", "max_delay"), "it is max_backoff, in seconds"),
-        "status_forcelist": "it is statuses",
-    },
-    "Limits": {
-        "max_connections": "it is concurrency here, for requests; the client's option max_connections is for connections",
-        "max_keepalive_connections": "idle connections are kept; the client's option max_connections limits them",
-        "requests_per_minute": "it is rpm",
-        "tokens_per_minute": "it is tpm",
-    },
-    "BatchRequest": dict.fromkeys(
-        ("model", "messages", "prompt", "input"),
-        "write BatchRequest.chat(model=..., messages=...), or .completion, .embedding or .image with their parameters",
-    ),
-}
+OPTIONS = _tables(
+    """
+[Timeouts]
+read sock_read: it is first_byte, until the response begins, and idle, between two pieces of it
+write: it is first_byte, which counts from the sending of the request
+pool: it is queue
+sock_connect: it is connect
+timeout deadline: it is total
+[RetryPolicy]
+retries total: it is max_retries
+attempts max_attempts: it is max_retries, the attempts after the first
+backoff_factor: it is initial_backoff, in seconds
+backoff_max max_delay: it is max_backoff, in seconds
+status_forcelist: it is statuses
+[Limits]
+max_connections: it is concurrency here, for requests; the client's option max_connections is for connections
+max_keepalive_connections: idle connections are kept; the client's option max_connections limits them
+requests_per_minute: it is rpm
+tokens_per_minute: it is tpm
+[BatchRequest]
+model messages prompt input: write BatchRequest.chat(model=..., messages=...), or .completion, .embedding or .image with their parameters
+"""
+)
 """By class, options that have another name here; those of a client stand below."""
 
-CLIENT_OPTIONS: dict[str, str] = {
-    **dict.fromkeys(("api_base", "azure_endpoint", "endpoint"), "it is base_url"),
-    **dict.fromkeys(("openai_api_key", "token"), "it is api_key"),
-    **dict.fromkeys(
-        ("organization", "project"),
-        "this API has none; a header of another server's goes into default_headers={...}",
-    ),
-    "admin_api_key": "this API has none; the key is api_key",
-    "webhook_secret": "this API sends no webhooks",
-    "websocket_base_url": "this API has no WebSocket; the address is base_url",
-    "api_version": "this API has none; default_query={'api-version': ...} adds one to each URL",
-    "azure_deployment": "name it as model in each call",
-    "azure_ad_token_provider": "api_key takes a function, too",
-    "http_client": "requests are sent by aiohttp: max_connections, proxy, ssl_context and trust_env set its client "
-    "up, and session=aiohttp.ClientSession(...) brings your own",
-    **dict.fromkeys(("verify", "verify_ssl"), "it is ssl_context, an ssl.SSLContext"),
-    "cert": "it is ssl_context, an ssl.SSLContext with the certificate loaded",
-    "proxies": "it is proxy, one URL",
-    "headers": "it is default_headers",
-    "request_timeout": "it is timeout",
-    "retries": "it is max_retries",
-    "http2": "requests go over HTTP/1.1",
-    "_strict_response_validation": "it is strict='raise'",
-    "model": "name it in each call",
-}
+CLIENT_OPTIONS = _table(
+    """
+api_base azure_endpoint endpoint: it is base_url
+openai_api_key token: it is api_key
+organization project: this API has none; a header of another server's goes into default_headers={...}
+admin_api_key: this API has none; the key is api_key
+webhook_secret: this API sends no webhooks
+websocket_base_url: this API has no WebSocket; the address is base_url
+api_version: this API has none; default_query={'api-version': ...} adds one to each URL
+azure_deployment: name it as model in each call
+azure_ad_token_provider: api_key takes a function, too
+http_client: requests are sent by aiohttp: max_connections, proxy, ssl_context and trust_env set its client up, and session=aiohttp.ClientSession(...) brings your own
+verify verify_ssl: it is ssl_context, an ssl.SSLContext
+cert: it is ssl_context, an ssl.SSLContext with the certificate loaded
+proxies: it is proxy, one URL
+headers: it is default_headers
+request_timeout: it is timeout
+retries: it is max_retries
+http2: requests go over HTTP/1.1
+_strict_response_validation: it is strict='raise'
+model: name it in each call
+"""
+)
 """Options of a client that have another name here."""
 
-BATCH_OPTIONS: dict[str, str] = {
-    **dict.fromkeys(
-        ("max_retries", "retry", "timeout"),
-        "it is set on the client, client.with_options(...).batch, or on each request, BatchRequest.chat(...)",
-    ),
-    **dict.fromkeys(
-        ("model", "messages", "temperature", "max_tokens", "response_format"),
-        "it belongs to each request: BatchRequest.chat(model=..., messages=...)",
-    ),
-    **dict.fromkeys(
-        ("max_concurrency", "max_workers", "workers", "n_jobs", "max_connections"),
-        "it is concurrency",
-    ),
-    **dict.fromkeys(("callback", "on_progress"), "there is none: read run.progress in the loop"),
-}
+BATCH_OPTIONS = _table(
+    """
+max_retries retry timeout: it is set on the client, client.with_options(...).batch, or on each request, BatchRequest.chat(...)
+model messages temperature max_tokens response_format: it belongs to each request: BatchRequest.chat(model=..., messages=...)
+max_concurrency max_workers workers n_jobs max_connections: it is concurrency
+callback on_progress: there is none: read run.progress in the loop
+"""
+)
 """Options of a batch that are set elsewhere, or have another name here."""
 
-EXPORTS: dict[str, str] = {
-    "OpenAI": "it is Horay here: from horay_async import Horay as OpenAI",
-    "AsyncOpenAI": "it is AsyncHoray here: from horay_async import AsyncHoray as AsyncOpenAI",
-    "AzureOpenAI": "it is Horay here, with base_url",
-    "AsyncAzureOpenAI": "it is AsyncHoray here, with base_url",
-    "Client": "it is Horay here",
-    "AsyncClient": "it is AsyncHoray here",
-    "Timeout": "it is Timeouts here; a number is a deadline for the whole call",
-    "OpenAIError": "it is HorayError here",
-    "APIResponseValidationError": "it is APIResponseError here",
-    "LengthFinishReasonError": "it is AnswerError here, with reason 'length'",
-    "ContentFilterFinishReasonError": "it is AnswerError here, with reason 'content_filter'",
-    **dict.fromkeys(("NOT_GIVEN", "NotGiven", "omit"), "leave the parameter out"),
-    **dict.fromkeys(
-        ("DefaultHttpxClient", "DefaultAsyncHttpxClient", "DefaultAioHttpClient"),
-        CLIENT_OPTIONS["http_client"],
-    ),
-    "api_key": "settings belong to a client: Horay(api_key=...)",
-    **dict.fromkeys(("api_base", "base_url"), "settings belong to a client: Horay(base_url=...)"),
-    "organization": CLIENT_OPTIONS["organization"],
-    "chat": "calls belong to a client: Horay().chat.completions.create(...)",
-    "completions": "calls belong to a client: Horay().completions.create(...)",
-    "images": "calls belong to a client: Horay().images.generate(...)",
-    "LocalServer": "from horay_async.local import LocalServer",
-    "FaultServer": "from horay_async.testing import FaultServer",
-}
+EXPORTS = _table(
+    f"""
+OpenAI: it is Horay here: from horay_async import Horay as OpenAI
+AsyncOpenAI: it is AsyncHoray here: from horay_async import AsyncHoray as AsyncOpenAI
+AzureOpenAI: it is Horay here, with base_url
+AsyncAzureOpenAI: it is AsyncHoray here, with base_url
+Client: it is Horay here
+AsyncClient: it is AsyncHoray here
+Timeout: it is Timeouts here; a number is a deadline for the whole call
+OpenAIError: it is HorayError here
+APIResponseValidationError: it is APIResponseError here
+LengthFinishReasonError: it is AnswerError here, with reason 'length'
+ContentFilterFinishReasonError: it is AnswerError here, with reason 'content_filter'
+NOT_GIVEN NotGiven omit: leave the parameter out
+DefaultHttpxClient DefaultAsyncHttpxClient DefaultAioHttpClient: {CLIENT_OPTIONS["http_client"]}
+api_key: settings belong to a client: Horay(api_key=...)
+api_base base_url: settings belong to a client: Horay(base_url=...)
+organization: {CLIENT_OPTIONS["organization"]}
+chat: calls belong to a client: Horay().chat.completions.create(...)
+completions: calls belong to a client: Horay().completions.create(...)
+images: calls belong to a client: Horay().images.generate(...)
+LocalServer: from horay_async.local import LocalServer
+FaultServer: from horay_async.testing import FaultServer
+"""
+)
 """Names of the module `openai` that have another name here, or none; and what other modules of this package have."""
 
 
