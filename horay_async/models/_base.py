@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import attrs
 import msgspec
@@ -100,19 +100,18 @@ class Extensible(Model):
     _as_sent: ClassVar[bool] = False
     """Whether a merged response has it as one chunk brought it: whatever it holds stands in it alone."""
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
         # attrs would copy and pickle its own fields alone.
-        made = super().__reduce_ex__(protocol)
-        unknown = getattr(self, "_unknown", None)
-        return made if unknown is None else (_with_unknown, (unknown, *made))
+        names = *(field.name for field in self.__attrs_attrs__), *("_unknown", "_raw", "meta")
+        values = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        return _remade, (type(self), values)
 
 
-def _with_unknown(unknown: dict[str, Any], make: Any, args: Any, state: Any = None, *_: Any) -> Any:
-    """Undoes `Extensible.__reduce_ex__`."""
-    made = make(*args)
-    if state is not None:
-        made.__setstate__(state)
-    made._unknown = unknown  # noqa: SLF001 - its maker
+def _remade(cls: type[Any], values: dict[str, Any]) -> Any:
+    """Undoes `Extensible.__reduce__`."""
+    made = cls.__new__(cls)
+    for name, value in values.items():
+        setattr(made, name, value)
     return made
 
 
@@ -174,22 +173,6 @@ class Response(Extensible):
         from horay_async.models._notebook import markdown  # noqa: PLC0415 - for notebooks alone
 
         return markdown(self)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # attrs would copy and pickle its own fields alone: what only `to_dict()` knows would be lost.
-        names = [field.name for field in attrs.fields(cast(Any, type(self)))]
-        fields = {name: getattr(self, name) for name in names}
-        return self._remade, (fields, getattr(self, "_raw", None), getattr(self, "meta", None))
-
-    @classmethod
-    def _remade(cls, fields: dict[str, Any], raw: bytes | None, meta: ResponseMeta | None) -> Self:
-        """Undoes `__reduce__`."""
-        made = cls(**fields)
-        if raw is not None:
-            made._raw = raw
-        if meta is not None:
-            made.meta = meta
-        return made
 
 
 def parse_json(data: bytes) -> Any:

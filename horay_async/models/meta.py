@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -53,13 +53,8 @@ class ResponseMeta(Record):
 
         return parse_rate_limits(self.headers, now=time.time())
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
         fields = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
         # The response's headers are a view, which can't be pickled; a copy of them can.
         fields["headers"] = getattr(self.headers, "copy", lambda: dict(self.headers))()
-        return self._remade, (fields,)
-
-    @classmethod
-    def _remade(cls, fields: dict[str, Any]) -> Self:
-        """Undoes `__reduce__`."""
-        return cls(**fields)
+        return None, fields
