@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,8 +16,7 @@ import typer
 from horay_async.cli.errors import print_error
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.output import note
-
-Handler = Callable[[int, Any], None]
+from horay_async.cli.terminal import handled_by
 
 
 class Ended(KeyboardInterrupt):
@@ -27,22 +25,6 @@ class Ended(KeyboardInterrupt):
 
 def _ignore(_number: int, _: object) -> None:
     """In the place of `SIG_IGN`, which CPython complains of where such a signal has come already."""
-
-
-@contextmanager
-def _handled_by(
-    handler: Handler, names: Iterable[str], replaces: Callable[[Any], bool], before: dict[int, Any]
-) -> Generator[None]:
-    """Has `handler` called for signals until the block ends, in the place of those handlers that it `replaces`; notes them in `before`."""
-    if threading.current_thread() is threading.main_thread():  # only there they can be set
-        for number in (getattr(signal, name, 0) for name in names):  # Windows has no SIGHUP
-            if number and replaces(signal.getsignal(number)):
-                before[number] = signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        for number, replaced in before.items():
-            signal.signal(number, replaced)
 
 
 @contextmanager
@@ -63,7 +45,7 @@ def ended_as_interrupted() -> Generator[None]:
         return handler is signal.SIG_DFL
 
     try:
-        with _handled_by(end, ("SIGTERM", "SIGHUP"), is_default, before):
+        with handled_by(end, ("SIGTERM", "SIGHUP"), is_default, before):
             yield
     finally:
         if came:
@@ -79,7 +61,7 @@ def signals_held() -> Generator[None]:
         came.append(number)
 
     try:
-        with _handled_by(note_it, ("SIGINT", "SIGTERM", "SIGHUP"), callable, {}):
+        with handled_by(note_it, ("SIGINT", "SIGTERM", "SIGHUP"), callable, {}):
             yield
     finally:
         if came:

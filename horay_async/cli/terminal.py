@@ -10,7 +10,7 @@ import signal
 import sys
 import textwrap
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from importlib import import_module
@@ -110,11 +110,29 @@ RESET: Final = b"\x1b[?7h\x1b[?25h\n"
 
 
 @contextmanager
+def handled_by(
+    handler: Callable[[int, Any], None],
+    names: Iterable[str],
+    replaces: Callable[[Any], bool],
+    before: dict[int, Any],
+) -> Generator[None]:
+    """Has `handler` called for signals until the block ends, in the place of those handlers that it `replaces`; notes them in `before`."""
+    if threading.current_thread() is threading.main_thread():  # only there they can be set
+        for number in (getattr(signal, name, 0) for name in names):  # Windows has no SIGHUP
+            if number and replaces(signal.getsignal(number)):
+                before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, replaced in before.items():
+            signal.signal(number, replaced)
+
+
+@contextmanager
 def drawing(out: TextIO) -> Generator[None]:
     """While something is drawn over and over, with the cursor hidden. What is typed isn't shown meanwhile, since it would
     move the lines that are drawn over; it is kept for what reads next. A signal that ends the process undoes both first.
     """
-    before: dict[int, Any] = {}
     echo = _Echo(out)
 
     def show_again(number: int, _: object) -> None:
@@ -124,18 +142,15 @@ def drawing(out: TextIO) -> Generator[None]:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
-    if threading.current_thread() is threading.main_thread():  # only there they can be set
-        for number in (getattr(signal, name) for name in DEADLY if hasattr(signal, name)):
-            # One that is ignored, as by nohup, ends nothing.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, show_again)
-    try:
-        echo.turn_off()
-        yield
-    finally:
-        echo.restore()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def ends(handler: Any) -> bool:  # one that is ignored, as by nohup, ends nothing
+        return handler is not signal.SIG_IGN
+
+    with handled_by(show_again, DEADLY, ends, {}):
+        try:
+            echo.turn_off()
+            yield
+        finally:
+            echo.restore()
 
 
 class _Echo:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_type_hints
 
 import attrs
 import msgspec
@@ -107,7 +108,7 @@ class Extensible(Model):
         return _remade, (type(self), values)
 
 
-def _remade(cls: type[Any], values: dict[str, Any]) -> Any:
+def _remade(cls: Any, values: dict[str, Any]) -> Any:
     """Undoes `Extensible.__reduce__`."""
     made = cls.__new__(cls)
     for name, value in values.items():
@@ -194,7 +195,19 @@ def parse_json(data: bytes) -> Any:
             raise error from None
 
 
-def camel(name: str) -> str:
+def is_model(type_: Any) -> bool:
+    """Whether a type of a field is a class of models."""
+    return isinstance(type_, type) and issubclass(type_, Model)
+
+
+def sent_fields(cls: type[Model]) -> list[tuple[str, str, Any]]:
+    """The fields of a class of models: the name that the API sends, the attribute's name, and the type."""
+    hints = get_type_hints(cls)
+    spell: Callable[[str], str] = _camel if cls.__wire__.case == "camel" else str
+    return [(spell(field.name), field.name, hints[field.name]) for field in cls.__attrs_attrs__]
+
+
+def _camel(name: str) -> str:
     """A field's name as `case="camel"` spells it."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)

@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin
 
-import attrs
 import cattrs
 import msgspec
 
 from horay_async._json import is_array, is_object
-from horay_async.models._base import Model, camel
+from horay_async.models._base import Model, is_model, sent_fields
 
 M = TypeVar("M", bound=Model)
 
@@ -95,7 +94,7 @@ def _list_hook(type_: Any) -> Hook:
     unreadable entry becomes null or empty text, or else the whole list counts as unreadable.
     """
     (item_type,) = get_args(type_)
-    of_models = _is_model(item_type)
+    of_models = is_model(item_type)
     stand_in = None if type(None) in get_args(item_type) else "" if item_type is str else _NOTHING
 
     def hook(value: Any, _: Any) -> list[Any]:
@@ -118,9 +117,7 @@ def _list_hook(type_: Any) -> Hook:
 
 def _model_hook(type_: Any) -> Hook:
     """Reads an object field by field; one that can't be read keeps its default."""
-    hints = get_type_hints(type_)
-    spell: Callable[[str], str] = camel if type_.__wire__.case == "camel" else str
-    fields = [(spell(field.name), field.name, hints[field.name]) for field in attrs.fields(type_)]
+    fields = sent_fields(type_)
 
     def hook(value: Any, _: Any) -> Any:
         if not is_object(value):
@@ -142,10 +139,6 @@ def _is_list(type_: Any) -> bool:
     return get_origin(type_) is list
 
 
-def _is_model(type_: Any) -> bool:
-    return isinstance(type_, type) and issubclass(type_, Model)
-
-
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=False)
     converter.register_structure_hook(str, _text)
@@ -155,7 +148,7 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook(Decimal, _money)
     converter.register_structure_hook(msgspec.Raw, _unread)
     converter.register_structure_hook_factory(_is_list, _list_hook)
-    converter.register_structure_hook_factory(_is_model, _model_hook)
+    converter.register_structure_hook_factory(is_model, _model_hook)
     return converter
 
 

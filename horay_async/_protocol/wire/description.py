@@ -13,7 +13,7 @@ import msgspec
 
 from horay_async._json import is_array, is_object
 from horay_async.errors import DriftKind
-from horay_async.models._base import Model, Response, WireForm, camel
+from horay_async.models._base import Model, Response, WireForm, is_model, sent_fields
 
 Finding = tuple[str, DriftKind]
 """A path, and what is the matter there."""
@@ -78,7 +78,7 @@ def _strict_struct_of(into: type[Model]) -> type[msgspec.Struct]:
     """A struct that takes an object with the fields of `into` and no others."""
     always = into.__wire__.required
     fields: list[Any] = []
-    for name, type_ in _fields_of(into):
+    for _, name, type_ in sent_fields(into):
         strict: Any = FINISH_REASON | None if name == "finish_reason" else _strict_type_of(type_)
         fields.append((name, strict) if name in always else (name, strict, None))
     # Without the collector: what is thrown away at once has no use for it.
@@ -93,11 +93,11 @@ def _strict_type_of(type_: Any) -> Any:
     if NoneType in arguments:
         inner = _strict_type_of(_without_null(arguments))
         return inner if inner is msgspec.Raw else inner | None
-    if get_origin(type_) is list and _is_model(arguments[0]):
+    if get_origin(type_) is list and is_model(arguments[0]):
         return GenericAlias(list, _strict_struct_of(arguments[0]))
     if arguments or type_ is Any:
         return msgspec.Raw
-    return _strict_struct_of(type_) if _is_model(type_) else type_
+    return _strict_struct_of(type_) if is_model(type_) else type_
 
 
 # Field by field
@@ -113,7 +113,7 @@ def _check_of(type_: Any) -> Check:
         return _items(is_array, "[]", _check_of(arguments[0]))
     if get_origin(type_) is dict:  # of names that differ, such as tokens: a star stands for all
         return _items(is_object, ".*", _check_of(arguments[1]))
-    return _object(type_) if _is_model(type_) else _scalar(type_)
+    return _object(type_) if is_model(type_) else _scalar(type_)
 
 
 def _nullable(inner: Check) -> Check:
@@ -139,9 +139,9 @@ def _items(fits: Callable[[object], bool], step: str, inner: Check) -> Check:
 
 
 def _object(into: type[Model]) -> Check:
-    spell: Callable[[str], str] = camel if into.__wire__.case == "camel" else str
-    always = [spell(name) for name in into.__wire__.required]
-    checks = {spell(name): _check_of(type_) for name, type_ in _fields_of(into)}
+    fields = sent_fields(into)
+    always = [sent for sent, name, _ in fields if name in into.__wire__.required]
+    checks = {sent: _check_of(type_) for sent, _, type_ in fields}
     keeps_alive = issubclass(into, Response) and into.__wire__.allow_empty
 
     def check(value: Any, path: str, found: list[Finding]) -> None:
@@ -197,16 +197,6 @@ DESCRIBED: dict[Any, Callable[[Any], bool]] = {
     Decimal: _is_money,
 }
 """Whether a JSON value is one of the described type. JSON has one type of number: 1.0 is an integer."""
-
-
-def _fields_of(into: type[Model]) -> list[tuple[str, Any]]:
-    """Names and types. All models are attrs classes; their plain base can't say so."""
-    hints = get_type_hints(into)
-    return [(field.name, hints[field.name]) for field in attrs.fields(cast(Any, into))]
-
-
-def _is_model(type_: Any) -> bool:
-    return isinstance(type_, type) and issubclass(type_, Model)
 
 
 def _without_null(arguments: tuple[Any, ...]) -> Any:
