@@ -8,6 +8,9 @@ type and, below it, its description. One with `stream: bool = False` returns the
 - a stub (`.pyi`) beside each module in `STUBBED` and for each of `PACKAGES`, for type checkers and editors;
 - `horay_async/_generated_parameters.py`, from which `horay_async._signatures` makes signatures and docstrings.
 
+From the modules' `__all__` come, for each of `PACKAGES`, the names in its stub, and those in its `_generated_names.py`, by which it finds
+them at run time.
+
 A blocking class's methods (`@blocking(AsyncCompletions.create)`) and properties are those of the asynchronous class,
 with the blocking classes (`class Stream(..., of=AsyncStream)`) in the place of the asynchronous ones.
 """
@@ -45,8 +48,56 @@ STUBBED = (
 )
 """The modules whose classes get stubs; one that isn't there is passed over."""
 
-PACKAGES = ("horay_async", "horay_async.testing")
-"""The packages that load their modules late, and whose names a stub tells."""
+PACKAGES = {
+    "horay_async": (
+        "errors",
+        "options",
+        "client",
+        "models.raw",
+        "models.models",
+        "models.chat",
+        "models.chat_chunks",
+        "models.chat_params",
+        "models.completions",
+        "models.dicts",
+        "models.drift",
+        "models.embeddings",
+        "models.events",
+        "models.hooks",
+        "models.images",
+        "models.messages",
+        "models.meta",
+        "models.options",
+        "models.parsed",
+        "models.sampling",
+        "models.tools",
+        "models.rate_limits",
+        "models.usage",
+        "models.user",
+        "streaming",
+        "batch",
+        "parsing",
+        "tools.define",
+        "tools.run",
+        "sync",
+    ),
+    "horay_async.testing": (
+        "_server_connection",
+        "responses",
+        "canned",
+        "cassettes",
+        "chaos",
+        "failures",
+        "faults",
+        "recorder",
+        "records",
+        "script",
+        "server",
+        "steps",
+        "tls",
+    ),
+}
+"""The packages that load their modules late, and the modules whose names they show: those in their `__all__`."""
 
 DESCRIBED_BY = {"ClientParams": "ClientOptions"}
 """Typed dictionaries whose parameters are described by another class's fields of the same names."""
@@ -733,19 +784,36 @@ def merged(
 
 def package(name: str) -> str:
     """The stub of a package whose names come from its modules when they are asked for."""
-    own = definitions(name)
     lines = [HEADER, "", f'"""{(ast.get_docstring(tree(name)) or "").splitlines()[0]}"""', ""]
-    if name == "horay_async":
-        lines.append("from horay_async._version import __version__ as __version__")
-    assert isinstance(own["_MODULES"], ast.Assign)
-    public: list[str] = []
-    for part in ast.literal_eval(own["_MODULES"].value):
-        module = f"{name}.{part}"
-        public += exported(module)
-        # Jedi takes what is imported without an `as` for private.
-        lines += [f"from {module} import {each} as {each}" for each in exported(module)]
-    lines.append(ast.unparse(own["__all__"]) if "__all__" in own else f"__all__ = {sorted(public)}")
+    # Jedi takes what is imported without an `as` for private.
+    lines += [f"from {name}.{part} import {each} as {each}" for each, part in homes(name).items()]
+    lines.append(f"__all__ = {[*homes(name)]}")
     return formatted("\n".join(lines), path_of(name).with_suffix(".pyi"))
+
+
+def homes(name: str) -> dict[str, str]:
+    """The public names of such a package, and the module below it that each comes from."""
+    found = {each: part for part in PACKAGES[name] for each in exported(f"{name}.{part}")}
+    if name == "horay_async":
+        found["__version__"] = "_version"
+    return dict(sorted(found.items()))
+
+
+def names(name: str) -> str:
+    """The module in which such a package looks its names up at run time."""
+    lines = [HEADER.replace("the parameter classes", "the modules"), ""]
+    lines += [
+        f'"""The public names of `{name}`, and the module below it that each comes from."""',
+        "",
+    ]
+    lines += ["from __future__ import annotations", "", '__all__ = ["HOMES"]', ""]
+    lines.append(f"HOMES = {homes(name)}")
+    return formatted("\n".join(lines), names_of(name))
+
+
+def names_of(name: str) -> Path:
+    """The file of that module."""
+    return path_of(name).with_name("_generated_names.py")
 
 
 def exported(module: str) -> list[str]:
@@ -766,6 +834,7 @@ def generated() -> dict[Path, str]:
     """All that is generated: the files and what is in them."""
     files = {path_of(module).with_suffix(".pyi"): stub(module) for module in stubbed()}
     files |= {path_of(name).with_suffix(".pyi"): package(name) for name in PACKAGES}
+    files |= {names_of(name): names(name) for name in PACKAGES}
     return {**files, TABLE: table()}
 
 

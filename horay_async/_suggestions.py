@@ -20,9 +20,9 @@ JSON = "to_dict() returns the JSON that the server sent, to_json() its text, and
 
 
 def _table(text: str) -> dict[str, str]:
-    """What is told of each name, of `names: words` in each line."""
+    """The messages by name; each line is `names: message`."""
     lines = (line.partition(": ") for line in text.strip().splitlines())
-    return {name: words for names, _, words in lines for name in names.split()}
+    return {name: message for names, _, message in lines for name in names.split()}
 
 
 def _tables(text: str) -> dict[str, dict[str, str]]:

@@ -20,37 +20,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_MODULES = (
-    "_server_connection",
-    "responses",
-    "canned",
-    "cassettes",
-    "chaos",
-    "failures",
-    "faults",
-    "recorder",
-    "records",
-    "script",
-    "server",
-    "steps",
-    "tls",
-)
-"""Where the names live: those in a module's `__all__` are for users. They are loaded late: pytest loads this package, for its
-plugin, in every run. Type checkers and editors see the generated stub.
-"""
+from horay_async.testing._generated_names import HOMES
+
+# The names are loaded late: pytest loads this package, for its plugin, in every run. Type checkers and editors see the generated stub:
+# pyright: reportUnsupportedDunderAll=false
+
+__all__ = list(HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    homes = (import_module(f"{__name__}.{module}") for module in _MODULES)
-    if name == "__all__":
-        return sorted(public for home in homes for public in home.__all__)
-    if not name.startswith("_"):
-        for home in homes:
-            if name in home.__all__:
-                return globals().setdefault(name, getattr(home, name))
+    if name in HOMES:
+        home = import_module(f"{__name__}.{HOMES[name]}")
+        return globals().setdefault(name, getattr(home, name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    names: list[str] = __getattr__("__all__")
-    return names
+    return __all__
