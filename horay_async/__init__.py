@@ -41,9 +41,8 @@ leaves are imported by no other layer; only the command line loads `local`, when
     integrations, local, testing (leaves)
 """
 
-# Each module lists in `__all__` what it has for users; the generated table of their names tells where each one comes from when it
-# is asked for. Type checkers and editors see the generated stub:
-# pyright: reportUnsupportedDunderAll=false
+# Each module lists in `__all__` what it has for users. The generated table of these names tells where each one comes from when it
+# is asked for; type checkers and editors see the generated stub.
 
 from __future__ import annotations
 
@@ -51,12 +50,14 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from horay_async._generated_names import HOMES
-
-__all__ = list(HOMES)
+from horay_async._version import __version__ as __version__
 
 
 def __getattr__(name: str) -> Any:
+    from horay_async._generated_names import HOMES  # noqa: PLC0415 - whoever asks for no name needs none
+
+    if name == "__all__":
+        return list(HOMES)
     if name in HOMES:
         home = import_module(f"horay_async.{HOMES[name]}")
         return globals().setdefault(name, getattr(home, name))
@@ -76,4 +77,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    names: list[str] = __getattr__("__all__")
+    return names

@@ -20,15 +20,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from horay_async.testing._generated_names import HOMES
-
-# The names are loaded late: pytest loads this package, for its plugin, in every run. Type checkers and editors see the generated stub:
-# pyright: reportUnsupportedDunderAll=false
-
-__all__ = list(HOMES)
-
 
 def __getattr__(name: str) -> Any:
+    """Loads a name's module late: pytest loads this package, for its plugin, in every run. Type checkers and editors see the generated
+    stub.
+    """
+    from horay_async.testing._generated_names import HOMES  # noqa: PLC0415 - see above
+
+    if name == "__all__":
+        return list(HOMES)
     if name in HOMES:
         home = import_module(f"{__name__}.{HOMES[name]}")
         return globals().setdefault(name, getattr(home, name))
@@ -36,4 +36,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    names: list[str] = __getattr__("__all__")
+    return names
