@@ -16,7 +16,7 @@ import typer
 from horay_async.cli.errors import print_error
 from horay_async.cli.exit_codes import ExitCode
 from horay_async.cli.output import note
-from horay_async.cli.terminal import handled_by
+from horay_async.cli.terminal import handled_by, is_default
 
 
 class Ended(KeyboardInterrupt):
@@ -40,9 +40,6 @@ def ended_as_interrupted() -> Generator[None]:
         for each in before:  # a terminal that is closed sends several
             signal.signal(each, _ignore)
         raise Ended
-
-    def is_default(handler: Any) -> bool:  # one that is ignored, as by nohup, ends nothing
-        return handler is signal.SIG_DFL
 
     try:
         with handled_by(end, ("SIGTERM", "SIGHUP"), is_default, before):

@@ -24,8 +24,8 @@ def show_progress(progress: horay_async.BatchProgress, *, bar: bool) -> Generato
     if bar and sys.stderr.isatty():
         drawn = ProgressBar(progress, "always", transient=True, counted=True)
         with drawing(sys.stderr):
-            drawn.start()
             try:
+                drawn.start()
                 yield
             finally:
                 drawn.stop()

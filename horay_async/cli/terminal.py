@@ -105,8 +105,8 @@ DEADLY: Final = ("SIGTERM", "SIGHUP", "SIGQUIT")
 LOCAL_FLAGS: Final = 3
 """Where `termios` has `c_lflag`, with ECHO in it."""
 
-RESET: Final = b"\x1b[?7h\x1b[?25h\n"
-"""DECAWM and DECTCEM: lines wrap, and the cursor is seen. What is typed next begins a line."""
+RESET: Final = b"\x1b[?7h\x1b[?25h"
+"""DECAWM and DECTCEM: lines wrap, and the cursor is seen."""
 
 
 @contextmanager
@@ -128,27 +128,36 @@ def handled_by(
             signal.signal(number, replaced)
 
 
+def is_default(handler: Any) -> bool:
+    """Whether a signal has the system's own action: what has a handler is left to that, and what is ignored, as by nohup, ends nothing."""
+    return handler is signal.SIG_DFL
+
+
 @contextmanager
 def drawing(out: TextIO) -> Generator[None]:
     """While something is drawn over and over, with the cursor hidden. What is typed isn't shown meanwhile, since it would
-    move the lines that are drawn over; it is kept for what reads next. A signal that ends the process undoes both first.
+    move the lines that are drawn over; it is kept for what reads next. An exception, and a signal that ends the process,
+    undo both first; a signal that has a handler, or is ignored, is left to that.
     """
     echo = _Echo(out)
 
-    def show_again(number: int, _: object) -> None:
+    def reset(after: bytes) -> None:
         with suppress(OSError):
-            os.write(out.fileno(), RESET)
+            os.write(out.fileno(), RESET + after)
+
+    def show_again(number: int, _: object) -> None:
+        reset(b"\n")  # what is typed next begins a line
         echo.restore()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
-    def ends(handler: Any) -> bool:  # one that is ignored, as by nohup, ends nothing
-        return handler is not signal.SIG_IGN
-
-    with handled_by(show_again, DEADLY, ends, {}):
+    with handled_by(show_again, DEADLY, is_default, {}):
         try:
             echo.turn_off()
             yield
+        except BaseException:  # it may have come within what draws, or what ends that
+            reset(b"")
+            raise
         finally:
             echo.restore()
 

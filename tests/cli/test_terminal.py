@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from horay_async.cli.exit_codes import ExitCode
-from horay_async.testing import FaultServer, Gate, respond, sse
+from horay_async.testing import FaultServer, Gate, Hang, respond, sse
 
 if sys.platform == "win32":
     pytest.skip("terminals of POSIX", allow_module_level=True)
@@ -144,6 +144,35 @@ def test_signal_leaves_the_cursor(
     assert terminal.output.rfind("\x1b[?25h") > terminal.output.rfind("\x1b[?25l")
     assert terminal.output.rfind("\x1b[?7h") > terminal.output.rfind("\x1b[?7l")
     gate.open()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_signal_ends_a_batch_as_in_a_pipe(
+    open_terminal: Open, fault_server: FaultServer, tmp_path: Path, name: str
+) -> None:
+    """With a bar, too: what has come is written and told, and what isn't finished goes on at the next start."""
+    requests, results = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    body = {"model": "m", "prompt": "p"}
+    requests.write_text(
+        "".join(
+            json.dumps(
+                {"custom_id": each, "method": "POST", "url": "/v1/completions", "body": body}
+            )
+            + "\n"
+            for each in "ab"
+        )
+    )
+    fault_server.reply("x")
+    fault_server.reply("never", Hang())
+    terminal = open_terminal("batch", str(requests), str(results))
+    terminal.until("1/2")
+    number = getattr(signal, name)
+    terminal.signal(number)
+    assert terminal.end() == -number
+    assert "stopped with 1 of 2 finished, 0 failed" in terminal.output.replace("\n", " ")
+    assert len(results.read_text().splitlines()) == 1
+    assert terminal.echoes()
+    assert terminal.output.rfind("\x1b[?25h") > terminal.output.rfind("\x1b[?25l")
 
 
 def test_reasoning_is_dim(open_terminal: Open, fault_server: FaultServer) -> None:
