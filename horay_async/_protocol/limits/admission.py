@@ -39,36 +39,19 @@ from enum import Enum, auto
 import attrs
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
+from horay_async._protocol.limits.consecutive_refusals import (
+    PROBE_AFTER,
+    ConsecutiveRefusals,
+    Halt,
+)
 from horay_async._protocol.limits.learned_rate import LearnedRate
+from horay_async._protocol.limits.random_refusals import RandomRefusals
 from horay_async._protocol.limits.shared_pause import SharedPause
 
-PROBE_AFTER = 3
-"""Consecutive refusals after which one request at a time is sent, until one succeeds."""
+# What a refusal is taken for, see `_cause_of`
 
 MIN_EVIDENCE = 5
 """So many of the latest responses at a number under way, or above, show that it is no reason to refuse."""
-
-# When refusals are taken for random ones, from which nothing is learnt.
-
-RANDOM_EPISODES = 12.0
-"""Episodes of refusals, less what is forgotten of them, after which they are: each of them lowered a rate that what is let
-through keeps to, and that helped no more than the time before."""
-
-EPISODE_LIFETIME = 20
-"""Responses after which one is forgotten: of a limit that was found, fewer than 1 in 50 requests are refused."""
-
-MOST_RANDOM = 0.8
-"""The part of the requests up to which they are: a window that is used up refuses nearly all."""
-
-RANDOM_WEIGHT = 0.05
-"""Of the newest outcome in that part, a running mean."""
-
-DOUBTFUL = 0.4
-"""The part of them from which on a rate that is learnt is doubtful: it is dropped again where nothing is refused for a minute, since
-the server may have been out of order."""
-
-RANDOM_RESPONSES = 200
-"""Responses for which they are taken for random ones; then it is tried anew whether it helps to be slower."""
 
 AMPLE_EVIDENCE = 50
 """So many of them, and even a refusal now and then isn't for the number under way."""
@@ -144,42 +127,23 @@ class Admission:
     def __init__(self, random: Callable[[], float]) -> None:
         self.in_flight: int = 0
         """Requests under way, under all limits."""
-        self.refusing_since: float | None = None
-        """When the server began to refuse everything; None while it responds."""
         self.undecided: int = 0
         """Those of them that the server may still refuse: it has responded to the others, whose response isn't whole yet."""
+        self.refusing_since: float | None = None
+        """When the server began to refuse everything; None while it responds."""
         self._pause = SharedPause(random)
+        self._halt = Halt()
+        """Set by a first refusal without `Retry-After`; by `end` and `accepted` taken back."""
         self._rate = LearnedRate()
-        self._rate_holds = False
-        """Whether the rate has held back the request that is sent next; set by `hold_back`, taken by `begin`."""
-        self._pressed = False
-        """Whether more is to be sent than can be: always with a batch, with calls where the limit has held one back. Set by
-        `hold_back`, taken by `begin`."""
-        self._last_serial = 0
-        """The newest permit's."""
-        # A request is *informed* if it was sent when the latest refusal was known. One that was sent before tells
-        # nothing new by being refused as well.
-        self._informed_after = 0
-        """Permits with a higher serial are those of informed requests; set to the newest one by a refusal."""
-        self._informed_in_flight = 0
-        """Informed requests that are under way."""
-        self._consecutive = 0
-        """Refusals in a row, each of the request that was sent next after the one before was known; 0 once an
-        informed request succeeds."""
-        self._episodes = 0.0
-        """Episodes of refusals without `Retry-After`, less what is forgotten of them; 0 again at RANDOM_EPISODES."""
-        self._random_responses = 0
-        """Responses for which refusals are still taken for random ones."""
-        self._refused_slowed = 0.0
-        """Running mean of the part that was refused of the requests which something had slowed: the rate, a pause or the end of
-        another request; the first few in a row, not an outage. While refusals are taken for random ones, of all requests."""
-        self._halted = False
-        """Whether a request that is under way has to end before the next is sent; set by a refusal without `Retry-After`."""
-        self._halted_until = -math.inf
-        """When the next is sent even if none ends: it may be a response of minutes. Set by such a refusal, and while one request
-        at a time is sent, by each."""
+        self._consecutive = ConsecutiveRefusals()
+        self._random_refusals = RandomRefusals()
         self._episode: _OverloadEpisode | None = None
         """The refusals that aren't over; None while all is well."""
+        # What holds back the request that is sent next: noted by `hold_back`, taken by `begin`.
+        self._waits_for_rate = False
+        """Whether the learnt rate did."""
+        self._pressed = False
+        """Whether more is to be sent than can be: always with a batch, with calls where the limit has held one back."""
 
     def paused(self, now: float) -> float:
         """Seconds until nothing pauses any more."""
@@ -198,11 +162,11 @@ class Admission:
         if concurrency.hold_back():
             self._pressed = True
             return math.inf
-        probing = self._consecutive >= PROBE_AFTER and self._informed_in_flight
-        if self.undecided and (self._halted or probing) and now < self._halted_until:
-            return self._halted_until - now
+        halted = self._halt.wait(now, probe_in_flight=self._consecutive.probe_in_flight)
+        if self.undecided and halted:
+            return halted
         by_rate = self._rate.wait(now)
-        self._rate_holds |= by_rate > 0
+        self._waits_for_rate |= by_rate > 0
         return max(by_rate, self._pause.wait(now), concurrency.wait(now) if paced else 0.0)
 
     def hold_back_fixed(self, concurrency: ConcurrencyLimit, now: float) -> float:
@@ -225,21 +189,20 @@ class Admission:
         alone = not self.in_flight
         waited_for_rate = pressed = False
         if adaptive:
-            waited_for_rate, self._rate_holds = self._rate_holds, False
+            waited_for_rate, self._waits_for_rate = self._waits_for_rate, False
             pressed, self._pressed = self._pressed, False
         self.in_flight += 1
         self.undecided += 1
-        self._last_serial += 1
-        self._informed_in_flight += 1
+        serial = self._consecutive.sent()
         concurrency.begin(now)
         self._pause.begin(now)
-        if self._consecutive >= PROBE_AFTER:
-            self._halted_until = now + self._longest_halt(concurrency)
+        if self._consecutive.count >= PROBE_AFTER:
+            self._halt.extend(now, concurrency.latency)
         self._rate.begin(now, waited=waited_for_rate if adaptive else None)
         return Permit(
             concurrency,
             concurrency.epoch,
-            self._last_serial,
+            serial,
             concurrency.in_flight,
             alone=alone,
             waited_for_rate=waited_for_rate,
@@ -255,16 +218,16 @@ class Admission:
         permit.open = False
         self.in_flight -= 1
         self.undecided -= permit.undecided
-        self._informed_in_flight -= self._is_informed(permit)
-        self._halted = False
+        self._consecutive.ended(permit.serial)
+        self._halt.on = False
         permit.concurrency.end()
 
     def accepted(self, permit: Permit) -> None:
         """Notes that the server responds to a request, whose response can take long to come: a stream's does."""
-        self._note(permit, refused=False)
+        self._record(permit, refused=False)
         self.undecided -= permit.undecided
         permit.undecided = False
-        self._halted = False
+        self._halt.on = False
 
     def succeeded(self, permit: Permit, now: float, *, latency: float | None) -> None:
         """Takes back a permit whose request succeeded; `latency` is None where that took several
@@ -275,20 +238,18 @@ class Admission:
         if permit.probe:
             self._pause.shorten(now)
         self._rate.succeeded(now)
-        self._episodes = max(0.0, self._episodes - 1 / EPISODE_LIFETIME)
-        self._random_responses = max(0, self._random_responses - 1)
+        self._random_refusals.succeeded()
         if permit.undecided:
-            self._note(permit, refused=False)
-        episode = self._episode
-        if episode is not None and permit.serial > episode.serial:
-            self._end_episode(episode, now)
+            self._record(permit, refused=False)
+        if self._episode is not None and permit.serial > self._episode.serial:
+            self._end_episode(self._episode, now)
         if latency is not None:
             permit.concurrency.succeeded(permit.epoch, permit.in_flight, latency, now=now)
 
     def refused(self, permit: Permit, now: float, *, retry_after: float | None) -> None:
         """Takes back a permit whose request was refused; the server may have said when to come back."""
-        informed = self._is_informed(permit)
-        self._note(permit, refused=True)
+        informed = self._consecutive.is_informed(permit.serial)
+        self._record(permit, refused=True)
         self.end(permit)
         if self.refusing_since is None:
             self.refusing_since = now
@@ -297,70 +258,29 @@ class Admission:
                 self.pause(retry_after, permit.concurrency, now)
             return
         if self._episode is None:
-            self._episode = _OverloadEpisode(serial=self._last_serial)
-            if retry_after is None:
-                self._count_episode(now)
-        episode = self._episode
-        episode.refusals += 1
-        episode.limits.add(permit.concurrency)
+            self._episode = _OverloadEpisode(serial=self._consecutive.newest)
+            slowed = retry_after is None and self._rate.has_slowed(now)
+            if slowed and self._random_refusals.episode_began():
+                self._rate.forget()
+        self._episode.refusals += 1
+        self._episode.limits.add(permit.concurrency)
         if informed:
-            # A refusal comes at once: what was sent before this one, and after the last, was let through.
-            next_sent = permit.serial == self._informed_after + 1
-            self._consecutive = self._consecutive + 1 if next_sent else 1
-            self._informed_after = self._last_serial
-            self._informed_in_flight = 0
-        self._attribute(permit, episode, now, informed=informed, asked=retry_after)
-        if retry_after is None and self._refuses_at_random and self._consecutive <= PROBE_AFTER:
-            return  # the request's own backoff is all that helps
-        if retry_after is not None or (informed and (self._consecutive > 1 or not self.undecided)):
-            sharers = permit.concurrency.limit
-            # A few in a row are no outage yet, however long what was under way took.
-            refusing = now - self.refusing_since if self._consecutive > PROBE_AFTER else 0.0
-            episode.paused += self._pause.pause(
-                retry_after, sharers=sharers, now=now, refusing=refusing
-            )
-        elif informed:
-            self._halted = True
-            self._halted_until = now + self._longest_halt(permit.concurrency)
+            self._consecutive.refused(permit.serial)
+        self._learn(permit, self._episode, now, informed=informed, asked=retry_after)
+        self._hold_up(permit, self._episode, now, informed=informed, asked=retry_after)
 
-    def _note(self, permit: Permit, *, refused: bool) -> None:
-        """Notes whether an informed request was let through or refused."""
-        if permit.serial <= self._informed_after:
+    def _record(self, permit: Permit, *, refused: bool) -> None:
+        """Records whether a request was refused or let through, where it is informed: others tell nothing new."""
+        consecutive = self._consecutive
+        if not consecutive.is_informed(permit.serial):
             return
-        next_sent = self._informed_after and permit.serial == self._informed_after + 1
-        slowed = next_sent or permit.waited_for_rate or self._refuses_at_random
-        if slowed and self._consecutive < 2 * PROBE_AFTER:
-            self._refused_slowed += RANDOM_WEIGHT * (refused - self._refused_slowed)
+        if consecutive.count < 2 * PROBE_AFTER:  # more in a row are an outage
+            slowed = permit.waited_for_rate or consecutive.is_next(permit.serial)
+            self._random_refusals.record(refused=refused, slowed=slowed)
         if not refused:
-            self._consecutive = 0
+            consecutive.let_through()
 
-    def _count_episode(self, now: float) -> None:
-        """Counts an episode that began although the rate had slowed sending. After many of them, refusals are taken for random
-        ones, and what was learnt of a rate is wrong.
-        """
-        if self._refuses_at_random or not self._rate.has_slowed(now):
-            return
-        self._episodes += 1
-        if self._episodes >= RANDOM_EPISODES:
-            self._episodes = 0.0
-            self._random_responses = RANDOM_RESPONSES
-            self._rate.forget()
-
-    @property
-    def _refuses_at_random(self) -> bool:
-        """Whether refusals are taken for random ones."""
-        return self._random_responses > 0 and self._refused_slowed <= MOST_RANDOM
-
-    def _longest_halt(self, concurrency: ConcurrencyLimit) -> float:
-        """Seconds for which others wait for a request under way to end: the time that one mostly takes, as far as a pause
-        may be so long.
-        """
-        return min(SharedPause.LONGEST, max(SharedPause.FIRST, concurrency.latency))
-
-    def _is_informed(self, permit: Permit) -> bool:
-        return permit.serial > self._informed_after
-
-    def _attribute(
+    def _hold_up(
         self,
         permit: Permit,
         episode: _OverloadEpisode,
@@ -369,20 +289,49 @@ class Admission:
         informed: bool,
         asked: float | None,
     ) -> None:
-        """Has what was refused learn from it: the rate, or the number under way, which is cut.
+        """Holds up what would be sent next. The first case that applies decides.
 
         `asked` is the server's `Retry-After`, in seconds.
         """
-        sure = asked is not None or self._consecutive > 1  # so that even a lone refusal counts
-        concurrency = permit.concurrency
+        row = self._consecutive.count
+        if asked is None:
+            # 1. It was at random: the request's own backoff is all that helps, until there are more in a row.
+            if self._random_refusals.assumed and row <= PROBE_AFTER:
+                return
+
+            # 2. It was sent before the latest refusal was known, which has held up all already.
+            if not informed:
+                return
+
+            # 3. It is the first in a row, and others are under way: what they meet tells whether to go on.
+            if row == 1 and self.undecided:
+                self._halt.on = True
+                self._halt.extend(now, permit.concurrency.latency)
+                return
+
+        # 4. A pause: as the server asked for, or longer the longer it refuses everything. A few in a row are no outage
+        #    yet, however long what was under way took.
+        assert self.refusing_since is not None
+        refusing = now - self.refusing_since if row > PROBE_AFTER else 0.0
+        episode.paused += self._pause.pause(
+            asked, sharers=permit.concurrency.limit, now=now, refusing=refusing
+        )
+
+    def _learn(
+        self,
+        permit: Permit,
+        episode: _OverloadEpisode,
+        now: float,
+        *,
+        informed: bool,
+        asked: float | None,
+    ) -> None:
+        """Has what was refused learn from it: the rate, or the number under way, which is cut."""
         if episode.rate_limited:
             return
-        # One that wasn't informed was sent with those before it, and counts as one more of them.
-        cause = (
-            self._cause_of(permit, episode, sure=sure, asked=asked)
-            if informed
-            else _Cause.CONCURRENCY
-        )
+        concurrency, row = permit.concurrency, self._consecutive.count
+        sure = asked is not None or row > 1  # so that even a lone refusal counts
+        cause = self._cause_of(permit, episode, informed=informed, sure=sure, asked=asked)
         if cause is _Cause.RATE:
             # How much the server allows can't be told from the little that there was to send.
             # Where nothing at all was let through, the server was out of service, or a window was used up before: a
@@ -395,41 +344,51 @@ class Admission:
         elif cause is _Cause.CONCURRENCY:
             if informed and permit.waited_for_rate:
                 self._rate.forget()  # it held requests back, and they were refused all the same
-            concurrency.refused(permit.epoch, permit.in_flight, row=self._consecutive, sure=sure)
+            concurrency.refused(permit.epoch, permit.in_flight, row=row, sure=sure)
 
     def _cause_of(
-        self, permit: Permit, episode: _OverloadEpisode, *, sure: bool, asked: float | None
+        self,
+        permit: Permit,
+        episode: _OverloadEpisode,
+        *,
+        informed: bool,
+        sure: bool,
+        asked: float | None,
     ) -> _Cause:
-        """What the refusal of an informed request was for. The first case that applies decides."""
+        """What a refusal was for. The first case that applies decides."""
+        # 1. It was sent with those that were refused before it, and counts as one more of them.
+        if not informed:
+            return _Cause.CONCURRENCY
+
         concurrency = permit.concurrency
         evidence = concurrency.let_through(permit.in_flight)
         episode.let_through |= evidence >= MIN_EVIDENCE
 
-        # 0. Slower sending didn't help.
-        if asked is None and self._refuses_at_random:
+        # 2. Slower sending didn't help.
+        if asked is None and self._random_refusals.assumed:
             return _Cause.UNCLEAR
 
-        # 1. Nothing else was under way, so it wasn't one too many.
+        # 3. Nothing else was under way, so it wasn't one too many.
         if permit.alone:
             return _Cause.RATE
 
-        # 2. The rate had held it back, and there is reason to believe in that rate: it was met with a refusal
+        # 4. The rate had held it back, and there is reason to believe in that rate: it was met with a refusal
         #    before, or as many under way were let through just now. Then the rate is a little too high.
         if permit.waited_for_rate and (episode.let_through or self._rate.proven):
             return _Cause.RATE if self._rate.refused(sure=sure) else _Cause.UNCLEAR
 
-        # 3. The server asks for a wait as long as a window of time; or it refuses again and again what it had
+        # 5. The server asks for a wait as long as a window of time; or it refuses again and again what it had
         #    let through in that number: its window is used up.
         if asked is not None and asked > LONG_WAIT * max(1.0, concurrency.latency):
             return _Cause.RATE
-        if episode.let_through and self._consecutive > 1:
+        if episode.let_through and self._consecutive.count > 1:
             return _Cause.RATE
 
-        # 4. That number was let through so often that it can't be the reason. The rate may be, or none at all.
+        # 6. That number was let through so often that it can't be the reason. The rate may be, or none at all.
         if evidence >= AMPLE_EVIDENCE and asked is None:
             return _Cause.RATE if self._rate.refused(sure=False) else _Cause.UNCLEAR
 
-        # 5. Nothing speaks for a rate.
+        # 7. Nothing speaks for a rate.
         return _Cause.CONCURRENCY
 
     def _end_episode(self, episode: _OverloadEpisode, now: float) -> None:
@@ -441,5 +400,5 @@ class Admission:
             refusals=episode.refusals,
             paused=episode.paused,
             now=now,
-            doubtful=self._refused_slowed > DOUBTFUL,
+            doubtful=self._random_refusals.doubtful,
         )
