@@ -35,15 +35,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from enum import Enum, auto
+from typing import NamedTuple
 
 import attrs
 
 from horay_async._protocol.limits.concurrency import ConcurrencyLimit
-from horay_async._protocol.limits.consecutive_refusals import (
-    PROBE_AFTER,
-    ConsecutiveRefusals,
-    Halt,
-)
+from horay_async._protocol.limits.consecutive import PROBE_AFTER, ConsecutiveRefusals, Halt
 from horay_async._protocol.limits.learned_rate import LearnedRate
 from horay_async._protocol.limits.random_refusals import RandomRefusals
 from horay_async._protocol.limits.shared_pause import SharedPause
@@ -96,6 +93,23 @@ class _Cause(Enum):
     """More requests in a time than the server takes: the rate is lowered when the episode is over."""
     UNCLEAR = auto()
     """Perhaps a rate, or a refusal now and then as any server has them, or many at random: nothing is changed."""
+
+
+class _Refusal(NamedTuple):
+    """A refusal, and what is known of it."""
+
+    permit: Permit
+    """That of the request."""
+    asked: float | None
+    """The server's `Retry-After`, in seconds."""
+    informed: bool
+    """Whether the request was sent when the refusal before was known."""
+    row: int
+    """How many there were in a row, see `ConsecutiveRefusals`."""
+    sure: bool
+    """Whether even a lone one counts: it is the second in a row, or the server says when to come back."""
+    refusing: float
+    """Seconds for which the server has refused everything."""
 
 
 @attrs.define
@@ -251,8 +265,7 @@ class Admission:
         informed = self._consecutive.is_informed(permit.serial)
         self._record(permit, refused=True)
         self.end(permit)
-        if self.refusing_since is None:
-            self.refusing_since = now
+        since = self.refusing_since = now if self.refusing_since is None else self.refusing_since
         if not permit.adaptive:
             if retry_after is not None:
                 self.pause(retry_after, permit.concurrency, now)
@@ -266,8 +279,11 @@ class Admission:
         self._episode.limits.add(permit.concurrency)
         if informed:
             self._consecutive.refused(permit.serial)
-        self._learn(permit, self._episode, now, informed=informed, asked=retry_after)
-        self._hold_up(permit, self._episode, now, informed=informed, asked=retry_after)
+        row = self._consecutive.count
+        sure = retry_after is not None or row > 1
+        refusal = _Refusal(permit, retry_after, informed, row, sure, now - since)
+        self._learn(refusal, self._episode, now)
+        self._hold_up(refusal, self._episode, now)
 
     def _record(self, permit: Permit, *, refused: bool) -> None:
         """Records whether a request was refused or let through, where it is informed: others tell nothing new."""
@@ -278,60 +294,39 @@ class Admission:
             slowed = permit.waited_for_rate or consecutive.is_next(permit.serial)
             self._random_refusals.record(refused=refused, slowed=slowed)
         if not refused:
-            consecutive.let_through()
+            consecutive.count = 0
 
-    def _hold_up(
-        self,
-        permit: Permit,
-        episode: _OverloadEpisode,
-        now: float,
-        *,
-        informed: bool,
-        asked: float | None,
-    ) -> None:
-        """Holds up what would be sent next. The first case that applies decides.
-
-        `asked` is the server's `Retry-After`, in seconds.
-        """
-        row = self._consecutive.count
-        if asked is None:
+    def _hold_up(self, refusal: _Refusal, episode: _OverloadEpisode, now: float) -> None:
+        """Holds up what would be sent next. The first case that applies decides."""
+        concurrency = refusal.permit.concurrency
+        if refusal.asked is None:
             # 1. It was at random: the request's own backoff is all that helps, until there are more in a row.
-            if self._random_refusals.assumed and row <= PROBE_AFTER:
+            if self._random_refusals.assumed and refusal.row <= PROBE_AFTER:
                 return
 
             # 2. It was sent before the latest refusal was known, which has held up all already.
-            if not informed:
+            if not refusal.informed:
                 return
 
             # 3. It is the first in a row, and others are under way: what they meet tells whether to go on.
-            if row == 1 and self.undecided:
+            if refusal.row == 1 and self.undecided:
                 self._halt.on = True
-                self._halt.extend(now, permit.concurrency.latency)
+                self._halt.extend(now, concurrency.latency)
                 return
 
-        # 4. A pause: as the server asked for, or longer the longer it refuses everything. A few in a row are no outage
-        #    yet, however long what was under way took.
-        assert self.refusing_since is not None
-        refusing = now - self.refusing_since if row > PROBE_AFTER else 0.0
+        # 4. Nothing is sent for as long as the server asks for, or for longer the longer it refuses everything. A few in a
+        #    row are no outage yet, however long what was under way took.
+        refusing = refusal.refusing if refusal.row > PROBE_AFTER else 0.0
         episode.paused += self._pause.pause(
-            asked, sharers=permit.concurrency.limit, now=now, refusing=refusing
+            refusal.asked, sharers=concurrency.limit, now=now, refusing=refusing
         )
 
-    def _learn(
-        self,
-        permit: Permit,
-        episode: _OverloadEpisode,
-        now: float,
-        *,
-        informed: bool,
-        asked: float | None,
-    ) -> None:
+    def _learn(self, refusal: _Refusal, episode: _OverloadEpisode, now: float) -> None:
         """Has what was refused learn from it: the rate, or the number under way, which is cut."""
         if episode.rate_limited:
             return
-        concurrency, row = permit.concurrency, self._consecutive.count
-        sure = asked is not None or row > 1  # so that even a lone refusal counts
-        cause = self._cause_of(permit, episode, informed=informed, sure=sure, asked=asked)
+        permit, concurrency = refusal.permit, refusal.permit.concurrency
+        cause = self._cause_of(refusal, episode)
         if cause is _Cause.RATE:
             # How much the server allows can't be told from the little that there was to send.
             # Where nothing at all was let through, the server was out of service, or a window was used up before: a
@@ -342,25 +337,18 @@ class Admission:
             if permit.alone:
                 concurrency.restore()  # whatever the limit was cut for before
         elif cause is _Cause.CONCURRENCY:
-            if informed and permit.waited_for_rate:
+            if refusal.informed and permit.waited_for_rate:
                 self._rate.forget()  # it held requests back, and they were refused all the same
-            concurrency.refused(permit.epoch, permit.in_flight, row=row, sure=sure)
+            epoch, in_flight = permit.epoch, permit.in_flight
+            concurrency.refused(epoch, in_flight, row=refusal.row, sure=refusal.sure)
 
-    def _cause_of(
-        self,
-        permit: Permit,
-        episode: _OverloadEpisode,
-        *,
-        informed: bool,
-        sure: bool,
-        asked: float | None,
-    ) -> _Cause:
+    def _cause_of(self, refusal: _Refusal, episode: _OverloadEpisode) -> _Cause:
         """What a refusal was for. The first case that applies decides."""
         # 1. It was sent with those that were refused before it, and counts as one more of them.
-        if not informed:
+        if not refusal.informed:
             return _Cause.CONCURRENCY
 
-        concurrency = permit.concurrency
+        permit, asked, concurrency = refusal.permit, refusal.asked, refusal.permit.concurrency
         evidence = concurrency.let_through(permit.in_flight)
         episode.let_through |= evidence >= MIN_EVIDENCE
 
@@ -375,13 +363,13 @@ class Admission:
         # 4. The rate had held it back, and there is reason to believe in that rate: it was met with a refusal
         #    before, or as many under way were let through just now. Then the rate is a little too high.
         if permit.waited_for_rate and (episode.let_through or self._rate.proven):
-            return _Cause.RATE if self._rate.refused(sure=sure) else _Cause.UNCLEAR
+            return _Cause.RATE if self._rate.refused(sure=refusal.sure) else _Cause.UNCLEAR
 
         # 5. The server asks for a wait as long as a window of time; or it refuses again and again what it had
         #    let through in that number: its window is used up.
         if asked is not None and asked > LONG_WAIT * max(1.0, concurrency.latency):
             return _Cause.RATE
-        if episode.let_through and self._consecutive.count > 1:
+        if episode.let_through and refusal.row > 1:
             return _Cause.RATE
 
         # 6. That number was let through so often that it can't be the reason. The rate may be, or none at all.
@@ -393,12 +381,11 @@ class Admission:
 
     def _end_episode(self, episode: _OverloadEpisode, now: float) -> None:
         self._episode = None
+        refusals, paused = episode.refusals, episode.paused
         for concurrency in episode.limits:
-            concurrency.settle(refusals=episode.refusals, paused=episode.paused, now=now)
-        self._rate.settle(
-            rate_limited=episode.rate_limited and episode.teaches_rate,
-            refusals=episode.refusals,
-            paused=episode.paused,
-            now=now,
-            doubtful=self._random_refusals.doubtful,
-        )
+            concurrency.settle(refusals=refusals, paused=paused, now=now)
+        if episode.rate_limited and episode.teaches_rate:
+            doubtful = self._random_refusals.doubtful
+            self._rate.learn(refusals=refusals, paused=paused, now=now, doubtful=doubtful)
+        else:
+            self._rate.resume(now)

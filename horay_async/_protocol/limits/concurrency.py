@@ -8,18 +8,17 @@ from typing import NamedTuple
 
 import attrs
 
-from horay_async._protocol.limits import cooldown
 from horay_async._protocol.limits.cooldown import Cooldown
 from horay_async._protocol.limits.latency import Sample, gain
 from horay_async._protocol.limits.leaky_bucket import LeakyBucket
 
 # What cuts the limit
 
-MAX_REFUSAL_SCORE = 1.5
+MOST_REFUSALS = 1.5
 """Refusals, less what is forgotten of them, that do: two in 40 responses. With one too many under
 way, nearly every response is followed by a refusal."""
 
-REFUSAL_SCORE_LIFETIME = 80
+REFUSAL_LIFETIME = 80
 """Responses after which a refusal is forgotten, so that one in so many is tolerated: a server can refuse a
 few for reasons of its own, and fewer under way wouldn't change that."""
 
@@ -72,10 +71,6 @@ class _Cuts:
     before: float
     """The limit before the latest cuts, which `restore` goes back to. Set by a cut that is another matter than the
     one before it."""
-    score: LeakyBucket = attrs.Factory(
-        lambda: LeakyBucket(MAX_REFUSAL_SCORE, REFUSAL_SCORE_LIFETIME)
-    )
-    """Refusals at this limit, which is cut when there are too many. Emptied by each change of the limit."""
     slow_growth: bool = False
     """Whether the limit grows no faster than DOUBLING says: set by a cut, taken back by a trial that shows that the first
     one had no reason."""
@@ -102,7 +97,7 @@ class _Baseline(NamedTuple):
 
 @attrs.define
 class _Search:
-    """The search for a better limit: which step is tried, and what it is compared with.
+    """The search for a better limit: which step is tried, and what it is compared with. A cut begins it anew.
 
     A trial is under way where `baseline` is set; then the responses in `sample` are compared with it. Otherwise
     they show whether it is time for one.
@@ -111,17 +106,17 @@ class _Search:
     doubled_from: float
     """The limit at `doubled_at`; it may be no more than twice as high until the time for a doubling is over."""
     doubled_at: float = -math.inf
-    """When the limit last began to double after a refusal; forgotten by a cut."""
+    """When the limit last began to double after a refusal."""
     step: float = FIRST_STEP
-    """By what factor the next trial changes the limit. It is FIRST_STEP until the limit first meets resistance; a cut makes
-    it SMALLEST_STEP; it is squared by each success, up to FIRST_STEP, and the root is taken of it by each failure."""
+    """By what factor the next trial changes the limit. It is squared by each success, up to FIRST_STEP; the root is taken of it
+    by each failure, down to SMALLEST_STEP, with which it begins anew after a cut."""
     upward: bool = True
     """Whether the next trial is one of more requests. Turns when the smallest step up doesn't help, and when the
-    responses get slow without a step; back again when that step down doesn't help either, and with a cut."""
+    responses get slow without a step; back again when that step down doesn't help either."""
     baseline: _Baseline | None = None
-    """Set when a trial begins; None again when it is over, and with a cut."""
+    """Set when a trial begins; None again when it is over."""
     accepted: Sample | None = None
-    """Latencies when the limit was last accepted; None after a cut or a failed trial, until the next sample."""
+    """Latencies when the limit was last accepted; None after a failed trial, until the next sample."""
     unsettled: int = 0
     """Responses that are still to be left out: the queue that a limit means takes a round to build up, or empty."""
     sample: Sample = attrs.Factory(Sample)
@@ -166,6 +161,8 @@ class ConcurrencyLimit:
         """When the next request may begin; set by each that begins."""
         self._recent: deque[int] = deque(maxlen=RECENT)
         """For the latest responses, how many were under way when their requests began."""
+        self._refusals = LeakyBucket(MOST_REFUSALS, REFUSAL_LIFETIME)
+        """Those at this limit, which is cut when there are too many; counted anew with each change of the limit."""
         self._cuts = _Cuts(before=self._limit)
         self._search = _Search(doubled_from=self._limit)
         self._cooldown = Cooldown()
@@ -204,7 +201,7 @@ class ConcurrencyLimit:
         """
         cuts, search = self._cuts, self._search
         cuts.responses_since += 1
-        cuts.score.leak()
+        self._refusals.leak()
         self._cooldown.responses -= 1
         self._recent.append(in_flight)
         self.latency += (latency - self.latency) * (0.1 if self.latency else 1.0)
@@ -232,7 +229,7 @@ class ConcurrencyLimit:
         cuts, search = self._cuts, self._search
         if epoch != self.epoch or self._floor == self._ceiling:
             return
-        if not cuts.score.add() and not sure:
+        if not self._refusals.add(sure=sure):
             return
         if cuts.responses_since >= ANOTHER_MATTER:
             cuts.before = self._limit if search.baseline is None else search.baseline.limit
@@ -241,10 +238,7 @@ class ConcurrencyLimit:
         cuts.in_episode = cuts.slow_growth = True
         cuts.doubted = in_flight if search.doubles else None
         kept = self._limit_after_cut(in_flight, row)
-        search.doubled_at = -math.inf
-        search.step = SMALLEST_STEP
-        search.upward = True
-        search.baseline = search.accepted = None
+        self._search = _Search(search.doubled_from, step=SMALLEST_STEP)
         self._set_limit(kept)
 
     def settle(self, *, refusals: int, paused: float, now: float) -> None:
@@ -267,8 +261,8 @@ class ConcurrencyLimit:
             cuts.probed = True
             self._cooldown.responses = 0
         elif self._cooldown.is_over(now):
-            self._cooldown.responses = max(cooldown.PER_REFUSAL * refusals, 4 * self.limit)
-            self._cooldown.until = now + min(cooldown.LONGEST, cooldown.PER_PAUSE * paused)
+            self._cooldown.responses = max(Cooldown.PER_REFUSAL * refusals, 4 * self.limit)
+            self._cooldown.until = now + min(Cooldown.LONGEST, Cooldown.PER_PAUSE * paused)
 
     def restore(self) -> None:
         """Takes back the latest cuts: the number under way wasn't what was refused."""
@@ -290,7 +284,7 @@ class ConcurrencyLimit:
         self._limit = min(max(limit, self._floor), self._ceiling)
         self.limit = int(self._limit + 0.5)
         self.epoch += 1
-        self._cuts.score.empty()
+        self._refusals.level = 0.0
         self._search.unsettled = 0 if self._search.doubles else self.limit
         self._begin_sample()
 
@@ -332,23 +326,20 @@ class ConcurrencyLimit:
         """Tries the next limit: a step up or down, of one request at least. Upward it is more than what is in doubt, and
         no more than twice what it was within the time for a doubling.
         """
-        cuts, search, before = self._cuts, self._search, _Baseline(self._limit, self._search.sample)
+        cuts, search, at = self._cuts, self._search, self._limit
+        before = _Baseline(at, search.sample)
         # Smaller than twice what the two means will be off by, a step couldn't be judged.
         step = max(search.step, math.exp(2 * math.sqrt(2 * before.sample.variance)))
-        to = (
-            max(before.limit * step, before.limit + 1)
-            if search.upward
-            else min(before.limit / step, before.limit - 1)
-        )
+        to = max(at * step, at + 1) if search.upward else min(at / step, at - 1)
         if cuts.doubted is not None:
             to = max(to, cuts.doubted + 1)
         if cuts.slow_growth:
             if now >= search.doubled_at + min(LONGEST_DOUBLING, DOUBLING * self.latency):
-                search.doubled_at, search.doubled_from = now, before.limit
+                search.doubled_at, search.doubled_from = now, at
             to = min(to, 2 * search.doubled_from)
         self._set_limit(to)
         search.baseline = before
-        if self._limit == before.limit:  # at its bound
+        if self._limit == at:  # at its bound
             self._fail_trial(before)
 
     def _judge_trial(self, before: _Baseline, now: float) -> None:

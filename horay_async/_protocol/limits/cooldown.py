@@ -6,19 +6,17 @@ import math
 
 import attrs
 
-PER_REFUSAL = 150
-"""Responses for each refusal: so refusals stay below 1 in 100."""
-
-PER_PAUSE = 20.0
-"""Times the pause: so pauses take 1/20 of the time."""
-
-LONGEST = 300.0
-"""Seconds: after five minutes of any length of pause it is worth another try."""
-
 
 @attrs.define
 class Cooldown:
     """A number of responses and a time, both in proportion to what the refusals cost. It is over from the start."""
+
+    PER_REFUSAL = 150
+    """Responses for each refusal: so refusals stay below 1 in 100."""
+    PER_PAUSE = 20.0
+    """Times the pause: so pauses take 1/20 of the time."""
+    LONGEST = 300.0
+    """Seconds: after five minutes of any length of pause it is worth another try."""
 
     responses: float = 0
     """Those that are still to come; counts down below 0."""

@@ -16,15 +16,16 @@ class LeakyBucket:
     level: float = 0.0
     """Events, less what is forgotten of them."""
 
-    def add(self) -> bool:
-        """Counts an event; returns whether there are too many of them."""
+    def add(self, *, sure: bool = False) -> bool:
+        """Counts an event; returns whether there are too many of them, or this one is `sure` to count by itself. Then it counts
+        anew.
+        """
         self.level += 1
-        return self.level >= self.most
+        if self.level < self.most and not sure:
+            return False
+        self.level = 0.0
+        return True
 
     def leak(self) -> None:
         """Forgets a bit, because of a response."""
         self.level = max(0.0, self.level - 1 / self.lifetime)
-
-    def empty(self) -> None:
-        """Forgets all."""
-        self.level = 0.0

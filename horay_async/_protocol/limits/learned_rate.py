@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import attrs
 
-from horay_async._protocol.limits import cooldown
 from horay_async._protocol.limits.concurrency import DECREASE
 from horay_async._protocol.limits.cooldown import Cooldown
 from horay_async._protocol.limits.leaky_bucket import LeakyBucket
@@ -44,12 +43,12 @@ FAR = 2.0
 
 # When a refusal lowers it
 
-MAX_REFUSAL_SCORE = 1.5
-REFUSAL_SCORE_LIFETIME = 100
+MOST_REFUSALS = 1.5
+REFUSAL_LIFETIME = 100
 """As for `ConcurrencyLimit`; what a rate refuses, it refuses now and then."""
 
-MOST_COOLDOWN_RESPONSES = 900
-"""In time, the cooldown for a pause lasts one window at most, and that for refusals `cooldown.LONGEST`."""
+MOST_COOLDOWN = 900
+"""Responses. In time, the cooldown for a pause lasts one window at most, and that for refusals `Cooldown.LONGEST`."""
 
 # When it is forgotten
 
@@ -121,10 +120,10 @@ class LearnedRate:
 
     def __init__(self) -> None:
         self._rate: _Rate | None = None
-        """The rate; None while there is no reason for one. Set by `settle`."""
+        """The rate; None while there is no reason for one. Set by `learn` and `forget`."""
         self._throughput = Throughput()
-        self._score = LeakyBucket(MAX_REFUSAL_SCORE, REFUSAL_SCORE_LIFETIME)
-        """Refusals of held-back requests, which lower the rate when there are too many. Emptied then."""
+        self._refusals = LeakyBucket(MOST_REFUSALS, REFUSAL_LIFETIME)
+        """Those of held-back requests, which lower the rate when there are too many."""
         self._responses_since_lowered = 0
         """Responses since it last was, as far as `refused` knows."""
         self._lowered_for_rare = 0
@@ -132,7 +131,7 @@ class LearnedRate:
         self._trusted_for = LONGEST_WINDOW
         """Seconds after which a doubtful rate is dropped; doubles each time that one is, since it may have been right."""
         self._cooldown = Cooldown()
-        """Before a proven rate grows again; set by `settle`."""
+        """Before a proven rate grows again; set by `learn`."""
 
     @property
     def per_second(self) -> float | None:
@@ -172,7 +171,7 @@ class LearnedRate:
     def succeeded(self, now: float) -> None:
         """Counts a response."""
         self._cooldown.responses -= 1
-        self._score.leak()
+        self._refusals.leak()
         self._responses_since_lowered += 1
         self._throughput.succeeded(now)
 
@@ -189,42 +188,38 @@ class LearnedRate:
         """Counts a refusal of a request that the rate had held back; returns whether that is enough to lower
         it. `sure` says that even a lone one counts.
         """
-        if not self._score.add() and not sure:
+        if not self._refusals.add(sure=sure):
             return False
         rare = self._responses_since_lowered >= RARE and not sure
         self._lowered_for_rare = self._lowered_for_rare + 1 if rare else 0
-        self._score.empty()
         self._responses_since_lowered = 0
         if self._rate is not None and self._lowered_for_rare >= MOST_RARE:
             self.forget()
             return False
         return True
 
-    def settle(
-        self,
-        *,
-        rate_limited: bool,
-        refusals: int,
-        paused: float,
-        now: float,
-        doubtful: bool = False,
-    ) -> None:
-        """Ends an episode of `refusals`, in which sending `paused` for so many seconds; `rate_limited` says
-        that they were for the rate, which then is lowered, or begins. `doubtful` is whether it may be far too low.
+    def learn(self, *, refusals: int, paused: float, now: float, doubtful: bool = False) -> None:
+        """Lowers the rate, or begins one, at the end of an episode of `refusals` for its sake, in which sending `paused` for so
+        many seconds. `doubtful` is whether it may be far too low then.
         """
-        if rate_limited:
-            before = self.per_second
-            allowed = KEPT * self._let_through(paused, now)
-            if before is not None and allowed < DECREASE * before:
-                self._cooldown = Cooldown()  # so deep a fall may go too far
-            else:
-                left = max(0, self._cooldown.responses) + cooldown.PER_REFUSAL * refusals
-                self._cooldown = Cooldown(
-                    min(MOST_COOLDOWN_RESPONSES, left),
-                    now + min(LONGEST_WINDOW, cooldown.PER_PAUSE * paused),
-                    now + cooldown.LONGEST,
-                )
-            self._set(allowed, self._next_stage(paused, now), now, doubtful=doubtful)
+        rate, stage = self._rate, self._next_stage(paused, now)
+        allowed = KEPT * self._let_through(paused, now)
+        if rate is not None and allowed < DECREASE * rate.limiter.per_second:
+            self._cooldown = Cooldown()  # so deep a fall may go too far
+        else:
+            left = max(0, self._cooldown.responses) + Cooldown.PER_REFUSAL * refusals
+            until = now + min(LONGEST_WINDOW, Cooldown.PER_PAUSE * paused)
+            self._cooldown = Cooldown(min(left, MOST_COOLDOWN), until, now + Cooldown.LONGEST)
+        if allowed > 0:
+            limiter = GCRA(allowed, max(1.0, allowed * BURST_SECONDS))
+            limiter.take(1.0, now)  # the request whose response ended the episode
+            drop_at = now + self._trusted_for if doubtful else math.inf
+            waited = 0 if rate is None else rate.waited
+            self._rate = _Rate(limiter, stage, stage.step, now, drop_at, waited)
+        self.resume(now)
+
+    def resume(self, now: float) -> None:
+        """Sending is resumed after an episode of refusals."""
         self._throughput.resume(now)
 
     def forget(self) -> None:
@@ -250,17 +245,6 @@ class LearnedRate:
             return PROVEN if self.proven or rate.waited >= TESTED else GUESS
         brief = throughput.active(paused, now) < max(paused, BRIEF)
         return WEAK_GUESS if brief and throughput.since_resumed < WEAK else GUESS
-
-    def _set(self, allowed: float, stage: _Stage, now: float, *, doubtful: bool) -> None:
-        """Begins a rate, or sets it anew; where nothing was allowed there is none."""
-        if allowed <= 0:
-            self.forget()
-            return
-        limiter = GCRA(allowed, max(1.0, allowed * BURST_SECONDS))
-        limiter.take(1.0, now)  # the request whose response ended the episode
-        drop_at = now + self._trusted_for if doubtful else math.inf
-        waited = 0 if self._rate is None else self._rate.waited
-        self._rate = _Rate(limiter, stage, stage.step, now, drop_at, waited)
 
     def _grow(self, rate: _Rate, now: float) -> None:
         """What becomes of the rate when a request was sent that had to wait for it. The first case that applies decides.

@@ -43,7 +43,7 @@ class RandomRefusals:
 
     def __init__(self) -> None:
         self._episodes = LeakyBucket(MOST_EPISODES, EPISODE_LIFETIME)
-        """Episodes that began although sending was slowed; emptied when there are too many."""
+        """Episodes that began although sending was slowed."""
         self._responses_left = 0
         """Responses for which refusals are still taken for random ones; set when there are too many episodes, and counts down
         below 0."""
@@ -79,6 +79,5 @@ class RandomRefusals:
         """
         if self.assumed or not self._episodes.add():
             return False
-        self._episodes.empty()
         self._responses_left = RESPONSES
         return True

@@ -42,11 +42,8 @@ class SharedPause:
 
     def wait_asked(self, now: float) -> float:
         """The same, for one that keeps only to the pauses that the server has asked for."""
-        return (
-            self.wait(now)
-            if self._asked_until >= self._until
-            else max(0.0, self._asked_until - now)
-        )
+        asked = self._asked_until
+        return self.wait(now) if asked >= self._until else max(0.0, asked - now)
 
     def begin(self, now: float) -> None:
         """Counts one that is sent: during the return, the next one is sent a little later."""

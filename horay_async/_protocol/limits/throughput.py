@@ -29,11 +29,8 @@ class Throughput:
 
     def sent(self, now: float) -> None:
         """Counts a request."""
-        # Told at sight: each request comes here, and `min` costs twice as much.
-        if now < self._began:
-            self._began = now
-        if now < self._resumed:
-            self._resumed = now
+        if now < self._resumed:  # the first one
+            self._began = self._resumed = now
 
     def succeeded(self, now: float) -> None:
         """Counts a response."""
@@ -54,8 +51,8 @@ class Throughput:
 
     def in_window(self, now: float) -> int:
         """Responses in the window; none where the last one was before it."""
-        lately = self._counts and now - LONGEST_WINDOW <= self._counts[-1][0]
-        return self._counted if lately else 0
+        counts = self._counts
+        return self._counted if counts and now - LONGEST_WINDOW <= counts[-1][0] else 0
 
     def per_second(self, now: float) -> float:
         """Responses a second in the window that ended with the latest one, or since sending began."""

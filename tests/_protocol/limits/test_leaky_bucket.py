@@ -27,9 +27,9 @@ def test_two_within_half_a_lifetime_are_too_many(responses: int, too_many: bool)
     assert bucket.add() is too_many
 
 
-def test_emptied() -> None:
-    """It counts anew."""
+def test_counts_anew() -> None:
+    """Once there were too many, or one was sure."""
     bucket = LeakyBucket(most=1.5, lifetime=10)
-    bucket.add()
-    bucket.empty()
+    assert [bucket.add() for _ in range(4)] == [False, True, False, True]
+    assert bucket.add(sure=True)
     assert not bucket.add()

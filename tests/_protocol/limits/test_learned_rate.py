@@ -22,7 +22,7 @@ def guess(per_second: float = 10.0) -> tuple[LearnedRate, float]:
     rate = LearnedRate()
     used_up = 60 * per_second
     send(rate, since=0.0, until=6.0, each=6.0 / used_up)
-    rate.settle(rate_limited=True, refusals=3, paused=54.0, now=60.0)
+    rate.learn(refusals=3, paused=54.0, now=60.0)
     return rate, 60.0
 
 
@@ -31,7 +31,7 @@ def proven(per_second: float = 10.0) -> tuple[LearnedRate, float]:
     rate, now = guess(per_second)
     send(rate, since=now, until=now + 30, each=30 / TESTED, waited=True)
     now += 30
-    rate.settle(rate_limited=True, refusals=1, paused=0.0, now=now)
+    rate.learn(refusals=1, paused=0.0, now=now)
     return rate, now
 
 
@@ -39,7 +39,7 @@ def test_nothing_waits_without_a_rate() -> None:
     """As long as the server didn't refuse for the rate's sake, there is none."""
     rate = LearnedRate()
     send(rate, since=0.0, until=10.0, each=0.001)
-    rate.settle(rate_limited=False, refusals=5, paused=10.0, now=20.0)
+    rate.resume(20.0)
     assert rate.per_second is None
     assert rate.wait(20.0) == 0.0
 
@@ -57,7 +57,7 @@ def test_no_response_gives_no_rate() -> None:
     """A server that refused from the first request on says nothing of a rate."""
     rate = LearnedRate()
     rate.begin(0.0, waited=False)
-    rate.settle(rate_limited=True, refusals=3, paused=5.0, now=5.0)
+    rate.learn(refusals=3, paused=5.0, now=5.0)
     assert rate.per_second is None
 
 
@@ -77,13 +77,13 @@ def test_weak_guess_doubles() -> None:
     for responses, paused, grown in ((10, 50.0, 2.0), (10, 0.5, 1.0), (200, 50.0, 1.0)):
         rate = LearnedRate()
         send(rate, since=0.0, until=1.0, each=1 / responses)
-        rate.settle(rate_limited=True, refusals=3, paused=paused, now=1 + paused)
+        rate.learn(refusals=3, paused=paused, now=1 + paused)
         before = rate.per_second
         assert before is not None
         now = 1 + paused
         send(rate, since=now, until=now + 2, each=2 / 9, waited=True)
         assert rate.per_second == pytest.approx(grown * before)
-        rate.settle(rate_limited=True, refusals=1, paused=0.0, now=now + 2)
+        rate.learn(refusals=1, paused=0.0, now=now + 2)
         before = rate.per_second
         assert before is not None
         send(rate, since=now + 3, until=now + 5, each=2 / 9, waited=True)
@@ -94,7 +94,7 @@ def test_guess_of_a_moment_doubles() -> None:
     """So do few responses in less than a second: a server refuses some of its first requests for no reason."""
     rate = LearnedRate()
     send(rate, since=0.0, until=0.1, each=0.01)
-    rate.settle(rate_limited=True, refusals=2, paused=0.05, now=0.15)
+    rate.learn(refusals=2, paused=0.05, now=0.15)
     before = rate.per_second
     assert before is not None
     send(rate, since=0.15, until=2.15, each=2 / 9, waited=True)
@@ -129,7 +129,7 @@ def test_early_refusal_proves_nothing() -> None:
     """A refusal right after the guess belongs to what led to it."""
     rate, now = guess()
     send(rate, since=now, until=now + 1, each=0.5, waited=True)
-    rate.settle(rate_limited=True, refusals=1, paused=0.0, now=now + 1)
+    rate.learn(refusals=1, paused=0.0, now=now + 1)
     assert not rate.proven
 
 
@@ -138,7 +138,7 @@ def test_proven_rate_falls_a_little_with_each_refusal() -> None:
     rate, now = proven()
     before = rate.per_second
     assert before is not None
-    rate.settle(rate_limited=True, refusals=1, paused=0.0, now=now + 1)
+    rate.learn(refusals=1, paused=0.0, now=now + 1)
     assert rate.per_second == pytest.approx(0.97 * before)
 
 
@@ -146,7 +146,7 @@ def test_rate_falls_no_lower_than_what_was_let_through() -> None:
     """However long the pause, the responses of the last minute count."""
     rate, now = proven()
     send(rate, since=now, until=now + 60, each=0.1, waited=True)
-    rate.settle(rate_limited=True, refusals=1, paused=59.0, now=now + 60)
+    rate.learn(refusals=1, paused=59.0, now=now + 60)
     assert rate.per_second == pytest.approx(9.7, rel=0.02)
 
 
@@ -156,7 +156,7 @@ def test_responses_of_long_ago_dont_count() -> None:
     before = rate.per_second
     assert before is not None
     send(rate, since=now + 120, until=now + 121, each=0.5, waited=True)
-    rate.settle(rate_limited=True, refusals=1, paused=30.0, now=now + 151)
+    rate.learn(refusals=1, paused=30.0, now=now + 151)
     assert rate.per_second == pytest.approx(0.97 * before / 1.5, rel=0.1)
 
 
@@ -192,7 +192,7 @@ def test_deep_fall_is_followed_by_no_calm() -> None:
     """It may have gone too far."""
     rate, now = proven()
     send(rate, since=now + 120, until=now + 121, each=0.5, waited=True)
-    rate.settle(rate_limited=True, refusals=50, paused=50.0, now=now + 171)
+    rate.learn(refusals=50, paused=50.0, now=now + 171)
     count, _ = grown(rate, now + 171)
     assert count <= 102
 
@@ -200,7 +200,7 @@ def test_deep_fall_is_followed_by_no_calm() -> None:
 def test_calm_is_bounded_in_time() -> None:
     """At a low rate, the responses to wait for would take too long."""
     rate, now = proven(per_second=1.0)
-    rate.settle(rate_limited=True, refusals=9, paused=0.0, now=now)
+    rate.learn(refusals=9, paused=0.0, now=now)
     before = rate.per_second
     send(rate, since=now, until=now + 299, each=1.0, waited=True)
     assert rate.per_second == before
@@ -213,7 +213,7 @@ def test_calm_lasts_in_proportion_to_the_pause() -> None:
     rate, now = proven()
     send(rate, since=now, until=now + 60, each=0.1, waited=True)
     now += 60
-    rate.settle(rate_limited=True, refusals=0, paused=2.0, now=now)
+    rate.learn(refusals=0, paused=2.0, now=now)
     before = rate.per_second
     send(rate, since=now, until=now + 39, each=0.1, waited=True)
     assert rate.per_second == before
@@ -266,7 +266,7 @@ def test_doubtful_rate_is_dropped_after_a_minute_without_a_refusal() -> None:
     """It may have been set while the server was out of order. The next one is trusted for twice as long: it may have been right."""
     rate, now = guess()
     for trusted in (60, 120):
-        rate.settle(rate_limited=True, refusals=1, paused=0.0, now=now, doubtful=True)
+        rate.learn(refusals=1, paused=0.0, now=now, doubtful=True)
         send(rate, since=now, until=now + trusted, each=1.0, waited=True)
         before, now = rate.per_second, now + trusted
         send(rate, since=now, until=now + 1, each=1.0, waited=True)
@@ -277,9 +277,9 @@ def test_refusal_renews_the_trust_in_a_doubtful_rate() -> None:
     """Sending more slowly has not ended the refusals yet, so that it isn't shown to be without use."""
     rate, now = guess()
     for _ in range(3):
-        rate.settle(rate_limited=True, refusals=1, paused=0.0, now=now, doubtful=True)
+        rate.learn(refusals=1, paused=0.0, now=now, doubtful=True)
         send(rate, since=now, until=now + 50, each=1.0, waited=True)
         now += 50
-    rate.settle(rate_limited=True, refusals=1, paused=0.0, now=now)  # no longer doubtful
+    rate.learn(refusals=1, paused=0.0, now=now)  # no longer doubtful
     send(rate, since=now, until=now + 200, each=1.0, waited=True)
     assert rate.per_second is not None

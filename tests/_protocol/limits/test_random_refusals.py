@@ -26,9 +26,8 @@ def record(refusals: RandomRefusals, part: float, *, slowed: bool = True) -> Non
 def test_one_episode_after_the_other_is_random() -> None:
     """Each has lowered the rate, and was followed by the next all the same."""
     refusals = RandomRefusals()
-    began = [refusals.episode_began() for _ in range(12)]
-    assert began == [False] * 11 + [True]
-    assert refusals.assumed
+    began = [(refusals.episode_began(), refusals.assumed) for _ in range(12)]
+    assert began == [(False, False)] * 11 + [(True, True)]
 
 
 @pytest.mark.parametrize(("responses", "random"), [(10, True), (20, False)])
@@ -47,11 +46,12 @@ def test_episodes_now_and_then_are_not(responses: int, random: bool) -> None:
 def test_tried_anew_after_so_many_responses() -> None:
     """The server may be well again, or count what is sent; then the episodes are counted from none."""
     refusals = assumed()
-    for _ in range(random_refusals.RESPONSES - 1):
-        refusals.succeeded()
+    seen: list[bool] = []
+    for _ in range(random_refusals.RESPONSES):
+        seen.append(refusals.assumed)
         assert not refusals.episode_began()  # none counts meanwhile
-    assert refusals.assumed
-    refusals.succeeded()
+        refusals.succeeded()
+    assert all(seen)
     assert not refusals.assumed
     assert [refusals.episode_began() for _ in range(12)] == [False] * 11 + [True]
 

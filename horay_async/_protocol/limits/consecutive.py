@@ -22,7 +22,7 @@ class ConsecutiveRefusals:
 
     def __init__(self) -> None:
         self.count: int = 0
-        """Refusals in a row; 1 again by that of a later informed request, 0 once one is let through."""
+        """Refusals in a row; 1 again by that of a later informed request. To be set to 0 once one is let through."""
         self.newest: int = 0
         """The number of the newest request."""
         self._informed_after = 0
@@ -52,10 +52,6 @@ class ConsecutiveRefusals:
     def ended(self, serial: int) -> None:
         """Counts a request that is no longer under way."""
         self._informed_in_flight -= self.is_informed(serial)
-
-    def let_through(self) -> None:
-        """Ends the row: an informed request was let through."""
-        self.count = 0
 
     def refused(self, serial: int) -> None:
         """Counts the refusal of an informed request. It comes at once: what was sent before that one, and after the last
