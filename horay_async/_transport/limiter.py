@@ -295,7 +295,7 @@ class Limiter:
         """Seconds until the client's own limits, and the server's windows, admit a request."""
         rate_limiter = self._rate_limiter
         if rate_limiter is not None and self.admission.in_flight >= self._concurrency.limit:
-            self._concurrency.hold_back()
+            self._concurrency.must_wait()  # which notes that something waits for it
             return FOREVER
         reset = self._windows.wait(tokens, now)
         # A server refuses what comes a moment before its reset, so that none is admitted a tick early.
@@ -310,9 +310,9 @@ class Limiter:
             delay = 0.0
         elif rate_limiter is not None or concurrency is self.auto:
             # The pace at which a limit is filled up is for batches: others ask one by one.
-            delay = admission.hold_back(concurrency, now, paced=rate_limiter is not None)
+            delay = admission.wait(concurrency, now, paced=rate_limiter is not None)
         else:  # a call's, which keeps to the client's own fixed limit alone
-            delay = admission.hold_back_fixed(concurrency, now)
+            delay = admission.wait_fixed(concurrency, now)
         if rate_limiter is None:
             return delay
         if self.batches is not None:

@@ -71,7 +71,7 @@ class Permit:
     alone: bool
     """Whether nothing else was under way."""
     waited_for_rate: bool
-    """Whether the learnt rate had held it back."""
+    """Whether it had to wait for the learnt rate."""
     pressed: bool
     """Whether more was to be sent than could be when it began."""
     adaptive: bool
@@ -153,11 +153,11 @@ class Admission:
         self._random_refusals = RandomRefusals()
         self._episode: _OverloadEpisode | None = None
         """The refusals that aren't over; None while all is well."""
-        # What holds back the request that is sent next: noted by `hold_back`, taken by `begin`.
+        # What the request that is sent next had to wait for: noted by `wait`, taken by `begin`.
         self._waits_for_rate = False
-        """Whether the learnt rate did."""
+        """Whether that was the learnt rate."""
         self._pressed = False
-        """Whether more is to be sent than can be: always with a batch, with calls where the limit has held one back."""
+        """Whether more is to be sent than can be: always with a batch, with calls where one had to wait for the limit."""
 
     def paused(self, now: float) -> float:
         """Seconds until nothing pauses any more."""
@@ -167,13 +167,13 @@ class Admission:
         """Pauses, for as long as the server has asked this process for, or another one that shares the limit."""
         self._pause.pause(seconds, sharers=concurrency.limit, now=now)
 
-    def hold_back(self, concurrency: ConcurrencyLimit, now: float, *, paced: bool = True) -> float:
-        """Seconds until a request is admitted under `concurrency`, infinite until one that is under way ends; notes what holds
-        it back. `paced` is whether it keeps to the pace at which the limit is filled: a batch does, which always has more
+    def wait(self, concurrency: ConcurrencyLimit, now: float, *, paced: bool = True) -> float:
+        """Seconds until a request is admitted under `concurrency`, infinite until one that is under way ends; notes what it
+        waits for. `paced` is whether it keeps to the pace at which the limit is filled: a batch does, which always has more
         to send.
         """
         self._pressed |= paced
-        if concurrency.hold_back():
+        if concurrency.must_wait():
             self._pressed = True
             return math.inf
         halted = self._halt.wait(now, probe_in_flight=self._consecutive.probe_in_flight)
@@ -183,11 +183,11 @@ class Admission:
         self._waits_for_rate |= by_rate > 0
         return max(by_rate, self._pause.wait(now), concurrency.wait(now) if paced else 0.0)
 
-    def hold_back_fixed(self, concurrency: ConcurrencyLimit, now: float) -> float:
+    def wait_fixed(self, concurrency: ConcurrencyLimit, now: float) -> float:
         """The same for a request that keeps to a fixed limit `concurrency`, and to pauses that the server has asked for, but not
         to what was learnt from the refusals of others.
         """
-        return math.inf if concurrency.hold_back() else self._pause.wait_asked(now)
+        return math.inf if concurrency.must_wait() else self._pause.wait_asked(now)
 
     def begin(
         self,
@@ -198,7 +198,7 @@ class Admission:
         probe: bool = False,
     ) -> Permit:
         """Admits one under `concurrency`. Each permit goes to one of `succeeded` and `refused`, or to `end`, before that or alone. `adaptive` is False
-        for one that asked `hold_back_fixed`, `probe` True for one that didn't ask.
+        for one that asked `wait_fixed`, `probe` True for one that didn't ask.
         """
         alone = not self.in_flight
         waited_for_rate = pressed = False
@@ -360,7 +360,7 @@ class Admission:
         if permit.alone:
             return _Cause.RATE
 
-        # 4. The rate had held it back, and there is reason to believe in that rate: it was met with a refusal
+        # 4. It had to wait for the rate, and there is reason to believe in that rate: it was met with a refusal
         #    before, or as many under way were let through just now. Then the rate is a little too high.
         if permit.waited_for_rate and (episode.let_through or self._rate.proven):
             return _Cause.RATE if self._rate.refused(sure=refusal.sure) else _Cause.UNCLEAR

@@ -122,7 +122,7 @@ class _Search:
     sample: Sample = attrs.Factory(Sample)
     """Latencies at the present limit; begun anew with each change."""
     limited: bool = False
-    """Whether the limit has held back a request since the sample began (in TCP: the sender is limited by its window, not by
+    """Whether a request had to wait for the limit since the sample began (in TCP: the sender is limited by its window, not by
     the application, RFC 7661): else others were the bottleneck."""
 
     @property
@@ -168,9 +168,9 @@ class ConcurrencyLimit:
         self._cooldown = Cooldown()
         """Before the next step up; set by `settle`, and by trials that end."""
 
-    def hold_back(self) -> bool:
-        """Holds back a request that asks now, where as many are under way as may be; returns whether it does. That is
-        noted: only a limit that holds back can be judged.
+    def must_wait(self) -> bool:
+        """Whether a request that is to be sent now has to wait, because as many are under way as may be. That is noted: only a
+        limit that something had to wait for can be judged.
         """
         if self.in_flight < self.limit:
             return False

@@ -162,7 +162,7 @@ def simulate(
         if now > seconds:
             break
         event(now)
-        while (wait := admission.hold_back(concurrency, now)) <= 0:
+        while (wait := admission.wait(concurrency, now)) <= 0:
             permit = admission.begin(concurrency, now)
             began[permit.serial] = now
             later(now + WAY, lambda now, permit=permit: arrive(permit, now))  # type: ignore[misc] # the default binds it

@@ -23,7 +23,7 @@ class RequestHandler:
     @property
     def wait(self) -> float:
         """Seconds until the next may go."""
-        return self.admission.hold_back(self.concurrency, self.now)
+        return self.admission.wait(self.concurrency, self.now)
 
     def let_go(self, count: int = 1) -> list[Permit]:
         """Lets so many go, each as soon as it may."""
@@ -172,9 +172,9 @@ def test_levels_count_together() -> None:
     (second,) = desk.let_go()
     assert (first.alone, second.alone) == (True, False)
     assert desk.wait == math.inf
-    assert desk.admission.hold_back(other, 0.0) == 0.0
+    assert desk.admission.wait(other, 0.0) == 0.0
     desk.refuse(second, retry_after=1.0)
-    assert desk.admission.hold_back(other, 0.0) == 1.0
+    assert desk.admission.wait(other, 0.0) == 1.0
 
 
 def test_refusal_of_the_little_there_was_gives_no_rate() -> None:
@@ -184,7 +184,7 @@ def test_refusal_of_the_little_there_was_gives_no_rate() -> None:
 
     def go() -> Permit:
         nonlocal now
-        now += admission.hold_back(concurrency, now, paced=False)
+        now += admission.wait(concurrency, now, paced=False)
         return admission.begin(concurrency, now)
 
     for _ in range(10):
@@ -208,19 +208,19 @@ def test_fixed_limit_keeps_to_pauses_alone() -> None:
     fixed = ConcurrencyLimit(start=2, floor=2, ceiling=2)
     desk.refuse(*desk.let_go())
     assert desk.wait > 0.0
-    assert desk.admission.hold_back_fixed(fixed, desk.now) == 0.0
+    assert desk.admission.wait_fixed(fixed, desk.now) == 0.0
     desk.response(*desk.let_go())
     desk.now += 10.0
     for _ in range(200):
-        assert desk.admission.hold_back_fixed(fixed, desk.now) == 0.0
+        assert desk.admission.wait_fixed(fixed, desk.now) == 0.0
         desk.response(desk.admission.begin(fixed, desk.now, adaptive=False))
     assert desk.wait > 1.0
     calls = [desk.admission.begin(fixed, desk.now, adaptive=False) for _ in range(2)]
-    assert desk.admission.hold_back_fixed(fixed, desk.now) == math.inf
+    assert desk.admission.wait_fixed(fixed, desk.now) == math.inf
     desk.refuse(calls[0])
-    assert desk.admission.hold_back_fixed(fixed, desk.now) == 0.0
+    assert desk.admission.wait_fixed(fixed, desk.now) == 0.0
     desk.refuse(calls[1], retry_after=3.0)
-    assert desk.admission.hold_back_fixed(fixed, desk.now) == pytest.approx(3.0)
+    assert desk.admission.wait_fixed(fixed, desk.now) == pytest.approx(3.0)
 
 
 def test_long_wait_is_for_a_window() -> None:
@@ -403,12 +403,12 @@ def test_what_the_server_responses_at_length_holds_nobody_up() -> None:
     admission.accepted(stream)
     refused = admission.begin(concurrency, 0.0)
     admission.refused(refused, 0.0, retry_after=None)
-    assert 0 < admission.hold_back(concurrency, 0.0) < math.inf
+    assert 0 < admission.wait(concurrency, 0.0) < math.inf
     assert admission.paused(0.0) > 0
     other = admission.begin(concurrency, 20.0)
     admission.refused(other, 20.0, retry_after=None)
     admission.accepted(stream)  # which was sent before the refusals, and so tells nothing new
-    assert admission.hold_back(concurrency, 20.0) > 0
+    assert admission.wait(concurrency, 20.0) > 0
     admission.end(stream)
     assert admission.in_flight == 0
 
@@ -418,7 +418,7 @@ def test_pause_of_another_process() -> None:
     admission = Admission(lambda: 0.0)
     concurrency = ConcurrencyLimit(start=4, floor=4, ceiling=4)
     admission.pause(7.0, concurrency, 0.0)
-    assert admission.hold_back(concurrency, 0.0, paced=False) == 7.0
+    assert admission.wait(concurrency, 0.0, paced=False) == 7.0
 
 
 @pytest.mark.parametrize("retry_after", [None, 1.0, 30.0])

@@ -28,7 +28,7 @@ class Rounds:
             latency = self.latency * max(1.0, concurrency.limit / self.capacity)
             concurrency.in_flight = concurrency.limit
             if full:
-                assert concurrency.hold_back()
+                assert concurrency.must_wait()
             self.now += latency / concurrency.limit
             concurrency.succeeded(concurrency.epoch, concurrency.limit, latency, now=self.now)
             self.seen.append(concurrency.limit)
@@ -84,7 +84,7 @@ def test_fullness() -> None:
     ]
     for change in changes:
         change()
-        seen.append(concurrency.hold_back())
+        seen.append(concurrency.must_wait())
     assert seen == [False, True, False]
 
 
@@ -172,7 +172,7 @@ def test_noise_delays_the_verdict_downward() -> None:
     below = 0
     for number in range(3000):
         concurrency.in_flight = concurrency.limit
-        assert concurrency.hold_back()
+        assert concurrency.must_wait()
         # Eight times longer or shorter by turns, and a queue by two tenths less than it would have to be.
         latency = (8.0 if number % 2 else 1 / 8) * (concurrency.limit / 100) ** 0.8
         concurrency.succeeded(concurrency.epoch, concurrency.limit, latency, now=number)
