@@ -185,7 +185,7 @@ class Limiter:
         """Undoes that a request was admitted: it wasn't sent."""
         now = asyncio.get_running_loop().time()
         if request.permit is not None:
-            self.admission.end(request.permit)
+            self.admission.release(request.permit)
         for rate_limiter in filter(None, (self._rate_limiter, request.rate_limiter)):
             rate_limiter.give_back(request.tokens, now)
         self._windows.give_back(request.tokens)
@@ -328,7 +328,7 @@ class Limiter:
         if rate_limiter is not None:
             rate_limiter.take(request.tokens, now)
         adaptive = rate_limiter is not None or concurrency is self.auto
-        request.permit = self.admission.begin(
+        request.permit = self.admission.admit(
             concurrency, now, adaptive=adaptive, probe=request.probe
         )
 
@@ -412,5 +412,5 @@ class CallAttemptPermit:
             timed = whole and permit.concurrency is self._limiter.auto
             admission.succeeded(permit, now, latency=now - self._began if timed else None)
         else:
-            admission.end(permit)
+            admission.release(permit)
         self._limiter.wake()

@@ -98,7 +98,7 @@ class RequestSender:
 
     def end(self, attempts: BatchAttemptLimiter) -> None:
         """Lets others be sent in the place of a request that isn't under way any more."""
-        self._throttle.admission.end(attempts.permit)  # if that isn't done yet
+        self._throttle.admission.release(attempts.permit)  # if that isn't done yet
         self._throttle.limiter.wake()
         self.progress.in_flight -= 1
 

@@ -233,7 +233,7 @@ class BatchAttemptLimiter:
     def release(self, *, whole: bool) -> None:
         """Gives the permit back where the request may be retried: else the batch does, when it knows what came of it."""
         if not (whole and self._succeeds):
-            self._throttle.admission.end(self.permit)
+            self._throttle.admission.release(self.permit)
             # Not now: the batch may have to learn from a refusal first.
             asyncio.get_running_loop().call_soon(self._throttle.limiter.wake)
 

@@ -192,10 +192,10 @@ async def test_entering_waits_for_a_permit_to_come_back() -> None:
     throttle.limiter.wake()
     await asyncio.sleep(0)
     assert not waiting.done()
-    throttle.admission.end(permit_of(first))
+    throttle.admission.release(permit_of(first))
     throttle.limiter.wake()
     assert await waiting
-    throttle.admission.end(permit_of(second))
+    throttle.admission.release(permit_of(second))
     assert throttle.admission.in_flight == concurrency.in_flight == 0
 
 

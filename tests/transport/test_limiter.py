@@ -134,7 +134,7 @@ async def test_nobody_overtakes_without_waiting() -> None:
     first = LimitedRequest(1.0, unlimited, rate_limiter, bulk=True)
     assert limiter.admit_nowait(first)
     assert first.permit is not None
-    limiter.admission.end(first.permit)
+    limiter.admission.release(first.permit)
     assert limiter.acquire_nowait(None, bulk=False) is None  # for the client's rate
     await asyncio.sleep(2)
     own = LimitedRequest(1.0, unlimited, rate_limiter, bulk=True)
@@ -146,7 +146,7 @@ async def test_nobody_overtakes_without_waiting() -> None:
     place.release(whole=True)
     await waiting
     assert own.permit is not None
-    limiter.admission.end(own.permit)
+    limiter.admission.release(own.permit)
     await asyncio.sleep(2)
     places = [limiter.acquire_nowait(None, bulk=False)]
     await asyncio.sleep(2)

@@ -64,16 +64,16 @@ class Permit:
 
     concurrency: ConcurrencyLimit
     epoch: int
-    """Of the limit, when it began."""
+    """Of the limit, when it was admitted."""
     serial: int
     in_flight: int
-    """Requests under way under its limit when it began, itself included."""
+    """Requests under way under its limit by then, itself included."""
     alone: bool
     """Whether nothing else was under way."""
     waited_for_rate: bool
     """Whether it had to wait for the learnt rate."""
     pressed: bool
-    """Whether more was to be sent than could be when it began."""
+    """Whether more was to be sent by then than could be."""
     adaptive: bool
     """Whether something is learnt from what it meets."""
     probe: bool = False
@@ -129,7 +129,7 @@ class _OverloadEpisode:
     teaches_rate: bool = False
     """Whether it then says how high the rate is: something was let through before."""
     limits: set[ConcurrencyLimit] = attrs.field(factory=set[ConcurrencyLimit])
-    """The limits at which the refused requests had begun."""
+    """The limits under which the refused requests were admitted."""
 
 
 class Admission:
@@ -147,13 +147,13 @@ class Admission:
         """When the server began to refuse everything; None while it responds."""
         self._pause = SharedPause(random)
         self._halt = Halt()
-        """Set by a first refusal without `Retry-After`; by `end` and `accepted` taken back."""
+        """Set by a first refusal without `Retry-After`; by `release` and `accepted` taken back."""
         self._rate = LearnedRate()
         self._consecutive = ConsecutiveRefusals()
         self._random_refusals = RandomRefusals()
         self._episode: _OverloadEpisode | None = None
         """The refusals that aren't over; None while all is well."""
-        # What the request that is sent next had to wait for: noted by `wait`, taken by `begin`.
+        # What the request that is sent next had to wait for: noted by `wait`, taken by `admit`.
         self._waits_for_rate = False
         """Whether that was the learnt rate."""
         self._pressed = False
@@ -189,7 +189,7 @@ class Admission:
         """
         return math.inf if concurrency.must_wait() else self._pause.wait_asked(now)
 
-    def begin(
+    def admit(
         self,
         concurrency: ConcurrencyLimit,
         now: float,
@@ -197,8 +197,8 @@ class Admission:
         adaptive: bool = True,
         probe: bool = False,
     ) -> Permit:
-        """Admits one under `concurrency`. Each permit goes to one of `succeeded` and `refused`, or to `end`, before that or alone. `adaptive` is False
-        for one that asked `wait_fixed`, `probe` True for one that didn't ask.
+        """Admits a request under `concurrency`. Each permit goes to one of `succeeded` and `refused`, or to `release`, before that
+        or alone. `adaptive` is False for one that asked `wait_fixed`, `probe` True for one that didn't ask.
         """
         alone = not self.in_flight
         waited_for_rate = pressed = False
@@ -208,11 +208,11 @@ class Admission:
         self.in_flight += 1
         self.undecided += 1
         serial = self._consecutive.sent()
-        concurrency.begin(now)
-        self._pause.begin(now)
+        concurrency.sent(now)
+        self._pause.sent(now)
         if self._consecutive.count >= PROBE_AFTER:
             self._halt.extend(now, concurrency.latency)
-        self._rate.begin(now, waited=waited_for_rate if adaptive else None)
+        self._rate.sent(now, waited=waited_for_rate if adaptive else None)
         return Permit(
             concurrency,
             concurrency.epoch,
@@ -225,7 +225,7 @@ class Admission:
             probe=probe,
         )
 
-    def end(self, permit: Permit) -> None:
+    def release(self, permit: Permit) -> None:
         """Takes back a permit whose request says nothing of the server's capacity, or nothing yet. Only the first time counts."""
         if not permit.open:
             return
@@ -234,7 +234,7 @@ class Admission:
         self.undecided -= permit.undecided
         self._consecutive.ended(permit.serial)
         self._halt.on = False
-        permit.concurrency.end()
+        permit.concurrency.ended()
 
     def accepted(self, permit: Permit) -> None:
         """Notes that the server responds to a request, whose response can take long to come: a stream's does."""
@@ -247,7 +247,7 @@ class Admission:
         """Takes back a permit whose request succeeded; `latency` is None where that took several
         attempts.
         """
-        self.end(permit)
+        self.release(permit)
         self.refusing_since = None
         if permit.probe:
             self._pause.shorten(now)
@@ -264,7 +264,7 @@ class Admission:
         """Takes back a permit whose request was refused; the server may have said when to come back."""
         informed = self._consecutive.is_informed(permit.serial)
         self._record(permit, refused=True)
-        self.end(permit)
+        self.release(permit)
         since = self.refusing_since = now if self.refusing_since is None else self.refusing_since
         if not permit.adaptive:
             if retry_after is not None:

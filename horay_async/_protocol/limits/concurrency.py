@@ -158,7 +158,7 @@ class ConcurrencyLimit:
         self.limit: int = int(self._limit + 0.5)
         """Most requests to have under way now: what that means in whole requests."""
         self._next_start = -math.inf
-        """When the next request may begin; set by each that begins."""
+        """When the next request may be sent; set by each that is."""
         self._recent: deque[int] = deque(maxlen=RECENT)
         """For the latest responses, how many were under way when their requests began."""
         self._refusals = LeakyBucket(MOST_REFUSALS, REFUSAL_LIFETIME)
@@ -178,16 +178,16 @@ class ConcurrencyLimit:
         return True
 
     def wait(self, now: float) -> float:
-        """Seconds until the next may begin: what is free is taken at twice the usual pace, not at once."""
+        """Seconds until the next may be sent: what is free is taken at twice the usual pace, not at once."""
         return max(0.0, self._next_start - now)
 
-    def begin(self, now: float) -> None:
-        """Counts one that begins."""
+    def sent(self, now: float) -> None:
+        """Counts one that is sent."""
         self.in_flight += 1
         gap = 0.5 * self.latency / self._limit
         self._next_start = max(self._next_start, now - 2 * gap) + gap
 
-    def end(self) -> None:
+    def ended(self) -> None:
         """Counts one that has ended, however it did."""
         self.in_flight -= 1
 

@@ -147,7 +147,7 @@ class LearnedRate:
         """Seconds until the next request is admitted."""
         return 0.0 if self._rate is None else self._rate.limiter.wait(now)
 
-    def begin(self, now: float, *, waited: bool | None) -> None:
+    def sent(self, now: float, *, waited: bool | None) -> None:
         """Counts a request that is sent; `waited` says whether the rate held it back, None that it doesn't keep to it."""
         self._throughput.sent(now)
         rate = self._rate

@@ -45,7 +45,7 @@ class SharedPause:
         asked = self._asked_until
         return self.wait(now) if asked >= self._until else max(0.0, asked - now)
 
-    def begin(self, now: float) -> None:
+    def sent(self, now: float) -> None:
         """Counts one that is sent: during the return, the next one is sent a little later."""
         if now < self._spread_until:
             self._next = max(self._next, now + self._gap)  # a probe is sent during the pause

@@ -163,7 +163,7 @@ def simulate(
             break
         event(now)
         while (wait := admission.wait(concurrency, now)) <= 0:
-            permit = admission.begin(concurrency, now)
+            permit = admission.admit(concurrency, now)
             began[permit.serial] = now
             later(now + WAY, lambda now, permit=permit: arrive(permit, now))  # type: ignore[misc] # the default binds it
         if wait < math.inf and not now < woken < now + wait + 2 * GRAIN:

@@ -31,7 +31,7 @@ class RequestHandler:
         for _ in range(count):
             assert self.wait < math.inf
             self.now += self.wait
-            permits.append(self.admission.begin(self.concurrency, self.now))
+            permits.append(self.admission.admit(self.concurrency, self.now))
         return permits
 
     def response(self, *permits: Permit, latency: float | None = None) -> None:
@@ -50,11 +50,11 @@ def test_limit_holds_back_until_one_ends() -> None:
     desk = RequestHandler(2)
     first, second = desk.let_go(2)
     assert desk.wait == math.inf
-    desk.admission.end(first)
+    desk.admission.release(first)
     assert desk.wait == 0.0
     assert not first.open
     assert second.open
-    desk.admission.end(first)  # once more
+    desk.admission.release(first)  # once more
     assert desk.admission.in_flight == 1
 
 
@@ -168,7 +168,7 @@ def test_levels_count_together() -> None:
     """A batch with a limit of its own shares the pauses, not the limit."""
     desk = RequestHandler(1)
     other = ConcurrencyLimit(start=5, floor=5, ceiling=5)
-    first = desk.admission.begin(other, 0.0)
+    first = desk.admission.admit(other, 0.0)
     (second,) = desk.let_go()
     assert (first.alone, second.alone) == (True, False)
     assert desk.wait == math.inf
@@ -185,7 +185,7 @@ def test_refusal_of_the_little_there_was_gives_no_rate() -> None:
     def go() -> Permit:
         nonlocal now
         now += admission.wait(concurrency, now, paced=False)
-        return admission.begin(concurrency, now)
+        return admission.admit(concurrency, now)
 
     for _ in range(10):
         admission.succeeded(go(), now, latency=None)
@@ -213,9 +213,9 @@ def test_fixed_limit_keeps_to_pauses_alone() -> None:
     desk.now += 10.0
     for _ in range(200):
         assert desk.admission.wait_fixed(fixed, desk.now) == 0.0
-        desk.response(desk.admission.begin(fixed, desk.now, adaptive=False))
+        desk.response(desk.admission.admit(fixed, desk.now, adaptive=False))
     assert desk.wait > 1.0
-    calls = [desk.admission.begin(fixed, desk.now, adaptive=False) for _ in range(2)]
+    calls = [desk.admission.admit(fixed, desk.now, adaptive=False) for _ in range(2)]
     assert desk.admission.wait_fixed(fixed, desk.now) == math.inf
     desk.refuse(calls[0])
     assert desk.admission.wait_fixed(fixed, desk.now) == 0.0
@@ -399,17 +399,17 @@ def test_what_the_server_responses_at_length_holds_nobody_up() -> None:
     """A stream's response has begun: a refusal after that doesn't wait for its end, but pauses."""
     admission = Admission(lambda: 0.0)
     concurrency = ConcurrencyLimit(start=4, floor=4, ceiling=4)
-    stream = admission.begin(concurrency, 0.0)
+    stream = admission.admit(concurrency, 0.0)
     admission.accepted(stream)
-    refused = admission.begin(concurrency, 0.0)
+    refused = admission.admit(concurrency, 0.0)
     admission.refused(refused, 0.0, retry_after=None)
     assert 0 < admission.wait(concurrency, 0.0) < math.inf
     assert admission.paused(0.0) > 0
-    other = admission.begin(concurrency, 20.0)
+    other = admission.admit(concurrency, 20.0)
     admission.refused(other, 20.0, retry_after=None)
     admission.accepted(stream)  # which was sent before the refusals, and so tells nothing new
     assert admission.wait(concurrency, 20.0) > 0
-    admission.end(stream)
+    admission.release(stream)
     assert admission.in_flight == 0
 
 
@@ -439,7 +439,7 @@ def test_response_to_a_probe_ends_the_pause() -> None:
     """It went during it, to find out whether the server is back; refused, it ends nothing."""
     desk = RequestHandler()
     desk.refuse(*desk.let_go())
-    desk.refuse(desk.admission.begin(desk.concurrency, desk.now, probe=True))
+    desk.refuse(desk.admission.admit(desk.concurrency, desk.now, probe=True))
     assert desk.wait > 0
-    desk.response(desk.admission.begin(desk.concurrency, desk.now, probe=True))
+    desk.response(desk.admission.admit(desk.concurrency, desk.now, probe=True))
     assert desk.wait == 0.0

@@ -78,9 +78,9 @@ def test_fullness() -> None:
     concurrency = ConcurrencyLimit(start=2, ceiling=2)
     seen: list[bool] = []
     changes: list[Callable[[], None]] = [
-        partial(concurrency.begin, 0.0),
-        partial(concurrency.begin, 0.0),
-        concurrency.end,
+        partial(concurrency.sent, 0.0),
+        partial(concurrency.sent, 0.0),
+        concurrency.ended,
     ]
     for change in changes:
         change()
@@ -96,7 +96,7 @@ def test_free_places_are_taken_at_twice_the_usual_pace() -> None:
     now, begun = 100.0, list[float]()
     while len(begun) < 10:
         now += concurrency.wait(now)
-        concurrency.begin(now)
+        concurrency.sent(now)
         begun.append(now)
     assert begun[:3] == [100.0] * 3  # a few at once are no burst
     assert begun[-1] - begun[2] == pytest.approx(7 * 0.05)

@@ -13,7 +13,7 @@ def send(
     """Requests that go at regular times and are answered at once."""
     for number in range(round((until - since) / each)):
         now = since + number * each
-        rate.begin(now, waited=waited)
+        rate.sent(now, waited=waited)
         rate.succeeded(now)
 
 
@@ -49,14 +49,14 @@ def test_guess_counts_the_pause_as_part_of_the_window() -> None:
     rate, now = guess()
     assert rate.per_second == pytest.approx(10, rel=0.05)
     assert not rate.proven
-    rate.begin(now, waited=False)
+    rate.sent(now, waited=False)
     assert 0.1 < rate.wait(now) < 0.3
 
 
 def test_no_response_gives_no_rate() -> None:
     """A server that refused from the first request on says nothing of a rate."""
     rate = LearnedRate()
-    rate.begin(0.0, waited=False)
+    rate.sent(0.0, waited=False)
     rate.learn(refusals=3, paused=5.0, now=5.0)
     assert rate.per_second is None
 
@@ -106,12 +106,12 @@ def test_calls_that_dont_keep_to_a_rate_leave_something_of_it() -> None:
     rate, now = guess()
     until = now + 60
     while now < until and rate.wait(now) == 0.0:
-        rate.begin(now, waited=None)  # fifteen a second
+        rate.sent(now, waited=None)  # fifteen a second
         rate.succeeded(now)
         now += 1 / 15
     assert rate.wait(now) > 0
     while now < until and rate.wait(now) > 0:
-        rate.begin(now, waited=None)
+        rate.sent(now, waited=None)
         rate.succeeded(now)
         now += 1 / 15
     assert now < until
@@ -164,7 +164,7 @@ def grown(rate: LearnedRate, now: float) -> tuple[int, float]:
     """Lets requests go, ten a second, until the rate has grown; how many went, and the time by then."""
     before, count = rate.per_second, 0
     while rate.per_second == before:
-        rate.begin(now, waited=True)
+        rate.sent(now, waited=True)
         rate.succeeded(now)
         count += 1
         now += 0.1
@@ -255,10 +255,10 @@ def test_unused_rate_is_forgotten() -> None:
     """A hundred requests in a row that didn't have to wait for it."""
     rate, now = guess()
     send(rate, since=now, until=now + 99, each=1.0)
-    rate.begin(now + 99, waited=True)
+    rate.sent(now + 99, waited=True)
     send(rate, since=now + 99, until=now + 198, each=1.0)
     before = rate.per_second
-    rate.begin(now + 198, waited=False)
+    rate.sent(now + 198, waited=False)
     assert (before is None, rate.per_second) == (False, None)
 
 

@@ -32,7 +32,7 @@ def test_return_is_spread_out() -> None:
     sent, now = list[float](), 10.0
     while len(sent) < 8:
         now += pauses.wait(now)
-        pauses.begin(now)
+        pauses.sent(now)
         sent.append(now)
     assert sent == pytest.approx([10.0, 10.25, 10.5, 10.75, 11.0, 11.0, 11.0, 11.0])
 
@@ -68,7 +68,7 @@ def test_request_during_a_pause_leaves_it_as_it_is() -> None:
     """One that goes to find out whether the server is back doesn't let the others go."""
     pause = SharedPause(lambda: 0.0)
     pause.pause(8.0, sharers=4, now=0.0)
-    pause.begin(1.0)
+    pause.sent(1.0)
     assert pause.wait(1.0) == 7.0
 
 
