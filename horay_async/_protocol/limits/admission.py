@@ -72,7 +72,7 @@ class Permit:
     """Whether nothing else was under way."""
     waited_for_rate: bool
     """Whether it had to wait for the learnt rate."""
-    pressed: bool
+    backlogged: bool
     """Whether more was to be sent by then than could be."""
     adaptive: bool
     """Whether something is learnt from what it meets."""
@@ -156,7 +156,7 @@ class Admission:
         # What the request that is sent next had to wait for: noted by `wait`, taken by `admit`.
         self._waits_for_rate = False
         """Whether that was the learnt rate."""
-        self._pressed = False
+        self._backlogged = False
         """Whether more is to be sent than can be: always with a batch, with calls where one had to wait for the limit."""
 
     def paused(self, now: float) -> float:
@@ -172,9 +172,9 @@ class Admission:
         waits for. `paced` is whether it keeps to the pace at which the limit is filled: a batch does, which always has more
         to send.
         """
-        self._pressed |= paced
+        self._backlogged |= paced
         if concurrency.must_wait():
-            self._pressed = True
+            self._backlogged = True
             return math.inf
         halted = self._halt.wait(now, probe_in_flight=self._consecutive.probe_in_flight)
         if self.undecided and halted:
@@ -201,10 +201,10 @@ class Admission:
         or alone. `adaptive` is False for one that asked `wait_fixed`, `probe` True for one that didn't ask.
         """
         alone = not self.in_flight
-        waited_for_rate = pressed = False
+        waited_for_rate = backlogged = False
         if adaptive:
             waited_for_rate, self._waits_for_rate = self._waits_for_rate, False
-            pressed, self._pressed = self._pressed, False
+            backlogged, self._backlogged = self._backlogged, False
         self.in_flight += 1
         self.undecided += 1
         serial = self._consecutive.sent()
@@ -220,7 +220,7 @@ class Admission:
             concurrency.in_flight,
             alone=alone,
             waited_for_rate=waited_for_rate,
-            pressed=pressed,
+            backlogged=backlogged,
             adaptive=adaptive,
             probe=probe,
         )
@@ -332,10 +332,10 @@ class Admission:
             # Where nothing at all was let through, the server was out of service, or a window was used up before: a
             # rate shows when some are let through, and others aren't.
             known = self._rate.per_second is not None
-            episode.rate_limited = permit.pressed or known
+            episode.rate_limited = permit.backlogged or known
             episode.teaches_rate = known or self._rate.let_through_lately(now)
             if permit.alone:
-                concurrency.restore()  # whatever the limit was cut for before
+                concurrency.undo_cuts()  # whatever the limit was cut for before
         elif cause is _Cause.CONCURRENCY:
             if refusal.informed and permit.waited_for_rate:
                 self._rate.forget()  # it held requests back, and they were refused all the same
@@ -383,7 +383,7 @@ class Admission:
         self._episode = None
         refusals, paused = episode.refusals, episode.paused
         for concurrency in episode.limits:
-            concurrency.settle(refusals=refusals, paused=paused, now=now)
+            concurrency.end_episode(refusals=refusals, paused=paused, now=now)
         if episode.rate_limited and episode.teaches_rate:
             doubtful = self._random_refusals.doubtful
             self._rate.learn(refusals=refusals, paused=paused, now=now, doubtful=doubtful)

@@ -69,7 +69,7 @@ class _Cuts:
     """What a limit remembers of refusals, and of what they cut it to."""
 
     before: float
-    """The limit before the latest cuts, which `restore` goes back to. Set by a cut that is another matter than the
+    """The limit before the latest cuts, which `undo_cuts` goes back to. Set by a cut that is another matter than the
     one before it."""
     slow_growth: bool = False
     """Whether the limit grows no faster than DOUBLING says: set by a cut, taken back by a trial that shows that the first
@@ -78,11 +78,11 @@ class _Cuts:
     """The number under way that was refused while the limit doubled. Set by that cut, None again with the next one, and once
     more are let through: then the refusals were for another reason, as any server has some, and the limit goes on doubling."""
     in_episode: bool = False
-    """Whether there was one in the episode of refusals that isn't over. Taken back by `settle`."""
+    """Whether there was one in the episode of refusals that isn't over. Taken back by `end_episode`."""
     responses_since: int = ANOTHER_MATTER
     """Responses since the latest one; ANOTHER_MATTER again once that is taken back."""
     probed: bool = False
-    """Whether the limit was raised soon after a deep fall: only after the first of several is it. Set by `settle`, taken back
+    """Whether the limit was raised soon after a deep fall: only after the first of several is it. Set by `end_episode`, taken back
     by a cut that is another matter."""
 
 
@@ -166,7 +166,7 @@ class ConcurrencyLimit:
         self._cuts = _Cuts(before=self._limit)
         self._search = _Search(doubled_from=self._limit)
         self._cooldown = Cooldown()
-        """Before the next step up; set by `settle`, and by trials that end."""
+        """Before the next step up; set by `end_episode`, and by trials that end."""
 
     def must_wait(self) -> bool:
         """Whether a request that is to be sent now has to wait, because as many are under way as may be. That is noted: only a
@@ -241,7 +241,7 @@ class ConcurrencyLimit:
         self._search = _Search(search.doubled_from, step=SMALLEST_STEP)
         self._set_limit(kept)
 
-    def settle(self, *, refusals: int, paused: float, now: float) -> None:
+    def end_episode(self, *, refusals: int, paused: float, now: float) -> None:
         """Ends an episode of `refusals`, in which sending `paused` for so many seconds.
 
         When more is tried, is decided by the first case that applies:
@@ -264,7 +264,7 @@ class ConcurrencyLimit:
             self._cooldown.responses = max(Cooldown.PER_REFUSAL * refusals, 4 * self.limit)
             self._cooldown.until = now + min(Cooldown.LONGEST, Cooldown.PER_PAUSE * paused)
 
-    def restore(self) -> None:
+    def undo_cuts(self) -> None:
         """Takes back the latest cuts: the number under way wasn't what was refused."""
         if self._limit < self._cuts.before:
             self._search.baseline = None  # the limit that was being tried is none any more

@@ -46,11 +46,11 @@ def settled(limit: int = 36, **bounds: int) -> Rounds:
     rounds = Rounds(start=limit, **bounds)
     rounds.run(limit - 1)  # not enough to try another
     rounds.refuse(in_flight=limit + 1)
-    rounds.concurrency.settle(refusals=1, paused=0.0, now=rounds.now)
+    rounds.concurrency.end_episode(refusals=1, paused=0.0, now=rounds.now)
     while rounds.run(1) <= limit:
         pass
     rounds.refuse(in_flight=limit + 1)
-    rounds.concurrency.settle(refusals=1, paused=0.0, now=rounds.now)
+    rounds.concurrency.end_episode(refusals=1, paused=0.0, now=rounds.now)
     return rounds
 
 
@@ -68,7 +68,7 @@ def test_fixed_limit_never_changes() -> None:
     rounds = Rounds(start=5, floor=5, ceiling=5)
     rounds.run(500)
     rounds.refuse()
-    rounds.concurrency.settle(refusals=1, paused=0.0, now=rounds.now)
+    rounds.concurrency.end_episode(refusals=1, paused=0.0, now=rounds.now)
     assert rounds.run(100) == 5
     assert rounds.concurrency.let_through(5) == 100
 
@@ -149,7 +149,7 @@ def test_risen_latency_ends_a_rest() -> None:
     """A queue that has come up needs fewer under way at once, whatever was refused before."""
     rounds = Rounds(start=36)
     rounds.refuse()
-    rounds.concurrency.settle(refusals=100, paused=0.0, now=0.0)
+    rounds.concurrency.end_episode(refusals=100, paused=0.0, now=0.0)
     rounds.run(200)
     rounds.capacity = 18
     assert rounds.run(1500) == pytest.approx(18, rel=0.15)
@@ -226,7 +226,7 @@ def test_refusals_without_a_reason_dont_end_the_doubling() -> None:
     """The number that was refused is tried again soon: where it is let through, the limit goes on as if nothing had been."""
     rounds = Rounds(start=16)
     rounds.refuse(in_flight=9)
-    rounds.concurrency.settle(refusals=1, paused=2.0, now=rounds.now)
+    rounds.concurrency.end_episode(refusals=1, paused=2.0, now=rounds.now)
     rounds.run(200)
     assert sorted(set(rounds.seen)) == [8, 10, 20, 40, 80, 160]
 
@@ -236,7 +236,7 @@ def test_refusal_with_a_reason_ends_the_doubling() -> None:
     rounds = Rounds(start=16)
     for _ in range(2):
         assert rounds.refuse(in_flight=9) == 8
-        rounds.concurrency.settle(refusals=1, paused=0.0, now=rounds.now)
+        rounds.concurrency.end_episode(refusals=1, paused=0.0, now=rounds.now)
         rounds.seen.clear()
         rounds.run(30)
     rounds.run(110)
@@ -263,7 +263,7 @@ def test_limit_rests_for_the_time_of_a_pause() -> None:
     while rounds.run(1) == limit:
         pass
     limit = rounds.refuse()
-    rounds.concurrency.settle(refusals=1, paused=2.0, now=rounds.now)
+    rounds.concurrency.end_episode(refusals=1, paused=2.0, now=rounds.now)
     until = rounds.now + 40
     while rounds.now < until - 1:
         assert rounds.run(1) == limit
@@ -278,7 +278,7 @@ def test_slower_responses_ask_for_fewer_at_once() -> None:
     while rounds.run(1) == limit:
         pass
     rounds.refuse()
-    rounds.concurrency.settle(refusals=9, paused=0.0, now=rounds.now)
+    rounds.concurrency.end_episode(refusals=9, paused=0.0, now=rounds.now)
     limit = rounds.run(400)
     rounds.latency = 2.0
     rounds.seen.clear()
@@ -299,7 +299,7 @@ def test_growth_after_a_refusal_is_bounded() -> None:
 def test_spell_without_a_cut_costs_no_rest() -> None:
     """Refusals that weren't for the number under way don't keep the limit from growing."""
     rounds = Rounds(start=36)
-    rounds.concurrency.settle(refusals=9, paused=9.0, now=0.0)
+    rounds.concurrency.end_episode(refusals=9, paused=9.0, now=0.0)
     assert rounds.run(100) > 36
 
 
@@ -308,7 +308,7 @@ def test_refusal_in_a_rest_doesnt_lengthen_it() -> None:
     rounds = settled(36)
     rounds.run(100)
     limit = rounds.refuse()
-    rounds.concurrency.settle(refusals=1, paused=0.0, now=rounds.now)
+    rounds.concurrency.end_episode(refusals=1, paused=0.0, now=rounds.now)
     rounds.seen.clear()
     rounds.run(60)
     assert set(rounds.seen) == {limit}
@@ -320,10 +320,10 @@ def test_deep_fall_is_followed_by_one_quick_look() -> None:
     """What caused it may be over: no rest this time, but the next."""
     rounds = settled(36)
     limits = [rounds.refuse(row=3) for _ in range(2)]
-    rounds.concurrency.settle(refusals=2, paused=0.0, now=rounds.now)
+    rounds.concurrency.end_episode(refusals=2, paused=0.0, now=rounds.now)
     assert rounds.run(40) > limits[-1]
     limit = rounds.refuse(row=3)
-    rounds.concurrency.settle(refusals=1, paused=0.0, now=rounds.now)
+    rounds.concurrency.end_episode(refusals=1, paused=0.0, now=rounds.now)
     rounds.seen.clear()
     rounds.run(100)
     assert set(rounds.seen) == {limit}
@@ -336,7 +336,7 @@ def test_cut_in_a_trial_falls_back_on_what_was_accepted() -> None:
     while rounds.run(1) == limit:
         pass
     rounds.refuse(row=3)
-    rounds.concurrency.restore()
+    rounds.concurrency.undo_cuts()
     assert rounds.concurrency.limit == limit
 
 
@@ -347,9 +347,9 @@ def test_restoring_takes_back_all_cuts_of_a_spell() -> None:
     limit = rounds.concurrency.limit
     rounds.refuse(row=2)
     rounds.refuse(row=3)
-    rounds.concurrency.restore()
+    rounds.concurrency.undo_cuts()
     assert rounds.concurrency.limit == limit
-    rounds.concurrency.restore()
+    rounds.concurrency.undo_cuts()
     assert rounds.concurrency.limit == limit
 
 
