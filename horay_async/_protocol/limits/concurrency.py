@@ -204,6 +204,7 @@ class ConcurrencyLimit:
         self._refusals.leak()
         self._cooldown.responses -= 1
         self._recent.append(in_flight)
+        latency = max(0.0, latency)  # a clock can go back
         self.latency += (latency - self.latency) * (0.1 if self.latency else 1.0)
         if epoch != self.epoch or self._floor == self._ceiling:
             return
@@ -345,8 +346,8 @@ class ConcurrencyLimit:
     def _judge_trial(self, before: _Baseline, now: float) -> None:
         """Whether the limit that is tried is better than the one `before`, by how far throughput followed (`gain`).
 
-        - Upward it is better where that followed by LEAST_GAIN, and by more after a large step: one that overshoots gains too, and what
-          counts is not to end far above the capacity. In doubt it is: an idle server costs more than a short queue.
+        - Upward it is better where that followed by LEAST_GAIN, and by more after a large step: one that overshoots gains too, and
+          what counts is not to end far above the capacity. In doubt it is: an idle server costs more than a short queue.
         - Downward it is better where that didn't follow by LEAST_GAIN. In doubt more responses decide, up to MOST_SAMPLE.
 
         A success is followed by the next trial at once.

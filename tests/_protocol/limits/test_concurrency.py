@@ -361,3 +361,13 @@ def test_what_was_let_through() -> None:
     assert concurrency.let_through(0) == 100
     assert concurrency.let_through(140) == 10
     assert concurrency.let_through(150) == 0
+
+
+def test_clock_that_goes_back() -> None:
+    """A response that seems to come before its request holds nothing up: it took no time."""
+    concurrency = ConcurrencyLimit(start=10, ceiling=10)
+    concurrency.succeeded(0, 1, -100.0, now=0.0)
+    for _ in range(9):
+        assert concurrency.wait(0.0) == 0.0
+        concurrency.sent(0.0)
+    assert concurrency.latency == 0.0

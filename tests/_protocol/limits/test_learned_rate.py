@@ -283,3 +283,15 @@ def test_refusal_renews_the_trust_in_a_doubtful_rate() -> None:
     rate.learn(refusals=1, paused=0.0, now=now)  # no longer doubtful
     send(rate, since=now, until=now + 200, each=1.0, waited=True)
     assert rate.per_second is not None
+
+
+def test_clock_that_goes_back() -> None:
+    """A rate is learnt all the same, and holds nothing up for longer than until the clock is where it was."""
+    rate, now = proven()
+    back = now - 1000
+    send(rate, since=back, until=back + 1, each=0.1)
+    rate.learn(refusals=1, paused=0.5, now=back + 2)
+    assert rate.per_second is not None
+    assert rate.per_second > 0
+    assert rate.wait(back + 2) < 1.0
+    assert rate.wait(now) == 0.0
