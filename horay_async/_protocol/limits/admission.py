@@ -1,28 +1,51 @@
 """Whether the next request is admitted, and what a refusal is taken for.
 
 **How `concurrency="auto"` finds the limit.** A server that is asked for too much can refuse (429 or 503; a *refusal* is no
-model's, here), or respond more slowly. What it allows isn't known, and it may be one of two things: a number of requests at once, or a rate. The client
-finds out by trying, with three parts that are asked before each request is admitted:
+model's, here), or respond more slowly. What it allows isn't known, and it may be one of two things: a number of requests at
+once, or a rate. The client finds out by trying, with three parts that are asked before each request is admitted:
 
 - `ConcurrencyLimit` limits how many requests are under way. It begins with 16 and doubles, as TCP's slow start does, until
   the server first resists. From then on it tries a step up now and then, and compares: if more succeeded in the same
   time the step is kept, and if the responses only got slower it is taken back. So the limit settles where a queue would
-  begin. A refusal cuts it to just below the number that was let through. While the limit doubles, the number that was refused is
-  tried once more: servers refuse some requests for no reason, and where it is let through, the limit goes on doubling.
+  begin. A refusal cuts it to just below the number that was let through. While the limit doubles, the number that was refused
+  is tried once more: servers refuse some requests for no reason, and where it is let through, the limit goes on doubling.
 - `LearnedRate` limits how many requests are sent in a second. There is no such limit until refusals show that one exists. It
   starts as what the server let through lately, and grows in small steps for as long as nothing is refused.
 - `SharedPause` stops all requests for a time: for as long as `Retry-After` says, or for half a second, and for up to 16
   where nothing has succeeded for longer than a moment. Afterwards requests return one by one, spread over a moment.
 
-Whether a refusal was for the number or for the rate is decided by what the requests before it met, in `_cause_of`. In
-short: a request that was alone can't be one too many; a number that was let through many times just before isn't too
-high; and a server that says to come back in a minute counts by the minute. Where a rate was lowered time and again, and as much is
-refused as before, refusals don't follow what is sent: the rate is dropped, nothing is learnt from them, and nothing pauses but for a
-few in a row. After 200 responses it is tried anew whether it helps to be slower.
+**What a refusal is for** is told by the request that was refused, and by what those before it met. The first row decides that
+applies:
 
-After a refusal nothing is tried for a while, in proportion to what the refusal cost: about 150 responses for each, and 20
-times the length of a pause. So refusals stay below 1 in 100 requests, and pauses below a twentieth of the time. All batches
-of a client on one event loop share what was found.
+| the refused request | the refusal is for | so that |
+|---|---|---|
+| was sent before an earlier refusal was known | the same as that one | it counts as one more of them |
+| is one of many at random (see below) | no reason | nothing is learnt |
+| was alone, so that it can't be one too many | the rate | that is lowered, or a first one is set |
+| had waited for the learnt rate, which was right before | the rate | it is lowered, unless that was a lone refusal |
+| is to come back in a time as long as a window, such as a minute | the rate | it is lowered, or set |
+| is the second in a row or a later one, of no more at once than were let through before | the rate | it is lowered, or set |
+| was one of no more at once than were let through very often | the rate, if any | it is lowered, unless that was a lone refusal |
+| is any other one | the number at once | the limit on that is cut |
+
+**What is sent after a refusal**, until the server responds again:
+
+| the refusal | the next request is sent |
+|---|---|
+| has a `Retry-After` | when that is over |
+| is the first in a row, and others are under way | when one of them ends: that tells whether it would be refused too |
+| is the second in a row, or nothing is under way | after a pause |
+| is the third in a row | after a pause, and then one at a time |
+| is a later one | so, and the pauses get longer |
+| is at random, and not the fourth in a row | at once: the back-off of the refused request itself is all that helps |
+
+Where a rate was lowered time and again, and as much is refused as before, refusals don't follow what is sent: they are *at
+random* (`RandomRefusals`). The rate is dropped, nothing is learnt from them, and nothing pauses but for a few in a row. After
+200 responses it is tried anew whether it helps to be slower.
+
+After a refusal nothing is tried for a while, in proportion to what the refusal cost (`Cooldown`): about 150 responses for each,
+and 20 times the length of a pause. So refusals stay below 1 in 100 requests, and pauses below a twentieth of the time. All
+batches of a client on one event loop share what was found.
 
 Calls share it where their limit is found by trying, too. What they send can be much less than the server allows: a refusal
 gives a rate only where more was to be sent than could be, and where the server had let something through in the last
@@ -270,7 +293,7 @@ class Admission:
             if retry_after is not None:
                 self.pause(retry_after, permit.concurrency, now)
             return
-        if self._episode is None:
+        if self._episode is None:  # the first one
             self._episode = _OverloadEpisode(serial=self._consecutive.newest)
             slowed = retry_after is None and self._rate.has_slowed(now)
             if slowed and self._random_refusals.episode_began():
@@ -322,15 +345,15 @@ class Admission:
         )
 
     def _learn(self, refusal: _Refusal, episode: _OverloadEpisode, now: float) -> None:
-        """Has what was refused learn from it: the rate, or the number under way, which is cut."""
+        """Has what was refused learn from it: the number under way at once, which is cut, or the rate when the episode is over."""
         if episode.rate_limited:
-            return
+            return  # the number isn't the reason, and the rate counts them all
         permit, concurrency = refusal.permit, refusal.permit.concurrency
         cause = self._cause_of(refusal, episode)
         if cause is _Cause.RATE:
-            # How much the server allows can't be told from the little that there was to send.
-            # Where nothing at all was let through, the server was out of service, or a window was used up before: a
-            # rate shows when some are let through, and others aren't.
+            # A first rate can't be told from the little that there was to send. Nor can it where nothing at all was let
+            # through: the server was out of service, or a window was used up before. A rate shows when some are let through,
+            # and others aren't.
             known = self._rate.per_second is not None
             episode.rate_limited = permit.backlogged or known
             episode.teaches_rate = known or self._rate.let_through_lately(now)
@@ -343,7 +366,7 @@ class Admission:
             concurrency.refused(epoch, in_flight, row=refusal.row, sure=refusal.sure)
 
     def _cause_of(self, refusal: _Refusal, episode: _OverloadEpisode) -> _Cause:
-        """What a refusal was for. The first case that applies decides."""
+        """What a refusal was for. The first case that applies decides. 4 and 6 count it in the rate, too."""
         # 1. It was sent with those that were refused before it, and counts as one more of them.
         if not refusal.informed:
             return _Cause.CONCURRENCY
@@ -380,6 +403,7 @@ class Admission:
         return _Cause.CONCURRENCY
 
     def _end_episode(self, episode: _OverloadEpisode, now: float) -> None:
+        """The server has responded to what was sent after the first refusal: what was refused is told what all of it cost."""
         self._episode = None
         refusals, paused = episode.refusals, episode.paused
         for concurrency in episode.limits:
