@@ -51,6 +51,11 @@ def parse_text(into: type[T], text: str) -> T:
     return found
 
 
+def parse_arguments(into: type[T], text: str) -> T:
+    """The arguments of a tool call, as `parse_text`. Some models send nothing at all for a function without parameters."""
+    return parse_text(into, text if text.strip() else "{}")
+
+
 def _decoded(text: str) -> Any:
     """The JSON in `text`; raises `ValueError` that completes "$: ..."."""
     problem: ValueError | None = None
@@ -176,7 +181,7 @@ def upgraded(completion: ChatCompletion, choices: list[ParsedChoice[T]]) -> Pars
 
 def _parse_call(call: ToolCall, tools: Mapping[str, type[Any]]) -> ParsedToolCall:
     kind = tools.get(call.function.name)
-    return _call(call, None if kind is None else parse_text(kind, call.function.arguments))
+    return _call(call, None if kind is None else parse_arguments(kind, call.function.arguments))
 
 
 def _call(call: ToolCall, arguments: Any) -> ParsedToolCall:

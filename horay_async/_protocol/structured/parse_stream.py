@@ -78,7 +78,7 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
             self._tell(event, events)
         failures: list[AnswerError] = []
         for draft in self._drafts.values():
-            if draft.end is not None and draft.is_open:
+            if draft.end is not None and (draft.is_open or self._was_cut_later(draft.end)):
                 try:
                     self._parse(draft, draft.end, events)
                 except AnswerError as error:
@@ -133,6 +133,10 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         if choice.message.parsed is not None and text != draft.told_text:
             events.append(AnswerParsed(end.index, choice.message.parsed))
             draft.told_text = text
+
+    def _was_cut_later(self, end: ChoiceFinished) -> bool:
+        """Whether another finish reason came behind the first one, and counts."""
+        return self._merged.choice(end.index).finish_reason != end.finish_reason
 
     def _open(self, index: int) -> _Draft:
         """The draft of a choice that goes on."""

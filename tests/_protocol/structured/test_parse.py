@@ -481,6 +481,30 @@ def test_tool_calls() -> None:
     assert message.tool_calls[0].id == "call1"
 
 
+@pytest.mark.parametrize("arguments", ["", " ", "{}"])
+def test_call_without_arguments(arguments: str) -> None:
+    """Some models send nothing at all for a tool without parameters, and run_tools runs it."""
+
+    @attrs.frozen
+    class Now:
+        pass
+
+    response = completion(content=None, tool_calls=[call(arguments)])
+    [parsed] = (
+        parse_completion(response, Invoice, {"look": Now}).choices[0].message.tool_calls or []
+    )
+    assert parsed.function.parsed_arguments == Now()
+    assert parsed.function.arguments == arguments
+
+
+def test_call_without_the_arguments_that_it_needs() -> None:
+    """What is told is what is missing."""
+    response = completion(content=None, tool_calls=[call("")])
+    with pytest.raises(AnswerError) as caught:
+        parse_completion(response, Invoice, {"look": Numbered})
+    assert caught.value.path == "$.number"
+
+
 def test_text_beside_tool_calls() -> None:
     """With no class, the text is left alone."""
     response = completion(content="Let me see.", tool_calls=[call('{"number": 3}')])

@@ -10,6 +10,7 @@ import pytest
 
 from horay_async._protocol.structured.parse_stream import TypedAccumulator
 from horay_async._protocol.wire.accumulate import Accumulator, ChatAccumulator
+from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async.errors import AnswerError
 from horay_async.models.chat import ChatCompletion
 from horay_async.models.chat_chunks import (
@@ -117,6 +118,31 @@ def test_tools() -> None:
     assert isinstance(end, ChoiceFinished)
     [snapshot] = merging.result().choices[0].message.tool_calls or []
     assert snapshot.function.parsed_arguments == Point(3)
+
+
+def test_tool_without_arguments() -> None:
+    """A model that sends nothing for a tool without parameters has called it all the same."""
+
+    @attrs.frozen
+    class Now:
+        pass
+
+    merging = TypedAccumulator(Point, {"now": Now})
+    events = told(merging, call("", "now"), chunk(finish_reason="tool_calls"))
+    [done] = [event.tool_call for event in events if isinstance(event, ToolCallDone)]
+    assert isinstance(done, ParsedToolCall)
+    assert done.function.parsed_arguments == Now()
+
+
+@pytest.mark.parametrize("late", sorted(CUT_REASONS))
+def test_cut_behind_another_finish_reason(late: str) -> None:
+    """A reason by which the text isn't whole counts whatever came before: iteration raises what final() does."""
+    merging = TypedAccumulator(Point, {})
+    events = told(merging, chunk(content='{"x": 1}', finish_reason="stop"))
+    events += told(merging, chunk(finish_reason=late))
+    with pytest.raises(AnswerError) as caught:
+        merging.end(events)
+    assert caught.value.reason == CUT_REASONS[late][0]
 
 
 def test_tools_behind_the_finish_reason() -> None:
