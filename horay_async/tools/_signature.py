@@ -30,8 +30,6 @@ class Signature:
     """The docstring up to its first section."""
     parameters: Mapping[str, inspect.Parameter] = {}
     """The function's parameters; none where the tool is a class."""
-    nulled: frozenset[str] = frozenset()
-    """Parameters whose null stands for their default: in a strict schema everything has to be there."""
 
     def bound(self, arguments: Any) -> tuple[list[Any], dict[str, Any]]:
         """What to call the function with."""
@@ -41,8 +39,6 @@ class Signature:
         kwargs: dict[str, Any] = {}
         for name, parameter in self.parameters.items():
             value = getattr(arguments, name)
-            if value is None and name in self.nulled:
-                value = parameter.default
             if parameter.kind is parameter.POSITIONAL_ONLY:
                 args.append(value)
             else:
@@ -67,7 +63,8 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
             stacklevel=2,
         )
     fields: list[tuple[str, Any, Any]] = []
-    nulled: set[str] = set()
+    nulled: dict[str, Any] = {}
+    """Parameters whose null stands for their default: in a strict schema everything has to be there."""
     for parameter in parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise TypeError(f"the tool {name} can't take {parameter}: name each parameter")
@@ -79,16 +76,23 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
             default = {"default_factory": partial(_same, parameter.default)}
             if not admits_null(hint):
                 hint, default = hint | None, {"default": None}
-                nulled.add(parameter.name)
+                nulled[parameter.name] = parameter.default
         metadata = {"description": docs.arguments.get(parameter.name)}
         field: Any = dataclasses.field(metadata=metadata, **default)
         fields.append((parameter.name, hint, field))
+
+    def fill_in(arguments: Any) -> None:
+        for name, value in nulled.items():
+            if getattr(arguments, name) is None:
+                setattr(arguments, name, value)
+
     return Signature(
         # attrs would keep the text of the methods that it makes for ever.
-        arguments=dataclasses.make_dataclass(re.sub(r"\W", "_", name), fields, kw_only=True),
+        arguments=dataclasses.make_dataclass(
+            re.sub(r"\W", "_", name), fields, kw_only=True, namespace={"__post_init__": fill_in}
+        ),
         text=docs.text,
         parameters=parameters,
-        nulled=frozenset(nulled),
     )
 
 

@@ -13,6 +13,7 @@ import openai
 import pydantic
 import pytest
 
+from horay_async._protocol.structured.parse import parse_text
 from horay_async._protocol.wire.request import to_jsonable
 from horay_async.tools.define import Tool, pydantic_function_tool, tool
 
@@ -254,3 +255,11 @@ def test_refusals(of: Callable[..., Any], message: str) -> None:
     made = tool(of)
     with pytest.raises(TypeError, match=message):
         dict(made)
+
+
+@pytest.mark.parametrize("text", ['{"city": "Oslo"}', '{"city": "Oslo", "days": null}'])
+def test_parsed_arguments_have_defaults(text: str) -> None:
+    """What parse makes of a call is what the tool is called with: a null stands for the default."""
+    arguments = parse_text(forecast.signature.arguments, text)
+    assert vars(arguments) == {"city": "Oslo", "days": 1, "unit": None, "wind": False}
+    assert forecast.signature.bound(arguments) == (["Oslo", 1, None], {"wind": False})
