@@ -143,7 +143,8 @@ class AsyncChatCompletions(Resource):
         asked for with this parameter). `approve` is called with each `ToolCall` whose arguments fit, in their
         order and one at a time, before its tool runs: a function, which runs in a thread, or a coroutine
         function. It returns None or True to let the call run, a string to tell the model instead, or a mapping
-        of arguments to run it with; what it raises ends the run.
+        of arguments to run it with; what it raises ends the run. The call is a copy: with its name or arguments changed
+        it runs so, too, and the model's message stays as it came.
 
         A `tool_choice` that forces a call holds for the first round. A tool given in the API's JSON form has
         no function here: the run ends where the model calls one, which the log says, and the response holds the

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,11 +15,11 @@ import attrs
 import msgspec
 
 from horay_async._json import is_array, plain_value
-from horay_async._protocol.structured.parse import parse_text
+from horay_async._protocol.structured.parse import parse_arguments
 from horay_async._protocol.wire.clean import well_formed, with_texts
 from horay_async._user_code import contain
 from horay_async.errors import AnswerError
-from horay_async.models.chat import FunctionCall, ToolCall
+from horay_async.models.chat import ToolCall
 from horay_async.models.events import ToolResult
 from horay_async.models.messages import ImagePart, TextPart, ToolMessage
 from horay_async.tools._isolation import call_to_its_end, call_user_code, message_of
@@ -57,20 +58,26 @@ class ToolCaller:
                 return on_end(_failed(call, error, began))
         if self.approve is not None:
             async with self._asking:
-                approved = await call_user_code(self.approve, call)
+                # A copy: the message that it is a part of says what the model has asked for.
+                asked = deepcopy(call)
+                approved = await call_user_code(self.approve, asked)
+                function = asked.function
             if isinstance(approved, str):
                 return ToolResult(call, well_formed(approved))
             if isinstance(approved, Mapping):
-                try:
-                    call = _with_arguments(call, cast("Mapping[str, object]", approved))
-                    tool, arguments = self._parsed(call)
-                except AnswerError as error:
-                    return _failed(call, error, began)
+                changed = _text(dict(cast("Mapping[str, object]", approved)))
+                function = attrs.evolve(function, arguments=changed)
             elif approved is not None and approved is not True:
                 raise TypeError(
                     "approve returns None or True to let the call run, a string to tell the model instead, "
                     f"or a mapping of arguments; not {approved!r}"
                 )
+            if function != call.function:  # what it has approved is what runs
+                call = attrs.evolve(call, function=function)
+                try:
+                    tool, arguments = self._parsed(call)
+                except (AnswerError, LookupError) as error:
+                    return _failed(call, error, began)
         self.begun.add(asyncio.current_task())
         with self._observed(call) as on_end:
             return on_end(await _run(call, tool, arguments))
@@ -81,9 +88,7 @@ class ToolCaller:
         if tool is None:
             known = ", ".join(sorted(self.tools))
             raise LookupError(f"there is no tool {call.function.name!r}; there are: {known}")
-        # Some models send nothing at all for a function without parameters.
-        text = call.function.arguments.strip() or "{}"
-        return tool, parse_text(tool.signature.arguments, text)
+        return tool, parse_arguments(tool.signature.arguments, call.function.arguments)
 
     @contextmanager
     def _observed(
@@ -137,11 +142,6 @@ def _failed(call: ToolCall, error: Exception, began: float) -> ToolResult:
 def _mismatches(error: AnswerError) -> str:
     found = "; ".join(f"{path}: {message}" for path, message in error.errors)
     return f"the arguments don't fit: {found}"
-
-
-def _with_arguments(call: ToolCall, arguments: Mapping[str, object]) -> ToolCall:
-    function = FunctionCall(name=call.function.name, arguments=_text(dict(arguments)))
-    return ToolCall(id=call.id, type=call.type, function=function)
 
 
 STOPPED = (

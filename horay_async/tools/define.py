@@ -18,7 +18,7 @@ __all__ = ["Approve", "Tool", "pydantic_function_tool", "tool"]
 if TYPE_CHECKING:
     Approve = Callable[[ToolCall], Any]
     """Says what becomes of a call, as a function or a coroutine function: None or True lets it run, a string is told
-    to the model instead, a mapping replaces the arguments."""
+    to the model instead, a mapping replaces the arguments. The call is a copy; what is changed in its function is what runs."""
 else:  # made when it is first asked for: the class loads what calls without tools don't need
 
     def __getattr__(name: str) -> Any:

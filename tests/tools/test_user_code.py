@@ -541,6 +541,60 @@ async def test_approve(
     assert asked(fault_server.requests[1])[-1] == ("tool", told)
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("weather", '{"city": "Oslo"}', "sunny in Oslo"),
+        ("weather", "{}", "Error: the arguments don't fit: $.city: is missing"),
+        ("rain", "{}", "Error: LookupError: there is no tool 'rain'; there are: weather"),
+    ],
+)
+async def test_approve_changes_the_call(
+    fault_server: FaultServer, connect: Connect, name: str, arguments: str, told: str
+) -> None:
+    """What it has made of the call is what runs, and its result's; the model's message stays as it came."""
+
+    def approve(call: ToolCall) -> bool:
+        call.id = "another"
+        call.function.name, call.function.arguments = name, arguments
+        return True
+
+    fault_server.add(calling(("weather", {"city": "Rome"})), saying("Fine."))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], approve=approve
+        )
+        [result] = [event async for event in run if isinstance(event, ToolResult)]
+    assert result.content == told
+    function = result.tool_call.function
+    assert (function.name, function.arguments) == (name, arguments)
+    _, message, answer, _ = run.messages
+    [call] = message.tool_calls
+    assert (call.function.name, call.function.arguments) == ("weather", '{"city": "Rome"}')
+    assert call.id == answer.tool_call_id == "id0"
+
+
+async def test_approve_changes_the_call_and_returns_arguments(
+    fault_server: FaultServer, connect: Connect
+) -> None:
+    """The mapping is what runs, and a refusal runs nothing, whatever became of the call."""
+    returned = iter([{"city": "Bern"}, "No."])
+
+    def approve(call: ToolCall) -> object:
+        call.function.arguments = "{}"
+        return next(returned)
+
+    fault_server.add(
+        calling(("weather", {"city": "Rome"}), ("weather", {"city": "Oslo"})), saying("Fine.")
+    )
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather], approve=approve
+        )
+        results = [event.content async for event in run if isinstance(event, ToolResult)]
+    assert sorted(results) == ["No.", "sunny in Bern"]
+
+
 @pytest.mark.parametrize("value", [False, 1, 0, [], b"no"])
 async def test_approve_says_something_else(
     fault_server: FaultServer, connect: Connect, value: object
