@@ -222,7 +222,8 @@ class APIResponseError(APIError):
     """The response wasn't what the protocol says: bad JSON, bad UTF-8, another content type, a limit."""
 
     body: str = ""
-    """The first 500 characters of the body, undecodable bytes replaced."""
+    """The body, undecodable bytes replaced: whole and as it was sent, with the API key masked, where a text was sent that may
+    have been paid for; else the first 500 characters, such as of a picture, or where `partial` has the response."""
     status_code: int | None = None
     """The HTTP status of the response, where its head could be read."""
 

@@ -408,8 +408,11 @@ async def require_event_stream(
     body, _ = await response.read(MAX_BODY_BYTES)
     if is_error_envelope(body):
         raise envelope_failure(body, context=response.context)
-    failure = bad_response(f"isn't an event stream, but {media}", body, context=response.context)
-    failure.partial = _unstreamed(body, whole, response.meta)
+    partial = _unstreamed(body, whole, response.meta)
+    problem = f"isn't an event stream, but {media}"
+    whole_body = partial is None
+    failure = bad_response(problem, body, context=response.context, whole_body=whole_body)
+    failure.partial = partial
     raise failure
 
 

@@ -435,12 +435,13 @@ async def test_stream_with_another_name(
 async def test_text_that_is_no_stream(
     fault_server: FaultServer, connect: Connect, media: str
 ) -> None:
-    """Is raised with its beginning."""
-    fault_server.add(respond("data isn't here", content_type=media))
+    """Is raised with all of it, which may have been paid for."""
+    text = "data isn't here\n" * 100
+    fault_server.add(respond(text, content_type=media))
     async with connect() as client:
         with pytest.raises(APIResponseError, match=f"isn't an event stream, but {media}") as caught:
             await chat(client)
-    assert caught.value.body == "data isn't here"
+    assert caught.value.body == text
 
 
 async def test_error_before_the_first_chunk_is_retried(

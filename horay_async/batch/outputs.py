@@ -158,7 +158,7 @@ def _line_of(result: BatchResult[Any]) -> bytes:
         failure = _sent(error.status_code, error.request_id, _failure(error))
         return _joined(result.custom_id, failure, b"null")
     if isinstance(error, APIResponseError) and error.status_code is not None and error.body:
-        # It may have been paid for: as much of its text as there is.
+        # A text that may have been paid for: it is nowhere else.
         body = _encode(_clean(error.body))
         failure = _sent(error.status_code, error.request_id, body)
         return _joined(result.custom_id, failure, _described(error, str(error)))

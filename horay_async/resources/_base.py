@@ -193,7 +193,10 @@ async def decode_response(
                 if drift_error is not None:
                     raise drift_error
             return made
-    failure = failure or bad_response(problem, body, context=response.context)
+    if failure is None:
+        is_text = not over and not media.startswith(MEDIA_OF_FILES)
+        whole_body = partial is None and is_text
+        failure = bad_response(problem, body, context=response.context, whole_body=whole_body)
     if partial is not None:
         partial.meta = meta
         failure.partial = partial

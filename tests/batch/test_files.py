@@ -24,6 +24,7 @@ from aiohttp import web
 
 from horay_async import (
     APIConnectionError,
+    APIResponseError,
     APIStatusError,
     AsyncHoray,
     AuthenticationError,
@@ -183,6 +184,30 @@ async def test_failures_with_a_response_keep_it(stub: Stub, files: Files) -> Non
     async with client_of(stub) as client:
         again = await client.batch.run_file(files.requests, files.results, retry_failed=True)
     assert (again.skipped, again.done, again.failed) == (0, 2, 1)  # vectors of a text completion
+
+
+@pytest.mark.parametrize(
+    ("media", "kept"),
+    [("text/plain", True), ("text/html", True), ("application/json", True), ("audio/mpeg", False)],
+)
+async def test_whole_text_that_isnt_json_is_kept(
+    stub: Stub, batch: AsyncBatch, files: Files, media: str, kept: bool
+) -> None:
+    """It may have been paid for: with its line ends, on the error as in the file. Of a picture or a sound the beginning is enough."""
+    text = "# Report\n" + 400 * "Paid for, 40 bytes a line, key: KEY ok\n"
+    body = text.replace("KEY", KEY)
+    stub.reply = lambda _: web.Response(body=body.encode(), headers={"Content-Type": media})
+    whole = text.replace("KEY", "[API key]")
+    (result,) = [result async for result in batch.run([line("a")])]
+    assert isinstance(result.error, APIResponseError)
+    assert (result.error.body == whole) is kept
+    assert kept or len(result.error.body) == 500
+    assert len(str(result.error)) < 300
+    files.ask(line("a"))
+    await batch.run_file(files.requests, files.results)
+    found = files.outcomes["a"]
+    assert found["response"]["body"] == result.error.body
+    assert (found["response"]["status_code"], found["error"]["code"]) == (200, "APIResponseError")
 
 
 async def test_totals_can_be_watched(stub: Stub, batch: AsyncBatch, files: Files) -> None:

@@ -132,11 +132,17 @@ def stream_error(data: bytes, *, context: ErrorContext) -> APIStatusError | Stre
     return _status_class(status, parsed)(text, status_code=status, **known)
 
 
-def bad_response(what: str, body: bytes, *, context: ErrorContext) -> APIResponseError:
-    """The error for a response that isn't what the protocol says; `what` completes "the response ..."."""
+def bad_response(
+    what: str, body: bytes, *, context: ErrorContext, whole_body: bool = False
+) -> APIResponseError:
+    """The error for a response that isn't what the protocol says; `what` completes "the response ...". With `whole_body` it has
+    the body as it was sent, with the API key masked: a text that may have been paid for, and is nowhere else. Else it has the
+    body's beginning.
+    """
+    clean = context.clean
     return APIResponseError(
-        f"the response to {context.label} {context.clean(what)}",
-        body=beginning(body, context.clean),
+        f"the response to {context.label} {clean(what)}",
+        body=clean.mask(body.decode("utf-8", "replace")) if whole_body else beginning(body, clean),
         status_code=context.status,
         execution="executed" if context.status is not None else "unknown",
         request_id=context.request_id,

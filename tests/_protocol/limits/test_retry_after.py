@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from horay_async._protocol.limits.retry_after import parse_retry_after
 
@@ -32,6 +33,7 @@ NOW = 784_111_777.0
         ({"Retry-After": ""}, None),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "7 s"}, None),
+        ({"Retry-After": "1,500"}, None),
         # The three forms of a date that RFC 9110 has, 30 s from now; the last names no zone.
         ({"Retry-After": "Sun, 06 Nov 1994 08:50:07 GMT"}, 30.0),
         ({"Retry-After": "Sunday, 06-Nov-94 08:50:07 GMT"}, 30.0),
@@ -75,6 +77,31 @@ NOW = 784_111_777.0
 def test_forms(headers: dict[str, str], seconds: float | None) -> None:
     """Every form is understood, and what isn't one is passed over."""
     assert parse_retry_after(headers, now=NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        (["7", "30"], 30.0),
+        (["30", "7"], 30.0),
+        (["soon", "7"], 7.0),
+        (["soon", "later"], None),
+        (["7", "Sun, 06 Nov 1994 08:50:07 GMT"], 30.0),
+        (["Sun, 06 Nov 1994 08:50:07 GMT", "60"], 60.0),
+    ],
+)
+def test_several_headers(values: list[str], seconds: float | None) -> None:
+    """A proxy adds its own, or joins them to one: the longest wait keeps to all of them."""
+    headers = CIMultiDict([("Retry-After", value) for value in values])
+    assert parse_retry_after(CIMultiDictProxy(headers), now=NOW) == seconds
+    for separator in (", ", ",\t", " ,  "):
+        assert parse_retry_after({"Retry-After": separator.join(values)}, now=NOW) == seconds
+
+
+def test_several_headers_in_milliseconds() -> None:
+    """Those that parse come before `Retry-After`, as a single one does."""
+    pairs = [("retry-after-ms", "1500"), ("retry-after-ms", "2500"), ("Retry-After", "7")]
+    assert parse_retry_after(CIMultiDict(pairs), now=NOW) == 2.5
 
 
 @given(

@@ -233,6 +233,9 @@ def test_bad_response() -> None:
     assert error.status_code == 200
     assert error.execution == "executed"
     assert error.request_id is None
+    text = "<html>\n" + "é" * 900 + KEY
+    whole = bad_response("isn't JSON", text.encode(), context=context(200, KEY), whole_body=True)
+    assert whole.body == "<html>\n" + "é" * 900 + "[API key]"
     headless = bad_response("is cut", b"", context=context())
     assert headless.execution == "unknown"
 
