@@ -265,7 +265,8 @@ def _kind(value: object) -> str:
 
 def _name(tool: Mapping[str, Any]) -> str:
     """The name of a tool in the API's JSON form."""
-    return str(tool.get("function", {}).get("name"))
+    holder = tool.get(str(tool.get("type")))
+    return str((holder if isinstance(holder, Mapping) else tool).get("name"))
 
 
 class AsyncChat(Resource):

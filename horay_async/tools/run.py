@@ -13,8 +13,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
+from horay_async._json import fields_of
 from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._protocol.wire.finish_reasons import CUT_REASONS
+from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._suggestions import no_await
 from horay_async._transport.loops import finalize_on, runs_here
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
@@ -328,9 +330,12 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         calls = self._with_own_ids(calls)
         if calls:
             choice.message.tool_calls = calls
-        ours = [call for call in calls if call.function.name not in self._left_to_caller]
-        if len(ours) < len(calls):
-            names = ", ".join(sorted({call.function.name for call in calls} & self._left_to_caller))
+        others = {
+            call.id: name for call in calls if (name := _name_of(call)) in self._left_to_caller
+        }
+        ours = [call for call in calls if call.id not in others]
+        if others:
+            names = ", ".join(sorted(set(others.values())))
             LOG.warning(
                 "the run of tools ends here: the model called %s, which was given without a function; run it "
                 "yourself and go on from `run.messages`, or give run_tools a tool that can be run",
@@ -352,12 +357,16 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         is the same call.
         """
         known: dict[str, ToolCall] = {}
+        taken = {call.id for call in calls}
         for place, call in enumerate(calls):
             same = known.get(call.id)
-            if same is not None and same.function == call.function:
+            if same is not None and same == call and unknown_of(same) == unknown_of(call):
                 continue
             if same is not None or not call.id:
                 call.id = f"call_{self._round}_{place}"
+                while call.id in taken:
+                    call.id += "_"
+                taken.add(call.id)
             known[call.id] = call
         return list(known.values())
 
@@ -430,6 +439,11 @@ class AsyncToolRun(Readable[ToolRunEvent]):
             from horay_async.tools._isolation import CLEANUP  # noqa: PLC0415 - see above
 
             await asyncio.wait(self._tasks, timeout=CLEANUP)
+
+
+def _name_of(call: ToolCall) -> str:
+    """What the model calls, a function or a custom tool."""
+    return call.function.name or str(fields_of((unknown_of(call) or {}).get("custom")).get("name"))
 
 
 def _look_at(task: asyncio.Task[ToolResult]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from horay_async.testing import ScriptedResponse, Step, respond, sse
 
-__all__ = ["asked", "calling", "saying"]
+__all__ = ["asked", "calling", "saying", "streamed"]
 
 
 def streamed(

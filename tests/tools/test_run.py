@@ -589,6 +589,56 @@ async def test_tool_in_json_form(fault_server: FaultServer, connect: Connect) ->
     assert len(fault_server.requests) == 1
 
 
+CUSTOM: dict[str, Any] = {"type": "custom", "custom": {"name": "code", "description": "Runs."}}
+FLAT: dict[str, Any] = {"type": "function", "name": "code", "parameters": {"type": "object"}}
+
+
+@pytest.mark.parametrize("given", [CUSTOM, FLAT])
+async def test_tools_of_other_forms(
+    fault_server: FaultServer, connect: Connect, given: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A call of a custom tool, or of one whose form is flat, is the caller's, too."""
+    call: dict[str, Any] = {"index": 0, "id": "k", "type": given["type"]}
+    if given is CUSTOM:
+        call["custom"] = {"name": "code", "input": "x = 1"}
+    else:
+        call["function"] = {"name": "code", "arguments": "{}"}
+    fault_server.add(streamed({"tool_calls": [call]}, finish_reason="tool_calls"))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(
+            model="m", messages=QUESTION, tools=[weather, given]
+        )
+        [told] = (await run.final()).choices[0].message.tool_calls or []
+    assert told.id == "k"
+    assert len(fault_server.requests) == 1
+    assert "the model called code, which was given without a function" in caplog.text
+
+
+async def test_made_up_ids_are_new(fault_server: FaultServer, connect: Connect) -> None:
+    """One that a call needs is none of those that the server has given."""
+    calls = [
+        {"index": place, "id": id_, "function": {"name": "weather", "arguments": arguments}}
+        for place, (id_, arguments) in enumerate(
+            [
+                ("call_1_1", '{"city": "Rome"}'),
+                ("", '{"city": "Oslo"}'),
+                ("call_1_1", '{"city": "Bonn"}'),
+                ("call_1_1", '{"city": "Rome"}'),
+            ]
+        )
+    ]
+    fault_server.add(streamed({"tool_calls": calls}, finish_reason="tool_calls"), saying("Sunny."))
+    async with connect() as client:
+        run = client.chat.completions.run_tools(model="m", messages=QUESTION, tools=[weather])
+        await run.final()
+    messages = fault_server.requests[1].json()["messages"]
+    ids = [call["id"] for call in messages[1]["tool_calls"]]
+    assert ids == ["call_1_1", "call_1_1_", "call_1_2"]
+    assert [message["content"] for message in messages[2:]] == [
+        f"sunny in {city} for 1" for city in ("Rome", "Oslo", "Bonn")
+    ]
+
+
 async def test_only_tools_in_json_form(fault_server: FaultServer, connect: Connect) -> None:
     """Where no call is ours, the response is final."""
     fault_server.add(calling(("ask_user", {})))

@@ -17,6 +17,7 @@ from horay_async._protocol.wire.tool_calls import ToolCalls
 from horay_async._protocol.wire.unknown import (
     JSON,
     count_unknown,
+    drop_repeated,
     merge_unknown,
     replace_unknown,
     with_unknown,
@@ -207,6 +208,11 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
             if chunk_choice.logprobs is not None:
                 self.kept += self._count_unknown_of_tokens(chunk_choice.logprobs)
 
+    def is_new(self, index: int) -> bool:
+        """Whether nothing has come of a choice."""
+        choice = self._choices.get(index)
+        return choice is None or (choice.empty and not choice.unknown_in_message)
+
     def drop_repeated(self, chunk_choice: Any, *, may_be_delta: bool) -> bool:
         """Takes out of `chunk_choice`, a choice's end that came as a whole message, what has come before. False where
         that isn't how the message begins.
@@ -387,11 +393,15 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
 
     def drop_repeated(self, chunk_choice: ChatChunkChoice, *, may_be_delta: bool) -> bool:
         choice, delta = self._choices.get(chunk_choice.index), chunk_choice.delta
-        if choice is None or choice.empty:
+        if choice is None:
             return True
         if may_be_delta and not (len(choice.text) > 1 and delta.content == "".join(choice.text)):
             return True
-        for name, texts in (("content", choice.text), ("reasoning_content", choice.reasoning)):
+        for name, texts in (
+            ("content", choice.text),
+            ("reasoning_content", choice.reasoning),
+            ("refusal", choice.refusal),
+        ):
             so_far, whole = "".join(texts), getattr(delta, name) or ""
             if whole.startswith(so_far):
                 whole = whole[len(so_far) :]
@@ -400,8 +410,19 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             else:
                 return False
             setattr(delta, name, whole or None)
-        if choice.tools:
-            delta.tool_calls = None
+        if choice.tools and delta.tool_calls:
+            rest = choice.tools.rest_of(delta.tool_calls)
+            if rest is None:
+                return False
+            delta.tool_calls = rest or None
+        for name in ("content", "refusal"):
+            tokens = getattr(chunk_choice.logprobs, name, None) or []
+            known = getattr(choice.logprobs, name, None) or []
+            if known and [each.token for each in tokens[: len(known)]] == [
+                each.token for each in known
+            ]:
+                setattr(chunk_choice.logprobs, name, tokens[len(known) :])
+        drop_repeated(choice.unknown_in_message, delta)
         return True
 
     def _add_logprobs(self, choice: MergedChoice, more: ChatLogprobs) -> None:

@@ -209,7 +209,7 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
             if found.normalized and not self._drop_repeated(chunk):
                 self._fail(
                     self._bad(
-                        "has a whole message at its end that isn't the text of its pieces",
+                        "has a whole message at its end that isn't its pieces",
                         chunk._raw,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it was sent
                     )
                 )
@@ -229,11 +229,10 @@ class ChunkReader(SSEReader[C], Generic[C, A]):
         choices: list[Any] = cast("Any", chunk).choices
         for position in in_messages:
             choice = choices[position]
-            if choice.finish_reason:
-                if not self.merged.drop_repeated(choice, may_be_delta=self._in_messages):
-                    return False
-            else:
+            if not choice.finish_reason or self.merged.is_new(choice.index):
                 self._in_messages = True
+            elif not self.merged.drop_repeated(choice, may_be_delta=self._in_messages):
+                return False
         return True
 
     def _add_texts(self, chunks: list[C], texts: list[str]) -> None:

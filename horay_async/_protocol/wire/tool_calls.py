@@ -28,9 +28,15 @@ import attrs
 import msgspec
 
 from horay_async._protocol.wire.decode import MALFORMED
-from horay_async._protocol.wire.unknown import JSON, merge_unknown, with_unknown
+from horay_async._protocol.wire.unknown import (
+    JSON,
+    drop_repeated,
+    merge_unknown,
+    unknown_of,
+    with_unknown,
+)
 from horay_async.models.chat import FunctionCall, ToolCall
-from horay_async.models.chat_chunks import ToolCallDelta
+from horay_async.models.chat_chunks import FunctionCallDelta, ToolCallDelta
 from horay_async.models.events import ChatEvent, ToolCallArgumentsDelta, ToolCallStarted
 
 OUTSIDE = re.compile(r"[{}\[\]\"]")
@@ -218,6 +224,35 @@ class ToolCalls:
     def in_order(self) -> list[MergedCall]:
         """The calls by their numbers."""
         return [call for _, call in sorted(self._calls.items())]
+
+    def rest_of(self, whole: list[ToolCallDelta]) -> list[ToolCallDelta] | None:
+        """What the calls of a whole message have beyond the pieces that have come; None where they are others. Each is told by its
+        id, or by its place among the calls.
+        """
+        rest: list[ToolCallDelta] = []
+        calls = self.in_order()
+        for place, delta in enumerate(whole):
+            call = self._by_id.get(delta.id or "") or (calls[place] if place < len(calls) else None)
+            if call is None:
+                rest.append(delta)
+                continue
+            function = delta.function or FunctionCallDelta()
+            name, arguments = function.name or "", function.arguments or ""
+            have = "".join(call.arguments.pieces)
+            if arguments.startswith(have):
+                arguments = arguments[len(have) :]
+            elif call.arguments.are(arguments) or not arguments:
+                arguments = ""
+            else:
+                return None
+            if name and not name.startswith(call.name):
+                return None
+            delta.index, delta.type = call.index, None
+            delta.function = FunctionCallDelta(name=name[len(call.name) :], arguments=arguments)
+            drop_repeated(call.unknown, delta)
+            if delta.function.name or arguments or unknown_of(delta):
+                rest.append(delta)
+        return rest
 
     def add(
         self, delta: ToolCallDelta, position: int, choice: int, events: list[ChatEvent] | None

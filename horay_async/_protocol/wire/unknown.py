@@ -121,6 +121,26 @@ def merge_unknown(have: JSON, sent: object) -> int:
     return _merge(have, fields, ()) if fields else 0
 
 
+def drop_repeated(have: JSON, sent: object) -> None:
+    """Takes out of the fields of `sent` that its class doesn't know what `have` holds of them: `sent` is a whole message."""
+    fields: JSON | None = getattr(sent, "_unknown", None)
+    if fields:
+        cast("Any", sent)._unknown = _rest(fields, have, ()) or {}  # noqa: SLF001 - see `keep_unknown`
+
+
+def _rest(whole: Any, have: Any, path: tuple[str, ...]) -> Any:
+    """What `whole` has beyond `have`; None where that is nothing."""
+    if isinstance(have, Pieces):
+        have = have.joined(path[-1])
+    if is_object(whole) and is_object(have) and len(path) < 2:
+        rests = {name: _rest(value, have.get(name), (*path, name)) for name, value in whole.items()}
+        return {name: rest for name, rest in rests.items() if rest is not None} or None
+    in_pieces = path in JOINED or (is_array(whole) and is_array(have))
+    if in_pieces and have and whole[: len(have)] == have:
+        return whole[len(have) :] or None
+    return None if whole == have else whole
+
+
 class Pieces:
     """A string that comes in pieces."""
 

@@ -18,6 +18,7 @@ from horay_async.errors import (
     StreamError,
     StreamTruncatedError,
 )
+from horay_async.models._dump import dump
 from horay_async.models.chat_chunks import ChatCompletionChunk
 from horay_async.models.completions import Completion, CompletionChunk
 from tests.readers import KEY, reader_of
@@ -881,3 +882,138 @@ def test_whole_message_that_was_tidied_up(pieces: list[str], last: str) -> None:
     reader.feed(DONE)
     assert reader.take_failure() is None
     assert reader.result().choices[0].message.content == "".join(pieces)
+
+
+def _delta(**fields: Any) -> dict[str, Any]:
+    return {"index": 0, "delta": fields}
+
+
+def _call(index: int, arguments: str, name: str = "f") -> dict[str, Any]:
+    return {
+        "index": index,
+        "id": f"c{index}",
+        "type": "function",
+        "function": {"name": name, "arguments": arguments},
+    }
+
+
+def _tokens(*texts: str) -> dict[str, Any]:
+    return {"content": [{"token": text, "logprob": -1.0, "top_logprobs": []} for text in texts]}
+
+
+def _custom(text: str) -> dict[str, Any]:
+    return {"index": 0, "id": "k", "type": "custom", "custom": {"name": "code", "input": text}}
+
+
+WHOLE_AT_THE_END: dict[str, tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]] = {
+    "calls": (
+        [_delta(tool_calls=[_call(0, '{"a": 1}')])],
+        {"tool_calls": [_call(0, '{"a":1}')]},
+        {"tool_calls": [_call(0, '{"a": 1}')]},
+    ),
+    "one more call": (
+        [_delta(content="Hm."), _delta(tool_calls=[_call(0, "{}")])],
+        {"content": "Hm.", "tool_calls": [_call(0, "{}"), _call(1, '{"b": 2}')]},
+        {"content": "Hm.", "tool_calls": [_call(0, "{}"), _call(1, '{"b": 2}')]},
+    ),
+    "a cut call": (
+        [_delta(tool_calls=[_call(0, '{"a":', "ge")])],
+        {"tool_calls": [_call(0, '{"a":1}', "get")]},
+        {"tool_calls": [_call(0, '{"a":1}', "get")]},
+    ),
+    "a call without its arguments": (
+        [_delta(tool_calls=[_call(0, '{"a":1}')])],
+        {"tool_calls": [{"id": "c0", "function": {"name": "f"}}]},
+        {"tool_calls": [_call(0, '{"a":1}')]},
+    ),
+    "a custom call": (
+        [
+            _delta(tool_calls=[_custom("x = ")]),
+            _delta(tool_calls=[{"index": 0, "custom": {"input": "1"}}]),
+        ],
+        {"tool_calls": [_custom("x = 12")]},
+        {"tool_calls": [_custom("x = 12")]},
+    ),
+    "a refusal": (
+        [_delta(refusal="I "), _delta(refusal="can't")],
+        {"refusal": "I can't."},
+        {"refusal": "I can't."},
+    ),
+    "audio": (
+        [_delta(audio={"id": "z", "data": "AAAA", "transcript": "a "})],
+        {"audio": {"id": "z", "data": "AAAA", "transcript": "a b"}, "annotations": [1]},
+        {"audio": {"id": "z", "data": "AAAA", "transcript": "a b"}, "annotations": [1]},
+    ),
+    "annotations": (
+        [_delta(content="a", annotations=[1, 2]), _delta(annotations=[3], mark="x", more={"n": 1})],
+        {"content": "a", "annotations": [1, 2, 3], "mark": "y", "more": {"n": 1}},
+        {"content": "a", "annotations": [1, 2, 3], "mark": "y", "more": {"n": 1}},
+    ),
+}
+"""Deltas, the message that ends the stream, and what of the merged one is looked at."""
+
+
+@pytest.mark.parametrize(
+    ("deltas", "last", "whole"), WHOLE_AT_THE_END.values(), ids=WHOLE_AT_THE_END
+)
+def test_whole_message_at_the_end(
+    deltas: list[dict[str, Any]], last: dict[str, Any], whole: dict[str, Any]
+) -> None:
+    """What it repeats is nothing new, whatever it is; what it has beyond the pieces counts."""
+    reader = reader_of(ChatCompletionChunk)
+    for delta in deltas:
+        reader.feed(event({"choices": [delta]}))
+    message = {"role": "assistant", "content": None, **last}
+    reader.feed(event({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}))
+    reader.feed(DONE)
+    assert reader.take_failure() is None
+    dumped: Any = dump(reader.result().choices[0].message, unknown=True)
+    for call in dumped["tool_calls"] or []:
+        if call["type"] == "custom":
+            del call["function"]
+    for call in whole.get("tool_calls", []):
+        call.pop("index", None)
+    assert {name: dumped[name] for name in whole} == whole
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        {"tool_calls": [_call(0, '{"a":2}')]},
+        {"tool_calls": [_call(0, '{"a":1}', "g")]},
+        {"content": "other"},
+    ],
+)
+def test_whole_message_that_differs(last: dict[str, Any]) -> None:
+    """One that contradicts the pieces fails the stream."""
+    reader = reader_of(ChatCompletionChunk)
+    reader.feed(event({"choices": [_delta(content="text", tool_calls=[_call(0, '{"a":1}')])]}))
+    message = {"role": "assistant", "content": "text", **last}
+    reader.feed(event({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}))
+    failure = reader.take_failure()
+    assert isinstance(failure, APIResponseError)
+    assert "a whole message at its end that isn't its pieces" in str(failure)
+    assert failure.partial.choices[0].message.content == "text"
+
+
+def test_log_probabilities_of_a_whole_message() -> None:
+    """They are repeated with it."""
+    reader = reader_of(ChatCompletionChunk)
+    for text in "AB":
+        reader.feed(event({"choices": [{**_delta(content=text), "logprobs": _tokens(text)}]}))
+    last = {"index": 0, "message": {"content": "ABC"}, "logprobs": _tokens("A", "B", "C")}
+    reader.feed(event({"choices": [{**last, "finish_reason": "stop"}]}) + DONE)
+    choice = reader.result().choices[0]
+    assert choice.message.content == "ABC"
+    assert [token.token for token in choice.logprobs.content] == ["A", "B", "C"]
+
+
+def test_pieces_in_messages_that_all_have_a_finish_reason() -> None:
+    """A first message that has one isn't the whole of anything: nothing came before it."""
+    reader = reader_of(ChatCompletionChunk)
+    for text in ("that ", "th", "at"):
+        message = {"role": "assistant", "content": text}
+        reader.feed(event({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}))
+    reader.feed(DONE)
+    assert reader.take_failure() is None
+    assert reader.result().choices[0].message.content == "that that"
