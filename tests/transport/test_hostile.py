@@ -366,6 +366,18 @@ async def test_what_is_nearly_json(
     assert says in failure.message
 
 
+@pytest.mark.parametrize("behind", [b"\0", b"\ndata: [DONE]\n\n", b"{}"])
+async def test_more_behind_the_response(
+    behind: bytes, fault_server: FaultServer, connect: Connect
+) -> None:
+    """What a gateway writes behind it doesn't cost it either."""
+    body = b'{"choices": [{"index": 0, "text": "paid", "finish_reason": "stop"}]}'
+    fault_server.add(respond(b" " + body + behind, content_type="application/json"))
+    async with connect(retries=2) as client:
+        failure = await refused(complete(client))
+    assert failure.partial.choices[0].text == "paid"
+
+
 @pytest.mark.parametrize("body", [b"{" * 100_000, b'{"choices": [' + b"9" * 5000 + b", NaN]}"])
 async def test_what_is_not_even_nearly_json(
     body: bytes, fault_server: FaultServer, connect: Connect

@@ -213,11 +213,11 @@ class ChoiceAccumulator(Accumulator[ChoiceChunkT, ResponseT]):
         choice = self._choices.get(index)
         return choice is None or (choice.empty and not choice.unknown_in_message)
 
+    @abstractmethod
     def drop_repeated(self, chunk_choice: Any, *, may_be_delta: bool) -> bool:
         """Takes out of `chunk_choice`, a choice's end that came as a whole message, what has come before. False where
         that isn't how the message begins.
         """
-        return True
 
     @abstractmethod
     def texts_in(self, chunks: Sequence[ChoiceChunkT]) -> list[str]:
@@ -306,6 +306,14 @@ class CompletionAccumulator(ChoiceAccumulator[CompletionChunk, Completion]):
         choice.text.append(chunk_choice.text)
         if events is not None:
             events.append(TextDelta(chunk_choice.index, chunk_choice.text))
+        return True
+
+    def drop_repeated(self, chunk_choice: CompletionChunkChoice, *, may_be_delta: bool) -> bool:
+        choice = self._choices.get(chunk_choice.index)
+        so_far = "" if choice is None else "".join(choice.text)
+        # Others end with one more piece.
+        if choice is not None and len(choice.text) > 1 and chunk_choice.text.startswith(so_far):
+            chunk_choice.text = chunk_choice.text[len(so_far) :]
         return True
 
     def _add_logprobs(self, choice: MergedChoice, more: CompletionLogprobs) -> None:
@@ -402,19 +410,15 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             ("reasoning_content", choice.reasoning),
             ("refusal", choice.refusal),
         ):
-            so_far, whole = "".join(texts), getattr(delta, name) or ""
-            if whole.startswith(so_far):
-                whole = whole[len(so_far) :]
-            elif whole.strip() in so_far:  # some take blanks off its ends, or the reasoning out
-                whole = ""
-            else:
-                return False
-            setattr(delta, name, whole or None)
-        if choice.tools and delta.tool_calls:
-            rest = choice.tools.rest_of(delta.tool_calls)
+            rest = _rest(getattr(delta, name) or "", texts)
             if rest is None:
                 return False
-            delta.tool_calls = rest or None
+            setattr(delta, name, rest or None)
+        if choice.tools and delta.tool_calls:
+            calls = choice.tools.rest_of(delta.tool_calls)
+            if calls is None:
+                return False
+            delta.tool_calls = calls or None
         for name in ("content", "refusal"):
             tokens = getattr(chunk_choice.logprobs, name, None) or []
             known = getattr(choice.logprobs, name, None) or []
@@ -490,6 +494,16 @@ class ChatAccumulator(ChoiceAccumulator[ChatCompletionChunk, ChatCompletion]):
             and with_unknown(_extended_chat(None, choice.logprobs), choice.unknown_in_logprobs),
         )
         return with_unknown(made, choice.unknown)
+
+
+def _rest(whole: str, pieces: list[str]) -> str | None:
+    """What a whole text has beyond its pieces; None where it is another one."""
+    so_far = "".join(pieces)
+    if whole.startswith(so_far):
+        return whole[len(so_far) :]
+    return (
+        "" if whole.strip() in so_far else None
+    )  # some take blanks off its ends, or the reasoning out
 
 
 def _extended(have: CompletionLogprobs | None, more: CompletionLogprobs) -> CompletionLogprobs:

@@ -400,13 +400,15 @@ def parsed(data: bytes) -> Any:
 
 
 def nearly_json(data: bytes) -> bytes:
-    """`data` as JSON where it is nearly that: bytes that aren't UTF-8 become U+FFFD, `NaN` and `Infinity` null, and control
-    characters may stand in strings. Raises `InvalidBody` where it is something else.
+    """`data` as JSON where it is nearly that: bytes that aren't UTF-8 become U+FFFD, `NaN` and `Infinity` null, control
+    characters may stand in strings, and anything behind the first value. Raises `InvalidBody` where it is something else.
     """
     import json  # noqa: PLC0415 - seldom needed
 
     try:
-        return msgspec.json.encode(json.loads(data.decode("utf-8", "replace"), strict=False))
+        text = data.decode("utf-8", "replace").lstrip()
+        value, _ = json.JSONDecoder(strict=False).raw_decode(text)
+        return msgspec.json.encode(value)
     except (ValueError, OverflowError, RecursionError) as error:
         raise InvalidBody("isn't nearly JSON") from error
 

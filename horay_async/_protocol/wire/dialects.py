@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import product
 from typing import Any, cast
 
 import attrs
@@ -25,14 +27,20 @@ from horay_async.models._base64 import SCHEMES, data_url
 
 JSON = dict[str, Any]
 
-CONTENT = ("content", "refusal", "reasoning_content", "tool_calls")
-"""What a message of the API can hold."""
+TEXTS = ("content", "refusal", "reasoning_content")
+"""Texts that a message of the API can hold."""
+
+LISTS = ("tool_calls", "content_parts")
+"""Lists that it can hold; `content_parts` are those of a list of content that hold no text, such as pictures and references."""
 
 REASONING = ("reasoning", "reasoning_text", "thinking", "reasoning_details", "thinking_blocks")
 """Other names of `reasoning_content`, the plainest first: some servers send it under two at once."""
 
-PART_TEXTS = ("text", "thinking", "reasoning", "summary", "content", "refusal")
+PART_TEXTS = ("text", "thinking", "reasoning", "summary", "content", "refusal", "value")
 """Where a part of a content list has its text."""
+
+ARGUMENTS = ("arguments", "parameters", "args")
+"""Where a tool call has its arguments."""
 
 PART_FIELDS = {
     "refusal": "refusal",
@@ -105,7 +113,7 @@ def unrecognised_in_response(sent: JSON, into: type[Response]) -> str | None:
         if place == "text":
             if inner is not None:
                 return None
-        elif is_object(inner) and any(inner.get(name) for name in CONTENT):
+        elif is_object(inner) and any(_is_content(name, value) for name, value in inner.items()):
             return None
         unrecognised = unrecognised or _unrecognised(choice, place)
         if unrecognised is None and inner is not None:
@@ -157,9 +165,19 @@ def _unrecognised(choice: JSON, place: str) -> str | None:
     for name, value in fields.items():
         if not value or not isinstance(value, str | list | dict) or name in WITHOUT_CONTENT:
             continue
-        if name not in ("logprobs", "text", *CONTENT) or (name == "content" and place == "text"):
+        read_elsewhere = name in ("logprobs", "text") or (
+            place != "text" and (name in TEXTS or _is_content(name, value))
+        )
+        if not read_elsewhere:
             return repr(name[:100])
     return None
+
+
+def _is_content(name: str, value: Any) -> bool:
+    """Whether a field of a message is content in a form that is read."""
+    return bool(value) and (
+        (name in TEXTS and isinstance(value, str)) or (name in LISTS and is_array(value))
+    )
 
 
 def from_messages(sent: JSON) -> list[int]:
@@ -250,12 +268,18 @@ def _find_content(message: JSON, choice: JSON, changes: Changes) -> None:
 
 
 def _split_parts(fields: JSON, content: Any, changes: Changes) -> None:
-    """Takes a list of content parts apart: the text, the reasoning and the refusal."""
+    """Takes a list of content parts apart: the text, the reasoning, the refusal, and parts without a text."""
     parts = content if is_array(content) else [content]
     kinds: dict[str, list[str]] = {"content": [], "reasoning_content": [], "refusal": []}
+    others: list[Any] = []
     for part in parts:
-        kinds[_field_of(part)].append(_text(part))
-    if not any(text for texts in kinds.values() for text in texts):
+        if text := _text(part):
+            kinds[_field_of(part)].append(text)
+        elif is_object(part) and any(value for name, value in part.items() if name != "type"):
+            others.append(part)
+    if others:
+        changes.put(fields, "content_parts", others)
+    elif not any(kinds.values()):
         return
     changes.put(fields, "content", "".join(kinds["content"]) or None)
     for name in ("reasoning_content", "refusal"):
@@ -290,12 +314,23 @@ def _find_tool_calls(message: JSON, choice: JSON, changes: Changes) -> None:
         # As the API had it before there were tools.
         legacy = message.get("function_call") or choice.get("function_call")
         calls = [{"function": legacy}] if is_object(legacy) else None
-    elif is_object(calls) and {"function", "name"} & calls.keys():
-        calls = [calls]
+    elif isinstance(calls, str):
+        with suppress(ValueError, RecursionError):
+            calls = json.loads(calls)
+    if is_object(calls):
+        if {"function", "name"} & calls.keys():
+            calls = [calls]
+        else:  # by their indexes, or whatever else
+            calls = [
+                {"index": int(key), **call} if key.isdecimal() else call
+                for key, call in calls.items()
+                if is_object(call)
+            ]
     if not is_array(calls):
         return
-    found = [_tool_call(call) for call in _objects(calls)]
-    if found != message.get("tool_calls"):
+    flat = (call for item in calls for call in (item if is_array(item) else [item]))
+    found = [_tool_call(call) for call in flat if is_object(call)]
+    if found and found != message.get("tool_calls"):
         changes.put(message, "tool_calls", found)
 
 
@@ -311,7 +346,7 @@ def _tool_call(sent: JSON) -> JSON:
             return call
         function = {"name": call["name"]}
     function = {**function}
-    for holder, name in ((function, "arguments"), (function, "parameters"), (call, "arguments")):
+    for holder, name in product((function, call), ARGUMENTS):
         if (arguments := holder.get(name)) is not None:
             function["arguments"] = (
                 arguments

@@ -401,6 +401,9 @@ def to_jsonable(value: Any) -> Any:
             fields |= {name: _reference(name, item) for name, item in unknown.items()}
             if fields.get("type") in unknown:  # a call of a tool that is no function
                 fields.pop("function", None)
+            if is_array(parts := fields.pop("content_parts", None)):
+                text = fields.get("content")
+                fields["content"] = [{"type": "text", "text": text}, *parts] if text else parts
         return fields
     if isinstance(value, Mapping):
         return {name: to_jsonable(item) for name, item in cast("Mapping[Any, Any]", value).items()}

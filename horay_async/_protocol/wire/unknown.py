@@ -30,7 +30,9 @@ E = TypeVar("E", bound=Extensible)
 READ_ELSEWHERE = frozenset({"index", "reasoning", "reasoning_text", "thinking"})
 """Names whose values known fields have: a place in a list, and texts that are `reasoning_content` here."""
 
-NORMALIZED = frozenset({"text", "function_call", "name", "arguments", "parameters", "message", "delta"})  # fmt: skip
+NORMALIZED = frozenset(
+    {"text", "function_call", "name", "arguments", "parameters", "args", "message", "delta"}
+)
 """Names whose values are put into known fields where something was normalized."""
 
 JOINED = frozenset({("audio", "data"), ("audio", "transcript"), ("custom", "input")})

@@ -11,6 +11,7 @@ import pytest
 
 from horay_async._protocol.wire.chunk_reader import ChunkReader
 from horay_async._protocol.wire.decode import InvalidBody, decoder, drift_of
+from horay_async._protocol.wire.request import to_jsonable
 from horay_async.errors import APIResponseError
 from horay_async.models._base import Response
 from horay_async.models.chat import ChatCompletion
@@ -140,6 +141,86 @@ def test_parts_of_unknown_types() -> None:
             "refusal": "No.",
         }
     )
+
+
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+# As Mistral sends it: https://github.com/vercel/ai/pull/4747
+REFERENCE = {"type": "reference", "reference_ids": [7]}
+
+
+@pytest.mark.parametrize(
+    ("parts", "text", "others"),
+    [
+        ([PICTURE], None, [PICTURE]),
+        ([{"type": "text", "text": "Rome"}, REFERENCE], "Rome", [REFERENCE]),
+        (REFERENCE, None, [REFERENCE]),
+        ([{"type": "text", "text": {"value": "Rome"}}, {"type": "text", "text": ""}], "Rome", []),
+        ([{"type": "text"}, 7, None], None, []),
+    ],
+)
+def test_parts_without_a_text(parts: Any, text: str | None, others: list[Any]) -> None:
+    """Pictures and references are kept, merged from chunks, and sent back where they were."""
+    choice = {"index": 0, "message": {"content": parts}, "finish_reason": "stop"}
+    whole = decoder(ChatCompletion).decode(json.dumps({"choices": [choice]}).encode())
+    source = reader_of()
+    for delta in ({"content": parts}, {"content": parts}, {}):
+        choice = {"index": 0, "delta": delta, "finish_reason": None if delta else "stop"}
+        source.feed(f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
+    assert source.take_failure() is None
+    for made, times in ((whole, 1), (source.merged.result(), 2)):
+        message = made.choices[0].message
+        assert (message.content or None) == (text and text * times)
+        sent = to_jsonable(message)
+        if others:
+            start = [{"type": "text", "text": message.content}] if text else []
+            assert sent["content"] == [*start, *others * times]
+            assert "content_parts" not in sent
+        else:
+            assert sent["content"] == message.content
+
+
+CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        {"0": CALL, "1": {**CALL, "id": "b"}},
+        [[CALL, {**CALL, "id": "b"}]],
+        json.dumps([CALL, {**CALL, "id": "b"}]),
+        [CALL, {"id": "b", "name": "f", "parameters": {}}],
+        [CALL, {"id": "b", "type": "function", "function": {"name": "f", "args": {}}}],
+    ],
+)
+def test_calls_in_other_forms(calls: Any) -> None:
+    """By their numbers, in a list of their own, as text, with their arguments under another name."""
+    message = {"content": None, "tool_calls": calls}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    whole = decoder(ChatCompletion).decode(json.dumps({"choices": [choice]}).encode())
+    source = reader_of()
+    choice = {"index": 0, "delta": message, "finish_reason": "tool_calls"}
+    source.feed(f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
+    for made in (whole, source.merged.result()):
+        found = made.choices[0].message.tool_calls or []
+        assert [(call.id, call.function.arguments) for call in found] == [("a", "{}"), ("b", "{}")]
+
+
+@pytest.mark.parametrize("calls", ["call f", {"a": 1}, {"f": []}])
+def test_calls_that_cannot_be_read(calls: Any) -> None:
+    """A response that holds nothing else is refused, and says why."""
+    choice = {"index": 0, "message": {"tool_calls": calls}, "finish_reason": "tool_calls"}
+    with pytest.raises(InvalidBody, match="holds nothing that is known, but 'tool_calls'"):
+        decoder(ChatCompletion).decode(json.dumps({"choices": [choice]}).encode())
+
+
+def test_text_completion_that_ends_with_a_whole_message() -> None:
+    """It is told from one more piece by beginning with all of them."""
+    source = reader_of(CompletionChunk)
+    for text in ("a", "b"):
+        source.feed(f"data: {json.dumps({'choices': [{'index': 0, 'text': text}]})}\n\n".encode())
+    choice = {"index": 0, "message": {"content": "abc"}, "finish_reason": "stop"}
+    source.feed(f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
+    assert source.merged.result().choices[0].text == "abc"
 
 
 @pytest.mark.parametrize(
