@@ -18,7 +18,7 @@ from horay_async.cli.errors import report_error
 from horay_async.cli.exit_codes import CommandError
 from horay_async.cli.inputs import END_OF_INPUT, Content, decode, decode_argument, read_file
 from horay_async.cli.interrupts import Ended, drop_line, note_stopped
-from horay_async.cli.output import note, write_file
+from horay_async.cli.output import new_file, note, write_file
 from horay_async.cli.terminal import has_colours, styled
 
 ROLES: Final = frozenset({"system", "user", "assistant"})
@@ -145,11 +145,16 @@ class Conversation:
     def _save_to(self, name: str, *, replace: bool) -> None:
         path = _path("/save", name)
         text = json.dumps(self._messages(), ensure_ascii=False, indent=2)
-        if not replace and is_regular(path) and path.exists() and path.resolve() not in self._saved:
-            raise CommandError(
-                f"{path} is there already: take another name, or write /save! {name} to replace it"
-            )
-        write_file(path, text)
+        if replace or not is_regular(path) or path.resolve() in self._saved:
+            write_file(path, text)
+        else:
+            try:
+                with new_file(path, numbered=False) as new:
+                    write_file(new, text)
+            except FileExistsError as error:
+                raise CommandError(
+                    f"{path} is there already: take another name, or write /save! {name} to replace it"
+                ) from error
         if is_regular(path):
             self._saved.add(path.resolve())
         note(f"saved as {path}")

@@ -18,7 +18,7 @@ from horay_async.cli.exit_codes import CommandError, ExitCode
 from horay_async.cli.inputs import read_content
 from horay_async.cli.model_names import complete_models
 from horay_async.cli.options import AsJson, Server, Text, expand_groups, file_option, literal_option
-from horay_async.cli.output import check_writable, free_name, note, spinner, write_json
+from horay_async.cli.output import check_writable, new_file, note, spinner, write_json
 from horay_async.cli.preview import show
 from horay_async.cli.session import open_client
 
@@ -84,19 +84,22 @@ def image(
             if as_json:
                 failure = _failure_of(partial(write_json, response.to_dict()))
             for number, picture in enumerate(response.images, 1):
-                if not output:
-                    path = _free_name(described, picture.url)
-                else:  # the name is asked for once: no further picture replaces a file
-                    path = output if number == 1 else free_name(output)
-                problem = _failure_of(partial(_save, client, picture, path))
-                if problem is not None:
+                try:
+                    # the name is asked for once: no further picture replaces a file
+                    if output and number == 1:
+                        path = _save(client, picture, output)
+                    else:
+                        path = _save_new(client, picture, output or _name(described, picture.url))
+                except (horay_async.HorayError, OSError) as error:
+                    failure = failure or error
                     _tell_place(picture)
-                del left[0]
-                if problem is None:
+                    del left[0]
+                else:
+                    del left[0]
                     problem = _failure_of(
                         partial(_tell_saved, path, as_json=as_json, preview=preview)
                     )
-                failure = failure or problem
+                    failure = failure or problem
         except BaseException:  # Ctrl-C
             for picture in left:
                 _tell_place(picture)
@@ -144,9 +147,19 @@ def _write_to_stdout(
             _tell_place(picture)
 
 
-def _save(client: horay_async.Horay, picture: horay_async.GeneratedImage, path: Path) -> None:
+def _save(client: horay_async.Horay, picture: horay_async.GeneratedImage, path: Path) -> Path:
     with spinner("fetching the picture"):
         client.images.save(picture, path)
+    return path
+
+
+def _save_new(client: horay_async.Horay, picture: horay_async.GeneratedImage, path: Path) -> Path:
+    """Saves it under that name, or where there is such a file once the picture is here, under one with a number."""
+    with TemporaryDirectory(prefix=".horay-", dir=path.parent) as folder:
+        fetched = _save(client, picture, Path(folder, "picture"))
+        with new_file(path) as new:
+            fetched.replace(new)
+    return new
 
 
 def _tell_place(picture: horay_async.GeneratedImage) -> None:
@@ -165,8 +178,8 @@ def _tell_place(picture: horay_async.GeneratedImage) -> None:
         note(f"the picture is made; what the server sent, a data: URL, is kept in {kept.name}")
 
 
-def _free_name(prompt: str, url: str) -> Path:
-    """A file's name, made of the text, that isn't taken yet."""
+def _name(prompt: str, url: str) -> Path:
+    """A file's name, made of the text."""
     slug = re.sub(r"\W+", "-", prompt.lower())[:LONGEST_NAME].strip("-_") or "image"
     suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
-    return free_name(Path(slug + (suffix if suffix in SUFFIXES else ".png")))
+    return Path(slug + (suffix if suffix in SUFFIXES else ".png"))

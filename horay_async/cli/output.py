@@ -63,23 +63,43 @@ def check_writable(file: Path) -> None:
         )
 
 
-def free_name(file: Path) -> Path:
-    """`file`, or where that is taken, one with a number behind its name."""
+@contextlib.contextmanager
+def new_file(file: Path, *, numbered: bool = True) -> Generator[Path]:
+    """A new file, for the block to replace: `file`, or where that name is taken, one with a number behind it.
+
+    It is made empty first, so that commands which look at the same time don't take the same name, and removed where the block raises.
+    Raises `OSError`: `FileExistsError` where the name is taken, and is to have no number.
+    """
     path, number = file, 1
-    while path.exists():
-        number += 1
-        path = file.with_stem(f"{file.stem}-{number}")
-    return path
+    while True:
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            if not numbered:
+                raise
+            number += 1
+            path = file.with_stem(f"{file.stem}-{number}")
+        else:
+            break
+    try:
+        yield path
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
-def write_file(file: Path, text: str) -> None:
-    """Puts a file with the text in the place of `file`; what isn't a file of the usual kind is written to."""
+def write_file(file: Path, text: str, *, wait: bool = True) -> None:
+    """Puts a file with the text in the place of `file`; what isn't a file of the usual kind is written to. Without `wait`
+    a pipe that nobody reads, or that has no room, raises `OSError`.
+    """
     data = text.encode("utf-8", "replace")
+    at_once = 0 if wait else getattr(os, "O_NONBLOCK", 0)  # Windows has none
     if is_regular(file):
         with replacing(resolved(file)) as new:
             new.write(data)
     else:
-        file.write_bytes(data)
+        with open(file, "wb", opener=lambda name, flags: os.open(name, flags | at_once)) as out:
+            out.write(data)
 
 
 def write_stderr(text: str) -> None:

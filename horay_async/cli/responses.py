@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -19,7 +19,7 @@ from horay_async.cli.options import Output
 from horay_async.cli.output import (
     check_writable,
     for_stdout,
-    free_name,
+    new_file,
     note,
     spinner,
     write_file,
@@ -180,30 +180,38 @@ def _stdout_into(file: Path | None) -> Generator[None]:
         yield
         return
     check_writable(file)
-    text, whole = io.StringIO(), False
-    held = signals_held if is_regular(file) else nullcontext  # a pipe may be read by nobody
+    text, whole, regular = io.StringIO(), False, is_regular(file)
+    held = signals_held if regular else nullcontext  # a pipe may be read by nobody
     try:
         with redirect_stdout(text):
             yield
-        with held():
+        with held(), _printed_if_lost(text):
             whole = True
-            # The model can ask for tools without a word.
-            if text.getvalue().strip() or not file.exists():
-                _write(text.getvalue(), file)
+            if text.getvalue().strip():
+                write_file(file, text.getvalue())
+            else:  # the model can ask for tools without a word, which replaces nothing
+                with suppress(FileExistsError), new_file(file, numbered=False) as new:
+                    write_file(new, text.getvalue())
     except BaseException:
         if not whole and text.getvalue().strip():
-            target = free_name(file.with_stem(f"{file.stem}-partial")) if is_regular(file) else file
-            with held():
-                _write(text.getvalue(), target)
+            with held(), _printed_if_lost(text):
+                if regular:
+                    with new_file(file.with_stem(f"{file.stem}-partial")) as target:
+                        write_file(target, text.getvalue())
+                else:
+                    target = file
+                    write_file(target, text.getvalue(), wait=False)  # what ends has no time
                 note(f"what had come is in {target}")
         raise
 
 
-def _write(text: str, file: Path) -> None:
+@contextmanager
+def _printed_if_lost(text: io.StringIO) -> Generator[None]:
+    """Prints the text, which is paid for, where the block can't write it, or is interrupted."""
     try:
-        write_file(file, text)
-    except OSError:
-        print(text, end="")  # it is paid for
+        yield
+    except BaseException:
+        print(for_stdout(text.getvalue()), end="")
         raise
 
 

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from unittest.mock import DEFAULT, Mock
 
 import pytest
 
 from horay_async import Horay
-from horay_async.cli import responses
+from horay_async.cli import conversation, responses
 from horay_async.cli.conversation import Conversation
 from horay_async.cli.inputs import Content
+from horay_async.cli.output import write_file
 from horay_async.testing import FaultServer, Gate, error, sse
 
 Typed = str | type[BaseException]
@@ -165,6 +167,24 @@ def test_save(talk: Talk, fault_server: FaultServer, tmp_path: Path) -> None:
     talk("Hi", f"/save {file}", system="S")
     told = json.loads(file.read_text(encoding="utf-8"))
     assert told == [{"role": "system", "content": "S"}, user("Hi"), assistant("Grüße")]
+
+
+def test_save_takes_the_name_first(
+    talk: Talk, fault_server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no other command gets it meanwhile."""
+    written = Mock(wraps=write_file)
+    monkeypatch.setattr(conversation, "write_file", written)
+
+    def take(file: Path, text: str) -> Any:
+        with pytest.raises(FileExistsError):
+            file.touch(exist_ok=False)
+        return DEFAULT
+
+    written.side_effect = take
+    fault_server.reply("Ho")
+    talk("Hi", f"/save {tmp_path / 'x'}")
+    assert json.loads((tmp_path / "x").read_text()) == [user("Hi"), assistant("Ho")]
 
 
 def test_save_replaces_nobody_elses_file(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +76,34 @@ def test_further_pictures_replace_no_file(
     assert horay("image", "x", "-o", "y.png").stdout == "y.png\ny-3.png\n"
     assert (folder / "y.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "y-2.png").read_text() == "somebody's"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "taken", "printed"),
+    [([], "x-2.png", "x.png\nx-3.png\n"), (["-o", "y.png"], "y-2.png", "y.png\ny-3.png\n")],
+)
+def test_names_that_another_command_takes_meanwhile(
+    arguments: list[str],
+    taken: str,
+    printed: str,
+    horay: Horay,
+    fault_server: FaultServer,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A file that is made while the picture is fetched isn't replaced."""
+    save, calls = Images.save, count()
+
+    def saved(self: Images, *given: Any) -> None:
+        if next(calls) == 1:
+            (folder / taken).write_text("theirs")
+        save(self, *given)
+
+    monkeypatch.setattr(Images, "save", saved)
+    fault_server.add(image(fault_server.picture_url, fault_server.picture_url))
+    assert horay("image", "x", *arguments).stdout == printed
+    assert (folder / taken).read_text() == "theirs"
+    assert {file.name for file in folder.iterdir()} == {taken, *printed.split()}
 
 
 def test_json(horay: Horay, fault_server: FaultServer, folder: Path) -> None:

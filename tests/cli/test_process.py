@@ -151,6 +151,58 @@ def test_ended_while_a_file_is_written(
     assert ended.returncode == (ExitCode.INTERRUPTED if name == "SIGINT" else -number)
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_ended_while_a_pipe_waits_for_its_reader(
+    environment: Mapping[str, str], fault_server: FaultServer, tmp_path: Path, name: str
+) -> None:
+    """The response that has come whole, and is paid for, is printed."""
+    number = getattr(signal, name)
+    fault_server.reply("Berlin")
+    script = (
+        "import os; from horay_async.cli import main, responses; write = responses.write_file\n"
+        f"def told(*given, **how): os.kill(os.getpid(), {int(number)}); write(*given, **how)\n"
+        "responses.write_file = told; main()"
+    )
+    os.mkfifo(tmp_path / "pipe")
+    ended = subprocess.run(
+        [sys.executable, "-c", script, "chat", "x", "-o", str(tmp_path / "pipe")],
+        env=surroundings(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (ended.stdout, ended.stderr) == ("Berlin\n", "horay: stopped\n")
+    assert ended.returncode == (ExitCode.INTERRUPTED if name == "SIGINT" else -number)
+
+
+@pytest.mark.parametrize("text", ["half", "half" * 2**16], ids=["short", "long"])
+@pytest.mark.parametrize("read", [False, True])
+def test_cut_stream_into_a_pipe(
+    environment: Mapping[str, str],
+    fault_server: FaultServer,
+    tmp_path: Path,
+    text: str,
+    *,
+    read: bool,
+) -> None:
+    """What had come is written there if that can be done at once, and printed otherwise."""
+    fault_server.stream([text], done=False, finish_reason=None)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK) if read else None
+    process = start("chat", "x", "--stream", "-o", str(pipe), environment=environment)
+    out, err = process.communicate(timeout=PATIENCE)
+    fits = read and text == "half"
+    assert out == ("" if fits else f"{text}\n")
+    if reader is not None:
+        assert f"{text}\n".startswith(os.read(reader, 2**16).decode())
+        os.close(reader)
+    assert (f"what had come is in {pipe}" in err) == fits
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
 def test_ended_by_two_signals_at_once(environment: Mapping[str, str]) -> None:
     """As by a terminal that is closed, or a service manager: the second one changes nothing, and says nothing."""
     script = (

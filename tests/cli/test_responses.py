@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+from unittest.mock import DEFAULT, Mock
 
 import pytest
 
+from horay_async.cli import responses
 from horay_async.cli.exit_codes import ExitCode
+from horay_async.cli.output import write_file
 from horay_async.testing import FaultServer, error, json_response, respond
 
 from .conftest import Horay
@@ -108,6 +112,46 @@ def test_cut_stream_leaves_the_file(
         assert (tmp_path / name).read_text() == "half\n"
     assert file.read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("text", ["", "half"])
+def test_name_is_taken_before_it_is_written(
+    text: str,
+    horay: Horay,
+    fault_server: FaultServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that no other command gets the name that was free."""
+    written = Mock(wraps=write_file)
+    monkeypatch.setattr(responses, "write_file", written)
+
+    def take(file: Path, text: str) -> Any:
+        with pytest.raises(FileExistsError):
+            file.touch(exist_ok=False)
+        return DEFAULT
+
+    written.side_effect = take
+    if text:
+        fault_server.stream([text], done=False, finish_reason=None)
+    else:
+        message = {"role": "assistant", "content": text}
+        choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+        fault_server.add(json_response({"choices": [choice]}))
+    horay("chat", "Hi", *["--stream"] * bool(text), "-o", str(tmp_path / "x"))
+    (file,) = tmp_path.iterdir()
+    assert (file.name, file.read_text()) == ("x-partial" if text else "x", f"{text}\n")
+
+
+def test_no_file_is_left_of_what_cannot_be_written(
+    horay: Horay, fault_server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was paid for is printed, and the name that was taken for it is given back."""
+    monkeypatch.setattr(responses, "write_file", Mock(side_effect=OSError(28, "No space")))
+    fault_server.stream(["half"], done=False, finish_reason=None)
+    result = horay("chat", "Hi", "--stream", "-o", str(tmp_path / "x"))
+    assert result.stdout == "half\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["--stream"]])
