@@ -58,9 +58,7 @@ class Journal:
             self.close()
             raise
         self._lock.keep = True
-        found = os.fstat(self._lock.handle)
-        self._named = found.st_nlink > 0  # some file systems don't count names
-        self._size = found.st_size
+        self._size = os.fstat(self._lock.handle).st_size
         return finished
 
     def check_room(self) -> None:
@@ -128,10 +126,13 @@ class Journal:
         """The file's size. Raises `BatchFileError` where the file doesn't hold any more what was written to it."""
         try:
             found = os.fstat(self._lock.handle)
+            named = self._lock.is_named()
         except OSError as error:
             raise self._failure(error) from error
-        if self._named and not found.st_nlink:
-            raise self._lost("it was removed meanwhile, or another file was put in its place")
+        if not named:
+            raise self._lost(
+                "it was removed meanwhile, or renamed, or another file was put in its place"
+            )
         if found.st_size < self._size:
             raise self._lost(
                 f"it was truncated meanwhile, to {found.st_size} of {self._size} bytes"

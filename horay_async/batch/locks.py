@@ -29,6 +29,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._name = path.absolute()  # the process may change its folder
         self.handle: int = -1
         """The open file; what is written to it is appended."""
         self.keep: bool = False
@@ -90,6 +91,10 @@ class FileLock:
     def sync_name(self) -> None:
         """Waits until the disk knows the file by its name, so that a loss of power can't take that away."""
         sync_folder(self._real)
+
+    def is_named(self) -> bool:
+        """Whether the name that was given still leads to the file: the next start finds no other. Raises `OSError`."""
+        return _same(self.handle, self._name)
 
     def _acquire(self) -> None:
         while True:

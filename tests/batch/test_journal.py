@@ -465,6 +465,36 @@ def test_file_that_is_removed_meanwhile(path: Path) -> None:
     journal.close()
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("linked", [False, True])
+def test_file_that_gets_another_name_meanwhile(path: Path, *, linked: bool, replaced: bool) -> None:
+    """As by a rotation of logs, or an editor that keeps the old file: the next start wouldn't find what is written to that."""
+    if linked:
+        path.with_name("kept").touch()
+        path.symlink_to("kept")
+    journal, _, _ = opened(path)
+    journal.append([result("a")])
+    path.rename(path.with_name("before"))
+    if replaced:
+        path.write_bytes(written("a"))
+    with pytest.raises(BatchFileError, match="or renamed, or another file was put in its place"):
+        journal.append([result("b")])
+    with pytest.raises(BatchFileError, match="or renamed, or another file was put in its place"):
+        journal.sync()
+    journal.close()
+    assert names_in(path.with_name("before")) == ["a"]
+
+
+def test_file_whose_folder_is_left_meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative name is that of the folder in which the run began."""
+    monkeypatch.chdir(path.parent)
+    journal, _, _ = opened(Path(path.name))
+    monkeypatch.chdir("/")
+    journal.append([result("a")])
+    journal.close()
+    assert names_in(path) == ["a"]
+
+
 @pytest.mark.parametrize("left", [0, 1])
 def test_file_that_is_truncated_meanwhile(path: Path, left: int) -> None:
     """Is noticed before more is written, and at the end; the next start sends again what is gone."""
