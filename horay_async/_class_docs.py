@@ -78,12 +78,12 @@ class ClassDoc:
 
 
 def _with_fields(cls: type[Any], text: str) -> str:
-    told = [
+    listed = [
         f"    {field.alias}: {description}"
         for field in attrs.fields(cls)
         if not field.name.startswith("_") and (description := _description(cls, field.name))
     ]
-    return "\n".join([text, "", "Attributes:", *told]) if told else text
+    return "\n".join([text, "", "Attributes:", *listed]) if listed else text
 
 
 def describe_fields(cls: C) -> C:

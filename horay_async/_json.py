@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
+Json = dict[str, Any]
+"""A JSON object."""
+
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
     """Whether a decoded value is a JSON object."""

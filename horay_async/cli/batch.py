@@ -18,7 +18,7 @@ from horay_async.cli.options import Server, expand_groups
 from horay_async.cli.output import note, warnings_noted, write_json
 from horay_async.cli.session import open_client
 
-TOLD: Final = (
+TOTALS: Final = (
     *("total", "skipped", "skipped_failed", "done", "failed", "refused"),
     *("prompt_tokens", "completion_tokens", "seconds"),
 )
@@ -106,11 +106,11 @@ def batch(
                     **options,
                 )
         except KeyboardInterrupt:
-            told = f"stopped with {_told(progress)}; the same command goes on from there"
-            raise report_stopped(told) from None
-    note(f"{_told(progress)}, in {timedelta(seconds=round(progress.seconds))}")
+            stopped = f"stopped with {_summary(progress)}; the same command goes on from there"
+            raise report_stopped(stopped) from None
+    note(f"{_summary(progress)}, in {timedelta(seconds=round(progress.seconds))}")
     if as_json:
-        write_json({name: getattr(progress, name) for name in TOLD})
+        write_json({name: getattr(progress, name) for name in TOTALS})
     if progress.main_error:
         count = progress.main_error_count
         which = "the error"
@@ -125,7 +125,7 @@ def batch(
         raise typer.Exit(ExitCode.PARTLY)
 
 
-def _told(progress: horay_async.BatchProgress) -> str:
+def _summary(progress: horay_async.BatchProgress) -> str:
     """The totals as text."""
     finished = progress.skipped + progress.done + progress.failed
     failed = progress.skipped_failed + progress.failed

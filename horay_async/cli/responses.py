@@ -103,7 +103,7 @@ def print_response(
             if not output.as_json:
                 _print_choices(response.choices, markdown=markdown)
             endings = [
-                Ending(choice.finish_reason, bool(_text(choice))) for choice in response.choices
+                Ending(choice.finish_reason, bool(_text_of(choice))) for choice in response.choices
             ]
         limited = bool(LIMITS & sent.keys())
         broken = [ending for ending in endings if not ending.is_whole(limited=limited)]
@@ -223,7 +223,7 @@ def _check_choices(choices: Sequence[object]) -> None:
 def _print_choices(
     choices: Sequence[horay_async.CompletionChoice | horay_async.ChatChoice], *, markdown: bool
 ) -> None:
-    text = BETWEEN_CHOICES.join(map(_text, choices))
+    text = BETWEEN_CHOICES.join(map(_text_of, choices))
     if markdown and _can_draw():
         from horay_async.cli.markdown import print_markdown  # noqa: PLC0415 - loads rich
 
@@ -263,7 +263,7 @@ def _markdown_writer() -> _TextWriter:
     return MarkdownWriter(sys.stdout)
 
 
-def _text(choice: horay_async.CompletionChoice | horay_async.ChatChoice) -> str:
+def _text_of(choice: horay_async.CompletionChoice | horay_async.ChatChoice) -> str:
     if isinstance(choice, horay_async.CompletionChoice):
         return choice.text
     return choice.message.content or choice.message.refusal or ""

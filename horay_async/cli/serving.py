@@ -20,12 +20,12 @@ def load_command(stub: Any) -> Any:
     from horay_async.local.__main__ import serve as real  # noqa: PLC0415 - see above
 
     @wraps(real)
-    def told(*args: Any, **options: Any) -> None:
+    def run(*args: Any, **options: Any) -> None:
         try:
             real(*args, **options)
         except LocalServerError as error:
             raise CommandError(str(error)) from error
 
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(stub.name, context_settings=stub.context_settings)(told)
+    app.command(stub.name, context_settings=stub.context_settings)(run)
     return typer.main.get_command(app)

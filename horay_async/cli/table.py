@@ -21,15 +21,15 @@ def show(models: Sequence[horay_async.ModelInfo]) -> None:
         "since": [_day(model.created) for model in models],
     }
     console = make_console(sys.stdout)
-    told = {name: values for name, values in columns.items() if any(values)}
+    shown = {name: values for name, values in columns.items() if any(values)}
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, values in told.items():
+    for name, values in shown.items():
         # Names are there to be copied: what else there is makes room for them, as far as there is any.
         widest = min(max(map(cell_len, values)), console.width) if name == "model" else None
         table.add_column(
             name, style="" if name == "model" else "dim", overflow="fold", min_width=widest
         )
-    for row in zip(*told.values(), strict=True):
+    for row in zip(*shown.values(), strict=True):
         table.add_row(*map(printable, row))
     console.print(table)
 

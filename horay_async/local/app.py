@@ -15,14 +15,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from horay_async._json import is_object
+from horay_async._json import Json, is_object
 
 from . import hosts
 from .embeddings import embedding_call, embedding_response
 from .engine import Engine, Kind
 from .errors import ApiProblem
 from .images import ImageStore, render
-from .requests import RENDERER, Json, ModelCall, chat_call, completion_call, makes_images
+from .requests import RENDERER, ModelCall, chat_call, completion_call, makes_images
 from .responses import ChatResponseBuilder, CompletionResponseBuilder, ResponseBuilder
 from .validation import IMAGE, IMAGE_SEEDS, MODEL_FILTERS, refuse, validate
 

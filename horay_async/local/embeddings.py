@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from horay_async._json import Json
+
 from .validation import EMBEDDING, refuse, validate
 
-Json = dict[str, Any]
 Input = str | list[int]
 
 

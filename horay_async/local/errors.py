@@ -24,6 +24,6 @@ class ApiProblem(Exception):
 
     def body(self) -> dict[str, object]:
         """The JSON object that goes over the wire, `{"error": {...}}`."""
-        told = asdict(self)
-        del told["status"]
-        return {"error": told}
+        fields = asdict(self)
+        del fields["status"]
+        return {"error": fields}

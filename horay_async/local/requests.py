@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from horay_async._json import Json
+
 from .schemas import RequestedSchema, check
 from .tools import forced_call, tool_parameters
 from .validation import CHAT, COMPLETION, refuse, validate
-
-Json = dict[str, Any]
 
 # The model card of SmolLM2-Instruct samples at temperature 0.2 and top_p 0.9: a model this small
 # wanders at the usual 0.8. min_p is llama.cpp's own extra filter (0.05 there); off, because no

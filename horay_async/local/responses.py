@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from horay_async._json import Json
+
 from .checking import raise_mismatch
-from .requests import Json, ModelCall
+from .requests import ModelCall
 from .tools import ForcedCall
 
 
@@ -134,16 +136,16 @@ class CompletionResponseBuilder(ResponseBuilder):
             }
         if not choice["text"] and not choice["finish_reason"] and logprobs is None:
             return None
-        return _made(index, choice["finish_reason"], logprobs, text=choice["text"])
+        return _choice_of(index, choice["finish_reason"], logprobs, text=choice["text"])
 
     def _text(self, choice: Json) -> str:
         return str(choice["text"])
 
     def _opening(self, index: int) -> list[Json]:
-        return [_made(index, text=self.call.prompt)] if self.call.echo else []
+        return [_choice_of(index, text=self.call.prompt)] if self.call.echo else []
 
     def _blank(self, index: int) -> Json:
-        return _made(index, text="")
+        return _choice_of(index, text="")
 
     def _add(self, target: Json, part: Json) -> None:
         target["text"] += part["text"]
@@ -203,14 +205,14 @@ class ChatResponseBuilder(ResponseBuilder):
                     for token in tokens
                 ]
             }
-        return _made(index, finish_reason, logprobs, delta=delta)
+        return _choice_of(index, finish_reason, logprobs, delta=delta)
 
     def _opening(self, index: int) -> list[Json]:
         content = None if self._forced else ""
-        return [_made(index, delta={"role": "assistant", "content": content})]
+        return [_choice_of(index, delta={"role": "assistant", "content": content})]
 
     def _blank(self, index: int) -> Json:
-        return _made(index, message={"role": "assistant", "content": ""})
+        return _choice_of(index, message={"role": "assistant", "content": ""})
 
     def _add(self, target: Json, part: Json) -> None:
         message = target["message"]
@@ -223,7 +225,7 @@ class ChatResponseBuilder(ResponseBuilder):
                 message[name] = (message.get(name) or "") + value
 
 
-def _made(
+def _choice_of(
     index: int, finish_reason: str | None = None, logprobs: Json | None = None, **content: object
 ) -> Json:
     """A choice; `content` is what was generated, by the name of its field."""

@@ -20,13 +20,11 @@ from importlib import import_module
 from typing import Any, Final, TypeGuard, cast
 from urllib.parse import unquote
 
-from horay_async._json import is_array, is_object
+from horay_async._json import Json, is_array, is_object
 
 from .errors import ApiProblem
 from .patterns import MAX_REPETITION, UnsupportedPattern, anchored
 from .validation import refuse
-
-Json = dict[str, Any]
 
 MAX_BYTES: Final = 64 * 1024
 MAX_DEPTH: Final = 32

@@ -13,12 +13,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
-from horay_async._json import is_array, is_object
+from horay_async._json import Json, is_array, is_object
 
 from .schemas import RequestedSchema, check
 from .validation import refuse
-
-Json = dict[str, Any]
 
 _NOTHING: Final[Json] = {"type": "object", "properties": {}}
 _HEAD: Final = re.compile(

@@ -40,7 +40,7 @@ def _json_name(value: object) -> str:
     return "null" if value is None else names.get(type(value), "a number")
 
 
-def _text(value: Any, _: Any) -> str:
+def _read_text(value: Any, _: Any) -> str:
     """Text, or the text of a list of content parts (`{"type": "text", "text": "..."}`)."""
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
@@ -141,7 +141,7 @@ def _is_list(type_: Any) -> bool:
 
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=False)
-    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(str, _read_text)
     converter.register_structure_hook(int, _integer)
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook(bool, _boolean)

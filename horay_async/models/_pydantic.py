@@ -27,7 +27,7 @@ def schema(cls: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
             for field in fields
         }
     )
-    made = core_schema.no_info_after_validator_function(lambda given: _made(cls, given), known)
+    made = core_schema.no_info_after_validator_function(lambda given: _instance(cls, given), known)
     return core_schema.json_or_python_schema(
         json_schema=made,
         python_schema=core_schema.union_schema(
@@ -51,7 +51,7 @@ def json_schema(cls: type[Any], given: CoreSchema, handler: GetJsonSchemaHandler
     return shown
 
 
-def _made(cls: type[Any], given: dict[str, Any]) -> Any:
+def _instance(cls: type[Any], given: dict[str, Any]) -> Any:
     # What tells a part from others, such as its `type`, is set by the class itself.
     init = {field.name for field in attrs.fields(cast(Any, cls)) if field.init}
     return cls(**{name: value for name, value in given.items() if name in init})

@@ -102,12 +102,12 @@ class Resource:
         where the mistake is; the request is sent when the stream is entered. `part` is as for `_request`.
         """
         request = self._request(operation, params, stream=True, part=part)
-        from horay_async.resources._streams import DESCRIBED, open_stream  # noqa: PLC0415 - for streams alone
+        from horay_async.resources._streams import STREAMED, open_stream  # noqa: PLC0415 - for streams alone
         from horay_async.streaming import AsyncEventStream  # noqa: PLC0415 - see above
 
         return AsyncEventStream(
             lambda: open_stream(self._transport, request),
-            events or (lambda: DESCRIBED[operation.path].merge(1)),
+            events or (lambda: STREAMED[operation.path].merge(1)),
             finish,
         )
 
@@ -134,7 +134,7 @@ def fetch(
     return call.run(partial(decode_response, call, into, without_content=without_content))
 
 
-def is_json(media: str, body: bytes) -> bool:
+def is_json_body(media: str, body: bytes) -> bool:
     """Whether a body is to be read as JSON: also an object that a gateway calls something else, such as HTML."""
     if media in ACCEPTED_TYPES or media.endswith("+json"):
         return True
@@ -169,7 +169,7 @@ async def decode_response(
         return made
     if over:
         problem = f"is over {limit:,} bytes"
-    elif not is_json(media, body):
+    elif not is_json_body(media, body):
         problem = f"isn't JSON, but {media}"
     else:
         try:

@@ -21,7 +21,7 @@ from horay_async.models._base import Response
 from horay_async.models.meta import ResponseMeta
 from horay_async.models.raw import ServerSentEvent
 from horay_async.resources._base import JSON_TYPES, decode_response, has_no_content
-from horay_async.resources._streams import DESCRIBED, chunk_reader, path_of, raw_event_reader
+from horay_async.resources._streams import STREAMED, chunk_reader, path_of, raw_event_reader
 from horay_async.streaming import AsyncStream, require_event_stream
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ async def _receive(call: Call, stream: bool, response: RawResponse) -> Response 
         return response
     if stream:
         return await require_event_stream(response)
-    described = DESCRIBED.get(path)
+    described = STREAMED.get(path)
     if described is None and has_no_content(call.request.method, response.meta):
         return response  # whatever its head says of a type
     named_json = media in JSON_TYPES or media.endswith("+json")
@@ -96,7 +96,7 @@ async def _receive(call: Call, stream: bool, response: RawResponse) -> Response 
 
 def _stream(call: Call, response: RawResponse) -> ForwardedStream:
     path = path_of(call)
-    described = DESCRIBED.get(path)
+    described = STREAMED.get(path)
     if described is None:
         read: Any = partial(raw_event_reader, LAST_EVENTS.get(path, frozenset[str]()))
     else:

@@ -39,7 +39,7 @@ class Described:
     """What merges the chunks of so many choices."""
 
 
-DESCRIBED: Final[Mapping[str, Described]] = {
+STREAMED: Final[Mapping[str, Described]] = {
     "/chat/completions": Described(ChatCompletion, ChatCompletionChunk, ChatAccumulator),
     "/completions": Described(Completion, CompletionChunk, CompletionAccumulator),
 }
@@ -54,7 +54,7 @@ def path_of(call: Call) -> str:
 async def open_stream(transport: Transport, request: Request) -> AsyncStream[Any]:
     """Sends a request and returns the stream of chunks that comes back."""
     call = transport.call(request, stream=True)
-    described = DESCRIBED[path_of(call)]
+    described = STREAMED[path_of(call)]
     response = await call.run(partial(require_event_stream, whole=described.whole))
     return AsyncStream(call, response, partial(chunk_reader, call, described), described.whole)
 
@@ -76,7 +76,7 @@ def unasked_stream(call: Call, response: RawResponse, body: bytes, failure: APIE
     """`failure`, which says that a whole body isn't a response, with what there is in it where it is an event stream: the
     response, merged, or else its text. An error that the stream itself reports says more, and comes in its place.
     """
-    described = DESCRIBED.get(path_of(call))
+    described = STREAMED.get(path_of(call))
     if described is None:
         failure.partial = body.decode("utf-8", "replace")
         return failure

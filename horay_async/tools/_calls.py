@@ -65,7 +65,7 @@ class ToolCaller:
             if isinstance(approved, str):
                 return ToolResult(call, well_formed(approved))
             if isinstance(approved, Mapping):
-                changed = _text(dict(cast("Mapping[str, object]", approved)))
+                changed = _result_text(dict(cast("Mapping[str, object]", approved)))
                 function = attrs.evolve(function, arguments=changed)
             elif approved is not None and approved is not True:
                 raise TypeError(
@@ -127,7 +127,7 @@ async def _run(call: ToolCall, tool: Tool[..., Any], arguments: Any) -> ToolResu
             args, kwargs = tool.signature.bound(arguments)
             value = await call_to_its_end(function, *args, **kwargs)
         parts = _parts(value)
-        content = contain(_text, value) if parts is None else _text_of(parts)
+        content = contain(_result_text, value) if parts is None else _text_of(parts)
     except Exception as error:  # noqa: BLE001 - a tool may raise anything; the model is to know
         return _failed(call, error, began)
     return ToolResult(call, content, value, parts=parts, seconds=time.perf_counter() - began)
@@ -175,7 +175,7 @@ def _text_of(parts: list[TextPart | ImagePart]) -> str:
     return "\n".join(part.text if isinstance(part, TextPart) else "[image]" for part in parts)
 
 
-def _text(value: Any) -> str:
+def _result_text(value: Any) -> str:
     """A result as the model reads it: texts as they are, all else as JSON."""
     if isinstance(value, str):
         return well_formed(value)

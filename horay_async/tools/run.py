@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -18,6 +17,7 @@ from horay_async._protocol.limits.token_estimate import are_believable
 from horay_async._protocol.wire.finish_reasons import CUT_REASONS
 from horay_async._protocol.wire.unknown import unknown_of
 from horay_async._suggestions import no_await
+from horay_async._transport.log import LOG
 from horay_async._transport.loops import finalize_on, runs_here
 from horay_async.errors import AnswerError, APITimeoutError, HorayError
 from horay_async.models.chat import ChatChoice, ChatCompletion, ToolCall
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from horay_async.tools.define import Approve, Tool
 
 __all__ = ["AsyncToolRun"]
-
-LOG = logging.getLogger("horay_async")
 
 RUN_IS_OVER = (
     "the run is over: keep its events in a list, or use final(), the last response, and messages"
@@ -135,7 +133,7 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         self._tasks: dict[asyncio.Task[ToolResult], ToolCall] = {}
         """The tool calls of this round that are ours, in their order, by what runs them, also once the run has ended within the
         round; and those whose results were handed out:"""
-        self._told: set[asyncio.Task[ToolResult]] = set()
+        self._handed_out: set[asyncio.Task[ToolResult]] = set()
         self._last_round = False
         """Whether the run is over when they are: the model also called a tool that has no function here."""
 
@@ -391,16 +389,16 @@ class AsyncToolRun(Readable[ToolRunEvent]):
         raise AnswerError(problem, reason="tokens", completion=self._response)
 
     async def _await_tools(self) -> Events:
-        waiting = [task for task in self._tasks if task not in self._told]
+        waiting = [task for task in self._tasks if task not in self._handed_out]
         done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if any(task.cancelled() for task in done):
             # Passed on as it is, it would look as if whoever reads the run had been cancelled.
             raise HorayError("the task of a tool was cancelled")
-        self._told |= done
+        self._handed_out |= done
         results: Events = [task.result() for task in done]
-        if len(self._told) == len(self._tasks):
+        if len(self._handed_out) == len(self._tasks):
             self._messages += self._tool_messages()
-            self._tasks, self._told = {}, set()
+            self._tasks, self._handed_out = {}, set()
             self._next = None if self._last_round else self._begin
         return results
 

@@ -56,7 +56,7 @@ def own_docstring(cls: type[Any]) -> str:
     return text if isinstance(text, str) and not text.startswith(f"{cls.__name__}(") else ""
 
 
-def fields_of(hint: Any) -> list[Field]:
+def record_fields(hint: Any) -> list[Field]:
     """The fields of an attrs class or a dataclass that its constructor takes, in order.
 
     Raises `TypeError` for an annotation that can't be resolved.

@@ -11,13 +11,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from horay_async._json import is_array, is_object
+from horay_async._json import Json, is_array, is_object
 from horay_async._protocol.structured.foreign_check import (
     DECIMAL,
     DEFS,
     RAW,
     ForeignSchema,
-    Json,
     SchemaCheck,
     item_schema,
     property_schema,

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
-from horay_async._json import is_array, is_object
+from horay_async._json import Json, is_array, is_object
 from horay_async._protocol.structured.docstrings import parse_docstring
 from horay_async._protocol.structured.exact_decimals import ExactDecimals
 from horay_async._protocol.structured.foreign_check import (
@@ -20,7 +20,6 @@ from horay_async._protocol.structured.foreign_check import (
     OWN,
     RAW,
     ForeignSchema,
-    Json,
     SchemaCheck,
 )
 from horay_async._protocol.structured.hints import remembered
@@ -36,16 +35,16 @@ LOOSE = ("prefixItems", "patternProperties", "propertyNames", "not", "if", "depe
 @remembered
 def foreign_schema(hint: Any) -> ForeignSchema:
     """The schema of a pydantic class. Raises `TypeError` for what JSON has no form for."""
-    told = _told(hint)
-    defs: dict[str, Json] = told.pop("$defs", {})
+    form = _pydantic_schema(hint)
+    defs: dict[str, Json] = form.pop("$defs", {})
     writer = _Strict()
-    exact = _has_decimals([told, defs]) and _is_parsed_by_pydantic(hint)
-    root = writer.of(told)
-    strict_defs = {name: writer.of(form) for name, form in defs.items()}
-    return ForeignSchema(root, strict_defs, writer.strict, _by_name(told, defs), told, defs, exact)
+    exact = _has_decimals([form, defs]) and _is_parsed_by_pydantic(hint)
+    root = writer.of(form)
+    strict_defs = {name: writer.of(each) for name, each in defs.items()}
+    return ForeignSchema(root, strict_defs, writer.strict, _by_name(form, defs), form, defs, exact)
 
 
-def _told(hint: Any) -> Json:
+def _pydantic_schema(hint: Any) -> Json:
     """Pydantic's own schema of `hint`."""
     import pydantic  # noqa: PLC0415 - loaded, since there is a class of it
     from pydantic.errors import PydanticUserError  # noqa: PLC0415 - see above
@@ -230,7 +229,7 @@ def foreign_hook(hint: Any) -> Hook:
             return validate(encode(value), **names)
         except ValueError as error:
             details: list[Any] = getattr(error, "errors", list)()
-            told = [Mismatch("".join(map(step, each["loc"])), each["msg"]) for each in details]
-            raise NestedMismatches(told or [Mismatch("", str(error))]) from error
+            found = [Mismatch("".join(map(step, each["loc"])), each["msg"]) for each in details]
+            raise NestedMismatches(found or [Mismatch("", str(error))]) from error
 
     return hook

@@ -8,11 +8,9 @@ from typing import Any
 import attrs
 import msgspec
 
-from horay_async._json import is_array, is_object
+from horay_async._json import Json, is_array, is_object
 from horay_async._protocol.structured.mismatch import InvalidValue, Mismatch, step
 from horay_async._protocol.structured.values import is_integer, is_number, same
-
-Json = dict[str, Any]
 
 DEFS = "#/$defs/"
 ALSO = "also"

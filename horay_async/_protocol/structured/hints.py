@@ -19,11 +19,11 @@ import attrs
 
 from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.classes import (
-    fields_of,
     filled,
     is_pydantic,
     is_record,
     own_docstring,
+    record_fields,
 )
 from horay_async._protocol.structured.constraints import Constraint, constraints_of
 from horay_async._protocol.structured.docstrings import parse_docstring
@@ -158,7 +158,7 @@ class _Parser:
                 constraints=field.constraints,
                 optional=field.optional,
             )
-            for field in fields_of(hint)
+            for field in record_fields(hint)
         )
         return shape
 

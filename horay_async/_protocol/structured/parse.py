@@ -33,7 +33,7 @@ M = TypeVar("M", bound=Extensible)
 NO_SECRETS = Cleaner()
 DECODE = msgspec.json.Decoder(float_hook=decimal).decode
 FENCE = "```"
-OPENING = re.compile(r"```[\w-]*[ \t]*\n")
+FENCE_OPENING = re.compile(r"```[\w-]*[ \t]*\n")
 """The first line of a Markdown code block: what models put JSON into that aren't held to a schema."""
 
 
@@ -73,7 +73,7 @@ def _decoded(text: str) -> Any:
 
 def _check_rest(found: Any, rest: str) -> None:
     """Raises `ValueError` where a code block behind the first one is JSON too, and says something else."""
-    while (opening := OPENING.search(rest)) is not None:
+    while (opening := FENCE_OPENING.search(rest)) is not None:
         block, _, rest = rest[opening.end() :].partition(FENCE)
         try:
             other = DECODE(block)
@@ -91,7 +91,7 @@ def _blocks(text: str) -> Iterator[tuple[str, str]]:
     """What the first Markdown code block of `text` may be, and what is behind it: up to the next fence, or to the last
     one, where a string of the JSON has fences of its own.
     """
-    opening = OPENING.search(text)
+    opening = FENCE_OPENING.search(text)
     if opening is not None:
         start = opening.end()
         for end in sorted({text.find(FENCE, start), text.rfind(FENCE)}):
@@ -172,7 +172,7 @@ def so_far(choice: ChatChoice, whole: ParsedChoice[T] | None) -> ParsedChoice[T]
 
 def upgraded(completion: ChatCompletion, choices: list[ParsedChoice[T]]) -> ParsedCompletion[T]:
     """`completion` as a `ParsedCompletion` with these choices."""
-    parsed = _made(ParsedCompletion[T], completion, choices=choices)
+    parsed = _extended(ParsedCompletion[T], completion, choices=choices)
     for name in ("_raw", "meta"):  # filled in by the transport; not there in what was merged
         if hasattr(completion, name):
             setattr(parsed, name, getattr(completion, name))
@@ -185,16 +185,16 @@ def _parse_call(call: ToolCall, tools: Mapping[str, type[Any]]) -> ParsedToolCal
 
 
 def _call(call: ToolCall, arguments: Any) -> ParsedToolCall:
-    function = _made(ParsedFunctionCall, call.function, parsed_arguments=arguments)
-    return _made(ParsedToolCall, call, function=function)
+    function = _extended(ParsedFunctionCall, call.function, parsed_arguments=arguments)
+    return _extended(ParsedToolCall, call, function=function)
 
 
 def _choice(choice: ChatChoice, parsed: T | None, calls: list[ParsedToolCall]) -> ParsedChoice[T]:
-    message = _made(ParsedMessage[T], choice.message, parsed=parsed, tool_calls=calls or None)
-    return _made(ParsedChoice[T], choice, message=message)
+    message = _extended(ParsedMessage[T], choice.message, parsed=parsed, tool_calls=calls or None)
+    return _extended(ParsedChoice[T], choice, message=message)
 
 
-def _made(into: type[M], model: Extensible, **changed: Any) -> M:
+def _extended(into: type[M], model: Extensible, **changed: Any) -> M:
     """An instance of `into` with the fields of `model`, some of them changed; with those that its class doesn't know."""
     known = {f.name: getattr(model, f.name) for f in attrs.fields(cast(Any, type(model)))}
     made = into(**{**known, **changed})

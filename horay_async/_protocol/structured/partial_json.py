@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import msgspec
 
-from horay_async._protocol.structured.parse import OPENING
+from horay_async._protocol.structured.parse import FENCE_OPENING
 
 DECODE = msgspec.json.Decoder().decode
 
@@ -81,7 +81,7 @@ class PartialJSON:
         self._raw.append(text[at:end])
         if text.endswith("\n", at, end):
             line, self._raw = "".join(self._raw), []
-            if OPENING.search(line):
+            if FENCE_OPENING.search(line):
                 self._read, self._otherwise = self._before, self._over
         return end
 

@@ -19,15 +19,13 @@ from uuid import UUID
 
 import attrs
 
-from horay_async._json import is_array, is_object
+from horay_async._json import Json, is_array, is_object
 from horay_async._protocol.structured import nodes
 from horay_async._protocol.structured.classes import is_record
 from horay_async._protocol.structured.constraints import Constraint
 from horay_async._protocol.structured.foreign import foreign_schema
 from horay_async._protocol.structured.foreign_check import DEFS
 from horay_async._protocol.structured.hints import parse_hint, remembered
-
-Json = dict[str, Any]
 
 SCALARS: dict[Any, Json] = {
     NoneType: {"type": "null"},
@@ -68,7 +66,7 @@ def schema(cls: Any) -> Schema:
         raise TypeError(
             f"an attrs class, a dataclass or a pydantic model is needed; got {cls!r}: {_instead(cls)}"
         )
-    return _made(cls)
+    return _schema_of(cls)
 
 
 def _instead(given: Any) -> str:
@@ -83,7 +81,7 @@ def _instead(given: Any) -> str:
 
 
 @remembered
-def _made(cls: Any) -> Schema:
+def _schema_of(cls: Any) -> Schema:
     writer = _SchemaWriter()
     name = writer.define(parse_hint(cls))
     writer.check_unions()

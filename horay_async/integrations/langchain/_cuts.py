@@ -55,9 +55,9 @@ class _Whole:
     def add(self, message: AIMessage) -> None:
         """Takes in a message or a chunk of it. Raises where it was cut."""
         self._messages.append(message)
-        told = message.response_metadata
-        self._request_id = told.get("request_id") or self._request_id
-        if (cut := CUT_REASONS.get(told.get("finish_reason"))) is not None:
+        metadata = message.response_metadata
+        self._request_id = metadata.get("request_id") or self._request_id
+        if (cut := CUT_REASONS.get(metadata.get("finish_reason"))) is not None:
             reason, problem = cut
             raise self._error(problem, reason, self._text() or _broken_call(message))
 

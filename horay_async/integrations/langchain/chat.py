@@ -100,9 +100,9 @@ class ChatHoray(Parameters):
         return {"model": self.model, "base_url": self.base_url, **self._set()}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        told = super()._get_ls_params(stop=stop, **kwargs)
-        told["ls_provider"] = "horay"
-        return told
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        params["ls_provider"] = "horay"
+        return params
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """LangChain's key for its cache. The settings, of which it is made, lack the address that a client or the environment

@@ -187,8 +187,8 @@ class StreamedMessage:
         ):
             merged.id = self._ids.get(number, merged.id)
         for call in _calls(choice)[1]:
-            told = tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=0)
-            if AIMessageChunk(content="", tool_call_chunks=[told]).tool_calls:
+            piece = tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=0)
+            if AIMessageChunk(content="", tool_call_chunks=[piece]).tool_calls:
                 reason, problem = CUT_REASONS.get(
                     choice.finish_reason, ("mismatch", f"its {NO_OBJECT}")
                 )
@@ -300,16 +300,16 @@ def _usage(usage: Usage | None) -> UsageMetadata | None:
         return None
     read = usage.prompt_tokens_details
     made = usage.completion_tokens_details
-    told = UsageMetadata(
+    counted = UsageMetadata(
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.completion_tokens,
         total_tokens=usage.total_tokens or usage.prompt_tokens + usage.completion_tokens,
     )
     if read and (inputs := _known(cache_read=read.cached_tokens, audio=read.audio_tokens)):
-        told["input_token_details"] = cast("InputTokenDetails", inputs)
+        counted["input_token_details"] = cast("InputTokenDetails", inputs)
     if made and (outputs := _known(reasoning=made.reasoning_tokens, audio=made.audio_tokens)):
-        told["output_token_details"] = cast("OutputTokenDetails", outputs)
-    return told
+        counted["output_token_details"] = cast("OutputTokenDetails", outputs)
+    return counted
 
 
 def _known(**fields: Any) -> dict[str, Any]:

@@ -46,8 +46,8 @@ def set_output(span: Span, response: Response, *, capture: bool, old: bool = Fal
     """Sets how a response ended, and what the model said where that is captured; with `old` by version 1.41.1."""
     reasons = [choice.finish_reason for choice in getattr(response, "choices", ())]
     if reasons and not (old and None in reasons):
-        told = [well_formed(reason or "error") for reason in reasons]
-        span.set_attribute("gen_ai.response.finish_reasons", told)
+        ended = [well_formed(reason or "error") for reason in reasons]
+        span.set_attribute("gen_ai.response.finish_reasons", ended)
     if capture:
         cut = "" if old else None
         set_content(span, "gen_ai.output.messages", lambda: output_messages(response, cut=cut))
@@ -59,9 +59,9 @@ def input_messages(body: SentBody) -> str | None:
         messages = msgspec.json.decode(body.messages)
         if not is_array(messages):
             return None
-        return _text([_message(message) for message in messages])
+        return _as_json([_message(message) for message in messages])
     if bytes(body.prompt):
-        return _text([{"role": "user", "parts": list(_parts(msgspec.json.decode(body.prompt)))}])
+        return _as_json([{"role": "user", "parts": list(_parts(msgspec.json.decode(body.prompt)))}])
     return None
 
 
@@ -84,7 +84,7 @@ def output_messages(response: Response, *, cut: str | None = None) -> str | None
         found = [_output(parts, "stop")]
     else:
         return None
-    return _text(found)
+    return _as_json(found)
 
 
 def tool_definitions(body: SentBody) -> str | None:
@@ -93,7 +93,7 @@ def tool_definitions(body: SentBody) -> str | None:
     if not is_array(tools):
         return None
     functions = [fields_of(fields_of(tool).get("function")) for tool in tools]
-    return _text([{"type": "function", "name": str(each.get("name"))} for each in functions])
+    return _as_json([{"type": "function", "name": str(each.get("name"))} for each in functions])
 
 
 def tool_result(content: str) -> str:
@@ -101,7 +101,7 @@ def tool_result(content: str) -> str:
     try:
         msgspec.json.decode(content)
     except msgspec.DecodeError:
-        return _text(content)
+        return _as_json(content)
     return content
 
 
@@ -171,5 +171,5 @@ def _call(name_of_call: Any, name: Any, arguments: Any) -> Part:
     return {"type": "tool_call", "id": name_of_call, "name": str(name), "arguments": arguments}
 
 
-def _text(value: Any) -> str:
+def _as_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()

@@ -83,8 +83,8 @@ class Generation(CallSpan):
     def _record_response(self, response: Response) -> dict[str, int]:
         """Records a response; returns the tokens that it tells."""
         self._identify(response)
-        told = getattr(response, "usage", None)
-        usage = usage_of(told, self._request.operation) if isinstance(told, Usage) else {}
+        counted = getattr(response, "usage", None)
+        usage = usage_of(counted, self._request.operation) if isinstance(counted, Usage) else {}
         span, old = self.span, self._settings.version == OLD
         if not span.is_recording():
             return usage

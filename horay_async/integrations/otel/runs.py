@@ -47,9 +47,9 @@ class RunSpan(OwnSpan):
         self._measured: dict[str, Any] = {
             name: value for name, value in run.identity.items() if name == "gen_ai.request.model"
         }
-        told = {name: value for name, value in attributes.items() if name not in NOT_OF_RUNS}
+        attributes = {name: value for name, value in attributes.items() if name not in NOT_OF_RUNS}
         # A run has no name, so that its span is named for the operation alone.
-        super().__init__(settings.tracer, run.operation, told, kind=SpanKind.INTERNAL)
+        super().__init__(settings.tracer, run.operation, attributes, kind=SpanKind.INTERNAL)
         if settings.capture:
             set_input(self.span, run.body)
 
@@ -77,9 +77,9 @@ class RunSpan(OwnSpan):
     def _record(self, ended: RunEnded) -> None:
         spent = [usage_of(usage, "invoke_agent") for usage in ended.usages if usage is not None]
         for name in ("input_tokens", "output_tokens"):
-            told = [usage[name] for usage in spent if name in usage]
-            if told and len(told) == len(ended.usages):  # a part would look like the whole
-                self.span.set_attribute(f"gen_ai.usage.{name}", sum(told))
+            counts = [usage[name] for usage in spent if name in usage]
+            if counts and len(counts) == len(ended.usages):  # a part would look like the whole
+                self.span.set_attribute(f"gen_ai.usage.{name}", sum(counts))
         if ended.response is not None:
             set_output(self.span, ended.response, capture=self._settings.capture)
 

@@ -92,14 +92,14 @@ class CallSpan(OwnSpan):
     def on_retry(self, attempts: tuple[Attempt, ...], error: APIError, delay: float) -> None:
         """Tells of a failed attempt, as an event."""
         last = attempts[-1]
-        told: dict[str, Any] = {
+        attributes: dict[str, Any] = {
             "error.type": type(error).__qualname__,
             "horay.retry.attempt": len(attempts),
             "horay.retry.delay": delay,
         }
         if last.status is not None:
-            told["http.response.status_code"] = last.status
-        self.span.add_event("horay.retry", told)
+            attributes["http.response.status_code"] = last.status
+        self.span.add_event("horay.retry", attributes)
 
     def finish(self, ended: CallEnded, error_type: str | None, *, capture: bool) -> None:
         """Ends the span."""

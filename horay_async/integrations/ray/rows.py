@@ -192,10 +192,10 @@ def _cells(result: BatchResult[Any]) -> tuple[str | None, object, object]:
     if response is None:
         return None, None, failure(result.error)
     usage = getattr(response, "usage", None)
-    return _text(response), _counts(usage) if isinstance(usage, Usage) else None, None
+    return _generated_text(response), _counts(usage) if isinstance(usage, Usage) else None, None
 
 
-def _text(response: Response) -> str | None:
+def _generated_text(response: Response) -> str | None:
     """The text of the first choice."""
     if isinstance(response, ChatCompletion) and response.choices:
         return response.choices[0].message.content
