@@ -35,12 +35,8 @@ SEEDS: Final = 2**32 - 1
 _SAME: Final = ("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty")
 _LLAMA_OWN: Final = ("min_p", "typical_p", "repeat_last_n", "ignore_eos", "grammar")
 _CHAT_SAME: Final = (
-    "messages",
-    "tools",
-    "tool_choice",
-    "parallel_tool_calls",
-    "chat_template_kwargs",
-    "reasoning_format",
+    *("messages", "tools", "tool_choice", "parallel_tool_calls"),
+    *("chat_template_kwargs", "reasoning_format"),
 )
 
 _IMAGE_MODELS: Final = ("black-forest-labs/",)

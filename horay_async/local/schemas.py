@@ -47,45 +47,21 @@ _NOTES: Final = ("title", "description", "default", "examples")
 _IN_PLACE: Final = ("allOf", "anyOf", "oneOf")
 """Arrays of schemas for the same value."""
 _SCHEMAS: Final = (
-    "contains",
-    "propertyNames",
-    "not",
-    "if",
-    "then",
-    "else",
-    "unevaluatedItems",
-    "unevaluatedProperties",
+    *("contains", "propertyNames", "not", "if", "then", "else"),
+    *("unevaluatedItems", "unevaluatedProperties"),
 )
 _UNSUPPORTED: Final = (
-    "patternProperties",
-    "dependencies",
-    "$dynamicRef",
-    "$recursiveRef",
-    "$anchor",
-    "$dynamicAnchor",
+    *("patternProperties", "dependencies"),
+    *("$dynamicRef", "$recursiveRef", "$anchor", "$dynamicAnchor"),
 )
-CHECKED_ONLY: Final = frozenset(
-    {
-        *_SCHEMAS,
-        "uniqueItems",
-        "minContains",
-        "maxContains",
-        "dependentRequired",
-        "dependentSchemas",
-    }
-)
+CHECKED_ONLY: Final = frozenset(_SCHEMAS) | {
+    *("uniqueItems", "minContains", "maxContains", "dependentRequired", "dependentSchemas")
+}
 """Keywords that the grammar doesn't hold."""
 # Formats that llguidance holds; any other is an annotation, as JSON schema has it by default.
 FORMATS: Final = (
-    "date",
-    "time",
-    "date-time",
-    "duration",
-    "email",
-    "hostname",
-    "ipv4",
-    "ipv6",
-    "uuid",
+    *("date", "time", "date-time", "duration"),
+    *("email", "hostname", "ipv4", "ipv6", "uuid"),
 )
 
 

@@ -19,21 +19,8 @@ LISTS = frozenset(
 """Sections whose entries describe arguments or fields."""
 OTHERS = frozenset(
     {
-        "example",
-        "examples",
-        "note",
-        "notes",
-        "raises",
-        "references",
-        "return",
-        "returns",
-        "see also",
-        "todo",
-        "warning",
-        "warnings",
-        "warns",
-        "yield",
-        "yields",
+        *("example", "examples", "note", "notes", "raises", "references", "return", "returns"),
+        *("see also", "todo", "warning", "warnings", "warns", "yield", "yields"),
     }
 )
 """Sections that are passed over: they speak to the caller, not to who chooses the arguments."""
