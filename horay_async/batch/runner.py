@@ -45,13 +45,17 @@ class BatchRunner:
         bar: ProgressBar | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        """The loop of all tasks of this run; only `stop_soon` may be called from elsewhere."""
         self._sender = sender
+        """What sends requests, and holds those that wait to be sent again."""
         self._bar = bar
+        """Drawn until the run is over."""
         self._sending: set[asyncio.Task[None]] = set()
         """The tasks of the requests under way."""
         self._buffer = ResultBuffer(ordered=ordered)
+        """Results that the consumer hasn't taken yet."""
         self._index = 0
-        """Of the next item of the source."""
+        """Of the next item of the source: how many there were so far."""
         self._dispatch_notifier = Notifier()
         """Wakes the dispatcher: results were taken, a request ended, or the source has more."""
         self._results_notifier = Notifier()
@@ -67,6 +71,7 @@ class BatchRunner:
         if bar is not None:
             bar.start()
         self._dispatcher = asyncio.create_task(self._dispatch())
+        """The task that sends; when it ends, the run is over."""
         self._dispatcher.add_done_callback(self._dispatched)
 
     # For the consumer
@@ -213,7 +218,7 @@ class BatchRunner:
     def _sent(self, attempts: BatchAttemptLimiter, task: asyncio.Task[None]) -> None:
         """A request's task has ended."""
         self._sending.discard(task)
-        self._sender.end(attempts)
+        self._sender.release(attempts)
         error = _error_of(task)
         if isinstance(error, Exception):
             self._source.fail(error)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class RequestSender:
-    """Sends requests of one batch: `admit` waits for a request's turn, `send` sends it, and `end` lets the next one go.
+    """Sends requests of one batch: `admit` waits for a request's turn, `send` sends it, and `release` lets the next one go.
 
     A request that has no result yet waits in `put_off` or in `set_aside`.
 
@@ -55,6 +55,7 @@ class RequestSender:
         ends_with: Callable[[HorayError], bool] | None = None,
     ) -> None:
         self._clock = asyncio.get_running_loop().time
+        """Gives all times of a batch, in seconds."""
         self._began = self._clock()
         """When the batch began: what the server refused before is no reason to give up."""
         self._throttle = throttle_of(transport)
@@ -65,10 +66,13 @@ class RequestSender:
         self._rate_limiter = rate_limiter or self._throttle.rate_limiter(settings)
         """What keeps to the batch's `rpm` and `tpm`."""
         self._transport = unbound(transport)
+        """The client's connections; how many there may be is the throttle's to say."""
         self.preparer: Preparer = Preparer(self._transport.options)
         """Makes of the caller's items what `admit` and `send` take."""
         self.settings: Settings = settings
+        """How the batch is run, checked."""
         self.progress: BatchProgress = progress
+        """What the caller sees of the batch; here requests under way and refusals are counted, in the runner results."""
         self.put_off: deque[WorkItem] = deque()
         """Requests that the server was too busy for, or couldn't be reached for: to be sent before all others."""
         # With `fail_fast` any failure ends the run, at once.
@@ -82,7 +86,7 @@ class RequestSender:
         self.put_off.extend(self.set_aside.pop_passed(reached=self._throttle.reached))
 
     async def admit(self, work: WorkItem) -> BatchAttemptLimiter | None:
-        """Waits until `work` may be sent, and returns what admits its attempts; each goes to `end` at last. None where the
+        """Waits until `work` may be sent, and returns what admits its attempts; they go to `release` at last. None where the
         server won't take it within the time that it has: see `unsent`.
         """
         settings, rate_limiter = self.settings, self._rate_limiter
@@ -96,7 +100,7 @@ class RequestSender:
         self.progress.in_flight += 1
         return attempts
 
-    def end(self, attempts: BatchAttemptLimiter) -> None:
+    def release(self, attempts: BatchAttemptLimiter) -> None:
         """Lets others be sent in the place of a request that isn't under way any more."""
         self._throttle.admission.release(attempts.permit)  # if that isn't done yet
         self._throttle.limiter.wake()
@@ -112,6 +116,7 @@ class RequestSender:
         try:
             response: Response = await fetch(self._transport, work.request, work.into)
         except (HorayError, RecursionError, DriftWarning) as raised:
+            # What else there is: the function for the API key has raised, which is this request's own matter too.
             of_request = isinstance(raised, APIError | RecursionError | DriftWarning)
             if self._transport.pools.closed and not of_request:
                 raise

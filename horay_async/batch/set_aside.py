@@ -43,6 +43,7 @@ class SetAside:
         """Whether the server has accepted the key of one of this run's requests."""
         self._may_be_all = may_be_all
         self._unfinished: list[Unfinished] = []
+        """The latest last."""
 
     def __len__(self) -> int:
         return len(self._unfinished)

@@ -111,11 +111,14 @@ class _AsyncSource(Source):
     ) -> None:
         super().__init__()
         self._ready: deque[Any] = deque()
+        """Items that were read ahead, prepared."""
         self._prepare = prepare
         self._changed = changed
         self._room = asyncio.Event()
+        """Whether more may be read ahead."""
         self._room.set()
         self._error: BaseException | None = None
+        """What the iterable raised after those items."""
         self._task = asyncio.create_task(self._read(aiter(items)))
         self._task.add_done_callback(lambda _: changed())
 
@@ -159,12 +162,17 @@ class _ThreadSource(Source):
     def __init__(self, items: Iterable[Any], prepare: Prepare, changed: Callable[[], None]) -> None:
         super().__init__()
         self._ready: deque[Any] = deque()
+        """Items that were read ahead, prepared, and `ENDED` at their end."""
         self._changed = changed
         self._loop = asyncio.get_running_loop()
         self._room = threading.Semaphore(MAX_PREFETCHED)
+        """How many more may be read ahead; acquired by the thread, released by the loop."""
         self._stopped = False
+        """Whether the thread is to end at its next item."""
         self._error: BaseException | None = None
+        """What the iterable raised after those items; set before `ENDED` is put there."""
         self._asked = False
+        """Whether the loop has found nothing and waits to be told: set by the loop, taken back by the thread."""
         # A daemon: the caller's code may be waiting for something that never comes.
         threading.Thread(
             target=self._read, args=(map(prepare, items),), name="horay-batch-source", daemon=True
