@@ -174,6 +174,9 @@ def main(what: str, seed: int) -> None:
     with watched(), complaints.heard(), echo_server(echo) as server:
         works_before = Horay(server.api_key, **options_for(server))
         works(works_before, echo)
+        # Python's own import doesn't stand every interrupt: its lock may stay held, or a file open. So all is imported now.
+        for operation in OPERATIONS:
+            driven(checked(operation, works_before, echo.new_token([]), echo))
         works_before.close()
         server.wait(lambda: not server.open_connections, what="the end of the connections")
         threads, open_before = set(threading.enumerate()), descriptors()

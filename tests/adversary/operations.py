@@ -6,6 +6,7 @@ on a blocking client, where nothing is really awaited.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 from horay_async import (
     AsyncHoray,
     BatchRequest,
+    Horay,
     HorayError,
     RetryPolicy,
     Timeouts,
@@ -22,6 +24,7 @@ from horay_async import (
 from horay_async.options import ClientParams
 from horay_async.testing import FaultServer
 from tests.adversary.echo import Echo, text_for
+from tests.adversary.watchdog import watched
 
 R = TypeVar("R")
 
@@ -41,6 +44,27 @@ OPTIONS: ClientParams = {
 def options_for(server: FaultServer) -> ClientParams:
     """The options of a client of this server."""
     return {**OPTIONS, "base_url": server.base_url}
+
+
+def patient_options(server: FaultServer) -> ClientParams:
+    """Those of a client that doesn't try again, and whose timeouts no busy machine reaches: each response is its only one."""
+    return {"base_url": server.base_url, "max_retries": 0}
+
+
+def with_clients(
+    check: Callable[[FaultServer, AsyncHoray, Horay], Coroutine[Any, Any, None]],
+) -> None:
+    """Runs a check with a server and a patient client of each kind."""
+
+    async def main() -> None:
+        with FaultServer() as server:
+            options = patient_options(server)
+            with Horay(server.api_key, **options) as blocking:
+                async with AsyncHoray(server.api_key, **options) as client:
+                    await check(server, client, blocking)
+
+    with watched():
+        asyncio.run(main())
 
 
 async def done(value: Any) -> Any:

@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 )
 
 from horay_async import AsyncHoray, ConfigurationError, Horay, HorayError
+from tests.adversary.draws import TIMES
 from tests.adversary.echo import FAULTS, Echo, echo_server, text_for
 from tests.adversary.operations import (
     OPERATIONS,
@@ -35,15 +36,15 @@ from tests.adversary.operations import (
 from tests.adversary.watchdog import Complaints, becomes, descriptors, in_time, join, watched
 
 STEADY = settings(
-    derandomize=True,
+    derandomize=TIMES == 1,
     deadline=None,
     database=None,
-    max_examples=8,
+    max_examples=8 * TIMES,
     stateful_step_count=20,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=(Phase.generate,),
 )
-"""The same in every run, however slow the machine. What fails isn't shrunk, which takes minutes: few steps are told."""
+"""The same in every run of the suite, however slow the machine. What fails isn't shrunk, which takes minutes: few steps are told."""
 
 SELDOM = {"hung", "refused", "ended executed"}
 """Faults that take long, or that no retry mends."""

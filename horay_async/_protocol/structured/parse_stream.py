@@ -77,7 +77,7 @@ class TypedAccumulator(Accumulator[ChatCompletionChunk, ParsedCompletion[T]]):
         for event in plain:
             self._tell(event, events)
         failures: list[AnswerError] = []
-        for draft in self._drafts.values():
+        for _, draft in sorted(self._drafts.items()):
             if draft.end is not None and (draft.is_open or self._was_cut_later(draft.end)):
                 try:
                     self._parse(draft, draft.end, events)

@@ -261,6 +261,18 @@ def test_good_choice_beside_one_that_fails(good: int) -> None:
     assert merging.result().choices[good].message.parsed == Point(1)
 
 
+def test_two_choices_that_fail() -> None:
+    """The failure of the first choice is raised, in whichever order they came, as where they come whole."""
+    merging = TypedAccumulator(Point, {})
+    pieces = (
+        chunk(1, content='{"x": 1', finish_reason="length"),
+        chunk(0, refusal="No.", finish_reason="stop"),
+    )
+    events = told(merging, *pieces)
+    with pytest.raises(AnswerError, match=r"declined: No\."):
+        merging.end(events)
+
+
 def test_merging_alone() -> None:
     """Nobody has to ask for events."""
     merging = TypedAccumulator(Point, {})
