@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
+from types import GeneratorType
 from typing import Any
 
 from horay_async.errors import HorayError
@@ -175,7 +176,10 @@ class _ThreadSource(Source):
         """Whether the loop has found nothing and waits to be told: set by the loop, taken back by the thread."""
         # A daemon: the caller's code may be waiting for something that never comes.
         threading.Thread(
-            target=self._read, args=(map(prepare, items),), name="horay-batch-source", daemon=True
+            target=self._read,
+            args=(items, map(prepare, items)),
+            name="horay-batch-source",
+            daemon=True,
         ).start()
 
     def _poll(self) -> Any:
@@ -194,13 +198,18 @@ class _ThreadSource(Source):
         self._stopped = True
         self._room.release()
 
-    def _read(self, items: Iterable[Any]) -> None:
+    def _read(self, items: Iterable[Any], prepared: Iterable[Any]) -> None:
         try:
-            for item in items:
-                self._room.acquire()
-                if self._stopped:
-                    return
-                self._put(item)
+            try:
+                for item in prepared:
+                    self._room.acquire()
+                    if self._stopped:
+                        return
+                    self._put(item)
+            finally:
+                # One that is merely dropped is closed at some later time, in any thread.
+                if isinstance(items, GeneratorType):
+                    items.close()
         except BaseException as error:  # noqa: BLE001 - raised where the batch is iterated over
             self._error = error
         self._put(ENDED)

@@ -190,6 +190,35 @@ async def test_items_are_prepared_before_the_next_is_asked_for(kind: str) -> Non
     assert await read(source, notifier) == [(number,) for number in range(200)]
 
 
+@pytest.mark.parametrize("end", ["stopped", "not prepared"])
+async def test_threads_close_a_generator_that_is_left(end: str) -> None:
+    """In the thread that read it, whoever else still has the generator."""
+    closed = threading.Event()
+    threads: list[int] = []
+
+    def endless() -> Iterator[int]:
+        threads.append(threading.get_ident())
+        try:
+            while True:
+                yield 0
+        finally:
+            threads.append(threading.get_ident())
+            closed.set()
+
+    def prepare(item: Any) -> Any:
+        if end != "stopped":
+            raise ValueError
+        return item
+
+    items = endless()
+    source = source_of(items, prepare, Notifier().notify_all, threaded=True)
+    if end == "stopped":
+        source.stop()
+    assert await asyncio.to_thread(closed.wait, 20)
+    assert threads[0] == threads[1]
+    assert next(items, None) is None
+
+
 def test_thread_outlives_its_loop() -> None:
     """It stops at the next item when the loop is closed, without a word."""
     go_on, stopped = threading.Event(), threading.Event()
