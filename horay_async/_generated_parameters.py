@@ -1040,7 +1040,7 @@ METHODS: dict[str, tuple[str, tuple[Row, ...]]] = {
                 "progress",
                 "BatchProgress | ShowProgress",
                 "False",
-                "Whether to draw a bar, as for `run`; or an object that is kept up to date.",
+                "Whether to draw a bar, as for `run`; or an object that is kept up to date. One of an earlier run begins anew.",
             ),
         ),
     ),

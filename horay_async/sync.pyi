@@ -324,7 +324,8 @@ class Batch(BlockingWrapper, of=AsyncBatch):
             retry_failed: Whether to send earlier failures again.
             sync_interval: Seconds within which what was written is safe from a loss of power; 5,
                 and 0 is none.
-            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date.
+            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date. One
+                of an earlier run begins anew.
             concurrency: Most requests under way at once. `"auto"`, the default, finds what the
                 server can take: it tries more as long as more succeeds in the same time, and fewer
                 when the server refuses (429, 503) or its responses get slower. What it found is

@@ -42,7 +42,7 @@ async def run_file(
     sync_interval: float,
 ) -> None:
     """Sends the requests of one file, and writes the results into another; see `AsyncBatch.run_file`."""
-    progress.start()
+    progress.restart()
     ids = IdTable()
     # Raises for one that can't be reached, before files are made.
     throttle_of(transport).concurrency(settings)
@@ -65,6 +65,10 @@ async def run_file(
         journal.sync_name()
         return total, finished
 
+    def stop_reading() -> None:
+        source.stop()
+        journal.stop()
+
     def write(results: list[BatchResult[Any]]) -> None:
         journal.append(results)
         if not sync_interval:
@@ -73,7 +77,7 @@ async def run_file(
     async with contextlib.AsyncExitStack() as opened:
         journal = opened.enter_context(contextlib.closing(Journal(results)))
         source = RequestFile(await opened.enter_async_context(input_file(requests)), ids)
-        progress.total, finished = await _in_thread(read_both_files)
+        progress.total, finished = await _in_thread(read_both_files, stop_reading)
         progress.skipped, progress.skipped_failed = finished
         runner = BatchRunner(
             RequestSender(transport, settings, progress, ends_with=is_of_setup),
@@ -120,14 +124,15 @@ async def _sync_regularly(journal: Journal, seconds: float, runner: BatchRunner)
             return
 
 
-async def _in_thread(function: Callable[[], T]) -> T:
+async def _in_thread(function: Callable[[], T], stop: Callable[[], None] | None = None) -> T:
     """Runs a blocking function, and waits for its end even when it is cancelled: what it works on is
-    closed afterwards.
+    closed afterwards. `stop` is called then, and may have it end early.
     """
-    return await _to_its_end(asyncio.get_running_loop().run_in_executor(None, function))
+    under_way = asyncio.get_running_loop().run_in_executor(None, function)
+    return await _to_its_end(under_way, stop)
 
 
-async def _to_its_end(under_way: asyncio.Future[T]) -> T:
+async def _to_its_end(under_way: asyncio.Future[T], stop: Callable[[], None] | None = None) -> T:
     """Waits for what is under way, however often that is cancelled: scopes of anyio do it at each await."""
     cancelled: asyncio.CancelledError | None = None
     while not under_way.done():
@@ -135,6 +140,8 @@ async def _to_its_end(under_way: asyncio.Future[T]) -> T:
             await asyncio.wait([under_way])
         except asyncio.CancelledError as error:
             cancelled = error
+            if stop is not None:
+                stop()
     if cancelled is not None:
         under_way.exception()  # looked at, so that nobody complains that it wasn't
         raise cancelled

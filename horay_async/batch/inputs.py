@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, cast
 from horay_async._transport.log import LOG
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import LISTED, IdTable
-from horay_async.batch.jsonl import BUFFER
+from horay_async.batch.jsonl import BUFFER, StoppedError
 from horay_async.batch.misspelt import SHOWN, Misspelt, doubts
 from horay_async.batch.request_lines import (
     RequestLine,
@@ -57,6 +57,7 @@ class RequestFile:
         self._path = path
         self._ids = ids
         self._blocks: list[Block] = []
+        self._stopped = False
         self.unfinished_line: int | None = None
         """The number of the last line, if it breaks off: whoever writes it isn't done, so it is no request yet."""
 
@@ -101,6 +102,10 @@ class RequestFile:
                 " ..." if misspelt.count > SHOWN else "",
             )
         return total
+
+    def stop(self) -> None:
+        """Has what reads the file raise `StoppedError`; from any thread."""
+        self._stopped = True
 
     def unfinished(self) -> Iterator[RequestLine]:
         """The requests that aren't finished, once the file was indexed.
@@ -151,6 +156,8 @@ class RequestFile:
         self.unfinished_line = None
         with io.BufferedReader(blocks, BUFFER) as file:
             for number, raw in enumerate(file, 1):
+                if self._stopped:
+                    raise StoppedError
                 text = raw.removeprefix(BOM) if number == 1 else raw
                 if text.isspace():
                     continue

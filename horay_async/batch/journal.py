@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from horay_async.batch.errors import BatchFileError
 from horay_async.batch.ids import FINISHED, LISTED, IdTable
-from horay_async.batch.jsonl import BUFFER
+from horay_async.batch.jsonl import BUFFER, StoppedError
 from horay_async.batch.locks import FileLock
 from horay_async.batch.outputs import HEAD, RequestLineError, ResultLine, line_of, read_result_line
 from horay_async.batch.request_lines import is_unfinished
@@ -40,6 +40,7 @@ class Journal:
         self.unreadable: list[int] = []
         """Numbers of the lines that can't be read, from 1; set by `open`."""
         self._unsynced = False
+        self._stopped = False
         self._size = 0  # bytes that the file has at least, unless something else has truncated it
 
     def open(self, ids: IdTable, *, retry_failed: bool) -> FinishedCounts:
@@ -60,6 +61,10 @@ class Journal:
         self._lock.keep = True
         self._size = os.fstat(self._lock.handle).st_size
         return finished
+
+    def stop(self) -> None:
+        """Has `open` raise `StoppedError`, from any thread: the file is then as it was."""
+        self._stopped = True
 
     def check_room(self) -> None:
         """Raises `BatchFileError` where there is no room for results: what is sent then is paid for and lost.
@@ -204,7 +209,10 @@ class Journal:
     def _lines(self) -> Iterator[bytes]:
         with open(self._lock.handle, "rb", BUFFER, closefd=False) as file:
             file.seek(0)
-            yield from file
+            for raw in file:
+                if self._stopped:
+                    raise StoppedError
+                yield raw
 
     def _not_a_result_error(self, number: int, error: Exception) -> BatchFileError:
         return BatchFileError(

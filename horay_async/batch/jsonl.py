@@ -29,6 +29,10 @@ _TOKEN = re.compile(
 _CLOSING = {b"{": b"}", b"[": b"]"}
 
 
+class StoppedError(Exception):
+    """Raised in the thread that reads a file: nobody waits for what is in it any more."""
+
+
 class UnfinishedError(ValueError):
     """The text ends before its JSON object does; what there is of it may be the beginning of one."""
 

@@ -185,7 +185,7 @@ class AsyncBatch(Resource):
             results: The output file; it is made, or continued.
             retry_failed: Whether to send earlier failures again.
             sync_interval: Seconds within which what was written is safe from a loss of power; 5, and 0 is none.
-            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date.
+            progress: Whether to draw a bar, as for `run`; or an object that is kept up to date. One of an earlier run begins anew.
         """
         from horay_async.batch.files import run_file  # noqa: PLC0415 - what only files need
 

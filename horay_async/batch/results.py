@@ -136,6 +136,13 @@ class BatchProgress(Record):
         if self._started is None:
             self._started = time.monotonic()
 
+    def restart(self) -> None:
+        """Forgets an earlier run, and starts the clock."""
+        fresh = BatchProgress()
+        for field in attrs.fields(BatchProgress):
+            setattr(self, field.name, getattr(fresh, field.name))
+        self.start()
+
     def end(self) -> None:
         """Stops the clock."""
         if self._ended is None:

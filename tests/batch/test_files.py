@@ -33,7 +33,14 @@ from horay_async import (
     InsufficientBalanceError,
     RetryPolicy,
 )
-from horay_async.batch import AsyncBatch, BatchFileError, BatchProgress, BatchResult, inputs
+from horay_async.batch import (
+    AsyncBatch,
+    BatchFileError,
+    BatchProgress,
+    BatchResult,
+    inputs,
+    journal,
+)
 from horay_async.batch.inputs import RequestFile
 from horay_async.batch.journal import Journal
 from horay_async.batch.locks import FileLock
@@ -328,6 +335,60 @@ async def test_cancelled_run_waits_for_its_threads(
         await run
     with FileLock(files.results):
         pass
+
+
+@pytest.mark.parametrize("reading", ["requests", "results", "new results"])
+async def test_cancelled_run_reads_its_files_no_further(
+    batch: AsyncBatch, files: Files, monkeypatch: pytest.MonkeyPatch, reading: str
+) -> None:
+    """Nor does it change what it was reading, however much there was to read."""
+    files.ask(*lines(9))
+    await batch.run_file(files.requests, files.results)
+    data = files.results.read_bytes().replace(b'"error":null', b'"error":{"message":"no"}')
+    files.results.write_bytes(data + b'{"id"')
+    begun, go_on = threading.Event(), threading.Event()
+    module, name = {
+        "requests": (inputs, "parse_request_line"),
+        "results": (journal, "_result_line"),
+        "new results": (journal, "_has_failed"),
+    }[reading]
+    read: list[bytes] = []
+    parse = getattr(module, name)
+
+    def slow(raw: bytes, *others: Any) -> Any:
+        read.append(raw)
+        begun.set()
+        assert go_on.wait(20)
+        return parse(raw, *others)
+
+    monkeypatch.setattr(module, name, slow)
+    run = asyncio.ensure_future(batch.run_file(files.requests, files.results, retry_failed=True))
+    await until(begun.is_set)
+    run.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert len(read) == 1
+    assert files.results.read_bytes().startswith(data)
+    assert sorted(path.name for path in files.folder.iterdir()) == ["in.jsonl", "out.jsonl"]
+
+
+async def test_progress_of_an_earlier_run_begins_anew(
+    stub: Stub, batch: AsyncBatch, files: Files
+) -> None:
+    """One object will do for a run and for that which sends again what has failed."""
+    files.ask(*lines(4))
+    stub.reply = lambda body: refusal(400) if body["prompt"] == "prompt 0" else completion(body)
+    progress = BatchProgress()
+    await batch.run_file(files.requests, files.results, progress=progress)
+    assert (progress.done, progress.failed) == (3, 1)
+    stub.reply = completion
+    await batch.run_file(files.requests, files.results, progress=progress, retry_failed=True)
+    assert (progress.total, progress.skipped, progress.done, progress.failed) == (4, 3, 1, 0)
+    assert progress.main_error is None
+    assert progress.completion_tokens == 2
 
 
 async def test_first_failure_ends_the_run_on_demand(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import attrs
 import pytest
 
 from horay_async import HorayError, RateLimitError
@@ -72,6 +73,26 @@ def test_seconds_without_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     progress.set_reached(False)
     now[0] += 20
     assert progress.seconds_unreached == 20
+
+
+def test_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the run before is left."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    progress = BatchProgress()
+    progress.start()
+    progress.total, progress.skipped, progress.in_flight, progress.refused = 4, 1, 1, 1
+    progress.count(None, HorayError("no"))
+    progress.end()
+    now[0] += 5
+    progress.restart()
+    now[0] += 3
+    assert progress.seconds == 3
+    progress.end()
+    fresh = BatchProgress()
+    for field in attrs.fields(BatchProgress):
+        if field.name not in ("_started", "_ended"):
+            assert getattr(progress, field.name) == getattr(fresh, field.name)
 
 
 def test_clock(monkeypatch: pytest.MonkeyPatch) -> None:
