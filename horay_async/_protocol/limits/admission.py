@@ -93,14 +93,14 @@ class Permit:
     """Requests under way under its limit by then, itself included."""
     alone: bool
     """Whether nothing else was under way."""
-    waited_for_rate: bool
-    """Whether it had to wait for the learnt rate."""
-    backlogged: bool
-    """Whether more was to be sent by then than could be."""
     adaptive: bool
     """Whether something is learnt from what it meets."""
-    probe: bool = False
+    probe: bool
     """Whether it was sent to find out if the server is back, whatever pause there was."""
+    waited_for_rate: bool = False
+    """Whether it had to wait for the learnt rate."""
+    backlogged: bool = False
+    """Whether more was to be sent by then than could be."""
     open: bool = True
     """Whether it wasn't taken back yet."""
     undecided: bool = True
@@ -178,7 +178,7 @@ class Admission:
         """The refusals that aren't over; None while all is well."""
         # What the request that is sent next had to wait for: noted by `wait`, taken by `admit`.
         self._waits_for_rate = False
-        """Whether that was the learnt rate."""
+        """Whether the learnt rate is among that."""
         self._backlogged = False
         """Whether more is to be sent than can be: always with a batch, with calls where one had to wait for the limit."""
 
@@ -224,10 +224,6 @@ class Admission:
         or alone. `adaptive` is False for one that asked `wait_fixed`, `probe` True for one that didn't ask.
         """
         alone = not self.in_flight
-        waited_for_rate = backlogged = False
-        if adaptive:
-            waited_for_rate, self._waits_for_rate = self._waits_for_rate, False
-            backlogged, self._backlogged = self._backlogged, False
         self.in_flight += 1
         self.undecided += 1
         serial = self._consecutive.sent()
@@ -235,18 +231,15 @@ class Admission:
         self._pause.sent(now)
         if self._consecutive.count >= PROBE_AFTER:
             self._halt.extend(now, concurrency.latency)
-        self._rate.sent(now, waited=waited_for_rate if adaptive else None)
-        return Permit(
-            concurrency,
-            concurrency.epoch,
-            serial,
-            concurrency.in_flight,
-            alone=alone,
-            waited_for_rate=waited_for_rate,
-            backlogged=backlogged,
-            adaptive=adaptive,
-            probe=probe,
+        epoch, in_flight = concurrency.epoch, concurrency.in_flight
+        permit = Permit(
+            concurrency, epoch, serial, in_flight, alone=alone, adaptive=adaptive, probe=probe
         )
+        if adaptive:
+            permit.waited_for_rate, self._waits_for_rate = self._waits_for_rate, False
+            permit.backlogged, self._backlogged = self._backlogged, False
+        self._rate.sent(now, waited=permit.waited_for_rate if adaptive else None)
+        return permit
 
     def release(self, permit: Permit) -> None:
         """Takes back a permit whose request says nothing of the server's capacity, or nothing yet. Only the first time counts."""

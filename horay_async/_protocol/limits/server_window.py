@@ -36,14 +36,9 @@ class ServerWindow:
         return self.until - now if self._left < units else 0.0
 
     def take(self, units: float) -> None:
-        """Counts a request that is sent."""
+        """Counts a request that is sent; where `units` is negative, one out again that wasn't."""
         self.taken += units
         self._left -= units
-
-    def give_back(self, units: float) -> None:
-        """Counts a request out again that wasn't sent."""
-        self.taken -= units
-        self._left += units
 
     def update(
         self, *, remaining: int | None, reset: float | None, taken: float, now: float
@@ -84,8 +79,8 @@ class ServerWindows:
 
     def give_back(self, tokens: float) -> None:
         """Counts a request out again that wasn't sent."""
-        self.requests.give_back(1.0)
-        self.tokens.give_back(tokens)
+        self.requests.take(-1.0)
+        self.tokens.take(-tokens)
 
     def update(self, limits: RateLimits, taken: tuple[float, float], now: float) -> None:
         """Takes in what the response to a request says; `taken` is what `take` returned for that request."""

@@ -443,3 +443,15 @@ def test_response_to_a_probe_ends_the_pause() -> None:
     assert desk.wait > 0
     desk.response(desk.admission.admit(desk.concurrency, desk.now, probe=True))
     assert desk.wait == 0.0
+
+
+def test_request_that_was_accepted_first_counts_once() -> None:
+    """A stream's response begins, and then it is whole: only the first tells whether the server refuses."""
+    desk = RequestHandler()
+    (stream,) = desk.let_go()
+    assert desk.admission.undecided == 1
+    desk.admission.accepted(stream)
+    assert (desk.admission.undecided, desk.admission.in_flight) == (0, 1)
+    desk.response(stream, latency=3.0)
+    assert (desk.admission.undecided, desk.admission.in_flight) == (0, 0)
+    assert desk.concurrency.latency == 3.0

@@ -296,7 +296,7 @@ def test_growth_after_a_refusal_is_bounded() -> None:
     assert rounds.now - start >= 40
 
 
-def test_spell_without_a_cut_costs_no_rest() -> None:
+def test_episode_without_a_cut_costs_no_rest() -> None:
     """Refusals that weren't for the number under way don't keep the limit from growing."""
     rounds = Rounds(start=36)
     rounds.concurrency.end_episode(refusals=9, paused=9.0, now=0.0)
@@ -340,7 +340,7 @@ def test_cut_in_a_trial_falls_back_on_what_was_accepted() -> None:
     assert rounds.concurrency.limit == limit
 
 
-def test_restoring_takes_back_all_cuts_of_a_spell() -> None:
+def test_all_cuts_of_an_episode_are_undone() -> None:
     """Back to the limit before the first; and never down from a higher one."""
     rounds = settled(36)
     rounds.run(60)

@@ -134,7 +134,7 @@ def test_early_refusal_proves_nothing() -> None:
 
 
 def test_proven_rate_falls_a_little_with_each_refusal() -> None:
-    """To a bit below what it was; spells that follow one another fast don't add up."""
+    """To a bit below what it was; episodes that follow one another fast don't add up."""
     rate, now = proven()
     before = rate.per_second
     assert before is not None

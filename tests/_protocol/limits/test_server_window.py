@@ -33,7 +33,7 @@ def test_counts_what_the_server_has_not_seen_yet() -> None:
     window.update(remaining=3, reset=10.0, taken=taken, now=0.0)
     window.take(1.0)
     assert window.wait(1.0, 0.0) == 10.0
-    window.give_back(1.0)
+    window.take(-1.0)
     assert window.wait(1.0, 0.0) == 0.0
 
 
