@@ -28,16 +28,16 @@ applies:
 | was one of no more at once than were let through very often | the rate, if any | it is lowered, unless that was a lone refusal |
 | is any other one | the number at once | the limit on that is cut |
 
-**What is sent after a refusal**, until the server responds again:
+**What is sent after a refusal**, until the server responds again, is told by the first row that applies, too:
 
 | the refusal | the next request is sent |
 |---|---|
 | has a `Retry-After` | when that is over |
+| is at random, and not the fourth or a later one in a row | at once: the back-off of the refused request is all that helps |
 | is the first in a row, and others are under way | when one of them ends: that tells whether it would be refused too |
 | is the second in a row, or nothing is under way | after a pause |
 | is the third in a row | after a pause, and then one at a time |
 | is a later one | so, and the pauses get longer |
-| is at random, and not the fourth in a row | at once: the back-off of the refused request itself is all that helps |
 
 Where a rate was lowered time and again, and as much is refused as before, refusals don't follow what is sent: they are *at
 random* (`RandomRefusals`). The rate is dropped, nothing is learnt from them, and nothing pauses but for a few in a row. After
