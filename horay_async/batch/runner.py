@@ -211,8 +211,7 @@ class BatchRunner:
 
     async def _run(self, work: WorkItem, attempts: BatchAttemptLimiter) -> None:
         """The task of a request that is under way."""
-        result = await self._sender.send(work, attempts)
-        if result is not None:
+        if (result := await self._sender.send(work, attempts)) is not None:
             self._finish(result)
 
     def _sent(self, attempts: BatchAttemptLimiter, task: asyncio.Task[None]) -> None:

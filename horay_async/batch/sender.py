@@ -128,8 +128,7 @@ class RequestSender:
         self._throttle.admission.succeeded(attempts.permit, now, latency=latency)
         work.record(meta.attempts, began)
         meta.attempts = tuple(work.attempts)
-        used = self._throttle.limiter.learn(work.size, response)
-        if used is not None:
+        if (used := self._throttle.limiter.learn(work.size, response)) is not None:
             self._correct(used - work.tokens, now)
         if work.parse is not None:
             try:
@@ -162,8 +161,7 @@ class RequestSender:
         if isinstance(error, APIError):
             work.record(error.attempts, began)
             work.last_error = error
-            accepted = accepts_key(error)
-            if accepted is not None:
+            if (accepted := accepts_key(error)) is not None:
                 self._responded(accepted=accepted)
             if attempts.gave_up:
                 return self.unsent(work)

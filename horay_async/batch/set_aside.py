@@ -50,11 +50,9 @@ class SetAside:
 
     def takes(self, error: HorayError, *, reached: bool) -> bool:
         """Whether a request that met `error` belongs here. `reached` is whether the server has ever responded."""
-        return (
-            self._may_be_all is not None
-            and self._may_be_all(error)
-            and not self._is_passed(error, reached)
-        )
+        if self._may_be_all is None or self._is_passed(error, reached):
+            return False
+        return self._may_be_all(error)
 
     def add(self, work: WorkItem, error: HorayError) -> None:
         """Keeps a request that met `error`."""

@@ -64,9 +64,8 @@ class WorkItem:
         """Whether the policy lets the request be sent again after it was put off. How often is the batch's
         business, so it is asked as for the first time.
         """
-        delay = self.policy.delay(
-            error, retries=0, billed_per_run=self.request.billed_per_run, random=lambda: 0.5
-        )
+        billed = self.request.billed_per_run
+        delay = self.policy.delay(error, retries=0, billed_per_run=billed, random=lambda: 0.5)
         return delay is not None
 
     def result(
