@@ -37,7 +37,8 @@ class Model(Record):
     """An attrs class that mirrors a JSON object of the API.
 
     Fields that the server left out, or sent in a type that can't be read, have their default:
-    None, an empty string, 0 or an empty list, as the field's type says.
+    None, an empty string, 0 or an empty list, as the field's type says; a log probability -9999.0, since 0 would be
+    certainty.
 
     Classes that are decoded by the thousand have an `__attrs_pre_init__` that fills in the fields which
     are mostly left out. msgspec calls it on a new object, and afterwards looks for each field in it; to

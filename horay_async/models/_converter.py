@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -115,6 +116,26 @@ def _list_hook(type_: Any) -> Hook:
     return hook
 
 
+def _dict_hook(type_: Any) -> Hook:
+    """Reads an object of names that differ, such as tokens, entry by entry. An unreadable entry is left out; where all are, so is
+    the object.
+    """
+    _, item_type = get_args(type_)
+
+    def hook(value: Any, _: Any) -> dict[str, Any]:
+        if not is_object(value):
+            raise ValueError(value)
+        items: dict[str, Any] = {}
+        for name, entry in value.items():
+            with suppress(Exception):  # hooks raise whatever they meet; the entry is unreadable
+                items[name] = _converter.structure(entry, item_type)
+        if value and not items:
+            raise ValueError(value)
+        return items
+
+    return hook
+
+
 def _model_hook(type_: Any) -> Hook:
     """Reads an object field by field; one that can't be read keeps its default."""
     fields = sent_fields(type_)
@@ -139,6 +160,10 @@ def _is_list(type_: Any) -> bool:
     return get_origin(type_) is list
 
 
+def _is_dict(type_: Any) -> bool:
+    return get_origin(type_) is dict
+
+
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=False)
     converter.register_structure_hook(str, _read_text)
@@ -148,6 +173,7 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook(Decimal, _money)
     converter.register_structure_hook(msgspec.Raw, _unread)
     converter.register_structure_hook_factory(_is_list, _list_hook)
+    converter.register_structure_hook_factory(_is_dict, _dict_hook)
     converter.register_structure_hook_factory(is_model, _model_hook)
     return converter
 

@@ -22,6 +22,10 @@ __all__ = [
     "TopLogprob",
 ]
 
+UNLIKELY = -9999.0
+"""What the OpenAI API sends in place of a log probability too small to tell: JSON has no infinity. Servers written in
+Python send null for it."""
+
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class FunctionCall(Extensible):
@@ -88,8 +92,8 @@ class TopLogprob(Extensible):
 
     token: str = ""
     """The token's text."""
-    logprob: float = 0.0
-    """Natural logarithm of its probability."""
+    logprob: float = UNLIKELY
+    """Natural logarithm of its probability; -9999.0 where it is very small, or the server sent no number."""
     bytes: list[int] | None = None
     """Its bytes in UTF-8, as a token may be a part of a character."""
 
@@ -103,8 +107,8 @@ class TokenLogprob(Extensible):
 
     token: str = ""
     """The token's text."""
-    logprob: float = 0.0
-    """Natural logarithm of its probability."""
+    logprob: float = UNLIKELY
+    """Natural logarithm of its probability; -9999.0 where it is very small, or the server sent no number."""
     bytes: list[int] | None = None
     """The token's UTF-8 bytes: a character can be spread over several tokens."""
     top_logprobs: list[TopLogprob] = attrs.field(factory=list[TopLogprob])

@@ -45,9 +45,11 @@ class CompletionLogprobs(Extensible):
     tokens: list[str] = attrs.field(factory=list[str])
     """The tokens' texts."""
     token_logprobs: list[float | None] = attrs.field(factory=list["float | None"])
-    """Natural logarithm of each token's probability; None for a first token, which follows nothing."""
+    """Natural logarithm of each token's probability; None for a first token, which follows nothing, and where the
+    server sent no number."""
     top_logprobs: list[dict[str, float] | None] | None = None
-    """The likeliest tokens in each place, with the logarithms of their probabilities."""
+    """The likeliest tokens in each place, with the logarithms of their probabilities; without those for which the server sent
+    no number."""
     text_offset: list[int] | None = None
     """Where each token begins in the text, in characters."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -134,6 +135,18 @@ def test_objects_in_a_list() -> None:
     assert structure_leniently({"data": None}, ModelList).data == []
 
 
+@pytest.mark.parametrize(
+    "sent", [None, "-inf", "NaN", -math.inf, math.nan, [], True, "low"], ids=repr
+)
+def test_log_probability_that_is_no_number(sent: object) -> None:
+    """It is never 0.0, which is certainty, but what stands for a very unlikely token; so is one that is missing."""
+    data = {"token": "a", "logprob": sent, "top_logprobs": [{"token": "b", "logprob": sent}]}
+    token = structure_leniently(data, TokenLogprob)
+    assert (token.logprob, token.top_logprobs[0].logprob) == (-9999.0, -9999.0)
+    token = structure_leniently({"token": "a", "top_logprobs": [{"token": "b"}]}, TokenLogprob)
+    assert (token.logprob, token.top_logprobs[0].logprob) == (-9999.0, -9999.0)
+
+
 def test_aligned_lists() -> None:
     """Lists that belong together by position keep their places, or are unreadable as a whole."""
     sent: dict[str, Any] = {
@@ -147,6 +160,9 @@ def test_aligned_lists() -> None:
     assert read.token_logprobs == [None, -1.0, None, -2.0]
     assert read.top_logprobs == [{"a": -1.0}, None, None, None]
     assert read.text_offset is None
+    some = {"top_logprobs": [{"a": -1, "b": None, "c": "-inf", "d": -4.5}, {}]}
+    read = structure_leniently(some, CompletionLogprobs)
+    assert read.top_logprobs == [{"a": -1.0, "d": -4.5}, {}]
     token = structure_leniently({"token": "a", "bytes": [97, "x"]}, TokenLogprob)
     assert (token.token, token.bytes) == ("a", None)
 
