@@ -99,7 +99,7 @@ class RawEventReader(SSEReader[ServerSentEvent]):
             return False
         if isinstance(data, NamedEvent) and data.name in self._ends_with:
             return True
-        if data.startswith(b"{"):
+        if data.lstrip().startswith(b"{"):  # JSON may have blanks before it
             try:
                 return _typed(data).type in self._ends_with
             except MALFORMED:

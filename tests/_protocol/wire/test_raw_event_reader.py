@@ -67,6 +67,8 @@ def test_pieces_make_no_difference(one: int, other: int) -> None:
     [
         b"event: message_stop\ndata: {}\n\n",
         b'data: {"type":"message_stop"}\n\n',
+        b'data:  \t{"type":"message_stop"}\n\n',
+        b'data:\ndata: {"type":\ndata: "message_stop"}\n\n',
         b"data: message_stop\n\n",
     ],
 )
